@@ -1,0 +1,1 @@
+"""Destinations: code that speaks the partners' APIs."""

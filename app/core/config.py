@@ -1,0 +1,91 @@
+"""Settings, and the only reader of the environment.
+
+``DATABASE_URL``, ``REDIS_URL`` and ``STORAGE_URL`` have their customary names; all else begins with ``ACTIVATIONS_``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set; durations are ISO 8601 or seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="ACTIVATIONS_", extra="ignore", frozen=True)
+
+    # Where things are. Without URLs, `activations up` starts its own servers in the data folder.
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("database_url", "DATABASE_URL")
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("redis_url", "REDIS_URL")
+    )
+    storage_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("storage_url", "STORAGE_URL")
+    )
+    data_dir: Path = Path("activations-data")
+    cache_dir: Path | None = None  # local copies and scratch files; default: `cache` in the data folder
+    server_dir: Path | None = None  # embedded servers of root, where the data folder is out of their reach
+    public_url: str | None = None  # how clients reach the API, for links; default: host and port
+
+    # Keys. Files in the data folder stand in where neither is set (made on first start, mode 0600).
+    encryption_keys: SecretStr | None = None  # "kid:base64,…": the first writes, all read
+    token_pepper: SecretStr | None = None
+
+    # API
+    rate_limits: Literal["on", "off"] = "on"
+    rate_limit_scale: float = Field(default=1.0, gt=0)  # multiplies the contract's numbers
+    api_processes: int = Field(default=1, ge=1)
+    token_cache: timedelta = timedelta(seconds=5)
+    max_body_bytes: int = 1024 * 1024
+    max_upload_bytes: int = 10 * 1024**3
+
+    # Outbound
+    outbound_allow: str = ""  # "host[:port]" or CIDR, comma-separated: opened for private addresses and plain http
+    http_total_timeout: timedelta = timedelta(seconds=20)
+    http_connect_timeout: timedelta = timedelta(seconds=5)
+
+    # Delivery core (reliability R10, R11, R21 to R23)
+    lease: timedelta = timedelta(seconds=60)
+    settle_time: timedelta = timedelta(seconds=60)
+    sweep_interval: timedelta = timedelta(seconds=5)
+    redis_silence: timedelta = timedelta(seconds=10)  # then the sweep works itself
+    retry_waits: tuple[timedelta, ...] = (
+        timedelta(seconds=5),
+        timedelta(seconds=30),
+        timedelta(minutes=2),
+        timedelta(minutes=10),
+        timedelta(minutes=30),
+        timedelta(hours=1),
+    )
+    failing_batch_limit: timedelta = timedelta(minutes=15)
+    failing_activation_limit: timedelta = timedelta(days=5)
+    delivery_concurrency: int = Field(default=16, ge=1)  # calls in flight in one worker
+    delivery_concurrency_per_account: int = Field(default=8, ge=1)
+    orphan_age: timedelta = timedelta(hours=24)
+    job_completion_wait: timedelta = timedelta(seconds=25)
+
+    # Embedded engine and user SQL
+    engine_memory: str = "400MB"
+    engine_threads: int = Field(default=2, ge=1)
+    sql_memory_bytes: int = 4 * 1024**3
+    sql_timeout: timedelta = timedelta(minutes=5)
+
+    # Logs
+    log_level: str = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def storage(self) -> str:
+        """The object store's URL: the one set, or the folder `objects` in the data folder."""
+        return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()
+
+    @property
+    def cache(self) -> Path:
+        """Where local copies and scratch files live."""
+        return self.cache_dir or self.data_dir / "cache"

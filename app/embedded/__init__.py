@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis for the one-command start, and their guard."""

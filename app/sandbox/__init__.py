@@ -1,0 +1,1 @@
+"""Emulators of the partners' APIs: a separate program."""

@@ -1,0 +1,1 @@
+"""Membership files and the embedded engine that reads and writes them."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the truth about everything but members."""
