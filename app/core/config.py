@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _plain_seconds(value: Any) -> Any:
+    """Environment values are text: a bare number means seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_plain_seconds)]
 
 
 class Settings(BaseSettings):
     """What an operator can set; durations are ISO 8601 or seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="ACTIVATIONS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ACTIVATIONS_", extra="ignore", frozen=True, populate_by_name=True)
 
     # Where things are. Without URLs, `activations up` starts its own servers in the data folder.
     database_url: SecretStr | None = Field(
@@ -41,21 +52,21 @@ class Settings(BaseSettings):
     rate_limits: Literal["on", "off"] = "on"
     rate_limit_scale: float = Field(default=1.0, gt=0)  # multiplies the contract's numbers
     api_processes: int = Field(default=1, ge=1)
-    token_cache: timedelta = timedelta(seconds=5)
+    token_cache: Duration = timedelta(seconds=5)
     max_body_bytes: int = 1024 * 1024
     max_upload_bytes: int = 10 * 1024**3
 
     # Outbound
     outbound_allow: str = ""  # "host[:port]" or CIDR, comma-separated: opened for private addresses and plain http
-    http_total_timeout: timedelta = timedelta(seconds=20)
-    http_connect_timeout: timedelta = timedelta(seconds=5)
+    http_total_timeout: Duration = timedelta(seconds=20)
+    http_connect_timeout: Duration = timedelta(seconds=5)
 
     # Delivery core (reliability R10, R11, R21 to R23)
-    lease: timedelta = timedelta(seconds=60)
-    settle_time: timedelta = timedelta(seconds=60)
-    sweep_interval: timedelta = timedelta(seconds=5)
-    redis_silence: timedelta = timedelta(seconds=10)  # then the sweep works itself
-    retry_waits: tuple[timedelta, ...] = (
+    lease: Duration = timedelta(seconds=60)
+    settle_time: Duration = timedelta(seconds=60)
+    sweep_interval: Duration = timedelta(seconds=5)
+    redis_silence: Duration = timedelta(seconds=10)  # then the sweep works itself
+    retry_waits: tuple[Duration, ...] = (
         timedelta(seconds=5),
         timedelta(seconds=30),
         timedelta(minutes=2),
@@ -63,18 +74,18 @@ class Settings(BaseSettings):
         timedelta(minutes=30),
         timedelta(hours=1),
     )
-    failing_batch_limit: timedelta = timedelta(minutes=15)
-    failing_activation_limit: timedelta = timedelta(days=5)
+    failing_batch_limit: Duration = timedelta(minutes=15)
+    failing_activation_limit: Duration = timedelta(days=5)
     delivery_concurrency: int = Field(default=16, ge=1)  # calls in flight in one worker
     delivery_concurrency_per_account: int = Field(default=8, ge=1)
-    orphan_age: timedelta = timedelta(hours=24)
-    job_completion_wait: timedelta = timedelta(seconds=25)
+    orphan_age: Duration = timedelta(hours=24)
+    job_completion_wait: Duration = timedelta(seconds=25)
 
     # Embedded engine and user SQL
     engine_memory: str = "400MB"
     engine_threads: int = Field(default=2, ge=1)
     sql_memory_bytes: int = 4 * 1024**3
-    sql_timeout: timedelta = timedelta(minutes=5)
+    sql_timeout: Duration = timedelta(minutes=5)
 
     # Logs
     log_level: str = "info"
