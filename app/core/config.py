@@ -27,7 +27,9 @@ Duration = Annotated[timedelta, BeforeValidator(_plain_seconds)]
 class Settings(BaseSettings):
     """What an operator can set; durations are ISO 8601 or seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="ACTIVATIONS_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ACTIVATIONS_", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     # Where things are. Without URLs, `activations up` starts its own servers in the data folder.
     database_url: SecretStr | None = Field(
@@ -40,8 +42,12 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("storage_url", "STORAGE_URL")
     )
     data_dir: Path = Path("activations-data")
-    cache_dir: Path | None = None  # local copies and scratch files; default: `cache` in the data folder
-    server_dir: Path | None = None  # embedded servers of root, where the data folder is out of their reach
+    cache_dir: Path | None = (
+        None  # local copies and scratch files; default: `cache` in the data folder
+    )
+    server_dir: Path | None = (
+        None  # embedded servers of root, where the data folder is out of their reach
+    )
     public_url: str | None = None  # how clients reach the API, for links; default: host and port
 
     # Keys. Files in the data folder stand in where neither is set (made on first start, mode 0600).
@@ -57,7 +63,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = 10 * 1024**3
 
     # Outbound
-    outbound_allow: str = ""  # "host[:port]" or CIDR, comma-separated: opened for private addresses and plain http
+    outbound_allow: str = (
+        ""  # "host[:port]" or CIDR, comma-separated: opened for private addresses and plain http
+    )
     http_total_timeout: Duration = timedelta(seconds=20)
     http_connect_timeout: Duration = timedelta(seconds=5)
 
