@@ -1,1 +1,55 @@
 """One file per table family."""
+
+from app.storage.models.activations import (
+    Activation,
+    ActivationRevision,
+    ActivationSource,
+    Destination,
+    DestinationConnection,
+)
+from app.storage.models.audiences import (
+    Audience,
+    AudiencePreview,
+    AudienceSchedule,
+    Dataset,
+    MemberPatch,
+    Run,
+    Snapshot,
+)
+from app.storage.models.base import Base
+from app.storage.models.syncs import OPEN_STATES, Attempt, Batch, Sync, SyncSource
+from app.storage.models.tenancy import (
+    ApiToken,
+    AuditEvent,
+    EncryptionCheck,
+    IdempotencyKey,
+    Space,
+    Workspace,
+)
+
+__all__ = [
+    "OPEN_STATES",
+    "Activation",
+    "ActivationRevision",
+    "ActivationSource",
+    "ApiToken",
+    "Attempt",
+    "Audience",
+    "AudiencePreview",
+    "AudienceSchedule",
+    "AuditEvent",
+    "Base",
+    "Batch",
+    "Dataset",
+    "Destination",
+    "DestinationConnection",
+    "EncryptionCheck",
+    "IdempotencyKey",
+    "MemberPatch",
+    "Run",
+    "Snapshot",
+    "Space",
+    "Sync",
+    "SyncSource",
+    "Workspace",
+]

@@ -1,0 +1,123 @@
+"""The doorbell: arq jobs that carry ids and mean «this is due». Losing one loses nothing; the sweep rings again."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from arq import create_pool
+from arq.connections import ArqRedis, RedisSettings
+from redis.exceptions import RedisError
+
+from app.core.logging import get_logger
+
+log = get_logger(__name__)
+
+QUEUE_NAME = "activations"
+_BUDGET_SECONDS = 1  # R28: a silent Redis may cost no more than this
+
+
+class Task(StrEnum):
+    """The arq tasks, by the names under which the worker knows them."""
+
+    RECOMPUTE = "recompute"
+    PREVIEW = "preview"
+    PLAN = "plan"
+    DELIVER = "deliver"
+    SETTLE = "settle"
+    NOTIFY = "notify"
+
+
+def serialize(value: dict[str, Any]) -> bytes:
+    """JSON in place of arq's pickle: who can write to Redis must not be able to run code (R28)."""
+    return orjson.dumps(value, default=str)
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """The inverse of :func:`serialize`."""
+    value: dict[str, Any] = orjson.loads(data)
+    return value
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """arq's settings for a ``redis://`` or ``unix://`` URL, with short timeouts and few tries."""
+    settings = RedisSettings.from_dsn(url)
+    settings.conn_timeout = _BUDGET_SECONDS
+    settings.conn_retries = 0
+    return settings
+
+
+class Queue:
+    """Rings arq. Every method returns within about a second and never raises for a Redis that is away."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = url
+        self._pool: ArqRedis | None = None
+        self._silent_since: float | None = None if url else time.monotonic() - 3600
+
+    @property
+    def pool(self) -> ArqRedis | None:
+        """The connection pool, once one was made."""
+        return self._pool
+
+    def silent_for(self) -> timedelta:
+        """How long Redis has not answered; zero while it does."""
+        if self._silent_since is None:
+            return timedelta(0)
+        return timedelta(seconds=time.monotonic() - self._silent_since)
+
+    async def ring(
+        self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
+    ) -> bool:
+        """Enqueue ``task`` with ids. ``job_id`` names the thing and its version (R13). False where Redis is away."""
+        if self._url is None:
+            return False
+        try:
+            pool = await self._connected()
+            await pool.enqueue_job(
+                task.value, *ids, _job_id=job_id, _queue_name=QUEUE_NAME, _defer_by=delay
+            )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._unheard(error)
+            return False
+        self._silent_since = None
+        return True
+
+    async def ping(self) -> bool:
+        """Whether Redis answers now."""
+        if self._url is None:
+            return False
+        try:
+            pool = await self._connected()
+            await pool.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._unheard(error)
+            return False
+        self._silent_since = None
+        return True
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await self._pool.aclose()
+            self._pool = None
+
+    async def _connected(self) -> ArqRedis:
+        if self._pool is None:
+            assert self._url is not None  # noqa: S101  the callers have looked
+            self._pool = await create_pool(
+                redis_settings(self._url),
+                job_serializer=serialize,
+                job_deserializer=deserialize,
+                default_queue_name=QUEUE_NAME,
+            )
+            self._pool.connection_pool.connection_kwargs["socket_timeout"] = _BUDGET_SECONDS
+        return self._pool
+
+    def _unheard(self, error: Exception) -> None:
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+            log.warning("redis_silent", error=type(error).__name__)

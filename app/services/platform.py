@@ -1,0 +1,74 @@
+"""What a process works with: settings, database, queue, object store, engine, keys and the outbound client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+
+from app.connectors.http import make_client
+from app.core.config import Settings
+from app.core.crypto import Keyring
+from app.core.objects import ObjectStore
+from app.queue import Queue
+from app.services.wakeups import QUEUE
+from app.snapshots.engine import Engine
+from app.storage.engine import Database, open_database
+from app.storage.session import UnitOfWork, unit_of_work_of
+
+
+class NotConfigured(Exception):
+    """A setting without which nothing runs is missing; the message says which and how it is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Made once in a process, closed with it, and passed down."""
+
+    settings: Settings
+    database: Database
+    unit_of_work: UnitOfWork
+    hot: asyncpg.Pool[asyncpg.Record]
+    queue: Queue
+    objects: ObjectStore
+    engine: Engine
+    keyring: Keyring
+    http: httpx.AsyncClient
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.http.aclose()
+        await self.queue.close()
+        self.engine.close()
+        await self.hot.close()
+        await self.database.close()
+
+
+async def open_platform(settings: Settings) -> Platform:
+    """Open all parts; NotConfigured where the database or a key is not set."""
+    if settings.database_url is None:
+        raise NotConfigured(
+            "DATABASE_URL is not set; `activations up` starts a database of its own."
+        )
+    database = open_database(settings.database_url.get_secret_value())
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    queue = Queue(redis_url)
+    scratch = settings.cache / "scratch"
+    return Platform(
+        settings=settings,
+        database=database,
+        unit_of_work=unit_of_work_of(database.sessions, **{QUEUE: queue}),
+        hot=await database.hot_pool(),
+        queue=queue,
+        objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
+        engine=Engine(
+            memory=settings.engine_memory, threads=settings.engine_threads, scratch=scratch
+        ),
+        keyring=Keyring.from_settings(settings),
+        http=make_client(
+            outbound_allow=settings.outbound_allow,
+            total_timeout=settings.http_total_timeout,
+            connect_timeout=settings.http_connect_timeout,
+        ),
+    )

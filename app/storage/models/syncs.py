@@ -1,0 +1,174 @@
+"""Syncs, their batches and attempts."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import Base, Created, Json, Moment
+
+OPEN_STATES = ("new", "pending", "held", "running")
+
+
+class Sync(Base):
+    """One reconciliation of an activation."""
+
+    __tablename__ = "sync"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["space_id", "activation_id"], ["activation.space_id", "activation.id"]
+        ),
+        UniqueConstraint("space_id", "activation_id", "number"),
+        Index(
+            "uq_sync_open",
+            "space_id",
+            "activation_id",
+            unique=True,
+            postgresql_where=text(
+                "kind <> 'dry_run' AND state IN ('new', 'pending', 'held', 'running')"
+            ),
+        ),
+        Index(
+            "ix_sync_open_states",
+            "state",
+            postgresql_where=text("state IN ('new', 'pending', 'held', 'running')"),
+        ),
+        Index("ix_sync_listing", "space_id", "activation_id", "id"),
+    )
+
+    space_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    activation_id: Mapped[str]
+    destination_id: Mapped[str]
+    number: Mapped[int] = mapped_column(BigInteger)
+    revision_id: Mapped[str | None]  # pinned when planned
+    kind: Mapped[str]  # incremental, resync, baseline, dry_run
+    trigger: Mapped[str]  # run, api, schedule, resync, settle, enable
+    state: Mapped[str]  # new, pending, held, running, complete, failed, cancelled, superseded
+    resync_generation: Mapped[int] = mapped_column(server_default=text("0"))
+    retry_refused: Mapped[bool] = mapped_column(server_default=text("false"))
+    plan: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
+    spec: Mapped[Json | None] = mapped_column(JSONB)  # what the plan was made by
+    outcome: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
+    planned_at: Mapped[Moment | None]
+    wanted: Mapped[int | None] = mapped_column(BigInteger)
+    held: Mapped[int | None] = mapped_column(BigInteger)
+    entered: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    exited: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    updated: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    left_out: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))
+    batches: Mapped[int] = mapped_column(server_default=text("0"))
+    delivered: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    rejected: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    skipped: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    rejections: Mapped[Json | None] = mapped_column(JSONB)  # counts by reason, 100 samples
+    report: Mapped[Json | None] = mapped_column(JSONB)  # of a dry run
+    hold_reason: Mapped[str | None]
+    approved_by: Mapped[str | None]
+    closing: Mapped[str | None]  # the state in which it is being closed early
+    error: Mapped[Json | None] = mapped_column(JSONB)
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
+    next_at: Mapped[Moment | None]  # not planned or settled before
+    last_unknown_at: Mapped[Moment | None]
+    last_claim_at: Mapped[Moment | None]
+    lease_owner: Mapped[str | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    lease_until: Mapped[Moment | None]
+    opened_by: Mapped[str]
+    opened_at: Mapped[Created]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+
+    @property
+    def planned(self) -> int:
+        """Changes of the plan."""
+        return self.entered + self.exited + self.updated
+
+
+class SyncSource(Base):
+    """Which snapshot of which audience a sync was planned from."""
+
+    __tablename__ = "sync_source"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["space_id", "sync_id"], ["sync.space_id", "sync.id"], ondelete="CASCADE"
+        ),
+    )
+
+    space_id: Mapped[str] = mapped_column(primary_key=True)
+    sync_id: Mapped[str] = mapped_column(primary_key=True)
+    audience_id: Mapped[str] = mapped_column(primary_key=True)
+    snapshot_id: Mapped[str]
+
+
+class Batch(Base):
+    """A numbered slice of a plan: one writing call at the partner."""
+
+    __tablename__ = "batch"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["space_id", "sync_id"], ["sync.space_id", "sync.id"], ondelete="CASCADE"
+        ),
+        Index(
+            "ix_batch_unsettled",
+            "space_id",
+            "sync_id",
+            "priority",
+            "number",
+            postgresql_where=text("state <> 'settled'"),
+        ),
+    )
+
+    space_id: Mapped[str] = mapped_column(primary_key=True)
+    sync_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str | None]  # None: all kinds
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    first_row: Mapped[int] = mapped_column(BigInteger)
+    row_count: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(
+        server_default=text("'waiting'")
+    )  # waiting, sending, settled
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))  # of the whole, naming nobody
+    failing_since: Mapped[Moment | None]
+    next_at: Mapped[Created]
+    lease_owner: Mapped[str | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    lease_until: Mapped[Moment | None]
+    continuation: Mapped[Json | None] = mapped_column(JSONB)
+    receipts: Mapped[Json | None] = mapped_column(JSONB)  # where they are few
+    receipts_file: Mapped[Json | None] = mapped_column(JSONB)  # where they are many
+    delivered: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    rejected: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    skipped: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class Attempt(Base):
+    """One try at a batch, committed before any byte leaves."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["space_id", "sync_id", "number"],
+            ["batch.space_id", "batch.sync_id", "batch.number"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    space_id: Mapped[str] = mapped_column(primary_key=True)
+    sync_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True)
+    lease_token: Mapped[int] = mapped_column(BigInteger)
+    worker: Mapped[str]
+    started_at: Mapped[Created]
+    ended_at: Mapped[Moment | None]
+    http_status: Mapped[int | None]
+    outcome: Mapped[
+        str | None
+    ]  # delivered, pending, throttled, failed, refused, unauthorized, unknown
+    vendor_request_id: Mapped[str | None]
+    error: Mapped[str | None]

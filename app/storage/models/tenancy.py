@@ -1,0 +1,96 @@
+"""Workspaces, their tokens and spaces, the audit trail, and answers kept for repeated requests."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import Base, Created, Moment
+
+
+class Workspace(Base):
+    """Whom a token belongs to; everything else hangs below it."""
+
+    __tablename__ = "workspace"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    created_at: Mapped[Created]
+
+
+class ApiToken(Base):
+    """A token; only an HMAC of its secret is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[str] = mapped_column(
+        primary_key=True
+    )  # the twelve characters that stand in the token
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"), index=True)
+    name: Mapped[str]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[Created]
+    expires_at: Mapped[Moment | None]
+    revoked_at: Mapped[Moment | None]
+    last_used_at: Mapped[Moment | None]
+
+
+class Space(Base):
+    """A space of a workspace."""
+
+    __tablename__ = "space"
+    __table_args__ = (UniqueConstraint("workspace_id", "slug"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    created_at: Mapped[Created]
+
+
+class AuditEvent(Base):
+    """Who did what to which thing; written in the transaction that did it."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        Index("ix_audit_event_trail", "workspace_id", "timestamp", "id"),
+        Index("ix_audit_event_resource", "workspace_id", "resource_type", "resource_id"),
+    )
+
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    space_id: Mapped[str | None]
+    type: Mapped[str]
+    actor: Mapped[str]
+    actor_email: Mapped[str | None]
+    resource_id: Mapped[str]
+    resource_type: Mapped[str]
+    resource_name: Mapped[str]
+    timestamp: Mapped[Created]
+
+
+class IdempotencyKey(Base):
+    """The answer to a request that may be repeated, kept for a day."""
+
+    __tablename__ = "idempotency_key"
+
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[str]  # method and path
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int | None]
+    response: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[Created]
+
+
+class EncryptionCheck(Base):
+    """One known value under each key, so that a start with a wrong key is refused."""
+
+    __tablename__ = "encryption_check"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[Created]
