@@ -1,0 +1,169 @@
+"""Which network addresses may be called: the rule of the outbound guard, without any I/O.
+
+Only global unicast addresses on ports 443 and 80 are open, plain http not at all. An operator opens more with
+``ACTIVATIONS_OUTBOUND_ALLOW``: a comma-separated list of ``host[:port]`` and CIDR blocks (any port where none is named).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.connectors.errors import ConfigurationRejected
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+STANDARD_PORTS = frozenset({80, 443})
+
+# IANA's special-purpose registries, multicast, and the one public address that is a cloud's metadata service.
+_REFUSED_V4 = tuple(
+    ipaddress.IPv4Network(block)
+    for block in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's platform address
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+# Global unicast is 2000::/3; everything else (loopback, mapped, NAT64, unique local, link-local, multicast) is refused.
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+_REFUSED_V6 = tuple(
+    ipaddress.IPv6Network(block)
+    for block in (
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarking
+        "2001:db8::/32",
+        "2002::/16",  # 6to4 carries an IPv4 address
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    )
+)
+_ISATAP_MARKS = (0x00005EFE, 0x02005EFE)
+
+
+class AddressRefused(ConfigurationRejected):
+    """The address may not be called; heals when the URL changes or an operator opens it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry of the allow list: a name or a block, and the port it is limited to."""
+
+    name: str | None
+    network: Network | None
+    port: int | None
+
+
+def is_global_unicast(address: Address) -> bool:
+    """Whether an address is an ordinary public one, with no other address hidden in it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in block for block in _REFUSED_V4)
+    if address.scope_id is not None or address not in _GLOBAL_V6:
+        return False
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_MARKS:
+        return False
+    return not any(address in block for block in _REFUSED_V6)
+
+
+class OutboundPolicy:
+    """The allow list, parsed, and the decision over the addresses that a host resolves to."""
+
+    def __init__(self, allow: str = "") -> None:
+        """``allow`` as in ``ACTIVATIONS_OUTBOUND_ALLOW``; ValueError names an entry that cannot be read."""
+        self._entries = tuple(
+            _parse_entry(text.strip()) for text in allow.split(",") if text.strip()
+        )
+
+    def opens_name(self, host: str, port: int) -> bool:
+        """Whether the operator opened this host by its name."""
+        plain = host.lower().rstrip(".")
+        return any(
+            entry.name == plain and entry.port in (None, port)
+            for entry in self._entries
+            if entry.name is not None
+        )
+
+    def opens_address(self, address: Address, port: int) -> bool:
+        """Whether the operator opened the block in which this address lies."""
+        return any(
+            address in entry.network and entry.port in (None, port)
+            for entry in self._entries
+            if entry.network is not None
+        )
+
+    def require(self, host: str, answers: Iterable[str], port: int, *, plain_http: bool) -> None:
+        """Raise AddressRefused unless every one of the addresses may be called.
+
+        One bad answer among good ones refuses the host, since which one is dialled is up to chance.
+        """
+        if self.opens_name(host, port):
+            return
+        for text in answers:
+            address = ipaddress.ip_address(text)
+            if self.opens_address(address, port):
+                continue
+            reason = _refusal(address, port, plain_http=plain_http)
+            if reason:
+                raise AddressRefused(
+                    f"{host}:{port} may not be called: {reason}. Use a public https address, or ask the operator to "
+                    f"add {_entry_for(host, port)} to ACTIVATIONS_OUTBOUND_ALLOW.",
+                    code="address_refused",
+                )
+
+
+def _refusal(address: Address, port: int, *, plain_http: bool) -> str | None:
+    if not is_global_unicast(address):
+        return "its address is not a public one"
+    if plain_http:
+        return "plain http is not encrypted"
+    if port not in STANDARD_PORTS:
+        return f"port {port} is neither 443 nor 80"
+    return None
+
+
+def _entry_for(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parse_entry(text: str) -> _Entry:
+    host, port = _split_port(text)
+    try:
+        return _Entry(None, ipaddress.ip_network(host, strict=False), port)
+    except ValueError:
+        if not host or "/" in host or ":" in host:
+            raise ValueError(
+                f"ACTIVATIONS_OUTBOUND_ALLOW: {text!r} is neither host[:port] nor a CIDR block"
+            ) from None
+        return _Entry(host.lower().rstrip("."), None, port)
+
+
+def _split_port(text: str) -> tuple[str, int | None]:
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, _port(rest[1:], text) if rest.startswith(":") else None
+    host, colon, port = text.rpartition(":")
+    if not colon or ":" in host:  # no port, or a bare IPv6 address or block
+        return text, None
+    return host, _port(port, text)
+
+
+def _port(digits: str, text: str) -> int:
+    if not digits.isascii() or not digits.isdigit() or not 0 < int(digits) < 65536:
+        raise ValueError(f"ACTIVATIONS_OUTBOUND_ALLOW: {text!r} names no valid port")
+    return int(digits)

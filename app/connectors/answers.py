@@ -1,0 +1,136 @@
+"""What a partner's answer means: HTTP status to one of the connector errors, the common table.
+
+A destination handles its own special cases first and leaves the rest to ``raise_for_answer``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConfigurationRejected,
+    ConnectorError,
+    PayloadRejected,
+    Throttled,
+    TransientFailure,
+)
+
+LONGEST_WAIT = timedelta(hours=1)
+_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-correlation-id",
+    "cf-ray",
+    "x-amzn-requestid",
+)
+_QUOTED = 300  # characters of a partner's body that a message may quote
+
+
+def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver") -> None:
+    """Return for a 2xx; else raise what the status means.
+
+    ========================  =============================================================
+    3xx                       ConfigurationRejected: never followed, the URL must be updated
+    401, 403                  AuthenticationRejected
+    410                       ConfigurationRejected: the receiver wants no more
+    429, 503 + Retry-After    Throttled: refused before processing
+    408, 425                  TransientFailure, ambiguous
+    5xx                       TransientFailure, ambiguous
+    other 4xx                 PayloadRejected: three tries, nobody is rejected
+    ========================  =============================================================
+    """
+    error = error_for_answer(response, partner=partner)
+    if error is not None:
+        raise error
+
+
+def error_for_answer(
+    response: httpx.Response, *, partner: str = "the receiver", now: datetime | None = None
+) -> ConnectorError | None:
+    """The error that ``raise_for_answer`` would raise; ``now`` counts a Retry-After that is a date."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return None
+    wait = retry_after(response, now=now)
+    request_id = request_id_of(response)
+    if status == 429 or (status == 503 and wait is not None):
+        return Throttled(
+            f"{partner} is limiting requests (HTTP {status}); retried automatically",
+            retry_after=wait,
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    if status >= 500 or status in (408, 425):
+        return TransientFailure(
+            f"{partner} failed with HTTP {status}{quoted(response)}; retried automatically",
+            ambiguous=True,
+            retry_after=wait,
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    kind, message = _lasting(status, partner)
+    return kind(message + quoted(response), http_status=status, vendor_request_id=request_id)
+
+
+def _lasting(status: int, partner: str) -> tuple[type[ConnectorError], str]:
+    if status < 400:
+        return ConfigurationRejected, (
+            f"{partner} answered HTTP {status}, a redirect; redirects are not followed, update the URL"
+        )
+    if status in (401, 403):
+        return AuthenticationRejected, f"{partner} refused the credentials (HTTP {status})"
+    if status == 410:
+        return ConfigurationRejected, f"{partner} answered HTTP 410: it wants no more messages"
+    return PayloadRejected, f"{partner} refused the request with HTTP {status}"
+
+
+def retry_after(response: httpx.Response, *, now: datetime | None = None) -> timedelta | None:
+    """How long the partner asks to wait (seconds or an HTTP date), at most an hour; None where it does not say."""
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, now or datetime.now(UTC))
+    if seconds != seconds:  # "nan" and dates that cannot be read
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_WAIT.total_seconds()))
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return float("nan")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - now).total_seconds()
+
+
+def request_id_of(response: httpx.Response) -> str | None:
+    """The partner's id for this request, cut to 128 printable characters."""
+    for name in _REQUEST_ID_HEADERS:
+        value = response.headers.get(name)
+        if value:
+            return printable(value, 128)
+    return None
+
+
+def quoted(response: httpx.Response) -> str:
+    """The start of a textual answer, as `: "…"` to put behind a message; nothing for HTML and binary bodies."""
+    kind = response.headers.get("content-type", "")
+    if "json" not in kind and not kind.startswith("text/plain"):
+        return ""
+    text = printable(response.text, _QUOTED)
+    return f': "{text}"' if text else ""
+
+
+def printable(text: str, length: int) -> str:
+    """Text for messages and logs: one line, control characters gone, cut."""
+    cleaned = "".join(letter if letter.isprintable() else " " for letter in text[: length * 2])
+    return " ".join(cleaned.split())[:length]

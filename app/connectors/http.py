@@ -1,0 +1,280 @@
+"""The outbound HTTP client: httpx's interface on aiohttp's transport, with the address guard in its connect step.
+
+Whatever goes wrong below HTTP is raised as one of the connector errors, so that no destination can forget a case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from httpx_aiohttp import AiohttpTransport
+
+from app.connectors.addresses import AddressRefused, OutboundPolicy
+from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
+from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
+
+__all__ = [
+    "AddressRefused",
+    "OutboundClient",
+    "error_for_answer",
+    "make_client",
+    "raise_for_answer",
+    "request_id_of",
+    "retry_after",
+]
+
+ANSWER_LIMIT = 1024 * 1024  # bytes of an answer, after decompression
+USER_AGENT = "audience-activations"
+# Shorter than the 5 s after which common servers close idle connections: a POST on a connection that is just being
+# closed fails ambiguously and is not repeated by the transport.
+_KEEP_ALIVE = 4.0
+_LARGE_BODY = 512 * 1024
+_SLICE = 64 * 1024
+
+
+def make_client(
+    *,
+    outbound_allow: str = "",
+    total_timeout: timedelta = timedelta(seconds=20),
+    connect_timeout: timedelta = timedelta(seconds=5),
+    max_connections: int = 100,
+    verify: ssl.SSLContext | None = None,
+    resolver: AbstractResolver | None = None,
+) -> OutboundClient:
+    """The client that connectors work with; make it inside the running loop and close it with ``aclose``.
+
+    ``outbound_allow`` as in ``ACTIVATIONS_OUTBOUND_ALLOW``. ``verify`` brings other certificate authorities,
+    ``resolver`` another source of addresses (it is guarded as well).
+    """
+    policy = OutboundPolicy(outbound_allow)
+    context = verify or ssl.create_default_context()
+    plain, encrypted = (
+        _transport(policy, context, resolver, max_connections, plain_http=plain_http)
+        for plain_http in (True, False)
+    )
+    return OutboundClient(
+        total_timeout=total_timeout,
+        transport=encrypted,
+        mounts={"http://": plain, "https://": encrypted},
+        timeout=httpx.Timeout(None, connect=connect_timeout.total_seconds()),
+        headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+class OutboundClient(httpx.AsyncClient):
+    """An httpx client whose every call has a deadline, a bounded answer and no memory of cookies.
+
+    Raises only ConnectorErrors: ``AddressRefused``, ``ConfigurationRejected`` for a URL that cannot be read, else
+    ``TransientFailure``, ambiguous unless it is certain that the request did not reach the partner.
+    """
+
+    def __init__(self, *, total_timeout: timedelta, **options: Any) -> None:
+        super().__init__(**options)
+        self._total_timeout = total_timeout
+        # Accounts of different customers share this client; no answer may leave something for another request.
+        self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send, read the whole answer and return it; ``stream`` is not offered."""
+        options["stream"] = True
+        deadline = asyncio.timeout(self._total_timeout.total_seconds())
+        try:
+            async with deadline:
+                response = await super().send(_in_slices(request), **options)
+                try:
+                    return await _read(response)
+                finally:
+                    await response.aclose()
+        except ConnectorError:
+            raise
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise _failure(error, request.url.host) from error
+            seconds = self._total_timeout.total_seconds()
+            raise TransientFailure(
+                f"{request.url.host} did not answer within {seconds:g} s", code="timeout"
+            ) from error
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            aiohttp.ClientError,
+            OSError,
+            ValueError,
+        ) as error:
+            raise _failure(error, request.url.host) from error
+
+
+def _in_slices(request: httpx.Request) -> httpx.Request:
+    """A large body in slices: written at once it would hold up the loop."""
+    content = request.content
+    if len(content) <= _LARGE_BODY:
+        return request
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        stream=_Slices(content),
+        extensions=request.extensions,
+    )
+
+
+class _Slices(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = memoryview(content)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), _SLICE):
+            yield bytes(self._content[start : start + _SLICE])
+
+
+async def _read(response: httpx.Response) -> httpx.Response:
+    """The answer with its whole body, decompressed here, because a decoder without a limit can be made to explode."""
+    body = bytearray()
+    inflater = _inflater(response.headers.get("content-encoding", "identity"), response.request)
+    async for chunk in response.aiter_raw():
+        room = ANSWER_LIMIT + 1 - len(body)
+        body += inflater.decompress(chunk, room) if inflater else chunk
+        if len(body) > ANSWER_LIMIT:
+            raise TransientFailure(
+                f"{response.request.url.host} answered HTTP {response.status_code} with more than 1 MiB",
+                http_status=response.status_code,
+                code="answer_too_large",
+            )
+    headers = [
+        (name, value)
+        for name, value in response.headers.raw
+        if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
+    ]
+    return httpx.Response(
+        response.status_code,
+        headers=headers,
+        content=bytes(body),
+        request=response.request,
+        extensions=response.extensions,
+    )
+
+
+def _inflater(encoding: str, request: httpx.Request) -> Any:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(wbits=47)  # the header says which of the two it is
+        case _:
+            raise TransientFailure(
+                f"{request.url.host} answered in an encoding that was not asked for",
+                code="answer_unreadable",
+            )
+
+
+def _transport(
+    policy: OutboundPolicy,
+    context: ssl.SSLContext,
+    resolver: AbstractResolver | None,
+    max_connections: int,
+    *,
+    plain_http: bool,
+) -> AiohttpTransport:
+    guard = _Guard(policy, resolver or ThreadedResolver(), plain_http=plain_http)
+    connector = aiohttp.TCPConnector(
+        ssl=context,
+        resolver=guard,
+        socket_factory=guard.open_socket,
+        use_dns_cache=False,  # one look-up for one connection: what was checked is what is dialled
+        limit=max_connections,
+        keepalive_timeout=_KEEP_ALIVE,
+    )
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        skip_auto_headers=("content-type", "user-agent"),
+    )
+    return AiohttpTransport(verify=context, client=session)
+
+
+class _Guard(AbstractResolver):
+    """Checks every answer of the resolver, and every address once more when its socket is opened.
+
+    The second check is the only one for hosts that are written as an address: those skip the resolver.
+    """
+
+    def __init__(
+        self, policy: OutboundPolicy, resolver: AbstractResolver, *, plain_http: bool
+    ) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._plain_http = plain_http
+        self._opened_by_name: set[tuple[str, int]] = set()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        try:
+            answers = await self._resolver.resolve(host, port, family)
+        except UnicodeError as error:  # a label that no name may have
+            raise OSError(None, f"{host} is not a valid name") from error
+        if not answers:
+            raise OSError(None, f"{host} has no address")
+        self._policy.require(
+            host, [answer["host"] for answer in answers], port, plain_http=self._plain_http
+        )
+        if self._policy.opens_name(host, port):
+            self._opened_by_name.update((answer["host"], port) for answer in answers)
+        return answers
+
+    def open_socket(self, info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, (address, port, *_) = info
+        if (address, port) not in self._opened_by_name:
+            self._policy.require(address, [address], port, plain_http=self._plain_http)
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _failure(error: BaseException, host: str) -> ConnectorError:
+    """The connector error for a failure below HTTP.
+
+    httpx's exception says too little here (a server that hangs up is a ConnectTimeout to the transport), so the
+    cause decides.
+    """
+    cause = error if isinstance(error, aiohttp.ClientError) else (error.__cause__ or error)
+    match cause:
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return ConfigurationRejected(
+                f"{host or 'the URL'} cannot be called: the URL is not valid"
+            )
+        case aiohttp.ClientConnectorDNSError():
+            return _before_sending(f"the name {host} could not be resolved", "dns")
+        case aiohttp.ClientConnectorCertificateError():
+            return _before_sending(f"the certificate of {host} is not trusted", "certificate")
+        case aiohttp.ClientSSLError():
+            return _before_sending(f"no encrypted connection to {host} could be made", "tls")
+        case aiohttp.ClientConnectorError():
+            return _before_sending(f"{host} refused the connection or is not reachable", "connect")
+        case aiohttp.ConnectionTimeoutError():
+            return _before_sending(f"no connection to {host} in time", "connect_timeout")
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | ValueError():
+            return ConfigurationRejected(
+                f"{host or 'the URL'} cannot be called: the URL is not valid"
+            )
+        case _:
+            return TransientFailure(f"the connection to {host} broke off", code="connection_lost")
+
+
+def _before_sending(message: str, code: str) -> TransientFailure:
+    return TransientFailure(f"{message}; retried automatically", ambiguous=False, code=code)
