@@ -1,0 +1,32 @@
+"""Bring a database to the newest revision, from a checkout or from an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def configuration(database_url: str) -> Config:
+    """Alembic's configuration for a database; the scripts lie beside the package or inside it."""
+    inside = _PACKAGE / "migrations"
+    scripts = inside if inside.is_dir() else _PACKAGE.parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["database_url"] = database_url
+    return config
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Run all migrations that are missing. Must be called outside an event loop."""
+    command.upgrade(configuration(database_url), revision)
+
+
+def head() -> str | None:
+    """The newest revision that this code knows."""
+    return ScriptDirectory.from_config(configuration("")).get_current_head()

@@ -1,0 +1,93 @@
+"""What every test may ask for: real servers, a fresh database, an open platform, a client."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.main import create_app
+from app.services.platform import Platform, open_platform
+from app.storage.migrate import upgrade
+from tests.servers import TestServers, start_test_servers
+
+TEMPLATE = "template_of_tests"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[TestServers]:
+    """PostgreSQL and Redis for the whole session, with a migrated template database."""
+    running = start_test_servers()
+    try:
+        upgrade(running.create_database(TEMPLATE))
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def database_url(servers: TestServers) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    yield servers.create_database(name, TEMPLATE)
+    servers.drop_database(name)
+
+
+@pytest.fixture
+def redis_url(servers: TestServers) -> str:
+    """An emptied Redis."""
+    with redis.Redis.from_url(servers.redis_url) as connection:
+        connection.flushall()
+    return servers.redis_url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    """Settings of a small installation whose waits are short."""
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        data_dir=tmp_path / "data",
+        encryption_keys="k1:" + "a2V5" * 10 + "a2U=",
+        token_pepper="pepper-of-the-tests-pepper-of-the-tests-0000",
+        outbound_allow="127.0.0.1",
+        lease=timedelta(seconds=4),
+        settle_time=timedelta(seconds=1),
+        sweep_interval=timedelta(milliseconds=200),
+        http_total_timeout=timedelta(seconds=2),
+        http_connect_timeout=timedelta(seconds=1),
+        retry_waits=(timedelta(milliseconds=100), timedelta(milliseconds=300)),
+    )
+
+
+@pytest.fixture
+async def platform(settings: Settings) -> AsyncIterator[Platform]:
+    """Everything that a process works with, open."""
+    opened = await open_platform(settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def session(platform: Platform) -> AsyncIterator[AsyncSession]:
+    """A transaction that is rolled back."""
+    async with platform.database.sessions() as opened:
+        yield opened
+        await opened.rollback()
+
+
+@pytest.fixture
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, in this process."""
+    application = create_app(platform.settings, platform=platform)
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as opened:
+        yield opened
