@@ -87,6 +87,16 @@ class OutboundClient(httpx.AsyncClient):
         # Accounts of different customers share this client; no answer may leave something for another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """As httpx's, but a URL that cannot be read is the configuration's fault."""
+        try:
+            request = super().build_request(method, url, **options)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ConfigurationRejected("the URL is not valid", code="url_invalid") from error
+        if request.url.userinfo:
+            raise ConfigurationRejected("the URL must not hold a password", code="url_invalid")
+        return request
+
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, read the whole answer and return it; ``stream`` is not offered."""
         options["stream"] = True
@@ -111,6 +121,7 @@ class OutboundClient(httpx.AsyncClient):
             httpx.HTTPError,
             httpx.InvalidURL,
             aiohttp.ClientError,
+            zlib.error,
             OSError,
             ValueError,
         ) as error:
@@ -268,7 +279,7 @@ def _failure(error: BaseException, host: str) -> ConnectorError:
             return _before_sending(f"{host} refused the connection or is not reachable", "connect")
         case aiohttp.ConnectionTimeoutError():
             return _before_sending(f"no connection to {host} in time", "connect_timeout")
-        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | ValueError():
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL():
             return ConfigurationRejected(
                 f"{host or 'the URL'} cannot be called: the URL is not valid"
             )
