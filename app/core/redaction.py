@@ -1,0 +1,154 @@
+"""What may stand in a log line: secrets masked, control characters escaped, long values cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, timedelta
+from threading import Lock
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import SecretBytes, SecretStr
+
+MASK = "***"
+LONGEST_VALUE = 2048  # bytes of UTF-8
+SHORTEST_SECRET = 6  # characters: shorter texts would mask ordinary words
+MOST_ITEMS = 50
+DEEPEST = 5
+
+# The end of a field's name (snake case) that makes its text a secret, whatever it holds.
+_SECRET_FIELD = re.compile(
+    r"(^|_)(authorization|proxy_authorization|cookie|set_cookie|password|passwd|passphrase|secret|secrets|token"
+    r"|api_key|apikey|access_key|private_key|signing_key|secret_key|encryption_keys?|pepper|credentials?|dsn"
+    r"|database_url|redis_url)$"
+)
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_API_TOKEN = re.compile(r"(aact_(?:live|test)_[A-Za-z0-9]{12})_[A-Za-z0-9_-]+")
+_USERINFO = re.compile(r"(?<=://)[^/\s@?#]+@")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+
+# C0, DEL, C1, line separators, and the marks that turn the direction of text around.
+_DANGEROUS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_DANGEROUS_BUT_LINES = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class SecretRegistry:
+    """The live secret values of this process; every text of a log line is searched for them."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._lock = Lock()
+
+    def add(self, value: str) -> None:
+        """Masks a value from now on, also where it stands percent-encoded in a URL."""
+        forms = {form for form in (value, quote(value, safe="")) if len(form) >= SHORTEST_SECRET}
+        with self._lock:
+            if forms <= self._values:
+                return
+            self._values |= forms
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def mask(self, text: str) -> str:
+        """The text without any of them."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def is_secret_field(name: str) -> bool:
+    """Whether a field of this name holds a secret: ``signingSecret``, ``api_key``, but not ``token_id``."""
+    return bool(_SECRET_FIELD.search(_CAMEL_HUMP.sub("_", name).replace("-", "_").lower()))
+
+
+def mask_patterns(text: str) -> str:
+    """Masks what shows by its form that it is a secret: our tokens, bearer headers, passwords in URLs."""
+    text = _API_TOKEN.sub(rf"\1_{MASK}", text)
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    return _USERINFO.sub(f"{MASK}@", text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    )
+
+
+def escape(text: str, *, keep_lines: bool = False) -> str:
+    """Control characters as visible escapes, so that a terminal obeys nothing that stands in a log."""
+    text = (_DANGEROUS_BUT_LINES if keep_lines else _DANGEROUS).sub(_escaped, text)
+    return _SURROGATE.sub(_escaped, text)
+
+
+def cut(text: str, limit: int = LONGEST_VALUE) -> str:
+    """At most `limit` bytes of UTF-8, and a note of how many are missing."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return text
+    return f"{encoded[:limit].decode('utf-8', 'ignore')}[+{len(encoded) - limit} bytes]"
+
+
+def cut_front(text: str, limit: int = LONGEST_VALUE) -> str:
+    """The last `limit` bytes: the end of a traceback says what happened."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return text
+    return f"[{len(encoded) - limit} bytes+]{encoded[-limit:].decode('utf-8', 'ignore')}"
+
+
+class Redactor:
+    """Makes any value fit for a log line."""
+
+    def __init__(self, registry: SecretRegistry) -> None:
+        self._registry = registry
+
+    def text(self, text: str, *, keep_lines: bool = False, keep_end: bool = False) -> str:
+        """A text masked, escaped and cut. Masking comes first: a cut could leave half a secret."""
+        text = escape(mask_patterns(self._registry.mask(text)), keep_lines=keep_lines)
+        return cut_front(text) if keep_end else cut(text)
+
+    def field(self, name: str, value: Any, depth: int = 0) -> Any:
+        """The value of a named field."""
+        if (
+            is_secret_field(name)
+            and value not in (None, True, False)
+            and not isinstance(value, int)
+        ):
+            return MASK
+        return self.value(value, depth)
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """A value of any type, as JSON can hold it."""
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return self.text(value)
+            case SecretStr() | SecretBytes():
+                return MASK
+            case date() | timedelta():
+                return str(value)
+            case _ if depth >= DEEPEST:
+                return self.text(repr(value))
+            case Mapping():
+                return self._mapping(value, depth)
+            case bytes() | bytearray():
+                return self.text(bytes(value[:LONGEST_VALUE]).decode("utf-8", "backslashreplace"))
+            case Sequence() | Set():
+                items = [self.value(item, depth + 1) for item in list(value)[:MOST_ITEMS]]
+                return (
+                    [*items, f"[+{len(value) - MOST_ITEMS}]"] if len(value) > MOST_ITEMS else items
+                )
+            case _:
+                return self.text(str(value))
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        kept = list(value.items())[:MOST_ITEMS]
+        made = {self.text(str(key)): self.field(str(key), item, depth + 1) for key, item in kept}
+        if len(value) > MOST_ITEMS:
+            made["[more]"] = len(value) - MOST_ITEMS
+        return made
