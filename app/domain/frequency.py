@@ -1,0 +1,149 @@
+"""How often an activation is reconciled, and when next.
+
+``{"type": "on_run"}``: after each run of a source. ``{"type": "once", "at"?}``: a single sync, at that moment or with
+the next run. ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
+``{"type": "cron", "expression", "zone"}``: by the clock. A local time that the change to summer time leaves out is
+kept at the same distance from midnight (02:30 becomes 03:30); one that happens twice counts the first time only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast, get_args
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from app.core.clock import from_wire, to_wire
+from app.core.errors import Problem
+
+FrequencyType = Literal["on_run", "once", "daily", "interval", "cron"]
+
+_KEYS: dict[str, tuple[str, ...]] = {
+    "on_run": (),
+    "once": ("at",),
+    "daily": ("at", "zone"),
+    "interval": ("minutes",),
+    "cron": ("expression", "zone"),
+}
+_MAX_MINUTES = 366 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """When syncs are opened; which fields are set depends on the type."""
+
+    type: FrequencyType = "on_run"
+    at: str | None = None  # once: RFC 3339; daily: HH:MM
+    zone: str = "UTC"
+    minutes: int | None = None
+    expression: str | None = None  # five fields
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of the wire and of ``Activation.options``."""
+        values = {
+            "at": self.at,
+            "zone": self.zone,
+            "minutes": self.minutes,
+            "expression": self.expression,
+        }
+        given = {key: values[key] for key in _KEYS[self.type] if values[key] is not None}
+        return {"type": self.type, **given}
+
+    @property
+    def follows_runs(self) -> bool:
+        """Whether a run of a source opens a sync at once."""
+        return self.type == "on_run" or (self.type == "once" and self.at is None)
+
+
+def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list[Problem]:
+    """Read the JSON of the wire; keys that the type does not use are problems."""
+    if not isinstance(value, Mapping):
+        return [Problem("must be an object", field)]
+    kind = value.get("type")
+    if kind not in _KEYS:
+        return [Problem(f"must be one of {', '.join(get_args(FrequencyType))}", f"{field}.type")]
+    problems = [
+        Problem(f"is not known for the type {kind}", f"{field}.{key}")
+        for key in value
+        if key not in ("type", *_KEYS[kind])
+    ]
+    given = {key: value[key] for key in _KEYS[kind] if value.get(key) is not None}
+    for key in _KEYS[kind]:
+        optional = key == "zone" or kind == "once"
+        message = (
+            _fault(kind, key, given[key])
+            if key in given
+            else ("" if optional else f"is needed for the type {kind}")
+        )
+        if message:
+            problems.append(Problem(message, f"{field}.{key}"))
+    if problems:
+        return problems
+    if kind == "once" and "at" in given:
+        given["at"] = to_wire(from_wire(given["at"]))
+    return Frequency(cast("FrequencyType", kind), **given)
+
+
+def next_due(frequency: Frequency, after: datetime) -> datetime | None:
+    """The first moment later than ``after`` at which a sync is due by the clock; None where no clock is meant.
+
+    For ``once`` the moment itself is answered, be it past or not: whether it has been done is not known here.
+    """
+    if frequency.type == "once":
+        return from_wire(frequency.at) if frequency.at else None
+    if frequency.type == "interval" and frequency.minutes is not None:
+        return after + timedelta(minutes=frequency.minutes)
+    if frequency.type == "daily" and frequency.at is not None:
+        hour, minute = frequency.at.split(":")
+        return _next_local(f"{int(minute)} {int(hour)} * * *", frequency.zone, after)
+    if frequency.type == "cron" and frequency.expression is not None:
+        return _next_local(frequency.expression, frequency.zone, after)
+    return None
+
+
+def _next_local(expression: str, zone: str, after: datetime) -> datetime:
+    """The next match in local wall time, put into UTC: walking naive times keeps clock changes out of the search."""
+    place = ZoneInfo(zone)
+    start = after.astimezone(place).replace(tzinfo=None) - timedelta(hours=3)
+    walk = croniter(expression, start)
+    while True:
+        local: datetime = walk.get_next(datetime)
+        moment = local.replace(tzinfo=place).astimezone(UTC)
+        if moment > after:
+            return moment
+
+
+def _fault(kind: str, key: str, value: Any) -> str:
+    if key == "minutes":
+        fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_MINUTES
+        return "" if fits else f"must be a whole number from 1 to {_MAX_MINUTES}"
+    if not isinstance(value, str):
+        return "must be text"
+    if key == "zone":
+        return "" if _is_zone(value) else "must be a time zone's name, such as Europe/Berlin"
+    if key == "expression":
+        return "" if _is_cron(value) else "must be a cron expression of five fields"
+    if kind == "daily":
+        fits = bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value))
+        return "" if fits else "must be a time of the day, such as 06:30"
+    try:
+        from_wire(value)
+    except ValueError:
+        return "must be an RFC 3339 time with its offset"
+    return ""
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_cron(expression: str) -> bool:
+    return len(expression.split()) == 5 and croniter.is_valid(expression)
