@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeGuard
 
 from app.core.errors import Problem
 from app.domain.changes import Mode
@@ -17,8 +17,6 @@ from app.domain.frequency import Frequency, parse_frequency
 _MAX_ARMS = 20
 _MAX_NAME = 255
 NOTIFIED_OF = ("finished", "failed", "held", "error")
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def parse_split(value: Any, *, field: str = "split") -> tuple[SplitArm, ...] | l
     return problems or tuple(arms)
 
 
-def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | None | list[Problem]:
+def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | list[Problem] | None:
     """``{"id": …}`` uses a list that exists at the partner; null makes one, named after the activation."""
     if value is None:
         return None
@@ -180,11 +178,11 @@ def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | None | li
     return problems or {"id": value["id"]}
 
 
-def parse_consent(value: Any, *, field: str = "consent") -> str | None | list[Problem]:
+def parse_consent(value: Any, *, field: str = "consent") -> str | list[Problem] | None:
     """The name of a trait that must be true for a member to be wanted; null: no gate."""
-    if value is None or _is_text(value):
-        return value
-    return [Problem("must be the name of a trait, or null", field)]
+    if value is None:
+        return None
+    return str(value) if _is_text(value) else [Problem("must be the name of a trait", field)]
 
 
 def unknown_keys(
@@ -220,8 +218,8 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _MAX_NAME
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  NaN
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
 def _is_address(value: Any) -> bool:
