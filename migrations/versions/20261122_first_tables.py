@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises:
-Create Date: 2026-11-22 21:51:55.042681
+Create Date: 2026-11-22 21:57:49.742290
 """
 
 from __future__ import annotations
@@ -658,6 +658,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default=sa.text("'waiting'"), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("refusals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("ambiguous", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "next_at",

@@ -133,6 +133,7 @@ class Batch(Base):
     )  # waiting, sending, settled
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     refusals: Mapped[int] = mapped_column(server_default=text("0"))  # of the whole, naming nobody
+    ambiguous: Mapped[bool] = mapped_column(server_default=text("false"))  # may have been applied
     failing_since: Mapped[Moment | None]
     next_at: Mapped[Created]
     lease_owner: Mapped[str | None]

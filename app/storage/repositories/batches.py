@@ -1,0 +1,289 @@
+"""Batches: the claim before a send, the record after it, and the breaker of their account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import DateTime, bindparam, case, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import Activation, Attempt, Batch, Destination, Sync
+from app.storage.repositories.syncs import batch_is_due
+
+_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
+
+# R12: fair over syncs; whoever was served longest ago comes first, and takes a few batches only. The sync's row is
+# locked, so that superseding or closing one and claiming from it exclude each other.
+_CANDIDATES = text(
+    """
+    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing
+    FROM sync s
+    JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
+    WHERE s.state IN ('pending', 'running') AND s.closing IS NULL AND s.kind <> 'dry_run'
+      AND (d.open_until IS NULL OR d.open_until < clock_timestamp())
+      AND d.id <> ALL(:busy)
+      AND EXISTS (
+        SELECT FROM batch b
+        WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> 'settled'
+          AND ((b.state = 'waiting' AND b.next_at <= clock_timestamp())
+            OR (b.state = 'sending' AND b.lease_until < clock_timestamp())))
+    ORDER BY s.last_claim_at NULLS FIRST, s.id
+    LIMIT 16
+    FOR UPDATE OF s SKIP LOCKED
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A batch that is ours until its lease ends."""
+
+    batch: Batch
+    probing: bool
+
+
+class BatchRepository:
+    """All queries about single batches."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def claim(
+        self, *, owner: str, lease: timedelta, limit: int, busy: Sequence[str] = ()
+    ) -> list[Claimed]:
+        """Take up to ``limit`` due batches, write their attempts (R8) and mark their syncs as running.
+
+        ``busy`` are accounts that already have as many calls in flight here as they may.
+        """
+        candidates = (await self.session.execute(_CANDIDATES, {"busy": list(busy)})).all()
+        claimed: list[Claimed] = []
+        share = max(2, limit // max(1, len(candidates)))
+        for space_id, sync_id, probing in candidates:
+            room = min(limit - len(claimed), 1 if probing else share)
+            if room <= 0:
+                break
+            batches = await self._take(space_id, sync_id, owner, lease, room)
+            claimed.extend(Claimed(batch, probing) for batch in batches)
+            if batches and probing:
+                await self._hold_others_off(space_id, sync_id, lease)
+        if claimed:
+            await self._write_attempts([item.batch for item in claimed], owner)
+        return claimed
+
+    async def _take(
+        self, space_id: str, sync_id: str, owner: str, lease: timedelta, limit: int
+    ) -> Sequence[Batch]:
+        due = (
+            select(Batch.number, Batch.state)
+            .where(Batch.space_id == space_id, Batch.sync_id == sync_id, batch_is_due())
+            .order_by(Batch.priority, Batch.number)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await self.session.execute(due)).all()
+        if not rows:
+            return []
+        taken_over = any(state == "sending" for _, state in rows)
+        statement = (
+            update(Batch)
+            .where(
+                Batch.space_id == space_id,
+                Batch.sync_id == sync_id,
+                Batch.number.in_([number for number, _ in rows]),
+            )
+            .values(
+                # Whoever had it before may have sent it: nobody will ever know (R8).
+                ambiguous=case((Batch.state == "sending", True), else_=Batch.ambiguous),
+                state="sending",
+                attempts=Batch.attempts + 1,
+                lease_owner=owner,
+                lease_token=Batch.lease_token + 1,
+                lease_until=_database_now + lease,
+            )
+            .returning(Batch)
+            .execution_options(populate_existing=True)
+        )
+        batches = sorted(await self.session.scalars(statement), key=lambda batch: batch.number)
+        values: dict[str, Any] = {
+            "state": "running",
+            "started_at": func.coalesce(Sync.started_at, _database_now),
+            "last_claim_at": _database_now,
+        }
+        if taken_over:
+            values["last_unknown_at"] = _database_now
+        await self.session.execute(
+            update(Sync)
+            .where(Sync.space_id == space_id, Sync.id == sync_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+        return batches
+
+    async def _hold_others_off(self, space_id: str, sync_id: str, lease: timedelta) -> None:
+        """While a probe of a half-open breaker is under way, nobody else calls that account (R22)."""
+        account = (
+            select(Sync.destination_id)
+            .where(Sync.space_id == space_id, Sync.id == sync_id)
+            .scalar_subquery()
+        )
+        await self.session.execute(
+            update(Destination)
+            .where(Destination.space_id == space_id, Destination.id == account)
+            .values(open_until=_database_now + lease)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def _write_attempts(self, batches: Sequence[Batch], owner: str) -> None:
+        await self.session.execute(
+            insert(Attempt),
+            [
+                {
+                    "space_id": batch.space_id,
+                    "sync_id": batch.sync_id,
+                    "number": batch.number,
+                    "n": batch.attempts,
+                    "lease_token": batch.lease_token,
+                    "worker": owner,
+                }
+                for batch in batches
+            ],
+        )
+
+    async def renew(self, batches: Sequence[tuple[str, str, int, int]], lease: timedelta) -> None:
+        """Keep the leases of (space, sync, number, token); those that are lost stay lost."""
+        if not batches:
+            return
+        statement = (
+            update(Batch)
+            .where(
+                Batch.space_id == bindparam("b_space"),
+                Batch.sync_id == bindparam("b_sync"),
+                Batch.number == bindparam("b_number"),
+                Batch.lease_token == bindparam("b_token"),
+                Batch.state == "sending",
+            )
+            .values(lease_until=_database_now + lease)
+        )
+        connection = await self.session.connection()
+        await connection.execute(
+            statement,
+            [
+                {"b_space": space, "b_sync": sync, "b_number": number, "b_token": token}
+                for space, sync, number, token in batches
+            ],
+        )
+
+    async def record(
+        self,
+        batch: Batch,
+        *,
+        values: dict[str, Any],
+        wait: timedelta | None,
+        attempt: dict[str, Any],
+        unknown: bool,
+        failing: bool,
+    ) -> bool:
+        """Write what became of an attempt, under its fence; False where the lease was lost: then nothing is written."""
+        if wait is not None:
+            values["next_at"] = _database_now + wait
+        if failing:
+            values["failing_since"] = func.coalesce(Batch.failing_since, _database_now)
+        statement = (
+            update(Batch)
+            .where(
+                Batch.space_id == batch.space_id,
+                Batch.sync_id == batch.sync_id,
+                Batch.number == batch.number,
+                Batch.lease_token == batch.lease_token,
+                Batch.state == "sending",
+            )
+            .values(lease_owner=None, lease_until=None, **values)
+            .returning(Batch.number)
+            .execution_options(synchronize_session=False)
+        )
+        if (await self.session.scalar(statement)) is None:
+            return False
+        await self.session.execute(
+            update(Attempt)
+            .where(
+                Attempt.space_id == batch.space_id,
+                Attempt.sync_id == batch.sync_id,
+                Attempt.number == batch.number,
+                Attempt.n == batch.attempts,
+            )
+            .values(ended_at=_database_now, **attempt)
+            .execution_options(synchronize_session=False)
+        )
+        if unknown:
+            await self.mark_unknown(batch.space_id, batch.sync_id)
+        return True
+
+    async def mark_unknown(self, space_id: str, sync_id: str) -> None:
+        """An attempt went out and nobody knows what became of it: the settle time begins (R11)."""
+        await self.session.execute(
+            update(Sync)
+            .where(Sync.space_id == space_id, Sync.id == sync_id)
+            .values(last_unknown_at=_database_now)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def failing(self, space_id: str, activation_id: str, *, failing: bool) -> None:
+        """Remember since when an activation only fails, or that it no longer does."""
+        value = func.coalesce(Activation.failing_since, _database_now) if failing else None
+        await self.session.execute(
+            update(Activation)
+            .where(
+                Activation.space_id == space_id,
+                Activation.id == activation_id,
+                Activation.failing_since.is_(None)
+                if failing
+                else Activation.failing_since.is_not(None),
+            )
+            .values(failing_since=value)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def account_attempts(
+        self, space_id: str, destination_id: str, window: timedelta
+    ) -> tuple[int, int]:
+        """Ended attempts of an account in the last ``window``, and how many of them failed."""
+        query = (
+            select(
+                func.count(),
+                func.count().filter(Attempt.outcome.in_(("unknown", "failed"))),
+            )
+            .select_from(Attempt)
+            .join(Sync, (Sync.space_id == Attempt.space_id) & (Sync.id == Attempt.sync_id))
+            .where(
+                Attempt.space_id == space_id,
+                Sync.destination_id == destination_id,
+                Sync.last_claim_at > _database_now - window,
+                Attempt.ended_at > _database_now - window,
+            )
+        )
+        total, failed = (await self.session.execute(query)).one()
+        return int(total), int(failed)
+
+    async def open_breaker(
+        self, space_id: str, destination_id: str, pause: timedelta, breaker: dict[str, Any]
+    ) -> None:
+        """Nobody calls this account for a while."""
+        await self.session.execute(
+            update(Destination)
+            .where(Destination.space_id == space_id, Destination.id == destination_id)
+            .values(open_until=_database_now + pause, breaker=breaker)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def close_breaker(self, space_id: str, destination_id: str) -> None:
+        """The account answers again."""
+        await self.session.execute(
+            update(Destination)
+            .where(Destination.space_id == space_id, Destination.id == destination_id)
+            .values(open_until=None, breaker=None)
+            .execution_options(synchronize_session=False)
+        )

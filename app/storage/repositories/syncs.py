@@ -1,0 +1,418 @@
+"""Syncs: opening, claiming, planning, closing, and what a sync needs to know of its activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import (
+    OPEN_STATES,
+    Activation,
+    ActivationRevision,
+    ActivationSource,
+    Audience,
+    Batch,
+    Destination,
+    DestinationConnection,
+    Space,
+    Sync,
+    SyncSource,
+)
+
+_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """What a sync's batches add up to."""
+
+    batches: int
+    settled: int
+    sending: int
+    delivered: int
+    rejected: int
+    skipped: int
+
+
+class SyncRepository:
+    """All queries about syncs."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    # Reading
+
+    async def get(
+        self, space_id: str, sync_id: str, *, activation_id: str | None = None, lock: bool = False
+    ) -> Sync | None:
+        """One sync, of a given activation where that matters."""
+        query = select(Sync).where(Sync.space_id == space_id, Sync.id == sync_id)
+        if activation_id is not None:
+            query = query.where(Sync.activation_id == activation_id)
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def list(
+        self, space_id: str, activation_id: str, *, before: str | None, limit: int
+    ) -> Sequence[Sync]:
+        """Newest first."""
+        query = select(Sync).where(Sync.space_id == space_id, Sync.activation_id == activation_id)
+        if before:
+            query = query.where(Sync.id < before)
+        return (await self.session.scalars(query.order_by(Sync.id.desc()).limit(limit))).all()
+
+    async def count(self, space_id: str, activation_id: str) -> int:
+        """How many syncs an activation has had."""
+        query = select(func.count()).where(
+            Sync.space_id == space_id, Sync.activation_id == activation_id
+        )
+        return (await self.session.scalar(query)) or 0
+
+    async def open_of(
+        self, space_id: str, activation_id: str, *, lock: bool = False
+    ) -> Sync | None:
+        """The one sync of an activation that is under way, dry runs apart."""
+        query = select(Sync).where(
+            Sync.space_id == space_id,
+            Sync.activation_id == activation_id,
+            Sync.kind != "dry_run",
+            Sync.state.in_(OPEN_STATES),
+        )
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def last_planned(self, space_id: str, activation_id: str) -> Sync | None:
+        """The newest sync that was planned and carried out, in whole or in part."""
+        query = (
+            select(Sync)
+            .where(
+                Sync.space_id == space_id,
+                Sync.activation_id == activation_id,
+                Sync.kind != "dry_run",
+                Sync.state.in_(("complete", "failed", "cancelled", "running")),
+                Sync.revision_id.is_not(None),
+            )
+            .order_by(Sync.number.desc())
+            .limit(1)
+        )
+        return (await self.session.scalars(query)).first()
+
+    async def sources_of(self, space_id: str, sync_id: str) -> dict[str, str]:
+        """Audience to snapshot, as pinned."""
+        query = select(SyncSource.audience_id, SyncSource.snapshot_id).where(
+            SyncSource.space_id == space_id, SyncSource.sync_id == sync_id
+        )
+        return {audience: snapshot for audience, snapshot in await self.session.execute(query)}
+
+    async def sources_of_many(
+        self, space_id: str, sync_ids: Sequence[str]
+    ) -> dict[str, dict[str, str]]:
+        """The same for several syncs at once."""
+        query = select(SyncSource.sync_id, SyncSource.audience_id, SyncSource.snapshot_id).where(
+            SyncSource.space_id == space_id, SyncSource.sync_id.in_(sync_ids)
+        )
+        found: dict[str, dict[str, str]] = {sync_id: {} for sync_id in sync_ids}
+        for sync_id, audience, snapshot in await self.session.execute(query):
+            found[sync_id][audience] = snapshot
+        return found
+
+    async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
+        """Progress of syncs, summed over their batches."""
+        query = (
+            select(
+                Batch.sync_id,
+                func.count(),
+                func.count().filter(Batch.state == "settled"),
+                func.count().filter(Batch.state == "sending"),
+                func.coalesce(func.sum(Batch.delivered), 0),
+                func.coalesce(func.sum(Batch.rejected), 0),
+                func.coalesce(func.sum(Batch.skipped), 0),
+            )
+            .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
+            .group_by(Batch.sync_id)
+        )
+        return {
+            row[0]: BatchCounts(*(int(value) for value in row[1:]))
+            for row in await self.session.execute(query)
+        }
+
+    # What a sync needs around it
+
+    async def activation(
+        self, space_id: str, activation_id: str, *, lock: bool = False
+    ) -> Activation | None:
+        """The activation, deleted ones too: their syncs must still be folded."""
+        query = select(Activation).where(
+            Activation.space_id == space_id, Activation.id == activation_id
+        )
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def sources(self, space_id: str, activation_id: str) -> Sequence[Audience]:
+        """The audiences whose union is sent, in order."""
+        query = (
+            select(Audience)
+            .join(
+                ActivationSource,
+                (ActivationSource.space_id == Audience.space_id)
+                & (ActivationSource.audience_id == Audience.id),
+            )
+            .where(
+                ActivationSource.space_id == space_id,
+                ActivationSource.activation_id == activation_id,
+            )
+            .order_by(ActivationSource.position)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def revision(self, space_id: str, revision_id: str) -> ActivationRevision | None:
+        """One revision."""
+        return await self.session.get(ActivationRevision, (space_id, revision_id))
+
+    async def destination(
+        self, space_id: str, destination_id: str, *, lock: bool = False
+    ) -> Destination | None:
+        """The account that a sync writes to."""
+        query = select(Destination).where(
+            Destination.space_id == space_id, Destination.id == destination_id
+        )
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def connection(
+        self, space_id: str, connection_id: str, *, lock: bool = False
+    ) -> DestinationConnection | None:
+        """The connection of an activation."""
+        query = select(DestinationConnection).where(
+            DestinationConnection.space_id == space_id, DestinationConnection.id == connection_id
+        )
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def workspace_of(self, space_id: str) -> str:
+        """The workspace that a space belongs to."""
+        query = select(Space.workspace_id).where(Space.id == space_id)
+        return (await self.session.execute(query)).scalar_one()
+
+    async def activations_of_account(
+        self, space_id: str, destination_id: str
+    ) -> Sequence[Activation]:
+        """Living activations that write to an account, locked in the order of their ids."""
+        query = (
+            select(Activation)
+            .where(
+                Activation.space_id == space_id,
+                Activation.destination_id == destination_id,
+                Activation.deleted_at.is_(None),
+            )
+            .order_by(Activation.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    # Leases
+
+    async def claim(
+        self, space_id: str, sync_id: str, states: tuple[str, ...], owner: str, lease: timedelta
+    ) -> Sync | None:
+        """Take a sync for planning or settling; None where it is not due or somebody has it."""
+        statement = (
+            update(Sync)
+            .where(
+                Sync.space_id == space_id,
+                Sync.id == sync_id,
+                Sync.state.in_(states),
+                _free(),
+            )
+            .values(
+                attempts=Sync.attempts + 1,
+                lost_leases=Sync.lost_leases + cast(Sync.lease_until.is_not(None), Integer),
+                lease_owner=owner,
+                lease_token=Sync.lease_token + 1,
+                lease_until=_database_now + lease,
+            )
+            .returning(Sync)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.scalars(statement)).first()
+
+    async def renew(self, space_id: str, sync_id: str, token: int, lease: timedelta) -> bool:
+        """Keep a lease; False where it was lost."""
+        return await self.fenced(space_id, sync_id, token, lease_until=_database_now + lease)
+
+    async def release(
+        self,
+        space_id: str,
+        sync_id: str,
+        token: int,
+        *,
+        wait: timedelta | None = None,
+        until: datetime | None = None,
+        **values: Any,
+    ) -> bool:
+        """Give a sync back; it is not due before ``wait`` has passed or ``until`` has come."""
+        next_at = until if until is not None else (_database_now + wait if wait else None)
+        return await self.fenced(
+            space_id, sync_id, token, lease_owner=None, lease_until=None, next_at=next_at, **values
+        )
+
+    async def fenced(self, space_id: str, sync_id: str, token: int, **values: Any) -> bool:
+        """Write under a lease; False where it was lost to somebody else."""
+        statement = (
+            update(Sync)
+            .where(Sync.space_id == space_id, Sync.id == sync_id, Sync.lease_token == token)
+            .values(**values)
+            .returning(Sync.id)
+            .execution_options(synchronize_session=False)
+        )
+        return (await self.session.scalar(statement)) is not None
+
+    # Settle time (R11)
+
+    async def settled_at(
+        self, space_id: str, activation_id: str, settle: timedelta
+    ) -> datetime | None:
+        """When the last unknown attempt of an activation will be old enough; None where it is already."""
+        newest = (
+            select(func.max(Sync.last_unknown_at))
+            .where(Sync.space_id == space_id, Sync.activation_id == activation_id)
+            .scalar_subquery()
+        )
+        query = select(case((newest + settle > _database_now, newest + settle), else_=None))
+        moment: datetime | None = (await self.session.execute(query)).scalar_one()
+        return moment
+
+    # What is due, for the sweep
+
+    async def to_plan(self, limit: int) -> Sequence[Sync]:
+        """Syncs, dry runs too, that wait to be planned."""
+        query = (
+            select(Sync)
+            .where(Sync.state == "new", Sync.closing.is_(None), _free())
+            .order_by(Sync.opened_at)
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def to_settle(self, limit: int) -> Sequence[Sync]:
+        """Planned syncs that are being closed, or whose batches are all settled."""
+        unsettled = exists().where(
+            Batch.space_id == Sync.space_id, Batch.sync_id == Sync.id, Batch.state != "settled"
+        )
+        query = (
+            select(Sync)
+            .where(
+                Sync.state.in_(OPEN_STATES),
+                Sync.kind != "dry_run",
+                or_(
+                    Sync.closing.is_not(None),
+                    and_(Sync.state.in_(("pending", "running")), ~unsettled),
+                ),
+                _free(),
+            )
+            .order_by(Sync.opened_at)
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def is_to_settle(self, space_id: str, sync_id: str) -> bool:
+        """Whether all batches of one sync are settled."""
+        query = select(
+            ~exists().where(
+                Batch.space_id == space_id, Batch.sync_id == sync_id, Batch.state != "settled"
+            )
+        )
+        return bool((await self.session.execute(query)).scalar_one())
+
+    async def batches_due(self) -> bool:
+        """Whether any batch of any account that may be called waits for somebody."""
+        query = (
+            select(Sync.id)
+            .join(
+                Destination,
+                (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
+            )
+            .where(
+                Sync.state.in_(("pending", "running")),
+                Sync.closing.is_(None),
+                or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
+                exists().where(
+                    Batch.space_id == Sync.space_id, Batch.sync_id == Sync.id, batch_is_due()
+                ),
+            )
+            .limit(1)
+        )
+        return (await self.session.scalar(query)) is not None
+
+    # Batches of a sync as a whole
+
+    async def batches(self, space_id: str, sync_id: str) -> Sequence[Batch]:
+        """All batches in order."""
+        query = (
+            select(Batch)
+            .where(Batch.space_id == space_id, Batch.sync_id == sync_id)
+            .order_by(Batch.number)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def drop_batches(self, space_id: str, sync_id: str) -> None:
+        """Forget the batches of a sync that has sent nothing."""
+        await self.session.execute(
+            delete(Batch).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
+        )
+
+    async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
+        """Until when a batch may be in flight; None where none is."""
+        query = select(func.max(Batch.lease_until)).where(
+            Batch.space_id == space_id,
+            Batch.sync_id == sync_id,
+            Batch.state == "sending",
+            Batch.lease_until > _database_now,
+        )
+        moment: datetime | None = (await self.session.execute(query)).scalar_one()
+        return moment
+
+
+def batch_is_due() -> Any:
+    """A batch that waits for its time, or whose sender is gone."""
+    return or_(
+        and_(Batch.state == "waiting", Batch.next_at <= _database_now),
+        and_(Batch.state == "sending", Batch.lease_until < _database_now),
+    )
+
+
+def _free() -> Any:
+    return and_(
+        or_(Sync.lease_until.is_(None), Sync.lease_until < _database_now),
+        or_(Sync.next_at.is_(None), Sync.next_at <= _database_now),
+    )
