@@ -305,3 +305,39 @@ class ReadBack(Protocol):
 
     def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
         """Pages of members, each with the identifiers that the partner gives and its own ``partner_id``."""
+
+
+@runtime_checkable
+class CompletesSettings(Protocol):
+    """Ability: make up what the user left out of the settings (a signing secret), and keep what a rotation replaces."""
+
+    @classmethod
+    def complete(
+        cls, settings: Mapping[str, Any], *, previous: Mapping[str, Any] | None, now: datetime
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The settings to validate and store, and those generated ones that are shown to the user this once.
+
+        ``previous`` are the settings stored until now (None for a new destination), as plain JSON values; ``settings``
+        the new ones, whole: a PATCH is merged before.
+        """
+
+
+@runtime_checkable
+class SizesCalls(Protocol):
+    """Ability: settings or the mapping's constants decide how many changes go into one call."""
+
+    @classmethod
+    def rows_per_call(
+        cls,
+        settings: Any,
+        connection_settings: Mapping[str, Any],
+        constants: Mapping[str, Any],
+    ) -> int:
+        """Changes in one batch, from 1; ``settings`` are the validated ones."""
+
+
+@runtime_checkable
+class ChecksConnectionSettings(Protocol):
+    """Ability: a model that ``connectionSettings`` must fit, with the partner's own words for what is wrong."""
+
+    connection_settings_model: ClassVar[type[BaseModel]]

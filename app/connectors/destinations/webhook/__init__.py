@@ -1,0 +1,1 @@
+"""Signed webhooks: changes of an audience posted to a URL, signed as Standard Webhooks."""

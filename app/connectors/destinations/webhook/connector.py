@@ -1,0 +1,215 @@
+"""The webhook destination: definition, check and delivery."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import httpx
+import orjson
+
+from app.connectors.answers import printable, raise_for_answer, request_id_of
+from app.connectors.base import (
+    Action,
+    ActionField,
+    Batch,
+    CheckResult,
+    ConnectorSettings,
+    ConnectorTools,
+    Definition,
+    Delivery,
+    IdSync,
+    Pending,
+    Preset,
+    RateBudget,
+    Receipts,
+    Refusal,
+    SettingField,
+)
+from app.connectors.destinations.webhook import payloads, settings
+from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.core import clock
+
+_FIELDS = (
+    ActionField(
+        "url",
+        "URL",
+        "STRING",
+        "Where to post, in place of the destination's own URL.",
+        constant=True,
+    ),
+    ActionField(
+        "method",
+        "Method",
+        "STRING",
+        "The HTTP method.",
+        default="POST",
+        choices=("POST", "PUT", "PATCH"),
+        constant=True,
+    ),
+    ActionField("headers", "Headers", "OBJECT", "More headers, in ASCII.", constant=True),
+    ActionField(
+        "data",
+        "Data",
+        "OBJECT",
+        "In the batch form added to each member as `data`; in the single form the whole body. "
+        "Without it members carry identifiers and traits, and the single form sends the whole event.",
+    ),
+    ActionField(
+        "batch_size",
+        "Batch size",
+        "INTEGER",
+        "Members in one message; 0 or 1 sends them one by one.",
+        default=100,
+        constant=True,
+    ),
+    ActionField(
+        "batch_keys",
+        "Batch keys",
+        "STRING",
+        "What all members of a message share.",
+        multiple=True,
+        default=("url", "method", "headers"),
+        hidden=True,
+        constant=True,
+    ),
+)
+
+SEND = Action(
+    "webhook-send", "send", "Send request", "Post the changes of the audience to the URL.", _FIELDS
+)
+
+
+class WebhookConnector:
+    """Posts signed messages to one URL."""
+
+    definition: ClassVar[Definition] = Definition(
+        slug="webhook",
+        name="Signed webhook",
+        description="Posts the changes of an audience to a URL, signed as Standard Webhooks.",
+        metadata_id="66a1f0c2d4b8e90011aa0001",
+        audience_types=("USERS", "LINKED", "ACCOUNTS"),
+        actions=(SEND,),
+        presets=tuple(
+            Preset(SEND.id, f"Send when {name}", trigger)
+            for name, trigger in (
+                ("a member enters", "Audience Entered"),
+                ("a member exits", "Audience Exited"),
+                ("membership changes", "Audience Membership Changed"),
+            )
+        ),
+        connection_settings=(
+            SettingField(
+                "extras",
+                "object",
+                label="Extras",
+                description="An object merged into every message; type, timestamp and data are taken.",
+            ),
+        ),
+        default_id_sync=(IdSync("email", "all"), IdSync("user_id", "all")),
+        key="member",
+        max_rows=settings.MAX_ROWS,
+        rate_budgets=(RateBudget("requests", 500, timedelta(seconds=1)),),
+        aliases=("webhook-actions", "actions-webhook-audiences", "actions-webhook"),
+    )
+    settings_model: ClassVar[type[ConnectorSettings]] = settings.WebhookSettings
+    connection_settings_model: ClassVar[type[settings.WebhookConnectionSettings]] = (
+        settings.WebhookConnectionSettings
+    )
+
+    def __init__(self, settings: settings.WebhookSettings, tools: ConnectorTools) -> None:
+        self._settings = settings
+        self._http = tools.http
+
+    @classmethod
+    def complete(
+        cls, given: Mapping[str, Any], *, previous: Mapping[str, Any] | None, now: datetime
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A secret where none was given; the replaced one stays valid for a day."""
+        return settings.complete(given, previous, now)
+
+    @classmethod
+    def rows_per_call(
+        cls,
+        given: settings.WebhookSettings,
+        connection_settings: Mapping[str, Any],
+        constants: Mapping[str, Any],
+    ) -> int:
+        """The activation's batch size, else the destination's; one in the single form."""
+        if given.form == "single":
+            return 1
+        size = constants.get("batch_size", given.batch_size)
+        return max(1, int(size)) if isinstance(size, int | float) else given.batch_size or 1
+
+    async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
+        """Send ``webhook.test``; any 2xx is good."""
+        moment = clock.now()
+        message_id = f"test_{secrets.token_hex(12)}"
+        try:
+            response = await self._post(message_id, moment, payloads.body_of_test(moment), {})
+            raise_for_answer(response)
+        except ConnectorError as error:
+            return CheckResult(ok=False, message=error.message)
+        return CheckResult(ok=True, message=f"the receiver answered HTTP {response.status_code}")
+
+    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+        """One message; it succeeds or fails whole, unless the receiver names members that it refuses."""
+        extras = batch.connection_settings.get("extras") or {}
+        if self._settings.form == "single" and len(deliveries) == 1:
+            body = payloads.single_body(batch, deliveries[0], extras)
+        else:
+            body = payloads.batch_body(batch, deliveries, extras)
+        # The separator of the signed text must not stand in the id.
+        message_id = batch.idempotency_key.replace(".", "-")
+        response = await self._post(message_id, batch.attempted_at, body, batch.constants)
+        raise_for_answer(response)
+        return Receipts(
+            rejected=_refusals(response, deliveries),
+            http_status=response.status_code,
+            vendor_request_id=request_id_of(response),
+        )
+
+    async def resume(
+        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Never asked for: a message has its answer at once."""
+        raise ConfigurationRejected("webhooks leave nothing pending")
+
+    async def _post(
+        self, message_id: str, moment: datetime, body: bytes, constants: Mapping[str, Any]
+    ) -> httpx.Response:
+        try:
+            url = settings.checked_url(constants.get("url") or self._settings.url)
+            more = settings.checked_headers(constants.get("headers") or {})
+        except ValueError as error:
+            raise ConfigurationRejected(f"the mapping's url or headers: {error}") from error
+        signed = payloads.signed_headers(message_id, moment, body, self._settings.keys_at(moment))
+        return await self._http.request(
+            constants.get("method") or self._settings.method,
+            url,
+            content=body,
+            headers={**self._settings.headers, **more, **signed},
+        )
+
+
+def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[int, Refusal]:
+    """Our optional extension: ``{"rejected": [{"id", "reason"}]}`` in a 2xx; anything else refuses nobody."""
+    if b'"rejected"' not in response.content:
+        return {}
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    named = answer.get("rejected") if isinstance(answer, dict) else None
+    if not isinstance(named, list):
+        return {}
+    index_of = {delivery.key: index for index, delivery in enumerate(deliveries)}
+    refusals = {}
+    for entry in named:
+        index = index_of.get(str(entry.get("id"))) if isinstance(entry, dict) else None
+        if index is not None:
+            reason = printable(str(entry.get("reason") or "refused by the receiver"), 300)
+            refusals[index] = Refusal("rejected_by_receiver", reason)
+    return refusals

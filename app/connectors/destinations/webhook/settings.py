@@ -1,0 +1,134 @@
+"""Settings of a webhook: where to post, how to sign, how to cut."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from app.connectors.base import ConnectorSettings
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not a secret
+SECRET_BYTES = 32
+OVERLAP = timedelta(hours=24)  # how long the old secret still signs after a rotation
+MAX_ROWS = 10_000
+
+_OWN_HEADERS = frozenset(
+    {"content-type", "content-length", "host", "connection", "transfer-encoding"}
+)
+_RESERVED_EXTRAS = frozenset({"type", "timestamp", "data"})
+
+
+def checked_url(url: str) -> str:
+    """The URL, or ValueError with what to do about it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("must be a full URL such as https://hooks.example.com/audiences")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password; use the headers setting")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("must be written in ASCII, percent-encoded where needed")
+    return url
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that a user may add, or ValueError that names the one that is not allowed."""
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in _OWN_HEADERS or lower.startswith("webhook-"):
+            raise ValueError(f"the header {name} is set by the service")
+        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"{name!r} is not a header name")
+        if not value.isascii() or not value.isprintable():
+            raise ValueError(f"the header {name} must hold printable ASCII only")
+    return dict(headers)
+
+
+def signing_key(secret: str) -> bytes:
+    """The bytes of a secret in the form ``whsec_`` + base64 of 24 to 64 bytes; else ValueError."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or not 24 <= len(key) <= 64:
+        raise ValueError(
+            "must be whsec_ and the base64 of 24 to 64 random bytes; leave it out to have one made"
+        )
+    return key
+
+
+def _checked_secret(secret: SecretStr) -> SecretStr:
+    signing_key(secret.get_secret_value())
+    return secret
+
+
+Url = Annotated[str, Field(max_length=2048), AfterValidator(checked_url)]
+Headers = Annotated[dict[str, str], Field(max_length=32), AfterValidator(checked_headers)]
+Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
+Method = Literal["POST", "PUT", "PATCH"]
+
+
+class WebhookSettings(ConnectorSettings):
+    """One receiver. ``previous_secret`` signs beside ``secret`` until it expires."""
+
+    url: Url
+    secret: Secret
+    previous_secret: Secret | None = None
+    previous_secret_expires_at: AwareDatetime | None = None
+    method: Method = "POST"
+    headers: Headers = Field(default_factory=dict)
+    batch_size: int = Field(default=100, ge=0, le=MAX_ROWS)  # 0 and 1: one by one
+    form: Literal["batch", "single"] = "batch"
+
+    def keys_at(self, moment: datetime) -> list[bytes]:
+        """The keys that sign at a moment, the current one first."""
+        keys = [signing_key(self.secret.get_secret_value())]
+        expires = self.previous_secret_expires_at
+        if self.previous_secret is not None and (expires is None or moment < expires):
+            keys.append(signing_key(self.previous_secret.get_secret_value()))
+        return keys
+
+
+class WebhookConnectionSettings(BaseModel):
+    """``extras`` are merged into every message."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    extras: dict[str, Any] = Field(default_factory=dict)
+
+    def model_post_init(self, context: Any) -> None:
+        taken = sorted(_RESERVED_EXTRAS & self.extras.keys())
+        if taken:
+            raise ValueError(f"extras must not hold {', '.join(taken)}: the message has its own")
+
+
+def new_secret() -> str:
+    """A fresh signing secret."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def complete(
+    settings: Mapping[str, Any], previous: Mapping[str, Any] | None, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings with a secret, and the secret to show where it was made here.
+
+    No ``secret`` key keeps the one there is; null (or none yet) makes a new one. A replaced secret stays valid for
+    24 hours as ``previous_secret``.
+    """
+    done = dict(settings)
+    shown: dict[str, Any] = {}
+    old = (previous or {}).get("secret")
+    if "secret" not in done and old is not None:
+        done["secret"] = old
+    if done.get("secret") is None:
+        done["secret"] = shown["secret"] = new_secret()
+    if old is not None and done["secret"] != old:
+        done["previous_secret"] = old
+        done["previous_secret_expires_at"] = (now + OVERLAP).isoformat()
+    return done, shown
