@@ -1,1 +1,18 @@
-"""Mapping directives."""
+"""Mapping directives: JSON that says how an event becomes a partner's payload."""
+
+from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
+from app.mapping.identity import plain_path
+from app.mapping.transform import CompiledMapping, compile_mapping, resolve, resolve_batch
+from app.mapping.validate import validate
+
+__all__ = [
+    "CompiledMapping",
+    "InvalidMapping",
+    "MappingError",
+    "MappingFailed",
+    "compile_mapping",
+    "plain_path",
+    "resolve",
+    "resolve_batch",
+    "validate",
+]

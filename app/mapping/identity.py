@@ -1,0 +1,19 @@
+"""Which parts of a mapping are nothing but a path, and so can become a column of a query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.mapping.paths import split_path, without_root
+from app.mapping.values import METADATA
+
+
+def plain_path(value: Any) -> tuple[str, ...] | None:
+    """Give the keys of a value that is exactly `{"@path": "<text>"}`, else None.
+
+    `_metadata` beside it is ignored, as everywhere. No keys stand for the whole payload.
+    """
+    if not isinstance(value, dict) or set(value) - {METADATA} != {"@path"}:
+        return None
+    path = value["@path"]
+    return split_path(without_root(path)) if isinstance(path, str) else None

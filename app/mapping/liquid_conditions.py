@@ -1,0 +1,109 @@
+"""Comparisons in `@liquid` conditions, which read numbers out of text as the reference does."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from liquid import RenderContext
+from liquid.builtin.expressions.logical import (
+    BooleanExpression,
+    ContainsExpression,
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LogicalAndExpression,
+    LogicalNotExpression,
+    LogicalOrExpression,
+    LtExpression,
+)
+from liquid.expression import Expression
+from liquid.token import Token
+from liquid.undefined import is_undefined
+
+from app.mapping.liquid_values import NUMBER, number_in_liquid, text_in_liquid
+from app.mapping.text import trim
+
+Compare = Callable[[Any, Any], bool]
+
+
+class Comparison(Expression):
+    """Two sides and a test; takes the place of one of the library's, which refuses mixed kinds."""
+
+    __slots__ = ("compare", "left", "right")
+
+    def __init__(self, token: Token, left: Expression, right: Expression, compare: Compare) -> None:
+        super().__init__(token)
+        self.left = left
+        self.right = right
+        self.compare = compare
+
+    def evaluate(self, context: RenderContext) -> bool:
+        """Compare the two sides."""
+        return self.compare(self.left.evaluate(context), self.right.evaluate(context))
+
+    def children(self) -> Iterable[Expression]:
+        """Give the two sides."""
+        return [self.left, self.right]
+
+
+def _ordered(test: Callable[[Any, Any], bool]) -> Compare:
+    def compare(left: Any, right: Any) -> bool:
+        if isinstance(left, str) and isinstance(right, str):
+            return test(
+                left.encode("utf-16-be", "surrogatepass"),
+                right.encode("utf-16-be", "surrogatepass"),
+            )
+        return test(_magnitude(left), _magnitude(right))
+
+    return compare
+
+
+def _magnitude(value: Any) -> float:
+    """Read a value as a number to compare; what is none compares with nothing."""
+    if value is None or isinstance(value, bool | int | float):
+        return number_in_liquid(value)
+    if isinstance(value, str) and (not trim(value) or NUMBER.fullmatch(value)):
+        return number_in_liquid(value)
+    return math.nan
+
+
+def _contains(left: Any, right: Any) -> bool:
+    if is_undefined(right):
+        right = None
+    if isinstance(left, str):
+        return text_in_liquid(right) in left if right is not None else False
+    if isinstance(left, list):
+        return any(
+            isinstance(item, bool) == isinstance(right, bool) and item == right for item in left
+        )
+    return False
+
+
+_TESTS: Final[dict[type[Expression], Compare]] = {
+    LtExpression: _ordered(operator.lt),
+    LeExpression: _ordered(operator.le),
+    GtExpression: _ordered(operator.gt),
+    GeExpression: _ordered(operator.ge),
+    ContainsExpression: _contains,
+}
+
+
+def adapt(expression: Expression) -> Expression:
+    """Exchange the comparisons in a parsed condition; works on the expression in place."""
+    if isinstance(expression, BooleanExpression):
+        expression.expression = adapt(expression.expression)
+    elif isinstance(expression, LogicalNotExpression):
+        expression.right = adapt(expression.right)
+    elif isinstance(expression, LogicalAndExpression | LogicalOrExpression):
+        expression.left = adapt(expression.left)
+        expression.right = adapt(expression.right)
+    elif isinstance(
+        expression, LtExpression | LeExpression | GtExpression | GeExpression | ContainsExpression
+    ):
+        return Comparison(
+            expression.token, expression.left, expression.right, _TESTS[type(expression)]
+        )
+    return expression

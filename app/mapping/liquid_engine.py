@@ -1,0 +1,205 @@
+"""Liquid templates: the library set up to the rules of the language, with its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from liquid import BoundTemplate, Environment, RenderContext
+from liquid.ast import Node
+from liquid.builtin.filters.misc import date
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
+from liquid.builtin.tags.if_tag import IfNode, IfTag
+from liquid.builtin.tags.unless_tag import UnlessNode, UnlessTag
+from liquid.exceptions import LiquidError
+from liquid.expression import Expression
+from liquid.stream import TokenStream
+from liquid.token import Token
+from liquid.undefined import is_undefined
+from liquid.utils import ReadOnlyChainMap
+
+from app.mapping.errors import MappingFailed
+from app.mapping.liquid_conditions import adapt
+from app.mapping.liquid_filters import FILTERS, forbidden
+from app.mapping.liquid_values import MAXIMUM_SIZE, size_in_liquid, text_in_liquid, too_large
+from app.mapping.place import Evaluate
+from app.mapping.text import paired, units
+
+MAXIMUM_SOURCE: Final = 1000
+"""UTF-16 units that a template may have."""
+
+RENDER_SECONDS: Final = 0.5
+"""How long one rendering may take."""
+
+_TAGS: Final = frozenset(
+    [
+        "#",
+        "assign",
+        "capture",
+        "comment",
+        "cycle",
+        "decrement",
+        "echo",
+        "if",
+        "increment",
+        "liquid",
+        "unless",
+    ]
+)
+_PARTS: Final = frozenset(["content", "output", "illegal"])
+_LONGEST_DATE: Final = 100
+
+
+class _Context(RenderContext):
+    """The state of one rendering, which also counts what it makes and how long it takes."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Without the library's own `now` and `today`: a mapping sees its payload only.
+        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
+        self._ends_at = time.monotonic() + RENDER_SECONDS
+        self._size = 0
+
+    def spend(self, size: int) -> None:
+        """Count what was made; raises `LiquidError` beyond either limit."""
+        self._size += size
+        if self._size > MAXIMUM_SIZE:
+            raise too_large()
+        if time.monotonic() > self._ends_at:
+            raise LiquidError(f"takes more than {RENDER_SECONDS} seconds", token=None)
+
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        """Give the filter of that name; an unknown one hands its input on."""
+        error = forbidden(name)
+        if error:
+            raise error
+        function, arguments = (_date, 1) if name == "date" else FILTERS.get(name, (_unchanged, 0))
+
+        def apply(left: object, *others: object, **named: object) -> object:
+            given = [_plain(value) for value in (left, *others[:arguments])]
+            options = named if name == "default" else {}
+            result = function(*given, **options)
+            self.spend(size_in_liquid(result))
+            return result
+
+        return apply
+
+
+def _plain(value: object) -> Any:
+    return None if is_undefined(value) else value
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _date(value: Any, form: Any = "%A, %B %-e, %Y at %-l:%M %P %z") -> str:
+    if len(text_in_liquid(value)) > _LONGEST_DATE:
+        return text_in_liquid(value)
+    return str(date(value, text_in_liquid(form), environment=_ENVIRONMENT))
+
+
+def _write(context: RenderContext, expression: Expression, buffer: TextIO) -> int:
+    text = text_in_liquid(expression.evaluate(context))
+    if isinstance(context, _Context):
+        context.spend(len(text))
+    return buffer.write(text)
+
+
+class _OutputNode(OutputNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return _write(context, self.expression, buffer)
+
+
+class _EchoNode(EchoNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return _write(context, self.expression, buffer)
+
+
+class _Output(Output):
+    node_class = _OutputNode
+
+
+class _Echo(EchoTag):
+    node_class = _EchoNode
+
+
+class _If(IfTag):
+    def parse(self, stream: TokenStream) -> Node:
+        return _adapted(super().parse(stream))
+
+
+class _Unless(UnlessTag):
+    def parse(self, stream: TokenStream) -> Node:
+        return _adapted(super().parse(stream))
+
+
+def _adapted(node: Node) -> Node:
+    if isinstance(node, IfNode | UnlessNode):
+        node.condition = adapt(node.condition)
+        for alternative in node.alternatives:
+            alternative.expression = adapt(alternative.expression)
+    return node
+
+
+class _Template(BoundTemplate):
+    context_class = _Context
+
+
+class _Environment(Environment):
+    template_class = _Template
+    suppress_blank_control_flow_blocks = False
+    string_sequences = True
+    logical_not_operator = True
+    block_nesting_limit = 60
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        super().setup_tags_and_filters(extra=extra)
+        self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS | _PARTS}
+        for tag in (_Output, _Echo, _If, _Unless):
+            self.add_tag(tag)
+        # Filters come from the context, which knows the limits of the rendering.
+        self.filters = {}
+
+
+_ENVIRONMENT: Final = _Environment()
+
+
+def compile_liquid(source: str, location: str) -> Evaluate:
+    """Turn a Liquid template into a function of the payload.
+
+    A template that is too long or broken gives one that raises `MappingFailed` when it runs.
+    """
+    length = units(source)
+    try:
+        if length > MAXIMUM_SOURCE:
+            raise LiquidError(f"has {length} units, more than {MAXIMUM_SOURCE}", token=None)
+        template = _ENVIRONMENT.from_string(source)
+    except LiquidError as error:
+        return _failing(f"is no usable template: {_reason(error)}.", location)
+
+    def render(payload: Any) -> str:
+        try:
+            return paired(template.render(payload if isinstance(payload, dict) else {}))
+        except Exception as error:
+            raise MappingFailed(location, f"cannot be rendered: {_reason(error)}.") from error
+
+    return render
+
+
+def _failing(reason: str, location: str) -> Evaluate:
+    def fail(payload: Any) -> str:
+        raise MappingFailed(location, reason)
+
+    return fail
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong; only the library's own words, which hold nothing of the payload."""
+    return (
+        str(error.args[0])
+        if isinstance(error, LiquidError) and error.args
+        else type(error).__name__
+    )

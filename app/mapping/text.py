@@ -1,0 +1,132 @@
+"""Values as text, and text counted and cut in UTF-16 units as the language does."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from app.mapping.errors import MappingFailed
+
+MAXIMUM_TEXT: Final = 100_000_000
+"""Units that a text made by a mapping may have; a short template can multiply a payload."""
+
+_WHITE_SPACE: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+_SAFE_INTEGER: Final = 2**53
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def trim(text: str) -> str:
+    """Cut white space from both ends; U+FEFF counts, U+001C to U+001F and U+0085 do not."""
+    return text.strip(_WHITE_SPACE)
+
+
+def trim_start(text: str) -> str:
+    """Cut white space from the start."""
+    return text.lstrip(_WHITE_SPACE)
+
+
+def trim_end(text: str) -> str:
+    """Cut white space from the end."""
+    return text.rstrip(_WHITE_SPACE)
+
+
+def number_text(number: float) -> str:
+    """Write a number as the shortest decimal that reads back the same double."""
+    if isinstance(number, int):
+        if -_SAFE_INTEGER <= number <= _SAFE_INTEGER:
+            return str(number)
+        try:
+            number = float(number)
+        except OverflowError:
+            return "Infinity" if number > 0 else "-Infinity"
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    if number == 0:
+        return "0"
+    sign = "-" if number < 0 else ""
+    return sign + _positive_text(*_shortest_digits(abs(number)))
+
+
+def _shortest_digits(number: float) -> tuple[str, int]:
+    """Give the significant digits, and the place of the decimal point counted from their start."""
+    mantissa, _, exponent = repr(number).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading = len(whole + fraction) - len(digits)
+    return digits.rstrip("0"), len(whole) + int(exponent or 0) - leading
+
+
+def _positive_text(digits: str, point: int) -> str:
+    if len(digits) <= point <= 21:
+        return digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return "0." + "0" * -point + digits
+    rest = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{rest}e{point - 1:+d}"
+
+
+def scalar_text(value: Any) -> str | None:
+    """Write a string, boolean or number; None for every other kind."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(value)
+    return None
+
+
+def text_of(value: Any) -> str:
+    """Write any value: arrays joined by commas, null and absent as nothing."""
+    text = scalar_text(value)
+    if text is not None:
+        return text
+    if isinstance(value, list):
+        return ",".join([text_of(item) for item in value])
+    return "[object Object]" if isinstance(value, dict) else ""
+
+
+def joined(parts: Iterable[str], location: str) -> str:
+    """Join parts into one text; raises `MappingFailed` rather than fill the memory."""
+    kept: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > MAXIMUM_TEXT:
+            raise MappingFailed(location, f"makes a text of more than {MAXIMUM_TEXT} units.")
+        kept.append(part)
+    return paired("".join(kept))
+
+
+def units(text: str) -> int:
+    """Count the UTF-16 units of a text."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def in_units(text: str) -> str:
+    """Write every UTF-16 unit as a character of its own, halves of a pair included."""
+    if text.isascii():
+        return text
+    encoded = memoryview(text.encode("utf-16-le", "surrogatepass"))
+    return "".join(
+        [chr(low | high << 8) for low, high in zip(encoded[::2], encoded[1::2], strict=True)]
+    )
+
+
+def paired(text: str) -> str:
+    """Put halves of a surrogate pair that stand together back into one character."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def has_half_pair(text: str) -> bool:
+    """Say whether a text holds half of a surrogate pair."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
