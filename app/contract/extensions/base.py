@@ -1,0 +1,50 @@
+"""What our own bodies share: unknown keys are refused, and times are text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from app.contract.envelope import Input, Output, PaginationOutput, RemovalOutput
+from app.core.clock import to_wire
+
+
+class StrictInput(Input):
+    """A body of ours: a key that nobody reads is a 422, so that a slip of the pen is noticed."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False
+    )
+
+
+def _text(value: object) -> object:
+    return to_wire(value) if isinstance(value, datetime) else value
+
+
+Time = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-01-31T12:00:00.000Z"]),
+]
+
+
+class Removal(Output):
+    """The answer to a removal."""
+
+    data: RemovalOutput
+
+
+REMOVED = Removal(data=RemovalOutput(status="SUCCESS"))
+
+__all__ = [
+    "REMOVED",
+    "Output",
+    "PaginationOutput",
+    "Removal",
+    "RemovalOutput",
+    "StrictInput",
+    "Time",
+]

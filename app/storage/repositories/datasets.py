@@ -1,0 +1,68 @@
+"""Datasets of a space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import Audience, Dataset
+
+
+class DatasetRepository:
+    """All queries about datasets."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, space_id: str, dataset_id: str, *, lock: bool = False) -> Dataset | None:
+        """One dataset, locked for an update where asked."""
+        query = select(Dataset).where(Dataset.space_id == space_id, Dataset.id == dataset_id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def page(self, space_id: str, *, offset: int, limit: int) -> Sequence[Dataset]:
+        """In the order of making."""
+        query = (
+            select(Dataset)
+            .where(Dataset.space_id == space_id)
+            .order_by(Dataset.created_at, Dataset.id)
+            .offset(offset)
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def count(self, space_id: str) -> int:
+        """How many a space has."""
+        query = select(func.count()).where(Dataset.space_id == space_id)
+        return (await self.session.scalar(query)) or 0
+
+    async def named(self, space_id: str, name: str) -> Dataset | None:
+        """The dataset of a name; SQL does not tell upper from lower case, so neither does this."""
+        query = select(Dataset).where(
+            Dataset.space_id == space_id, func.lower(Dataset.name) == name.lower()
+        )
+        return (await self.session.scalars(query)).first()
+
+    async def audiences_naming(self, space_id: str, name: str) -> Sequence[Audience]:
+        """Audiences in whose definition the name stands as a word of its own."""
+        query = (
+            select(Audience)
+            .where(
+                Audience.space_id == space_id,
+                Audience.query.regexp_match(rf"\m{re.escape(name)}\M", flags="i"),
+            )
+            .order_by(Audience.created_at)
+        )
+        return (await self.session.scalars(query)).all()
+
+    def add(self, dataset: Dataset) -> None:
+        """A new dataset."""
+        self.session.add(dataset)
+
+    async def delete(self, dataset: Dataset) -> None:
+        """Remove the row; its file is collected later."""
+        await self.session.delete(dataset)
