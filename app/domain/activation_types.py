@@ -1,0 +1,27 @@
+"""The seven activation types of the contract, and which kinds of change each sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.changes import ChangeKind
+
+SENDS: Mapping[str, frozenset[ChangeKind]] = {
+    "Audience Entered": frozenset({ChangeKind.ENTERED}),
+    "Audience Exited": frozenset({ChangeKind.EXITED}),
+    "Audience Membership Changed": frozenset({ChangeKind.ENTERED, ChangeKind.EXITED}),
+    "Entity Added": frozenset({ChangeKind.ENTERED}),
+    "Entity Removed": frozenset({ChangeKind.EXITED}),
+    "Entity Values Changed": frozenset({ChangeKind.UPDATED}),
+    "All Events": frozenset(ChangeKind),
+}
+
+
+def kinds_sent(config: Mapping[str, Any]) -> frozenset[ChangeKind]:
+    """What a revision sends: its type's kinds, and updates where it asks for them."""
+    kinds = SENDS[config["activationType"]]
+    personalization = config.get("personalization") or {}
+    if config.get("updates") or personalization.get("syncEntityPropertyChanges"):
+        return kinds | {ChangeKind.UPDATED}
+    return kinds

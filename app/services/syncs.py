@@ -1,0 +1,460 @@
+"""Syncs: when one is opened, what it supersedes, and what people may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, NotFound
+from app.core.ids import new_id
+from app.domain.options import frequency_of
+from app.queue import Task
+from app.services.wakeups import ring
+from app.storage.models import Activation, Audience, Destination, Sync, SyncSource
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import BatchCounts, SyncRepository
+
+UNSENT = ("new", "pending", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """A sync with its progress and the snapshots that it was planned from."""
+
+    sync: Sync
+    counts: BatchCounts | None
+    snapshots: dict[str, str]
+
+
+# What opens a sync
+
+
+async def snapshot_changed(
+    session: AsyncSession, space_id: str, audience_id: str, *, actor: str, trigger: str
+) -> list[Sync]:
+    """An audience has another snapshot: open a sync for each activation that follows its runs.
+
+    Called with the audience's row locked (R7: audience, then activation, then sync).
+    """
+    opened = []
+    for activation in await RunRepository(session).activations_reading(space_id, audience_id):
+        if _is_at_work(activation) and frequency_of(activation.options).follows_runs:
+            sync = await open_sync(session, activation, trigger=trigger, actor=actor)
+            if sync is not None:
+                opened.append(sync)
+    return opened
+
+
+async def configuration_changed(
+    session: AsyncSession, activation: Activation, *, resync: bool, actor: str, now: datetime
+) -> Sync | None:
+    """An activation was made, changed, enabled or disabled: open, supersede or close its sync."""
+    del now  # the moments of a sync are the database's
+    await session.flush()
+    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    if locked is None:
+        raise NotFound("activation not found")
+    if not _is_at_work(locked):
+        await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
+        return None
+    if not await _all_have_snapshots(session, locked):
+        # Nobody is there to be taken as already sent: the first snapshot enters (architecture, section 3).
+        locked.baseline_wanted = False
+        return None
+    if resync or locked.baseline_wanted or await something_newer(session, locked):
+        trigger = "resync" if resync else "configuration"
+        return await open_sync(session, locked, trigger=trigger, actor=actor)
+    return None
+
+
+async def account_healed(
+    session: AsyncSession, destination: Destination, *, actor: str, now: datetime
+) -> None:
+    """A check passed or the settings changed: close the breaker, re-activate what it had paused."""
+    destination.open_until, destination.breaker = None, None
+    await session.flush()
+    repository = SyncRepository(session)
+    for activation in await repository.activations_of_account(destination.space_id, destination.id):
+        if (
+            activation.state == "error"
+            and (activation.last_error or {}).get("pausedBy") == "account"
+        ):
+            activation.state = "active"
+            activation.failing_since = None
+            await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+
+
+async def open_sync(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    trigger: str,
+    actor: str,
+    retry_refused: bool = False,
+) -> Sync | None:
+    """Open the next sync of a locked activation.
+
+    One that is new will plan from what is newest anyway; one that has sent nothing is superseded; after a running
+    one the next is opened when it settles, so None.
+    """
+    repository = SyncRepository(session)
+    current = await repository.open_of(activation.space_id, activation.id, lock=True)
+    if current is not None and current.kind != "baseline" and current.closing is None:
+        if current.state == "new":
+            current.kind = _kind(activation)
+            current.retry_refused = current.retry_refused or retry_refused
+            ring_plan(session, current)
+            return current
+        if current.state in UNSENT:
+            retry_refused = retry_refused or current.retry_refused
+            await _supersede(session, current)
+            current = None
+    if current is not None:
+        return None
+    return await _create(
+        session,
+        activation,
+        kind=_kind(activation),
+        trigger=trigger,
+        actor=actor,
+        retry_refused=retry_refused,
+    )
+
+
+async def something_newer(session: AsyncSession, activation: Activation) -> bool:
+    """Whether a source's snapshot, the revision or a resync is not what the last sync had pinned."""
+    repository = SyncRepository(session)
+    last = await repository.last_planned(activation.space_id, activation.id)
+    if last is None:
+        return True
+    if activation.resync_wanted > max(activation.resync_done, last.resync_generation):
+        return True
+    if activation.revision_id != last.revision_id:
+        return True
+    pinned = await repository.sources_of(activation.space_id, last.id)
+    audiences = await repository.sources(activation.space_id, activation.id)
+    return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
+
+
+async def _create(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    kind: str,
+    trigger: str,
+    actor: str,
+    retry_refused: bool = False,
+) -> Sync:
+    activation.sync_number += 1
+    sync = Sync(
+        space_id=activation.space_id,
+        id=new_id("syn"),
+        activation_id=activation.id,
+        destination_id=activation.destination_id,
+        number=activation.sync_number,
+        kind=kind,
+        trigger=trigger,
+        state="new",
+        resync_generation=activation.resync_wanted,
+        retry_refused=retry_refused,
+        opened_by=actor,
+    )
+    session.add(sync)
+    await session.flush()
+    if kind == "baseline":
+        await pin_sources(session, sync)
+    await session.refresh(sync)
+    ring_plan(session, sync)
+    return sync
+
+
+async def pin_sources(session: AsyncSession, sync: Sync) -> list[Audience]:
+    """Write down which snapshots a sync is planned from; Conflict where an audience has none."""
+    repository = SyncRepository(session)
+    audiences = list(await repository.sources(sync.space_id, sync.activation_id))
+    for audience in audiences:
+        if audience.snapshot_id is None:
+            raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
+        await session.merge(
+            SyncSource(
+                space_id=sync.space_id,
+                sync_id=sync.id,
+                audience_id=audience.id,
+                snapshot_id=audience.snapshot_id,
+            )
+        )
+    await session.flush()
+    return audiences
+
+
+def _kind(activation: Activation) -> str:
+    if activation.resync_wanted > activation.resync_done:
+        return "resync"
+    return "baseline" if activation.baseline_wanted else "incremental"
+
+
+async def _supersede(session: AsyncSession, sync: Sync) -> None:
+    sync.state = "superseded"
+    sync.finished_at = await RunRepository(session).database_now()
+    await session.flush()
+    await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+
+
+async def _all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
+    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    return all(audience.snapshot_id is not None for audience in audiences)
+
+
+def _is_at_work(activation: Activation) -> bool:
+    return activation.enabled and activation.state == "active" and activation.deleted_at is None
+
+
+# What closes one
+
+
+async def close_open(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    state: str,
+    reason: str,
+    error: dict[str, Any] | None = None,
+) -> Sync | None:
+    """End the open sync of an activation: at once where nothing was sent, else after what is in flight (R20)."""
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock=True)
+    if sync is None or sync.closing is not None:
+        return sync
+    await close(session, sync, state=state, error=error or {"message": reason})
+    return sync
+
+
+async def close(
+    session: AsyncSession, sync: Sync, *, state: str, error: dict[str, Any] | None
+) -> None:
+    """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
+    sync.error = error
+    if sync.state in UNSENT and sync.kind != "dry_run":
+        sync.state = state
+        sync.finished_at = await RunRepository(session).database_now()
+        await session.flush()
+        await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+        return
+    sync.closing = state
+    await session.flush()
+    ring_settle(session, sync)
+
+
+async def close_for_deletion(
+    session: AsyncSession, activation: Activation, *, actor: str, now: datetime
+) -> None:
+    """Before an activation is deleted: its sync ends, and the destination stays as it is."""
+    del actor, now
+    await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    await close_open(session, activation, state="cancelled", reason="The activation was deleted.")
+
+
+# What people do
+
+
+async def start(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    kind: str,
+    dry_run: bool,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Sync now, resync, or say what a sync would do. Answers the sync that does it."""
+    del now
+    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    if locked is None:
+        raise NotFound("activation not found")
+    if not await _all_have_snapshots(session, locked):
+        raise Conflict(
+            "The audience has not been computed yet; force a run or upload its members first."
+        )
+    if dry_run:
+        return await _open_dry_run(session, locked, resync=kind == "resync", actor=actor)
+    if not _is_at_work(locked):
+        raise Conflict(_why_idle(locked))
+    if kind == "resync":
+        locked.resync_wanted += 1
+        # All will be sent: nothing is to be taken as already there.
+        locked.baseline_wanted = False
+    opened = await open_sync(session, locked, trigger="api", actor=actor)
+    if opened is not None:
+        return opened
+    running = await SyncRepository(session).open_of(locked.space_id, locked.id)
+    assert running is not None  # noqa: S101  open_sync says None only where one is under way
+    return running
+
+
+async def _open_dry_run(
+    session: AsyncSession, activation: Activation, *, resync: bool, actor: str
+) -> Sync:
+    sync = await _create(
+        session, activation, kind="dry_run", trigger="resync" if resync else "api", actor=actor
+    )
+    return sync
+
+
+def _why_idle(activation: Activation) -> str:
+    if activation.state == "error":
+        message = (activation.last_error or {}).get("message", "")
+        return f"The activation is paused by an error: {message} Mend it and enable it again."
+    return "The activation is not enabled; enable it first, or ask for a dry run."
+
+
+async def cancel(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Cancel an open sync; of a held one that rejects its plan. What was sent stays sent and is remembered."""
+    del now
+    activation, sync = await _open_for_change(session, space_id, activation_id, sync_id)
+    if sync.closing is not None:
+        return sync
+    if sync.kind == "resync":
+        # Else the next sync would be the same resync again.
+        activation.resync_done = max(activation.resync_done, sync.resync_generation)
+    await close(session, sync, state="cancelled", error={"message": "Cancelled.", "by": actor})
+    return sync
+
+
+async def approve(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Let a held plan go out: that very one; Conflict where it is not held, or superseded by a newer one."""
+    del now
+    sync = await SyncRepository(session).get(
+        space_id, sync_id, activation_id=activation_id, lock=True
+    )
+    if sync is None:
+        raise NotFound("sync not found")
+    if sync.state == "superseded":
+        raise Conflict("This plan was superseded by a newer one; look at the open sync.")
+    if sync.state != "held":
+        raise Conflict(f"Only a held sync can be approved; this one is {sync.state}.")
+    sync.state, sync.approved_by = "pending", actor
+    await session.flush()
+    ring_deliver(session, sync)
+    return sync
+
+
+async def retry(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Try once more what a settled sync's destination refused, by a new sync."""
+    del now
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
+    if activation is None or sync is None:
+        raise NotFound("sync not found")
+    if not _is_at_work(activation):
+        raise Conflict(_why_idle(activation))
+    opened = await open_sync(session, activation, trigger="retry", actor=actor, retry_refused=True)
+    if opened is None:
+        raise Conflict("A sync is running; retry when it has ended.")
+    return opened
+
+
+async def _open_for_change(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> tuple[Activation, Sync]:
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
+    if activation is None or sync is None:
+        raise NotFound("sync not found")
+    if sync.state not in ("new", "pending", "held", "running"):
+        raise Conflict(f"The sync has ended: it is {sync.state}.")
+    return activation, sync
+
+
+# What people read
+
+
+async def list_syncs(
+    session: AsyncSession, space_id: str, activation_id: str, *, before: str | None, limit: int
+) -> tuple[Sequence[SyncView], int]:
+    """A page of syncs, newest first, and how many there are in all."""
+    repository = SyncRepository(session)
+    page = await repository.list(space_id, activation_id, before=before, limit=limit)
+    views = await _views(repository, space_id, page)
+    return views, await repository.count(space_id, activation_id)
+
+
+async def get_sync(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> SyncView:
+    """One sync with its progress."""
+    repository = SyncRepository(session)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
+    if sync is None:
+        raise NotFound("sync not found")
+    return (await _views(repository, space_id, [sync]))[0]
+
+
+async def _views(repository: SyncRepository, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
+    ids = [sync.id for sync in page]
+    counts = await repository.counts(space_id, ids)
+    snapshots = await repository.sources_of_many(space_id, ids)
+    return [SyncView(sync, counts.get(sync.id), snapshots[sync.id]) for sync in page]
+
+
+async def rejections(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> dict[str, Any]:
+    """Why changes of a sync were refused: counts by reason and up to 100 samples."""
+    view = await get_sync(session, space_id, activation_id, sync_id)
+    return view.sync.rejections or {"counts": {}, "samples": []}
+
+
+# Bells
+
+
+def ring_plan(session: AsyncSession, sync: Sync, delay: timedelta | None = None) -> None:
+    """Ring for a sync to be planned."""
+    job_id = f"plan:{sync.id}:{sync.attempts}:{sync.trigger}:{sync.kind}"
+    ring(session, Task.PLAN, sync.space_id, sync.id, job_id=job_id, delay=delay)
+
+
+def ring_deliver(session: AsyncSession, sync: Sync) -> None:
+    """Ring for the batches of a sync, for several workers where there are many."""
+    for slot in range(min(4, 1 + sync.batches // 16)):
+        ring(
+            session,
+            Task.DELIVER,
+            sync.space_id,
+            sync.id,
+            job_id=f"deliver:{sync.id}:{slot}",
+        )
+
+
+def ring_settle(session: AsyncSession, sync: Sync) -> None:
+    """Ring for a sync to be settled."""
+    job_id = f"settle:{sync.id}:{sync.attempts}:{sync.closing or 'whole'}"
+    ring(session, Task.SETTLE, sync.space_id, sync.id, job_id=job_id)
