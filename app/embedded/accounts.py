@@ -41,8 +41,8 @@ class Account:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def can(self, access: Literal["-r", "-w", "-x"], path: Path) -> bool:
-        """Whether the account may read, write or enter a path.
+    def can(self, access: Literal["-w", "-x"], path: Path) -> bool:
+        """Whether the account may write or enter a path.
 
         Asked of the kernel, as that account: mode bits alone miss ACLs and mount options.
         """
@@ -50,6 +50,21 @@ class Account:
         result = subprocess.run(  # noqa: S603 - fixed program, the path is an argument
             command, cwd="/", env={}, check=False, stderr=subprocess.DEVNULL, **self.popen_options()
         )
+        return result.returncode == 0
+
+    def can_run(self, program: Path) -> bool:
+        """Whether the account can start a program, with the libraries that it loads."""
+        try:
+            result = subprocess.run(  # noqa: S603 - a server binary of ours
+                [str(program), "--version"],
+                cwd="/",
+                env={},
+                check=False,
+                capture_output=True,
+                **self.popen_options(),
+            )
+        except OSError:
+            return False
         return result.returncode == 0
 
 

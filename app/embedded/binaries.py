@@ -69,19 +69,20 @@ def _open_for_all(tree: Path) -> None:
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
-def _copied(source: Path, target: Path) -> Path:
-    """Copies a file's or folder's tree once; a copy that is there is complete, as it came by a rename."""
+def _copied(sources: dict[str, Path], target: Path) -> Path:
+    """Copies trees under their names into a folder, once; one that is there is complete: it came by a rename."""
     if target.exists():
         return target
     with clear_folder_errors(target.parent):
         make_passable_folder(target.parent)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as scratch:
             copy = Path(scratch) / "tree"
-            if source.is_dir():
-                shutil.copytree(source, copy, symlinks=True, ignore=NOT_NEEDED)
-            else:
-                copy.mkdir()
-                shutil.copy2(source, copy / source.name)
+            copy.mkdir()
+            for name, source in sources.items():
+                if source.is_dir():
+                    shutil.copytree(source, copy / name, symlinks=True, ignore=NOT_NEEDED)
+                elif source.is_file():
+                    shutil.copy2(source, copy / name)
             _open_for_all(copy)
             try:
                 copy.rename(target)
@@ -91,22 +92,36 @@ def _copied(source: Path, target: Path) -> Path:
     return target
 
 
+def _copy_of_postgres(programs: Path, base: Path) -> Path:
+    package = programs.parent.parent
+    libraries = f"{package.name}.libs"  # where wheels for Linux keep what their binaries load
+    sources = {
+        f"{package.name}/{programs.parent.name}": programs.parent,
+        libraries: package.with_name(libraries),
+    }
+    target = base / f"postgres-{POSTGRES_MAJOR}-{_fingerprint(programs / 'postgres')}"
+    return _copied(sources, target) / package.name / programs.parent.name / programs.name
+
+
 def reachable_binaries(account: Account, server_dir: Path | None) -> Binaries:
     """The programs at places where the account can run them.
 
     Raises ``ServersUnavailable``, ``FolderNotUsable`` or ``DiskFull``.
     """
     postgres, redis = find_postgres(), find_redis()
+    if account.is_ours:
+        return Binaries(postgres=postgres, redis=redis)
     base = Path(os.path.realpath(server_dir or DEFAULT_SERVER_DIR)) / "binaries"
-    if not account.can("-x", postgres / "postgres"):
-        make_passable_folder(base.parent)
-        tag = f"postgres-{POSTGRES_MAJOR}-{_fingerprint(postgres / 'postgres')}"
-        postgres = _copied(postgres.parent, base / tag) / "bin"
-        if not account.can("-x", postgres / "postgres"):
+    if not account.can_run(postgres / "postgres"):
+        with clear_folder_errors(base.parent):
+            make_passable_folder(base.parent)
+        postgres = _copy_of_postgres(postgres, base)
+        if not account.can_run(postgres / "postgres"):
             raise FolderNotUsable(
                 f"User id {account.uid} cannot run PostgreSQL at {postgres}. "
                 "Set ACTIVATIONS_SERVER_DIR to a folder that it can enter."
             )
-    if redis is not None and not account.can("-x", redis):
-        redis = _copied(redis, base / f"redis-{_fingerprint(redis)}") / redis.name
+    if redis is not None and not account.can_run(redis):
+        target = base / f"redis-{_fingerprint(redis)}"
+        redis = _copied({redis.name: redis}, target) / redis.name
     return Binaries(postgres=postgres, redis=redis)

@@ -55,3 +55,11 @@ class ServersUnavailable(StartError):
     """PostgreSQL is not installed or does not start."""
 
     exit_code = ExitCode.SERVERS_UNAVAILABLE
+
+
+def error_for(message: str, exit_code: int) -> StartError:
+    """The error that another process of ours told by its exit code."""
+    for kind in StartError.__subclasses__():
+        if kind.exit_code == exit_code:
+            return kind(message)
+    return StartError(message, ExitCode(exit_code))

@@ -184,7 +184,7 @@ class Guard:
         postgres.check_room(places.postgres_data, places.home)
         if not places.postgres_data.exists():
             postgres.create_cluster(self.binaries.postgres, places)
-        postgres.forget_dead_server(places.postgres_data)
+        postgres.forget_dead_server(places)
         log_start = self.postgres.log.stat().st_size if self.postgres.log.exists() else 0
         self.start_postgres()
         if self.postgres.process is not None:
@@ -298,7 +298,7 @@ def run(places: Places, binaries: Binaries, first_holder: socket.socket) -> int:
         send(first_holder, guard.report())
         guard.watch()
     except StartError as error:
-        for holder in (first_holder, *guard.holders):
+        for holder in {first_holder, *guard.holders}:
             send(holder, {"error": str(error), "exit_code": int(error.exit_code)})
         return int(error.exit_code)
     finally:

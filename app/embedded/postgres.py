@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -136,23 +135,27 @@ def create_cluster(programs: Path, places: Places) -> None:
     unfinished.rename(places.postgres_data)
 
 
-def forget_dead_server(data: Path) -> None:
-    """Removes the pid file of a server that is gone.
+def forget_dead_server(places: Places) -> None:
+    """Removes the pid files of a server that is gone.
 
     PostgreSQL would refuse to start where its old pid now belongs to another program of the same account, as
     happens in a restarted container. Our lock is inherited by the server, so whoever holds it knows that ours is
     gone; only a server that somebody started by hand may still be there.
     """
-    pid_file = data / "postmaster.pid"
-    if sys.platform != "linux" or not pid_file.exists():
+    pid_file = places.postgres_data / "postmaster.pid"
+    if sys.platform != "linux":
         return
-    pid = pid_file.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0].strip()
-    try:
-        running = Path("/proc", pid, "cmdline").read_bytes()
-    except OSError:
-        running = b""
-    if os.fsencode(data) not in running and b"postgres" not in running:
+    if pid_file.exists():
+        pid = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
+        try:
+            # PostgreSQL works in its data folder, however it was started.
+            if Path("/proc", pid, "cwd").readlink() == places.postgres_data:
+                return
+        except OSError:
+            pass  # no such process, or one of somebody else
         pid_file.unlink(missing_ok=True)
+    for left_over in places.run.glob(".s.PGSQL.*"):
+        left_over.unlink(missing_ok=True)
 
 
 def start(programs: Path, places: Places, log: IO[bytes], lock: int) -> subprocess.Popen[bytes]:

@@ -10,20 +10,18 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
 import app
 from app.embedded.binaries import Binaries, reachable_binaries
-from app.embedded.errors import ExitCode, ServersUnavailable, StartError
+from app.embedded.errors import ServersUnavailable, error_for
 from app.embedded.places import Places, find_places, make_data_dir
 
 PATIENCE = 150.0  # seconds until the servers are ready: recovery after a crash, or the end of a former guard
 STOP_SECONDS = 8.0
 KEPT = b"kept\n"  # the guard's word to a leaving holder: others are still there
-
-# Guards that we started and that others have kept: remembered, so that the kernel's notice of their end finds us.
-_kept_by_others: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,8 @@ class RunningServers:
             self._holder.settimeout(STOP_SECONDS)
             kept = self._holder.recv(16) == KEPT
             if self._guard is not None and kept:
-                _kept_by_others.append(self._guard)
+                # It goes on, still our child: somebody has to take note of its end.
+                Thread(target=self._guard.wait, daemon=True).start()
             elif self._guard is not None:
                 self._guard.wait(STOP_SECONDS)
         self._holder.close()
@@ -155,7 +154,7 @@ def _hold(holder: socket.socket, guard: subprocess.Popen[bytes] | None) -> Runni
     if guard is not None:
         guard.wait()
     if "error" in message:
-        raise StartError(message["error"], ExitCode(message["exit_code"]))
+        raise error_for(message["error"], message["exit_code"])
     if guard is not None and guard.returncode:
         raise ServersUnavailable(f"The servers' guard ended with code {guard.returncode}.")
     return None
