@@ -117,7 +117,8 @@ def encode(message: Any) -> bytes:
     try:
         return orjson.dumps(message, default=str)
     except TypeError:  # numbers beyond 64 bits and broken Unicode, which the slow encoder can write
-        return json.dumps(message, default=str, separators=(",", ":")).encode()
+        text = json.dumps(message, default=str, separators=(",", ":"), ensure_ascii=False)
+        return text.encode(errors="replace")
 
 
 def signed_headers(

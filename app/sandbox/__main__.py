@@ -1,0 +1,61 @@
+"""``python -m app.sandbox``, and what ``activations sandbox`` runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.sandbox import Sandbox, default_services
+
+
+async def run(
+    host: str, port: int, record: Path | None, webhook_secrets: Sequence[str] = (), seed: int = 0
+) -> None:
+    """Serve until SIGINT or SIGTERM; prints one JSON line with the URLs when ready.
+
+    ``port`` is that of the first emulator and the others follow it; 0 takes free ones.
+    """
+    services = default_services()
+    for service in services:
+        if isinstance(service, WebhookReceiver) and webhook_secrets:
+            service.set_secrets("*", list(webhook_secrets))
+    sandbox = Sandbox(services, record=record, seed=seed)
+    ports = {name: port + i if port else 0 for i, name in enumerate(sandbox.services)}
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    urls = await sandbox.start(host, ports)
+    page = next(iter(urls.values())) + "/_control/page"
+    sys.stdout.write(json.dumps({"ready": True, "urls": urls, "page": page}) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    await sandbox.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(
+        prog="activations sandbox", description="Emulators of partners' APIs."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090, help="the first port; 0 takes free ones")
+    parser.add_argument(
+        "--record", type=Path, help="write every request to this file, one JSON line each"
+    )
+    parser.add_argument(
+        "--webhook-secret", action="append", default=[], help="whsec_…, may be repeated"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of faults with a probability")
+    given = parser.parse_args(arguments)
+    asyncio.run(run(given.host, given.port, given.record, given.webhook_secret, given.seed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The sandbox: emulators, each on a port of its own, with one control API on all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.sandbox.faults import Faults, with_fault
+from app.sandbox.page import render_page
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.recorder import Recorder
+from app.sandbox.server import Answer, Cut, Listener, Outcome, Request, json_answer
+from app.sandbox.service import Service
+
+CONTROL = "/_control"
+
+
+class Sandbox:
+    """All emulators of one process.
+
+    Control API, on every port: ``GET /_control``; ``GET|POST|DELETE /_control/faults``;
+    ``GET /_control/{service}/lists``, ``…/lists/{id}/members``, ``…/requests?limit=&after=``, ``…/stats``;
+    ``POST /_control/{service}/reset`` and the emulator's own operations. ``GET /_control/page`` is for people.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service] | None = None,
+        *,
+        record: Path | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.services: dict[str, Service] = {
+            service.name: service for service in (services or default_services())
+        }
+        self.faults = Faults(seed)
+        self.recorder = Recorder(record)
+        self.urls: dict[str, str] = {}
+        self._listeners: list[Listener] = []
+
+    async def start(
+        self, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None
+    ) -> dict[str, str]:
+        """Listen (any free port where none is given); the URL of each emulator."""
+        for name in self.services:
+            listener = Listener(_Front(self, name))
+            self._listeners.append(listener)
+            self.urls[name] = await listener.start(host, (ports or {}).get(name, 0))
+        return self.urls
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        for listener in self._listeners:
+            await listener.stop()
+        self._listeners.clear()
+        self.recorder.close()
+
+    async def __aenter__(self) -> Sandbox:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+
+    def control(self, request: Request) -> Answer:
+        """One operation of the control API."""
+        path = [part for part in request.path.removeprefix(CONTROL).split("/") if part]
+        try:
+            return self._control(request, path)
+        except (KeyError, ValueError, TypeError) as error:
+            return json_answer(422, {"error": f"{type(error).__name__}: {error}"})
+
+    def _control(self, request: Request, path: list[str]) -> Answer:
+        match (request.method, *path):
+            case ("GET",):
+                return json_answer(200, {"services": self.urls, "pid": os.getpid()})
+            case ("GET", "page"):
+                return Answer(
+                    200, render_page(self).encode(), {"content-type": "text/html; charset=utf-8"}
+                )
+            case ("GET", "faults"):
+                return json_answer(200, {"faults": self.faults.listed(), "used": self.faults.used})
+            case ("POST", "faults"):
+                given = request.json()
+                for fault in given if isinstance(given, list) else [given]:
+                    self.faults.add(fault)
+                return json_answer(201, {"faults": self.faults.listed()})
+            case ("DELETE", "faults"):
+                self.faults.clear()
+                return json_answer(200, {"faults": []})
+            case (_, name, *rest) if name in self.services:
+                return self._service_control(self.services[name], request, rest)
+            case _:
+                return json_answer(
+                    404, {"error": f"no such operation; emulators: {', '.join(self.services)}"}
+                )
+
+    def _service_control(self, service: Service, request: Request, path: list[str]) -> Answer:
+        match (request.method, *path):
+            case ("GET", "lists"):
+                return json_answer(200, {"lists": service.lists()})
+            case ("GET", "lists", list_id, "members"):
+                members = service.members(list_id)
+                if members is None:
+                    return json_answer(404, {"error": "no such list"})
+                return json_answer(200, {"members": members, "count": len(members)})
+            case ("GET", "stats"):
+                return json_answer(200, service.stats())
+            case ("GET", "requests"):
+                limit = int(request.parameter("limit") or 100)
+                after = int(request.parameter("after") or 0)
+                return json_answer(
+                    200, {"requests": self.recorder.listed(service.name, limit, after)}
+                )
+            case ("POST", "reset"):
+                service.reset()
+                return json_answer(200, {"ok": True})
+            case _:
+                pass
+        answer = service.control(request.method, path, request)
+        return answer or json_answer(404, {"error": "no such operation"})
+
+    def overview(self) -> list[dict[str, Any]]:
+        """What the page shows of each emulator."""
+        return [
+            {
+                "name": name,
+                "url": self.urls.get(name, ""),
+                "lists": service.lists(),
+                "stats": service.stats(),
+                "requests": self.recorder.listed(name, 20),
+            }
+            for name, service in self.services.items()
+        ]
+
+
+class _Front:
+    """What listens for one emulator: control operations, faults, recording."""
+
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self._sandbox = sandbox
+        self._name = name
+        self._service = sandbox.services[name]
+
+    def __call__(self, request: Request) -> Outcome | Awaitable[Outcome]:
+        if request.path.startswith(CONTROL):
+            return self._sandbox.control(request)
+        fault = self._sandbox.faults.take(self._name, request)
+        if fault is None:
+            return self._recorded(request, self._service.handle(request))
+        outcome = with_fault(fault, request, self._service.handle)
+        if isinstance(outcome, Answer | Cut):
+            return self._recorded(request, outcome)
+        return self._recorded_later(request, outcome)
+
+    def _recorded(self, request: Request, outcome: Outcome) -> Outcome:
+        answer = outcome.answer if isinstance(outcome, Cut) else outcome
+        self._sandbox.recorder.record(self._name, request, answer)
+        return outcome
+
+    async def _recorded_later(self, request: Request, outcome: Awaitable[Outcome]) -> Outcome:
+        return self._recorded(request, await outcome)
+
+
+def default_services() -> list[Service]:
+    """Every emulator there is."""
+    return [WebhookReceiver()]
