@@ -80,7 +80,11 @@ class _Context(RenderContext):
         def apply(left: object, *others: object, **named: object) -> object:
             given = [_plain(value) for value in (left, *others[:arguments])]
             options = named if name == "default" else {}
-            result = function(*given, **options)
+            try:
+                result = function(*given, **options)
+            except TypeError as mismatch:
+                reason = f"filter '{name}' lacks an argument or has one of the wrong kind"
+                raise LiquidError(reason, token=token) from mismatch
             self.spend(size_in_liquid(result))
             return result
 
