@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import duckdb
 
 from app.core.ids import new_id
+from app.snapshots.json_columns import canonical_json
 
 Cursor = duckdb.DuckDBPyConnection
 Lane = Literal["heavy", "small"]
@@ -96,6 +97,7 @@ def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] =
         },
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")
     if readable:
         folders = [str(folder.resolve()) for folder in (scratch, *readable)]
         connection.execute("SET allowed_directories = $folders", {"folders": folders})
