@@ -1,0 +1,39 @@
+"""Answers: JSON bytes in the `data` envelope, under the media type that was agreed on for the request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+from fastapi import Response
+from starlette.background import BackgroundTask
+
+from app.contract.envelope import Output, PaginationOutput
+from app.core.pagination import Page
+
+
+def to_json(value: Any) -> bytes:
+    """Compact UTF-8; integers of any size."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Only the general encoder writes integers beyond 64 bits, which a client's settings may hold.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def answer(data: Output | dict[str, Any], *, background: BackgroundTask | None = None) -> Response:
+    """200 with ``{"data": …}``; the route sets the negotiated media type."""
+    value = data.to_wire() if isinstance(data, Output) else data
+    return Response(to_json({"data": value}), background=background)
+
+
+def pagination(page: Page[Any]) -> PaginationOutput:
+    """A page's cursors as they stand in an answer."""
+    fields: dict[str, Any] = {
+        "current": page.current,
+        "next": page.next,
+        "previous": page.previous,
+        "total_entries": page.total,
+    }
+    return PaginationOutput(**{name: value for name, value in fields.items() if value is not None})

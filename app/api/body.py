@@ -1,0 +1,109 @@
+"""Request bodies: read under a limit, parsed strictly, and bounded in depth and length before any model sees them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from fastapi import Request
+
+from app.core.errors import BadRequest, Invalid, PayloadTooLarge
+
+MAX_DEPTH = 32
+MAX_ITEMS = 10_000
+MAX_TEXT = 65_536
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; PayloadTooLarge as soon as more than ``limit`` bytes have come, whatever was announced."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the body is larger than {limit} bytes", headers={"Connection": "close"}
+    )
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value; BadRequest where it is none, Invalid where it is deeper or longer than is taken."""
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not valid JSON") from None
+    check_value(value)
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def check_value(value: Any) -> None:
+    """Invalid, naming the place, for what cannot be stored: too deep, too long, NUL, half a surrogate pair, infinity."""
+    try:
+        _check(value, 0)
+    except _Fault as fault:
+        path = ".".join(reversed(fault.path))
+        raise Invalid(
+            f'"{path}": {fault.message}' if path else fault.message, field=path or None
+        ) from None
+
+
+class _Fault(Exception):
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path: list[str] = []
+
+
+def _check(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise _Fault("the number is too large")
+    elif isinstance(value, dict):
+        _check_size(value, depth)
+        for key, item in value.items():
+            _check_text(key)
+            _descend(key, item, depth)
+    elif isinstance(value, list):
+        _check_size(value, depth)
+        for index, item in enumerate(value):
+            _descend(str(index), item, depth)
+
+
+def _descend(name: str, item: Any, depth: int) -> None:
+    try:
+        _check(item, depth + 1)
+    except _Fault as fault:
+        fault.path.append(name)
+        raise
+
+
+def _check_size(value: dict[str, Any] | list[Any], depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise _Fault(f"nested deeper than {MAX_DEPTH} levels")
+    if len(value) > MAX_ITEMS:
+        raise _Fault(f"more than {MAX_ITEMS} entries")
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise _Fault(f"longer than {MAX_TEXT} characters")
+    if "\x00" in text:
+        raise _Fault("holds a NUL character")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise _Fault("holds half a surrogate pair")

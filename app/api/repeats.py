@@ -1,0 +1,68 @@
+"""Idempotency-Key on POST: the first answer is kept with its effect, and a repeat gets that very answer."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.services import idempotency
+from app.services.platform import Platform
+from app.services.tokens import Caller
+
+_CLAIMED = "activations.claimed"  # in the ASGI scope: the session in which the key is held
+HEADER = "idempotency-key"
+
+
+class Repeated(Exception):
+    """The request was answered before; carries that answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+async def claim(request: Request, session: AsyncSession, caller: Caller) -> None:
+    """Where a POST names a key: hold it, or raise Repeated with the answer that is kept under it."""
+    key = request.headers.get(HEADER)
+    if key is None or request.method != "POST":
+        return
+    platform: Platform = request.app.state.platform
+    kept = await idempotency.claim(
+        session,
+        keyring=platform.keyring,
+        workspace_id=caller.workspace_id,
+        key=key,
+        request=_name(request),
+        body=await request.body(),
+        now=clock.now(),
+    )
+    if kept is not None:
+        status, body = kept
+        raise Repeated(Response(body, status, headers={"Idempotent-Replayed": "true"}))
+    request.scope[_CLAIMED] = (session, caller)
+
+
+async def keep(request: Request, response: Response) -> None:
+    """Put the answer into the transaction that is about to be committed."""
+    claimed: tuple[AsyncSession, Caller] | None = request.scope.get(_CLAIMED)
+    if claimed is None or response.status_code != 200:
+        return
+    session, caller = claimed
+    platform: Platform = request.app.state.platform
+    idempotency.keep(
+        session,
+        keyring=platform.keyring,
+        workspace_id=caller.workspace_id,
+        key=request.headers[HEADER],
+        request=_name(request),
+        body=await request.body(),
+        status=response.status_code,
+        response=bytes(response.body),
+        now=clock.now(),
+    )
+
+
+def _name(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return f"{request.method} {raw.decode('latin-1')}"

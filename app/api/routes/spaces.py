@@ -1,0 +1,91 @@
+"""Spaces."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, CurrentSpace, CurrentToken, PageDep, SessionDep, SpaceId
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract import spaces as contract
+from app.services import spaces
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get(
+    "/spaces",
+    **described(
+        "listSpaces",
+        output=contract.ListSpacesAlphaOutput,
+        summary="List spaces",
+        errors=(422,),
+        parameters=(PAGINATION,),
+        view="segment",
+        tag="Spaces",
+    ),
+)
+async def list_spaces(session: SessionDep, caller: CurrentToken, page: PageDep) -> Response:
+    """Spaces of the token's workspace, in the order of making."""
+    found = await spaces.page(session, caller.workspace_id, page)
+    return answer(
+        contract.ListSpacesAlphaOutput(
+            spaces=[
+                contract.Space.model_validate(space, from_attributes=True)
+                for space in found.entries
+            ],
+            pagination=pagination(found),
+        )
+    )
+
+
+@router.post(
+    "/spaces",
+    **described(
+        "createSpace",
+        output=contract.GetSpaceAlphaOutput,
+        summary="Make a space",
+        errors=(409, 422),
+        has_body=True,
+        request_examples={"new": {"name": "Production"}},
+        tag="Spaces",
+    ),
+)
+async def create_space(
+    session: SessionDep, caller: CurrentToken, body: contract.CreateSpaceInput
+) -> Response:
+    """A new space of the token's workspace."""
+    space = await spaces.create(
+        session,
+        workspace_id=caller.workspace_id,
+        name=body.name,
+        slug=body.slug,
+        actor=caller.actor,
+    )
+    return answer(
+        contract.GetSpaceAlphaOutput(
+            space=contract.Space.model_validate(space, from_attributes=True)
+        )
+    )
+
+
+@router.get(
+    "/spaces/{spaceId}",
+    **described(
+        "getSpace",
+        output=contract.GetSpaceAlphaOutput,
+        summary="Get a space",
+        errors=(404, 422),
+        view="segment",
+        tag="Spaces",
+    ),
+)
+async def get_space(session: SessionDep, scene: CurrentSpace, space_id: SpaceId) -> Response:
+    """One space."""
+    space = await spaces.get(session, scene.workspace_id, space_id)
+    return answer(
+        contract.GetSpaceAlphaOutput(
+            space=contract.Space.model_validate(space, from_attributes=True)
+        )
+    )

@@ -1,0 +1,205 @@
+"""A small pipelining Redis client for one command per request: no pool, no retries, a hard time budget.
+
+The general client costs more than the whole remaining request. This one writes all commands of a loop turn at once
+on one connection and matches the answers in order. Whatever goes wrong is RedisAway, at once and cheaply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import hiredis
+
+from app.core.logging import get_logger
+
+log = get_logger(__name__)
+
+_CONNECT_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+_GRACE_SECONDS = 0.005
+
+
+class RedisAway(Exception):
+    """No answer within the budget, or no connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    path: str | None
+    host: str
+    port: int
+    greeting: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, url: str) -> _Address:
+        parts = urlsplit(url)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        unix = parts.scheme == "unix"
+        database = query.get("db") or ("" if unix else parts.path.strip("/")) or "0"
+        password = query.get("password") or (unquote(parts.password) if parts.password else None)
+        username = query.get("username") or (unquote(parts.username) if parts.username else None)
+        greeting: list[tuple[str, ...]] = []
+        if password:
+            greeting.append(("AUTH", username, password) if username else ("AUTH", password))
+        if database != "0":
+            greeting.append(("SELECT", database))
+        return cls(
+            unquote(parts.path) if unix else None,
+            parts.hostname or "localhost",
+            parts.port or 6379,
+            tuple(greeting),
+        )
+
+
+class RedisClient:
+    """``await client.command(...)`` answers within ``budget`` seconds or raises RedisAway."""
+
+    def __init__(self, url: str, *, budget: float) -> None:
+        self._address = _Address.of(url)
+        self._budget = budget
+        self._connection: _Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Try to connect now; a Redis that is away is tried again in the background."""
+        self._reconnect()
+        if self._connecting is not None:
+            await asyncio.wait([self._connecting], timeout=_CONNECT_SECONDS)
+
+    async def command(self, *arguments: str | bytes | int) -> Any:
+        """Send one command and wait for its answer."""
+        connection = self._connection
+        if connection is None:
+            self._reconnect()
+            raise RedisAway
+        answer = connection.send(arguments)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._budget, self._late, answer, connection)
+        try:
+            value = await answer
+        finally:
+            timer.cancel()
+        if isinstance(value, hiredis.ReplyError):
+            raise RedisAway(str(value))
+        return value
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._connection is not None:
+            self._connection.close()
+
+    def _late(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
+        # A loop that was held up runs its timers before it reads: look at the socket once more before giving up.
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._give_up, answer, connection)
+
+    def _give_up(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
+        if not answer.done():
+            connection.close()
+
+    def _lost(self, connection: _Connection) -> None:
+        if self._connection is connection:
+            self._connection = None
+            if not self._closed:
+                log.warning("request_limits_redis_away")
+
+    def _reconnect(self) -> None:
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        while not self._closed:
+            try:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    await self._connect_once()
+            except (OSError, TimeoutError, RedisAway):
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def _connect_once(self) -> None:
+        loop = asyncio.get_running_loop()
+        address = self._address
+        if address.path is not None:
+            _, connection = await loop.create_unix_connection(
+                lambda: _Connection(self._lost), address.path
+            )
+        else:
+            _, connection = await loop.create_connection(
+                lambda: _Connection(self._lost), address.host, address.port
+            )
+        for arguments in (*address.greeting, ("PING",)):
+            if isinstance(await connection.send(arguments), hiredis.ReplyError):
+                connection.close()
+                raise RedisAway
+        self._connection = connection
+
+
+class _Connection(asyncio.Protocol):
+    """One socket: commands out in the order of asking, answers back in the same order."""
+
+    def __init__(self, lost: Any) -> None:
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._outgoing: list[bytes] = []
+        self._reader = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  what both loops hand out
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not False:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail()
+
+    def send(self, arguments: tuple[str | bytes | int, ...]) -> asyncio.Future[Any]:
+        """Queue a command; the future holds its answer."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._ended:
+            future.set_exception(RedisAway())
+            return future
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its stub means any length)
+        self._waiting.append(future)
+        return future
+
+    def close(self) -> None:
+        """End it; whoever waits gets RedisAway."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._fail()
+
+    def _flush(self) -> None:
+        if self._transport is not None and self._outgoing:
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
+
+    def _fail(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._lost(self)
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(RedisAway())
+        self._waiting.clear()

@@ -1,0 +1,61 @@
+"""The application: the only place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.api import errors, health
+from app.api.rate_limits import RateLimiter
+from app.api.route import Gate
+from app.api.router import ApiRouter
+from app.api.routes import router as segment
+from app.core.config import Settings
+from app.services.platform import Platform, open_platform
+from app.services.tokens import Authenticator
+
+
+def create_app(settings: Settings, *, platform: Platform | None = None) -> FastAPI:
+    """The API. Opens its own platform when it starts, unless one is given (which it then leaves open)."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = platform or await open_platform(settings)
+        if platform is None:
+            _equip(app, settings, opened)
+        gate: Gate = app.state.gate
+        await gate.limiter.open()
+        try:
+            yield
+        finally:
+            await gate.limiter.close()
+            if platform is None:
+                await opened.close()
+
+    app = FastAPI(
+        title="Audience Activations",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    router = ApiRouter(lifespan=lifespan)
+    for part in (segment, health.router):
+        router.take(part)
+    app.router = router
+    errors.install(app)
+    app.state.known_spaces = {}
+    if platform is not None:
+        _equip(app, settings, platform)
+    return app
+
+
+def _equip(app: FastAPI, settings: Settings, platform: Platform) -> None:
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    app.state.platform = platform
+    app.state.gate = Gate(
+        Authenticator(platform.hot, platform.keyring, settings.token_cache),
+        RateLimiter(settings, redis_url),
+        settings.max_body_bytes,
+    )

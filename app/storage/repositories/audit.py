@@ -1,0 +1,82 @@
+"""Queries of the audit trail. The workspace is the first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import from_wire
+from app.core.errors import Invalid
+from app.core.pagination import Position
+from app.storage.models import AuditEvent, Space
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events: made at or after ``start``, before ``end``, of this resource."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    resource_id: str | None = None
+    resource_type: str | None = None
+
+
+def sort_key(event: AuditEvent) -> tuple[str, ...]:
+    """Where an event stands in the trail."""
+    return (event.timestamp.astimezone(UTC).isoformat(timespec="microseconds"), event.id)
+
+
+class AuditRepository:
+    """The trail of a workspace."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def workspace_of(self, space_id: str) -> str:
+        """The workspace of a space that exists."""
+        query = select(Space.workspace_id).where(Space.id == space_id)
+        return (await self._session.execute(query)).scalar_one()
+
+    def add(self, event: AuditEvent) -> None:
+        """Write an event, with what it tells of."""
+        self._session.add(event)
+
+    async def walk(
+        self, workspace_id: str, wanted: Filter, position: Position, limit: int
+    ) -> Sequence[AuditEvent]:
+        """Newest first, from a position on; before one, oldest first."""
+        query = _filtered(workspace_id, wanted)
+        order = (AuditEvent.timestamp, AuditEvent.id)
+        if position.side != "start":
+            key = tuple_(literal(_moment(position.key[0])), literal(position.key[1]))
+            place = tuple_(*order)
+            query = query.where(place < key if position.side == "after" else place > key)
+        if position.side == "before":
+            query = query.order_by(*order)
+        else:
+            query = query.order_by(*(column.desc() for column in order))
+        return (await self._session.scalars(query.limit(limit))).all()
+
+
+def _filtered(workspace_id: str, wanted: Filter) -> Select[AuditEvent]:
+    query = select(AuditEvent).where(AuditEvent.workspace_id == workspace_id)
+    if wanted.start is not None:
+        query = query.where(AuditEvent.timestamp >= wanted.start)
+    if wanted.end is not None:
+        query = query.where(AuditEvent.timestamp < wanted.end)
+    if wanted.resource_id is not None:
+        query = query.where(AuditEvent.resource_id == wanted.resource_id)
+    if wanted.resource_type is not None:
+        query = query.where(AuditEvent.resource_type == wanted.resource_type)
+    return query
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return from_wire(text)
+    except ValueError:
+        raise Invalid("the cursor cannot be read", field="pagination.cursor") from None
