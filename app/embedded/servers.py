@@ -132,7 +132,7 @@ def _launch(places: Places, binaries: Binaries) -> RunningServers | None:
     }
     with guards:
         guard = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "app.embedded.guard", json.dumps(orders)],
+            [sys.executable, "-P", "-m", "app.embedded.guard", json.dumps(orders)],
             stdin=guards.fileno(),
             stdout=subprocess.DEVNULL,
             cwd="/",

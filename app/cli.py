@@ -1,0 +1,323 @@
+"""The command line: ``activations up`` for everything at once, and its parts alone for several hosts.
+
+Exit codes: 0 all went well · 1 an unforeseen error · 2 wrong arguments · 3 the port is in use · 4 the data folder is
+of another version of PostgreSQL · 5 the disk is full · 6 a folder cannot be used · 7 the embedded servers cannot be
+started · 8 the configured database does not answer · 9 the service did not get ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.core.config import Settings
+from app.core.errors import AppError
+from app.core.logging import configure_logging
+from app.embedded.errors import StartError
+
+if TYPE_CHECKING:
+    from app.services.platform import Platform
+
+application = typer.Typer(
+    name="activations",
+    help="Self-hosted audience activation.",
+    epilog="Exit codes: 3 port in use, 4 data of another version, 5 disk full, 6 folder not usable, "
+    "7 servers cannot start, 8 database does not answer, 9 not ready.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
+application.add_typer(tokens, name="token")
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="The data folder. [default: ACTIVATIONS_DATA_DIR or ./activations-data]"
+    ),
+]
+HostOption = Annotated[str, typer.Option(help="The address to listen on.")]
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")
+]
+WorkspaceOption = Annotated[
+    str | None, typer.Option(help="The workspace's id. [default: the first one]")
+]
+ChildOption = Annotated[bool, typer.Option("--child", hidden=True)]
+
+DEADLINE_OF_SHUTDOWN = 30  # seconds that a lone API gives to requests under way
+DEADLINE_UNDER_UP = 3
+
+
+def _settings(data: Path | None) -> Settings:
+    settings = Settings() if data is None else Settings(data_dir=data)
+    configure_logging(settings)
+    return settings
+
+
+@contextmanager
+def _complete_settings(data: Path | None) -> Iterator[Settings]:
+    """Settings with servers and keys: those of the environment, else those of the data folder."""
+    from app.embedded.keys import with_keys
+    from app.embedded.places import make_data_dir
+    from app.embedded.up import with_servers
+
+    settings = _settings(data)
+    if settings.database_url is None:
+        settings = settings.model_copy(update={"data_dir": make_data_dir(settings.data_dir)})
+    settings = with_keys(settings, make=settings.database_url is None)
+    configure_logging(settings)
+    with with_servers(settings) as (complete, _):
+        yield complete
+
+
+def _end_with_parent() -> None:
+    """Where the system has no death signal, the end of standard input tells that the parent is gone."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@application.command()
+def up(
+    data: DataOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+) -> None:
+    """Start everything: PostgreSQL and Redis (unless DATABASE_URL is set), API and worker.
+
+    Prints one JSON line when ready. The first start makes a workspace, a space and a token (DIR/token).
+    """
+    from app.embedded.up import run_up
+
+    run_up(_settings(data), host, port)
+
+
+@application.command()
+def api(
+    data: DataOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+    child: ChildOption = False,
+) -> None:
+    """Run the API alone."""
+    import uvicorn
+
+    from app.embedded.up import listen
+    from app.main import create_app
+
+    if child:
+        _end_with_parent()
+    listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
+    with listener, _complete_settings(data) as settings:
+        config = uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=16384,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=DEADLINE_UNDER_UP if child else DEADLINE_OF_SHUTDOWN,
+        )
+        server = uvicorn.Server(config)
+        asyncio.run(server.serve(sockets=[listener]))
+    if not server.started:
+        raise typer.Exit(1)
+
+
+@application.command()
+def worker(data: DataOption = None, child: ChildOption = False) -> None:
+    """Run one worker and the sweep alone."""
+    from workers.settings import run_worker
+
+    if child:
+        _end_with_parent()
+
+    async def work(settings: Settings) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def ask_to_stop(number: signal.Signals) -> None:
+            stop.set()
+            loop.remove_signal_handler(number)  # a second one ends us at once
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask_to_stop, number)
+        await run_worker(settings, stop=stop)
+
+    with _complete_settings(data) as settings:
+        asyncio.run(work(settings))
+
+
+@application.command()
+def migrate(data: DataOption = None) -> None:
+    """Bring the database to the newest revision."""
+    from app.embedded.up import check_database
+    from app.storage.migrate import upgrade
+
+    with _complete_settings(data) as settings:
+        check_database(settings)
+        if settings.database_url is not None:
+            upgrade(settings.database_url.get_secret_value())
+
+
+@contextmanager
+def _platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platform]]:
+    from app.embedded.up import check_database
+    from app.services.platform import open_platform
+    from app.storage.migrate import upgrade
+
+    with _complete_settings(data) as settings:
+        check_database(settings)
+        if settings.database_url is not None:
+            upgrade(settings.database_url.get_secret_value())
+        with asyncio.Runner() as runner:
+            platform = runner.run(open_platform(settings))
+            try:
+                yield runner, platform
+            finally:
+                runner.run(platform.close())
+
+
+async def _workspace(platform: Platform, given: str | None) -> str:
+    from app.services.bootstrap import first_start
+
+    return given or (await first_start(platform.settings)).workspace_id
+
+
+@tokens.command("create")
+def create_token(
+    name: Annotated[str, typer.Option(help="What it is for.")],
+    scopes: Annotated[str, typer.Option(help="Comma-separated: read, write.")] = "read,write",
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days until it expires. [default: never]")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make a token and print it. It is shown this once."""
+    from app.core import clock
+    from app.services import tokens as service
+
+    async def create(platform: Platform) -> str:
+        workspace_id = await _workspace(platform, workspace)
+        async with platform.unit_of_work() as session:
+            _, text = await service.create(
+                session,
+                keyring=platform.keyring,
+                workspace_id=workspace_id,
+                name=name,
+                scopes=[scope.strip() for scope in scopes.split(",")],
+                expires_at=clock.now() + timedelta(days=days) if days else None,
+                now=clock.now(),
+            )
+        return text
+
+    with _platform_runner(data) as (runner, platform):
+        print(runner.run(create(platform)))
+
+
+@tokens.command("list")
+def list_tokens(workspace: WorkspaceOption = None, data: DataOption = None) -> None:
+    """Print all tokens, one JSON line each, without their secrets."""
+    from app.services import tokens as service
+
+    async def lines(platform: Platform) -> list[str]:
+        workspace_id = await _workspace(platform, workspace)
+        async with platform.unit_of_work() as session:
+            fields = (
+                "id",
+                "name",
+                "scopes",
+                "created_at",
+                "expires_at",
+                "last_used_at",
+                "revoked_at",
+            )
+            return [
+                json.dumps({field: getattr(token, field) for field in fields}, default=str)
+                for token in await service.list_tokens(session, workspace_id)
+            ]
+
+    with _platform_runner(data) as (runner, platform):
+        for line in runner.run(lines(platform)):
+            print(line)
+
+
+@tokens.command("revoke")
+def revoke_token(
+    token_id: Annotated[str, typer.Argument(help="The 12 characters after aact_live_.")],
+    workspace: WorkspaceOption = None,
+    data: DataOption = None,
+) -> None:
+    """End a token."""
+    from app.core import clock
+    from app.services import tokens as service
+
+    async def revoke(platform: Platform) -> None:
+        workspace_id = await _workspace(platform, workspace)
+        async with platform.unit_of_work() as session:
+            await service.revoke(session, workspace_id, token_id, now=clock.now())
+
+    with _platform_runner(data) as (runner, platform):
+        runner.run(revoke(platform))
+
+
+@application.command("export-openapi")
+def export_openapi(
+    output: Annotated[Path | None, typer.Option(help="A file. [default: standard output]")] = None,
+) -> None:
+    """Write the OpenAPI document of the whole surface."""
+    from app.main import create_app
+
+    text = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@application.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def sandbox(context: typer.Context) -> None:
+    """Emulate the partners' APIs (`activations sandbox --help`)."""
+    from app.sandbox.__main__ import main as run_sandbox
+
+    run_sandbox(context.args)
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        application()
+    except StartError as error:
+        print(f"activations: {error}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+    except AppError as error:
+        print(f"activations: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Child processes that are started again when they end, and that end with us."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from app.core.logging import get_logger
+from app.embedded.children import die_with_parent
+
+log = get_logger(__name__)
+
+RESTART_WAITS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_SECONDS = 60.0
+
+
+class Child:
+    """One program: started, watched, restarted with a growing wait.
+
+    It ends with us however we end: on Linux by the death signal, elsewhere because its standard input, a pipe that
+    only we hold, comes to its end. Its standard output goes to our standard error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        self.name = name
+        self.failures = 0
+        self._command = command
+        self._environment = environment
+        self._descriptors = descriptors
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._restart_at: float | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process at present; None before the start."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts the program. To be called from the main thread: the death signal follows the thread."""
+        self._close()
+        self._process = subprocess.Popen(  # noqa: S603 - our own modules
+            self._command,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=2,
+            pass_fds=self._descriptors,
+            start_new_session=True,  # an interrupt of the terminal is ours to pass on
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        self._started_at = time.monotonic()
+        self._restart_at = None
+
+    def look_after(self) -> None:
+        """Notices an end, and starts again once the wait is over."""
+        if self._process is None:
+            return
+        if self._restart_at is None and self._process.poll() is not None:
+            steady = time.monotonic() - self._started_at > STEADY_SECONDS
+            wait = RESTART_WAITS[0 if steady else min(self.failures, len(RESTART_WAITS) - 1)]
+            self.failures = 1 if steady else self.failures + 1
+            self._restart_at = time.monotonic() + wait
+            log.error(
+                "process_ended", process=self.name, code=self._process.returncode, restart_in=wait
+            )
+        if self._restart_at is not None and time.monotonic() >= self._restart_at:
+            self.start()
+
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def end(self, deadline: float) -> None:
+        """Waits until `deadline` (monotonic), then kills."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, deadline - time.monotonic()))
+            if self._process.poll() is None:
+                log.warning("process_killed", process=self.name)
+                self._process.kill()
+                self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()

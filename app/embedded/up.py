@@ -1,0 +1,266 @@
+"""``activations up``: servers, migrations, API and worker from one command, supervised until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+
+from app.core.config import Settings
+from app.core.logging import configure_logging, get_logger
+from app.embedded.environment import child_environment, command_line
+from app.embedded.errors import ExitCode, FolderNotUsable, PortInUse, StartError
+from app.embedded.keys import with_keys
+from app.embedded.places import clear_folder_errors, make_data_dir, write_whole
+from app.embedded.servers import RunningServers, start_servers
+from app.embedded.supervisor import Child
+from app.services.bootstrap import Bootstrap, first_start
+from app.storage.engine import plain_url
+from app.storage.migrate import upgrade
+
+log = get_logger(__name__)
+
+READY_SECONDS = 60.0
+END_SECONDS = 5.0  # for API and worker; the servers take up to 5 more
+LOOK_SECONDS = 0.2
+FAILURES_BEFORE_READY = 3
+
+
+class Stop(BaseException):
+    """A signal asks us to end."""
+
+
+@contextmanager
+def with_servers(settings: Settings) -> Iterator[tuple[Settings, RunningServers | None]]:
+    """The settings with URLs of servers: those set, else embedded ones, which are held meanwhile."""
+    if settings.database_url is not None:
+        if settings.redis_url is None:
+            log.warning(
+                "without_doorbell", reason="REDIS_URL is not set; due work waits for the sweep"
+            )
+        yield settings, None
+        return
+    running = start_servers(settings.data_dir, server_dir=settings.server_dir)
+    try:
+        yield with_urls(settings, running), running
+    finally:
+        running.stop()
+
+
+def with_urls(settings: Settings, running: RunningServers) -> Settings:
+    """The settings with the embedded servers' URLs, where none was set."""
+    redis = SecretStr(running.redis_url) if running.redis_url else None
+    return settings.model_copy(
+        update={
+            "database_url": SecretStr(running.database_url),
+            "redis_url": settings.redis_url or redis,
+        }
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The API's socket, held by us so that it outlives a restart of the API. Raises ``StartError``."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"Port {port} on {host} is in use. End the program that has it, or choose another with --port."
+            ) from error
+        raise StartError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}."
+        ) from error
+    return listener
+
+
+def check_database(settings: Settings) -> None:
+    """Raises ``StartError`` where the configured database does not answer."""
+    url = settings.database_url
+    if url is None:
+        raise StartError("DATABASE_URL is not set.")
+
+    async def connect() -> None:
+        connection = await asyncpg.connect(plain_url(url.get_secret_value()), timeout=5)
+        await connection.close()
+
+    try:
+        asyncio.run(connect())
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+    ) as error:
+        reason = str(error) or type(error).__name__
+        raise StartError(
+            f"The database of DATABASE_URL does not answer: {reason}.", ExitCode.SERVER_UNREACHABLE
+        ) from error
+
+
+def keep_token(data_dir: Path, token: str | None) -> Path | None:
+    """Writes a new token to its file (mode 0600); answers the file, None where there is none."""
+    file = data_dir / "token"
+    if token is not None:
+        with clear_folder_errors(file):
+            write_whole(file, token + "\n")
+    if file.exists():
+        return file
+    log.warning("no_token_file", advice="make another with `activations token create`")
+    return None
+
+
+class Up:
+    """The running whole."""
+
+    def __init__(
+        self, settings: Settings, running: RunningServers | None, listener: socket.socket
+    ) -> None:
+        self.settings = settings
+        self.running = running
+        self.listener = listener
+        self.host, self.port = listener.getsockname()[:2]
+        descriptor = listener.fileno()
+        wait = min(settings.job_completion_wait.total_seconds(), END_SECONDS - 1)
+        environment = child_environment(settings, ACTIVATIONS_JOB_COMPLETION_WAIT=str(wait))
+        api = command_line("api", "--child", "--descriptor", str(descriptor))
+        self.children = [
+            Child("api" if number == 0 else f"api-{number + 1}", api, environment, [descriptor])
+            for number in range(settings.api_processes)
+        ]
+        self.children.append(Child("worker", command_line("worker", "--child"), environment))
+
+    @property
+    def url(self) -> str:
+        """How clients reach the API."""
+        local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised, not bound
+        shown = local.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
+        return self.settings.public_url or f"http://{shown}:{self.port}"
+
+    def pids(self) -> dict[str, int | None]:
+        """The processes of this moment by their names."""
+        pids = {child.name: child.pid for child in self.children}
+        servers = self.running.servers if self.running else None
+        return pids | {
+            "guard": servers.guard_pid if servers else None,
+            "postgres": servers.postgres_pid if servers else None,
+            "redis": servers.redis_pid if servers else None,
+        }
+
+    def start(self) -> None:
+        """Starts API and worker, and returns when the API says that it is ready. Raises ``StartError``."""
+        for child in self.children:
+            child.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._is_ready():
+            self.look_after()
+            failing = [child for child in self.children if child.failures >= FAILURES_BEFORE_READY]
+            if failing or time.monotonic() > deadline:
+                what = (
+                    f"the {failing[0].name} keeps ending"
+                    if failing
+                    else "the API does not get ready"
+                )
+                raise StartError(f"The start failed: {what}; the log says why.", ExitCode.NOT_READY)
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - as above
+        connection = http.client.HTTPConnection(address, self.port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def look_after(self) -> None:
+        """Starts again what has ended: a child, or the guard and with it the servers."""
+        if self.running is not None and not self.running.alive():
+            log.error("guard_ended", advice="the servers are started again")
+            self.running.stop()
+            self.running = start_servers(
+                self.settings.data_dir, server_dir=self.settings.server_dir
+            )
+        for child in self.children:
+            child.look_after()
+
+    def end(self) -> None:
+        """Ends API and worker; what does not listen is killed."""
+        deadline = time.monotonic() + END_SECONDS
+        for child in self.children:
+            child.ask_to_end()
+        for child in self.children:
+            child.end(deadline)
+
+
+def _stop_on_signals() -> None:
+    def stop(number: int, _frame: object) -> None:
+        # A second signal of this kind ends us at once; all children end with us.
+        signal.signal(number, signal.SIG_DFL)
+        raise Stop
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _ready_line(up: Up, bootstrap: Bootstrap, token_file: Path | None) -> str:
+    line: dict[str, Any] = {
+        "ready": True,
+        "url": up.url,
+        "spaceId": bootstrap.space_id,
+        "tokenFile": str(token_file) if token_file else None,
+        "workspaceId": bootstrap.workspace_id,
+        "pids": up.pids(),
+    }
+    return json.dumps(line)
+
+
+def run_up(settings: Settings, host: str, port: int) -> None:
+    """Runs until SIGINT or SIGTERM. Raises ``StartError`` where it cannot start."""
+    _stop_on_signals()
+    try:
+        settings = settings.model_copy(update={"data_dir": make_data_dir(settings.data_dir)})
+        settings = with_keys(settings, make=True)
+        configure_logging(settings)
+        if not os.access(settings.data_dir, os.W_OK):
+            raise FolderNotUsable(f"The folder {settings.data_dir} cannot be written.")
+        with listen(host, port) as listener, with_servers(settings) as (complete, running):
+            _serve(complete, running, listener)
+    except Stop:
+        log.info("ended")
+
+
+def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
+    check_database(settings)
+    upgrade(settings.database_url.get_secret_value() if settings.database_url else "")
+    bootstrap = asyncio.run(first_start(settings))
+    token_file = keep_token(settings.data_dir, bootstrap.token)
+    up = Up(settings, running, listener)
+    try:
+        up.start()
+        sys.stdout.write(_ready_line(up, bootstrap, token_file) + "\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(LOOK_SECONDS)
+            up.look_after()
+    finally:
+        up.end()

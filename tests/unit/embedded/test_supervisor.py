@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.embedded.supervisor import Child
+
+pytestmark = pytest.mark.timeout(60)
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def wait_for(fact: Callable[[], bool], limit: float = 10) -> None:
+    deadline = time.monotonic() + limit
+    while not fact():
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.01)
+
+
+def ends_with(code: int) -> list[str]:
+    return [sys.executable, "-c", f"raise SystemExit({code})"]
+
+
+class TestChild:
+    def test_that_ends_is_started_again(self) -> None:
+        child = Child("x", ["sleep", "60"], ENVIRONMENT)
+        child.start()
+        first = child.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+
+        def restarted() -> bool:
+            child.look_after()
+            return child.pid != first
+
+        wait_for(restarted)
+        child.end(time.monotonic())
+
+    def test_that_keeps_ending_waits_longer(self) -> None:
+        child = Child("x", ends_with(1), ENVIRONMENT)
+        child.start()
+
+        def failed_thrice() -> bool:
+            child.look_after()
+            return child.failures == 3
+
+        started = time.monotonic()
+        wait_for(failed_thrice)
+        assert time.monotonic() - started > 0.2 + 1.0
+        child.end(time.monotonic())
+
+    def test_that_ignores_the_signal_is_killed(self) -> None:
+        code = "import signal,sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', file=sys.stderr, flush=True); signal.pause()"
+        child = Child("x", [sys.executable, "-c", code], ENVIRONMENT)
+        child.start()
+        pid = child.pid
+        assert pid is not None
+        wait_for(lambda: _ignores_term(pid))
+        child.ask_to_end()
+        child.end(time.monotonic() + 0.2)
+        assert not Path(f"/proc/{pid}").exists()
+
+    def test_ends_with_a_killed_parent(self) -> None:
+        code = (
+            "import os, signal, sys\n"
+            "from app.embedded.supervisor import Child\n"
+            "child = Child('x', ['sleep', '60'], {'PATH': os.environ['PATH']})\n"
+            "child.start()\n"
+            "print(child.pid, flush=True)\n"
+            "signal.pause()\n"
+        )
+        parent = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+        )
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        wait_for(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid))
+
+
+def _ignores_term(pid: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    ignored = next(line for line in lines if line.startswith("SigIgn:")).split()[1]
+    return bool(int(ignored, 16) & (1 << (signal.SIGTERM - 1)))
+
+
+def _is_zombie(pid: int) -> bool:
+    return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
