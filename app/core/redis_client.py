@@ -179,7 +179,7 @@ class _Connection(asyncio.Protocol):
             return future
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its stub means any length)
+        self._outgoing.append(hiredis.pack_command(arguments))  # type: ignore[arg-type]  # its stub means any length
         self._waiting.append(future)
         return future
 
