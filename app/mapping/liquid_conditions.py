@@ -11,6 +11,7 @@ from liquid import RenderContext
 from liquid.builtin.expressions.logical import (
     BooleanExpression,
     ContainsExpression,
+    EqExpression,
     GeExpression,
     GtExpression,
     LeExpression,
@@ -18,7 +19,9 @@ from liquid.builtin.expressions.logical import (
     LogicalNotExpression,
     LogicalOrExpression,
     LtExpression,
+    NeExpression,
 )
+from liquid.builtin.expressions.primitive import Blank, Empty
 from liquid.expression import Expression
 from liquid.token import Token
 from liquid.undefined import is_undefined
@@ -70,6 +73,22 @@ def _magnitude(value: Any) -> float:
     return math.nan
 
 
+def _equal(left: Any, right: Any) -> bool:
+    left, right = (None if is_undefined(side) else side for side in (left, right))
+    if isinstance(left, Blank | Empty):
+        left, right = right, left
+    if isinstance(right, Blank):
+        return (
+            left is None
+            or left is False
+            or (isinstance(left, str) and not trim(left))
+            or left in ([], {})
+        )
+    if isinstance(right, Empty):
+        return left in ("", [], {})
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
 def _contains(left: Any, right: Any) -> bool:
     if is_undefined(right):
         right = None
@@ -83,12 +102,25 @@ def _contains(left: Any, right: Any) -> bool:
 
 
 _TESTS: Final[dict[type[Expression], Compare]] = {
+    EqExpression: _equal,
+    NeExpression: lambda left, right: not _equal(left, right),
     LtExpression: _ordered(operator.lt),
     LeExpression: _ordered(operator.le),
     GtExpression: _ordered(operator.gt),
     GeExpression: _ordered(operator.ge),
     ContainsExpression: _contains,
 }
+
+
+_COMPARISONS = (
+    EqExpression,
+    NeExpression,
+    LtExpression,
+    LeExpression,
+    GtExpression,
+    GeExpression,
+    ContainsExpression,
+)
 
 
 def adapt(expression: Expression) -> Expression:
@@ -100,10 +132,7 @@ def adapt(expression: Expression) -> Expression:
     elif isinstance(expression, LogicalAndExpression | LogicalOrExpression):
         expression.left = adapt(expression.left)
         expression.right = adapt(expression.right)
-    elif isinstance(
-        expression, LtExpression | LeExpression | GtExpression | GeExpression | ContainsExpression
-    ):
-        return Comparison(
-            expression.token, expression.left, expression.right, _TESTS[type(expression)]
-        )
+    elif isinstance(expression, _COMPARISONS):
+        test = _TESTS[type(expression)]
+        return Comparison(expression.token, expression.left, expression.right, test)
     return expression

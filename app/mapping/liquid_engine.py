@@ -100,7 +100,9 @@ def _unchanged(value: Any) -> Any:
 
 
 def _date(value: Any, form: Any = "%A, %B %-e, %Y at %-l:%M %P %z") -> str:
-    if len(text_in_liquid(value)) > _LONGEST_DATE:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int) or len(str(value)) > _LONGEST_DATE:
         return text_in_liquid(value)
     return str(date(value, text_in_liquid(form), environment=_ENVIRONMENT))
 

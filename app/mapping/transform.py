@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.mapping.cache import fingerprint, recall, remember
 from app.mapping.directives import DIRECTIVES
 from app.mapping.errors import InvalidMapping, MappingFailed
 from app.mapping.place import Evaluate, Place
@@ -64,12 +65,22 @@ def compile_mapping(mapping: Any) -> CompiledMapping:
 def resolve(mapping: Any, payload: Any = ABSENT) -> Any:
     """Check a mapping and apply it to one payload; raises `MappingError`."""
     payload = _object_only(payload)
-    return compile_mapping(mapping).resolve(payload)
+    return _compiled_before(mapping).resolve(payload)
 
 
 def resolve_batch(mapping: Any, payloads: Sequence[Any]) -> list[Any]:
     """Check a mapping once and apply it to each payload of a list; raises `MappingError`."""
-    return compile_mapping(mapping).resolve_batch(payloads)
+    return _compiled_before(mapping).resolve_batch(payloads)
+
+
+def _compiled_before(mapping: Any) -> CompiledMapping:
+    """Compile a mapping, or take what an equal one gave; a change to it is always seen."""
+    content = fingerprint(mapping)
+    compiled = recall(content)
+    if compiled is None:
+        compiled = compile_mapping(mapping)
+        remember(content, compiled)
+    return compiled
 
 
 def _object_only(payload: Any) -> dict[str, Any]:

@@ -51,6 +51,22 @@ class TestResolve:
         assert invalid.value.faults == validate({"a": {"@path": 1}, "b": {"@nope": 1}})
         assert len(invalid.value.faults) == 2
 
+    def test_sees_a_change_to_the_mapping(self) -> None:
+        mapping: dict[str, Any] = {"a": {"@path": "x"}, "b": [1]}
+        assert resolve(mapping, {"x": 1, "y": 2}) == {"a": 1, "b": [1]}
+        mapping["a"]["@path"] = "y"
+        mapping["b"].append(True)
+        assert resolve(mapping, {"x": 1, "y": 2}) == {"a": 2, "b": [1, True]}
+
+    def test_mappings_that_python_calls_equal_are_not_mixed_up(self) -> None:
+        for value in (1, True, 1.0, 0, False, -0.0, None, "", "1", float("inf")):
+            assert repr(resolve({"a": value}, {})) == repr({"a": value})
+        assert list(resolve({"a": 1, "b": 2}, {})) == ["a", "b"]
+        assert list(resolve({"b": 2, "a": 1}, {})) == ["b", "a"]
+
+    def test_many_different_mappings_run(self) -> None:
+        assert [resolve({"a": number}, {})["a"] for number in range(1000)] == list(range(1000))
+
 
 class TestResolveBatch:
     def test_positions_line_up_with_the_payloads(self) -> None:
