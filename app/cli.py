@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.core.config import Settings
+from app.core.crypto import KeyringError
 from app.core.errors import AppError
 from app.core.logging import configure_logging
 from app.embedded.errors import StartError
@@ -70,14 +71,19 @@ def _settings(data: Path | None) -> Settings:
 @contextmanager
 def _complete_settings(data: Path | None) -> Iterator[Settings]:
     """Settings with servers and keys: those of the environment, else those of the data folder."""
+    from app.embedded.connections import with_servers
     from app.embedded.keys import with_keys
     from app.embedded.places import make_data_dir
-    from app.embedded.up import with_servers
 
     settings = _settings(data)
     if settings.database_url is None:
         settings = settings.model_copy(update={"data_dir": make_data_dir(settings.data_dir)})
     settings = with_keys(settings, make=settings.database_url is None)
+    if settings.encryption_keys is None or settings.token_pepper is None:
+        raise StartError(
+            "ACTIVATIONS_ENCRYPTION_KEYS and ACTIVATIONS_TOKEN_PEPPER are not set, and the data folder has no keys. "
+            "All hosts on one database need the same: those that `activations up` made are in DIR/keys."
+        )
     configure_logging(settings)
     with with_servers(settings) as (complete, _):
         yield complete
@@ -119,7 +125,7 @@ def api(
     """Run the API alone."""
     import uvicorn
 
-    from app.embedded.up import listen
+    from app.embedded.connections import listen
     from app.main import create_app
 
     if child:
@@ -168,7 +174,7 @@ def worker(data: DataOption = None, child: ChildOption = False) -> None:
 @application.command()
 def migrate(data: DataOption = None) -> None:
     """Bring the database to the newest revision."""
-    from app.embedded.up import check_database
+    from app.embedded.connections import check_database
     from app.storage.migrate import upgrade
 
     with _complete_settings(data) as settings:
@@ -179,7 +185,7 @@ def migrate(data: DataOption = None) -> None:
 
 @contextmanager
 def _platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platform]]:
-    from app.embedded.up import check_database
+    from app.embedded.connections import check_database
     from app.services.platform import open_platform
     from app.storage.migrate import upgrade
 
@@ -314,7 +320,7 @@ def main() -> None:
     except StartError as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))
-    except AppError as error:
+    except (AppError, KeyringError) as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(1)
 
