@@ -82,4 +82,5 @@ def breaker_trips(total: int, failed: int) -> bool:
 
 def breaker_pause(openings: int) -> timedelta:
     """How long the breaker stays open the n-th time in a row, from 1."""
-    return min(BREAKER_FIRST * 2 ** (max(openings, 1) - 1), BREAKER_LONGEST)
+    doublings = min(max(openings, 1) - 1, 10)
+    return min(BREAKER_FIRST * (1 << doublings), BREAKER_LONGEST)

@@ -28,7 +28,7 @@ async def open_run(
     now: datetime,
     as_of: datetime | None = None,
     make_current: bool = False,
-    input: dict[str, Any] | None = None,  # noqa: A002  the word of the architecture
+    input: dict[str, Any] | None = None,
 ) -> Run:
     """Open a run of kind ``definition``, ``upload`` or ``patch``; a patch joins one that has not begun."""
     repository = RunRepository(session)

@@ -297,10 +297,9 @@ async def start(
 async def _open_dry_run(
     session: AsyncSession, activation: Activation, *, resync: bool, actor: str
 ) -> Sync:
-    sync = await _create(
+    return await _create(
         session, activation, kind="dry_run", trigger="resync" if resync else "api", actor=actor
     )
-    return sync
 
 
 def _why_idle(activation: Activation) -> str:

@@ -1,1 +1,21 @@
-"""The arq tasks: each opens a unit of work and calls a service."""
+"""The arq tasks: each takes ids and calls one service. The sweep calls the very same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from app.queue import Task
+from workers.tasks.deliver import deliver
+from workers.tasks.plan import plan
+from workers.tasks.recompute import recompute
+from workers.tasks.settle import settle
+
+TaskFunction = Callable[..., Coroutine[Any, Any, None]]
+
+TASKS: Mapping[Task, TaskFunction] = {
+    Task.RECOMPUTE: recompute,
+    Task.PLAN: plan,
+    Task.DELIVER: deliver,
+    Task.SETTLE: settle,
+}

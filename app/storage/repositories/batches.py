@@ -184,7 +184,6 @@ class BatchRepository:
         values: dict[str, Any],
         wait: timedelta | None,
         attempt: dict[str, Any],
-        unknown: bool,
         failing: bool,
     ) -> bool:
         """Write what became of an attempt, under its fence; False where the lease was lost: then nothing is written."""
@@ -218,8 +217,6 @@ class BatchRepository:
             .values(ended_at=_database_now, **attempt)
             .execution_options(synchronize_session=False)
         )
-        if unknown:
-            await self.mark_unknown(batch.space_id, batch.sync_id)
         return True
 
     async def mark_unknown(self, space_id: str, sync_id: str) -> None:

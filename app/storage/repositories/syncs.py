@@ -123,7 +123,7 @@ class SyncRepository:
         query = select(SyncSource.audience_id, SyncSource.snapshot_id).where(
             SyncSource.space_id == space_id, SyncSource.sync_id == sync_id
         )
-        return {audience: snapshot for audience, snapshot in await self.session.execute(query)}
+        return dict((await self.session.execute(query)).tuples().all())
 
     async def sources_of_many(
         self, space_id: str, sync_ids: Sequence[str]

@@ -1,0 +1,272 @@
+"""Plan: the difference between what is wanted and what is held, written down before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.connectors.errors import ConnectorError
+from app.core.errors import AppError
+from app.core.logging import get_logger
+from app.domain.brake import hold_reason
+from app.domain.changes import ChangeKind, Mode
+from app.domain.options import brake_of
+from app.services import leases, notify, planning, syncs
+from app.services.accounts import Account, open_account
+from app.services.files import activation_folder, fetch_manifest, fresh_key, store
+from app.services.platform import Platform
+from app.snapshots import plan as engine
+from app.snapshots.types import Cut, Manifest, PlanSpec, PlanStats, StoredFile
+from app.storage.models import Activation, ActivationRevision, Batch, Sync
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+RETRY_WAIT = timedelta(seconds=10)
+PRIORITY = {ChangeKind.EXITED: 0, ChangeKind.ENTERED: 1, ChangeKind.UPDATED: 2, None: 1}
+PRIORITY_OF_RESYNC = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed sync with all that its plan is made from."""
+
+    sync: Sync
+    activation: Activation
+    revision: ActivationRevision
+    account: Account
+    wanted: tuple[Manifest, ...]
+    holdings: Manifest
+    first_plan: bool
+    spec: PlanSpec
+
+
+async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
+    """Plan one sync; False where it was not due, or somebody else has it."""
+    lease = platform.settings.lease
+    async with platform.unit_of_work() as session:
+        sync = await SyncRepository(session).claim(
+            space_id, sync_id, ("new",), leases.owner(lane), lease
+        )
+        if sync is None:
+            return False
+        work = await _gather(platform, session, sync)
+    if work is None:
+        return True
+
+    async def renew() -> bool:
+        async with platform.unit_of_work() as session:
+            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
+
+    try:
+        async with leases.kept(renew, lease):
+            stats, file = await _write(platform, work)
+            await _commit(platform, work, stats, file)
+    except leases.LeaseLost:
+        log.warning("plan_lease_lost", sync_id=sync_id)
+    except (AppError, ConnectorError) as error:
+        await _fail(platform, sync, {"message": str(error)})
+    except Exception as error:
+        log.exception("plan_broke", sync_id=sync_id)
+        await _later_or_fail(platform, sync, error)
+    return True
+
+
+async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work | None:
+    """Pin what the plan is made from; None where the settle time is not over (R11) or nothing can be planned."""
+    repository = SyncRepository(session)
+    settled_at = await repository.settled_at(
+        sync.space_id, sync.activation_id, platform.settings.settle_time
+    )
+    if settled_at is not None and sync.kind != "dry_run":
+        await repository.release(sync.space_id, sync.id, sync.lease_token, until=settled_at)
+        wait = settled_at - await RunRepository(session).database_now()
+        syncs.ring_plan(session, sync, delay=max(wait, timedelta(0)))
+        return None
+    activation = await repository.activation(sync.space_id, sync.activation_id)
+    assert activation is not None  # noqa: S101  a foreign key says so
+    revision = await repository.revision(sync.space_id, activation.revision_id)
+    destination = await repository.destination(sync.space_id, sync.destination_id)
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
+    pinned = await repository.sources_of(sync.space_id, sync.id)
+    if sync.kind != "baseline" or not pinned:
+        await syncs.pin_sources(session, sync)
+        pinned = await repository.sources_of(sync.space_id, sync.id)
+    snapshots = RunRepository(session)
+    wanted = []
+    for audience in await repository.sources(sync.space_id, sync.activation_id):
+        snapshot = await snapshots.snapshot(sync.space_id, pinned[audience.id])
+        assert snapshot is not None  # noqa: S101  pinned rows are never deleted
+        wanted.append(Manifest.from_json(snapshot.manifest))
+    workspace_id = await repository.workspace_of(sync.space_id)
+    account = open_account(platform.keyring, workspace_id, destination)
+    return Work(
+        sync=sync,
+        activation=activation,
+        revision=revision,
+        account=account,
+        wanted=tuple(wanted),
+        holdings=Manifest.from_json(activation.holdings),
+        first_plan=activation.holdings is None,
+        spec=_spec(sync, account, revision.config),
+    )
+
+
+def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
+    definition = account.definition
+    constants = planning.constants(definition, config)
+    return planning.plan_spec(
+        definition,
+        config,
+        kind=sync.kind,
+        sync_number=sync.number,
+        activation_id=sync.activation_id,
+        max_rows=registry.rows_per_call(
+            account.connector_class,
+            account.settings,
+            config.get("connectionSettings") or {},
+            constants,
+        ),
+        retry_refused=sync.retry_refused,
+        resync=sync.kind == "dry_run" and sync.trigger == "resync",
+    )
+
+
+async def _write(platform: Platform, work: Work) -> tuple[PlanStats, StoredFile | None]:
+    wanted = [await fetch_manifest(platform.objects, manifest) for manifest in work.wanted]
+    holdings = await fetch_manifest(platform.objects, work.holdings)
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        stats = await platform.engine.run(engine.write_plan, work.spec, wanted, holdings, out)
+        if work.sync.kind == "dry_run" or stats.changes + stats.silent == 0:
+            return stats, None
+        folder = activation_folder(work.sync.space_id, work.sync.activation_id)
+        key = fresh_key(f"{folder}/syncs/{work.sync.id}", "plan")
+        return stats, await store(platform.objects, out, key, stats.changes + stats.silent)
+    finally:
+        out.unlink(missing_ok=True)
+
+
+async def _commit(
+    platform: Platform, work: Work, stats: PlanStats, file: StoredFile | None
+) -> None:
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        held_because = None if work.sync.kind == "dry_run" else _hold_reason(work, stats)
+        state = "complete" if work.sync.kind == "dry_run" else "held" if held_because else "pending"
+        now = await RunRepository(session).database_now()
+        written = await repository.fenced(
+            work.sync.space_id,
+            work.sync.id,
+            work.sync.lease_token,
+            state=state,
+            revision_id=work.revision.id,
+            plan=file.to_json() if file else None,
+            spec=planning.spec_to_json(work.spec),
+            planned_at=now,
+            wanted=stats.wanted,
+            held=stats.held,
+            entered=stats.entered,
+            exited=stats.exited,
+            updated=stats.updated,
+            left_out=dict(stats.left_out),
+            batches=len(stats.cuts),
+            hold_reason=held_because,
+            report=_report(stats) if work.sync.kind == "dry_run" else None,
+            finished_at=now if work.sync.kind == "dry_run" else None,
+            lease_owner=None,
+            lease_until=None,
+            next_at=None,
+            attempts=0,
+        )
+        if not written:
+            raise leases.LeaseLost
+        sync = await repository.get(work.sync.space_id, work.sync.id)
+        assert sync is not None  # noqa: S101  it was just written
+        if sync.kind != "dry_run":
+            session.add_all(_batches(sync, stats.cuts))
+            await session.flush()
+        if sync.state == "held":
+            notify.sync_held(session, sync)
+        elif sync.state == "pending" and sync.closing is None and stats.cuts:
+            syncs.ring_deliver(session, sync)
+        elif sync.state == "pending":
+            syncs.ring_settle(session, sync)
+    log.info(
+        "sync_planned",
+        sync_id=work.sync.id,
+        state=state,
+        entered=stats.entered,
+        exited=stats.exited,
+        updated=stats.updated,
+    )
+
+
+def _hold_reason(work: Work, stats: PlanStats) -> str | None:
+    return hold_reason(
+        brake_of(work.activation.options),
+        mode=Mode(work.spec.mode),
+        removals=stats.exited,
+        held=stats.held,
+        wanted=stats.wanted,
+        first_plan=work.first_plan,
+    )
+
+
+def _report(stats: PlanStats) -> dict[str, Any]:
+    return {"calls": len(stats.cuts), "silent": stats.silent}
+
+
+def _batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
+    resync = sync.kind == "resync"
+    return [
+        Batch(
+            space_id=sync.space_id,
+            sync_id=sync.id,
+            number=number,
+            kind=cut.kind.value if cut.kind else None,
+            priority=PRIORITY_OF_RESYNC if resync else PRIORITY[cut.kind],
+            first_row=cut.first_row,
+            row_count=cut.rows,
+        )
+        for number, cut in enumerate(cuts, start=1)
+    ]
+
+
+async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        written = await repository.fenced(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            state="failed",
+            error=error,
+            lease_owner=None,
+            lease_until=None,
+            finished_at=await RunRepository(session).database_now(),
+        )
+        if written:
+            activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+            assert activation is not None  # noqa: S101  a foreign key says so
+            activation.last_error = error
+            notify.sync_ended(session, sync)
+    log.warning("sync_failed", sync_id=sync.id)
+
+
+async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
+    described = {"message": f"{type(error).__name__}: planning broke; see the worker's log."}
+    if sync.attempts >= MAX_ATTEMPTS:
+        await _fail(platform, sync, described)
+        return
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(
+            sync.space_id, sync.id, sync.lease_token, wait=RETRY_WAIT, error=described
+        )

@@ -1,0 +1,149 @@
+"""What a revision means for a plan: the specification that the engine works by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from app.connectors.base import Action, Definition
+from app.domain.activation_types import kinds_sent
+from app.domain.changes import ChangeKind, Mode
+from app.mapping import plain_path
+from app.snapshots.types import Arm, KeyField, PlanSpec
+
+# Where an event that mappings see carries traits (architecture, section 10).
+_TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
+
+
+def plan_spec(
+    definition: Definition,
+    config: Mapping[str, Any],
+    *,
+    kind: str,
+    sync_number: int,
+    activation_id: str,
+    max_rows: int,
+    retry_refused: bool = False,
+    resync: bool = False,
+) -> PlanSpec:
+    """The specification of one sync's plan under a revision."""
+    return PlanSpec(
+        key=definition.key,
+        mode=Mode(config.get("mode") or "maintain"),
+        sends=kinds_sent(config),
+        fields=key_fields(definition, config),
+        traits=used_traits(definition, config),
+        consent=config.get("consent"),
+        arms=_arms(config),
+        split_seed=activation_id,
+        resync=resync or kind == "resync",
+        baseline=kind == "baseline",
+        retry_refused=retry_refused,
+        entities={
+            entity["relationshipSlug"]: entity["properties"]
+            for entity in (config.get("personalization") or {}).get("entities") or ()
+        },
+        sync_number=sync_number,
+        max_rows=max_rows,
+        max_bytes=definition.max_bytes,
+        whole_plan=definition.whole_plan,
+    )
+
+
+def key_fields(definition: Definition, config: Mapping[str, Any]) -> Sequence[KeyField]:
+    """The effective identifier list, compiled; empty where the member is the key and nobody chose."""
+    if definition.key == "member" and not config.get("idSyncGiven"):
+        return ()
+    known = {field.external_id: field for field in definition.identity_fields}
+    fields = []
+    for entry in config.get("idSync") or ():
+        identity = known.get(entry["externalId"])
+        if identity is None and definition.key == "identifiers":
+            continue
+        fields.append(
+            KeyField(
+                external_id=entry["externalId"],
+                strategy=entry["strategy"],
+                normaliser=identity.normaliser if identity else "text",
+                map_to=entry.get("mapTo") or (identity.name if identity else None),
+                rule=identity.rule if identity else None,
+            )
+        )
+    return fields
+
+
+def used_traits(definition: Definition, config: Mapping[str, Any]) -> Sequence[str]:
+    """Trait columns that travel and are hashed: the personalised ones and those that the mapping names."""
+    profile = (config.get("personalization") or {}).get("profile") or {}
+    names = dict.fromkeys(profile.get("properties") or ())
+    mapping = (config.get("destinationMapping") or {}).get("settings") or {}
+    for pieces in _plain_paths(mapping):
+        for prefix in _TRAIT_PATHS:
+            if pieces[: len(prefix)] == prefix and len(pieces) > len(prefix):
+                names.setdefault(pieces[len(prefix)])
+    return tuple(names)
+
+
+def _plain_paths(value: Any) -> list[tuple[str, ...]]:
+    """All `@path` directives anywhere in a mapping, as pieces."""
+    if isinstance(value, list):
+        return [path for item in value for path in _plain_paths(item)]
+    if not isinstance(value, dict):
+        return []
+    pieces = plain_path(value)
+    if pieces is not None:
+        return [tuple(pieces)]
+    return [path for item in value.values() for path in _plain_paths(item)]
+
+
+def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | None:
+    """The action that a revision carries out: the one mapped, else the preset of its type, else the first."""
+    mapped = (config.get("destinationMapping") or {}).get("actionId")
+    wanted = mapped or next(
+        (
+            preset.action_id
+            for preset in definition.presets
+            if preset.activation_type == config["activationType"]
+        ),
+        None,
+    )
+    actions = {action.id: action for action in definition.actions}
+    return actions.get(wanted or "") or next(iter(definition.actions), None)
+
+
+def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the fields that are constant for an activation: what was given, else the default."""
+    action = action_of(definition, config)
+    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    values = {}
+    for field in action.fields if action else ():
+        value = given.get(field.key, field.default)
+        if field.constant and value is not None:
+            values[field.key] = value
+    return values
+
+
+def _arms(config: Mapping[str, Any]) -> Sequence[Arm]:
+    return tuple(
+        Arm(name=arm["name"], weight=arm["weight"], sent=arm.get("sent", True))
+        for arm in config.get("split") or ()
+    )
+
+
+def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
+    """The form in which a sync keeps what it was planned by."""
+    value = asdict(spec)
+    value["sends"] = sorted(kind.value for kind in spec.sends)
+    value["mode"] = spec.mode.value
+    return value
+
+
+def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
+    """The inverse of :func:`spec_to_json`."""
+    known = dict(value)
+    known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
+    known["mode"] = Mode(known["mode"])
+    known["fields"] = tuple(KeyField(**field) for field in known["fields"])
+    known["arms"] = tuple(Arm(**arm) for arm in known["arms"])
+    return PlanSpec(**known)

@@ -1,0 +1,339 @@
+"""Recompute: from input to a snapshot that is current, and the syncs that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import AppError
+from app.core.ids import new_id
+from app.core.logging import get_logger
+from app.services import leases, syncs
+from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
+from app.services.platform import Platform
+from app.services.runs import ring_run
+from app.snapshots import members
+from app.snapshots.types import (
+    Comparison,
+    LocalManifest,
+    Manifest,
+    SnapshotStats,
+    StoredFile,
+    Upload,
+)
+from app.snapshots.user_sql import DefinitionFailed, run_definition
+from app.storage.models import Audience, MemberPatch, Run, Snapshot
+from app.storage.repositories.datasets import DatasetRepository
+from app.storage.repositories.runs import RunRepository
+
+log = get_logger(__name__)
+
+MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more (architecture, section 8)
+MAX_ATTEMPTS = 4
+RETRY_WAIT = timedelta(seconds=10)
+MAX_DELTAS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed run with all that its computation reads."""
+
+    run: Run
+    audience: Audience
+    previous: Snapshot | None  # the current one, pinned or not
+    datasets: dict[str, StoredFile]
+    patches: Sequence[MemberPatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A written snapshot, before any row says so."""
+
+    manifest: Manifest
+    stats: SnapshotStats
+    comparison: Comparison
+
+
+async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str) -> bool:
+    """Carry out one run; False where it was not due, or somebody else has it."""
+    lease = platform.settings.lease
+    work = await _claim(platform, space_id, run_id, leases.owner(lane))
+    if work is None:
+        return False
+    token = work.run.lease_token
+
+    async def renew() -> bool:
+        async with platform.unit_of_work() as session:
+            return await RunRepository(session).renew(space_id, run_id, token, lease)
+
+    try:
+        if work.run.lost_leases >= MAX_LOST_LEASES:
+            raise DefinitionFailed(
+                "The run was lost twice in a row; most likely it needs more memory than there is."
+            )
+        async with leases.kept(renew, lease):
+            computed = await _compute(platform, work)
+            await _make_current(platform, work, computed)
+    except leases.LeaseLost:
+        log.warning("run_lease_lost", run_id=run_id)
+    except (AppError, DefinitionFailed) as error:
+        await _fail(platform, work, _described(error))
+    except Exception as error:  # noqa: BLE001  the run must say what happened to it, whatever it was
+        await _later_or_fail(platform, work, error)
+    return True
+
+
+async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> Work | None:
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        run = await repository.claim(space_id, run_id, owner, platform.settings.lease)
+        if run is None:
+            return None
+        audience = await repository.audience(space_id, run.audience_id)
+        assert audience is not None  # noqa: S101  a foreign key says so
+        previous = None
+        if audience.current_snapshot_id is not None:
+            previous = await repository.snapshot(space_id, audience.current_snapshot_id)
+        datasets: dict[str, StoredFile] = {}
+        patches: Sequence[MemberPatch] = ()
+        if run.kind == "definition":
+            for dataset in await DatasetRepository(session).all_with_content(space_id):
+                datasets[dataset.name] = StoredFile(**(dataset.file or {}))
+        if run.kind == "patch":
+            patches = await repository.take_patches(space_id, run.audience_id, run.id)
+        return Work(run, audience, previous, datasets, patches)
+
+
+async def _compute(platform: Platform, work: Work) -> Computed:
+    if work.run.kind == "patch":
+        return await _compute_patch(platform, work)
+    supplied = work.run.input or {}
+    if supplied.get("format") == "snapshot":
+        # The upload was read, checked and sorted when it was accepted: the file is the snapshot.
+        file = StoredFile(**supplied["file"])
+        stats = SnapshotStats(**supplied["stats"])
+    else:
+        file, stats = await _compute_whole(platform, work)
+    manifest = Manifest(base=(file,))
+    return Computed(manifest, stats, await _compare(platform, work, manifest))
+
+
+async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, SnapshotStats]:
+    out = platform.engine.scratch_file(".parquet")
+    rows: Path | None = None
+    try:
+        if work.run.kind == "definition":
+            rows = platform.engine.scratch_file(".rows.parquet")
+            await _run_definition(platform, work, rows)
+            upload = Upload(rows, "parquet")
+        else:
+            upload = await _uploaded(platform, work)
+        linked = work.audience.audience_type == "LINKED"
+        stats = await platform.engine.run(members.write_snapshot, upload, out, linked=linked)
+        return await store(platform.objects, out, _snapshot_key(work, "base"), stats.rows), stats
+    finally:
+        out.unlink(missing_ok=True)
+        if rows is not None:
+            rows.unlink(missing_ok=True)
+
+
+async def _run_definition(platform: Platform, work: Work, out: Path) -> None:
+    settings = platform.settings
+    tables = {name: await fetch(platform.objects, file) for name, file in work.datasets.items()}
+    await run_definition(
+        work.audience.query,
+        tables,
+        work.run.as_of,
+        out,
+        memory_bytes=settings.sql_memory_bytes,
+        timeout=settings.sql_timeout,
+    )
+
+
+async def _uploaded(platform: Platform, work: Work) -> Upload:
+    supplied = work.run.input or {}
+    file = StoredFile(**supplied["file"])
+    path = await fetch(platform.objects, file)
+    return Upload(path, supplied["format"], supplied.get("encoding"))
+
+
+async def _compute_patch(platform: Platform, work: Work) -> Computed:
+    previous = Manifest.from_json(work.previous.manifest if work.previous else None)
+    add, remove = _folded(work.patches)
+    local = await fetch_manifest(platform.objects, previous)
+    rows = platform.engine.scratch_file(".ndjson")
+    out = platform.engine.scratch_file(".parquet")
+    linked = work.audience.audience_type == "LINKED"
+    try:
+        rows.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in add))
+        delta = await platform.engine.run(
+            members.write_delta, rows if add else None, remove, local, out, linked=linked
+        )
+        file = await store(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
+    finally:
+        rows.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+    manifest = _appended(previous, file)
+    if _needs_compaction(manifest):
+        manifest = await _compacted(platform, work, manifest)
+    traits = {**(work.previous.traits if work.previous else {}), **delta.traits}
+    identifiers = [*(work.previous.identifiers if work.previous else ()), *delta.identifiers]
+    stats = SnapshotStats(delta.members, traits, tuple(dict.fromkeys(identifiers)))
+    return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
+
+
+def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Several patches as one, in the order in which they were accepted: the last word on a member counts."""
+    add: dict[str, dict[str, Any]] = {}
+    remove: dict[str, None] = {}
+    for patch in patches:
+        for row in patch.add:
+            key = str(row.get("entity_id") or row["profile_id"])
+            add[key] = row
+            remove.pop(key, None)
+        for member in patch.remove:
+            add.pop(member, None)
+            remove[member] = None
+    return list(add.values()), list(remove)
+
+
+def _appended(previous: Manifest, file: StoredFile) -> Manifest:
+    if not previous.base:
+        return Manifest(base=(file,))
+    return Manifest(previous.base, (*previous.deltas, file))
+
+
+def _needs_compaction(manifest: Manifest) -> bool:
+    base_rows = sum(file.rows for file in manifest.base)
+    delta_rows = sum(file.rows for file in manifest.deltas)
+    return len(manifest.deltas) > MAX_DELTAS or delta_rows * 10 > max(base_rows, 10_000)
+
+
+async def _compacted(platform: Platform, work: Work, manifest: Manifest) -> Manifest:
+    out = platform.engine.scratch_file(".parquet")
+    local = await fetch_manifest(platform.objects, manifest)
+    stats = await platform.engine.run(members.compact, local, out)
+    key = _snapshot_key(work, "base")
+    return Manifest(base=(await store(platform.objects, out, key, stats.rows),))
+
+
+async def _compare(platform: Platform, work: Work, manifest: Manifest) -> Comparison:
+    previous: LocalManifest | None = None
+    if work.previous is not None:
+        previous = await fetch_manifest(
+            platform.objects, Manifest.from_json(work.previous.manifest)
+        )
+    now = await fetch_manifest(platform.objects, manifest)
+    return await platform.engine.run(members.compare, previous, now)
+
+
+def _snapshot_key(work: Work, name: str) -> str:
+    folder = audience_folder(work.run.space_id, work.run.audience_id)
+    return fresh_key(f"{folder}/snapshots/{work.run.id}", name)
+
+
+async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:
+    """In one fenced transaction: the snapshot's row, the audience's pointer, and the syncs (R2, R6)."""
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        audience = await repository.audience(work.run.space_id, work.run.audience_id, lock=True)
+        if audience is None or audience.version != work.audience.version:
+            # Cannot be while runs of an audience go one by one; the fence says so once more.
+            raise leases.LeaseLost
+        audience.version += 1
+        snapshot = _snapshot_row(work, computed, audience.version)
+        session.add(snapshot)
+        becomes_current = _is_newer(work)
+        if becomes_current:
+            audience.current_snapshot_id = snapshot.id
+        await session.flush()
+        written = await repository.finish(
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            state="complete",
+            snapshot_id=snapshot.id,
+            became_current=becomes_current,
+            members=computed.stats.rows,
+            entered=computed.comparison.entered,
+            exited=computed.comparison.exited,
+            error=None,
+        )
+        if not written:
+            raise leases.LeaseLost
+        if work.run.kind == "patch":
+            await repository.drop_patches(work.run.space_id, work.run.id)
+        if becomes_current and audience.pinned_snapshot_id is None:
+            await syncs.snapshot_changed(
+                session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"
+            )
+        await _ring_next(session, work.run)
+    log.info("run_complete", run_id=work.run.id, members=computed.stats.rows)
+
+
+def _snapshot_row(work: Work, computed: Computed, version: int) -> Snapshot:
+    return Snapshot(
+        space_id=work.run.space_id,
+        id=new_id("snp"),
+        audience_id=work.run.audience_id,
+        run_id=work.run.id,
+        version=version,
+        as_of=work.run.as_of,
+        manifest=computed.manifest.to_json(),
+        traits=dict(computed.stats.traits),
+        identifiers=list(computed.stats.identifiers),
+        row_count=computed.stats.rows,
+        byte_count=sum(file.bytes for file in computed.manifest.files),
+    )
+
+
+def _is_newer(work: Work) -> bool:
+    return work.previous is None or work.run.make_current or work.run.as_of >= work.previous.as_of
+
+
+async def _ring_next(session: AsyncSession, run: Run) -> None:
+    following = await RunRepository(session).next_open(run.space_id, run.audience_id)
+    if following is not None and following.id != run.id:
+        ring_run(session, following)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    if isinstance(error, AppError):
+        problems = [
+            {"message": problem.message, **({"field": problem.field} if problem.field else {})}
+            for problem in error.problems
+        ]
+        return {"message": problems[0]["message"], "problems": problems}
+    return {"message": str(error)}
+
+
+async def _fail(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        written = await repository.finish(
+            work.run.space_id, work.run.id, work.run.lease_token, state="failed", error=error
+        )
+        if written and work.run.kind == "patch":
+            await repository.drop_patches(work.run.space_id, work.run.id)
+        await _ring_next(session, work.run)
+    log.warning("run_failed", run_id=work.run.id, attempts=work.run.attempts)
+
+
+async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> None:
+    log.error("run_broke", run_id=work.run.id, exc_info=error)
+    described = {"message": f"{type(error).__name__}: the computation broke; see the worker's log."}
+    if isinstance(error, OSError) and error.strerror:
+        described = {"message": f"The worker's storage failed: {error.strerror}."}
+    if work.run.attempts >= MAX_ATTEMPTS:
+        await _fail(platform, work, described)
+        return
+    async with platform.unit_of_work() as session:
+        await RunRepository(session).release(
+            work.run.space_id, work.run.id, work.run.lease_token, RETRY_WAIT, described
+        )

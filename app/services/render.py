@@ -1,0 +1,136 @@
+"""Rendering: from a planned change to what the connector sends.
+
+Every change is mapped from one event (architecture, section 10); fields that nobody maps take their action's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.connectors.base import Delivery, Refusal
+from app.core.clock import to_wire
+from app.domain.changes import ChangeKind
+from app.mapping import MappingError, compile_mapping
+from app.services import planning
+from app.snapshots.types import PlannedChange
+
+EVENTS = {
+    ChangeKind.ENTERED: "Audience Entered",
+    ChangeKind.EXITED: "Audience Exited",
+    ChangeKind.UPDATED: "Audience Membership Changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventFrame:
+    """What the events of one sync have in common."""
+
+    type: str  # track, or identify where both directions are sent
+    sync_id: str
+    space_id: str
+    audience_id: str
+    audience_key: str
+    external_audience_id: str | None
+    connection_settings: Mapping[str, Any]
+    planned_at: datetime
+
+
+class Renderer:
+    """Turns the changes of one sync into deliveries; made once for a sync."""
+
+    def __init__(self, definition: Any, config: Mapping[str, Any], frame: EventFrame) -> None:
+        profile = (config.get("personalization") or {}).get("profile") or {}
+        properties: Sequence[str] = profile.get("properties") or ()
+        self._names = {name: (profile.get("mapping") or {}).get(name, name) for name in properties}
+        self._frame = frame
+        mapping = _fields_to_map(definition, config)
+        self._resolve: Callable[[Any], Any] | None = (
+            compile_mapping(mapping).resolve if mapping else None
+        )
+
+    def render(self, change: PlannedChange) -> Delivery | Refusal:
+        """One delivery; a Refusal where the mapping cannot be carried out for this record."""
+        traits = self._traits(change.traits)
+        fields: Mapping[str, Any] = {}
+        if self._resolve is not None:
+            try:
+                fields = self._resolve(self.event(change, traits)) or {}
+            except MappingError as error:
+                return Refusal("mapping_failed", str(error))
+        return Delivery(
+            kind=change.kind,
+            key_type=change.key_type,
+            key=change.key,
+            profile_id=change.member_id,
+            identifiers=change.identity,
+            traits=traits,
+            fields=fields,
+            partner_id=change.partner_id,
+        )
+
+    def _traits(self, traits: Mapping[str, Any]) -> Mapping[str, Any]:
+        names = self._names
+        if not names:
+            return {}
+        return {names[key]: value for key, value in traits.items() if key in names}
+
+    def event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
+        """The event that mappings see."""
+        frame = self._frame
+        known = {**_last_values(change.identity), **change.traits, **traits}
+        known[frame.audience_key] = change.kind is not ChangeKind.EXITED
+        event: dict[str, Any] = {
+            "type": frame.type,
+            "event": EVENTS[change.kind],
+            "messageId": f"{frame.sync_id}-{change.row}",
+            "timestamp": to_wire(frame.planned_at),
+            "properties": {**known, **change.entities},
+            "traits": known,
+            "context": {
+                "traits": known,
+                "personas": {
+                    "computation_key": frame.audience_key,
+                    "computation_id": frame.audience_id,
+                    "computation_class": "audience",
+                    "space_id": frame.space_id,
+                    "external_audience_id": frame.external_audience_id,
+                    "audience_settings": frame.connection_settings,
+                },
+            },
+        }
+        user_id = _last(change.identity.get("user_id"))
+        if user_id is not None:
+            event["userId"] = user_id
+        anonymous_id = _last(change.identity.get("anonymous_id"))
+        if anonymous_id is not None:
+            event["anonymousId"] = anonymous_id
+        return event
+
+
+def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults of the action's fields, and what the user maps over them; constants and identity are elsewhere."""
+    action = planning.action_of(definition, config)
+    if action is None:
+        return {}
+    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    constant = {field.key for field in action.fields if field.constant}
+    mapping = {
+        field.key: field.default
+        for field in action.fields
+        if field.default is not None and not field.constant
+    }
+    mapping.update({key: value for key, value in given.items() if key not in constant})
+    return mapping
+
+
+def _last(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return value[-1] if value else None
+    return value
+
+
+def _last_values(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _last(value) for key, value in identity.items()}

@@ -1,0 +1,282 @@
+"""What a worker keeps in hand for the syncs that it delivers: plan, renderer and connector, read once for a sync."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import (
+    AudienceRef,
+    Connector,
+    ConnectorTools,
+    Delivery,
+    Refusal,
+)
+from app.connectors.base import Batch as Call
+from app.core.objects import ObjectStore
+from app.domain.changes import ChangeKind
+from app.services import planning
+from app.services.accounts import Account, open_account
+from app.services.files import fetch, fetch_manifest
+from app.services.platform import Platform
+from app.services.render import EventFrame, Renderer
+from app.snapshots import plan as engine
+from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile
+from app.storage.models import Activation, Audience, Batch, Sync
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+WINDOW_ROWS = 10_000  # read at once, for the batches that come next
+KEPT_SYNCS = 32
+MEMBER_CHUNK = 5_000
+
+
+@dataclass(slots=True)
+class PlanReader:
+    """Rows of a plan by number, read in windows: batches are claimed in order, mostly."""
+
+    platform: Platform
+    path: Path
+    _first: int = 0
+    _rows: Sequence[PlannedChange] = field(default_factory=list)
+
+    async def rows(self, first: int, count: int) -> Sequence[PlannedChange]:
+        """``count`` changes from row ``first`` on."""
+        start = first - self._first
+        if start < 0 or start + count > len(self._rows):
+            self._rows = await self.platform.engine.run(
+                engine.read_plan, self.path, first, max(count, WINDOW_ROWS), lane="small"
+            )
+            self._first, start = first, 0
+        return self._rows[start : start + count]
+
+
+@dataclass(slots=True)
+class Sending:
+    """All that is needed to send the batches of one sync; the rows are as they were when it was loaded."""
+
+    platform: Platform
+    sync: Sync
+    activation: Activation
+    audience: Audience
+    destination_version: datetime
+    account: Account
+    connector: Connector
+    spec: PlanSpec
+    config: Mapping[str, Any]
+    target: str | None
+    renderer: Renderer
+    reader: PlanReader | None
+    wanted: Sequence[Manifest]
+
+    def call(self, batch: Batch, attempted_at: datetime) -> Call:
+        """The batch in the connector's words."""
+        sync, audience = self.sync, self.audience
+        assert sync.planned_at is not None  # noqa: S101  only planned syncs have batches
+        definition = self.account.definition
+        action = planning.action_of(definition, self.config)
+        return Call(
+            idempotency_key=f"{sync.id}-{batch.number}-{batch.first_row}-{batch.row_count}",
+            space_id=sync.space_id,
+            audience=AudienceRef(audience.id, audience.key, audience.name),
+            activation_id=self.activation.id,
+            activation_name=self.activation.name,
+            connection_id=self.activation.connection_id or "",
+            sync_id=sync.id,
+            seq=sync.number,
+            number=batch.number,
+            count=sync.batches,
+            kind=ChangeKind(batch.kind) if batch.kind else None,
+            mode="resync" if sync.kind == "resync" else "incremental",
+            planned_at=sync.planned_at,
+            attempted_at=attempted_at,
+            rows=batch.row_count,
+            action_id=action.id if action else None,
+            target=self.target,
+            connection_settings=self.config.get("connectionSettings") or {},
+            constants=planning.constants(definition, self.config),
+        )
+
+    async def deliveries(self, batch: Batch) -> Rendered:
+        """The batch's changes, rendered; those that cannot be are refusals by their index."""
+        assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
+        return self.render(await self.reader.rows(batch.first_row, batch.row_count))
+
+    def render(self, changes: Sequence[PlannedChange]) -> Rendered:
+        """Deliveries and refusals of some changes."""
+        rendered = Rendered([], [], {})
+        for index, change in enumerate(changes):
+            result = self.renderer.render(change)
+            if isinstance(result, Refusal):
+                rendered.refused[index] = result
+            else:
+                rendered.deliveries.append(result)
+                rendered.indexes.append(index)
+        return rendered
+
+    async def whole_plan(self, batch: Batch) -> AsyncIterator[Sequence[Delivery]]:
+        """All changes of the plan in chunks, for destinations that take it as one."""
+        for first in range(batch.first_row, batch.first_row + batch.row_count, WINDOW_ROWS):
+            count = min(WINDOW_ROWS, batch.first_row + batch.row_count - first)
+            assert self.reader is not None  # noqa: S101  as above
+            yield self.render(await self.reader.rows(first, count)).deliveries
+
+    async def members(self) -> AsyncIterator[Sequence[Delivery]]:
+        """The whole wanted membership in chunks, as changes that enter."""
+        wanted: list[LocalManifest] = [
+            await fetch_manifest(self.platform.objects, manifest) for manifest in self.wanted
+        ]
+        after: str | None = None
+        while True:
+            page = await self.platform.engine.run(
+                engine.read_wanted, self.spec, wanted, after, MEMBER_CHUNK, lane="small"
+            )
+            if not page:
+                return
+            yield self.render(page).deliveries
+            after = page[-1].key
+
+
+@dataclass(slots=True)
+class Rendered:
+    """What of a batch goes to the connector, at which index of the batch, and what cannot."""
+
+    deliveries: list[Delivery]
+    indexes: list[int]
+    refused: dict[int, Refusal]
+
+
+class SendingCache:
+    """The syncs in hand, the least used forgotten first."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._kept: OrderedDict[str, Sending] = OrderedDict()
+
+    async def get(self, session: AsyncSession, sync_id: str, space_id: str) -> Sending:
+        """The sending of a sync; loaded anew when the destination's settings have changed (they are read live)."""
+        repository = SyncRepository(session)
+        kept = self._kept.get(sync_id)
+        if kept is not None:
+            destination = await repository.destination(space_id, kept.sync.destination_id)
+            if destination is not None and destination.updated_at == kept.destination_version:
+                self._kept.move_to_end(sync_id)
+                return kept
+        loaded = await _load(self._platform, session, repository, space_id, sync_id)
+        self._kept[sync_id] = loaded
+        while len(self._kept) > KEPT_SYNCS:
+            self._kept.popitem(last=False)
+        return loaded
+
+
+async def _load(
+    platform: Platform,
+    session: AsyncSession,
+    repository: SyncRepository,
+    space_id: str,
+    sync_id: str,
+) -> Sending:
+    sync = await repository.get(space_id, sync_id)
+    assert sync is not None and sync.revision_id is not None and sync.spec is not None  # noqa: S101, PT018  planned
+    activation = await repository.activation(space_id, sync.activation_id)
+    revision = await repository.revision(space_id, sync.revision_id)
+    destination = await repository.destination(space_id, sync.destination_id)
+    audience = await RunRepository(session).audience(
+        space_id, activation.audience_id if activation else ""
+    )
+    assert activation and revision and destination and audience  # noqa: S101, PT018  foreign keys say so
+    workspace_id = await repository.workspace_of(space_id)
+    account = open_account(platform.keyring, workspace_id, destination)
+    target = await _target(repository, activation, revision.config)
+    return Sending(
+        platform=platform,
+        sync=sync,
+        activation=activation,
+        audience=audience,
+        destination_version=destination.updated_at,
+        account=account,
+        connector=account.connector_class(account.settings, connector_tools(platform)),
+        spec=planning.spec_from_json(sync.spec),
+        config=revision.config,
+        target=target,
+        renderer=Renderer(
+            account.definition, revision.config, _frame(sync, audience, revision.config, target)
+        ),
+        reader=await _reader(platform, sync),
+        wanted=await _wanted(session, repository, sync),
+    )
+
+
+async def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
+    if sync.plan is None:
+        return None
+    return PlanReader(platform, await fetch(platform.objects, StoredFile(**sync.plan)))
+
+
+async def _wanted(
+    session: AsyncSession, repository: SyncRepository, sync: Sync
+) -> Sequence[Manifest]:
+    pinned = await repository.sources_of(sync.space_id, sync.id)
+    manifests = []
+    for audience in await repository.sources(sync.space_id, sync.activation_id):
+        snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience.id])
+        assert snapshot is not None  # noqa: S101  pinned rows are never deleted
+        manifests.append(Manifest.from_json(snapshot.manifest))
+    return manifests
+
+
+async def _target(
+    repository: SyncRepository, activation: Activation, config: Mapping[str, Any]
+) -> str | None:
+    """The partner's list: the one chosen for the activation, else the one made for its connection."""
+    chosen = (config.get("list") or {}).get("id")
+    if chosen:
+        return str(chosen)
+    if activation.connection_id is None:
+        return None
+    connection = await repository.connection(activation.space_id, activation.connection_id)
+    made = (connection.lists or {}) if connection else {}
+    return made.get(activation.id) or made.get("")
+
+
+def _frame(
+    sync: Sync, audience: Audience, config: Mapping[str, Any], target: str | None
+) -> EventFrame:
+    assert sync.planned_at is not None  # noqa: S101  only planned syncs are sent
+    both = config["activationType"] == "Audience Membership Changed"
+    return EventFrame(
+        type="identify" if both else "track",
+        sync_id=sync.id,
+        space_id=sync.space_id,
+        audience_id=audience.id,
+        audience_key=audience.key,
+        external_audience_id=target,
+        connection_settings=config.get("connectionSettings") or {},
+        planned_at=sync.planned_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExports:
+    """Finished export files in the object store."""
+
+    objects: ObjectStore
+
+    async def publish(self, key: str, local_path: str) -> None:
+        """Store a finished local file; a repeat replaces."""
+        await self.objects.put(Path(local_path), key)
+
+
+def connector_tools(platform: Platform) -> ConnectorTools:
+    """What a connector is given to work with."""
+    return ConnectorTools(
+        http=platform.http,
+        exports=StoredExports(platform.objects),
+        scratch=str(platform.settings.cache),
+    )

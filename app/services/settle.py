@@ -1,0 +1,231 @@
+"""Settle: however a sync ends, its receipts are folded into the holdings first (R8); then the next may be planned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.logging import get_logger
+from app.services import leases, notify, planning, syncs
+from app.services.files import activation_folder, fetch, fetch_manifest, fresh_key, store
+from app.services.platform import Platform
+from app.snapshots import holdings as engine
+from app.snapshots.types import BatchOutcome, FoldStats, Manifest, StoredFile
+from app.storage.models import Activation, Batch, Sync
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+RETRY_WAIT = timedelta(seconds=10)
+SAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed sync, its batches, and the holdings that they are folded into."""
+
+    sync: Sync
+    batches: Sequence[Batch]
+    holdings: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The outcome and the new holdings, stored; no row says so yet."""
+
+    outcome: StoredFile | None
+    holdings: Manifest
+    held: int | None
+    assumed: int | None
+
+
+async def settle(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
+    """Settle one sync; False where it is not to be settled now, or somebody else has it."""
+    lease = platform.settings.lease
+    async with platform.unit_of_work() as session:
+        work = await _claim(platform, session, space_id, sync_id, leases.owner(lane))
+    if work is None:
+        return False
+    sync = work.sync
+
+    async def renew() -> bool:
+        async with platform.unit_of_work() as session:
+            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
+
+    try:
+        async with leases.kept(renew, lease):
+            folded = await _fold(platform, work)
+            await _commit(platform, work, folded)
+    except leases.LeaseLost:
+        log.warning("settle_lease_lost", sync_id=sync_id)
+    except Exception:
+        # The truth is in the batches' rows: settling is tried until it works.
+        log.exception("settle_broke", sync_id=sync_id)
+        async with platform.unit_of_work() as session:
+            await SyncRepository(session).release(
+                space_id, sync_id, sync.lease_token, wait=RETRY_WAIT
+            )
+    return True
+
+
+async def _claim(
+    platform: Platform, session: AsyncSession, space_id: str, sync_id: str, owner: str
+) -> Work | None:
+    repository = SyncRepository(session)
+    sync = await repository.claim(
+        space_id, sync_id, ("pending", "running"), owner, platform.settings.lease
+    )
+    if sync is None:
+        return None
+    if sync.closing is None and not await repository.is_to_settle(space_id, sync_id):
+        await repository.release(space_id, sync_id, sync.lease_token)
+        return None
+    in_flight = await repository.in_flight_until(space_id, sync_id)
+    if in_flight is not None:
+        # Whoever sends may still write receipts; wait for them or for the end of their lease (R20).
+        await repository.release(
+            space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
+        )
+        return None
+    batches = await repository.batches(space_id, sync_id)
+    if any(batch.state == "sending" for batch in batches):
+        # Their senders are gone, and may have sent just before (R8, R11).
+        await BatchRepository(session).mark_unknown(space_id, sync_id)
+    activation = await repository.activation(space_id, sync.activation_id)
+    assert activation is not None  # noqa: S101  a foreign key says so
+    return Work(sync, batches, Manifest.from_json(activation.holdings))
+
+
+async def _fold(platform: Platform, work: Work) -> Folded:
+    sync = work.sync
+    if sync.plan is None or sync.spec is None:
+        return Folded(None, work.holdings, None, None)
+    plan = await fetch(platform.objects, StoredFile(**sync.plan))
+    holdings = await fetch_manifest(platform.objects, work.holdings)
+    out = platform.engine.scratch_file(".parquet")
+    folder = activation_folder(sync.space_id, sync.activation_id)
+    try:
+        stats: FoldStats = await platform.engine.run(
+            engine.fold_outcome,
+            plan,
+            holdings,
+            [outcome_of(batch) for batch in work.batches],
+            planning.spec_from_json(sync.spec),
+            out,
+        )
+        key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
+        outcome = await store(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    manifest = _appended(work.holdings, outcome)
+    if engine.needs_compaction(manifest):
+        manifest = await _compacted(platform, manifest, f"{folder}/holdings")
+    return Folded(outcome, manifest, stats.held, stats.assumed)
+
+
+def _appended(previous: Manifest, outcome: StoredFile) -> Manifest:
+    if not previous.base:
+        return Manifest(base=(outcome,))
+    return Manifest(previous.base, (*previous.deltas, outcome))
+
+
+async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
+    out = platform.engine.scratch_file(".parquet")
+    local = await fetch_manifest(platform.objects, manifest)
+    rows = await platform.engine.run(engine.compact_holdings, local, out)
+    return Manifest(base=(await store(platform.objects, out, fresh_key(folder, "base"), rows),))
+
+
+def outcome_of(batch: Batch) -> BatchOutcome:
+    """What a batch's row says about its changes."""
+    if batch.state == "settled":
+        kept: Mapping[str, Any] = batch.receipts or {}
+        return BatchOutcome(
+            number=batch.number,
+            first_row=batch.first_row,
+            rows=batch.row_count,
+            state="settled",
+            rejected=_refusals(kept.get("rejected")),
+            skipped=_refusals(kept.get("skipped")),
+            partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
+        )
+    attempted = batch.ambiguous or batch.state == "sending"
+    return BatchOutcome(
+        number=batch.number,
+        first_row=batch.first_row,
+        rows=batch.row_count,
+        state="attempted" if attempted else "untouched",
+    )
+
+
+def _refusals(kept: Mapping[str, Mapping[str, str]] | None) -> dict[int, tuple[str, str]]:
+    return {int(index): (item["code"], item["message"]) for index, item in (kept or {}).items()}
+
+
+async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
+    """State, counts, holdings, and the next sync where something newer waits: one fenced transaction."""
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        activation = await repository.activation(
+            work.sync.space_id, work.sync.activation_id, lock=True
+        )
+        sync = await repository.get(work.sync.space_id, work.sync.id, lock=True)
+        assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
+        if sync.lease_token != work.sync.lease_token:
+            raise leases.LeaseLost
+        now = await RunRepository(session).database_now()
+        sync.state = sync.closing or "complete"
+        sync.closing = None
+        sync.finished_at = now
+        sync.outcome = folded.outcome.to_json() if folded.outcome else None
+        sync.delivered = sum(batch.delivered for batch in work.batches)
+        sync.rejected = sum(batch.rejected for batch in work.batches)
+        sync.skipped = sum(batch.skipped for batch in work.batches)
+        sync.rejections = _rejections(work.batches)
+        sync.lease_owner, sync.lease_until = None, None
+        activation.holdings = folded.holdings.to_json()
+        if folded.held is not None:
+            activation.held, activation.assumed = folded.held, folded.assumed or 0
+        if sync.state == "complete":
+            _completed(activation, sync)
+            activation.last_synced_at = now
+        elif sync.error:
+            activation.last_error = sync.error
+        await session.flush()
+        notify.sync_ended(session, sync)
+        await _open_next(session, activation, sync)
+
+
+def _completed(activation: Activation, sync: Sync) -> None:
+    activation.failing_since = None
+    activation.last_error = None
+    if sync.kind == "baseline":
+        activation.baseline_wanted = False
+    if sync.kind == "resync":
+        activation.resync_done = max(activation.resync_done, sync.resync_generation)
+
+
+def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """Counts by reason and up to 100 samples, by their row in the plan."""
+    counts: Counter[str] = Counter()
+    samples: list[dict[str, Any]] = []
+    for batch in batches:
+        for index, item in ((batch.receipts or {}).get("rejected") or {}).items():
+            counts[item["code"]] += 1
+            if len(samples) < SAMPLES:
+                samples.append({"row": batch.first_row + int(index), **item})
+    return {"counts": dict(counts), "samples": samples} if counts else None
+
+
+async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
+        return
+    if await syncs.something_newer(session, activation):
+        await syncs.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

@@ -1,0 +1,114 @@
+"""Where an activation stands, and the sentence that answers «why was nothing sent?»."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import to_wire
+from app.storage.models import Activation, Sync
+from app.storage.repositories.syncs import BatchCounts, SyncRepository
+
+
+async def of_activation(
+    session: AsyncSession, activation: Activation, now: datetime
+) -> dict[str, Any]:
+    """The status as it goes on the wire: state, lastSyncedAt, lastError, openSync, held, assumed, note."""
+    repository = SyncRepository(session)
+    sync = await repository.open_of(activation.space_id, activation.id)
+    counts = None
+    if sync is not None:
+        counts = (await repository.counts(activation.space_id, [sync.id])).get(sync.id)
+    last = await repository.last_planned(activation.space_id, activation.id)
+    return {
+        "state": activation.state,
+        "lastSyncedAt": to_wire(activation.last_synced_at) if activation.last_synced_at else None,
+        "lastError": activation.last_error,
+        "openSync": _open_sync(sync, counts) if sync else None,
+        "held": activation.held,
+        "assumed": activation.assumed,
+        "note": await _note(session, activation, sync, last, now),
+    }
+
+
+def _open_sync(sync: Sync, counts: BatchCounts | None) -> dict[str, Any]:
+    done = counts.delivered + counts.rejected + counts.skipped if counts else 0
+    return {
+        "id": sync.id,
+        "number": sync.number,
+        "kind": sync.kind,
+        "status": sync.state,
+        "planned": sync.planned,
+        "delivered": counts.delivered if counts else 0,
+        "rejected": counts.rejected if counts else 0,
+        "skipped": counts.skipped if counts else 0,
+        "pending": max(sync.planned - done, 0),
+        "batches": sync.batches,
+        "batchesSettled": counts.settled if counts else 0,
+        "openedAt": to_wire(sync.opened_at),
+    }
+
+
+async def _note(
+    session: AsyncSession,
+    activation: Activation,
+    sync: Sync | None,
+    last: Sync | None,
+    now: datetime,
+) -> str:
+    if activation.state == "error":
+        why = (activation.last_error or {}).get("message", "see lastError")
+        return f"Paused by an error: {why} Mend it and enable the activation again."
+    if not activation.enabled:
+        waiting = (
+            " The resync that was asked for starts when it is enabled."
+            if _resync(activation)
+            else ""
+        )
+        return f"Disabled: nothing is sent.{waiting}"
+    if sync is not None:
+        return _note_of_open(sync, now)
+    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    for audience in audiences:
+        if audience.snapshot_id is None:
+            return f"The audience {audience.key!r} has not been computed yet: force a run or upload its members."
+    return _note_of_last(activation, last)
+
+
+def _note_of_open(sync: Sync, now: datetime) -> str:
+    if sync.state == "held":
+        return f"Held: {sync.hold_reason} Approve or cancel the sync {sync.id}."
+    if sync.state == "new" and sync.next_at is not None and sync.next_at > now:
+        return (
+            "Waiting for the settle time: an earlier request had no definite answer and may still be applied "
+            f"by the destination; planned at {to_wire(sync.next_at)}."
+        )
+    if sync.closing is not None:
+        return "The open sync is being closed; what is in flight is awaited."
+    words = {
+        "new": "A sync is about to be planned.",
+        "pending": "A sync is planned and about to be sent.",
+        "running": "A sync is being sent.",
+    }
+    return words[sync.state]
+
+
+def _note_of_last(activation: Activation, last: Sync | None) -> str:
+    if last is None:
+        return "Nothing has been sent yet; the next run of the audience opens a sync."
+    if last.kind == "baseline":
+        return (
+            f"Baseline: the {activation.assumed} members at the time of enabling are taken as already there, and "
+            "nothing was sent. Start a sync with kind resync to send them."
+        )
+    if last.state == "failed":
+        return "The last sync failed; what it had sent is remembered, and the next one goes on from there."
+    if last.planned == 0:
+        return f"Nothing changed: the destination holds what is wanted ({activation.held})."
+    return f"The last sync sent {last.delivered} of {last.planned} changes."
+
+
+def _resync(activation: Activation) -> bool:
+    return activation.resync_wanted > activation.resync_done

@@ -1,0 +1,77 @@
+"""The sweep: what is due by PostgreSQL alone. It rings arq, and works itself only while Redis is silent (R14)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.logging import get_logger
+from app.services.due import Due, find_due
+from app.services.platform import Platform
+from workers.context import CONTEXT, Context, Program
+from workers.tasks import TASKS
+
+log = get_logger(__name__)
+
+OWN_WORK = 4  # tasks at once while the sweep works itself
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One process's sweep."""
+
+    platform: Platform
+    program: Program
+    stop: asyncio.Event
+    working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Look each interval until the worker stops; then wait for what it does itself."""
+        interval = self.platform.settings.sweep_interval.total_seconds()
+        while not self.stop.is_set():
+            try:
+                await self.once()
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+            except Exception:
+                log.exception("sweep_broke")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), interval)
+        if self.working:
+            await asyncio.wait(self.working.values())
+
+    async def once(self) -> None:
+        """Find what is due, and ring for it or do it."""
+        async with self.platform.unit_of_work() as session:
+            found = await find_due(session)
+        await self.platform.queue.ping()
+        silent = self.platform.queue.silent_for() >= self.platform.settings.redis_silence
+        for due in found:
+            if silent:
+                self._do(due)
+            else:
+                await self.platform.queue.ring(
+                    due.task, due.space_id, due.subject_id, job_id=due.job_id
+                )
+
+    def _do(self, due: Due) -> None:
+        if due.job_id in self.working or len(self.working) >= OWN_WORK:
+            return
+        task = asyncio.create_task(self._carry_out(due))
+        self.working[due.job_id] = task
+        task.add_done_callback(lambda _: self.working.pop(due.job_id, None))
+
+    async def _carry_out(self, due: Due) -> None:
+        context = Context(self.program, "sweep")
+        try:
+            await TASKS[due.task]({CONTEXT: context}, due.space_id, due.subject_id)
+        except Exception:
+            log.exception("task_broke", task=str(due.task))
+
+
+async def sweep(platform: Platform, program: Program, stop: asyncio.Event) -> None:
+    """Sweep until ``stop`` is set."""
+    await Sweep(platform, program, stop).run()

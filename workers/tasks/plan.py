@@ -1,0 +1,14 @@
+"""The task `plan`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.services.plan import plan as service
+from workers.context import CONTEXT, Context
+
+
+async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
+    """Do what is due; nothing where somebody else has it."""
+    context: Context = ctx[CONTEXT]
+    await service(context.platform, space_id, subject_id, lane=context.lane)

@@ -1,0 +1,14 @@
+"""The task `settle`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.services.settle import settle as service
+from workers.context import CONTEXT, Context
+
+
+async def settle(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
+    """Do what is due; nothing where somebody else has it."""
+    context: Context = ctx[CONTEXT]
+    await service(context.platform, space_id, subject_id, lane=context.lane)
