@@ -123,25 +123,16 @@ def api(
     child: ChildOption = False,
 ) -> None:
     """Run the API alone."""
-    import uvicorn
-
     from app.embedded.connections import listen
+    from app.embedded.http_server import make_server
     from app.main import create_app
 
     if child:
         _end_with_parent()
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, _complete_settings(data) as settings:
-        config = uvicorn.Config(
-            create_app(settings),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            h11_max_incomplete_event_size=16384,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=DEADLINE_UNDER_UP if child else DEADLINE_OF_SHUTDOWN,
-        )
-        server = uvicorn.Server(config)
+        patience = DEADLINE_UNDER_UP if child else DEADLINE_OF_SHUTDOWN
+        server = make_server(create_app(settings), shutdown_seconds=patience)
         asyncio.run(server.serve(sockets=[listener]))
     if not server.started:
         raise typer.Exit(1)

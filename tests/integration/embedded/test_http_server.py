@@ -1,0 +1,174 @@
+"""A real server on a real socket, with deadlines short enough to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI, Request
+
+from app.embedded import http_server
+from app.embedded.http_server import DeadlineProtocol, make_server
+
+pytestmark = pytest.mark.timeout(30)
+
+application = FastAPI()
+
+
+@application.api_route("/", methods=["GET", "POST", "PUT"])
+async def length_of_body(request: Request) -> int:
+    return len(await request.body())
+
+
+@application.put("/early")
+async def answer_early() -> str:
+    return "no"
+
+
+@pytest.fixture
+async def address(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, int]]:
+    monkeypatch.setattr(DeadlineProtocol, "header_seconds", 0.4)
+    monkeypatch.setattr(DeadlineProtocol, "body_seconds", 0.8)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = make_server(application, shutdown_seconds=1)
+    with listener:
+        task = asyncio.create_task(server._serve([listener]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+            await asyncio.sleep(0.01)
+        yield listener.getsockname()
+        server.should_exit = True
+        await task
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.opened = time.monotonic()
+
+    @classmethod
+    async def open(cls, address: tuple[str, int]) -> Connection:
+        return cls(*await asyncio.open_connection(*address))
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes, with which the test ends."""
+        received = b""
+        try:
+            while part := await asyncio.wait_for(self.reader.read(65536), 5):
+                received += part
+        except ConnectionResetError:
+            pass
+        self.writer.close()
+        return received
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.opened
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
+    async def test_that_do_not_come_are_cut(self, address: tuple[str, int], sent: bytes) -> None:
+        connection = await Connection.open(address)
+        await connection.send(sent)
+        assert (await connection.rest()).startswith(b"HTTP/1.1 408")
+        assert 0.3 < connection.seconds < 2
+
+    async def test_that_drip_are_cut_as_well(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+
+        async def drip() -> None:
+            await connection.send(b"GET / HTTP/1.1\r\n")
+            for _ in range(50):
+                await asyncio.sleep(0.05)
+                await connection.send(b"a: b\r\n")
+
+        dripping = asyncio.create_task(drip())
+        assert (await connection.rest()).startswith(b"HTTP/1.1 408")
+        assert connection.seconds < 2
+        dripping.cancel()
+
+    async def test_that_do_not_end_are_refused(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+        await connection.send(b"GET / HTTP/1.1\r\n" + b"a: " + b"b" * 70_000)
+        assert b"431" in await connection.rest()
+        assert connection.seconds < 0.3
+
+    async def test_of_a_second_request_have_their_own_deadline(
+        self, address: tuple[str, int]
+    ) -> None:
+        connection = await Connection.open(address)
+        await connection.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await connection.reader.readuntil(b"\r\n\r\n0")
+        await asyncio.sleep(0.5)  # idle, which is allowed
+        await connection.send(b"GET / HT")
+        assert (await connection.rest()).startswith(b"HTTP/1.1 408")
+
+
+class TestBody:
+    async def test_that_does_not_come_is_cut(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+        await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
+        assert await connection.rest() == b""
+        assert 0.7 < connection.seconds < 3
+
+    async def test_of_an_upload_may_take_longer(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+        await connection.send(
+            b"PUT / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\n"
+        )
+        for letter in b"hello":
+            await asyncio.sleep(0.3)
+            await connection.send(bytes([letter]))
+        answer = await connection.rest()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"5")
+
+    async def test_of_an_answered_upload_is_not_waited_for(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+        await connection.send(b"PUT /early HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n")
+
+        async def drip() -> None:
+            while True:
+                await connection.send(b"x")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        assert (await connection.rest()).startswith(b"HTTP/1.1 200")
+        assert connection.seconds < 3
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+
+    async def test_in_time_is_served_on_the_same_connection(self, address: tuple[str, int]) -> None:
+        connection = await Connection.open(address)
+        for _ in range(3):
+            await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody")
+            assert await connection.reader.readuntil(b"\r\n\r\n4")
+        await connection.send(
+            b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi"
+        )
+        assert (await connection.rest()).endswith(b"\r\n\r\n2")
+
+
+class TestManySlowClients:
+    async def test_are_all_cut_and_leave_room(self, address: tuple[str, int]) -> None:
+        slow = [await Connection.open(address) for _ in range(200)]
+        for connection in slow:
+            await connection.send(b"GET / HTTP/1.1\r\n")
+        good = await Connection.open(address)
+        await good.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert (await good.rest()).endswith(b"0")
+        assert good.seconds < 0.4
+        for connection in slow:
+            assert (await connection.rest()).startswith(b"HTTP/1.1 408")
+
+
+def test_the_real_deadlines_are_those_of_the_rule() -> None:
+    assert (http_server.HEADER_SECONDS, http_server.BODY_SECONDS) == (10, 60)
