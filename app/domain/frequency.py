@@ -1,7 +1,7 @@
 """How often an activation is reconciled, and when next.
 
-``{"type": "on_run"}``: after each run of a source. ``{"type": "once", "at"?}``: a single sync, at that moment or with
-the next run. ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
+``{"type": "on_run"}``: after each run of a source. ``{"type": "once", "at"?}``: a single sync, at that moment or as
+soon as it is said. ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
 ``{"type": "cron", "expression", "zone"}``: by the clock. A local time that the change to summer time leaves out is
 kept at the same distance from midnight (02:30 becomes 03:30); one that happens twice counts the first time only.
 """
@@ -56,7 +56,7 @@ class Frequency:
     @property
     def follows_runs(self) -> bool:
         """Whether a run of a source opens a sync at once."""
-        return self.type == "on_run" or (self.type == "once" and self.at is None)
+        return self.type == "on_run"
 
 
 def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list[Problem]:

@@ -64,14 +64,10 @@ class SplitArm:
     name: str
     weight: float
     sent: bool = True
-    list_id: str | None = None  # a list that exists at the partner; None: one is made for the arm
 
     def to_json(self) -> dict[str, Any]:
         """The form of the wire and of a revision."""
-        arm: dict[str, Any] = {"name": self.name, "weight": self.weight, "sent": self.sent}
-        if self.list_id is not None:
-            arm["listId"] = self.list_id
-        return arm
+        return {"name": self.name, "weight": self.weight, "sent": self.sent}
 
 
 DEFAULT_BRAKE = Brake()
@@ -143,7 +139,7 @@ def parse_mode(value: Any, *, field: str = "mode") -> Mode | list[Problem]:
 
 
 def parse_split(value: Any, *, field: str = "split") -> tuple[SplitArm, ...] | list[Problem]:
-    """``{"arms": [{name, weight, sent?, listId?}]}`` with two arms or more; null is no split, an empty tuple."""
+    """``{"arms": [{name, weight, sent?}]}`` with two arms or more; null is no split, an empty tuple."""
     if value is None:
         return ()
     if not isinstance(value, Mapping):
@@ -199,7 +195,7 @@ def unknown_keys(
 def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
-    problems = unknown_keys(value, ("name", "weight", "sent", "listId"), field)
+    problems = unknown_keys(value, ("name", "weight", "sent"), field)
     if not _is_text(value.get("name")):
         problems.append(Problem(f"must be a text of 1 to {_MAX_NAME} characters", f"{field}.name"))
     weight = value.get("weight")
@@ -208,10 +204,7 @@ def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
     sent = value.get("sent", True)
     if not isinstance(sent, bool):
         problems.append(Problem("must be true or false", f"{field}.sent"))
-    list_id = value.get("listId")
-    if list_id is not None and not _is_text(list_id):
-        problems.append(Problem("must name a list at the partner", f"{field}.listId"))
-    return problems or SplitArm(value["name"], value["weight"], sent, list_id)
+    return problems or SplitArm(value["name"], value["weight"], sent)
 
 
 def _is_text(value: Any) -> bool:

@@ -113,11 +113,11 @@ class TestRevisionOptions:
     def test_a_split_has_named_and_weighted_arms(self) -> None:
         value = {
             "arms": [
-                {"name": "A", "weight": 90, "listId": "L1"},
+                {"name": "A", "weight": 90},
                 {"name": "control", "weight": 10, "sent": False},
             ]
         }
-        assert parse_split(value) == (SplitArm("A", 90, True, "L1"), SplitArm("control", 10, False))
+        assert parse_split(value) == (SplitArm("A", 90, True), SplitArm("control", 10, False))
         assert parse_split(None) == ()
 
     @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ class TestRevisionOptions:
             ({"arms": [{"name": "A", "weight": 1}, {"name": "", "weight": 1}]}, "split.arms.1.name"),
             ({"arms": [{"name": "A", "weight": 0}, {"name": "B", "weight": 1}]}, "split.arms.0.weight"),
             ({"arms": [{"name": "A", "weight": 1, "sent": False}, {"name": "B", "weight": 1, "sent": False}]}, "split.arms"),
-            ({"arms": [{"name": "A", "weight": 1, "x": 1}, {"name": "B", "weight": 1}]}, "split.arms.0.x"),
+            ({"arms": [{"name": "A", "weight": 1, "listId": "L1"}, {"name": "B", "weight": 1}]}, "split.arms.0.listId"),
         ],
     )  # fmt: skip
     def test_a_wrong_split_names_the_arm(self, value: Any, field: str) -> None:
