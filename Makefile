@@ -1,0 +1,66 @@
+# Everything a developer or a new user needs; `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+
+.PHONY: help install demo up check format test chaos replay clients bench spec migration lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]'
+	touch $@
+
+install: $(STAMP) ## make .venv with everything
+
+demo: $(STAMP) ## run the main job on real purchases (DAYS=28, ARGS=--stay)
+	$(BIN)/activations demo $(if $(DAYS),--days $(DAYS)) $(if $(DESTINATION),--destination $(DESTINATION)) $(ARGS)
+
+up: $(STAMP) ## start the service on this machine (DATA=activations-data PORT=8000)
+	$(BIN)/activations up --data $(or $(DATA),activations-data) --port $(or $(PORT),8000)
+
+check: $(STAMP) ## format, lint, types, layers, spec drift
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/activations export-openapi --check
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(STAMP) ## the tests, on real PostgreSQL and Redis (ARGS=...)
+	$(BIN)/pytest -q -n $(or $(JOBS),2) --dist loadfile --timeout 300 $(ARGS)
+
+chaos: $(STAMP) ## long failure tests
+	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)
+
+replay: $(STAMP) ## the whole CDNOW purchase log through the service, day by day
+	$(BIN)/pytest -q -m replay --timeout 5400 $(ARGS)
+
+clients: $(STAMP) ## generate clients from openapi/ and run them against the service
+	$(BIN)/pytest -q -m clients --timeout 1200 $(ARGS)
+
+bench: $(STAMP) ## the performance promises, each beside its peer
+	$(BIN)/python -m benchmarks
+
+spec: $(STAMP) ## write openapi/ from the code
+	$(BIN)/activations export-openapi
+
+migration: $(STAMP) ## make a migration from the models: make migration m="what"
+	$(BIN)/python migrations/make.py "$(m)"
+
+lock: $(STAMP) ## pin all dependencies anew in constraints.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras --strip-extras -o constraints.txt pyproject.toml
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
