@@ -11,7 +11,8 @@ AppError
 ├── UnsupportedMediaType 415
 ├── Invalid 422           fails validation; names the field
 ├── RateLimited 429       carries its own Retry-After
-└── Unavailable 503       a part that is needed is away
+├── Unavailable 503       a part that is needed is away
+└── InsufficientStorage 507  no room on the disk for what was sent
 """
 
 from __future__ import annotations
@@ -146,3 +147,10 @@ class Unavailable(AppError):
 
     status = 503
     type = "unavailable"
+
+
+class InsufficientStorage(AppError):
+    """507: the disk has no room for what was sent."""
+
+    status = 507
+    type = "insufficient-storage"

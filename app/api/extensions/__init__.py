@@ -1,1 +1,29 @@
-"""Our own operations."""
+"""Our own operations, one file for each resource."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.api.extensions import (
+    datasets,
+    delivery_options,
+    destinations,
+    holdings,
+    members,
+    runs,
+    snapshots,
+    syncs,
+)
+
+router = APIRouter()
+for _part in (
+    destinations.router,
+    datasets.router,
+    members.router,
+    runs.router,
+    snapshots.router,
+    syncs.router,
+    delivery_options.router,
+    holdings.router,
+):
+    router.routes.extend(_part.routes)

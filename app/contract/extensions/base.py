@@ -31,19 +31,12 @@ Time = Annotated[
 ]
 
 
-class Removal(Output):
-    """The answer to a removal."""
-
-    data: RemovalOutput
-
-
-REMOVED = Removal(data=RemovalOutput(status="SUCCESS"))
+REMOVED = RemovalOutput(status="SUCCESS")
 
 __all__ = [
     "REMOVED",
     "Output",
     "PaginationOutput",
-    "Removal",
     "RemovalOutput",
     "StrictInput",
     "Time",

@@ -53,20 +53,8 @@ class DatasetData(Output):
     dataset: DatasetOutput
 
 
-class DatasetAnswer(Output):
-    """One dataset, wrapped."""
-
-    data: DatasetData
-
-
 class DatasetsData(Output):
     """A page of datasets."""
 
     datasets: list[DatasetOutput]
     pagination: PaginationOutput
-
-
-class DatasetsAnswer(Output):
-    """A page of datasets, wrapped."""
-
-    data: DatasetsData

@@ -69,12 +69,6 @@ class DestinationData(Output):
     destination: DestinationOutput
 
 
-class DestinationAnswer(Output):
-    """One account, wrapped."""
-
-    data: DestinationData
-
-
 class DestinationsData(Output):
     """A page of accounts."""
 
@@ -82,19 +76,7 @@ class DestinationsData(Output):
     pagination: PaginationOutput
 
 
-class DestinationsAnswer(Output):
-    """A page of accounts, wrapped."""
-
-    data: DestinationsData
-
-
 class CheckData(Output):
     """One check."""
 
     check: CheckOutput
-
-
-class CheckAnswer(Output):
-    """One check, wrapped."""
-
-    data: CheckData

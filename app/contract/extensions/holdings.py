@@ -49,12 +49,6 @@ class HoldingsData(Output):
     pagination: PaginationOutput
 
 
-class HoldingsAnswer(Output):
-    """A page of holdings, wrapped."""
-
-    data: HoldingsData
-
-
 class HoldingsCountData(Output):
     """How many keys are held."""
 
@@ -66,9 +60,3 @@ class HoldingsCount(Output):
     """How many keys are held."""
 
     holdings: HoldingsCountData
-
-
-class HoldingsCountAnswer(Output):
-    """How many keys are held, wrapped."""
-
-    data: HoldingsCount

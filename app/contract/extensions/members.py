@@ -26,6 +26,7 @@ class MemberOutput(Output):
     profile_id: str
     identifiers: dict[str, list[str]]
     traits: dict[str, Any]
+    entities: dict[str, Any]
 
 
 class MembershipOutput(Output):
@@ -37,7 +38,8 @@ class MembershipOutput(Output):
     as_of: Time | None
     since_snapshot_id: str | None
     since: Time | None
-    profile: MemberOutput | None
+    since_is_exact: bool
+    row: MemberOutput | None
 
 
 class MembersData(Output):
@@ -48,19 +50,7 @@ class MembersData(Output):
     pagination: PaginationOutput
 
 
-class MembersAnswer(Output):
-    """A page of the current snapshot, wrapped."""
-
-    data: MembersData
-
-
 class MembershipData(Output):
     """One membership."""
 
     membership: MembershipOutput
-
-
-class MembershipAnswer(Output):
-    """One membership, wrapped."""
-
-    data: MembershipData

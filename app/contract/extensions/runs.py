@@ -80,23 +80,11 @@ class RunData(Output):
     run: RunOutput
 
 
-class RunAnswer(Output):
-    """One run, wrapped."""
-
-    data: RunData
-
-
 class RunsData(Output):
     """A page of runs."""
 
     runs: list[RunOutput]
     pagination: PaginationOutput
-
-
-class RunsAnswer(Output):
-    """A page of runs, wrapped."""
-
-    data: RunsData
 
 
 class SnapshotData(Output):
@@ -105,20 +93,8 @@ class SnapshotData(Output):
     snapshot: SnapshotOutput
 
 
-class SnapshotAnswer(Output):
-    """One snapshot, wrapped."""
-
-    data: SnapshotData
-
-
 class SnapshotsData(Output):
     """A page of snapshots."""
 
     snapshots: list[SnapshotOutput]
     pagination: PaginationOutput
-
-
-class SnapshotsAnswer(Output):
-    """A page of snapshots, wrapped."""
-
-    data: SnapshotsData

@@ -85,7 +85,7 @@ class DeliveryOptionsPatch(StrictInput):
     ] = None
     notifications: Annotated[Any, Field(description="{emails, destinationId, on}")] = None
     mode: Annotated[Any, Field(description="maintain, append or remove")] = None
-    split: Annotated[Any, Field(description='{"arms": [{name, weight, sent, listId}]} or null')] = (
+    split: Annotated[Any, Field(description='{"arms": [{name, weight, sent}]} or null')] = (
         None
     )
     updates: bool | None = None
@@ -113,23 +113,11 @@ class SyncData(Output):
     sync: SyncOutput
 
 
-class SyncAnswer(Output):
-    """One sync, wrapped."""
-
-    data: SyncData
-
-
 class SyncsData(Output):
     """A page of syncs."""
 
     syncs: list[SyncOutput]
     pagination: PaginationOutput
-
-
-class SyncsAnswer(Output):
-    """A page of syncs, wrapped."""
-
-    data: SyncsData
 
 
 class RejectionsData(Output):
@@ -138,22 +126,10 @@ class RejectionsData(Output):
     rejections: RejectionsOutput
 
 
-class RejectionsAnswer(Output):
-    """What was refused, wrapped."""
-
-    data: RejectionsData
-
-
 class StatusData(Output):
     """Where an activation stands."""
 
     status: StatusOutput
-
-
-class StatusAnswer(Output):
-    """Where an activation stands, wrapped."""
-
-    data: StatusData
 
 
 class DeliveryOptionsData(Output):
@@ -162,19 +138,7 @@ class DeliveryOptionsData(Output):
     delivery_options: DeliveryOptionsOutput
 
 
-class DeliveryOptionsAnswer(Output):
-    """Delivery options, wrapped."""
-
-    data: DeliveryOptionsData
-
-
 class ExplanationData(Output):
     """Everything about one profile."""
 
     profile: dict[str, Any]
-
-
-class ExplanationAnswer(Output):
-    """Everything about one profile, wrapped."""
-
-    data: ExplanationData

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.pagination import Position
 from app.storage.models import Audience, Dataset
 
 
@@ -24,21 +25,26 @@ class DatasetRepository:
             query = query.with_for_update().execution_options(populate_existing=True)
         return (await self.session.scalars(query)).first()
 
-    async def page(self, space_id: str, *, offset: int, limit: int) -> Sequence[Dataset]:
-        """In the order of making."""
-        query = (
-            select(Dataset)
-            .where(Dataset.space_id == space_id)
-            .order_by(Dataset.created_at, Dataset.id)
-            .offset(offset)
-            .limit(limit)
-        )
-        return (await self.session.scalars(query)).all()
+    async def walk(self, space_id: str, position: Position, limit: int) -> Sequence[Dataset]:
+        """In the order of making, from a position on; before one, in the opposite order."""
+        query = select(Dataset).where(Dataset.space_id == space_id)
+        if position.side == "before":
+            query = query.where(Dataset.id < position.key[0]).order_by(Dataset.id.desc())
+        else:
+            query = query.order_by(Dataset.id)
+            if position.side == "after":
+                query = query.where(Dataset.id > position.key[0])
+        return (await self.session.scalars(query.limit(limit))).all()
 
     async def count(self, space_id: str) -> int:
         """How many a space has."""
         query = select(func.count()).where(Dataset.space_id == space_id)
         return (await self.session.scalar(query)) or 0
+
+    async def all_with_content(self, space_id: str) -> Sequence[Dataset]:
+        """Those that SQL can read: the ones whose content was put."""
+        query = select(Dataset).where(Dataset.space_id == space_id, Dataset.file.is_not(None))
+        return (await self.session.scalars(query.order_by(Dataset.name))).all()
 
     async def named(self, space_id: str, name: str) -> Dataset | None:
         """The dataset of a name; SQL does not tell upper from lower case, so neither does this."""

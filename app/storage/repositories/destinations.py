@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.pagination import Position
 from app.storage.models import Activation, Audience, Destination, DestinationConnection
 
 
@@ -27,16 +28,16 @@ class DestinationRepository:
             query = query.with_for_update().execution_options(populate_existing=True)
         return (await self.session.scalars(query)).first()
 
-    async def page(self, space_id: str, *, offset: int, limit: int) -> Sequence[Destination]:
-        """In the order of making."""
-        query = (
-            select(Destination)
-            .where(Destination.space_id == space_id)
-            .order_by(Destination.created_at, Destination.id)
-            .offset(offset)
-            .limit(limit)
-        )
-        return (await self.session.scalars(query)).all()
+    async def walk(self, space_id: str, position: Position, limit: int) -> Sequence[Destination]:
+        """In the order of making, from a position on; before one, in the opposite order."""
+        query = select(Destination).where(Destination.space_id == space_id)
+        if position.side == "before":
+            query = query.where(Destination.id < position.key[0]).order_by(Destination.id.desc())
+        else:
+            query = query.order_by(Destination.id)
+            if position.side == "after":
+                query = query.where(Destination.id > position.key[0])
+        return (await self.session.scalars(query.limit(limit))).all()
 
     async def count(self, space_id: str) -> int:
         """How many a space has."""

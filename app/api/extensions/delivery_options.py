@@ -1,0 +1,82 @@
+"""Delivery options of an activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer
+from app.api.deps import AudienceId, CurrentSpace, Id, SessionDep, SpaceId
+from app.api.extensions.parts import ACTIVATION
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import syncs as contract
+from app.core import clock
+from app.services import delivery_options
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Delivery options"
+_PATH = ACTIVATION + "/delivery-options"
+
+
+def _answer(options: dict[str, Any]) -> Response:
+    shown = contract.DeliveryOptionsOutput.model_validate(options)
+    return answer(contract.DeliveryOptionsData(delivery_options=shown))
+
+
+@router.get(
+    _PATH,
+    **described(
+        "getDeliveryOptions",
+        output=contract.DeliveryOptionsData,
+        summary="Get delivery options",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_delivery_options(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
+) -> Response:
+    """All of them, defaults included, and the number of the revision that they belong to."""
+    return _answer(await delivery_options.get(session, scene.space_id, audience_id, id))
+
+
+@router.patch(
+    _PATH,
+    **described(
+        "updateDeliveryOptions",
+        output=contract.DeliveryOptionsData,
+        summary="Change delivery options",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "brake off": {"brake": {"enabled": False}},
+            "every morning": {
+                "frequency": {"type": "daily", "at": "06:30", "zone": "Europe/Berlin"}
+            },
+        },
+        tag=TAG,
+    ),
+)
+async def update_delivery_options(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    body: contract.DeliveryOptionsPatch,
+) -> Response:
+    """The brake is merged, everything else replaced. Mode, split, updates, list and consent make a new revision."""
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    options = await delivery_options.update(
+        session,
+        scene.space_id,
+        audience_id,
+        id,
+        changes,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return _answer(options)

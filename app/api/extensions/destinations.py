@@ -1,0 +1,234 @@
+"""Accounts at partners, and checks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    CurrentSpace,
+    DestinationId,
+    PageDep,
+    PlatformDep,
+    Scene,
+    SessionDep,
+    SpaceId,
+)
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import destinations as contract
+from app.contract.extensions.base import REMOVED, RemovalOutput
+from app.core import clock
+from app.services import destination_settings, destinations
+from app.services.platform import Platform
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Destinations"
+_ONE = "/spaces/{spaceId}/destinations/{destinationId}"
+
+
+def _wire(
+    platform: Platform, scene: Scene, row: Any, generated: Mapping[str, Any] | None = None
+) -> contract.DestinationOutput:
+    settings = destination_settings.shown(platform.keyring, scene.workspace_id, row)
+    breaker = None
+    if row.open_until is not None and row.open_until > clock.now():
+        reason = (row.breaker or {}).get("reason")
+        breaker = contract.Breaker(open_until=row.open_until, reason=reason)
+    return contract.DestinationOutput(
+        id=row.id,
+        space_id=row.space_id,
+        slug=row.slug,
+        name=row.name,
+        settings={**settings, **(generated or {})},
+        breaker=breaker,
+        created_by=row.created_by,
+        updated_by=row.updated_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+@router.post(
+    "/spaces/{spaceId}/destinations",
+    **described(
+        "createDestination",
+        output=contract.DestinationData,
+        summary="Add an account at a partner",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "webhook": {
+                "slug": "webhook",
+                "name": "Our receiver",
+                "settings": {"url": "https://hooks.example.com/audiences"},
+            }
+        },
+        tag=TAG,
+    ),
+)
+async def create_destination(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    body: contract.DestinationInput,
+) -> Response:
+    """A secret that the service makes is in this answer only."""
+    row, generated = await destinations.create(
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        slug=body.slug,
+        name=body.name,
+        settings=body.settings,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(contract.DestinationData(destination=_wire(platform, scene, row, generated)))
+
+
+@router.get(
+    "/spaces/{spaceId}/destinations",
+    **described(
+        "listDestinations",
+        output=contract.DestinationsData,
+        summary="List accounts",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        tag=TAG,
+    ),
+)
+async def list_destinations(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    page: PageDep,
+) -> Response:
+    """In the order of making."""
+    found = await destinations.page(session, scene.space_id, page)
+    return answer(
+        contract.DestinationsData(
+            destinations=[_wire(platform, scene, row) for row in found.entries],
+            pagination=pagination(found),
+        )
+    )
+
+
+@router.get(
+    _ONE,
+    **described(
+        "getDestination",
+        output=contract.DestinationData,
+        summary="Get an account",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_destination(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    destination_id: DestinationId,
+) -> Response:
+    """Secrets are answered as set or not, with their last four characters."""
+    row = await destinations.get(session, scene.space_id, destination_id)
+    return answer(contract.DestinationData(destination=_wire(platform, scene, row)))
+
+
+@router.patch(
+    _ONE,
+    **described(
+        "updateDestination",
+        output=contract.DestinationData,
+        summary="Change an account",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "rotate the secret": {"settings": {"secret": None}},
+            "rename": {"name": "Our other receiver"},
+        },
+        tag=TAG,
+    ),
+)
+async def update_destination(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    destination_id: DestinationId,
+    body: contract.DestinationPatch,
+) -> Response:
+    """Settings are merged; new ones re-activate what the account's failure had paused."""
+    row, generated = await destinations.update(
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        destination_id=destination_id,
+        name=body.name,
+        settings=body.settings,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(contract.DestinationData(destination=_wire(platform, scene, row, generated)))
+
+
+@router.delete(
+    _ONE,
+    **described(
+        "removeDestination",
+        output=RemovalOutput,
+        summary="Remove an account",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def remove_destination(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, destination_id: DestinationId
+) -> Response:
+    """409, naming the audiences, while one is connected to it."""
+    await destinations.delete(session, scene.space_id, destination_id, actor=scene.actor)
+    return answer(REMOVED)
+
+
+@router.post(
+    _ONE + "/checks",
+    **described(
+        "checkDestination",
+        output=contract.CheckData,
+        summary="Try an account's credentials now",
+        errors=(404, 422),
+        has_body=True,
+        tag=TAG,
+    ),
+)
+async def check_destination(
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    destination_id: DestinationId,
+    body: contract.CheckInput | None = None,
+) -> Response:
+    """Says what is wrong in the partner's terms; a pass re-activates what the account's failure had paused."""
+    result = await destinations.check(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        destination_id=destination_id,
+        connection_settings=body.connection_settings if body else {},
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    check = contract.CheckOutput(
+        ok=result.ok, message=result.message, warnings=list(result.warnings)
+    )
+    return answer(contract.CheckData(check=check))

@@ -1,0 +1,172 @@
+"""Supplied membership, and looking into an audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, PlatformDep, SpaceId
+from app.api.extensions.parts import AUDIENCE, UPLOAD_BODY, ProfileId, announced_length
+from app.api.extensions.runs import run_wire
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import members as contract
+from app.contract.extensions.runs import RunData
+from app.core import clock
+from app.services import members
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Members"
+
+
+def _wire(row: Mapping[str, Any]) -> contract.MemberOutput:
+    return contract.MemberOutput(
+        id=row["member_id"],
+        profile_id=row["profile_id"],
+        identifiers=row["identifiers"],
+        traits=row["traits"],
+        entities=row["entities"],
+    )
+
+
+@router.put(
+    AUDIENCE + "/members",
+    **described(
+        "putAudienceMembers",
+        output=RunData,
+        summary="Supply the whole membership",
+        errors=(400, 404, 409, 413, 415, 422, 507),
+        upload=True,
+        request_body=UPLOAD_BODY,
+        tag=TAG,
+    ),
+)
+async def put_members(
+    request: Request,
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+) -> Response:
+    """One run. Whatever is wrong with the upload is said here, with row and column, and changes nothing."""
+    run = await members.put(
+        platform,
+        request.stream(),
+        space_id=scene.space_id,
+        audience_id=audience_id,
+        content_type=request.headers.get("content-type"),
+        content_encoding=request.headers.get("content-encoding"),
+        announced=announced_length(request),
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(RunData(run=run_wire(run)))
+
+
+@router.patch(
+    AUDIENCE + "/members",
+    **described(
+        "patchAudienceMembers",
+        output=RunData,
+        summary="Add and remove single members",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "both": {
+                "add": [{"profile_id": "p1", "email": "ada@example.com", "city": "London"}],
+                "remove": ["p2"],
+            }
+        },
+        tag=TAG,
+    ),
+)
+async def patch_members(
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    body: contract.MembersPatch,
+) -> Response:
+    """Changes that wait share one run; a row in ``add`` takes the place of the whole member."""
+    run = await members.patch(
+        platform,
+        space_id=scene.space_id,
+        audience_id=audience_id,
+        add=body.add,
+        remove=body.remove,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(RunData(run=run_wire(run)))
+
+
+@router.get(
+    AUDIENCE + "/members",
+    **described(
+        "listAudienceMembers",
+        output=contract.MembersData,
+        summary="Page through the members",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        tag=TAG,
+    ),
+)
+async def list_members(
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    page: PageDep,
+) -> Response:
+    """In the order of their ids. A walk stays in the snapshot that it began in."""
+    found, snapshot = await members.page(
+        platform, space_id=scene.space_id, audience_id=audience_id, request=page
+    )
+    return answer(
+        contract.MembersData(
+            members=[_wire(row) for row in found.entries],
+            snapshot_id=snapshot.id if snapshot else None,
+            pagination=pagination(found),
+        )
+    )
+
+
+@router.get(
+    AUDIENCE + "/members/{profileId}",
+    **described(
+        "getAudienceMember",
+        output=contract.MembershipData,
+        summary="Look one profile up",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_member(
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    profile_id: ProfileId,
+) -> Response:
+    """Is it in, since which snapshot, with what. Somebody who is not in is no error."""
+    found = await members.find(
+        platform, space_id=scene.space_id, audience_id=audience_id, profile_id=profile_id
+    )
+    return answer(
+        contract.MembershipData(
+            membership=contract.MembershipOutput(
+                id=found.id,
+                member=found.member is not None,
+                snapshot_id=found.snapshot.id if found.snapshot else None,
+                as_of=found.snapshot.as_of if found.snapshot else None,
+                since_snapshot_id=found.since.id if found.since else None,
+                since=found.since.as_of if found.since else None,
+                since_is_exact=found.since_is_exact,
+                row=_wire(found.member) if found.member else None,
+            )
+        )
+    )

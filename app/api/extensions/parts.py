@@ -1,0 +1,59 @@
+"""What the extensions' routes share: path parameters, lists that go backwards in time, bodies that are streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path, Request
+
+from app.core.pagination import Page, PageRequest, Position
+
+T = TypeVar("T")
+
+_ID: dict[str, Any] = {"min_length": 1, "max_length": 255}
+DatasetId = Annotated[str, Path(alias="datasetId", **_ID)]
+RunId = Annotated[str, Path(alias="runId", **_ID)]
+SnapshotId = Annotated[str, Path(alias="snapshotId", **_ID)]
+SyncId = Annotated[str, Path(alias="syncId", **_ID)]
+ProfileId = Annotated[str, Path(alias="profileId", **_ID)]
+
+AUDIENCE = "/spaces/{spaceId}/audiences/{audienceId}"
+ACTIVATION = AUDIENCE + "/activations/{id}"
+
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "Streamed; Content-Encoding gzip or zstd is taken.",
+    "content": {
+        "text/csv": _BINARY,
+        "application/x-ndjson": _BINARY,
+        "application/vnd.apache.parquet": _BINARY,
+    },
+}
+
+
+def before(request: PageRequest) -> str | None:
+    """The key after which a list that begins with the newest goes on."""
+    position = request.position()
+    return position.key[0] if position.key else None
+
+
+def newest_first(
+    found: Sequence[T], total: int, request: PageRequest, key: Callable[[T], str]
+) -> Page[T]:
+    """A page of a list that begins with the newest; ``found`` holds up to one entry more than asked for."""
+    entries = found[: request.count]
+    more = len(found) > request.count
+    return Page(
+        entries,
+        current=request.position().encode(),
+        next=Position("after", (key(entries[-1]),)).encode() if more else None,
+        total=total,
+    )
+
+
+def announced_length(request: Request) -> int | None:
+    """What the client says that its body's length is."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 19 else None

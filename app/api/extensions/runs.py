@@ -1,0 +1,94 @@
+"""Runs of an audience; forcing one is Segment's operation on the same path, see ``app.api.routes``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, SessionDep, SpaceId
+from app.api.extensions.parts import AUDIENCE, RunId, before, newest_first
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import runs as contract
+from app.services import existing, runs
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Runs"
+
+
+def run_wire(row: Any) -> contract.RunOutput:
+    """A run as it stands in answers."""
+    return contract.RunOutput(
+        id=row.id,
+        audience_id=row.audience_id,
+        kind=row.kind,
+        trigger=row.trigger,
+        status=row.state,
+        as_of=row.as_of,
+        make_current=row.make_current,
+        became_current=row.became_current,
+        members=row.members,
+        entered=row.entered,
+        exited=row.exited,
+        snapshot_id=row.snapshot_id,
+        error=row.error,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+@router.get(
+    AUDIENCE + "/runs",
+    **described(
+        "listAudienceRuns",
+        output=contract.RunsData,
+        summary="List runs",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        tag=TAG,
+    ),
+)
+async def list_runs(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    page: PageDep,
+) -> Response:
+    """The newest first."""
+    await existing.audience_of(session, scene.space_id, audience_id)
+    found, total = await runs.list_runs(
+        session, scene.space_id, audience_id, before=before(page), limit=page.count + 1
+    )
+    shown = newest_first(found, total, page, lambda row: row.id)
+    return answer(
+        contract.RunsData(
+            runs=[run_wire(row) for row in shown.entries], pagination=pagination(shown)
+        )
+    )
+
+
+@router.get(
+    AUDIENCE + "/runs/{runId}",
+    **described(
+        "getAudienceRun",
+        output=contract.RunData,
+        summary="Get a run",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_run(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    run_id: RunId,
+) -> Response:
+    """Read it until its status is ``complete`` or ``failed``."""
+    row = await runs.get_run(session, scene.space_id, audience_id, run_id)
+    return answer(contract.RunData(run=run_wire(row)))

@@ -1,0 +1,153 @@
+"""Snapshots of an audience, and going back to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, SessionDep, SpaceId
+from app.api.extensions.parts import AUDIENCE, SnapshotId, before, newest_first
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import runs as contract
+from app.core import clock
+from app.core.errors import Invalid
+from app.core.pagination import PageRequest
+from app.services import existing, runs
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Snapshots"
+
+
+def _wire(row: Any, audience: Any) -> contract.SnapshotOutput:
+    return contract.SnapshotOutput(
+        id=row.id,
+        audience_id=row.audience_id,
+        run_id=row.run_id,
+        version=row.version,
+        as_of=row.as_of,
+        members=row.row_count,
+        bytes=row.byte_count,
+        traits=row.traits,
+        identifiers=row.identifiers,
+        current=row.id == audience.current_snapshot_id,
+        pinned=row.id == audience.pinned_snapshot_id,
+        created_at=row.created_at,
+    )
+
+
+def _version(page: PageRequest) -> int | None:
+    text = before(page)
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > 18:
+        raise Invalid("the cursor cannot be read", field="pagination.cursor")
+    return int(text)
+
+
+@router.get(
+    AUDIENCE + "/snapshots",
+    **described(
+        "listAudienceSnapshots",
+        output=contract.SnapshotsData,
+        summary="List snapshots",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        tag=TAG,
+    ),
+)
+async def list_snapshots(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    page: PageDep,
+) -> Response:
+    """The newest first."""
+    audience = await existing.audience_of(session, scene.space_id, audience_id)
+    found, total = await runs.list_snapshots(
+        session, scene.space_id, audience_id, before=_version(page), limit=page.count + 1
+    )
+    shown = newest_first(found, total, page, lambda row: str(row.version))
+    return answer(
+        contract.SnapshotsData(
+            snapshots=[_wire(row, audience) for row in shown.entries], pagination=pagination(shown)
+        )
+    )
+
+
+@router.get(
+    AUDIENCE + "/snapshots/{snapshotId}",
+    **described(
+        "getAudienceSnapshot",
+        output=contract.SnapshotData,
+        summary="Get a snapshot",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_snapshot(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    snapshot_id: SnapshotId,
+) -> Response:
+    """One snapshot."""
+    audience = await existing.audience_of(session, scene.space_id, audience_id)
+    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
+
+
+@router.post(
+    AUDIENCE + "/snapshots/{snapshotId}/rollback",
+    **described(
+        "rollBackAudience",
+        output=contract.SnapshotData,
+        summary="Go back to a snapshot",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def roll_back(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    snapshot_id: SnapshotId,
+) -> Response:
+    """Pins the audience to the snapshot and opens the inverse syncs; runs go on writing snapshots."""
+    audience = await runs.rollback(
+        session, scene.space_id, audience_id, snapshot_id, actor=scene.actor, now=clock.now()
+    )
+    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
+
+
+@router.delete(
+    AUDIENCE + "/snapshots/{snapshotId}/rollback",
+    **described(
+        "releaseAudience",
+        output=contract.SnapshotData,
+        summary="End a rollback",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def release(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    snapshot_id: SnapshotId,
+) -> Response:
+    """The audience goes on from its newest snapshot. 409 where it is not pinned to this one."""
+    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    await existing.pinned_to(session, scene.space_id, audience_id, snapshot_id)
+    audience = await runs.release(
+        session, scene.space_id, audience_id, actor=scene.actor, now=clock.now()
+    )
+    return answer(contract.SnapshotData(snapshot=_wire(row, audience)))

@@ -1,0 +1,310 @@
+"""Where an activation stands, its syncs, and what people do with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    PageDep,
+    PlatformDep,
+    Scene,
+    SessionDep,
+    SpaceId,
+)
+from app.api.extensions.parts import ACTIVATION, ProfileId, SyncId, before, newest_first
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import syncs as contract
+from app.core import clock
+from app.services import existing, explain, status, syncs
+
+router = APIRouter(route_class=ApiRoute)
+
+TAG = "Syncs"
+_ONE = ACTIVATION + "/syncs/{syncId}"
+
+
+def _wire(view: Any) -> contract.SyncOutput:
+    """Counts of a sync that is under way are those of its batches; a closed one has its own."""
+    sync, counts = view.sync, view.counts
+    under_way = sync.finished_at is None and counts is not None
+    done = counts if under_way else sync
+    planned = sync.planned
+    return contract.SyncOutput(
+        id=sync.id,
+        activation_id=sync.activation_id,
+        number=sync.number,
+        kind=sync.kind,
+        trigger=sync.trigger,
+        status=sync.state,
+        revision=sync.revision_id,
+        wanted=sync.wanted,
+        entered=sync.entered,
+        exited=sync.exited,
+        updated=sync.updated,
+        planned=planned,
+        delivered=done.delivered,
+        rejected=done.rejected,
+        skipped=done.skipped,
+        pending=planned - done.delivered - done.rejected - done.skipped,
+        left_out=sync.left_out,
+        batches=sync.batches,
+        snapshots=[
+            contract.SyncSourceOutput(audience_id=audience, snapshot_id=snapshot)
+            for audience, snapshot in view.snapshots.items()
+        ],
+        hold_reason=sync.hold_reason,
+        approved_by=sync.approved_by,
+        error=sync.error,
+        report=sync.report,
+        opened_at=sync.opened_at,
+        planned_at=sync.planned_at,
+        started_at=sync.started_at,
+        finished_at=sync.finished_at,
+    )
+
+
+async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id: str) -> Response:
+    view = await syncs.get_sync(session, scene.space_id, activation_id, sync_id)
+    return answer(contract.SyncData(sync=_wire(view)))
+
+
+@router.get(
+    ACTIVATION + "/status",
+    **described(
+        "getActivationStatus",
+        output=contract.StatusData,
+        summary="Where an activation stands",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_status(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
+) -> Response:
+    """Its ``note`` answers why nothing was sent."""
+    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
+    return answer({"status": await status.of_activation(session, activation, clock.now())})
+
+
+@router.get(
+    ACTIVATION + "/syncs",
+    **described(
+        "listActivationSyncs",
+        output=contract.SyncsData,
+        summary="List syncs",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        tag=TAG,
+    ),
+)
+async def list_syncs(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    page: PageDep,
+) -> Response:
+    """The newest first, dry runs among them."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    found, total = await syncs.list_syncs(
+        session, scene.space_id, id, before=before(page), limit=page.count + 1
+    )
+    shown = newest_first(found, total, page, lambda view: view.sync.id)
+    return answer(
+        contract.SyncsData(
+            syncs=[_wire(view) for view in shown.entries], pagination=pagination(shown)
+        )
+    )
+
+
+@router.post(
+    ACTIVATION + "/syncs",
+    **described(
+        "startActivationSync",
+        output=contract.SyncData,
+        summary="Sync now, resync, or say what a sync would do",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={"now": {}, "what would you do": {"kind": "resync", "dryRun": True}},
+        tag=TAG,
+    ),
+)
+async def start_sync(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    body: contract.SyncInput | None = None,
+) -> Response:
+    """Answers the sync that does it, which may be one that is open already."""
+    wanted = body or contract.SyncInput()
+    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
+    sync = await syncs.start(
+        session,
+        activation,
+        kind=wanted.kind,
+        dry_run=wanted.dry_run,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return await _shown(session, scene, id, sync.id)
+
+
+@router.get(
+    _ONE,
+    **described(
+        "getActivationSync",
+        output=contract.SyncData,
+        summary="Get a sync",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def get_sync(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    sync_id: SyncId,
+) -> Response:
+    """With its progress while it runs, and with the report of a dry run."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    return await _shown(session, scene, id, sync_id)
+
+
+@router.post(
+    _ONE + "/approve",
+    **described(
+        "approveActivationSync",
+        output=contract.SyncData,
+        summary="Let a held plan go out",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def approve_sync(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    sync_id: SyncId,
+) -> Response:
+    """That very plan; 409 where it is not held or was superseded."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await syncs.approve(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
+    return await _shown(session, scene, id, sync_id)
+
+
+@router.post(
+    _ONE + "/cancel",
+    **described(
+        "cancelActivationSync",
+        output=contract.SyncData,
+        summary="Cancel a sync, or reject a held one",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def cancel_sync(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    sync_id: SyncId,
+) -> Response:
+    """What was sent stays sent, and is remembered."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await syncs.cancel(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
+    return await _shown(session, scene, id, sync_id)
+
+
+@router.post(
+    _ONE + "/retry",
+    **described(
+        "retryActivationSync",
+        output=contract.SyncData,
+        summary="Try once more what was refused",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def retry_sync(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    sync_id: SyncId,
+) -> Response:
+    """Answers the new sync that does it."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    sync = await syncs.retry(
+        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+    )
+    return await _shown(session, scene, id, sync.id)
+
+
+@router.get(
+    _ONE + "/rejections",
+    **described(
+        "listActivationSyncRejections",
+        output=contract.RejectionsData,
+        summary="Why changes were refused",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def list_rejections(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    sync_id: SyncId,
+) -> Response:
+    """Counts by reason and up to 100 samples."""
+    await existing.activation_of(session, scene.space_id, audience_id, id)
+    found = await syncs.rejections(session, scene.space_id, id, sync_id)
+    return answer(
+        contract.RejectionsData(
+            rejections=contract.RejectionsOutput(counts=found["counts"], samples=found["samples"])
+        )
+    )
+
+
+@router.get(
+    ACTIVATION + "/profiles/{profileId}",
+    **described(
+        "explainActivationProfile",
+        output=contract.ExplanationData,
+        summary="What was sent for a profile, and why",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def explain_profile(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    profile_id: ProfileId,
+) -> Response:
+    """Membership, identifiers, arm, batch and the partner's answer, in one place."""
+    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
+    found = await explain.profile(platform, session, activation, profile_id)
+    return answer({"profile": found})

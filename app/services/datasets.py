@@ -1,0 +1,139 @@
+"""Datasets: named tables of a space, filled by uploads, read by SQL definitions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, NotFound
+from app.core.ids import new_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.services import audit
+from app.services.files import fresh_key, store
+from app.services.platform import Platform
+from app.services.receiving import received
+from app.snapshots.datasets import write_dataset
+from app.storage.models import Dataset
+from app.storage.repositories.datasets import DatasetRepository
+
+_NAMED = 10  # audiences that an error names
+
+
+async def create(
+    session: AsyncSession, *, space_id: str, name: str, kind: str, actor: str
+) -> Dataset:
+    """A dataset without content; Conflict where the name is taken (upper and lower case are the same)."""
+    repository = DatasetRepository(session)
+    if await repository.named(space_id, name) is not None:
+        raise Conflict(f"There is a dataset of the name {name!r} in this space.", field="name")
+    dataset = Dataset(
+        space_id=space_id,
+        id=new_id("dst"),
+        name=name,
+        kind=kind,
+        created_by=actor,
+        updated_by=actor,
+    )
+    repository.add(dataset)
+    await session.flush()
+    await session.refresh(dataset)
+    await _record(session, dataset, "Dataset Created", actor)
+    return dataset
+
+
+async def get(session: AsyncSession, space_id: str, dataset_id: str) -> Dataset:
+    """One dataset of a space."""
+    return _found(await DatasetRepository(session).get(space_id, dataset_id))
+
+
+async def page(session: AsyncSession, space_id: str, request: PageRequest) -> Page[Dataset]:
+    """Datasets of a space in the order of making."""
+    repository = DatasetRepository(session)
+    position = request.position()
+    found = await repository.walk(space_id, position, request.count + 1)
+    total = await repository.count(space_id)
+    return make_page(
+        found, request=request, position=position, key=lambda row: (row.id,), total=total
+    )
+
+
+async def put_content(
+    platform: Platform,
+    stream: AsyncIterator[bytes],
+    *,
+    space_id: str,
+    dataset_id: str,
+    content_type: str | None,
+    content_encoding: str | None,
+    announced: int | None,
+    actor: str,
+    now: datetime,
+) -> Dataset:
+    """Replace a dataset's content by an upload. Invalid, and nothing changed, where it cannot be read.
+
+    No transaction is open while the upload comes in and is worked on; two at a time end with the one that was
+    committed last.
+    """
+    async with platform.unit_of_work() as session:
+        await get(session, space_id, dataset_id)
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        async with received(
+            platform.engine,
+            platform.settings,
+            stream,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            announced=announced,
+        ) as upload:
+            stats = await platform.engine.run(write_dataset, upload, out)
+        key = fresh_key(f"spaces/{space_id}/datasets/{dataset_id}", "content")
+        file = await store(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    async with platform.unit_of_work() as session:
+        dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
+        dataset.file = file.to_json()
+        dataset.columns = dict(stats.columns)
+        dataset.row_count, dataset.byte_count = file.rows, file.bytes
+        dataset.updated_by, dataset.updated_at = actor, now
+        await session.flush()
+        await _record(session, dataset, "Dataset Content Replaced", actor)
+    return dataset
+
+
+async def delete(session: AsyncSession, space_id: str, dataset_id: str, *, actor: str) -> None:
+    """Remove a dataset; Conflict, naming the audiences, while a definition names it."""
+    repository = DatasetRepository(session)
+    dataset = _found(await repository.get(space_id, dataset_id, lock=True))
+    users = await repository.audiences_naming(space_id, dataset.name)
+    if users:
+        named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
+        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        raise Conflict(
+            f"The dataset is named by the definition of {named}{more}.",
+            data={"audiences": [audience.id for audience in users]},
+        )
+    await _record(session, dataset, "Dataset Deleted", actor)
+    await repository.delete(dataset)
+    await session.flush()
+
+
+def _found(dataset: Dataset | None) -> Dataset:
+    if dataset is None:
+        raise NotFound("dataset not found")
+    return dataset
+
+
+async def _record(session: AsyncSession, dataset: Dataset, event: str, actor: str) -> None:
+    await audit.record(
+        session,
+        space_id=dataset.space_id,
+        type=event,
+        actor=actor,
+        resource_type="dataset",
+        resource_id=dataset.id,
+        resource_name=dataset.name,
+    )

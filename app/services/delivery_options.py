@@ -1,0 +1,175 @@
+"""What an activation is told about its delivery: frequency and brake are read live, the rest makes a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import Lists
+from app.core.clock import to_wire
+from app.core.errors import Invalid, Problem
+from app.domain.frequency import Frequency, next_due, parse_frequency
+from app.domain.options import (
+    Notifications,
+    brake_of,
+    frequency_of,
+    parse_brake,
+    parse_consent,
+    parse_list,
+    parse_mode,
+    parse_notifications,
+    parse_split,
+)
+from app.services import activations, audit, syncs
+from app.services.destination_settings import connector_class
+from app.services.existing import activation_of
+from app.storage.models import Activation, ActivationRevision
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.syncs import SyncRepository
+
+LIVE = ("frequency", "brake", "notifications")
+REVISED = ("mode", "split", "updates", "list", "consent")
+
+
+async def get(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> dict[str, Any]:
+    """All options in the form of the wire."""
+    activation = await activation_of(session, space_id, audience_id, activation_id)
+    return _shown(activation, await _revision(session, activation))
+
+
+async def update(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    changes: Mapping[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Change some options; what is not named stays. Invalid names every fault, and then nothing changes.
+
+    ``changes``: option → JSON value of the wire; null clears split, list and consent.
+    """
+    activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+    revision = await _revision(session, activation)
+    options, config = dict(activation.options), dict(revision.config)
+    problems: list[Problem] = []
+    for name, value in changes.items():
+        parsed = _parsed(name, value, options, now)
+        if _are_problems(parsed):
+            problems.extend(parsed)
+        elif name in LIVE:
+            options[name] = parsed
+        else:
+            config[name] = parsed
+    problems += await _misfits(session, activation, config)
+    if problems:
+        raise Invalid("the delivery options do not fit", problems=problems)
+    if options != activation.options:
+        if options["frequency"] != activation.options.get("frequency"):
+            activation.next_due_at = next_due(frequency_of(options), now)
+        activation.options = options
+        activation.updated_at = now
+    if config != revision.config:
+        revision = await activations.new_revision(session, activation, config, actor, now)
+        await session.flush()
+        await syncs.configuration_changed(session, activation, resync=False, actor=actor, now=now)
+    await _record(session, activation, actor)
+    await session.flush()
+    return _shown(activation, revision)
+
+
+def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) -> Any:
+    """The stored form of one option, or a list of problems."""
+    match name:
+        case "frequency":
+            frequency = parse_frequency(value)
+            if isinstance(frequency, Frequency) and frequency.type == "once":
+                frequency = replace(frequency, at=frequency.at or to_wire(now))
+            return frequency.to_json() if isinstance(frequency, Frequency) else frequency
+        case "brake":
+            brake = parse_brake(value, base=brake_of(options))
+            return brake if isinstance(brake, list) else brake.to_json()
+        case "notifications":
+            return _notifications(value)
+        case "mode":
+            mode = parse_mode(value)
+            return mode if isinstance(mode, list) else mode.value
+        case "split":
+            arms = parse_split(value)
+            return arms if isinstance(arms, list) else [arm.to_json() for arm in arms] or None
+        case "list":
+            return parse_list(value)
+        case "consent":
+            return parse_consent(value)
+        case _:
+            return value
+
+
+def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
+    parsed = parse_notifications(value)
+    if isinstance(parsed, Notifications):
+        if parsed.to_json():
+            # Nobody would be told: to take the setting would be a promise.
+            return [Problem("notices are not sent yet; leave this empty", "notifications")]
+        return {}
+    return parsed
+
+
+def _are_problems(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Problem)
+
+
+async def _misfits(
+    session: AsyncSession, activation: Activation, config: Mapping[str, Any]
+) -> list[Problem]:
+    """Options that this activation's destination cannot fulfil."""
+    if config.get("list") is None:
+        return []
+    destination = await DestinationRepository(session).get(
+        activation.space_id, activation.destination_id
+    )
+    if destination is None or isinstance(connector_class(destination.slug), Lists):
+        return []
+    return [Problem(f"the destination {destination.slug} has no lists", "list")]
+
+
+def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, Any]:
+    config = revision.config
+    split = config.get("split")
+    return {
+        "frequency": frequency_of(activation.options).to_json(),
+        "brake": brake_of(activation.options).to_json(),
+        "notifications": activation.options.get("notifications") or {},
+        "mode": config.get("mode") or "maintain",
+        "split": {"arms": split} if split else None,
+        "updates": bool(config.get("updates")),
+        "list": config.get("list"),
+        "consent": config.get("consent"),
+        "revision": revision.number,
+    }
+
+
+async def _revision(session: AsyncSession, activation: Activation) -> ActivationRevision:
+    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    assert revision is not None  # noqa: S101  an activation always has one
+    return revision
+
+
+async def _record(session: AsyncSession, activation: Activation, actor: str) -> None:
+    await audit.record(
+        session,
+        space_id=activation.space_id,
+        type="Activation Modified",
+        actor=actor,
+        resource_type="activation",
+        resource_id=activation.id,
+        resource_name=activation.name,
+    )

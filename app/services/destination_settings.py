@@ -1,0 +1,170 @@
+"""Settings of accounts: checked by the connector's model, kept encrypted, and never shown again in full (R38)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from pydantic import SecretBytes, SecretStr, ValidationError
+
+from app.connectors import registry
+from app.connectors.base import Connector, ConnectorSettings
+from app.core.crypto import Keyring
+from app.core.errors import Invalid, Problem
+from app.core.logging import register_secret
+from app.core.redaction import is_secret_field
+from app.services.accounts import settings_place
+from app.storage.models import Destination
+
+_SHOWN_FROM = 12  # characters: of a shorter secret the last four would give too much away
+
+
+def connector_class(slug: str) -> type[Connector]:
+    """The connector of a slug or alias; Invalid, naming those that there are."""
+    try:
+        return registry.get(slug)
+    except registry.UnknownDestination as error:
+        raise Invalid(str(error), field="slug") from None
+
+
+def complete(
+    connector: type[Connector],
+    settings: Mapping[str, Any],
+    *,
+    previous: Mapping[str, Any] | None,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Checked settings as they are to be stored, and the generated secrets that are shown this once.
+
+    Raises Invalid with a problem for each fault, at ``settings.<path>``.
+    """
+    if previous is not None:
+        settings = {**previous, **_unmasked(settings, previous)}
+    _check_masks(settings)
+    try:
+        done, shown = registry.complete_settings(connector, settings, previous=previous, now=now)
+    except (TypeError, ValueError, AttributeError):
+        # What the connector could not complete is faulty; its model says in what way.
+        done, shown = dict(settings), {}
+    done = {name: value for name, value in done.items() if value is not None}
+    model = _validated(connector, done)
+    for secret in _secrets(model.model_dump()):
+        register_secret(secret)
+    return done, shown
+
+
+def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> ConnectorSettings:
+    try:
+        return connector.settings_model.model_validate(dict(settings))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+    problems = []
+    for fault in faults:
+        path = ".".join(["settings", *(str(part) for part in fault["loc"])])
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            message = "is required"
+        elif fault["type"] == "extra_forbidden":
+            known = ", ".join(connector.settings_model.model_fields)
+            message = f"is not a setting here; there are {known}"
+        problems.append(Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path))
+    raise Invalid("the settings do not fit", problems=problems)
+
+
+def seal(
+    keyring: Keyring, workspace_id: str, destination_id: str, settings: Mapping[str, Any]
+) -> bytes:
+    """Settings as the column holds them."""
+    return keyring.encrypt(orjson.dumps(settings), settings_place(workspace_id, destination_id))
+
+
+def unseal(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
+    """An account's settings as plain JSON values, secrets included. Never answer or log them."""
+    plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
+    settings: dict[str, Any] = orjson.loads(plain)
+    return settings
+
+
+def settings_of(
+    keyring: Keyring, workspace_id: str, destination: Destination
+) -> tuple[type[Connector], ConnectorSettings]:
+    """The connector class of an account and its checked settings; Invalid where they do not fit any more."""
+    connector = connector_class(destination.slug)
+    model = _validated(connector, unseal(keyring, workspace_id, destination))
+    for secret in _secrets(model.model_dump()):
+        register_secret(secret)
+    return connector, model
+
+
+def shown(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
+    """Settings for an answer: each secret as ``{"set": true, "last4": …}``."""
+    try:
+        _, model = settings_of(keyring, workspace_id, destination)
+    except Invalid:
+        stored = unseal(keyring, workspace_id, destination)
+        return {name: _mask(orjson.dumps(value).decode()) for name, value in stored.items()}
+    return {
+        name: _visible(name, value) for name, value in model.model_dump(exclude_none=True).items()
+    }
+
+
+def _visible(name: str, value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return _mask(value.get_secret_value())
+    if isinstance(value, SecretBytes):
+        return _mask(value.get_secret_value().decode(errors="replace"))
+    if isinstance(value, str) and is_secret_field(name):
+        return _mask(value)
+    if isinstance(value, Mapping):
+        return {str(key): _visible(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_visible(name, item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
+
+
+def _mask(secret: str) -> dict[str, Any]:
+    return {"set": True, "last4": secret[-4:] if len(secret) >= _SHOWN_FROM else None}
+
+
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("set") is True and set(value) <= {"set", "last4"}  # fmt: skip
+
+
+def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes, with what was answered as a mask and came back as one put in place again."""
+    plain: dict[str, Any] = {}
+    for name, value in changes.items():
+        if _is_mask(value) and name in stored:
+            plain[name] = stored[name]
+        elif isinstance(value, Mapping) and isinstance(stored.get(name), Mapping):
+            plain[name] = _unmasked(value, stored[name])
+        else:
+            plain[name] = value
+    return plain
+
+
+def _check_masks(settings: Mapping[str, Any]) -> None:
+    """Refuse a mask where no secret is stored: it would be kept as the secret itself."""
+    masked = [f"settings.{name}" for name, value in settings.items() if _is_mask(value)]
+    if masked:
+        raise Invalid(
+            "the settings do not fit",
+            problems=[Problem(f'"{path}": no secret is stored here', path) for path in masked],
+        )
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str) and name and is_secret_field(name):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secrets(item, str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from _secrets(item, name)
