@@ -21,6 +21,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from app.core.config import Settings
 from app.core.crypto import KeyringError
@@ -66,6 +67,13 @@ def _settings(data: Path | None) -> Settings:
     settings = Settings() if data is None else Settings(data_dir=data)
     configure_logging(settings)
     return settings
+
+
+@application.callback()
+def begin() -> None:
+    """Self-hosted audience activation."""
+    # First of all, so that even a failing import is logged in the form of all other lines.
+    _settings(None)
 
 
 @contextmanager
@@ -311,6 +319,13 @@ def main() -> None:
     except StartError as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+            print(
+                f"activations: setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}",
+                file=sys.stderr,
+            )
+        sys.exit(2)
     except (AppError, KeyringError) as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(1)

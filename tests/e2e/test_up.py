@@ -1,0 +1,265 @@
+"""The one command: start, readiness, every kind of end, restart; real processes throughout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+
+from tests.servers import make_reachable_folder
+
+pytestmark = pytest.mark.timeout(180)
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("api", "worker", "guard", "postgres", "redis")
+
+
+class Started:
+    """A running ``activations up``."""
+
+    def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir.with_name("log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"]} | environment,
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None
+        self.output = self.process.stdout
+        line = self.output.readline()
+        assert line, f"no ready line; the log:\n{self.log.read_text()[-4000:]}"
+        self.line: dict[str, Any] = json.loads(line)
+
+    @property
+    def pids(self) -> list[int]:
+        return [self.line["pids"][name] for name in NAMES]
+
+    @property
+    def token(self) -> str:
+        return Path(self.line["tokenFile"]).read_text().strip()
+
+    def get(self, path: str) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            self.line["url"] + path, headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read())
+
+    def status(self, path: str) -> int:
+        try:
+            return self.get(path)[0]
+        except (URLError, OSError):
+            return 0
+
+    def is_gone(self) -> bool:
+        return not any(map(is_running, self.pids))
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def seconds_until(fact: Callable[[], bool], limit: float) -> float:
+    start = time.monotonic()
+    while not fact():
+        assert time.monotonic() - start < limit, "did not come true in time"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = make_reachable_folder()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def up(folder: Path) -> Iterator[Callable[..., Started]]:
+    started: list[Started] = []
+
+    def start(*options: str, **environment: str) -> Started:
+        started.append(Started(folder / "data", *(options or ("--port", "0")), **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+        if each.line["pids"]["guard"]:
+            seconds_until(each.is_gone, 10)
+
+
+class TestUp:
+    def test_says_where_it_is_when_it_is_ready(self, up: Callable[..., Started]) -> None:
+        started = up()
+        assert started.line["ready"] is True
+        assert started.line["url"].startswith("http://127.0.0.1:")
+        assert all(map(is_running, started.pids))
+        with urllib.request.urlopen(started.line["url"] + "/health/ready", timeout=5) as answer:
+            assert json.loads(answer.read()) == {
+                "status": "ready",
+                "database": True,
+                "migrations": True,
+                "redis": True,
+            }
+        token_file = Path(started.line["tokenFile"])
+        assert token_file == started.data_dir / "token"
+        assert token_file.stat().st_mode & 0o777 == 0o600
+        status, _ = started.get(f"/spaces/{started.line['spaceId']}")
+        assert status == 200
+
+    def test_writes_one_line_to_stdout_and_json_lines_to_stderr(
+        self, up: Callable[..., Started]
+    ) -> None:
+        started = up()
+        started.process.send_signal(signal.SIGTERM)
+        assert started.output.read() == b""
+        for line in started.log.read_text().splitlines():
+            assert isinstance(json.loads(line), dict)
+        assert started.token not in started.log.read_text()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ends_whole_within_ten_seconds(
+        self, up: Callable[..., Started], number: signal.Signals
+    ) -> None:
+        started = up()
+        asked = time.monotonic()
+        started.process.send_signal(number)
+        assert started.process.wait(10) == 0
+        assert time.monotonic() - asked < 10
+        assert started.is_gone()
+
+    def test_killed_it_leaves_nothing_and_finds_its_data_again(
+        self, up: Callable[..., Started]
+    ) -> None:
+        first = up()
+        token = first.token
+        first.process.kill()
+        seconds_until(first.is_gone, 5)
+        second = up()
+        assert second.line["spaceId"] == first.line["spaceId"]
+        assert second.token == token
+        assert second.get(f"/spaces/{second.line['spaceId']}")[0] == 200
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_goes_on_after_the_death_of_its(self, up: Callable[..., Started], name: str) -> None:
+        started = up()
+        pid = started.line["pids"][name]
+        os.kill(pid, signal.SIGKILL)
+        seconds_until(lambda: not is_running(pid), 5)
+        path = f"/spaces/{started.line['spaceId']}"
+        seconds_until(lambda: started.status(path) == 200, 30)
+        assert started.process.poll() is None
+
+    def test_takes_servers_that_are_set(self, up: Callable[..., Started], folder: Path) -> None:
+        servers = up()
+        url = f"postgresql://activations@/activations?host={folder}/data/servers/run"
+        other = Started(folder / "other", "--port", "0", DATABASE_URL=url)
+        try:
+            assert other.line["pids"]["guard"] is None
+            assert other.line["spaceId"] == servers.line["spaceId"]
+            assert not (folder / "other" / "servers").exists()
+        finally:
+            other.process.terminate()
+            other.process.wait(10)
+            other.end()
+
+    def test_shares_its_servers_with_the_other_commands(self, up: Callable[..., Started]) -> None:
+        started = up()
+        command = [sys.executable, "-m", "app.cli", "token"]
+        data = ["--data", str(started.data_dir)]
+        environment = {"PATH": os.environ["PATH"]}
+
+        def run(*arguments: str) -> str:
+            done = subprocess.run(
+                [*command, *arguments, *data],
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
+                env=environment,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        token = run("create", "--name", "second", "--days", "3").strip()
+        assert token.startswith("aact_live_")
+        listed = [json.loads(line) for line in run("list").splitlines()]
+        assert [entry["name"] for entry in listed][1:] == ["second"]
+        assert token not in str(listed)
+        Path(started.line["tokenFile"]).write_text(token)
+        path = f"/spaces/{started.line['spaceId']}"
+        assert started.status(path) == 200
+        run("revoke", token.split("_")[2])
+        seconds_until(lambda: started.status(path) != 200, 10)
+        assert all(map(is_running, started.pids))
+
+
+class TestRefusal:
+    def run(self, data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]} | environment,
+            check=False,
+            timeout=60,
+        )
+        assert done.stdout == ""
+        return done.returncode, done.stderr.splitlines()[-1]
+
+    def test_of_a_port_in_use(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            code, message = self.run(folder / "data", "--port", str(port))
+        assert code == 3
+        assert message.startswith(f"activations: Port {port} on 127.0.0.1 is in use.")
+
+    def test_of_data_of_another_version(self, folder: Path, up: Callable[..., Started]) -> None:
+        up().process.terminate()
+        seconds_until(lambda: not list((folder / "data/servers/run").glob(".s.PGSQL.*")), 10)
+        (folder / "data/servers/postgres/PG_VERSION").write_text("15\n")
+        code, message = self.run(folder / "data", "--port", "0")
+        assert code == 4
+        assert "is of PostgreSQL 15" in message
+
+    def test_of_a_folder_that_cannot_be_used(self, folder: Path) -> None:
+        (folder / "file").write_text("")
+        code, message = self.run(folder / "file", "--port", "0")
+        assert code == 6
+        assert "cannot be used" in message
+
+    def test_of_a_database_that_does_not_answer(self, folder: Path) -> None:
+        code, message = self.run(
+            folder / "data", "--port", "0", DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x"
+        )
+        assert code == 8
+        assert "does not answer" in message
+        assert "hidden" not in message
