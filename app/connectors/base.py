@@ -194,6 +194,9 @@ class Batch:
     arm: str | None = None
     connection_settings: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)  # the constant fields of the mapping
+    #: Traits that travel and their types (text, integer, number, boolean, timestamp, json), in the order of columns;
+    #: None where that is not known.
+    trait_types: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,7 @@ class Receipts:
     partner_ids: Mapping[int, str] = field(default_factory=dict)
     http_status: int | None = None
     vendor_request_id: str | None = None
+    exports: Sequence[str] = ()  # keys of the files that were published, for downloads
 
 
 @dataclass(frozen=True, slots=True)

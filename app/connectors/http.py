@@ -65,6 +65,7 @@ def make_client(
     )
     return OutboundClient(
         total_timeout=total_timeout,
+        policy=policy,
         transport=encrypted,
         mounts={"http://": plain, "https://": encrypted},
         timeout=httpx.Timeout(None, connect=connect_timeout.total_seconds()),
@@ -81,8 +82,9 @@ class OutboundClient(httpx.AsyncClient):
     ``TransientFailure``, ambiguous unless it is certain that the request did not reach the partner.
     """
 
-    def __init__(self, *, total_timeout: timedelta, **options: Any) -> None:
+    def __init__(self, *, total_timeout: timedelta, policy: OutboundPolicy, **options: Any) -> None:
         super().__init__(**options)
+        self._policy = policy
         self._total_timeout = total_timeout
         # Accounts of different customers share this client; no answer may leave something for another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -96,6 +98,23 @@ class OutboundClient(httpx.AsyncClient):
         if request.url.userinfo:
             raise ConfigurationRejected("the URL must not hold a password", code="url_invalid")
         return request
+
+    async def require_allowed(self, url: str) -> None:
+        """Raise AddressRefused unless a URL may be called, for libraries that do their own calls.
+
+        Weaker than calling through this client: the library resolves the name once more.
+        """
+        parts = httpx.URL(url)
+        plain = parts.scheme == "http"
+        port = parts.port or (80 if plain else 443)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                parts.host, port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise _before_sending(f"the name {parts.host} could not be resolved", "dns") from error
+        answers = [str(info[4][0]) for info in found]
+        self._policy.require(parts.host, answers, port, plain_http=plain)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, read the whole answer and return it; ``stream`` is not offered."""

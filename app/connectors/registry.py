@@ -23,11 +23,21 @@ from app.connectors.base import (
     Definition,
     SizesCalls,
 )
+from app.connectors.destinations.file_export.connector import (
+    DownloadConnector,
+    GCSConnector,
+    S3Connector,
+)
 from app.connectors.destinations.webhook.connector import WebhookConnector
 
 ENTRY_POINTS = "audience_activations.destinations"
 
-BUILT_IN: tuple[type[Connector], ...] = (WebhookConnector,)
+BUILT_IN: tuple[type[Connector], ...] = (
+    WebhookConnector,
+    DownloadConnector,
+    GCSConnector,
+    S3Connector,
+)
 
 
 class UnknownDestination(LookupError):

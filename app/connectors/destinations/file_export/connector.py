@@ -1,0 +1,291 @@
+"""The file destinations: download, Google Cloud Storage and Amazon S3."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import pyarrow.fs as pafs
+from pydantic import BaseModel, ValidationError
+
+from app.connectors.base import (
+    Action,
+    ActionField,
+    Batch,
+    CheckResult,
+    ConnectorSettings,
+    ConnectorTools,
+    Definition,
+    Delivery,
+    IdSync,
+    Pending,
+    Preset,
+    RateBudget,
+    Receipts,
+    SettingField,
+)
+from app.connectors.destinations.file_export import settings
+from app.connectors.destinations.file_export.export import Export
+from app.connectors.destinations.file_export.google_token import fetch_token
+from app.connectors.destinations.file_export.options import SAME_NAMES, FileOptions
+from app.connectors.destinations.file_export.targets import DownloadTarget, StoreTarget, Target
+from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.connectors.http import OutboundClient
+from app.core import clock
+
+_REQUEST_TIMEOUT = 20.0
+_CONNECT_TIMEOUT = 5.0
+_GCS_RETRY_LIMIT = timedelta(seconds=60)  # left alone it retries for 15 minutes
+
+_FIELDS = (
+    ActionField(
+        "columns",
+        "Columns",
+        "OBJECT",
+        "Our field → column name, in the order of the file. Fields: profile_id, member_id, action, audience_action, "
+        "occurred_at, audience_id, audience_key, audience_name, space_id, activation_id, sync_id, seq, message_id, "
+        "traits, identifiers, and the name of any identifier or trait.",
+        default=SAME_NAMES,
+        constant=True,
+    ),
+    ActionField(
+        "additional_identifiers_and_traits_columns",
+        "More columns",
+        "OBJECT",
+        "Further identifiers and traits → column name.",
+        constant=True,
+    ),
+)
+
+_OPTIONS = (
+    SettingField("format", "string", label="Format", description="csv or parquet", default="csv"),
+    SettingField(
+        "contents",
+        "string",
+        label="Contents",
+        description="delta: what changed, with an action column; snapshot: all current members",
+        default="delta",
+    ),
+    SettingField(
+        "filename_prefix",
+        "string",
+        label="File name prefix",
+        description="Letters, digits, _ and -",
+    ),
+    SettingField(
+        "delimiter", "string", label="Delimiter", description="Of CSV: , | tab ; or :", default=","
+    ),
+    SettingField(
+        "compression",
+        "string",
+        label="Compression",
+        description="csv: none or gzip; parquet: zstd, snappy or none",
+    ),
+    SettingField(
+        "empty_delta",
+        "string",
+        label="Without changes",
+        description="file: one with a header only; skip: none",
+        default="file",
+    ),
+    SettingField(
+        "formula_guard",
+        "boolean",
+        label="Formula guard",
+        description="Put ' before CSV cells that a spreadsheet would run",
+        default=True,
+    ),
+)
+_PREFIX = SettingField("prefix", "string", label="Folder", description="Folder inside the bucket")
+
+
+def _definition(
+    slug: str, name: str, description: str, metadata_id: str, **more: Any
+) -> Definition:
+    action = Action(
+        f"{slug}-sync-audience-to-file",
+        "syncAudienceToFile",
+        "Write audience file",
+        "One file for each sync, with a manifest beside it.",
+        _FIELDS,
+        default_trigger="Audience Membership Changed",
+    )
+    return Definition(
+        slug=slug,
+        name=name,
+        description=description,
+        metadata_id=metadata_id,
+        audience_types=("USERS", "LINKED", "ACCOUNTS"),
+        actions=(action,),
+        presets=(Preset(action.id, action.name, "Audience Membership Changed"),),
+        default_id_sync=(IdSync("email"), IdSync("user_id")),
+        key="member",
+        max_rows=1_000_000_000,
+        whole_plan=True,
+        rate_budgets=(RateBudget("files", 100, timedelta(seconds=1)),),
+        **more,
+    )
+
+
+class FileConnector:
+    """What the three have in common; each says where its files go."""
+
+    definition: ClassVar[Definition]
+    settings_model: ClassVar[type[ConnectorSettings]]
+    connection_settings_model: ClassVar[type[BaseModel]] = FileOptions
+
+    def __init__(self, settings: Any, tools: ConnectorTools) -> None:
+        self._settings = settings
+        self._tools = tools
+
+    @abstractmethod
+    async def _target(self, options: FileOptions, folder: str) -> Target:
+        """Where files go; ``folder`` keeps activations apart in a store of our own."""
+
+    async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
+        """Write something and delete it again."""
+        try:
+            target = await self._target(self._options(connection_settings), "check")
+            return CheckResult(ok=True, message=await target.check())
+        except ConnectorError as error:
+            return CheckResult(ok=False, message=error.message)
+
+    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+        """The whole plan at once, where it is small."""
+
+        async def chunks() -> AsyncIterator[Sequence[Delivery]]:
+            yield deliveries
+
+        return await self.deliver_all(batch, chunks())
+
+    async def deliver_all(
+        self, batch: Batch, chunks: AsyncIterator[Sequence[Delivery]]
+    ) -> Receipts | Pending:
+        """One file with the changes."""
+        return await self._export(batch, chunks, snapshot=False)
+
+    def wants_members(self, batch: Batch) -> bool:
+        """Whether the file holds all members in place of the changes."""
+        return self._options(batch.connection_settings).contents == "snapshot"
+
+    async def replace(
+        self, batch: Batch, members: AsyncIterator[Sequence[Delivery]]
+    ) -> Receipts | Pending:
+        """One file with the whole membership."""
+        return await self._export(batch, members, snapshot=True)
+
+    async def resume(
+        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Never asked for: a file is there or it is not."""
+        raise ConfigurationRejected("files leave nothing pending")
+
+    async def _export(
+        self, batch: Batch, rows: AsyncIterator[Sequence[Delivery]], *, snapshot: bool
+    ) -> Receipts:
+        options = self._options(batch.connection_settings)
+        target = await self._target(options, f"{batch.space_id}/{batch.activation_id}")
+        export = Export(batch, options, target, self._tools.scratch, snapshot=snapshot)
+        return await export.run(rows)
+
+    def _options(self, connection_settings: Mapping[str, Any]) -> FileOptions:
+        try:
+            options: FileOptions = self._settings.options(connection_settings)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationRejected(f"connectionSettings {field}: {first['msg']}") from error
+        return options
+
+    async def _require_allowed(self, endpoint_url: str | None) -> None:
+        # The store's own client does the calls, so the guard looks at the endpoint beforehand.
+        if endpoint_url is not None and isinstance(self._tools.http, OutboundClient):
+            await self._tools.http.require_allowed(endpoint_url)
+
+
+class DownloadConnector(FileConnector):
+    """Files that the service keeps for download."""
+
+    definition: ClassVar[Definition] = _definition(
+        "file-download",
+        "CSV / Parquet download",
+        "Writes files that the service keeps for download.",
+        "66a1f0c2d4b8e90011aa0002",
+        connection_settings=_OPTIONS,
+        aliases=("download", "csv-parquet", "csv", "parquet"),
+    )
+    settings_model: ClassVar[type[ConnectorSettings]] = settings.DownloadSettings
+
+    async def _target(self, options: FileOptions, folder: str) -> Target:
+        return DownloadTarget(self._tools.exports, folder)
+
+
+class S3Connector(FileConnector):
+    """Files in a bucket of Amazon S3 or a compatible store."""
+
+    definition: ClassVar[Definition] = _definition(
+        "s3",
+        "Amazon S3",
+        "Writes files to a bucket of Amazon S3 or a compatible store.",
+        "66a1f0c2d4b8e90011aa0003",
+        connection_settings=(_PREFIX, *_OPTIONS),
+        aliases=("actions-s3-csv", "amazon-s3"),
+    )
+    settings_model: ClassVar[type[ConnectorSettings]] = settings.S3Settings
+
+    async def _target(self, options: FileOptions, folder: str) -> Target:
+        given: settings.S3Settings = self._settings
+        await self._require_allowed(given.endpoint_url)
+        arguments: dict[str, Any] = {
+            "region": given.region or "us-east-1",
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "request_timeout": _REQUEST_TIMEOUT,
+            "background_writes": False,
+        }
+        if given.access_key_id and given.secret_access_key:
+            arguments["access_key"] = given.access_key_id
+            arguments["secret_key"] = given.secret_access_key.get_secret_value()
+        else:
+            arguments["role_arn"] = given.role_arn
+            arguments["session_name"] = "audience-activations"
+            if given.external_id:
+                arguments["external_id"] = given.external_id.get_secret_value()
+        if given.endpoint_url:
+            parts = urlsplit(given.endpoint_url)
+            arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
+        files = pafs.S3FileSystem(**arguments)
+        return StoreTarget(files, given.bucket, options.prefix, f"the S3 bucket {given.bucket}")
+
+
+class GCSConnector(FileConnector):
+    """Files in a bucket of Google Cloud Storage."""
+
+    definition: ClassVar[Definition] = _definition(
+        "gcs",
+        "Google Cloud Storage",
+        "Writes files to a bucket of Google Cloud Storage.",
+        "66a1f0c2d4b8e90011aa0004",
+        connection_settings=(_PREFIX, *_OPTIONS),
+        aliases=("google-cloud-storage",),
+    )
+    settings_model: ClassVar[type[ConnectorSettings]] = settings.GCSSettings
+
+    async def _target(self, options: FileOptions, folder: str) -> Target:
+        given: settings.GCSSettings = self._settings
+        await self._require_allowed(given.endpoint_url)
+        arguments: dict[str, Any] = {"retry_time_limit": _GCS_RETRY_LIMIT}
+        if given.service_account_json is not None:
+            token, ends = await fetch_token(
+                self._tools.http, given.service_account_json.get_secret_value(), clock.now()
+            )
+            arguments.update(access_token=token, credential_token_expiration=ends)
+        else:
+            arguments["anonymous"] = True
+        if given.endpoint_url:
+            parts = urlsplit(given.endpoint_url)
+            arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
+        files = pafs.GcsFileSystem(**arguments)
+        return StoreTarget(files, given.bucket, options.prefix, f"the GCS bucket {given.bucket}")

@@ -1,0 +1,131 @@
+"""One export: rows through a writer into a local file, then the file and its manifest to the target."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from app.connectors.base import Batch, Delivery, Receipts, Refusal
+from app.connectors.destinations.file_export.failures import as_connector_error
+from app.connectors.destinations.file_export.options import FileOptions, file_name, wanted_columns
+from app.connectors.destinations.file_export.rows import CannotEncode, make_columns, row_of
+from app.connectors.destinations.file_export.targets import Target
+from app.connectors.destinations.file_export.writers import Writer, digest_of, open_writer
+from app.core.clock import to_wire
+
+MANIFEST = ".manifest.json"
+
+
+class Export:
+    """Writes the file of one batch."""
+
+    def __init__(
+        self, batch: Batch, options: FileOptions, target: Target, scratch: str, *, snapshot: bool
+    ) -> None:
+        self._batch = batch
+        self._options = options
+        self._target = target
+        self._scratch = scratch
+        self._snapshot = snapshot
+        self._columns = make_columns(batch, wanted_columns(batch), snapshot=snapshot)
+        self._counts: Counter[str] = Counter()
+        self._rejected: dict[int, Refusal] = {}
+        self._seen = 0
+
+    async def run(self, chunks: AsyncIterator[Sequence[Delivery]]) -> Receipts:
+        """Write, publish, and say which rows could not be written."""
+        await asyncio.to_thread(Path(self._scratch).mkdir, parents=True, exist_ok=True)
+        folder = Path(
+            await asyncio.to_thread(tempfile.mkdtemp, dir=self._scratch, prefix="export-")
+        )
+        try:
+            path = await self._write(folder, chunks)
+            if not self._counts and self._options.empty_delta == "skip" and not self._snapshot:
+                return Receipts(rejected=self._rejected)
+            return await self._publish(folder, path)
+        except (OSError, pa.ArrowException) as error:
+            raise as_connector_error(error, "writing the file") from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _write(self, folder: Path, chunks: AsyncIterator[Sequence[Delivery]]) -> Path:
+        part = folder / "rows.part"
+        writer = await asyncio.to_thread(
+            open_writer, part, self._options, self._columns, self._facts()
+        )
+        with_chunks = self._write_chunks(writer, chunks)
+        try:
+            await with_chunks
+        except BaseException as error:
+            await asyncio.to_thread(writer.__exit__, type(error), error, None)
+            raise
+        await asyncio.to_thread(writer.__exit__, None, None, None)
+        return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._batch))
+
+    async def _write_chunks(
+        self, writer: Writer, chunks: AsyncIterator[Sequence[Delivery]]
+    ) -> None:
+        async for chunk in chunks:
+            await asyncio.to_thread(self._write_chunk, writer, chunk)
+
+    def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
+        rows: list[list[Any]] = []
+        for index, delivery in enumerate(chunk, self._seen):
+            try:
+                rows.append(row_of(self._columns, delivery))
+            except CannotEncode as error:
+                self._rejected[index] = Refusal("cannot_encode", str(error))
+            else:
+                self._counts["member" if self._snapshot else delivery.kind.value] += 1
+        self._seen += len(chunk)
+        writer.write(rows)
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            "audience_key": self._batch.audience.key,
+            "sync_id": self._batch.sync_id,
+            "contents": self._options.contents,
+            "mode": self._batch.mode,
+        }
+
+    async def _publish(self, folder: Path, path: Path) -> Receipts:
+        manifest = folder / (path.name + MANIFEST)
+        await asyncio.to_thread(self._write_manifest, manifest, path)
+        # The manifest goes last: who sees it finds the file it speaks of.
+        keys = [await self._target.publish(one.name, one) for one in (path, manifest)]
+        return Receipts(rejected={} if self._snapshot else self._rejected, exports=keys)
+
+    def _write_manifest(self, manifest: Path, path: Path) -> None:
+        batch = self._batch
+        content = {
+            "file": path.name,
+            "format": self._options.format,
+            "compression": self._options.effective_compression,
+            "contents": self._options.contents,
+            "columns": [column.name for column in self._columns],
+            "rows": sum(self._counts.values()),
+            "counts": dict(sorted(self._counts.items())),
+            "leftOut": len(self._rejected),
+            "bytes": path.stat().st_size,
+            "sha256": digest_of(path),
+            "spaceId": batch.space_id,
+            "audience": {
+                "id": batch.audience.id,
+                "key": batch.audience.key,
+                "name": batch.audience.name,
+            },
+            "activationId": batch.activation_id,
+            "syncId": batch.sync_id,
+            "mode": batch.mode,
+            "seq": batch.seq,
+            "plannedAt": to_wire(batch.planned_at),
+        }
+        manifest.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")

@@ -1,0 +1,112 @@
+"""What a file looks like: format, contents, columns and name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from app.connectors.base import Batch
+
+DEFAULT_COLUMNS = (
+    "profile_id",
+    "email",
+    "user_id",
+    "action",
+    "occurred_at",
+    "audience_key",
+    "sync_id",
+)
+SAME_NAMES = {name: name for name in DEFAULT_COLUMNS}
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def checked_prefix(prefix: str) -> str:
+    """A folder inside the bucket: no leading slash, no way up, one trailing slash."""
+    if not prefix:
+        return ""
+    parts = prefix.rstrip("/").split("/")
+    if prefix.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(
+            "must be a relative folder such as exports/audiences, without .. or empty parts"
+        )
+    if any(not letter.isprintable() or letter == "\\" for letter in prefix):
+        raise ValueError("must hold printable characters only, and no backslash")
+    return "/".join(parts) + "/"
+
+
+def checked_file_prefix(prefix: str) -> str:
+    """The beginning of a file's name."""
+    if _UNSAFE.search(prefix):
+        raise ValueError("may hold letters, digits, _ and - only")
+    return prefix
+
+
+class FileOptions(BaseModel):
+    """How files are written; from the destination's settings, and over them the connection's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["csv", "parquet"] = "csv"
+    contents: Literal["delta", "snapshot"] = "delta"
+    delimiter: Literal[",", "|", "\t", ";", ":"] = ","
+    compression: Literal["zstd", "snappy", "gzip", "none"] | None = None
+    filename_prefix: Annotated[str, Field(max_length=100), AfterValidator(checked_file_prefix)] = ""
+    prefix: Annotated[str, Field(max_length=500), AfterValidator(checked_prefix)] = ""
+    empty_delta: Literal["file", "skip"] = "file"  # a file with a header only, or none
+    formula_guard: bool = True  # off only where machines alone read the file
+
+    @model_validator(mode="after")
+    def _compression_fits(self) -> FileOptions:
+        fitting = ("none", "gzip") if self.format == "csv" else ("zstd", "snappy", "none")
+        if self.compression is not None and self.compression not in fitting:
+            raise ValueError(f"compression of {self.format} is one of {', '.join(fitting)}")
+        return self
+
+    @property
+    def effective_compression(self) -> str:
+        """The compression, with the format's default."""
+        return self.compression or ("none" if self.format == "csv" else "zstd")
+
+    @property
+    def extension(self) -> str:
+        """The file's ending."""
+        if self.format == "parquet":
+            return "parquet"
+        return "csv.gz" if self.effective_compression == "gzip" else "csv"
+
+
+def file_name(options: FileOptions, batch: Batch) -> str:
+    """The name of a batch's file: the same on every retry, so that a repeat overwrites its own."""
+    moment = batch.planned_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    part = f"_{batch.number}" if batch.count > 1 else ""
+    stem = "_".join(
+        (_safe(batch.audience.key), options.contents, moment, _safe(batch.sync_id) + part)
+    )
+    return f"{options.filename_prefix}{stem}.{options.extension}"
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub("-", text)[:100] or "-"
+
+
+def wanted_columns(batch: Batch) -> dict[str, str]:
+    """Our field → column name, in order: what the mapping says, else the defaults and the traits that travel.
+
+    Where the traits that travel are not known beforehand they share one column of JSON.
+    """
+    given: Mapping[str, Any] | None = batch.constants.get("columns")
+    if given == SAME_NAMES:  # the field's default, filled in on the way
+        given = None
+    columns = (
+        {str(name): str(column) for name, column in given.items()} if given else dict(SAME_NAMES)
+    )
+    more = batch.constants.get("additional_identifiers_and_traits_columns") or {}
+    columns.update({str(name): str(column) for name, column in more.items()})
+    if not given:
+        traits = ["traits"] if batch.trait_types is None else list(batch.trait_types)
+        columns.update({name: name for name in traits if name not in columns})
+    return columns

@@ -1,0 +1,154 @@
+"""Changes as rows: which value stands in which column, and of what type it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from app.connectors.base import Batch, Delivery
+from app.core.clock import from_wire
+from app.domain.changes import ChangeKind
+
+Getter = Callable[[Delivery], Any]
+
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_TYPES: Mapping[str, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": _TIMESTAMP,
+}
+
+
+class CannotEncode(ValueError):
+    """A value does not fit its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name in the file, its Arrow type, and where its value comes from."""
+
+    name: str
+    type: pa.DataType
+    get: Getter
+
+
+def make_columns(batch: Batch, wanted: Mapping[str, str], *, snapshot: bool) -> list[Column]:
+    """The columns of a file, in the order wanted."""
+    fixed = _fixed(batch, snapshot=snapshot)
+    columns = []
+    for field, name in wanted.items():
+        if field in fixed:
+            kind, get = fixed[field]
+            columns.append(Column(name, kind, get))
+        else:
+            columns.append(_column(field, name, batch.trait_types or {}))
+    return columns
+
+
+def _fixed(batch: Batch, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter]]:
+    """Fields that every change has."""
+
+    def constant(value: Any) -> Getter:
+        return lambda delivery: value
+
+    text = pa.string()
+    return {
+        "profile_id": (text, lambda delivery: delivery.profile_id),
+        "member_id": (text, lambda delivery: delivery.key),
+        "action": (text, constant("member") if snapshot else lambda delivery: delivery.kind.value),
+        "audience_action": (pa.bool_(), lambda delivery: delivery.kind is not ChangeKind.EXITED),
+        "occurred_at": (_TIMESTAMP, constant(batch.planned_at.astimezone(UTC))),
+        "timestamp": (_TIMESTAMP, constant(batch.planned_at.astimezone(UTC))),
+        "message_id": (text, lambda delivery: f"{batch.sync_id}-{delivery.key}"),
+        "audience_id": (text, constant(batch.audience.id)),
+        "audience_key": (text, constant(batch.audience.key)),
+        "audience_name": (text, constant(batch.audience.name)),
+        "space_id": (text, constant(batch.space_id)),
+        "activation_id": (text, constant(batch.activation_id)),
+        "sync_id": (text, constant(batch.sync_id)),
+        "seq": (pa.int64(), constant(batch.seq)),
+        "identifiers": (text, lambda delivery: as_json(delivery.identifiers)),
+        "traits": (text, lambda delivery: as_json(delivery.traits)),
+        "properties_or_traits": (text, lambda delivery: as_json(delivery.traits)),
+    }
+
+
+def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
+    trait = field.removeprefix("traits.")
+    if field.startswith("traits.") or field in trait_types:
+        kind = _TYPES.get(trait_types.get(trait, "text"), pa.string())
+        return Column(name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind))
+    identifier = field.removeprefix("identifiers.")
+    return Column(name, pa.string(), lambda delivery: _identifier(delivery, identifier))
+
+
+def _identifier(delivery: Delivery, name: str) -> str | None:
+    """An identifier (several values as a JSON list), else the trait of that name."""
+    value = delivery.identifiers.get(name, delivery.traits.get(name))
+    if isinstance(value, list | tuple):
+        value = value[0] if len(value) == 1 else (as_json(list(value)) if value else None)
+    return _text(value)
+
+
+def _fitting(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_string(kind):
+        return _text(value)
+    try:
+        if pa.types.is_boolean(kind):
+            return _boolean(value)
+        if pa.types.is_timestamp(kind):
+            return _moment(value)
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(value)
+        return int(value) if pa.types.is_integer(kind) else number
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CannotEncode(f"{type(value).__name__} does not fit a column of {kind}") from error
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return from_wire(value)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list | tuple | datetime | date):
+        return as_json(value).strip('"') if isinstance(value, date) else as_json(value)
+    return str(value)
+
+
+def as_json(value: Any) -> str:
+    """JSON text with sorted keys."""
+    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def row_of(columns: Sequence[Column], delivery: Delivery) -> list[Any]:
+    """The values of one row; CannotEncode names the column."""
+    row = []
+    for column in columns:
+        try:
+            row.append(column.get(delivery))
+        except CannotEncode as error:
+            raise CannotEncode(f"{column.name}: {error}") from error
+    return row

@@ -1,0 +1,149 @@
+"""Writers of local files: rows in, a finished file out, in flat memory and with the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.connectors.destinations.file_export.options import FileOptions
+from app.connectors.destinations.file_export.rows import Column
+from app.core.clock import to_wire
+
+ROW_GROUP = 65_536
+
+# What makes a spreadsheet read a cell as a formula, also behind blanks and in full-width letters.
+_FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
+
+
+class Writer(AbstractContextManager["Writer"], Protocol):
+    """Writes rows to one file; leaving the context finishes it."""
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows, each with one value for each column."""
+
+
+def open_writer(
+    path: Path, options: FileOptions, columns: Sequence[Column], metadata: Mapping[str, str]
+) -> Writer:
+    """A writer for the options' format."""
+    if options.format == "parquet":
+        return ParquetFile(path, columns, options.effective_compression, metadata)
+    return CsvFile(path, columns, options)
+
+
+class CsvFile(AbstractContextManager["CsvFile"]):
+    """RFC 4180 in UTF-8 without a mark, lines ended by CR LF, always with a header."""
+
+    def __init__(self, path: Path, columns: Sequence[Column], options: FileOptions) -> None:
+        self._file: IO[bytes] = path.open("wb")
+        self._guard = options.formula_guard
+        # Time and name stay out of the gzip header: a repeat has the same bytes.
+        self._stream: IO[bytes] | gzip.GzipFile = (
+            gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0, compresslevel=6)
+            if options.effective_compression == "gzip"
+            else self._file
+        )
+        self._text = io.TextIOWrapper(
+            io.BufferedWriter(_Unclosed(self._stream), 1 << 18),
+            encoding="utf-8",
+            errors="replace",
+            newline="",
+            write_through=False,
+        )
+        self._csv = csv.writer(self._text, delimiter=options.delimiter, lineterminator="\r\n")
+        self._csv.writerow([self._cell(column.name) for column in columns])
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        cell = self._cell
+        self._csv.writerows([[cell(value) for value in row] for row in rows])
+
+    def _cell(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return f"'{value}" if self._guard and _FORMULA.match(value) else value
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, datetime):
+            return to_wire(value)
+        return value
+
+    def __exit__(self, *exception: object) -> None:
+        self._text.close()
+        if self._stream is not self._file:
+            self._stream.close()
+        _finish(self._file)
+
+
+class _Unclosed(io.RawIOBase):
+    """Passes bytes on, and leaves the closing to the owner of the stream."""
+
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(bytes(data))
+        return len(data)
+
+
+class ParquetFile(AbstractContextManager["ParquetFile"]):
+    """Row groups of at most 65,536 rows, and the file's facts in its metadata."""
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[Column],
+        compression: Any,
+        metadata: Mapping[str, str],
+    ) -> None:
+        self._schema = pa.schema(
+            [pa.field(column.name, column.type) for column in columns],
+            metadata={name.encode(): value.encode() for name, value in metadata.items()},
+        )
+        self._file = path.open("wb")
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression=compression)
+        self._rows: list[Sequence[Any]] = []
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows.extend(rows)
+        while len(self._rows) >= ROW_GROUP:
+            self._flush(self._rows[:ROW_GROUP])
+            del self._rows[:ROW_GROUP]
+
+    def _flush(self, rows: Sequence[Sequence[Any]]) -> None:
+        values = zip(*rows, strict=True)
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(values, self._schema, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def __exit__(self, *exception: object) -> None:
+        if self._rows and exception == (None, None, None):
+            self._flush(self._rows)
+        self._writer.close()
+        _finish(self._file)
+
+
+def _finish(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
