@@ -120,9 +120,7 @@ class Row(StrEnum):
     REFUSED = "refused"  # as it was (or a new row, held no), and the refused hash is remembered
 
 
-def fold(
-    kind: ChangeKind, disposition: Disposition, *, mode: Mode, held: Held, wanted: bool = True
-) -> Row:
+def fold(kind: ChangeKind, disposition: Disposition, *, mode: Mode, wanted: bool) -> Row:
     """How the end of a change changes the key's row.
 
     ``wanted`` matters for silent exits alone: in mode remove a wanted key becomes ``removed`` and an unwanted row goes.

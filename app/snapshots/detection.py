@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any
 
-from app.snapshots.sql import Cursor, name
+from app.snapshots.sql import Cursor, name, one
 
 _SAMPLE = 20_000
 _TRUTHS = "'true', 'false', 'True', 'False', 'TRUE', 'FALSE'"
@@ -95,7 +94,7 @@ def _survivors(
         f"bool_and({_tests(values[column])[kind]}) FILTER ({values[column]} IS NOT NULL)"
         for column, kind in asked
     )
-    row: Any = cursor.execute(f"SELECT {checks} FROM {relation}").fetchone()
+    row = one(cursor, f"SELECT {checks} FROM {relation}")
     kept: dict[str, list[str]] = {column: [] for column in values}
     for (column, kind), holds in zip(asked, row, strict=True):
         if holds:
@@ -113,7 +112,7 @@ def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> di
         f"max(strlen(ltrim(replace(replace({value}, '.', ''), '-', ''), '0')))"
         for value in values.values()
     )
-    row: Any = cursor.execute(f"SELECT {measures} FROM {relation}").fetchone()
+    row = one(cursor, f"SELECT {measures} FROM {relation}")
     found = {}
     for index, column in enumerate(values):
         whole, scale, digits = row[3 * index : 3 * index + 3]

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.snapshots.detection import typed
-from app.snapshots.sql import Cursor, name, text
+from app.snapshots.sql import Cursor, name, one, text
 
 _NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}
 
@@ -68,7 +68,7 @@ def _kinds(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, set[s
     if not columns:
         return {}
     lists = ", ".join(f"list(DISTINCT json_type({name(column)}))" for column in columns)
-    row: Any = cursor.execute(f"SELECT {lists} FROM {relation}").fetchone()
+    row = one(cursor, f"SELECT {lists} FROM {relation}")
     return {
         column: set(found or ()) - {"NULL", None}
         for column, found in zip(columns, row, strict=True)

@@ -192,7 +192,7 @@ def refuse_faulty(
     for column in columns.required[1:]:
         row = cursor.execute(
             f"SELECT 1 FROM {source.sql} WHERE {_key(source, column)} IS NULL LIMIT 1"
-        ).fetchone()
+        ).fetchall()
         if row:
             raise _missing(cursor, source, column)
     if repeated:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from app.snapshots.member_input import MemberColumns, member_columns, refuse_faulty
 from app.snapshots.membership import REMOVED, Members, members
-from app.snapshots.sql import Cursor, copy_to, json_object, name, text
+from app.snapshots.sql import Cursor, copy_to, json_object, name, one, text
 from app.snapshots.types import Comparison, LocalManifest, SnapshotStats, Upload
 from app.snapshots.uploads import opened
 
@@ -126,13 +126,14 @@ def _delta_stats(
     cursor: Cursor, old: Members, columns: MemberColumns | None, out: Path
 ) -> DeltaStats:
     delta = f"read_parquet({text(str(out))})"
-    row: Any = cursor.execute(
+    row = one(
+        cursor,
         f"""SELECT (SELECT count(*) FROM {old.sql}), count(*),
             count(*) FILTER (NOT {REMOVED}), count(*) FILTER (NOT {REMOVED} AND known),
             count(*) FILTER ({REMOVED} AND known)
         FROM (SELECT d.{REMOVED}, o.member_id IS NOT NULL AS known FROM {delta} d
-            LEFT JOIN (SELECT member_id FROM {old.sql}) o USING (member_id))"""
-    ).fetchone()
+            LEFT JOIN (SELECT member_id FROM {old.sql}) o USING (member_id))""",
+    )
     before, rows, added, known, exited = row
     entered = added - known
     return DeltaStats(
@@ -160,17 +161,18 @@ def compare(cursor: Cursor, old: LocalManifest | None, new: LocalManifest) -> Co
     if old is None:
         return Comparison(after, 0, after)
     before = _count(cursor, old)
-    row: Any = cursor.execute(
+    row = one(
+        cursor,
         f"""SELECT count(*) FROM (SELECT member_id FROM {members(cursor, new).sql}) SEMI JOIN
-            (SELECT member_id FROM {members(cursor, old).sql}) USING (member_id)"""
-    ).fetchone()
+            (SELECT member_id FROM {members(cursor, old).sql}) USING (member_id)""",
+    )
     return Comparison(after - row[0], before - row[0], after)
 
 
 def _count(cursor: Cursor, manifest: LocalManifest) -> int:
     if not manifest.deltas:
         return sum(_rows(path) for path in manifest.base)
-    row: Any = cursor.execute(f"SELECT count(*) FROM {members(cursor, manifest).sql}").fetchone()
+    row = one(cursor, f"SELECT count(*) FROM {members(cursor, manifest).sql}")
     return int(row[0])
 
 

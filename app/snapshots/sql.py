@@ -29,6 +29,12 @@ def parquet(paths: Sequence[Path]) -> str:
     return f"read_parquet([{files}], union_by_name = true)"
 
 
+def one(cursor: Cursor, query: str) -> tuple[Any, ...]:
+    """The only row of a query; all is fetched, since a result left open blocks the cursor."""
+    (row,) = cursor.execute(query).fetchall()
+    return tuple(row)
+
+
 def copy_to(query: str, out: Path, *, narrow: bool) -> str:
     """The statement that writes a query's rows as Parquet; ``narrow`` data (ids) is packed by the faster codec."""
     codec = "COMPRESSION lz4" if narrow else "COMPRESSION zstd, COMPRESSION_LEVEL 1"

@@ -141,11 +141,12 @@ class PlanSpec:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A batch's place in the plan; kind None: of all kinds. ``resync`` cuts come last of all."""
+    """A batch's place in the plan, of one kind and one arm; kind None: of all kinds."""
 
     kind: ChangeKind | None
     first_row: int
     rows: int
+    arm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
