@@ -17,13 +17,11 @@ from app.mapping.place import Compile, Evaluate, Place
 from app.mapping.replacement import Replacement
 from app.mapping.reshape import flatten, overlay, without_nulls
 from app.mapping.templates import compile_template, render_template
-from app.mapping.text import scalar_text, text_of, units
+from app.mapping.text import scalar_text, text_of
 from app.mapping.values import ABSENT, is_truthy, kind_of, running_directive
 
 Directive = Callable[[Any, Place, Compile, Compile], Evaluate]
 """Argument, its place, how to compile a part, how to compile a complete mapping."""
-
-_LONGEST_REPLACEMENT: Final = 10
 
 
 def _nothing(payload: Any) -> Any:
@@ -68,7 +66,7 @@ def _literal(argument: Any, place: Place, part: Compile, _complete: Compile) -> 
 
 def _exclude_when_null(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
     evaluate = part(argument, place)
-    return lambda payload: without_nulls(evaluate(payload))
+    return place.cleaned(lambda payload: without_nulls(evaluate(payload)))
 
 
 def _liquid(argument: Any, place: Place, _part: Compile, _complete: Compile) -> Evaluate:
@@ -135,18 +133,12 @@ def _replace(argument: Any, place: Place, part: Compile, _complete: Compile) -> 
     evaluate = part(argument["value"], place.at("value"))
     first = _replacement(argument, "")
     second = _replacement(argument, "2") if is_truthy(argument.get("pattern2")) else None
-    too_long = next(
-        (name for name in ("pattern2", "replacement2") if second and _is_long(argument.get(name))),
-        None,
-    )
 
     def find_and_replace(payload: Any) -> str:
         text = scalar_text(evaluate(payload))
         if text is None or first is None:
             return ""
         text = first.apply(text, place.location)
-        if too_long:
-            raise MappingFailed(f"{place.location}/{too_long}", "should have at most 10 units.")
         return second.apply(text, place.location) if second else text
 
     return find_and_replace
@@ -168,10 +160,6 @@ def _replacement(argument: dict[str, Any], suffix: str) -> Replacement | None:
 def _given(argument: dict[str, Any], name: str, default: object) -> Any:
     value = argument.get(name)
     return default if value is None else value
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, str) and units(value) > _LONGEST_REPLACEMENT
 
 
 def _array_path(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
@@ -209,6 +197,9 @@ def _array_path(argument: Any, place: Place, part: Compile, _complete: Compile) 
 def _json(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
         return _not_options(argument, place)
+    mode = argument.get("mode")
+    if not is_truthy(mode):
+        return place.failing('needs a "mode", "encode" or "decode".')
     if not is_truthy(argument.get("value")):
         return place.failing('needs a "value" that is not null, false, 0 or empty text.')
     evaluate = part(argument["value"], place.at("value"))
@@ -230,45 +221,51 @@ def _json(argument: Any, place: Place, part: Compile, _complete: Compile) -> Eva
         evaluate(payload)
         return ABSENT
 
-    mode = argument.get("mode")
     return write if mode == "encode" else read if mode == "decode" else skip
 
 
 def _flatten(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
         return _not_options(argument, place)
-    separator = argument.get("separator")
-    if not isinstance(separator, str) or not separator:
+    if not is_truthy(argument.get("separator")):
         return place.failing('needs a "separator" text.')
-    evaluate = part(argument.get("value"), place.at("value").keeping_absent())
+    find_separator = part(argument["separator"], place.at("separator"))
+    nested = part(argument.get("value", ABSENT), place.at("value").keeping_absent())
     keep_arrays = is_truthy(argument.get("omitArrays"))
-    return place.cleaned(
-        lambda payload: flatten(evaluate(payload), separator, keep_arrays=keep_arrays)
-    )
+
+    def flatten_nested(payload: Any) -> dict[str, Any]:
+        separator = _string_only(find_separator(payload), place.at("separator"))
+        return flatten(nested(payload), separator, keep_arrays=keep_arrays)
+
+    return place.cleaned(flatten_nested)
 
 
 def _merge(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
         return _not_options(argument, place)
-    direction, objects = argument.get("direction"), argument.get("objects")
-    if not is_truthy(direction):
+    objects = argument.get("objects")
+    if not is_truthy(argument.get("direction")):
         return place.failing('needs a "direction", "left" or "right".')
     if not isinstance(objects, list):
         return place.failing(f'needs an array of "objects" but found {kind_of(objects)}.')
     entry = place.at("objects").keeping_absent()
     entries = [part(node, entry.at(index)) for index, node in enumerate(objects)]
-    step = -1 if direction == "left" else 1
-    return place.cleaned(
-        lambda payload: overlay([evaluate(payload) for evaluate in entries][::step])
-    )
+    find_direction = part(argument["direction"], place.at("direction"))
+
+    def merge(payload: Any) -> dict[str, Any]:
+        step = -1 if find_direction(payload) == "left" else 1
+        return overlay([evaluate(payload) for evaluate in entries][::step])
+
+    return place.cleaned(merge)
 
 
 def _transform(argument: Any, place: Place, part: Compile, complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
         return _not_options(argument, place)
-    for name in ("apply", "mapping"):
-        if not is_truthy(argument.get(name)):
-            return place.failing(f'needs an "{name}".' if name == "apply" else f'needs a "{name}".')
+    if not isinstance(argument.get("apply"), dict):
+        return place.failing('needs an object or a directive to "apply".')
+    if not is_truthy(argument.get("mapping")):
+        return place.failing('needs a "mapping".')
     first = complete(argument["apply"], place.at("apply"))
     second = part(argument["mapping"], place.at("mapping").with_payload(loose=False))
     return lambda payload: second(first(payload))

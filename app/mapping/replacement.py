@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from app.mapping.text import has_half_pair, in_units, joined
+from app.mapping.errors import MappingFailed
+from app.mapping.text import has_half_pair, in_units, joined, units
+
+LONGEST_PART: Final = 10
+"""UTF-16 units that a pattern or a replacement may have."""
 
 _SPECIAL: Final = re.compile(r"\$([$&`'])")
 
@@ -22,7 +26,13 @@ class Replacement:
     everywhere: bool
 
     def apply(self, text: str, location: str) -> str:
-        """Replace in a text; raises `MappingFailed` where the outcome would be enormous."""
+        """Replace in a text; raises `MappingFailed` where a part is too long or the outcome is.
+
+        Validation has seen the first pattern and its replacement, but not inside arrays.
+        """
+        for name, part in (("pattern", self.pattern), ("replacement", self.replacement)):
+            if units(part) > LONGEST_PART:
+                raise MappingFailed(location, f"has a {name} of more than {LONGEST_PART} units.")
         pattern = self.pattern
         if has_half_pair(pattern):
             text, pattern = in_units(text), in_units(pattern)

@@ -41,9 +41,9 @@ def overlay(values: list[Any]) -> dict[str, Any]:
 
 
 def without_nulls(value: Any) -> Any:
-    """Make null absent and drop null members at every depth; arrays are not entered."""
+    """Make null absent, alone and as a member at every depth; arrays are not entered."""
     if value is None:
         return ABSENT
     if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: without_nulls(item) for key, item in value.items()}
     return value

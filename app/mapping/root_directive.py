@@ -17,13 +17,19 @@ def rewrite_root(mapping: Any) -> Any:
     if not isinstance(mapping, dict) or ROOT_DIRECTIVE not in mapping:
         return mapping
     directive = mapping[ROOT_DIRECTIVE]
-    if not isinstance(directive, dict) or len(directive) != 1:
+    if not isinstance(directive, dict | list) or len(directive) != 1:
         raise MappingFailed(f"/{ROOT_DIRECTIVE}", "should be an object with exactly one key.")
+    fields = {key: value for key, value in mapping.items() if key != ROOT_DIRECTIVE}
+    if isinstance(directive, list):
+        return [_with_fields("0", directive[0], fields)]
     ((name, options),) = directive.items()
+    return {name: _with_fields(name, options, fields)}
+
+
+def _with_fields(name: str, options: Any, fields: dict[str, Any]) -> Any:
     if isinstance(options, list):
         # A further named member of an array can be read by nobody.
-        return {name: options}
-    if not isinstance(options, dict):
-        raise MappingFailed(f"/{ROOT_DIRECTIVE}/{name}", "should be an object.")
-    fields = {key: value for key, value in mapping.items() if key != ROOT_DIRECTIVE}
-    return {name: {**options, "mapping": fields}}
+        return options
+    if isinstance(options, dict):
+        return {**options, "mapping": fields}
+    raise MappingFailed(f"/{ROOT_DIRECTIVE}/{name}", "should be an object.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.mapping.errors import MappingFailed
+from app.mapping.replacement import LONGEST_PART
 from app.mapping.root_directive import rewrite_root
 from app.mapping.text import units
 from app.mapping.values import (
@@ -210,8 +211,8 @@ ARGUMENTS: Final[dict[str, Rule]] = {
     ),
     "@path": _text,
     "@replace": _options(
-        Option("pattern", _length(1, 10), required=True),
-        Option("replacement", _length(0, 10)),
+        Option("pattern", _length(1, LONGEST_PART), required=True),
+        Option("replacement", _length(0, LONGEST_PART)),
         Option("value", _text_kind, required=True),
         Option("ignorecase", _boolean),
         Option("global", _boolean),
