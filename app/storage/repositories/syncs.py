@@ -123,7 +123,7 @@ class SyncRepository:
         query = select(SyncSource.audience_id, SyncSource.snapshot_id).where(
             SyncSource.space_id == space_id, SyncSource.sync_id == sync_id
         )
-        return dict((await self.session.execute(query)).tuples().all())
+        return {row.audience_id: row.snapshot_id for row in await self.session.execute(query)}
 
     async def sources_of_many(
         self, space_id: str, sync_ids: Sequence[str]

@@ -1,0 +1,273 @@
+"""A small installation for tests of the flow: a space with an audience, a webhook, activations, and a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+
+from app.core import clock
+from app.core.ids import new_hex_id, new_id
+from app.domain.options import DEFAULT_OPTIONS
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.sandbox import Sandbox
+from app.services import runs, syncs
+from app.services.destination_settings import seal
+from app.services.platform import Platform
+from app.storage.models import (
+    Activation,
+    ActivationRevision,
+    ActivationSource,
+    Audience,
+    Batch,
+    Destination,
+    DestinationConnection,
+    Run,
+    Space,
+    Sync,
+    Workspace,
+)
+from workers.settings import run_worker
+
+ACTOR = "test"
+SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+OPEN = ("new", "pending", "held", "running")
+
+
+@dataclass
+class Flow:
+    """What a test of the flow works with."""
+
+    platform: Platform
+    receiver: WebhookReceiver
+    sandbox: Sandbox
+    space_id: str
+    audience_id: str
+    destination_id: str
+    connection_id: str
+
+    async def activate(
+        self,
+        *,
+        type: str = "Audience Membership Changed",
+        resync: bool = False,
+        brake: bool = False,
+        enabled: bool = True,
+        properties: Iterable[str] = (),
+        options: dict[str, Any] | None = None,
+        **config: Any,
+    ) -> str:
+        """A new activation; its id."""
+        activation_id, revision_id = new_id("act"), new_id("rev")
+        live = {**DEFAULT_OPTIONS, **(options or {})}
+        live["brake"] = {**live["brake"], "enabled": brake}
+        async with self.platform.unit_of_work() as session:
+            activation = Activation(
+                space_id=self.space_id,
+                id=activation_id,
+                audience_id=self.audience_id,
+                connection_id=self.connection_id,
+                destination_id=self.destination_id,
+                name="Test",
+                enabled=enabled,
+                state="active" if enabled else "inactive",
+                revision_id=revision_id,
+                resync_wanted=int(resync),
+                baseline_wanted=not resync,
+                options=live,
+            )
+            session.add(activation)
+            await session.flush()
+            session.add(
+                ActivationSource(
+                    space_id=self.space_id,
+                    activation_id=activation_id,
+                    position=0,
+                    audience_id=self.audience_id,
+                )
+            )
+            session.add(
+                ActivationRevision(
+                    space_id=self.space_id,
+                    id=revision_id,
+                    activation_id=activation_id,
+                    number=1,
+                    config={
+                        "activationType": type,
+                        "personalization": {"profile": {"properties": list(properties)}},
+                        "idSync": [{"externalId": "email", "strategy": "last"}],
+                        "idSyncGiven": False,
+                        "connectionSettings": {},
+                        "mode": "maintain",
+                        **config,
+                    },
+                    created_by=ACTOR,
+                )
+            )
+            await session.flush()
+            await session.refresh(activation)
+            await syncs.configuration_changed(
+                session, activation, resync=resync, actor=ACTOR, now=clock.now()
+            )
+        return activation_id
+
+    async def upload(self, rows: Iterable[dict[str, Any]]) -> Run:
+        """Supply the whole membership; the finished run."""
+        path = self.platform.engine.scratch_file(".ndjson")
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        key = f"spaces/{self.space_id}/audiences/{self.audience_id}/uploads/{new_id('upl')}.ndjson"
+        sha256, size = await self.platform.objects.put(path, key)
+        file = {"key": key, "sha256": sha256, "rows": 0, "bytes": size}
+        async with self.platform.unit_of_work() as session:
+            audience = await session.get(Audience, (self.space_id, self.audience_id))
+            assert audience is not None
+            run = await runs.open_run(
+                session,
+                space_id=self.space_id,
+                audience=audience,
+                kind="upload",
+                trigger="upload",
+                actor=ACTOR,
+                now=clock.now(),
+                input={"file": file, "format": "ndjson", "encoding": None},
+            )
+        return await self.finished(run.id)
+
+    async def members(self, ids: Iterable[Any]) -> Run:
+        """Supply members by id, each with an e-mail of its own."""
+        return await self.upload({"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in ids)
+
+    async def finished(self, run_id: str, seconds: float = 30) -> Run:
+        """Wait for a run."""
+
+        async def look() -> Run | None:
+            async with self.platform.unit_of_work() as session:
+                run = await session.get(Run, (self.space_id, run_id))
+                return run if run and run.state in ("complete", "failed") else None
+
+        return await eventually(look, seconds)
+
+    async def quiet(self, activation_id: str, seconds: float = 30) -> Sync:
+        """Wait until no sync of an activation is open (held ones apart); the last one."""
+
+        async def look() -> Sync | None:
+            async with self.platform.unit_of_work() as session:
+                query = (
+                    select(Sync)
+                    .where(Sync.activation_id == activation_id)
+                    .order_by(Sync.number.desc())
+                )
+                found = (await session.scalars(query)).all()
+                if not found or any(s.state in ("new", "pending", "running") for s in found):
+                    return None
+                return found[0]
+
+        return await eventually(look, seconds)
+
+    async def syncs(self, activation_id: str) -> list[Sync]:
+        """All syncs of an activation, in order."""
+        async with self.platform.unit_of_work() as session:
+            query = select(Sync).where(Sync.activation_id == activation_id).order_by(Sync.number)
+            return list((await session.scalars(query)).all())
+
+    async def batches(self, sync_id: str) -> list[Batch]:
+        """Batches of a sync."""
+        async with self.platform.unit_of_work() as session:
+            query = select(Batch).where(Batch.sync_id == sync_id).order_by(Batch.number)
+            return list((await session.scalars(query)).all())
+
+    async def activation(self, activation_id: str) -> Activation:
+        """The activation's row."""
+        async with self.platform.unit_of_work() as session:
+            found = await session.get(Activation, (self.space_id, activation_id))
+            assert found is not None
+            return found
+
+    def received(self, activation_id: str) -> set[str]:
+        """Who is on the receiver's list of an activation."""
+        return {member["id"] for member in self.receiver.members(activation_id) or ()}
+
+
+async def eventually(look: Callable[[], Any], seconds: float = 10, *, every: float = 0.05) -> Any:
+    """The first answer that is neither None nor False; AssertionError after a while."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found is not None and found is not False:
+            return found
+        await asyncio.sleep(every)
+    raise AssertionError(f"nothing came of it within {seconds} s")
+
+
+@contextlib.asynccontextmanager
+async def worker(platform: Platform) -> AsyncIterator[asyncio.Event]:
+    """A worker in this process."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_worker(platform.settings, stop=stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+@contextlib.asynccontextmanager
+async def installation(platform: Platform) -> AsyncIterator[Flow]:
+    """A space with an audience of supplied members, connected to a receiver."""
+    receiver = WebhookReceiver(secrets={"*": [SECRET]})
+    async with Sandbox([receiver]) as sandbox:
+        url = f"{sandbox.urls['webhook']}/in"
+        space_id, audience_id = new_id("spa"), new_id("aud")
+        destination_id, connection_id = new_hex_id(), new_id("ii")
+        workspace_id = new_id("ws")
+        async with platform.unit_of_work() as session:
+            session.add(Workspace(id=workspace_id, slug=workspace_id, name="Test"))
+            await session.flush()
+            session.add(Space(id=space_id, workspace_id=workspace_id, slug="test", name="Test"))
+            await session.flush()
+            session.add(
+                Audience(
+                    space_id=space_id,
+                    id=audience_id,
+                    name="Buyers",
+                    key="buyers",
+                    enabled=True,
+                    audience_type="USERS",
+                    query="",
+                    created_by=ACTOR,
+                    updated_by=ACTOR,
+                )
+            )
+            settings = {"url": url, "secret": SECRET}
+            session.add(
+                Destination(
+                    space_id=space_id,
+                    id=destination_id,
+                    slug="webhook",
+                    name="Hook",
+                    settings=seal(platform.keyring, workspace_id, destination_id, settings),
+                    created_by=ACTOR,
+                    updated_by=ACTOR,
+                )
+            )
+            await session.flush()
+            session.add(
+                DestinationConnection(
+                    space_id=space_id,
+                    id=connection_id,
+                    audience_id=audience_id,
+                    destination_id=destination_id,
+                    id_sync=[],
+                )
+            )
+        yield Flow(
+            platform, receiver, sandbox, space_id, audience_id, destination_id, connection_id
+        )
