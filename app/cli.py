@@ -59,6 +59,7 @@ WorkspaceOption = Annotated[
 ]
 ChildOption = Annotated[bool, typer.Option("--child", hidden=True)]
 
+EXPORTED = Path("openapi/service.json")
 DEADLINE_OF_SHUTDOWN = 30  # seconds that a lone API gives to requests under way
 DEADLINE_UNDER_UP = 3
 
@@ -101,7 +102,9 @@ def _end_with_parent() -> None:
     """Where the system has no death signal, the end of standard input tells that the parent is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin, whose lock would be held when the interpreter ends.
+        while os.read(0, 1024):
+            pass
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
@@ -286,16 +289,21 @@ def revoke_token(
 
 @application.command("export-openapi")
 def export_openapi(
-    output: Annotated[Path | None, typer.Option(help="A file. [default: standard output]")] = None,
+    output: Annotated[Path, typer.Option(help="The file to write.")] = EXPORTED,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where the file differs.")
+    ] = False,
 ) -> None:
     """Write the OpenAPI document of the whole surface."""
     from app.main import create_app
 
     text = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
-    if output is None:
-        sys.stdout.write(text)
-    else:
+    if not check:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
+    elif not output.exists() or output.read_text(encoding="utf-8") != text:
+        print(f"activations: {output} is not what the code says; run `make spec`.", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @application.command(

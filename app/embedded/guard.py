@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,10 @@ STEADY_SECONDS = 60.0  # a server that ran for so long is restarted without a wa
 
 def say(level: str, event: str, **fields: Any) -> None:
     """One JSON line on stderr, in the form of all our logs."""
-    line = {"event": event, "level": level, "logger": "app.embedded.guard", **fields}
+    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line = {"event": event, "level": level, "logger": "app.embedded.guard", "timestamp": moment}
     with suppress(OSError):
-        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.write(json.dumps(line | fields) + "\n")
         sys.stderr.flush()
 
 

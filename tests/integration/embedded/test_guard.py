@@ -143,6 +143,19 @@ class TestNoOrphans:
         seconds_until(lambda: not any(map(is_running, holder.pids)), 5)
         assert processes_of(data_dir) == []
 
+    @pytest.mark.chaos
+    @pytest.mark.timeout(600)
+    def test_however_often(self, data_dir: Path, hold: Callable[[], Holder]) -> None:
+        """20 times each: the program killed, interrupted, terminated; the guard killed as if memory ran out."""
+        for _ in range(20):
+            for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, None):
+                holder = hold()
+                victim = holder.servers["guard_pid"] if number is None else holder.process.pid
+                os.kill(victim, number or signal.SIGKILL)
+                seconds_until(lambda h=holder: not any(map(is_running, h.pids)), 5)  # type: ignore[misc]
+                assert processes_of(data_dir) == []
+                holder.end()
+
     def test_when_the_program_ends_during_the_first_start(self, data_dir: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER, str(data_dir)],
