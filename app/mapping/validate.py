@@ -140,11 +140,18 @@ def _one_of(*allowed: str) -> Rule:
     return check
 
 
-def _entries(value: Any, location: Location) -> list[str]:
-    if not isinstance(value, list):
-        return _expected(location, "an array", value)
-    checked = (_object(entry, (*location, str(index))) for index, entry in enumerate(value))
-    return next((faults for faults in checked if faults), [])
+def _array(value: Any, location: Location) -> list[str]:
+    return [] if isinstance(value, list) else _expected(location, "an array", value)
+
+
+def _merge(value: Any, location: Location) -> list[str]:
+    """Check the options, then the entries up to the first with a fault."""
+    faults = MERGE_OPTIONS(value, location)
+    if faults:
+        return faults
+    place = (*location, "objects")
+    checked = (_object(entry, (*place, str(at))) for at, entry in enumerate(value["objects"]))
+    return next((found for found in checked if found), [])
 
 
 def _array_path(value: Any, location: Location) -> list[str]:
@@ -190,6 +197,10 @@ def _option(option: Option, options: dict[str, Any], location: Location) -> list
     return []
 
 
+MERGE_OPTIONS: Final = _options(
+    Option("direction", _one_of("left", "right")), Option("objects", _array, required=True)
+)
+
 ARGUMENTS: Final[dict[str, Rule]] = {
     "@arrayPath": _array_path,
     "@case": _options(Option("operator", _plain_string), Option("value", _text_kind)),
@@ -205,10 +216,7 @@ ARGUMENTS: Final[dict[str, Rule]] = {
     ),
     "@liquid": _plain_string,
     "@literal": _any,
-    "@merge": _options(
-        Option("direction", _one_of("left", "right")),
-        Option("objects", _entries, required=True),
-    ),
+    "@merge": _merge,
     "@path": _text,
     "@replace": _options(
         Option("pattern", _length(1, LONGEST_PART), required=True),
