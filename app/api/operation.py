@@ -28,6 +28,7 @@ DESCRIPTIONS = {
     422: "The input fails validation.",
     429: "Too many requests.",
     503: "A part that is needed is away.",
+    507: "The disk is full.",
 }
 
 
