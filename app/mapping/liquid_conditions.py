@@ -21,13 +21,13 @@ from liquid.builtin.expressions.logical import (
     LtExpression,
     NeExpression,
 )
-from liquid.builtin.expressions.primitive import Blank, Empty
+from liquid.builtin.expressions.primitive import Blank, Empty, Nil
 from liquid.expression import Expression
 from liquid.token import Token
 from liquid.undefined import is_undefined
 
 from app.mapping.liquid_values import NUMBER, number_in_liquid, text_in_liquid
-from app.mapping.text import trim
+from app.mapping.text import text_of, trim
 
 Compare = Callable[[Any, Any], bool]
 
@@ -54,6 +54,7 @@ class Comparison(Expression):
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Compare:
     def compare(left: Any, right: Any) -> bool:
+        left, right = _primitive(left), _primitive(right)
         if isinstance(left, str) and isinstance(right, str):
             return test(
                 left.encode("utf-16-be", "surrogatepass"),
@@ -62,6 +63,11 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Compare:
         return test(_magnitude(left), _magnitude(right))
 
     return compare
+
+
+def _primitive(value: Any) -> Any:
+    """Compare lists and objects by their text."""
+    return text_of(value) if isinstance(value, list | dict) else value
 
 
 def _magnitude(value: Any) -> float:
@@ -112,15 +118,13 @@ _TESTS: Final[dict[type[Expression], Compare]] = {
 }
 
 
-_COMPARISONS = (
-    EqExpression,
-    NeExpression,
-    LtExpression,
-    LeExpression,
-    GtExpression,
-    GeExpression,
-    ContainsExpression,
-)
+_ORDERED = (LtExpression, LeExpression, GtExpression, GeExpression)
+_COMPARISONS = (EqExpression, NeExpression, ContainsExpression, *_ORDERED)
+
+
+def _never(left: Any, right: Any) -> bool:
+    """Order nothing against a written nil; a null of the payload counts as 0."""
+    return False
 
 
 def adapt(expression: Expression) -> Expression:
@@ -134,5 +138,8 @@ def adapt(expression: Expression) -> Expression:
         expression.right = adapt(expression.right)
     elif isinstance(expression, _COMPARISONS):
         test = _TESTS[type(expression)]
+        sides = (expression.left, expression.right)
+        if isinstance(expression, _ORDERED) and any(isinstance(side, Nil) for side in sides):
+            test = _never
         return Comparison(expression.token, expression.left, expression.right, test)
     return expression

@@ -15,10 +15,12 @@ from app.mapping.json_text import encode
 from app.mapping.liquid_html import strip_html
 from app.mapping.liquid_values import (
     MAXIMUM_SIZE,
+    NUMBER,
     list_in_liquid,
     number_in_liquid,
     text_in_liquid,
     too_large,
+    whole_in_liquid,
 )
 from app.mapping.text import trim, trim_end, trim_start, units
 
@@ -96,14 +98,14 @@ def _replace_last(text: str, old: str, new: str = "") -> str:
 
 def _truncate(value: Any, length: Any = None, ending: Any = None) -> str:
     text = text_in_liquid(value)
-    most = 50 if length is None else int(number_in_liquid(length))
+    most = 50 if length is None else whole_in_liquid(length)
     end = "..." if ending is None else text_in_liquid(ending)
     return text if len(text) <= most else text[: max(most - len(end), 0)] + end
 
 
 def _truncate_words(value: Any, count: Any = None, ending: Any = None) -> str:
-    words = _BLANKS.split(text_in_liquid(value))
-    most = max(15 if count is None else int(number_in_liquid(count)), 1)
+    words = _BLANKS.split(trim_start(text_in_liquid(value)))
+    most = max(15 if count is None else whole_in_liquid(count), 1)
     end = "..." if ending is None else text_in_liquid(ending)
     return " ".join(words[:most]) + (end if len(words) >= most else "")
 
@@ -125,10 +127,10 @@ def _join(value: Any, separator: Any = None) -> str:
 
 def _slice(value: Any, start: Any, count: Any = None) -> Any:
     whole = value if isinstance(value, list) else text_in_liquid(value)
-    first = int(number_in_liquid(start))
-    first = max(first + len(whole), 0) if first < 0 else first
-    most = 1 if count is None else int(number_in_liquid(count))
-    return whole[first : first + max(most, 0)]
+    first = whole_in_liquid(start)
+    first = first + len(whole) if first < 0 else first
+    most = 1 if count is None else whole_in_liquid(count)
+    return whole[first : first + most] if first >= 0 and most >= 0 else whole[:0]
 
 
 def _default(value: Any, other: Any = None, allow_false: Any = False) -> Any:
@@ -192,8 +194,11 @@ def _round(number: float, places: float = 0.0) -> float:
     return math.floor(scaled + 0.5) / factor if math.isfinite(scaled) else number
 
 
-def _to_integer(number: float) -> float:
-    return math.trunc(number) if math.isfinite(number) else number
+def _to_integer(value: Any) -> float:
+    """Read a number as it is, fractions included; what is none is not a number."""
+    if isinstance(value, str) and trim(value) and not NUMBER.fullmatch(value):
+        return math.nan
+    return math.nan if isinstance(value, list | dict) else number_in_liquid(value)
 
 
 def _url_encode(text: str) -> str:
@@ -247,7 +252,7 @@ FILTERS: Final[dict[str, tuple[Filter, int]]] = {
     "strip_newlines": (_of_texts(lambda text: _LINE_END.sub("", text)), 0),
     "sum": (_sum, 1),
     "times": (_of_numbers(lambda number, other: number * other), 1),
-    "to_integer": (_of_numbers(_to_integer), 0),
+    "to_integer": (_to_integer, 0),
     "truncate": (_truncate, 2),
     "truncatewords": (_truncate_words, 2),
     "unshift": (lambda value, item: [item, *list_in_liquid(value)], 1),

@@ -48,6 +48,12 @@ def number_in_liquid(value: Any) -> float:
     return 0.0
 
 
+def whole_in_liquid(value: Any) -> int:
+    """Read a value as a length or a place; what is beyond any text is cut to that."""
+    number = number_in_liquid(value)
+    return 0 if math.isnan(number) else int(max(min(number, MAXIMUM_SIZE), -MAXIMUM_SIZE))
+
+
 def list_in_liquid(value: Any) -> list[Any]:
     """Give the items of a list; anything else that is there is a list of one."""
     if isinstance(value, list):
