@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import asyncpg
@@ -217,6 +218,20 @@ class TestSecondStart:
             os.kill(pid, signal.SIGKILL)
         second = hold()
         assert await execute(second.servers["database_url"], "SELECT n FROM kept") == 42
+
+    def test_waits_for_a_server_that_is_still_ending(
+        self, data_dir: Path, hold: Callable[[], Holder]
+    ) -> None:
+        first = hold()
+        os.kill(first.servers["postgres_pid"], signal.SIGSTOP)
+        os.kill(first.servers["guard_pid"], signal.SIGKILL)
+        seconds_until(lambda: not is_running(first.servers["redis_pid"]), 5)
+        go_on = Timer(0.7, os.kill, (first.servers["postgres_pid"], signal.SIGCONT))
+        go_on.start()
+        second = hold()
+        assert not is_running(first.servers["postgres_pid"])
+        assert asyncio.run(execute(second.servers["database_url"], "SELECT 1")) == 1
+        go_on.join()
 
     def test_follows_a_cut_first_start(self, data_dir: Path, hold: Callable[[], Holder]) -> None:
         half = data_dir / "servers" / "postgres.unfinished"
