@@ -95,5 +95,8 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
     application = create_app(platform.settings, platform=platform)
     transport = httpx.ASGITransport(app=application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as opened:
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as opened,
+    ):
         yield opened

@@ -1,0 +1,179 @@
+"""Holdings of an activation: looking into them, seeding them from a list that is at the partner, forgetting them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict
+from app.core.pagination import Page, PageRequest, Position
+from app.services import audit, planning
+from app.services.destination_settings import connector_class
+from app.services.existing import activation_of, audience_of
+from app.services.files import activation_folder, fetch_manifest, fresh_key, store
+from app.services.platform import Platform
+from app.services.receiving import received
+from app.snapshots import holdings as engine
+from app.snapshots.members import write_snapshot
+from app.snapshots.plan import write_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import FoldStats, LocalManifest, Manifest, PlanSpec, Upload
+from app.storage.models import Activation
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.syncs import SyncRepository
+
+
+async def page(
+    platform: Platform,
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    request: PageRequest,
+) -> tuple[Page[Mapping[str, Any]], Activation]:
+    """What we think is there, in the order of the keys."""
+    position = request.position()
+    async with platform.unit_of_work() as session:
+        activation = await activation_of(session, space_id, audience_id, activation_id)
+    local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
+    after = unquote(position.key[0]) if position.key else None
+    found = await platform.engine.run(
+        engine.page_holdings, local, after, request.count + 1, lane="small"
+    )
+    entries = found[: request.count]
+    following = None
+    if len(found) > request.count:
+        # Keys may hold any character, cursors only plain ones.
+        following = Position("after", (quote(entries[-1]["position"], safe=""),)).encode()
+    shown: Page[Mapping[str, Any]] = Page(entries, current=position.encode(), next=following)
+    return shown, activation
+
+
+async def seed(
+    platform: Platform,
+    stream: AsyncIterator[bytes],
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    content_type: str | None,
+    content_encoding: str | None,
+    announced: int | None,
+    actor: str,
+    now: datetime,
+) -> Activation:
+    """Take the uploaded rows (as a membership has them) as what is at the partner now, in place of what we thought.
+
+    Nothing is sent; the next sync plans from it. Conflict while a sync is open.
+    """
+    async with platform.unit_of_work() as session:
+        activation = await activation_of(session, space_id, audience_id, activation_id)
+        linked = (await audience_of(session, space_id, audience_id)).audience_type == "LINKED"
+        await _refuse_open_sync(session, activation)
+        spec = await _baseline(session, activation)
+        revision_id = activation.revision_id
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        async with received(
+            platform.engine,
+            platform.settings,
+            stream,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            announced=announced,
+        ) as upload:
+            stats = await platform.engine.run(_write_seed, upload, spec, out, linked=linked)
+        key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "seed")
+        file = await store(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    async with platform.unit_of_work() as session:
+        activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+        await _refuse_open_sync(session, activation)
+        if activation.revision_id != revision_id:
+            raise Conflict("The activation was changed meanwhile; send the list again.")
+        activation.holdings = Manifest(base=(file,)).to_json()
+        activation.held, activation.assumed = stats.held, stats.assumed
+        # What is there has been said: nobody is to be taken as there besides.
+        activation.baseline_wanted = False
+        activation.updated_at = now
+        await _record(session, activation, "Activation Holdings Seeded", actor)
+    return activation
+
+
+def _write_seed(
+    cursor: Cursor, upload: Upload, spec: PlanSpec, out: Path, *, linked: bool
+) -> FoldStats:
+    """A baseline plan of the uploaded rows, folded into empty holdings."""
+    rows = out.with_name(f"{out.name}.rows")
+    plan = out.with_name(f"{out.name}.plan")
+    try:
+        write_snapshot(cursor, upload, rows, linked=linked)
+        nothing = LocalManifest()
+        write_plan(cursor, spec, [LocalManifest(base=(rows,))], nothing, plan)
+        return engine.fold_outcome(cursor, plan, nothing, [], spec, out)
+    finally:
+        rows.unlink(missing_ok=True)
+        plan.unlink(missing_ok=True)
+
+
+async def forget(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
+    activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+    await _refuse_open_sync(session, activation)
+    activation.holdings = None
+    activation.held, activation.assumed = 0, 0
+    activation.updated_at = now
+    await _record(session, activation, "Activation Holdings Forgotten", actor)
+    await session.flush()
+
+
+async def _refuse_open_sync(session: AsyncSession, activation: Activation) -> None:
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
+    if sync is not None:
+        raise Conflict(
+            f"The sync {sync.id} is {sync.state}; wait for its end or cancel it first.",
+            data={"syncId": sync.id},
+        )
+
+
+async def _baseline(session: AsyncSession, activation: Activation) -> PlanSpec:
+    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    destination = await DestinationRepository(session).get(
+        activation.space_id, activation.destination_id
+    )
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    definition = connector_class(destination.slug).definition
+    return planning.plan_spec(
+        definition,
+        revision.config,
+        kind="baseline",
+        sync_number=activation.sync_number,
+        activation_id=activation.id,
+        max_rows=definition.max_rows,
+    )
+
+
+async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
+    await audit.record(
+        session,
+        space_id=activation.space_id,
+        type=event,
+        actor=actor,
+        resource_type="activation",
+        resource_id=activation.id,
+        resource_name=activation.name,
+    )

@@ -1,0 +1,65 @@
+"""A workspace with a space and a token, a foreign one beside it, and clients of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from app.core import clock
+from app.core.ids import new_id
+from app.services import tokens
+from app.services.platform import Platform
+from app.storage.models import Space, Workspace
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Whose things the test works with."""
+
+    workspace_id: str
+    space_id: str
+    token: str
+    reader: str  # a token that may only read
+
+
+async def create_tenant(platform: Platform, slug: str) -> Tenant:
+    """A workspace with one space and two tokens."""
+    workspace_id, space_id = new_id("wsp"), new_id("spa")
+    async with platform.unit_of_work() as session:
+        session.add(Workspace(id=workspace_id, slug=slug, name=slug))
+        await session.flush()
+        session.add(Space(id=space_id, workspace_id=workspace_id, slug="main", name="Main"))
+        made = [
+            await tokens.create(
+                session,
+                keyring=platform.keyring,
+                workspace_id=workspace_id,
+                name="test",
+                scopes=scopes,
+                now=clock.now(),
+            )
+            for scopes in (("read", "write"), ("read",))
+        ]
+    return Tenant(workspace_id, space_id, made[0][1], made[1][1])
+
+
+@pytest.fixture
+async def tenant(platform: Platform) -> Tenant:
+    """The one whose token the client bears."""
+    return await create_tenant(platform, "ours")
+
+
+@pytest.fixture
+async def stranger(platform: Platform) -> Tenant:
+    """Another one."""
+    return await create_tenant(platform, "theirs")
+
+
+@pytest.fixture
+async def api(client: httpx.AsyncClient, tenant: Tenant) -> httpx.AsyncClient:
+    """A client with the tenant's token, below its space."""
+    client.headers["Authorization"] = f"Bearer {tenant.token}"
+    client.base_url = httpx.URL(f"http://service/spaces/{tenant.space_id}/")
+    return client

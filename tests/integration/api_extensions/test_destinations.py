@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.core import clock
+from app.services.platform import Platform
+from app.storage.models import AuditEvent, Destination
+from tests.integration.api_extensions.conftest import Tenant
+from tests.integration.api_extensions.factories import create_activation
+from tests.integration.api_extensions.receiver import Receiver, start_receiver
+
+WEBHOOK: dict[str, Any] = {
+    "slug": "webhook",
+    "name": "Receiver",
+    "settings": {"url": "https://hooks.example.com/audiences"},
+}
+CANARY = "whsec_" + "Q0FOQVJZLUNBTkFSWS1DQU5BUlktQ0FOQVJZ"
+
+
+async def create(api: httpx.AsyncClient, **settings: Any) -> dict[str, Any]:
+    body = {**WEBHOOK, "settings": {**WEBHOOK["settings"], **settings}}
+    response = await api.post("destinations", json=body)
+    assert response.status_code == 200, response.text
+    destination: dict[str, Any] = response.json()["data"]["destination"]
+    return destination
+
+
+def fields(response: httpx.Response) -> list[str | None]:
+    return [error.get("field") for error in response.json()["errors"]]
+
+
+class TestCreate:
+    async def test_shows_a_generated_secret_this_once(self, api: httpx.AsyncClient) -> None:
+        made = await create(api)
+        secret = made["settings"]["secret"]
+        assert secret.startswith("whsec_")
+        again = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
+        assert again["settings"]["secret"] == {"set": True, "last4": secret[-4:]}
+        assert again["settings"]["url"] == WEBHOOK["settings"]["url"]
+        assert len(made["id"]) == 24
+
+    async def test_a_secret_of_the_user_is_never_answered(self, api: httpx.AsyncClient) -> None:
+        made = await create(api, secret=CANARY, headers={"Authorization": "Bearer CANARY-header"})
+        assert made["settings"]["secret"] == {"set": True, "last4": CANARY[-4:]}
+        assert made["settings"]["headers"] == {"Authorization": {"set": True, "last4": "ader"}}
+
+    async def test_is_kept_encrypted(self, api: httpx.AsyncClient, platform: Platform) -> None:
+        await create(api, secret=CANARY)
+        async with platform.unit_of_work() as session:
+            row = (await session.scalars(select(Destination))).one()
+            assert row.settings.startswith(b"v1|k1|")
+            assert CANARY.encode() not in row.settings
+
+    async def test_writes_the_audit_trail(self, api: httpx.AsyncClient, platform: Platform) -> None:
+        made = await create(api)
+        async with platform.unit_of_work() as session:
+            event = (await session.scalars(select(AuditEvent))).one()
+            assert (event.type, event.resource_id) == ("Destination Created", made["id"])
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"slug": "nowhere", "name": "x"}, "slug"),
+            ({"slug": "webhook", "name": "x", "settings": {}}, "settings.url"),
+            ({"slug": "webhook", "name": "x", "settings": {"url": "ftp://x"}}, "settings.url"),
+            ({"slug": "webhook", "name": "x", "settings": {"url": 7}}, "settings.url"),
+            (
+                {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y", "colour": 1}},
+                "settings.colour",
+            ),
+            (
+                {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y", "secret": "s"}},
+                "settings.secret",
+            ),
+            (
+                {
+                    "slug": "webhook",
+                    "name": "x",
+                    "settings": {"url": "https://x.y", "secret": {"set": True, "last4": "abcd"}},
+                },
+                "settings.secret",
+            ),
+            ({"slug": "webhook", "settings": {"url": "https://x.y"}}, "name"),
+            ({**WEBHOOK, "workspaceId": "wsp_other"}, "workspaceId"),
+        ],
+    )
+    async def test_names_the_field_at_fault(
+        self, api: httpx.AsyncClient, body: dict[str, Any], field: str
+    ) -> None:
+        response = await api.post("destinations", json=body)
+        assert response.status_code == 422
+        assert fields(response) == [field]
+
+    async def test_a_repeat_under_an_idempotency_key_gets_the_same_answer(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        headers = {"Idempotency-Key": "once"}
+        first = await api.post("destinations", json=WEBHOOK, headers=headers)
+        second = await api.post("destinations", json=WEBHOOK, headers=headers)
+        assert first.json() == second.json()
+        listed = (await api.get("destinations")).json()["data"]
+        assert listed["pagination"]["totalEntries"] == 1
+
+
+class TestList:
+    async def test_pages_in_the_order_of_making(self, api: httpx.AsyncClient) -> None:
+        made = [(await create(api))["id"] for _ in range(3)]
+        first = (await api.get("destinations?pagination[count]=2")).json()["data"]
+        assert first["pagination"]["totalEntries"] == 3
+        cursor = first["pagination"]["next"]
+        second = (
+            await api.get(
+                "destinations", params={"pagination[count]": 2, "pagination[cursor]": cursor}
+            )
+        ).json()["data"]
+        found = [row["id"] for row in first["destinations"] + second["destinations"]]
+        assert sorted(found) == sorted(made)
+        assert "next" not in second["pagination"]
+
+
+class TestUpdate:
+    async def test_merges_settings_and_keeps_the_secret(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+    ) -> None:
+        from app.services.destination_settings import unseal
+
+        made = await create(api, secret=CANARY)
+        shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
+        # What was answered, sent back with one change, changes that one thing.
+        settings = {**shown["settings"], "url": "https://hooks.example.com/other"}
+        response = await api.patch(
+            f"destinations/{made['id']}", json={"name": "New", "settings": settings}
+        )
+        assert response.status_code == 200, response.text
+        assert response.json()["data"]["destination"]["name"] == "New"
+        async with platform.unit_of_work() as session:
+            row = (await session.scalars(select(Destination))).one()
+        kept = unseal(platform.keyring, tenant.workspace_id, row)
+        assert kept["secret"] == CANARY
+        assert kept["url"] == "https://hooks.example.com/other"
+
+    async def test_a_null_secret_makes_a_new_one_and_the_old_signs_on(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        made = await create(api)
+        response = await api.patch(
+            f"destinations/{made['id']}", json={"settings": {"secret": None}}
+        )
+        settings = response.json()["data"]["destination"]["settings"]
+        assert settings["secret"].startswith("whsec_")
+        assert settings["secret"] != made["settings"]["secret"]
+        assert settings["previous_secret"]["last4"] == made["settings"]["secret"][-4:]
+
+    async def test_bad_settings_change_nothing(self, api: httpx.AsyncClient) -> None:
+        made = await create(api)
+        response = await api.patch(
+            f"destinations/{made['id']}", json={"name": "New", "settings": {"url": "x"}}
+        )
+        assert response.status_code == 422
+        assert fields(response) == ["settings.url"]
+        shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
+        assert shown["name"] == "Receiver"
+
+    async def test_an_unknown_key_is_refused(self, api: httpx.AsyncClient) -> None:
+        made = await create(api)
+        response = await api.patch(f"destinations/{made['id']}", json={"slug": "file-download"})
+        assert response.status_code == 422
+        assert fields(response) == ["slug"]
+
+    async def test_new_settings_reactivate_what_the_account_had_paused(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+    ) -> None:
+        made = await create(api)
+        scene = await create_activation(platform, tenant.space_id, made["id"])
+        await scene.pause_by_account(platform)
+        await api.patch(
+            f"destinations/{made['id']}", json={"settings": {"url": "https://mended.example.com/"}}
+        )
+        assert await scene.state(platform) == "active"
+
+
+class TestDelete:
+    async def test_removes(self, api: httpx.AsyncClient) -> None:
+        made = await create(api)
+        response = await api.delete(f"destinations/{made['id']}")
+        assert response.json() == {"data": {"status": "SUCCESS"}}
+        assert (await api.get(f"destinations/{made['id']}")).status_code == 404
+        assert (await api.delete(f"destinations/{made['id']}")).status_code == 404
+
+    async def test_in_use_is_a_conflict_that_names_the_audience(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+    ) -> None:
+        made = await create(api)
+        scene = await create_activation(platform, tenant.space_id, made["id"])
+        response = await api.delete(f"destinations/{made['id']}")
+        assert response.status_code == 409
+        error = response.json()["errors"][0]
+        assert scene.audience_id in error["message"]
+        assert error["data"] == {"audiences": [scene.audience_id]}
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """An HTTP server on the loopback that answers as it is told."""
+    async with start_receiver() as running:
+        yield running
+
+
+class TestCheck:
+    async def test_says_that_the_receiver_takes_it(
+        self, api: httpx.AsyncClient, receiver: Receiver
+    ) -> None:
+        made = await create(api, url=receiver.url)
+        response = await api.post(f"destinations/{made['id']}/checks", json={})
+        assert response.status_code == 200, response.text
+        assert response.json()["data"]["check"]["ok"] is True
+        assert receiver.requests == 1
+
+    async def test_says_what_is_wrong_in_the_partners_terms(
+        self, api: httpx.AsyncClient, receiver: Receiver
+    ) -> None:
+        receiver.status = 401
+        made = await create(api, url=receiver.url)
+        check = (await api.post(f"destinations/{made['id']}/checks")).json()["data"]["check"]
+        assert check["ok"] is False
+        assert "401" in check["message"]
+
+    async def test_a_private_address_that_is_not_opened_is_refused(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        made = await create(api, url="https://10.1.2.3/hook")
+        check = (await api.post(f"destinations/{made['id']}/checks")).json()["data"]["check"]
+        assert check["ok"] is False
+
+    async def test_a_pass_reactivates_what_the_account_had_paused(
+        self, api: httpx.AsyncClient, receiver: Receiver, platform: Platform, tenant: Tenant
+    ) -> None:
+        made = await create(api, url=receiver.url)
+        scene = await create_activation(platform, tenant.space_id, made["id"])
+        await scene.pause_by_account(platform)
+        receiver.status = 500
+        await api.post(f"destinations/{made['id']}/checks")
+        assert await scene.state(platform) == "error"
+        receiver.status = 204
+        await api.post(f"destinations/{made['id']}/checks")
+        assert await scene.state(platform) == "active"
+        async with platform.unit_of_work() as session:
+            row = (await session.scalars(select(Destination))).one()
+            assert row.open_until is None
+
+    async def test_no_transaction_is_open_while_the_partner_is_asked(
+        self, api: httpx.AsyncClient, receiver: Receiver, platform: Platform
+    ) -> None:
+        made = await create(api, url=receiver.url)
+        seen: list[int] = []
+
+        def look() -> None:
+            seen.append(platform.database.engine.pool.checkedout())  # type: ignore[attr-defined]  # a QueuePool
+
+        receiver.on_request = look
+        await api.post(f"destinations/{made['id']}/checks")
+        assert seen == [0]
+
+
+class TestSecrets:
+    async def test_never_come_back_in_answers_or_logs(
+        self, api: httpx.AsyncClient, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        made = await create(
+            api, url=receiver.url, secret=CANARY, headers={"X-Api-Key": "CANARY-header-value"}
+        )
+        path = f"destinations/{made['id']}"
+        receiver.status = 403
+        answers = [
+            json.dumps(made),
+            (await api.get(path)).text,
+            (await api.get("destinations")).text,
+            (await api.patch(path, json={"settings": {"method": "PUT"}})).text,
+            (await api.patch(path, json={"settings": {"url": CANARY}})).text,
+            (await api.patch(path, json={"settings": {"secret": CANARY + "!"}})).text,
+            (await api.post(path + "/checks")).text,
+            (await api.get("../../audit-events")).text,
+            (await api.delete(path)).text,
+        ]
+        output = capfd.readouterr()
+        for text in (*answers, output.out, output.err):
+            assert CANARY not in text
+            assert "CANARY-header-value" not in text
+        assert clock.now()
