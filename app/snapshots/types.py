@@ -81,6 +81,14 @@ class SnapshotStats:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetStats:
+    """What a written dataset holds: rows, and columns with their engine types."""
+
+    rows: int
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A snapshot against the one before it, by member."""
 

@@ -1,0 +1,151 @@
+"""The process that runs one definition: alone, without an environment, under limits, and with nothing to write to.
+
+Started by ``user_sql`` as a file of its own, so it imports nothing of ours. Reads one JSON line from stdin, writes the
+rows as an Arrow stream to stdout, or one JSON line ``{"error": …}`` to stderr and exits with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+_MAX_ERROR = 4000
+
+
+def main() -> int:
+    """Run the job of stdin; the exit code."""
+    line = sys.stdin.readline()
+    if not line:  # a parent that has no work, or is gone
+        return 0
+    job = json.loads(line)
+    try:
+        _limit(job)
+        _run(job)
+    except MemoryError:
+        return _fail("The query needs more memory than a definition may use.")
+    except duckdb.OutOfMemoryException:
+        return _fail("The query needs more memory than a definition may use.")
+    except duckdb.Error as error:
+        return _fail(_readable(error, job["datasets"]))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(json.dumps({"error": message[:_MAX_ERROR]}))
+    return 1
+
+
+def _limit(job: dict[str, Any]) -> None:
+    """What the kernel holds the process to, whatever the engine does."""
+    seconds = int(job["seconds"]) * 2 + 2  # of processor time, on two threads
+    resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _run(job: dict[str, Any]) -> None:
+    connection = _locked(job)
+    relation = _answer(connection, job)
+    if job["limit"] is not None:
+        relation = relation.limit(job["limit"])
+    reader = relation.to_arrow_reader(50_000)
+    sink: Any = sys.stdout.buffer
+    with pa.ipc.new_stream(sink, reader.schema) as stream:
+        for batch in reader:
+            stream.write_batch(batch)
+    sys.stdout.buffer.flush()
+
+
+def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """An engine that can read the dataset files and nothing else, and cannot be told otherwise.
+
+    The order matters: the views need their files allowed before external access goes, and the lock comes last.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{job['memory'] * 6 // 10}B",
+            "threads": "2",
+            "temp_directory": "",
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    paths = list(job["datasets"].values())
+    if paths:
+        connection.execute("SET allowed_paths = $paths", {"paths": paths}).fetchall()
+    for name, path in job["datasets"].items():
+        quoted, literal = name.replace('"', '""'), path.replace("'", "''")
+        connection.execute(
+            f"CREATE VIEW \"{quoted}\" AS SELECT * FROM read_parquet('{literal}')"  # noqa: S608  (both quoted)
+        )
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> duckdb.DuckDBPyRelation:
+    """The rows, with types that a file of columns can hold."""
+    statements = connection.extract_statements(job["sql"])
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ValueError("A definition is exactly one SELECT.")
+    names = statements[0].named_parameters
+    values = {
+        name: datetime.fromisoformat(job["as_of"]) for name in names if name.lower() == "as_of"
+    }
+    if unknown := names - values.keys():
+        raise ValueError(f"The only parameter is $as_of, not ${min(unknown)}.")
+    relation = connection.sql(job["sql"], params=values) if values else connection.sql(job["sql"])
+    if relation is None:
+        raise ValueError("A definition is exactly one SELECT.")
+    _refuse_repeated(relation.columns)
+    shown = [
+        _column(name, kind) for name, kind in zip(relation.columns, relation.types, strict=True)
+    ]
+    return relation.project(", ".join(shown))
+
+
+def _refuse_repeated(columns: list[str]) -> None:
+    seen: set[str] = set()
+    for column in columns:
+        if column.lower() in seen:
+            raise ValueError(f"The result has the column {column} twice.")
+        seen.add(column.lower())
+
+
+def _column(name: str, kind: Any) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    if kind.id in {"hugeint", "uhugeint"}:  # what sums of whole numbers are
+        return f"CAST({quoted} AS BIGINT) AS {quoted}"
+    if kind.id in {"interval", "time", "time with time zone", "uuid", "enum", "bit"}:
+        return f"CAST({quoted} AS VARCHAR) AS {quoted}"
+    if kind.id == "timestamp with time zone":
+        return f"({quoted} AT TIME ZONE 'UTC') AS {quoted}"
+    return quoted
+
+
+def _readable(error: Exception, datasets: dict[str, str]) -> str:
+    """The error without its class; files are called by their datasets."""
+    lines = [line.rstrip() for line in str(error).splitlines()]
+    text = "\n".join(lines).strip()
+    text = text.split(" Error: ", 1)[-1]
+    for name, path in datasets.items():
+        text = text.replace(path, f"dataset {name}")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
