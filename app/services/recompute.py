@@ -204,8 +204,7 @@ def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[
 
 
 def _appended(previous: Manifest, file: StoredFile) -> Manifest:
-    if not previous.base:
-        return Manifest(base=(file,))
+    """A delta stays one even where there is no base: it says who was taken out, and a base cannot."""
     return Manifest(previous.base, (*previous.deltas, file))
 
 
