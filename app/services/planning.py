@@ -113,15 +113,14 @@ def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | Non
 
 
 def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the fields that are constant for an activation: what was given, else the default."""
+    """Values that a revision gives to the fields that are constant for an activation."""
     action = action_of(definition, config)
     given = (config.get("destinationMapping") or {}).get("settings") or {}
-    values = {}
-    for field in action.fields if action else ():
-        value = given.get(field.key, field.default)
-        if field.constant and value is not None:
-            values[field.key] = value
-    return values
+    return {
+        field.key: given[field.key]
+        for field in (action.fields if action else ())
+        if field.constant and given.get(field.key) is not None
+    }
 
 
 def _arms(config: Mapping[str, Any]) -> Sequence[Arm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,16 +46,18 @@ class PlanReader:
     path: Path
     _first: int = 0
     _rows: Sequence[PlannedChange] = field(default_factory=list)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rows(self, first: int, count: int) -> Sequence[PlannedChange]:
-        """``count`` changes from row ``first`` on."""
-        start = first - self._first
-        if start < 0 or start + count > len(self._rows):
-            self._rows = await self.platform.engine.run(
-                engine.read_plan, self.path, first, max(count, WINDOW_ROWS), lane="small"
-            )
-            self._first, start = first, 0
-        return self._rows[start : start + count]
+        """``count`` changes from row ``first`` on; one reads, for all batches in flight."""
+        async with self._reading:
+            start = first - self._first
+            if start < 0 or start + count > len(self._rows):
+                self._rows = await self.platform.engine.run(
+                    engine.read_plan, self.path, first, max(count, WINDOW_ROWS), lane="small"
+                )
+                self._first, start = first, 0
+            return self._rows[start : start + count]
 
 
 @dataclass(slots=True)
