@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.api import errors, health
+from app.api.extensions import router as extensions
 from app.api.rate_limits import RateLimiter
 from app.api.route import Gate
 from app.api.router import ApiRouter
@@ -41,7 +42,7 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
         redoc_url=None,
     )
     router = ApiRouter(lifespan=lifespan)
-    for part in (segment, health.router):
+    for part in (segment, extensions, health.router):
         router.take(part)
     app.router = router
     errors.install(app)

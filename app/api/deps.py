@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api import queries, repeats
 from app.api.route import CALLER
 from app.contract.envelope import PaginationInput
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid, NotFound, Problem
 from app.core.pagination import PageRequest
 from app.services import spaces
 from app.services.platform import Platform
@@ -71,6 +71,17 @@ async def scene_of(request: Request) -> Scene:
     if workspace_id != caller.workspace_id:
         raise NotFound("space not found")
     return Scene(caller.workspace_id, space_id, caller.actor)
+
+
+def check_ids(request: Request) -> None:
+    """What FastAPI checks of path parameters, for routes that do without its dependencies."""
+    problems = [
+        Problem(f'"{name}": string should have at most 255 characters', name)
+        for name, value in request.path_params.items()
+        if len(value) > 255
+    ]
+    if problems:
+        raise Invalid("invalid path", problems=problems)
 
 
 CurrentSpace = Annotated[Scene, Depends(scene_of)]

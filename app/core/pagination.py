@@ -68,7 +68,11 @@ class PageRequest:
 
 
 def _all_plain_text(parts: list[object]) -> bool:
-    return all(isinstance(part, str) and part.isprintable() and part.isascii() for part in parts)
+    return all(isinstance(part, str) and _is_storable(part) for part in parts)
+
+
+def _is_storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import from_wire
-from app.core.errors import Invalid
 from app.core.pagination import Position
 from app.storage.models import AuditEvent, Space
+from app.storage.repositories import keyset
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Filter:
 
 def sort_key(event: AuditEvent) -> tuple[str, ...]:
     """Where an event stands in the trail."""
-    return (event.timestamp.astimezone(UTC).isoformat(timespec="microseconds"), event.id)
+    return (keyset.moment_text(event.timestamp), event.id)
 
 
 class AuditRepository:
@@ -49,17 +49,18 @@ class AuditRepository:
         self, workspace_id: str, wanted: Filter, position: Position, limit: int
     ) -> Sequence[AuditEvent]:
         """Newest first, from a position on; before one, oldest first."""
-        query = _filtered(workspace_id, wanted)
-        order = (AuditEvent.timestamp, AuditEvent.id)
+        values: tuple[Any, ...] = ()
         if position.side != "start":
-            key = tuple_(literal(_moment(position.key[0])), literal(position.key[1]))
-            place = tuple_(*order)
-            query = query.where(place < key if position.side == "after" else place > key)
-        if position.side == "before":
-            query = query.order_by(*order)
-        else:
-            query = query.order_by(*(column.desc() for column in order))
-        return (await self._session.scalars(query.limit(limit))).all()
+            values = (keyset.moment_of(position.key[0]), position.key[1])
+        query = keyset.walk(
+            _filtered(workspace_id, wanted),
+            (AuditEvent.timestamp, AuditEvent.id),
+            values,
+            position,
+            limit=limit,
+            descending=True,
+        )
+        return (await self._session.scalars(query)).all()
 
 
 def _filtered(workspace_id: str, wanted: Filter) -> Select[AuditEvent]:
@@ -73,10 +74,3 @@ def _filtered(workspace_id: str, wanted: Filter) -> Select[AuditEvent]:
     if wanted.resource_type is not None:
         query = query.where(AuditEvent.resource_type == wanted.resource_type)
     return query
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return from_wire(text)
-    except ValueError:
-        raise Invalid("the cursor cannot be read", field="pagination.cursor") from None

@@ -1,0 +1,173 @@
+"""Schedules of audiences."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from app.api.answers import answer
+from app.api.deps import CurrentSpace, Id, SessionDep, SpaceId
+from app.api.operation import STABLE_AND_ALPHA, described
+from app.api.route import ApiRoute
+from app.api.routes import examples
+from app.contract import audiences as contract
+from app.core import clock
+from app.core.clock import to_wire
+from app.services import audience_schedules as schedules
+
+router = APIRouter(route_class=ApiRoute)
+
+ALL = "/spaces/{spaceId}/audiences/{id}/schedules"
+ONE = ALL + "/{scheduleId}"
+ScheduleId = Annotated[str, Path(alias="scheduleId", min_length=1, max_length=255)]
+
+
+@router.get(
+    ALL,
+    **described(
+        "listAudienceSchedulesFromSpaceAndAudience",
+        output=contract.ListAudienceSchedulesFromSpaceAndAudienceOutput,
+        summary="List the schedules of an audience",
+        errors=(404, 422),
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def list_schedules(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+) -> Response:
+    """All of them, in the order of making."""
+    found = await schedules.listed(session, space_id, audience_id)
+    return answer({"audienceSchedules": [schedule_to_wire(schedule) for schedule in found]})
+
+
+@router.post(
+    ALL,
+    **described(
+        "addAudienceScheduleToAudience",
+        output=contract.AudienceScheduleOutput,
+        summary="Add a schedule to an audience",
+        errors=(404, 409, 422),
+        has_body=True,
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        request_examples=examples.SCHEDULE,
+        tag="Audiences",
+    ),
+)
+async def add_schedule(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    body: contract.AddAudienceScheduleToAudienceInput,
+) -> Response:
+    """Works for every type of audience whose members are computed."""
+    schedule = await schedules.add(
+        session,
+        space_id=space_id,
+        audience_id=audience_id,
+        strategy=body.strategy,
+        config=body.config,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"audienceSchedule": schedule_to_wire(schedule)})
+
+
+@router.get(
+    ONE,
+    **described(
+        "getAudienceScheduleFromSpaceAndAudience",
+        output=contract.AudienceScheduleOutput,
+        summary="Get a schedule of an audience",
+        errors=(404, 422),
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def get_schedule(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    schedule_id: ScheduleId,
+) -> Response:
+    """One schedule."""
+    schedule = await schedules.get(session, space_id, audience_id, schedule_id)
+    return answer({"audienceSchedule": schedule_to_wire(schedule)})
+
+
+@router.patch(
+    ONE,
+    **described(
+        "updateAudienceScheduleForAudience",
+        output=contract.AudienceScheduleOutput,
+        summary="Change a schedule of an audience",
+        errors=(404, 422),
+        has_body=True,
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        request_examples=examples.SCHEDULE,
+        tag="Audiences",
+    ),
+)
+async def update_schedule(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    schedule_id: ScheduleId,
+    body: contract.UpdateAudienceScheduleForAudienceInput,
+) -> Response:
+    """Strategy and configuration are replaced."""
+    schedule = await schedules.update(
+        session,
+        space_id=space_id,
+        audience_id=audience_id,
+        schedule_id=schedule_id,
+        strategy=body.strategy,
+        config=body.config,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"audienceSchedule": schedule_to_wire(schedule)})
+
+
+@router.delete(
+    ONE,
+    **described(
+        "removeAudienceScheduleFromAudience",
+        output=contract.RemoveAudienceScheduleFromAudienceOutput,
+        summary="Remove a schedule from an audience",
+        errors=(404, 422),
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def remove_schedule(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    schedule_id: ScheduleId,
+) -> Response:
+    """Runs that it has opened go on."""
+    await schedules.remove(session, space_id, audience_id, schedule_id, actor=scene.actor)
+    return answer({"status": "SUCCESS"})
+
+
+def schedule_to_wire(schedule: Any) -> dict[str, Any]:
+    """AudienceSchedule."""
+    fields: dict[str, Any] = {
+        "id": schedule.id,
+        "strategy": schedule.strategy,
+        "config": schedule.config,
+    }
+    if schedule.next_due_at is not None:
+        fields["nextExecution"] = to_wire(schedule.next_due_at)
+    return fields

@@ -1,0 +1,374 @@
+"""Audiences and their forced runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    PageDep,
+    SessionDep,
+    ShortPageDep,
+    SpaceId,
+    pagination_parameter,
+    query_object,
+    query_text,
+)
+from app.api.operation import ALL_VERSIONS, STABLE_AND_ALPHA, described
+from app.api.queries import read_object, read_text, validated
+from app.api.route import ApiRoute
+from app.api.routes import examples
+from app.api.routes.audience_schedules import schedule_to_wire
+from app.contract import audiences as contract
+from app.core import clock
+from app.core.clock import from_wire, to_wire
+from app.core.errors import Invalid
+from app.services import audience_schedules, audiences
+
+router = APIRouter(route_class=ApiRoute)
+
+ALL = "/spaces/{spaceId}/audiences"
+ONE = ALL + "/{id}"
+
+_SEARCH = query_object(
+    "search",
+    {
+        "title": "AudienceSearchInput",
+        "type": "object",
+        "required": ["type", "query"],
+        "properties": {
+            "type": {"type": "string", "enum": ["NAME", "KEY", "DEFINITION"]},
+            "query": {"type": "string", "maxLength": 255},
+        },
+    },
+    "Only audiences whose name or definition holds, or whose key begins with, the query.",
+)
+_SORT = query_object(
+    "sort",
+    {
+        "title": "AudienceSortInput",
+        "type": "object",
+        "required": ["field"],
+        "properties": {
+            "field": {"type": "string", "enum": ["NAME", "CREATED_AT", "UPDATED_AT"]},
+            "direction": {"type": "string", "enum": ["ASC", "DESC"]},
+        },
+    },
+    "In which order.",
+)
+_INCLUDE = query_text("include", "`schedules`: with the audience's schedules.", enum=["schedules"])
+
+
+@router.get(
+    ALL,
+    **described(
+        "listAudiences",
+        output=contract.ListAudiencesPaginatedOutput,
+        summary="List audiences",
+        errors=(404, 422),
+        parameters=(_SEARCH, pagination_parameter(200), _INCLUDE),
+        versions=ALL_VERSIONS,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def list_audiences(
+    request: Request,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    page: ShortPageDep,
+) -> Response:
+    """Audiences of a space, in the order of making."""
+    with_schedules = _wants_schedules(request)
+    found = await audiences.page(session, space_id, _search(request), page)
+    schedules: dict[str, list[Any]] = {}
+    if with_schedules:
+        ids = [view.audience.id for view in found.entries]
+        schedules = await audience_schedules.by_audience(session, space_id, ids)
+    return answer(
+        {
+            "audiences": [
+                _long(view, schedules.get(view.audience.id) if with_schedules else None)
+                for view in found.entries
+            ],
+            "pagination": pagination(found).to_wire(),
+        }
+    )
+
+
+@router.post(
+    ALL,
+    **described(
+        "createAudience",
+        output=contract.CreateAudienceOutput,
+        summary="Make an audience",
+        errors=(404, 422),
+        has_body=True,
+        versions=ALL_VERSIONS,
+        view="segment",
+        request_examples=examples.CREATE_AUDIENCE,
+        tag="Audiences",
+    ),
+)
+async def create_audience(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    body: contract.CreateAudienceInput,
+) -> Response:
+    """Not computed yet: force a run, add a schedule, or supply its members."""
+    view = await audiences.create(
+        session,
+        space_id=space_id,
+        name=body.name,
+        query=body.definition.query,
+        target_entity=body.definition.target_entity,
+        audience_type=body.audience_type,
+        enabled=body.enabled is not False,
+        description=body.description,
+        options=_options(body.options),
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"audience": short_form(view)})
+
+
+@router.get(
+    ONE,
+    **described(
+        "getAudience",
+        output=contract.GetAudienceOutput,
+        summary="Get an audience",
+        errors=(404, 422),
+        parameters=(_INCLUDE,),
+        versions=ALL_VERSIONS,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def get_audience(
+    request: Request, session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+) -> Response:
+    """One audience, with its size where it was computed."""
+    schedules = None
+    view = await audiences.get(session, space_id, audience_id)
+    if _wants_schedules(request):
+        schedules = await audience_schedules.listed(session, space_id, audience_id)
+    return answer({"audience": _long(view, schedules)})
+
+
+@router.patch(
+    ONE,
+    **described(
+        "updateAudienceForSpace",
+        output=contract.UpdateAudienceForSpaceOutput,
+        summary="Change an audience",
+        errors=(404, 422),
+        has_body=True,
+        versions=ALL_VERSIONS,
+        view="segment",
+        request_examples=examples.UPDATE_AUDIENCE,
+        tag="Audiences",
+    ),
+)
+async def update_audience(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    body: contract.UpdateAudienceForSpaceInput,
+) -> Response:
+    """What is not named stays. The audience is not computed anew by this."""
+    definition = body.definition
+    view = await audiences.update(
+        session,
+        space_id,
+        audience_id,
+        audiences.Changes(
+            name=body.name,
+            description=body.description,
+            enabled=body.enabled,
+            query=definition.query if definition else None,
+            target_entity=definition.target_entity if definition else None,
+            options=_options(body.options),
+        ),
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"audience": short_form(view)})
+
+
+@router.delete(
+    ONE,
+    **described(
+        "removeAudienceFromSpace",
+        output=contract.RemoveAudienceFromSpaceOutput,
+        summary="Remove an audience",
+        errors=(404, 409, 422),
+        versions=ALL_VERSIONS,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def remove_audience(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+) -> Response:
+    """409 while destinations or activations use it."""
+    await audiences.remove(session, space_id, audience_id, actor=scene.actor)
+    return answer({"status": "SUCCESS"})
+
+
+@router.get(
+    ONE + "/audience-references",
+    **described(
+        "listAudienceConsumersFromSpaceAndAudience",
+        output=contract.ListAudienceConsumersFromSpaceAndAudienceAlphaOutput,
+        summary="List the audiences that use an audience",
+        errors=(404, 422),
+        parameters=(PAGINATION, _SEARCH, _SORT),
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def list_consumers(
+    request: Request,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: Id,
+    page: PageDep,
+) -> Response:
+    """Other audiences whose activations also send this one's members."""
+    found = await audiences.consumers(
+        session, space_id, audience_id, _search(request), _sort(request), page
+    )
+    return answer(
+        {
+            "audiences": [short_form(view) for view in found.entries],
+            "pagination": pagination(found).to_wire(),
+        }
+    )
+
+
+@router.post(
+    ALL + "/{audienceId}/runs",
+    **described(
+        "forceExecuteAudienceRun",
+        output=contract.ForceExecuteAudienceRunOutput,
+        summary="Compute an audience now",
+        errors=(404, 409, 422),
+        has_body=True,
+        versions=STABLE_AND_ALPHA,
+        view="segment",
+        request_examples=examples.FORCE_RUN,
+        tag="Audiences",
+    ),
+)
+async def force_run(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    body: contract.ForceRunInput | None = None,
+) -> Response:
+    """Ours takes, besides, a moment as of which it is computed."""
+    wanted = body or contract.ForceRunInput()
+    run = await audiences.force_run(
+        session,
+        space_id,
+        audience_id,
+        as_of=read_moment(wanted.as_of, "asOf"),
+        make_current=wanted.make_current or False,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"run": {"id": run.id}})
+
+
+def read_moment(text: str | None, field: str) -> Any:
+    """An RFC 3339 text as a moment; Invalid where it is none."""
+    if text is None:
+        return None
+    try:
+        return from_wire(text)
+    except (ValueError, OverflowError):
+        raise Invalid(f'"{field}": a time such as 2026-01-31T12:00:00Z', field=field) from None
+
+
+def _wants_schedules(request: Request) -> bool:
+    include = read_text(request, "include")
+    if include not in (None, "schedules"):
+        raise Invalid('"include": only schedules', field="include")
+    return include is not None
+
+
+def _search(request: Request) -> audiences.Search | None:
+    found = read_object(request, "search")
+    if found is None:
+        return None
+    given = validated(contract.AudienceSearchInput, found, "search")
+    return audiences.Search(given.type, given.query)
+
+
+def _sort(request: Request) -> audiences.Sort:
+    found = read_object(request, "sort")
+    if found is None:
+        return audiences.Sort()
+    given = validated(contract.AudienceSortInput, found, "sort")
+    return audiences.Sort(given.field, descending=given.direction == "DESC")
+
+
+def _options(options: contract.AudienceOptionsInput | None) -> dict[str, Any] | None:
+    return options.model_dump(by_alias=True, exclude_unset=True) if options else None
+
+
+def short_form(view: audiences.AudienceView) -> dict[str, Any]:
+    """AudienceSummary."""
+    audience = view.audience
+    definition: dict[str, Any] = {"query": audience.query}
+    if audience.target_entity is not None:
+        definition["targetEntity"] = audience.target_entity
+    fields: dict[str, Any] = {
+        "id": audience.id,
+        "spaceId": audience.space_id,
+        "name": audience.name,
+        "key": audience.key,
+        "enabled": audience.enabled,
+        "definition": definition,
+        "status": audiences.status_of(view),
+        "createdBy": audience.created_by,
+        "updatedBy": audience.updated_by,
+        "createdAt": to_wire(audience.created_at),
+        "updatedAt": to_wire(audience.updated_at),
+        "audienceType": audience.audience_type,
+    }
+    if audience.description is not None:
+        fields["description"] = audience.description
+    if audience.options is not None:
+        fields["options"] = audience.options
+    return fields
+
+
+_SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
+
+
+def _long(view: audiences.AudienceView, schedules: Any) -> dict[str, Any]:
+    """Audience."""
+    fields = short_form(view) | {"computeCadence": {"type": "BATCH"}}
+    if view.audience.options is not None:
+        fields["options"] = {
+            "filterByExternalIds": audiences.DEFAULT_IDENTIFIERS,
+            **view.audience.options,
+        }
+    if view.members is not None:
+        fields["size"] = {"type": _SIZES[view.audience.audience_type], "count": view.members}
+    if schedules is not None:
+        fields["schedules"] = [schedule_to_wire(schedule) for schedule in schedules]
+    return fields

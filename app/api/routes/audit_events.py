@@ -1,0 +1,72 @@
+"""The audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, CurrentToken, PageDep, SessionDep, query_text
+from app.api.operation import ALL_VERSIONS, described
+from app.api.queries import read_text
+from app.api.route import ApiRoute
+from app.api.routes.audiences import read_moment
+from app.contract import audit_events as contract
+from app.core.clock import to_wire
+from app.services import audit
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get(
+    "/audit-events",
+    **described(
+        "listAuditEvents",
+        output=contract.ListAuditEventsV1Output,
+        summary="List audit events",
+        errors=(422,),
+        parameters=(
+            query_text("startTime", "Only events at or after this moment (RFC 3339)."),
+            query_text("endTime", "Only events before this moment (RFC 3339)."),
+            query_text("resourceId", "Only events of the resource with this id."),
+            query_text("resourceType", "Only events of this type of resource."),
+            PAGINATION,
+        ),
+        versions=ALL_VERSIONS,
+        view="segment",
+        tag="Audit trail",
+    ),
+)
+async def list_audit_events(
+    request: Request, session: SessionDep, caller: CurrentToken, page: PageDep
+) -> Response:
+    """Events of the token's workspace, newest first."""
+    wanted = audit.Filter(
+        start=read_moment(read_text(request, "startTime"), "startTime"),
+        end=read_moment(read_text(request, "endTime"), "endTime"),
+        resource_id=read_text(request, "resourceId"),
+        resource_type=read_text(request, "resourceType"),
+    )
+    found = await audit.page(session, caller.workspace_id, wanted, page)
+    return answer(
+        {
+            "events": [_event(event) for event in found.entries],
+            "pagination": pagination(found).to_wire(),
+        }
+    )
+
+
+def _event(event: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "id": event.id,
+        "timestamp": to_wire(event.timestamp),
+        "type": event.type,
+        "actor": event.actor,
+        "resourceId": event.resource_id,
+        "resourceType": event.resource_type,
+        "resourceName": event.resource_name,
+    }
+    if event.actor_email is not None:
+        fields["actorEmail"] = event.actor_email
+    return fields

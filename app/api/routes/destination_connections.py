@@ -1,0 +1,189 @@
+"""Destinations of an audience."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    AudienceId,
+    CurrentSpace,
+    DestinationId,
+    PageDep,
+    SessionDep,
+    SpaceId,
+)
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.api.routes import examples
+from app.contract import destination_connections as contract
+from app.core import clock
+from app.core.clock import to_wire
+from app.services import destination_connections as connections
+
+router = APIRouter(route_class=ApiRoute)
+
+ALL = "/spaces/{spaceId}/audiences/{audienceId}/destination-connections"
+ONE = ALL + "/{destinationId}"
+
+
+@router.post(
+    ALL,
+    **described(
+        "addDestinationToAudience",
+        output=contract.AddDestinationToAudienceAlphaOutput,
+        summary="Add a destination to an audience",
+        errors=(404, 409, 422),
+        has_body=True,
+        view="segment",
+        request_examples=examples.ADD_DESTINATION,
+        tag="Activations",
+    ),
+)
+async def add_destination(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    body: contract.AddDestinationToAudienceAlphaInput,
+) -> Response:
+    """Connects an account of the space; the answer says which identifiers travel."""
+    connection = await connections.add(
+        session,
+        space_id=space_id,
+        audience_id=audience_id,
+        destination_id=body.destination.id,
+        destination_type=body.destination.type,
+        id_sync=_id_sync(body.id_sync_configuration),
+        connection_settings=body.connection_settings,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"connection": {"id": connection.id}, **_configuration(connection)})
+
+
+@router.get(
+    ALL,
+    **described(
+        "listDestinationsFromAudience",
+        output=contract.ListDestinationsFromAudienceAlphaOutput,
+        summary="List the destinations of an audience",
+        errors=(404, 422),
+        parameters=(PAGINATION,),
+        view="segment",
+        tag="Activations",
+    ),
+)
+async def list_destinations(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    page: PageDep,
+) -> Response:
+    """Connections of the audience, in the order of making."""
+    found = await connections.page(session, space_id, audience_id, page, actor=scene.actor)
+    return answer(
+        {
+            "connections": [_connection(view) for view in found.entries],
+            "pagination": pagination(found).to_wire(),
+        }
+    )
+
+
+@router.patch(
+    ONE,
+    **described(
+        "updateDestinationForAudience",
+        output=contract.UpdateDestinationForAudienceAlphaOutput,
+        summary="Change a destination of an audience",
+        errors=(404, 422),
+        has_body=True,
+        view="segment",
+        request_examples=examples.UPDATE_DESTINATION,
+        tag="Activations",
+    ),
+)
+async def update_destination(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    destination_id: DestinationId,
+    body: contract.UpdateDestinationForAudienceAlphaInput,
+) -> Response:
+    """Takes the id of the connection (or of the account behind it); each given field replaces what was stored."""
+    connection = await connections.update(
+        session,
+        space_id=space_id,
+        audience_id=audience_id,
+        path_id=destination_id,
+        id_sync=_id_sync(body.id_sync_configuration),
+        connection_settings=body.connection_settings,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"destination": {"id": destination_id}, **_configuration(connection)})
+
+
+@router.delete(
+    ONE,
+    **described(
+        "removeDestinationFromAudience",
+        output=contract.RemoveDestinationFromAudienceAlphaOutput,
+        summary="Remove a destination from an audience",
+        errors=(404, 409, 422),
+        view="segment",
+        tag="Activations",
+    ),
+)
+async def remove_destination(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    destination_id: DestinationId,
+) -> Response:
+    """409 while an activation hangs on it."""
+    await connections.remove(session, space_id, audience_id, destination_id, actor=scene.actor)
+    return answer({"status": "SUCCESS"})
+
+
+def _id_sync(
+    entries: list[contract.IDSyncConfigurationInput] | None,
+) -> list[dict[str, Any]] | None:
+    if entries is None:
+        return None
+    return [entry.model_dump(by_alias=True, exclude_unset=True) for entry in entries]
+
+
+def _configuration(connection: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {"idSyncConfiguration": connection.id_sync}
+    if connection.connection_settings is not None:
+        fields["connectionSettings"] = connection.connection_settings
+    return fields
+
+
+def _connection(view: connections.ConnectionView) -> dict[str, Any]:
+    """SimpleDestination."""
+    connection, definition = view.connection, view.definition
+    return {
+        "id": connection.id,
+        "name": view.destination.name,
+        # Segment names the source behind a destination; for an audience that is the space's own.
+        "sourceId": f"src_{connection.space_id.removeprefix('spa_')}",
+        "enabled": True,
+        "createdAt": to_wire(connection.created_at),
+        "updatedAt": to_wire(connection.updated_at),
+        "settings": {},
+        "destinationId": connection.destination_id,
+        "metadata": {
+            "id": definition.metadata_id,
+            "name": definition.name,
+            "slug": definition.slug,
+        },
+        **_configuration(connection),
+    }

@@ -1,0 +1,51 @@
+"""The catalogue: destinations that an audience may be sent to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from app.api.answers import answer
+from app.api.deps import CurrentSpace, SessionDep, SpaceId, query_text
+from app.api.operation import described
+from app.api.queries import read_text
+from app.api.route import ApiRoute
+from app.contract import audiences, destination_connections
+from app.services import catalogue
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get(
+    "/spaces/{spaceId}/audienceType/{audienceType}/supported-destinations",
+    **described(
+        "listSupportedDestinationsFromAudience",
+        output=destination_connections.ListSupportedDestinationsFromAudienceAlphaOutput,
+        summary="List the destinations that a type of audience may be sent to",
+        errors=(404, 422),
+        parameters=(
+            query_text("slug", "Only the destination of this slug."),
+            query_text("actionId", "Only destinations with this action."),
+        ),
+        view="segment",
+        tag="Activations",
+    ),
+)
+async def list_supported_destinations(
+    request: Request,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_type: Annotated[audiences.AudienceType, Path(alias="audienceType")],
+) -> Response:
+    """By slug, each with its actions, their fields, presets and connection settings."""
+    destinations = await catalogue.list_supported(
+        session,
+        space_id,
+        audience_type,
+        slug=read_text(request, "slug"),
+        action_id=read_text(request, "actionId"),
+        actor=scene.actor,
+    )
+    return answer({"destinations": destinations})

@@ -1,0 +1,25 @@
+"""The audit trail on the wire."""
+
+from __future__ import annotations
+
+from app.contract.envelope import Output, PaginationOutput
+
+
+class AuditEventV1(Output):
+    """Who did what to which thing."""
+
+    id: str
+    timestamp: str
+    type: str
+    actor: str
+    actor_email: str | None = None
+    resource_id: str
+    resource_type: str
+    resource_name: str
+
+
+class ListAuditEventsV1Output(Output):
+    """Events of the token's workspace, newest first."""
+
+    events: list[AuditEventV1]
+    pagination: PaginationOutput | None = None

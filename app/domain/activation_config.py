@@ -1,0 +1,97 @@
+"""An activation's configuration: what a new one is, and how an update changes it (the contract, sections 2.6 and 2.8).
+
+A configuration is the JSON of a revision, in the words of the contract; it is never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Config = dict[str, Any]
+
+
+def new_config(
+    *,
+    activation_type: str,
+    personalization: Mapping[str, Any] | None,
+    mapping: Mapping[str, Any] | None,
+    id_sync: Sequence[Mapping[str, Any]],
+    id_sync_given: bool,
+    connection_settings: Mapping[str, Any] | None,
+) -> Config:
+    """The first revision's configuration."""
+    config: Config = {
+        "activationType": activation_type,
+        "personalization": _personalization({"profile": {"properties": []}}, personalization),
+        "mode": "maintain",
+        "split": None,
+        "updates": False,
+        "list": None,
+        "consent": None,
+        **connection_part(id_sync, id_sync_given, connection_settings),
+    }
+    if mapping is not None:
+        config["destinationMapping"] = dict(mapping)
+    return config
+
+
+def connection_part(
+    id_sync: Sequence[Mapping[str, Any]],
+    id_sync_given: bool,
+    connection_settings: Mapping[str, Any] | None,
+) -> Config:
+    """What a revision takes over from its connection."""
+    return {
+        "idSync": [dict(entry) for entry in id_sync],
+        "idSyncGiven": id_sync_given,
+        "connectionSettings": dict(connection_settings or {}),
+    }
+
+
+def updated(
+    config: Mapping[str, Any],
+    *,
+    personalization: Mapping[str, Any] | None,
+    mapping: Mapping[str, Any] | None,
+    display_name_cleared: bool,
+) -> Config:
+    """The configuration after an update.
+
+    Parts of the personalization replace outright; mapped settings are merged one top-level field at a time; another
+    action than the one that is mapped has no effect.
+    """
+    found = {
+        **config,
+        "personalization": _personalization(config["personalization"], personalization),
+    }
+    if mapping is not None:
+        found["destinationMapping"] = _merged(config.get("destinationMapping"), mapping)
+    if display_name_cleared:
+        found["displayName"] = None
+    return found
+
+
+def _personalization(stored: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = dict(stored)
+    if given is None:
+        return found
+    if "profile" in given:
+        found["profile"] = {"properties": [], **given["profile"]}
+    if "entities" in given:
+        found["entities"] = given["entities"]
+        if not given["entities"]:
+            del found["entities"]
+    if "syncEntityPropertyChanges" in given:
+        found["syncEntityPropertyChanges"] = given["syncEntityPropertyChanges"]
+    return found
+
+
+def _merged(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    if stored is None:
+        return dict(given)
+    settings = {**(stored.get("settings") or {}), **(given.get("settings") or {})}
+    merged = dict(stored)
+    if settings or "settings" in stored or "settings" in given:
+        merged["settings"] = settings
+    return merged
