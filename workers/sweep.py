@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
+import time
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.logging import get_logger
+from app.services.collect import collect
 from app.services.due import Due, find_due
 from app.services.platform import Platform
+from app.services.schedules import fire_due
 from workers.context import CONTEXT, Context, Program
 from workers.tasks import TASKS
 
 log = get_logger(__name__)
 
+COLLECT_EVERY = 3600.0  # seconds
 OWN_WORK = 4  # tasks at once while the sweep works itself
 
 
@@ -26,6 +31,9 @@ class Sweep:
     platform: Platform
     program: Program
     stop: asyncio.Event
+    next_collection: float = field(
+        default_factory=lambda: time.monotonic() + COLLECT_EVERY * random.random()  # noqa: S311  spread
+    )
     working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -34,6 +42,7 @@ class Sweep:
         while not self.stop.is_set():
             try:
                 await self.once()
+                await self._collect()
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             except Exception:
@@ -46,6 +55,8 @@ class Sweep:
     async def once(self) -> None:
         """Find what is due, and ring for it or do it."""
         async with self.platform.unit_of_work() as session:
+            await fire_due(session)
+        async with self.platform.unit_of_work() as session:
             found = await find_due(session)
         await self.platform.queue.ping()
         silent = self.platform.queue.silent_for() >= self.platform.settings.redis_silence
@@ -56,6 +67,14 @@ class Sweep:
                 await self.platform.queue.ring(
                     due.task, due.space_id, due.subject_id, job_id=due.job_id
                 )
+
+    async def _collect(self) -> None:
+        """Once in a while, one process at a time by chance: the work may be done twice without harm."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self.next_collection:
+            return
+        self.next_collection = loop.time() + COLLECT_EVERY * random.uniform(0.5, 1.5)  # noqa: S311  spread
+        await collect(self.platform)
 
     def _do(self, due: Due) -> None:
         if due.job_id in self.working or len(self.working) >= OWN_WORK:

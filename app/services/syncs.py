@@ -61,7 +61,7 @@ async def configuration_changed(
     if not _is_at_work(locked):
         await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
         return None
-    if not await _all_have_snapshots(session, locked):
+    if not await all_have_snapshots(session, locked):
         # Nobody is there to be taken as already sent: the first snapshot enters (architecture, section 3).
         locked.baseline_wanted = False
         return None
@@ -204,7 +204,8 @@ async def _supersede(session: AsyncSession, sync: Sync) -> None:
     await SyncRepository(session).drop_batches(sync.space_id, sync.id)
 
 
-async def _all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
+async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
+    """Whether every source has been computed: an audience without a snapshot is not an empty one."""
     audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
     return all(audience.snapshot_id is not None for audience in audiences)
 
@@ -274,7 +275,7 @@ async def start(
     locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
     if locked is None:
         raise NotFound("activation not found")
-    if not await _all_have_snapshots(session, locked):
+    if not await all_have_snapshots(session, locked):
         raise Conflict(
             "The audience has not been computed yet; force a run or upload its members first."
         )

@@ -173,6 +173,17 @@ def page_holdings(
     return [_shown(*row) for row in rows]
 
 
+def find_held(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> list[dict[str, Any]]:
+    """Rows of the holdings that belong to a profile, in the form of ``page_holdings``."""
+    rows = cursor.execute(
+        f"""SELECT k, key_type, arm, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
+        FROM {holding_rows(manifest)} AS rows WHERE {_PROFILE} = $profile OR {_VALUE} = $profile
+        ORDER BY k LIMIT 100""",
+        {"profile": profile_id},
+    ).fetchall()
+    return [_shown(*row) for row in rows]
+
+
 def _shown(
     k: str,
     key_type: str | None,

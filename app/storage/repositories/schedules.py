@@ -1,13 +1,13 @@
-"""Queries of audience schedules. The space and the audience are the first arguments."""
+"""Queries of audience schedules, and of what is due by the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import AudienceSchedule
+from app.storage.models import Activation, AudienceSchedule
 
 
 class ScheduleRepository:
@@ -40,6 +40,30 @@ class ScheduleRepository:
                 AudienceSchedule.audience_id.in_(audience_ids),
             )
             .order_by(AudienceSchedule.id)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def take_due(self, limit: int) -> Sequence[AudienceSchedule]:
+        """Schedules whose time has come, locked; those that somebody else is firing are passed over."""
+        query = (
+            select(AudienceSchedule)
+            .where(AudienceSchedule.next_due_at <= func.clock_timestamp())
+            .order_by(AudienceSchedule.next_due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def take_due_activations(self, limit: int) -> Sequence[Activation]:
+        """Activations whose own time has come, locked likewise."""
+        query = (
+            select(Activation)
+            .where(
+                Activation.next_due_at <= func.clock_timestamp(), Activation.deleted_at.is_(None)
+            )
+            .order_by(Activation.next_due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
         )
         return (await self._session.scalars(query)).all()
 

@@ -1,0 +1,43 @@
+"""The collector: files that no row names and nobody is just writing, and rows that have outlived their use."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.core import clock
+from app.core.logging import get_logger
+from app.services.platform import Platform
+from app.storage.repositories.collection import CollectionRepository
+
+log = get_logger(__name__)
+
+ATTEMPTS_KEPT = timedelta(days=30)
+ANSWERS_KEPT = timedelta(hours=24)
+# Finished exports are named by links, not by rows; they go by their own age.
+EXPORTS = "exports/"
+EXPORTS_KEPT = timedelta(days=30)
+
+
+async def collect(platform: Platform) -> int:
+    """Remove orphans older than ``orphan_age``; how many.
+
+    A file is written before the row that names it (R2), so what is young may be about to be named. The rows are read
+    after the listing: whatever was named meanwhile is found.
+    """
+    old = clock.now() - platform.settings.orphan_age
+    candidates = []
+    async for key, _, modified in platform.objects.list(""):
+        limit = clock.now() - EXPORTS_KEPT if key.startswith(EXPORTS) else old
+        if modified < limit:
+            candidates.append(key)
+    async with platform.unit_of_work() as session:
+        repository = CollectionRepository(session)
+        named = await repository.named_keys()
+        await repository.drop_old_attempts(ATTEMPTS_KEPT)
+        await repository.drop_old_answers(ANSWERS_KEPT)
+    orphans = [key for key in candidates if key not in named]
+    for key in orphans:
+        await platform.objects.delete(key)
+    if orphans:
+        log.info("orphans_removed", count=len(orphans))
+    return len(orphans)

@@ -1,0 +1,219 @@
+"""Explain: for one profile and activation, from membership over the chosen keys to what the partner answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.core.clock import to_wire
+from app.services import planning
+from app.services.destination_settings import connector_class
+from app.services.existing import activation_of
+from app.services.files import fetch, fetch_manifest
+from app.services.platform import Platform
+from app.snapshots import holdings as holdings_engine
+from app.snapshots import members as members_engine
+from app.snapshots.plan import write_plan
+from app.snapshots.plan_file import read_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import LocalManifest, Manifest, PlanSpec, StoredFile, Upload
+from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.explanations import ExplanationRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+_SYNCS = 200  # that are searched, the newest
+_NOTHING = LocalManifest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says around one activation."""
+
+    activation: Activation
+    spec: PlanSpec
+    sources: Sequence[tuple[Audience, Snapshot | None]]
+    syncs: Sequence[Sync]
+
+
+async def profile(
+    platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
+) -> dict[str, Any]:
+    """``{profileId, memberships, wanted, leftOut, history}`` in the form of the wire.
+
+    ``memberships``: by source, whether it is in the current snapshot and with what. ``wanted``: the keys that the
+    revision makes of it now, with identity and arm; ``leftOut``: why it has none. ``history``: all that syncs within
+    reach did for it, with the tries at their batches.
+    """
+    known = await _gather(platform, space_id, audience_id, activation_id)
+    memberships = [
+        await _membership(platform, audience, snapshot, profile_id)
+        for audience, snapshot in known.sources
+    ]
+    member = next((found["row"] for found in memberships if found["row"]), None)
+    wanted: list[dict[str, Any]] = []
+    left_out: dict[str, int] = {}
+    if member is not None:
+        wanted, left_out = await _wanted(platform, known.spec, member)
+    return {
+        "profileId": profile_id,
+        "memberships": memberships,
+        "wanted": wanted,
+        "leftOut": left_out,
+        "history": await _history(platform, known, profile_id),
+    }
+
+
+async def _gather(
+    platform: Platform, space_id: str, audience_id: str, activation_id: str
+) -> _Known:
+    async with platform.unit_of_work() as session:
+        activation = await activation_of(session, space_id, audience_id, activation_id)
+        repository, runs = SyncRepository(session), RunRepository(session)
+        revision = await repository.revision(space_id, activation.revision_id)
+        destination = await DestinationRepository(session).get(space_id, activation.destination_id)
+        assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
+        definition = connector_class(destination.slug).definition
+        spec = planning.plan_spec(
+            definition,
+            revision.config,
+            kind="incremental",
+            sync_number=activation.sync_number,
+            activation_id=activation_id,
+            max_rows=definition.max_rows,
+        )
+        sources = []
+        for audience in await repository.sources(space_id, activation_id):
+            found = None
+            if audience.snapshot_id is not None:
+                found = await runs.snapshot(space_id, audience.snapshot_id)
+            sources.append((audience, found))
+        syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
+        return _Known(activation, spec, sources, syncs)
+
+
+async def _membership(
+    platform: Platform, audience: Audience, snapshot: Snapshot | None, profile_id: str
+) -> dict[str, Any]:
+    row = None
+    if snapshot is not None:
+        local = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
+        row = await platform.engine.run(members_engine.find, local, profile_id, lane="small")
+    return {
+        "audienceId": audience.id,
+        "snapshotId": snapshot.id if snapshot else None,
+        "asOf": to_wire(snapshot.as_of) if snapshot else None,
+        "member": row is not None,
+        "row": row
+        and {
+            "id": row["member_id"],
+            "profileId": row["profile_id"],
+            "identifiers": row["identifiers"],
+            "traits": row["traits"],
+            "entities": row["entities"],
+        },
+    }
+
+
+async def _wanted(
+    platform: Platform, spec: PlanSpec, member: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What the plan would make of this one member, by the planner itself."""
+    linked = member["id"] != member["profileId"]
+    row = {
+        **member["identifiers"],
+        **member["traits"],
+        **{f"ent_{name}": items for name, items in member["entities"].items()},
+        "profile_id": member["profileId"],
+    }
+    if linked:
+        row["entity_id"] = member["id"]
+    scratch = platform.engine.scratch_file(".explain")
+    scratch.write_bytes(orjson.dumps(row) + b"\n")
+    try:
+        return await platform.engine.run(_plan_one, spec, scratch, linked=linked, lane="small")
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _plan_one(
+    cursor: Cursor, spec: PlanSpec, row: Path, *, linked: bool
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
+    try:
+        members_engine.write_snapshot(cursor, Upload(row, "ndjson"), rows, linked=linked)
+        stats = write_plan(cursor, spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
+        changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
+    finally:
+        rows.unlink(missing_ok=True)
+        plan.unlink(missing_ok=True)
+    shown = [
+        {
+            "key": change.key,
+            "keyType": change.key_type,
+            "arm": change.arm,
+            "identity": dict(change.identity),
+            "traits": dict(change.traits),
+        }
+        for change in changes
+    ]
+    return shown, {reason: count for reason, count in stats.left_out.items() if count}
+
+
+async def _history(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:
+    by_number = {sync.number: sync for sync in known.syncs}
+    outcomes = [
+        await fetch(platform.objects, StoredFile(**sync.outcome))
+        for sync in known.syncs
+        if sync.outcome
+    ]
+    found = await platform.engine.run(
+        holdings_engine.find_profile, outcomes, profile_id, lane="small"
+    )
+    batches = {
+        (by_number[row["sync_number"]].id, row["batch"])
+        for row in found
+        if row["batch"] is not None
+    }
+    async with platform.unit_of_work() as session:
+        attempts = await ExplanationRepository(session).attempts(
+            known.activation.space_id, sorted(batches)
+        )
+    return [_event(row, by_number[row["sync_number"]], attempts) for row in found]
+
+
+def _event(row: Mapping[str, Any], sync: Sync, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    return {
+        "syncId": sync.id,
+        "syncNumber": sync.number,
+        "plannedAt": to_wire(sync.planned_at) if sync.planned_at else None,
+        "revision": sync.revision_id,
+        "kind": row["kind"],
+        "disposition": row["disposition"],
+        "code": row["code"],
+        "message": row["message"],
+        "key": row["key"],
+        "keyType": row["key_type"],
+        "arm": row["arm"],
+        "identity": row["identity"],
+        "held": row["held"],
+        "partnerId": row["partner_id"],
+        "batch": row["batch"],
+        "attempts": [
+            {
+                "startedAt": to_wire(attempt.started_at),
+                "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
+                "outcome": attempt.outcome,
+                "httpStatus": attempt.http_status,
+                "vendorRequestId": attempt.vendor_request_id,
+                "error": attempt.error,
+            }
+            for attempt in attempts
+            if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
+        ],
+    }

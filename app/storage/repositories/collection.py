@@ -1,0 +1,58 @@
+"""What rows still name, for the collector: keys of files, and rows that have outlived their use."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import (
+    Activation,
+    Attempt,
+    Batch,
+    Dataset,
+    IdempotencyKey,
+    Run,
+    Snapshot,
+    Sync,
+)
+
+
+class CollectionRepository:
+    """Queries of the collector."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def named_keys(self) -> set[str]:
+        """Keys of all files that a row names."""
+        keys: set[str] = set()
+        for column in (Snapshot.manifest, Activation.holdings):
+            for manifest in await self.session.scalars(select(column).where(column.is_not(None))):
+                for part in ("base", "deltas"):
+                    keys.update(file["key"] for file in (manifest or {}).get(part, ()))
+        for column in (Dataset.file, Sync.plan, Sync.outcome, Batch.receipts_file):
+            for file in await self.session.scalars(select(column).where(column.is_not(None))):
+                keys.add((file or {})["key"])
+        for supplied in await self.session.scalars(select(Run.input).where(Run.input.is_not(None))):
+            keys.add((supplied or {})["file"]["key"])
+        return keys
+
+    async def drop_old(self, model: Any, column: Any, age: timedelta) -> int:
+        """Delete rows whose moment is older; how many."""
+        result = await self.session.execute(
+            delete(model)
+            .where(column < func.clock_timestamp() - age)
+            .execution_options(synchronize_session=False)
+        )
+        return int(getattr(result, "rowcount", 0))
+
+    async def drop_old_attempts(self, age: timedelta) -> int:
+        """Attempts are kept for a while to explain what happened."""
+        return await self.drop_old(Attempt, Attempt.started_at, age)
+
+    async def drop_old_answers(self, age: timedelta) -> int:
+        """Answers kept for repeated requests."""
+        return await self.drop_old(IdempotencyKey, IdempotencyKey.created_at, age)
