@@ -24,9 +24,10 @@ from app.domain.options import (
     parse_notifications,
     parse_split,
 )
-from app.services import activations, audit, syncs
+from app.services import audit, syncs
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
+from app.services.revisions import new_revision
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -78,7 +79,7 @@ async def update(
         activation.options = options
         activation.updated_at = now
     if config != revision.config:
-        revision = await activations.new_revision(session, activation, config, actor, now)
+        revision = await new_revision(session, activation, config, actor, now)
         await session.flush()
         await syncs.configuration_changed(session, activation, resync=False, actor=actor, now=now)
     await _record(session, activation, actor)

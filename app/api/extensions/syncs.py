@@ -297,7 +297,6 @@ async def list_rejections(
 )
 async def explain_profile(
     platform: PlatformDep,
-    session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,
@@ -305,6 +304,11 @@ async def explain_profile(
     profile_id: ProfileId,
 ) -> Response:
     """Membership, identifiers, arm, batch and the partner's answer, in one place."""
-    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
-    found = await explain.profile(platform, session, activation, profile_id)
+    found = await explain.profile(
+        platform,
+        space_id=scene.space_id,
+        audience_id=audience_id,
+        activation_id=id,
+        profile_id=profile_id,
+    )
     return answer({"profile": found})
