@@ -28,11 +28,13 @@ from app.connectors.destinations.file_export.connector import (
     GCSConnector,
     S3Connector,
 )
+from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.connectors.destinations.webhook.connector import WebhookConnector
 
 ENTRY_POINTS = "audience_activations.destinations"
 
 BUILT_IN: tuple[type[Connector], ...] = (
+    KlaviyoConnector,
     WebhookConnector,
     DownloadConnector,
     GCSConnector,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.sandbox.faults import Faults, with_fault
+from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.page import render_page
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.recorder import Recorder
@@ -166,4 +167,4 @@ class _Front:
 
 def default_services() -> list[Service]:
     """Every emulator there is."""
-    return [WebhookReceiver()]
+    return [WebhookReceiver(), KlaviyoEmulator()]

@@ -1,0 +1,1 @@
+"""Klaviyo: profiles on a list, by bulk import jobs and removals."""

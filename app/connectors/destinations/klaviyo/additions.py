@@ -1,0 +1,199 @@
+"""Putting members on a list: a few one by one, many by import jobs that are polled until they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.connectors.base import Delivery, Pending, Receipts, Refusal
+from app.connectors.destinations.klaviyo import payloads
+from app.connectors.destinations.klaviyo.client import (
+    PAGE,
+    KlaviyoClient,
+    KlaviyoNotFound,
+    KlaviyoRefusal,
+    KlaviyoTooLarge,
+    list_path,
+    profile_faults,
+)
+from app.connectors.destinations.klaviyo.payloads import Profile
+from app.connectors.destinations.klaviyo.progress import Progress
+from app.connectors.errors import ConfigurationRejected
+
+JOB_ROWS = 10_000
+FEW = 10  # up to here single calls, which tell the profiles' ids; Klaviyo asks not to import in bulk for a few
+_JOBS = "/api/profile-bulk-import-jobs"
+_RESENDS = 3  # a job is refused whole for one bad profile; the rest goes again, without those named
+_RESTARTS = 3
+
+
+class Additions:
+    """One batch of members that enter or change. ``list_id`` None writes profiles only."""
+
+    def __init__(
+        self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str | None, rows: int
+    ) -> None:
+        self._client = client
+        self._list_id = list_id
+        self._rows = min(rows, JOB_ROWS)
+        self._profiles, self._skipped = payloads.profiles_of(deliveries)
+
+    async def go_on(self, progress: Progress) -> Receipts | Pending:
+        """Do the next step: ask for the running job, or start one."""
+        if progress.job is not None and not await self._is_over(progress):
+            return progress.waiting()
+        rest = [
+            profile
+            for profile in self._profiles
+            if profile.index >= progress.next and str(profile.index) not in progress.rejected
+        ]
+        if not rest:
+            return progress.receipts(self._skipped)
+        if len(self._profiles) <= FEW:
+            return await self._one_by_one(progress, rest)
+        return await self._start(progress, rest)
+
+    async def _one_by_one(self, progress: Progress, rest: Sequence[Profile]) -> Receipts:
+        for profile in rest:
+            try:
+                answer = await self._client.send(
+                    "POST", "/api/profile-import", payloads.single_profile(profile)
+                )
+            except (KlaviyoNotFound, KlaviyoTooLarge):
+                raise
+            except KlaviyoRefusal as error:
+                progress.reject(profile.index, _refusal_of(error))
+            else:
+                progress.partner_ids[str(profile.index)] = str(answer["data"]["id"])
+        if self._list_id is not None and progress.partner_ids:
+            body = payloads.members(dict.fromkeys(progress.partner_ids.values()))
+            path = list_path(self._list_id, "/relationships/profiles")
+            try:
+                await self._client.send("POST", path, body)
+            except KlaviyoNotFound as error:
+                raise _unknown_list(self._list_id, error) from error
+        return progress.receipts(self._skipped)
+
+    async def _start(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
+        """Start one job with the next profiles; those that are refused by name are left out of it."""
+        part = payloads.cut(rest, progress.rows or self._rows)
+        upto = part[-1].index + 1
+        for _ in range(_RESENDS):
+            try:
+                answer = await self._client.send(
+                    "POST", _JOBS, payloads.import_job(part, self._list_id)
+                )
+            except KlaviyoTooLarge:
+                if len(part) == 1:
+                    raise
+                progress.rows = max(1, len(part) // 2)
+                return progress.pending(0)
+            except KlaviyoNotFound as error:
+                raise _unknown_list(self._list_id, error) from error
+            except KlaviyoRefusal as error:
+                part = _without_refused(part, error, progress)
+                if not part:
+                    break
+            else:
+                progress.job, progress.upto, progress.polls = str(answer["data"]["id"]), upto, 0
+                return progress.waiting()
+        else:
+            # Still refused for others: they are known by now, and the rest goes with the next try.
+            return progress.pending(0) if part else progress.receipts(self._skipped)
+        progress.next = upto
+        return progress.pending(0)
+
+    async def _is_over(self, progress: Progress) -> bool:
+        """Whether the running job has ended; then what it could not import is noted."""
+        job = progress.job
+        try:
+            answer = await self._client.get(f"{_JOBS}/{job}")
+        except KlaviyoNotFound:
+            return self._restart(progress)  # expired: importing once more does no harm
+        attributes = answer["data"]["attributes"]
+        if attributes["status"] == "cancelled":
+            return self._restart(progress)
+        if attributes["status"] != "complete":
+            return False
+        if attributes.get("failed_count"):
+            await self._note_errors(progress)
+        progress.next, progress.job = progress.upto, None
+        return True
+
+    def _restart(self, progress: Progress) -> bool:
+        progress.restarts += 1
+        progress.job = None
+        if progress.restarts > _RESTARTS:
+            raise ConfigurationRejected(
+                "Klaviyo does not know the import job that it has accepted; does the key belong to another account now?"
+            )
+        return True
+
+    async def _note_errors(self, progress: Progress) -> None:
+        """Import errors name no row, so they are matched by what was sent."""
+        known = self._index_of(progress)
+        unmatched = []
+        path = f"{_JOBS}/{progress.job}/import-errors"
+        async for page in self._client.pages(path, {"page[size]": str(PAGE)}):
+            for entry in page:
+                attributes = entry.get("attributes") or {}
+                payload = attributes.get("original_payload") or {}
+                index = next(
+                    (
+                        known[name, _folded(name, payload[name])]
+                        for name in ("external_id", "email", "phone_number")
+                        if payload.get(name) and (name, _folded(name, payload[name])) in known
+                    ),
+                    None,
+                )
+                refusal = Refusal(
+                    str(attributes.get("code") or "import_error"),
+                    str(attributes.get("detail") or attributes.get("title") or "not imported"),
+                    (attributes.get("source") or {}).get("pointer"),
+                )
+                if index is None:
+                    unmatched.append(refusal)
+                else:
+                    progress.reject(index, refusal)
+
+    def _index_of(self, progress: Progress) -> dict[tuple[str, str], int]:
+        return {
+            (name, _folded(name, str(profile.attributes[name]))): profile.index
+            for profile in self._profiles
+            if progress.next <= profile.index < progress.upto
+            for name in payloads.IDENTITY
+            if name in profile.attributes
+        }
+
+
+def _without_refused(
+    part: Sequence[Profile], error: KlaviyoRefusal, progress: Progress
+) -> list[Profile]:
+    """The profiles that are not named in a refusal; raises where it names something else."""
+    named = profile_faults(error.faults)
+    if not named:
+        raise error
+    for number, fault in named.items():
+        if number < len(part):
+            refusal = Refusal(fault.code, fault.detail, fault.pointer)
+            progress.reject(part[number].index, refusal)
+    return [profile for number, profile in enumerate(part) if number not in named]
+
+
+def _refusal_of(error: KlaviyoRefusal) -> Refusal:
+    fault = error.faults[0] if error.faults else None
+    if fault is None:
+        raise error
+    return Refusal(fault.code, fault.detail, fault.pointer)
+
+
+def _folded(name: str, value: str) -> str:
+    return value.lower() if name == "email" else value
+
+
+def _unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ConfigurationRejected:
+    return ConfigurationRejected(
+        f"Klaviyo has no list {list_id} in this account; check upper and lower case",
+        http_status=error.http_status,
+        vendor_request_id=error.vendor_request_id,
+        code="list_not_found",
+    )

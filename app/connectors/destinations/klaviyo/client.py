@@ -1,0 +1,193 @@
+"""Calls of Klaviyo's API, and what its answers mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import httpx
+import orjson
+
+from app.connectors.answers import error_for_answer, printable, request_id_of, retry_after
+from app.connectors.destinations.klaviyo.settings import KlaviyoSettings
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConnectorError,
+    PayloadRejected,
+    TransientFailure,
+)
+
+REVISION = "2026-07-15"
+PAGE = 100
+LIST_PAGE = 10
+SCOPES = "lists:read, lists:write, profiles:read and profiles:write"
+_MEDIA_TYPE = "application/vnd.api+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One entry of an error answer."""
+
+    code: str
+    detail: str
+    pointer: str | None
+    meta: Mapping[str, Any]
+
+
+class KlaviyoRefusal(PayloadRejected):
+    """A refusal with named faults, which the caller may be able to act on."""
+
+    def __init__(
+        self, message: str, faults: Sequence[Fault], status: int, request_id: str | None
+    ) -> None:
+        super().__init__(
+            message,
+            http_status=status,
+            vendor_request_id=request_id,
+            code=faults[0].code if faults else None,
+        )
+        self.faults = faults
+
+
+class KlaviyoNotFound(KlaviyoRefusal):
+    """404: no such list or job in this account."""
+
+
+class KlaviyoTooLarge(KlaviyoRefusal):
+    """413: send less at once."""
+
+
+class KlaviyoClient:
+    """One account's API; every call raises a ConnectorError unless it succeeds."""
+
+    def __init__(self, settings: KlaviyoSettings, http: httpx.AsyncClient) -> None:
+        self._base = settings.base_url
+        self._http = http
+        self._headers = {
+            "authorization": f"Klaviyo-API-Key {settings.api_key.get_secret_value()}",
+            "revision": REVISION,
+            "accept": _MEDIA_TYPE,
+        }
+
+    async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """A GET; the parsed answer."""
+        query = "?" + urlencode(parameters, safe=",[]()") if parameters else ""
+        return await self._call("GET", path + query, None)
+
+    async def send(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+        """A POST, PATCH or DELETE with a JSON body; the parsed answer, empty where there is none."""
+        return await self._call(method, path, body)
+
+    async def pages(
+        self, path: str, parameters: Mapping[str, str]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The ``data`` of each page. Only the cursor is taken from the link to the next: it names a host of its own."""
+        cursor: str | None = None
+        while True:
+            more = {"page[cursor]": cursor} if cursor else {}
+            answer = await self.get(path, {**parameters, **more})
+            yield answer.get("data") or []
+            following = (answer.get("links") or {}).get("next")
+            cursor = (
+                parse_qs(urlsplit(following).query).get("page[cursor]", [None])[0]
+                if following
+                else None
+            )
+            if cursor is None:
+                return
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        headers = self._headers if body is None else {**self._headers, "content-type": _MEDIA_TYPE}
+        response = await self._http.request(
+            method, self._base + path, content=body, headers=headers
+        )
+        if not 200 <= response.status_code < 300:
+            raise failure(response)
+        if not response.content:
+            return {}
+        try:
+            answer = orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise TransientFailure(
+                "Klaviyo's answer is not JSON", http_status=response.status_code
+            ) from error
+        return answer if isinstance(answer, dict) else {}
+
+
+def failure(response: httpx.Response) -> ConnectorError:
+    """The error for an answer that is no success."""
+    status = response.status_code
+    request_id = request_id_of(response)
+    if status in (401, 403):
+        return _credentials(response, status, request_id)
+    if not 400 <= status < 500 or status in (408, 425, 429):
+        return error_for_answer(response, partner="Klaviyo") or TransientFailure("Klaviyo failed")
+    faults = faults_of(response)
+    words = printable("; ".join(fault.detail for fault in faults), 300) or f"HTTP {status}"
+    kind = {404: KlaviyoNotFound, 413: KlaviyoTooLarge}.get(status, KlaviyoRefusal)
+    return kind(f"Klaviyo refused the request: {words}", faults, status, request_id)
+
+
+def _credentials(response: httpx.Response, status: int, request_id: str | None) -> ConnectorError:
+    if status == 403 and "json" not in response.headers.get("content-type", ""):
+        # A challenge of the network in front of Klaviyo says nothing about our key.
+        return TransientFailure(
+            "Klaviyo's network asked for a browser (HTTP 403, no JSON); retried automatically",
+            ambiguous=False,
+            retry_after=retry_after(response),
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    if status == 401:
+        message = "the Klaviyo key is invalid or revoked; create one with read and write access to Lists and Profiles"
+    else:
+        detail = printable("; ".join(fault.detail for fault in faults_of(response)), 200)
+        message = f"the Klaviyo key lacks a scope; it needs {SCOPES}" + (
+            f" ({detail})" if detail else ""
+        )
+    return AuthenticationRejected(message, http_status=status, vendor_request_id=request_id)
+
+
+def faults_of(response: httpx.Response) -> list[Fault]:
+    """The entries of a JSON:API error answer; none where it is something else."""
+    try:
+        content = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return []
+    found = content.get("errors") if isinstance(content, dict) else None
+    faults = []
+    for entry in found if isinstance(found, list) else []:
+        if isinstance(entry, dict):
+            source = entry.get("source")
+            meta = entry.get("meta")
+            faults.append(
+                Fault(
+                    code=str(entry.get("code") or "error"),
+                    detail=str(entry.get("detail") or entry.get("title") or "refused"),
+                    pointer=source.get("pointer") if isinstance(source, dict) else None,
+                    meta=meta if isinstance(meta, dict) else {},
+                )
+            )
+    return faults
+
+
+_PROFILE_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(?:/|$)")
+
+
+def profile_faults(faults: Sequence[Fault]) -> dict[int, Fault]:
+    """Faults by the profile that they point to; empty unless every one of them points to a profile."""
+    named: dict[int, Fault] = {}
+    for fault in faults:
+        match = _PROFILE_POINTER.match(fault.pointer or "")
+        if match is None:
+            return {}
+        named.setdefault(int(match[1]), fault)
+    return named
+
+
+def list_path(list_id: str, rest: str = "") -> str:
+    """The path of a list."""
+    return f"/api/lists/{quote(list_id, safe='')}{rest}"

@@ -1,0 +1,147 @@
+"""The Klaviyo destination: check, delivery, lists and reading back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from app.connectors.base import (
+    Batch,
+    CheckResult,
+    ConnectorSettings,
+    ConnectorTools,
+    Definition,
+    Delivery,
+    Pending,
+    Receipts,
+)
+from app.connectors.destinations.klaviyo import payloads
+from app.connectors.destinations.klaviyo.additions import JOB_ROWS, Additions
+from app.connectors.destinations.klaviyo.client import (
+    LIST_PAGE,
+    PAGE,
+    KlaviyoClient,
+    KlaviyoNotFound,
+    list_path,
+)
+from app.connectors.destinations.klaviyo.definition import DEFINITION, UPSERT
+from app.connectors.destinations.klaviyo.progress import Progress
+from app.connectors.destinations.klaviyo.removals import Removals
+from app.connectors.destinations.klaviyo.settings import (
+    KlaviyoConnectionSettings,
+    KlaviyoSettings,
+)
+from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.domain.changes import ChangeKind
+
+_SMALLEST_BATCH = 100
+
+
+class KlaviyoConnector:
+    """One Klaviyo account."""
+
+    definition: ClassVar[Definition] = DEFINITION
+    settings_model: ClassVar[type[ConnectorSettings]] = KlaviyoSettings
+    connection_settings_model: ClassVar[type[KlaviyoConnectionSettings]] = KlaviyoConnectionSettings
+
+    def __init__(self, settings: KlaviyoSettings, tools: ConnectorTools) -> None:
+        self._client = KlaviyoClient(settings, tools.http)
+
+    @classmethod
+    def rows_per_call(
+        cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
+    ) -> int:
+        """The mapping's batch size between 100 and 10,000."""
+        size = constants.get("batch_size")
+        if not isinstance(size, int | float):
+            return JOB_ROWS
+        return int(min(max(size, _SMALLEST_BATCH), JOB_ROWS))
+
+    async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
+        """Read the list, or one page of lists: the scopes that are asked for do not cover reading the account."""
+        list_id = connection_settings.get("list_id") or connection_settings.get("listId")
+        try:
+            if not list_id:
+                await self._client.get("/api/lists", {"page[size]": "1"})
+                return CheckResult(ok=True, message="the key can read lists")
+            answer = await self._client.get(list_path(str(list_id)))
+        except KlaviyoNotFound:
+            return CheckResult(
+                ok=False,
+                message=f"there is no list {list_id} in this account; check upper and lower case",
+            )
+        except ConnectorError as error:
+            return CheckResult(ok=False, message=error.message)
+        if answer["data"]["id"] != list_id:
+            return CheckResult(
+                ok=False, message=f"Klaviyo answered with another list than {list_id}"
+            )
+        name = answer["data"]["attributes"].get("name")
+        return CheckResult(ok=True, message=f"the key can read the list {name}")
+
+    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+        """Begin a batch."""
+        return await self._go_on(batch, deliveries, Progress())
+
+    async def resume(
+        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Take up an import job, or go on with the next part."""
+        return await self._go_on(batch, deliveries, Progress.of(handle))
+
+    async def _go_on(
+        self, batch: Batch, deliveries: Sequence[Delivery], progress: Progress
+    ) -> Receipts | Pending:
+        rows = self.rows_per_call(None, batch.connection_settings, batch.constants)
+        if batch.action_id == UPSERT.id:
+            list_id = batch.constants.get("list_id")
+            return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
+        list_id = _list_of(batch)
+        if batch.kind is ChangeKind.EXITED:
+            return await Removals(self._client, deliveries, list_id).go_on(progress)
+        return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
+
+    async def create_list(self, name: str, reference: str) -> str:
+        """Make a list. Klaviyo keeps no reference of ours, so a crash may leave an empty one behind."""
+        answer = await self._client.send("POST", "/api/lists", payloads.new_list(name))
+        return str(answer["data"]["id"])
+
+    async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
+        """All lists of the account by name."""
+        parameters = {"fields[list]": "name,created", "sort": "name", "page[size]": str(LIST_PAGE)}
+        async for page in self._client.pages("/api/lists", parameters):
+            for entry in page:
+                yield str(entry["id"]), str(entry["attributes"].get("name") or "")
+
+    async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
+        """Pages of a list's members."""
+        parameters = {
+            "fields[profile]": "email,external_id,phone_number",
+            "page[size]": str(PAGE),
+        }
+        async for page in self._client.pages(list_path(target, "/profiles"), parameters):
+            yield [
+                {
+                    "partner_id": str(entry["id"]),
+                    **{
+                        name: str(entry["attributes"][name])
+                        for name in payloads.IDENTITY
+                        if entry["attributes"].get(name)
+                    },
+                }
+                for entry in page
+            ]
+
+
+def _list_of(batch: Batch) -> str:
+    """The mapping's list, else the activation's (or its arm's), else the connection's."""
+    settings = batch.connection_settings
+    found = (
+        batch.constants.get("list_id")
+        or batch.target
+        or settings.get("list_id")
+        or settings.get("listId")
+    )
+    if not found:
+        raise ConfigurationRejected("no Klaviyo list is named and none was made", code="no_list")
+    return str(found)

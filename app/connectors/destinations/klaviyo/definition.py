@@ -1,0 +1,146 @@
+"""What the catalogue says of Klaviyo."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.connectors.base import (
+    Action,
+    ActionField,
+    Definition,
+    IdentityField,
+    IdSync,
+    Preset,
+    RateBudget,
+    SettingField,
+)
+
+
+def _path(path: str) -> dict[str, Any]:
+    return {"@path": path}
+
+
+def _identity(traits: str) -> tuple[ActionField, ...]:
+    return (
+        ActionField("email", "E-mail", "STRING", "One of the three is needed.", default=_path(f"{traits}.email")),
+        ActionField("external_id", "External id", "STRING", "Your own id; at most 255 characters.", default=_path("$.userId")),
+        ActionField("phone_number", "Phone number", "STRING", "In E.164, as +15005550006.", default=_path(f"{traits}.phone")),
+    )  # fmt: skip
+
+
+def _profile(source: str, properties: str) -> tuple[ActionField, ...]:
+    address = {
+        "address1": _path(f"{source}.address.street"),
+        "city": _path(f"{source}.address.city"),
+        "region": _path(f"{source}.address.state"),
+        "zip": _path(f"{source}.address.postal_code"),
+        "country": _path(f"{source}.address.country"),
+    }
+    return (
+        ActionField("first_name", "First name", "STRING", default=_path(f"{source}.firstName")),
+        ActionField("last_name", "Last name", "STRING", default=_path(f"{source}.lastName")),
+        ActionField("title", "Title", "STRING", default=_path(f"{source}.title")),
+        ActionField("organization", "Organization", "STRING", default=_path(f"{source}.company.name")),
+        ActionField("image", "Image", "STRING", "URL of a picture.", default=_path(f"{source}.avatar")),
+        ActionField("location", "Location", "OBJECT", "Address and coordinates.", default=address),
+        ActionField("properties", "Properties", "OBJECT", "Own properties of the profile.", default=_path(properties)),
+    )  # fmt: skip
+
+
+def _batching(size: int, *, list_required: bool) -> tuple[ActionField, ...]:
+    return (
+        ActionField(
+            "list_id",
+            "List",
+            "STRING",
+            "The list; the connection's or the one made for it, unless given.",
+            required=list_required,
+            dynamic=True,
+            hidden=list_required,
+            constant=True,
+        ),
+        ActionField("enable_batching", "Batch", "BOOLEAN", "Send many at once.", default=True, constant=True),
+        ActionField("batch_size", "Batch size", "INTEGER", "Profiles in one job.", default=size, constant=True),
+        ActionField(
+            "batch_keys",
+            "Batch keys",
+            "STRING",
+            multiple=True,
+            default=("list_id",),
+            hidden=True,
+            constant=True,
+        ),
+    )  # fmt: skip
+
+
+ADD = Action(
+    "klaviyo-add-profile-to-list",
+    "addProfileToList",
+    "Add profile to list",
+    "Write the profile and put it on the list; who exits is taken off it.",
+    (
+        *_identity("$.context.traits"),
+        *_profile("$.properties", "$.properties.properties"),
+        *_batching(10_000, list_required=False),
+    ),
+    default_trigger="Audience Entered",
+)
+REMOVE = Action(
+    "klaviyo-remove-profile-from-list",
+    "removeProfileFromList",
+    "Remove profile from list",
+    "Take the profile off the list; the profile and its consent stay.",
+    (*_identity("$.context.traits"), *_batching(1_000, list_required=False)),
+    default_trigger="Audience Exited",
+)
+UPSERT = Action(
+    "klaviyo-upsert-profile",
+    "upsertProfile",
+    "Upsert profile",
+    "Write the profile's traits; on a list only where one is named.",
+    (
+        *_identity("$.traits"),
+        *_profile("$.traits", "$.properties"),
+        *_batching(10_000, list_required=False),
+    ),
+)
+
+DEFINITION = Definition(
+    slug="klaviyo",
+    name="Klaviyo",
+    description="Keeps a Klaviyo list equal to the audience.",
+    metadata_id="66a1f0c2d4b8e90011aa0005",
+    audience_types=("USERS", "LINKED"),
+    actions=(ADD, REMOVE, UPSERT),
+    presets=(
+        Preset(ADD.id, "Add entered profiles to a list", "Audience Entered"),
+        Preset(REMOVE.id, "Remove exited profiles from a list", "Audience Exited"),
+        Preset(ADD.id, "Keep a list equal to the audience", "Audience Membership Changed"),
+    ),
+    connection_settings=(
+        SettingField(
+            "list_id",
+            "string",
+            label="List id",
+            description="Exactly 6 letters and digits, from the list's URL; without it a list is made.",
+        ),
+    ),
+    default_id_sync=(
+        IdSync("email"),
+        IdSync("user_id", map_to="external_id"),
+        IdSync("phone", map_to="phone_number"),
+    ),
+    key="identifiers",
+    identity_fields=(
+        IdentityField("email", "email", "email"),
+        IdentityField("external_id", "user_id", "text", rule="user_id_unless_email"),
+        IdentityField("phone_number", "phone", "phone"),
+    ),
+    max_rows=10_000,
+    rate_budgets=(
+        RateBudget("burst", 10, timedelta(seconds=1)),
+        RateBudget("steady", 150, timedelta(minutes=1)),
+    ),
+    aliases=("actions-klaviyo",),
+)

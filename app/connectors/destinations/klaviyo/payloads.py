@@ -1,0 +1,140 @@
+"""Bodies of Klaviyo's calls: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.connectors.base import Delivery, Refusal
+from app.connectors.identity import identity_of
+
+IDENTITY = ("email", "external_id", "phone_number")
+TEXT_FIELDS = ("first_name", "last_name", "title", "organization", "image")
+LOCATION = (
+    "address1",
+    "address2",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "region",
+    "zip",
+    "timezone",
+    "ip",
+)
+PROFILE_BYTES = 100_000
+BODY_BYTES = 4_600_000  # of 5 MB
+EXTERNAL_ID_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One member as Klaviyo's resource, and where it stands in the batch."""
+
+    index: int
+    attributes: Mapping[str, Any]
+    data: bytes
+
+
+def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int, Refusal]]:
+    """The profiles to send, and those that cannot be sent with our reason."""
+    profiles, skipped = [], {}
+    for index, delivery in enumerate(deliveries):
+        attributes = attributes_of(delivery)
+        refusal = _refusal(attributes)
+        if refusal is None:
+            data = _dumps({"type": "profile", "attributes": attributes})
+            if len(data) <= PROFILE_BYTES:
+                profiles.append(Profile(index, attributes, data))
+                continue
+            refusal = Refusal("profile_too_large", "Klaviyo takes at most 100 KB for one profile")
+        skipped[index] = refusal
+    return profiles, skipped
+
+
+def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:
+    if not any(name in attributes for name in IDENTITY):
+        return Refusal("no_identifier", "no e-mail, external id or phone number")
+    if len(attributes.get("external_id", "")) > EXTERNAL_ID_LENGTH:
+        return Refusal("external_id_too_long", "an external id has at most 255 characters")
+    return None
+
+
+def attributes_of(delivery: Delivery) -> dict[str, Any]:
+    """Identity, and the mapped fields that hold something: null does not clear a field in Klaviyo."""
+    attributes: dict[str, Any] = dict(identity_of(delivery, IDENTITY))
+    if "email" not in attributes and "@" in attributes.get("external_id", ""):
+        attributes["email"] = attributes.pop("external_id")
+    fields = delivery.fields
+    for name in TEXT_FIELDS:
+        if fields.get(name) is not None:
+            attributes[name] = str(fields[name])
+    location = fields.get("location")
+    if isinstance(location, Mapping):
+        kept = {name: location[name] for name in LOCATION if location.get(name) is not None}
+        if kept:
+            attributes["location"] = {
+                name: value if name in ("latitude", "longitude") else str(value)
+                for name, value in kept.items()
+            }
+    properties = fields.get("properties")
+    if isinstance(properties, Mapping) and properties:
+        attributes["properties"] = dict(properties)
+    return attributes
+
+
+def cut(profiles: Sequence[Profile], rows: int) -> list[Profile]:
+    """The first profiles that fit into one import job, at least one."""
+    size, taken = 400, 0
+    for profile in profiles[:rows]:
+        size += len(profile.data) + 1
+        if taken and size > BODY_BYTES:
+            break
+        taken += 1
+    return list(profiles[:taken])
+
+
+def import_job(profiles: Iterable[Profile], list_id: str | None) -> bytes:
+    """The body that starts an import job; without a list the profiles go on none."""
+    relationships = (
+        b',"relationships":{"lists":{"data":[' + _dumps({"type": "list", "id": list_id}) + b"]}}"
+        if list_id
+        else b""
+    )
+    return (
+        b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+        + b",".join(profile.data for profile in profiles)
+        + b"]}}"
+        + relationships
+        + b"}}"
+    )
+
+
+def single_profile(profile: Profile) -> bytes:
+    """The body that upserts one profile."""
+    return b'{"data":' + profile.data + b"}"
+
+
+def members(profile_ids: Iterable[str]) -> bytes:
+    """The body that adds profiles to a list or takes them off it."""
+    return _dumps({"data": [{"type": "profile", "id": profile_id} for profile_id in profile_ids]})
+
+
+def new_list(name: str) -> bytes:
+    """The body that makes a list."""
+    return _dumps({"data": {"type": "list", "attributes": {"name": name}}})
+
+
+def any_of(field: str, values: Iterable[str]) -> str:
+    """A filter for profiles that have one of the values."""
+    quoted = ",".join(
+        '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
+    )
+    return f"any({field},[{quoted}])"
+
+
+def _dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)

@@ -1,0 +1,100 @@
+"""Taking members off a list: by Klaviyo's own ids, searched for where they are not known. Profiles stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from app.connectors.base import Delivery, Pending, Receipts, Refusal
+from app.connectors.destinations.klaviyo import payloads
+from app.connectors.destinations.klaviyo.client import (
+    PAGE,
+    KlaviyoClient,
+    KlaviyoNotFound,
+    list_path,
+)
+from app.connectors.destinations.klaviyo.progress import Progress
+from app.connectors.errors import ConfigurationRejected
+from app.connectors.identity import identity_of
+
+CALL_ROWS = 1_000
+URL_BYTES = 7_000  # of a search's encoded filter
+
+
+class Removals:
+    """One batch of members that exit."""
+
+    def __init__(self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str) -> None:
+        self._client = client
+        self._deliveries = deliveries
+        self._list_id = list_id
+
+    async def go_on(self, progress: Progress) -> Receipts | Pending:
+        """Take off the next thousand."""
+        upto = min(progress.next + CALL_ROWS, len(self._deliveries))
+        part = self._deliveries[progress.next : upto]
+        ids = await self._ids(part)
+        if ids:
+            try:
+                await self._client.send(
+                    "DELETE",
+                    list_path(self._list_id, "/relationships/profiles"),
+                    payloads.members(ids),
+                )
+            except KlaviyoNotFound as error:
+                raise ConfigurationRejected(
+                    f"Klaviyo has no list {self._list_id} in this account; check upper and lower case",
+                    http_status=error.http_status,
+                    code="list_not_found",
+                ) from error
+        progress.next = upto
+        if upto < len(self._deliveries):
+            return progress.pending(0)
+        return progress.receipts(self._skipped())
+
+    def _skipped(self) -> dict[int, Refusal]:
+        return {
+            index: Refusal("no_identifier", "no e-mail, external id or phone number")
+            for index, delivery in enumerate(self._deliveries)
+            if not delivery.partner_id and not identity_of(delivery, payloads.IDENTITY)
+        }
+
+    async def _ids(self, part: Sequence[Delivery]) -> list[str]:
+        """Klaviyo's ids, each once. Whom it does not know is on no list either."""
+        ids = dict.fromkeys(delivery.partner_id for delivery in part if delivery.partner_id)
+        wanted: dict[str, list[str]] = {}
+        for delivery in part:
+            identity = identity_of(delivery, payloads.IDENTITY)
+            if not delivery.partner_id and identity:
+                # The key itself is what the member was sent under.
+                field = delivery.key_type if delivery.key_type in identity else next(iter(identity))
+                wanted.setdefault(field, []).append(identity[field])
+        for field, values in wanted.items():
+            for chunk in _chunks(values):
+                ids.update(dict.fromkeys(await self._search(field, chunk)))
+        return [found for found in ids if found]
+
+    async def _search(self, field: str, values: Sequence[str]) -> list[str]:
+        parameters = {
+            "filter": payloads.any_of(field, values),
+            "fields[profile]": "email,external_id,phone_number",
+            "page[size]": str(PAGE),
+        }
+        found = []
+        async for page in self._client.pages("/api/profiles", parameters):
+            found += [str(entry["id"]) for entry in page]
+        return found
+
+
+def _chunks(values: Sequence[str]) -> list[list[str]]:
+    """At most a page of values each, and short enough for a URL."""
+    chunks: list[list[str]] = []
+    size = 0
+    for value in dict.fromkeys(values):
+        length = len(quote(value)) + 7
+        if not chunks or len(chunks[-1]) >= PAGE or size + length > URL_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(value)
+        size += length
+    return chunks

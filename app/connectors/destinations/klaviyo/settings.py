@@ -1,0 +1,59 @@
+"""Settings of a Klaviyo account and of one audience in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+
+from app.connectors.base import ConnectorSettings
+
+BASE_URL = "https://a.klaviyo.com"
+_LIST_ID = re.compile(r"[A-Za-z0-9]{6}")
+
+
+def _checked_key(secret: SecretStr) -> SecretStr:
+    key = secret.get_secret_value()
+    if re.fullmatch(r"[A-Za-z0-9]{6}", key):
+        raise ValueError(
+            "this is the public key (site id); a private key is needed, it begins with pk_"
+        )
+    if not key.startswith("pk_") or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError(
+            "must be a private key, which begins with pk_; make one with read and write access to Lists and Profiles"
+        )
+    return secret
+
+
+def checked_list_id(list_id: str) -> str:
+    """A list id; never trimmed or lower-cased, since case matters."""
+    if not _LIST_ID.fullmatch(list_id):
+        raise ValueError(
+            "must be exactly 6 letters and digits, upper and lower case as in the list's URL in Klaviyo"
+        )
+    return list_id
+
+
+def checked_base_url(url: str) -> str:
+    """The API's address without a trailing slash."""
+    if not re.fullmatch(r"https?://[^/@\s]+/?", url):
+        raise ValueError("must be an address such as https://a.klaviyo.com")
+    return url.rstrip("/")
+
+
+class KlaviyoSettings(ConnectorSettings):
+    """One account. ``base_url`` is for the sandbox."""
+
+    api_key: Annotated[SecretStr, AfterValidator(_checked_key)]
+    base_url: Annotated[str, AfterValidator(checked_base_url)] = BASE_URL
+
+
+class KlaviyoConnectionSettings(BaseModel):
+    """One audience: an existing list, or none to have one made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    list_id: Annotated[str, AfterValidator(checked_list_id)] | None = Field(
+        default=None, validation_alias=AliasChoices("list_id", "listId")
+    )
