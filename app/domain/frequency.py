@@ -132,7 +132,7 @@ def _fault(kind: str, key: str, value: Any) -> str:
         return "" if fits else "must be a time of the day, such as 06:30"
     try:
         from_wire(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return "must be an RFC 3339 time with its offset"
     return ""
 

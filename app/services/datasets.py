@@ -96,7 +96,8 @@ async def put_content(
     async with platform.unit_of_work() as session:
         dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
         dataset.file = file.to_json()
-        dataset.columns = dict(stats.columns)
+        # A list inside: the database does not keep the order of an object's keys.
+        dataset.columns = {"columns": [[name, kind] for name, kind in stats.columns.items()]}
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()

@@ -29,7 +29,9 @@ def _wire(row: Any) -> contract.DatasetOutput:
         space_id=row.space_id,
         name=row.name,
         kind=row.kind,
-        columns=[contract.Column(name=name, type=kind) for name, kind in row.columns.items()],
+        columns=[
+            contract.Column(name=name, type=kind) for name, kind in row.columns.get("columns", ())
+        ],
         rows=row.row_count if filled else None,
         bytes=row.byte_count if filled else None,
         created_by=row.created_by,

@@ -2,38 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, Field
-
-from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
-from app.core.clock import from_wire
-
-
-def _has_offset(text: str) -> str:
-    try:
-        from_wire(text)
-    except ValueError:
-        raise ValueError("must be an RFC 3339 time with its offset") from None
-    return text
-
-
-Moment = Annotated[
-    str,
-    AfterValidator(_has_offset),
-    Field(max_length=64, description="RFC 3339 with an offset."),
-]
-
-
-class ForceRunInput(StrictInput):
-    """The optional body of Segment's forceExecuteAudienceRun, as we extend it.
-
-    ``asOf`` is the moment that the definition sees as ``$as_of`` (default: now). A run that is older than the
-    current one does not become current unless ``makeCurrent`` asks for it.
-    """
-
-    as_of: Moment | None = None
-    make_current: bool = False
+from app.contract.extensions.base import Output, PaginationOutput, Time
 
 
 class RunOutput(Output):

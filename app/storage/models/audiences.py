@@ -28,7 +28,9 @@ class Dataset(Base):
     name: Mapped[str]
     kind: Mapped[str]  # upload
     file: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
-    columns: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))  # name -> type
+    columns: Mapped[Json] = mapped_column(
+        JSONB, server_default=text("'{}'")
+    )  # name and type of each, in order
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     settings: Mapped[bytes | None]  # encrypted: a database's address

@@ -182,6 +182,7 @@ class TestFrequency:
             ({"type": "cron", "expression": "* * * * * *"}, "frequency.expression"),
             ({"type": "cron", "expression": "0 0 31 2 *"}, "frequency.expression"),
             ({"type": "once", "at": "2026-03-01T06:00:00"}, "frequency.at"),
+            ({"type": "once", "at": "0001-01-01T00:00:00+14:00"}, "frequency.at"),
             ({"type": "on_run", "minutes": 5}, "frequency.minutes"),
         ],
     )
