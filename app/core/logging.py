@@ -28,7 +28,12 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # Libraries that set up handlers of their own, or say at "info" what nobody needs for every event.
 _LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "arq", "asyncio")
-_TALKATIVE = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "botocore": logging.WARNING}
+_TALKATIVE = {
+    "alembic.runtime.plugins": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "botocore": logging.WARNING,
+}
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
