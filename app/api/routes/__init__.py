@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.api.routes import (
     activations,
+    audience_previews,
     audience_schedules,
     audiences,
     audit_events,
@@ -19,6 +20,7 @@ PARTS = (
     destination_connections.router,
     activations.router,
     activations.hot,
+    audience_previews.router,
     audiences.router,
     audience_schedules.router,
     spaces.router,

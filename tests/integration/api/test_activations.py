@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import Scene, create_activation, create_scene
 
-MAPPING = {
+MAPPING: dict[str, Any] = {
     "actionId": "webhook-send",
     "settings": {"data": {"@path": "$.traits.plan"}, "method": "PUT", "x": None, "n": 3.5},
 }
@@ -55,7 +55,7 @@ class TestAdd:
         odd = {
             **MAPPING,
             "settings": {**MAPPING["settings"], "big": 10**30, "deep": {"a": [None, 1.0, True]}},
-        }  # type: ignore[dict-item]
+        }
         activation = await create_activation(api, scene, destinationMapping=odd)
         assert activation["destinationMapping"] == odd
         read = await api.get(f"{scene.activations}/{activation['id']}")
@@ -164,7 +164,9 @@ class TestUpdate:
             await patch(api, scene, activation, {"activationName": "", "workspaceId": "x"})
             == activation
         )
-        nulls = dict.fromkeys(("enabled", "activationName", "personalization", "destinationMapping"))
+        nulls = dict.fromkeys(
+            ("enabled", "activationName", "personalization", "destinationMapping")
+        )
         assert await patch(api, scene, activation, nulls) == activation
 
     async def test_plain_fields(self, api: httpx.AsyncClient, scene: Scene) -> None:

@@ -40,6 +40,7 @@ class TestAdd:
     async def test_the_effective_list_is_always_answered(
         self, api: httpx.AsyncClient, scene: Scene, tenant: Tenant
     ) -> None:
+        given: dict[str, Any]
         for given in (
             {},
             {"idSyncConfiguration": []},
@@ -143,6 +144,7 @@ class TestUpdate:
         assert answer.json()["data"]["destination"]["id"] == scene.destination_id
 
     async def test_of_nothing_is_400(self, api: httpx.AsyncClient, scene: Scene) -> None:
+        body: dict[str, Any]
         for body in (
             {},
             {"idSyncConfiguration": []},

@@ -1,0 +1,92 @@
+"""Previews of audiences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.answers import answer
+from app.api.deps import CurrentSpace, Id, SessionDep, SpaceId
+from app.api.operation import ALL_VERSIONS, described
+from app.api.route import ApiRoute
+from app.api.routes import examples
+from app.contract import audiences as contract
+from app.core import clock
+from app.services import previews
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.post(
+    "/spaces/{spaceId}/audiences/previews",
+    **described(
+        "createAudiencePreview",
+        output=contract.CreateAudiencePreviewOutput,
+        summary="Try a definition",
+        errors=(404, 422),
+        has_body=True,
+        versions=ALL_VERSIONS,
+        view="segment",
+        request_examples=examples.PREVIEW,
+        tag="Audiences",
+    ),
+)
+async def create_preview(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    body: contract.CreateAudiencePreviewInput,
+) -> Response:
+    """A worker computes it; read it until its status is no longer RUNNING."""
+    preview = await previews.create(
+        session,
+        space_id=space_id,
+        audience_type=body.audience_type,
+        query=body.definition.query,
+        target_entity=body.definition.target_entity,
+        options=body.options.model_dump(by_alias=True, exclude_unset=True)
+        if body.options
+        else None,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer({"audiencePreview": {"id": preview.id}})
+
+
+@router.get(
+    "/spaces/{spaceId}/audiences/previews/{id}",
+    **described(
+        "getAudiencePreview",
+        output=contract.GetAudiencePreviewOutput,
+        summary="Get a preview",
+        errors=(404, 422),
+        versions=ALL_VERSIONS,
+        view="segment",
+        tag="Audiences",
+    ),
+)
+async def get_preview(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, preview_id: Id
+) -> Response:
+    """The size and the first hundred members, once it is completed."""
+    preview = await previews.get(session, space_id, preview_id)
+    return answer({"audiencePreview": _preview(preview)})
+
+
+def _preview(preview: Any) -> dict[str, Any]:
+    """AudiencePreview."""
+    definition: dict[str, Any] = {"query": preview.query}
+    if preview.target_entity is not None:
+        definition["targetEntity"] = preview.target_entity
+    fields: dict[str, Any] = {
+        "id": preview.id,
+        "audienceType": preview.audience_type,
+        "definition": definition,
+        "options": preview.options or {},
+        "status": preview.status,
+        "results": preview.results,
+        "size": preview.size,
+        "failureReason": preview.failure_reason,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
