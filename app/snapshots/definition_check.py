@@ -5,6 +5,8 @@ Nothing is run here; the child process of ``user_sql`` is what keeps SQL in, thi
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -34,6 +36,10 @@ _CLOCK = frozenset(
         "statement_timestamp",
         "clock_timestamp",
     ]
+)
+# Without brackets only these are the clock; anything else is a column, such as a log's own transaction_timestamp.
+_CLOCK_WORDS = frozenset(
+    ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"]
 )
 _CHANCE = frozenset(
     ["random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval"]
@@ -119,7 +125,7 @@ def _faults(tree: Any) -> Iterator[str]:
         function = str(node.get("function_name", "")).lower()
         if node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1:
             function = node["column_names"][0].lower()
-            if function in _CLOCK:
+            if function in _CLOCK_WORDS:
                 yield _clock(function)
             continue
         if function in _CLOCK:
@@ -182,13 +188,11 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def without_semicolon(sql: str) -> str:
     """A statement without the semicolon at its end and what is behind it; the engine takes none in a part."""
-    place = sql.rfind(";")
-    if place >= 0:
-        try:
-            if not duckdb.extract_statements(sql[place:]):
-                return sql[:place]
-        except duckdb.Error:  # inside a comment or a text
-            return sql
+    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+        for place in (found.start() for found in re.finditer(";", sql)):
+            with contextlib.suppress(duckdb.Error):  # a semicolon inside a comment or a text
+                if not connection.extract_statements(sql[place:]):
+                    return sql[:place]
     return sql
 
 

@@ -1,0 +1,31 @@
+"""An engine for the tests of snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.snapshots.engine import connect
+from app.snapshots.sql import Cursor
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cursor]:
+    """One instance for a module's tests."""
+    with connect("300MB", 1, tmp_path_factory.mktemp("engine")) as connection:
+        yield connection
+
+
+@pytest.fixture
+def cursor(engine: Cursor) -> Iterator[Cursor]:
+    """A cursor of its own."""
+    with engine.cursor() as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a test's files go."""
+    return tmp_path

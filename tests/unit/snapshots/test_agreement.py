@@ -1,0 +1,214 @@
+"""The set-based SQL of plans and outcomes against the rules of ``app.domain.plan_rules``, on random states.
+
+The SQL's cases are made from the rules; what can go wrong is the joins, the hashes and the columns, and these are
+what this test turns round: every key gets a state of its own, and the plan must say of it what the rule says.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.changes import ChangeKind, Disposition, Held, Mode
+from app.domain.plan_rules import Row, decide, fold
+from app.snapshots.holding_rows import COLUMNS
+from app.snapshots.holdings import fold_outcome, page_holdings
+from app.snapshots.plan import write_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats
+from tests.unit.snapshots.files import create_spec, fresh, snapshot
+
+TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}
+
+
+@dataclass(frozen=True)
+class State:
+    """One key: whether it is wanted (and with which value), its row, and what becomes of its change."""
+
+    wanted: bool
+    value: int
+    held: Held | None
+    sent_value: int
+    refused_value: int | None
+    fate: Disposition
+
+
+STATES = st.builds(
+    State,
+    wanted=st.booleans(),
+    value=st.integers(0, 1),
+    held=st.none() | st.sampled_from(Held),
+    sent_value=st.integers(0, 1),
+    refused_value=st.none() | st.integers(0, 1),
+    fate=st.sampled_from(
+        [
+            Disposition.DELIVERED,
+            Disposition.REJECTED,
+            Disposition.SKIPPED,
+            Disposition.UNKNOWN,
+            Disposition.PENDING,
+        ]
+    ),
+)
+SPECS = st.builds(
+    create_spec,
+    mode=st.sampled_from(Mode),
+    sends=st.sets(st.sampled_from(ChangeKind), min_size=1).map(frozenset),
+    resync=st.booleans(),
+    baseline=st.booleans(),
+    retry_refused=st.booleans(),
+    max_rows=st.just(1),  # so that every change has a fate of its own
+    traits=st.just(("value",)),
+)
+
+
+@pytest.fixture(scope="module")
+def hashed(engine: Cursor, tmp_path_factory: pytest.TempPathFactory) -> dict[int, int]:
+    """The hash that the engine gives to each value, read from a plan."""
+    folder = tmp_path_factory.mktemp("hashes")
+    members = snapshot(engine, folder, [{"profile_id": str(v), "value": v} for v in (0, 1)])
+    out = fresh(folder)
+    write_plan(engine, create_spec(traits=("value",)), [members], LocalManifest(), out)
+    return {
+        int(row["k"]): row["fp1"] for row in pq.read_table(out, columns=["k", "fp1"]).to_pylist()
+    }
+
+
+def write_rows(states: dict[str, State], hashed: dict[int, int], out: Path) -> LocalManifest:
+    rows = [
+        {
+            "k": key,
+            "held": state.held.value,
+            "fp1": hashed[state.sent_value],
+            "fp1_refused": None if state.refused_value is None else hashed[state.refused_value],
+            "sync": 1,
+        }
+        for key, state in sorted(states.items())
+        if state.held is not None
+    ]
+    schema = pa.schema({column: TYPES.get(column, pa.string()) for column in COLUMNS})
+    pq.write_table(pa.Table.from_pylist(rows, schema), out)
+    return LocalManifest((out,))
+
+
+@given(states=st.lists(STATES, max_size=12), spec=SPECS)
+@settings(max_examples=150, deadline=None)
+def test_plans_and_folds_as_the_rules_say(
+    engine: Cursor, hashed: dict[int, int], states: list[State], spec: PlanSpec
+) -> None:
+    with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
+        folder = Path(place)
+        named = {f"key-{number:02}": state for number, state in enumerate(states)}
+        holdings = write_rows(named, hashed, fresh(folder))
+        wanted = snapshot(
+            cursor,
+            folder,
+            [
+                {"profile_id": key, "value": state.value}
+                for key, state in named.items()
+                if state.wanted
+            ],
+        )
+        plan, outcome = fresh(folder), fresh(folder)
+        stats = write_plan(cursor, spec, [wanted], holdings, plan)
+        expected = {key: ruled(state, spec) for key, state in named.items()}
+        assert stats.left_out.get("refused_before", 0) == sum(
+            e == "refused" for e in expected.values()
+        )
+        rows = pq.read_table(plan).to_pylist()
+        found = {row["k"]: (row["kind"], row["row"] is None) for row in rows}
+        assert found == {k: e for k, e in expected.items() if e is not None and e != "refused"}
+        check_order(rows, stats)
+
+        sent = {row["row"]: row["k"] for row in rows if row["row"] is not None}
+        batches = [
+            outcome_of(number, row, named[key].fate)
+            for number, (row, key) in enumerate(sent.items(), 1)
+        ]
+        folded = fold_outcome(cursor, plan, holdings, batches, spec, outcome)
+        after = {
+            row["key"]: row
+            for row in page_holdings(cursor, LocalManifest(holdings.base, (outcome,)), None, 100)
+        }
+        for key, state in named.items():
+            check_folded(key, state, found.get(key), spec, after)
+        assert folded.held == sum(row["held"] in {Held.YES, Held.MAYBE} for row in after.values())
+        assert folded.assumed == sum(row["assumed"] for row in after.values())
+        assert folded.rows == len(rows) == sum(folded.by_disposition.values())
+
+
+def ruled(state: State, spec: PlanSpec) -> tuple[str, bool] | str | None:
+    """What the rule says of a key: kind and whether silent, "refused" or nothing."""
+    if not state.wanted and state.held is None:
+        return None
+    decision = decide(
+        state.wanted,
+        state.held or Held.NO,
+        hash_differs=state.value != state.sent_value,
+        refused_same=state.held is not None and state.refused_value == state.value,
+        mode=spec.mode,
+        sends=spec.sends,
+        resync=spec.resync,
+        baseline=spec.baseline,
+        retry_refused=spec.retry_refused,
+    )
+    if decision.refused_before:
+        return "refused"
+    return None if decision.kind is None else (decision.kind.value, decision.silent)
+
+
+def check_order(rows: list[dict[str, object]], stats: PlanStats) -> None:
+    """By kind, then key; numbers from 0, silent rows after them without one; the counts are those of the rows."""
+    places = {"exited": 0, "entered": 1, "updated": 2}
+    order = [(row["row"] is None, places[str(row["kind"])], str(row["k"])) for row in rows]
+    assert order == sorted(order)
+    numbers = [row["row"] for row in rows if row["row"] is not None]
+    assert numbers == list(range(stats.changes))
+    assert stats.silent == len(rows) - len(numbers)
+    assert sum(cut.rows for cut in stats.cuts) == stats.changes
+
+
+def outcome_of(number: int, row: int, fate: Disposition) -> BatchOutcome:
+    match fate:
+        case Disposition.UNKNOWN:
+            return BatchOutcome(number, row, 1, "attempted")
+        case Disposition.PENDING:
+            return BatchOutcome(number, row, 1, "untouched")
+        case Disposition.REJECTED:
+            return BatchOutcome(number, row, 1, "settled", rejected={0: ("bad", "refused")})
+        case Disposition.SKIPPED:
+            return BatchOutcome(number, row, 1, "settled", skipped={0: ("no", "left out")})
+        case _:
+            return BatchOutcome(number, row, 1, "settled")
+
+
+def check_folded(
+    key: str,
+    state: State,
+    change: tuple[str, bool] | None,
+    spec: PlanSpec,
+    after: dict[str, dict[str, object]],
+) -> None:
+    row = Row.KEEP
+    if change is not None:
+        kind, silent = change
+        fate = Disposition.SILENT if silent else state.fate
+        row = fold(ChangeKind(kind), fate, mode=spec.mode, wanted=state.wanted)
+    expected = {
+        Row.KEEP: state.held,
+        Row.REFUSED: state.held or Held.NO,
+        Row.GONE: None,
+        Row.YES: Held.YES,
+        Row.MAYBE: Held.MAYBE,
+        Row.REMOVED: Held.REMOVED,
+    }[row]
+    assert (after[key]["held"] if key in after else None) == expected
+    if row is Row.REFUSED:
+        assert after[key]["refused"]

@@ -1,0 +1,251 @@
+"""It must show: whatever happened before, the destination ends equal to what is wanted.
+
+Random histories against a model of a destination: recomputes, changed and shared e-mails, syncs that are cancelled half
+way (batches settled, attempted with and without effect, never touched), refusals that are accepted later, changes of
+mode and identity, resyncs, patches and compactions. Every step reads all state from files anew, as after a restart.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from app.domain.changes import ChangeKind, Held, Mode
+from app.domain.normalise import normalise
+from app.snapshots.holdings import compact_holdings, fold_outcome, page_holdings
+from app.snapshots.members import write_delta
+from app.snapshots.plan import read_plan, write_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import (
+    BatchOutcome,
+    Cut,
+    KeyField,
+    LocalManifest,
+    PlannedChange,
+    PlanSpec,
+)
+from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
+
+PROFILES = [f"p{number}" for number in range(7)]
+EMAILS = ["a@x", "b@x", "C@x ", "c@x", None]  # two that are one when normalised
+EMAIL = KeyField("email", "last", "email")
+USER = KeyField("user_id", "last", "text")
+IDENTITIES = [(EMAIL,), (EMAIL, USER), (USER, EMAIL), ()]
+Key = tuple[str, str]
+BatchFate = Literal["settled", "applied", "lost", "untouched"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a profile has at the moment."""
+
+    email: str | None
+    user_id: str | None
+    value: int
+
+    def row(self, profile: str) -> dict[str, Any]:
+        identifiers = {"email": self.email, "user_id": self.user_id}
+        return {"profile_id": profile, "value": self.value, **identifiers}
+
+
+MEMBERS = st.builds(
+    Member,
+    email=st.sampled_from(EMAILS),
+    user_id=st.sampled_from(["u1", "u2", None]),
+    value=st.integers(0, 2),
+)
+MEMBERSHIPS = st.dictionaries(st.sampled_from(PROFILES), MEMBERS, max_size=len(PROFILES))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens, then one sync that may go wrong."""
+
+    membership: dict[str, Member] | None  # a recompute
+    patch: tuple[str, Member | None] | None  # one member changed, or taken out
+    mode: Mode
+    identity: int
+    refusing: frozenset[str]  # values that the destination refuses for now
+    resync: bool
+    compact: bool
+    fates: tuple[BatchFate, ...]
+
+
+STEPS = st.builds(
+    Step,
+    membership=st.none() | MEMBERSHIPS,
+    patch=st.none() | st.tuples(st.sampled_from(PROFILES), st.none() | MEMBERS),
+    mode=st.sampled_from([Mode.MAINTAIN, Mode.MAINTAIN, Mode.APPEND]),
+    identity=st.sampled_from([0, 0, 0, 1, 2, 3]),
+    refusing=st.frozensets(st.sampled_from(["a@x", "c@x", "u1", "p1"]), max_size=2),
+    resync=st.sampled_from([False, False, True]),
+    compact=st.booleans(),
+    fates=st.lists(
+        st.sampled_from(["settled", "settled", "applied", "lost", "untouched"]),
+        min_size=1,
+        max_size=4,
+    ).map(tuple),
+)
+
+
+@dataclass
+class Destination:
+    """A partner that knows keys and the last value that it was sent for each."""
+
+    holds: dict[Key, Any] = field(default_factory=dict)
+    refusing: frozenset[str] = frozenset()
+
+    def take(self, changes: Sequence[PlannedChange]) -> dict[int, tuple[str, str]]:
+        """Apply a batch; the refused ones by index."""
+        refused = {}
+        for index, change in enumerate(changes):
+            key = (change.key_type, change.key)
+            if change.key in self.refusing:
+                refused[index] = ("refused", "not this one")
+            elif change.kind is ChangeKind.EXITED:
+                self.holds.pop(key, None)
+            else:
+                self.holds[key] = change.traits.get("value")
+        return refused
+
+
+@dataclass
+class World:
+    """The service's files and the destination; nothing else is remembered from step to step."""
+
+    cursor: Cursor
+    folder: Path
+    destination: Destination = field(default_factory=Destination)
+    members: dict[str, Member] = field(default_factory=dict)
+    snapshot: LocalManifest | None = None
+    holdings: LocalManifest = field(default_factory=LocalManifest)
+    syncs: int = 0
+
+    def recompute(self, members: dict[str, Member]) -> None:
+        self.members = dict(members)
+        rows = [member.row(profile) for profile, member in members.items()]
+        self.snapshot = snapshot(self.cursor, self.folder, rows)
+
+    def patch(self, profile: str, member: Member | None) -> None:
+        assert self.snapshot
+        out = fresh(self.folder)
+        if member is None:
+            self.members.pop(profile, None)
+            write_delta(self.cursor, None, [profile], self.snapshot, out)
+        else:
+            self.members[profile] = member
+            rows = ndjson(self.folder, [member.row(profile)])
+            write_delta(self.cursor, rows, [], self.snapshot, out)
+        self.snapshot = LocalManifest(self.snapshot.base, (*self.snapshot.deltas, out))
+
+    def sync(self, spec: PlanSpec, fates: Sequence[BatchFate]) -> int:
+        """One sync, some of whose batches go wrong; its number of changes."""
+        assert self.snapshot
+        plan, outcome = fresh(self.folder), fresh(self.folder)
+        stats = write_plan(self.cursor, spec, [self.snapshot], self.holdings, plan)
+        changes = read_plan(self.cursor, plan, 0, 10_000)
+        check_plan(changes, self.rows())
+        batches = [
+            self.deliver(number, cut, changes, fates[(number - 1) % len(fates)])
+            for number, cut in enumerate(stats.cuts, 1)
+        ]
+        fold_outcome(self.cursor, plan, self.holdings, batches, spec, outcome)
+        self.holdings = LocalManifest(self.holdings.base, (*self.holdings.deltas, outcome))
+        self.check_knowledge()
+        return stats.changes
+
+    def deliver(
+        self, number: int, cut: Cut, changes: Sequence[PlannedChange], fate: BatchFate
+    ) -> BatchOutcome:
+        rows = changes[cut.first_row : cut.first_row + cut.rows]
+        assert all(change.kind is cut.kind for change in rows)
+        refused = self.destination.take(rows) if fate in {"settled", "applied"} else {}
+        if fate == "settled":
+            return BatchOutcome(number, cut.first_row, cut.rows, "settled", rejected=refused)
+        state: Literal["attempted", "untouched"] = (
+            "untouched" if fate == "untouched" else "attempted"
+        )
+        return BatchOutcome(number, cut.first_row, cut.rows, state)
+
+    def rows(self) -> dict[Key, Held]:
+        shown = page_holdings(self.cursor, self.holdings, None, 1000)
+        return {(row["key_type"], row["key"]): row["held"] for row in shown}
+
+    def check_knowledge(self) -> None:
+        """The holdings are never wrong: what is there is yes or maybe, and what is yes is there."""
+        rows = self.rows()
+        assert set(self.destination.holds) <= {
+            key for key, held in rows.items() if held in {Held.YES, Held.MAYBE}
+        }
+        assert {key for key, held in rows.items() if held is Held.YES} <= set(
+            self.destination.holds
+        )
+
+    def compact(self) -> None:
+        out = fresh(self.folder)
+        compact_holdings(self.cursor, self.holdings, out)
+        self.holdings = LocalManifest((out,))
+
+
+def check_plan(changes: Sequence[PlannedChange], held: dict[Key, Held]) -> None:
+    keys = [(change.key_type, change.key) for change in changes]
+    assert len(keys) == len(set(keys)), "a key stands twice"
+    for key, change in zip(keys, changes, strict=True):
+        known = held.get(key) in {Held.YES, Held.MAYBE}
+        assert known or change.kind is ChangeKind.ENTERED, "touches what we did not put there"
+
+
+def wanted(members: dict[str, Member], fields: Sequence[KeyField]) -> dict[Key, int]:
+    """What the destination should hold, said anew in plain Python: the lowest profile wins a shared key."""
+    result: dict[Key, int] = {}
+    for profile, member in sorted(members.items(), reverse=True):
+        if not fields:
+            result["member", profile] = member.value
+            continue
+        for entry in fields:
+            value = normalise(getattr(member, entry.external_id), entry.normaliser)
+            if value is not None:
+                result[entry.external_id, value] = member.value
+                break
+    return result
+
+
+def spec_of(world: World, identity: int, **changes: Any) -> PlanSpec:
+    world.syncs += 1
+    fields = IDENTITIES[identity]
+    key = "identifiers" if fields else "member"
+    return create_spec(
+        key=key, fields=fields, traits=("value",), sync_number=world.syncs, max_rows=2, **changes
+    )
+
+
+def play(world: World, step: Step) -> None:
+    if step.membership is not None or world.snapshot is None:
+        world.recompute(step.membership or {})
+    if step.patch is not None:
+        world.patch(*step.patch)
+    if step.compact:
+        world.compact()
+    world.destination.refusing = step.refusing
+    world.sync(spec_of(world, step.identity, mode=step.mode, resync=step.resync), step.fates)
+
+
+@given(steps=st.lists(STEPS, min_size=1, max_size=7))
+@settings(max_examples=200, deadline=None)
+def test_the_destination_ends_equal_to_what_is_wanted(engine: Cursor, steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
+        world = World(cursor, Path(place))
+        for step in steps:
+            play(world, step)
+        identity = steps[-1].identity
+        world.destination.refusing = frozenset()
+        world.sync(spec_of(world, identity, retry_refused=True), ["settled"])
+        assert world.destination.holds == wanted(world.members, IDENTITIES[identity])
+        assert world.sync(spec_of(world, identity), ["settled"]) == 0, "a plan without a reason"
+        event(f"{len(world.destination.holds)} held at the end")
