@@ -1,0 +1,280 @@
+"""GET activation, whole stack (token, version, limit, one SELECT) beside bare FastAPI + asyncpg with one SELECT.
+
+Both run in this one go, each as one uvicorn process on loopback, over the same real PostgreSQL; the limits are on,
+counted in Redis and scaled up by setting, so that nothing is refused. Prints requests per second and their ratio.
+
+    python benchmarks/get_activation.py [--seconds 5] [--rounds 5] [--connections 32]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.ids import new_hex_id, new_id
+from app.domain.activation_config import new_config
+from app.domain.options import DEFAULT_OPTIONS
+from app.embedded.servers import start_servers
+from app.services import tokens
+from app.services.platform import open_platform
+from app.storage import models
+from app.storage.migrate import upgrade
+
+AIM = 0.4
+PEPPER = "benchmark-pepper-benchmark-pepper-0000000000"
+KEY = "k1:" + "a2V5" * 10 + "a2U="
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server under test."""
+
+    name: str
+    port: int
+    path: str
+    token: str
+
+
+def bare() -> object:
+    """The peer: what anybody would write first."""
+    from contextlib import asynccontextmanager
+
+    import asyncpg
+    from fastapi import FastAPI
+
+    pool: asyncpg.Pool | None = None
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI):  # type: ignore[no-untyped-def]
+        nonlocal pool
+        pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=8)
+        yield
+        await pool.close()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/activations/{activation_id}")
+    async def get_activation(activation_id: str) -> dict[str, object]:
+        assert pool is not None
+        row = await pool.fetchrow(
+            "SELECT id, enabled, audience_id, connection_id, name FROM activation WHERE id = $1",
+            activation_id,
+        )
+        return {"data": {"activation": dict(row)}} if row else {"errors": []}
+
+    return app
+
+
+def ours() -> object:
+    """The application."""
+    from app.main import create_app
+
+    return create_app(Settings())
+
+
+async def prepare(settings: Settings) -> tuple[str, str, str]:
+    """One activation; its path here, its id, and a token."""
+    platform = await open_platform(settings)
+    config = new_config(
+        activation_type="Audience Membership Changed",
+        personalization={"profile": {"properties": ["plan", "city"]}},
+        mapping={"actionId": "webhook-send", "settings": {"method": "PUT"}},
+        id_sync=[{"externalId": "email", "strategy": "last"}],
+        id_sync_given=False,
+        connection_settings=None,
+    )
+    async with platform.unit_of_work() as session:
+        workspace = models.Workspace(id=new_id("ws"), slug="bench", name="Bench")
+        session.add(workspace)
+        await session.flush()
+        space_id, audience_id, connection_id = new_id("spa"), new_id("aud"), new_id("ii")
+        destination_id, activation_id, revision_id = new_hex_id(), new_id("act"), new_id("rev")
+        rows = (
+            models.Space(id=space_id, workspace_id=workspace.id, slug="s", name="S"),
+            models.Audience(
+                space_id=space_id,
+                id=audience_id,
+                name="A",
+                key="a",
+                enabled=True,
+                audience_type="USERS",
+                query="",
+                created_by="b",
+                updated_by="b",
+            ),
+            models.Destination(
+                space_id=space_id,
+                id=destination_id,
+                slug="webhook",
+                name="W",
+                settings=b"",
+                created_by="b",
+                updated_by="b",
+            ),
+            models.DestinationConnection(
+                space_id=space_id,
+                id=connection_id,
+                audience_id=audience_id,
+                destination_id=destination_id,
+                id_sync=[],
+            ),
+            models.Activation(
+                space_id=space_id,
+                id=activation_id,
+                audience_id=audience_id,
+                connection_id=connection_id,
+                destination_id=destination_id,
+                name="Spring",
+                enabled=True,
+                state="active",
+                revision_id=revision_id,
+                options=DEFAULT_OPTIONS,
+            ),
+            models.ActivationRevision(
+                space_id=space_id,
+                id=revision_id,
+                activation_id=activation_id,
+                number=1,
+                config=config,
+                created_by="b",
+            ),
+        )
+        for row in rows:
+            session.add(row)
+            await session.flush()
+        _, token = await tokens.create(
+            session, keyring=platform.keyring, workspace_id=workspace.id, name="b", now=clock.now()
+        )
+    await platform.close()
+    path = f"/spaces/{space_id}/audiences/{audience_id}/activations/{activation_id}"
+    return path, activation_id, token
+
+
+@contextmanager
+def serving(factory: str, environment: dict[str, str]) -> Iterator[int]:
+    """One uvicorn process; its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        f"benchmarks.get_activation:{factory}",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "--no-access-log",
+    ]
+    process = subprocess.Popen(command, env={**os.environ, **environment})
+    try:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def load(target: Target, seconds: float, connections: int) -> float:
+    """Requests per second over keep-alive connections; every answer must be a 200 with the activation in it."""
+    request = (
+        f"GET {target.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.token}\r\n"
+        "Accept: application/vnd.segment.v1alpha+json\r\n\r\n"
+    ).encode()
+    end = time.perf_counter() + seconds
+    counts = await asyncio.gather(*(_requests(target, request, end) for _ in range(connections)))
+    return sum(counts) / seconds
+
+
+async def _requests(target: Target, request: bytes, end: float) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+    count = 0
+    while time.perf_counter() < end:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        body = await reader.readexactly(length)
+        if not head.startswith(b"HTTP/1.1 200") or b'"activation"' not in body:
+            raise SystemExit(f"{target.name}: {head!r} {body!r}")
+        count += 1
+    writer.close()
+    return count
+
+
+def main() -> None:
+    """Measure both, alternating, and compare the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="activations-bench-"))
+    folder.chmod(0o711)
+    servers = start_servers(folder / "data")
+    try:
+        ratio = measure(servers.database_url, servers.redis_url, folder, options)
+    finally:
+        servers.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    raise SystemExit(0 if ratio >= AIM else 1)
+
+
+def measure(
+    database_url: str, redis_url: str | None, folder: Path, options: argparse.Namespace
+) -> float:
+    """The ratio of the medians."""
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url or "",
+        "ACTIVATIONS_DATA_DIR": str(folder / "files"),
+        "ACTIVATIONS_ENCRYPTION_KEYS": KEY,
+        "ACTIVATIONS_TOKEN_PEPPER": PEPPER,
+        "ACTIVATIONS_RATE_LIMIT_SCALE": "1000000",
+    }
+    os.environ.update(environment)
+    upgrade(database_url)
+    path, activation_id, token = asyncio.run(prepare(Settings()))
+    with serving("ours", environment) as our_port, serving("bare", environment) as bare_port:
+        targets = (
+            Target("bare FastAPI + asyncpg", bare_port, f"/activations/{activation_id}", token),
+            Target("GET activation", our_port, path, token),
+        )
+        found: dict[str, list[float]] = {target.name: [] for target in targets}
+        for target in targets:
+            asyncio.run(load(target, 1, options.connections))
+        for _ in range(options.rounds):
+            for target in targets:
+                rate = asyncio.run(load(target, options.seconds, options.connections))
+                found[target.name].append(rate)
+    medians = {name: statistics.median(rates) for name, rates in found.items()}
+    for name, rates in found.items():
+        print(
+            f"{name:24} {medians[name]:8.0f}/s  (of {', '.join(f'{rate:.0f}' for rate in rates)})"
+        )
+    peer, own = medians.values()
+    print(f"{'ratio':24} {own / peer:8.2f}    aim >= {AIM}")
+    return own / peer
+
+
+if __name__ == "__main__":
+    main()
