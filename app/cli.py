@@ -81,12 +81,10 @@ def begin() -> None:
 def _complete_settings(data: Path | None) -> Iterator[Settings]:
     """Settings with servers and keys: those of the environment, else those of the data folder."""
     from app.embedded.connections import with_servers
+    from app.embedded.data_folder import with_data_dir
     from app.embedded.keys import with_keys
-    from app.embedded.places import make_data_dir
 
-    settings = _settings(data)
-    if settings.database_url is None:
-        settings = settings.model_copy(update={"data_dir": make_data_dir(settings.data_dir)})
+    settings = with_data_dir(_settings(data))
     settings = with_keys(settings, make=settings.database_url is None)
     if settings.encryption_keys is None or settings.token_pepper is None:
         raise StartError(
@@ -318,6 +316,28 @@ def sandbox(context: typer.Context) -> None:
     from app.sandbox.__main__ import main as run_sandbox
 
     run_sandbox(context.args)
+
+
+@application.command()
+def demo(
+    days: Annotated[int, typer.Option(help="How many days to replay, from March 4, 2017 on.")] = 28,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Leave the service up afterwards, until Ctrl-C.")
+    ] = False,
+    destination: Annotated[
+        str, typer.Option(help="Where to send: webhook (and CSV files), or files alone.")
+    ] = "webhook",
+) -> None:
+    """Replay real purchases: four audiences in SQL, computed, delivered and compared day by day."""
+    from app.demo.command import run_demo
+    from app.demo.errors import DemoFailed
+
+    try:
+        code = run_demo(days, stay=stay, destination=destination)
+    except DemoFailed as error:
+        print(f"activations: {error}", file=sys.stderr)
+        code = error.exit_code
+    raise typer.Exit(code)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import os
 import signal
 import socket
 import sys
@@ -16,10 +15,11 @@ from typing import Any
 from app.core.config import Settings
 from app.core.logging import configure_logging, get_logger
 from app.embedded.connections import check_database, listen, with_servers
+from app.embedded.data_folder import with_data_dir
 from app.embedded.environment import child_environment, command_line
-from app.embedded.errors import ExitCode, FolderNotUsable, StartError
+from app.embedded.errors import ExitCode, StartError
 from app.embedded.keys import with_keys
-from app.embedded.places import clear_folder_errors, make_data_dir, write_whole
+from app.embedded.places import clear_folder_errors, write_whole
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
 from app.services.bootstrap import Bootstrap, first_start
@@ -160,11 +160,8 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     """Runs until SIGINT or SIGTERM. Raises ``StartError`` where it cannot start."""
     _stop_on_signals()
     try:
-        settings = settings.model_copy(update={"data_dir": make_data_dir(settings.data_dir)})
-        settings = with_keys(settings, make=True)
+        settings = with_keys(with_data_dir(settings), make=True)
         configure_logging(settings)
-        if not os.access(settings.data_dir, os.W_OK):
-            raise FolderNotUsable(f"The folder {settings.data_dir} cannot be written.")
         with listen(host, port) as listener, with_servers(settings) as (complete, running):
             _serve(complete, running, listener)
     except Stop:

@@ -143,6 +143,8 @@ class TestUp:
         token_file = Path(started.line["tokenFile"])
         assert token_file == started.data_dir / "token"
         assert token_file.stat().st_mode & 0o777 == 0o600
+        for private in ("objects", "cache", "keys", "servers"):
+            assert (started.data_dir / private).stat().st_mode & 0o777 == 0o700
         status, _ = started.get(f"/spaces/{started.line['spaceId']}")
         assert status == 200
 
