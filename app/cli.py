@@ -304,24 +304,6 @@ def export_openapi(
         raise typer.Exit(1)
 
 
-@application.command()
-def demo(
-    days: Annotated[int, typer.Option(help="Days of purchases to replay.")] = 28,
-    stay: Annotated[bool, typer.Option("--stay", help="Leave the service up at the end.")] = False,
-    destination: Annotated[str, typer.Option(help="Where the audiences go.")] = "webhook",
-) -> None:
-    """Run the main job on real purchases: audiences in SQL, replayed day by day into a destination."""
-    from app.demo.command import run_demo
-    from app.demo.errors import DemoFailed
-
-    try:
-        code = run_demo(days, stay=stay, destination=destination)
-    except DemoFailed as error:
-        print(f"activations: {error}", file=sys.stderr)
-        code = error.exit_code
-    raise typer.Exit(code)
-
-
 @application.command(
     context_settings={
         "allow_extra_args": True,
