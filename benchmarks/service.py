@@ -1,0 +1,91 @@
+"""A service for the benchmarks: `activations up` in a temporary folder, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+class Service:
+    """A client of the space of a running service."""
+
+    def __init__(self, line: dict[str, Any]) -> None:
+        token = Path(line["tokenFile"]).read_text().strip()
+        self.url, self.space_id = line["url"], line["spaceId"]
+        self.headers = {"Authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=300)
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """One call below the space; the data of its answer."""
+        answer = self.http.request(method, f"/spaces/{self.space_id}{path}", **options)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()["data"]
+
+    def webhook_activation(self, url: str, **settings: Any) -> tuple[str, str]:
+        """An audience of supplied members with an activation that posts to a URL; both ids."""
+        audience = self.call(
+            "POST",
+            "/audiences",
+            json={"name": f"Bench {url}", "definition": {"query": ""}, "audienceType": "USERS"},
+        )["audience"]["id"]
+        destination = self.call(
+            "POST",
+            "/destinations",
+            json={"slug": "webhook", "name": "Sink", "settings": {"url": url, **settings}},
+        )["destination"]["id"]
+        connection = self.call(
+            "POST",
+            f"/audiences/{audience}/destination-connections",
+            json={"destination": {"id": destination, "type": "destination"}},
+        )["connection"]["id"]
+        activation = self.call(
+            "POST",
+            f"/audiences/{audience}/destination-connections/{connection}/activations",
+            json={
+                "enabled": True,
+                "performResync": False,
+                "activationType": "Audience Membership Changed",
+                "activationName": "Bench",
+            },
+        )["activation"]["id"]
+        return audience, activation
+
+    def syncs(self, audience: str, activation: str) -> list[Any]:
+        """Newest first."""
+        found = self.call("GET", f"/audiences/{audience}/activations/{activation}/syncs")
+        return list(found["syncs"])
+
+
+@contextmanager
+def service(**environment: str) -> Iterator[Service]:
+    """Start one; it ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="activations-bench-") as folder:
+        Path(folder).chmod(0o711)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "up", "--data", f"{folder}/data", "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={
+                "PATH": os.environ["PATH"],
+                "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
+                "ACTIVATIONS_RATE_LIMITS": "off",
+                "ACTIVATIONS_LOG_LEVEL": "warning",
+                **environment,
+            },
+        )
+        assert process.stdout is not None
+        try:
+            yield Service(json.loads(process.stdout.readline()))
+        finally:
+            process.terminate()
+            process.wait(30)
