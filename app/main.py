@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import errors, health
+from app.api import errors, explorer, health
 from app.api.extensions import router as extensions
+from app.api.openapi import FILES, document
 from app.api.rate_limits import RateLimiter
 from app.api.route import Gate
 from app.api.router import ApiRouter
@@ -42,11 +43,12 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
         redoc_url=None,
     )
     router = ApiRouter(lifespan=lifespan)
-    for part in (segment, extensions, health.router):
+    for part in (segment, extensions, health.router, explorer.router):
         router.take(part)
     app.router = router
     errors.install(app)
     app.state.known_spaces = {}
+    app.state.documents = {}
     if platform is not None:
         _equip(app, settings, platform)
     return app
@@ -60,3 +62,10 @@ def _equip(app: FastAPI, settings: Settings, platform: Platform) -> None:
         RateLimiter(settings, redis_url),
         settings.max_body_bytes,
     )
+
+
+def openapi_documents(settings: Settings) -> dict[str, dict[str, object]]:
+    """The OpenAPI documents by file name, as they stand in ``openapi/``."""
+    router = create_app(settings).router
+    assert isinstance(router, ApiRouter)  # noqa: S101  made above
+    return {name: document(router.operations, view) for name, view in FILES.items()}

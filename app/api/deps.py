@@ -147,7 +147,7 @@ def query_text(name: str, description: str, **schema: Any) -> dict[str, Any]:
 def pagination_parameter(most: int = 1000) -> dict[str, Any]:
     """The OpenAPI parameter ``pagination``."""
     schema = {
-        "title": "PaginationInput",
+        "title": "PaginationInput" if most == 1000 else "ListAudiencesPaginationInput",
         "type": "object",
         "required": ["count"],
         "properties": {

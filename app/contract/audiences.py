@@ -235,8 +235,20 @@ class UpdateAudienceScheduleForAudienceInput(ScheduleInput):
     """What a schedule becomes."""
 
 
-class AudienceScheduleOutput(Output):
+class AddAudienceScheduleToAudienceOutput(Output):
+    """The schedule that was made."""
+
+    audience_schedule: AudienceSchedule
+
+
+class GetAudienceScheduleFromSpaceAndAudienceOutput(Output):
     """One schedule."""
+
+    audience_schedule: AudienceSchedule
+
+
+class UpdateAudienceScheduleForAudienceOutput(Output):
+    """The schedule as it is now."""
 
     audience_schedule: AudienceSchedule
 

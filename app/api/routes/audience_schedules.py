@@ -47,7 +47,7 @@ async def list_schedules(
     ALL,
     **described(
         "addAudienceScheduleToAudience",
-        output=contract.AudienceScheduleOutput,
+        output=contract.AddAudienceScheduleToAudienceOutput,
         summary="Add a schedule to an audience",
         errors=(404, 409, 422),
         has_body=True,
@@ -81,7 +81,7 @@ async def add_schedule(
     ONE,
     **described(
         "getAudienceScheduleFromSpaceAndAudience",
-        output=contract.AudienceScheduleOutput,
+        output=contract.GetAudienceScheduleFromSpaceAndAudienceOutput,
         summary="Get a schedule of an audience",
         errors=(404, 422),
         versions=STABLE_AND_ALPHA,
@@ -105,7 +105,7 @@ async def get_schedule(
     ONE,
     **described(
         "updateAudienceScheduleForAudience",
-        output=contract.AudienceScheduleOutput,
+        output=contract.UpdateAudienceScheduleForAudienceOutput,
         summary="Change a schedule of an audience",
         errors=(404, 422),
         has_body=True,

@@ -39,7 +39,7 @@ ONE = ALL + "/{id}"
 _SEARCH = query_object(
     "search",
     {
-        "title": "AudienceSearchInput",
+        "title": "ListAudienceSearchInput",
         "type": "object",
         "required": ["type", "query"],
         "properties": {
@@ -52,7 +52,7 @@ _SEARCH = query_object(
 _SORT = query_object(
     "sort",
     {
-        "title": "AudienceSortInput",
+        "title": "ListAudienceConsumersSortInput",
         "type": "object",
         "required": ["field"],
         "properties": {
