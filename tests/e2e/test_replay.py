@@ -1,0 +1,153 @@
+"""A real purchase log, day by day through the running service, against an independent replay of the same log."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from app.demo.api import Api, open_api
+from app.demo.service import running_service, temporary_folder
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.sandbox import Sandbox
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+LOG = DATA / "cdnow_master.csv.gz"
+
+pytestmark = pytest.mark.skipif(
+    not LOG.is_file(), reason=f"the CDNOW purchase log is not there: {LOG}"
+)
+
+#: The segments of the replay, written anew in SQL. A run as of noon of a day sees that whole day, as the replay does.
+DEFINITIONS = {
+    "new_7d": """SELECT customer_id AS profile_id FROM purchases WHERE "date" <= CAST($as_of AS DATE)
+        GROUP BY customer_id HAVING min("date") >= CAST($as_of AS DATE) - 6""",
+    "active_30d": """SELECT DISTINCT customer_id AS profile_id FROM purchases
+        WHERE "date" BETWEEN CAST($as_of AS DATE) - 29 AND CAST($as_of AS DATE)""",
+    "lapsed_90d": """SELECT customer_id AS profile_id FROM purchases WHERE "date" <= CAST($as_of AS DATE)
+        GROUP BY customer_id HAVING max("date") < CAST($as_of AS DATE) - 89""",
+    "big_spenders_90d": """SELECT customer_id AS profile_id FROM purchases
+        WHERE "date" BETWEEN CAST($as_of AS DATE) - 89 AND CAST($as_of AS DATE)
+        GROUP BY customer_id HAVING sum(amount) > 100.00""",
+}
+
+#: Where each segment has something to show: growth, a last member that leaves, a first one after three months.
+SHORT = {
+    "new_7d": (date(1997, 3, 19), date(1997, 4, 7)),
+    "active_30d": (date(1997, 1, 22), date(1997, 2, 10)),
+    "lapsed_90d": (date(1997, 3, 27), date(1997, 4, 15)),
+    "big_spenders_90d": (date(1998, 1, 1), date(1998, 1, 20)),
+}
+WHOLE = dict.fromkeys(DEFINITIONS, (date(1997, 1, 1), date(1998, 6, 30)))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[ModuleType]:
+    """The replay that lies beside the log."""
+    specification = importlib.util.spec_from_file_location("replay", DATA / "replay.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["replay"] = module  # its dataclasses look themselves up
+    specification.loader.exec_module(module)
+    yield module
+    del sys.modules["replay"]
+
+
+@dataclass
+class Replayed:
+    """A service with the log as a dataset and a signed webhook."""
+
+    api: Api
+    receiver: WebhookReceiver
+    destination_id: str
+
+    def held(self, activation_id: str) -> frozenset[str]:
+        members = self.receiver.members(activation_id) or ()
+        return frozenset(member["id"] for member in members)
+
+    async def segment(self, name: str, days: Any) -> int:
+        """Replays one segment and compares each day; how many changes there were."""
+        audience = await self.api.add_audience(name, DEFINITIONS[name])
+        activation_id = await self.api.activate(audience["id"], self.destination_id, name, None)
+        before: frozenset[str] = frozenset()
+        changes = 0
+        for day in days:
+            noon = datetime(day.date.year, day.date.month, day.date.day, 12, tzinfo=UTC)
+            run = await self.api.run(audience["id"], noon)
+            sync = await self.api.delivered(audience["id"], activation_id, run["snapshotId"])
+            after = self.held(activation_id)
+            where = f"{name} on {day.date}"
+            assert after - before == day.entered, where
+            assert before - after == day.exited, where
+            assert after == day.members, where
+            assert (run["members"], sync["entered"], sync["exited"]) == (
+                len(day.members),
+                len(day.entered),
+                len(day.exited),
+            ), where
+            before = after
+            changes += len(day.entered) + len(day.exited)
+        return changes
+
+
+@asynccontextmanager
+async def replayed() -> AsyncIterator[Replayed]:
+    settings = {"ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1", "ACTIVATIONS_RATE_LIMITS": "off"}
+    receiver = WebhookReceiver()
+    with temporary_folder() as folder:
+        async with (
+            Sandbox([receiver]) as sandbox,
+            running_service(folder, settings) as service,
+            open_api(service.url, service.token, service.space_id) as api,
+        ):
+            made = await api.call("POST", "/datasets", json={"name": "purchases", "kind": "upload"})
+            filled = await api.call(
+                "PUT",
+                f"/datasets/{made['dataset']['id']}/content",
+                content=LOG.read_bytes(),
+                headers={"content-type": "text/csv", "content-encoding": "gzip"},
+            )
+            columns = {column["name"]: column["type"] for column in filled["dataset"]["columns"]}
+            assert columns["customer_id"] == "VARCHAR"  # 00001 stays 00001
+            assert columns["amount"].startswith("DECIMAL")  # sums are exact
+            hook = await api.add_destination(
+                "webhook", "Receiver", {"url": sandbox.urls["webhook"], "batch_size": 10_000}
+            )
+            receiver.set_secrets("*", [hook["settings"]["secret"]])
+            yield Replayed(api, receiver, hook["id"])
+
+
+async def replay_all(reference: ModuleType, ranges: dict[str, tuple[date, date]]) -> None:
+    history = reference.load(str(LOG))
+    async with replayed() as through, asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(through.segment(name, reference.replay(history, name, first, last)))
+            for name, (first, last) in ranges.items()
+        ]
+        await asyncio.gather(*tasks)
+        stats = through.receiver.stats()
+    assert stats["entered"] + stats["exited"] == sum(task.result() for task in tasks)
+    for never in ("redundant", "inversions", "repeats", "bad_signatures", "unverified", "updated"):
+        assert stats[never] == 0, never
+
+
+@pytest.mark.timeout(300)
+async def test_twenty_days_of_each_segment(reference: ModuleType) -> None:
+    assert all(last - first == timedelta(days=19) for first, last in SHORT.values())
+    await replay_all(reference, SHORT)
+
+
+@pytest.mark.replay
+@pytest.mark.timeout(5400)
+async def test_the_whole_log(reference: ModuleType) -> None:
+    await replay_all(reference, WHOLE)
