@@ -44,11 +44,12 @@ class _Known:
 async def profile(
     platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
 ) -> dict[str, Any]:
-    """``{profileId, memberships, wanted, leftOut, history}`` in the form of the wire.
+    """``{profileId, memberships, wanted, leftOut, held, history}`` in the form of the wire.
 
     ``memberships``: by source, whether it is in the current snapshot and with what. ``wanted``: the keys that the
-    revision makes of it now, with identity and arm; ``leftOut``: why it has none. ``history``: all that syncs within
-    reach did for it, with the tries at their batches.
+    revision makes of it now, with identity and arm; ``leftOut``: why it has none. ``held``: what the destination
+    holds of it, as far as we know. ``history``: all that syncs within reach did for it, with the tries at their
+    batches.
     """
     known = await _gather(platform, space_id, audience_id, activation_id)
     memberships = [
@@ -65,6 +66,7 @@ async def profile(
         "memberships": memberships,
         "wanted": wanted,
         "leftOut": left_out,
+        "held": await _held(platform, known.activation, profile_id),
         "history": await _history(platform, known, profile_id),
     }
 
@@ -163,6 +165,27 @@ def _plan_one(
         for change in changes
     ]
     return shown, {reason: count for reason, count in stats.left_out.items() if count}
+
+
+async def _held(
+    platform: Platform, activation: Activation, profile_id: str
+) -> list[dict[str, Any]]:
+    local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
+    found = await platform.engine.run(holdings_engine.find_held, local, profile_id, lane="small")
+    return [
+        {
+            "key": row["key"],
+            "keyType": row["key_type"],
+            "arm": row["arm"],
+            "identity": row["identity"],
+            "held": row["held"].value,
+            "assumed": row["assumed"],
+            "refused": row["refused"],
+            "partnerId": row["partner_id"],
+            "syncNumber": row["sync"],
+        }
+        for row in found
+    ]
 
 
 async def _history(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:

@@ -422,5 +422,7 @@ class TestExplain:
         there = (await desk.data("GET", desk.path(activation, "/profiles/p1")))["profile"]
         assert there["memberships"][0]["row"]["identifiers"] == {"email": ["p1@example.com"]}
         assert [key["key"] for key in there["wanted"]] == ["p1"]
+        assert [(key["key"], key["held"]) for key in there["held"]] == [("p1", "yes")]
+        assert gone["held"] == []
         nobody = (await desk.data("GET", desk.path(activation, "/profiles/nobody")))["profile"]
         assert (nobody["wanted"], nobody["history"]) == ([], [])
