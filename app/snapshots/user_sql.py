@@ -113,7 +113,7 @@ def _collect(child: subprocess.Popen[bytes], job: Mapping[str, Any], out: Path) 
             raise RuntimeError("the child was started without pipes")
         with contextlib.suppress(BrokenPipeError):
             stdin.write(json.dumps(job).encode() + b"\n")
-            stdin.close()
+            stdin.flush()  # and stays open: its end tells the child that we are gone
         whole = True
         try:
             _write(stdout, out)

@@ -7,9 +7,11 @@ rows as an Arrow stream to stdout, or one JSON line ``{"error": …}`` to stderr
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 from datetime import datetime
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -24,6 +26,7 @@ def main() -> int:
     if not line:  # a parent that has no work, or is gone
         return 0
     job = json.loads(line)
+    Thread(target=_end_with_parent, daemon=True).start()
     try:
         _limit(job)
         _run(job)
@@ -36,6 +39,13 @@ def main() -> int:
     except (pa.ArrowException, ValueError, OSError) as error:
         return _fail(str(error))
     return 0
+
+
+def _end_with_parent() -> None:
+    """However the parent ends, its end of the pipe closes; a query must not outlive who asked for it."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
 
 
 def _fail(message: str) -> int:
