@@ -11,9 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.api.answers import to_json
-from app.core.errors import AppError, Invalid, Problem, Unavailable
+from app.core.errors import AppError, BadRequest, Invalid, Problem, Unavailable
 from app.core.logging import get_logger
 
 log = get_logger(__name__)
@@ -46,6 +47,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _cut)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_away)
     app.add_exception_handler(asyncpg.PostgresError, _database_error)
@@ -118,6 +120,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return error_answer(request, status, [entry(kind, message)], error.headers)
 
 
+async def _cut(request: Request, error: Exception) -> Response:
+    # Nobody is there to read it, and it is no fault of ours.
+    return await _app_error(request, BadRequest("the body ended before its end"))
+
+
 def _sqlstate(error: BaseException | None) -> str | None:
     while error is not None:
         state = getattr(error, "sqlstate", None)
@@ -133,8 +140,9 @@ async def _database_error(request: Request, error: Exception) -> Response:
         log.warning("database_busy", sqlstate=state)
         return await _unavailable(request, "busy with a clashing change; try again")
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    # Class 08: connection; 57: the server is being stopped or started; 53: out of connections or disk.
-    if lost or state is None or state[:2] in ("08", "57", "53"):
+    # Class 08: connection; 57: the server is being stopped or started; 53: out of connections or disk;
+    # 3D: the database itself is gone.
+    if lost or state is None or state[:2] in ("08", "57", "53", "3D"):
         return await _database_away(request, error)
     return await _bug(request, error)
 
