@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Receiver:
     url: str = ""
     status: int = 204
     requests: int = 0
-    on_request: Callable[[], None] = lambda: None
+    on_request: Callable[[], Awaitable[None]] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers one request and closes."""
@@ -24,7 +24,8 @@ class Receiver:
             if line.startswith(b"content-length:"):
                 await reader.readexactly(int(line.split(b":")[1]))
         self.requests += 1
-        self.on_request()
+        if self.on_request is not None:
+            await self.on_request()
         writer.write(
             b"HTTP/1.1 %d X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % self.status
         )

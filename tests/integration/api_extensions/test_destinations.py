@@ -129,7 +129,7 @@ class TestUpdate:
     ) -> None:
         from app.services.destination_settings import unseal
 
-        made = await create(api, secret=CANARY)
+        made = await create(api, secret=CANARY, headers={"X-Api-Key": "CANARY-header-value"})
         shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
         # What was answered, sent back with one change, changes that one thing.
         settings = {**shown["settings"], "url": "https://hooks.example.com/other"}
@@ -142,6 +142,7 @@ class TestUpdate:
             row = (await session.scalars(select(Destination))).one()
         kept = unseal(platform.keyring, tenant.workspace_id, row)
         assert kept["secret"] == CANARY
+        assert kept["headers"] == {"X-Api-Key": "CANARY-header-value"}
         assert kept["url"] == "https://hooks.example.com/other"
 
     async def test_a_null_secret_makes_a_new_one_and_the_old_signs_on(
@@ -253,13 +254,30 @@ class TestCheck:
             row = (await session.scalars(select(Destination))).one()
             assert row.open_until is None
 
+    async def test_says_nothing_of_settings_that_came_while_it_ran(
+        self, api: httpx.AsyncClient, receiver: Receiver, platform: Platform, tenant: Tenant
+    ) -> None:
+        made = await create(api, url=receiver.url)
+        scene = await create_activation(platform, tenant.space_id, made["id"])
+
+        async def change() -> None:
+            receiver.on_request = None
+            body = {"settings": {"url": receiver.url + "/other"}}
+            await api.patch(f"destinations/{made['id']}", json=body)
+            await scene.pause_by_account(platform)
+
+        receiver.on_request = change
+        check = (await api.post(f"destinations/{made['id']}/checks")).json()["data"]["check"]
+        assert check["ok"] is True
+        assert await scene.state(platform) == "error"
+
     async def test_no_transaction_is_open_while_the_partner_is_asked(
         self, api: httpx.AsyncClient, receiver: Receiver, platform: Platform
     ) -> None:
         made = await create(api, url=receiver.url)
         seen: list[int] = []
 
-        def look() -> None:
+        async def look() -> None:
             seen.append(platform.database.engine.pool.checkedout())  # type: ignore[attr-defined]  # a QueuePool
 
         receiver.on_request = look
