@@ -157,6 +157,19 @@ class Delivery:
     partner_id: str | None = None
 
 
+@runtime_checkable
+class JsonColumns(Protocol):
+    """Ability of a sequence of deliveries that nobody mapped: its values as JSON texts, column by column.
+
+    For connectors that pass identifiers and traits on as they are, and need not read what they send.
+    """
+
+    def json_columns(
+        self,
+    ) -> tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[str | None]]:
+        """Kinds, keys, and the JSON objects of identifiers and traits (None: empty), in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudienceRef:
     """The audience that a batch speaks of."""

@@ -23,18 +23,22 @@ from app.connectors.base import (
     Definition,
     SizesCalls,
 )
+from app.connectors.destinations.braze.connector import BrazeConnector
 from app.connectors.destinations.file_export.connector import (
     DownloadConnector,
     GCSConnector,
     S3Connector,
 )
 from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
+from app.connectors.destinations.talon_one.connector import TalonOneConnector
 from app.connectors.destinations.webhook.connector import WebhookConnector
 
 ENTRY_POINTS = "audience_activations.destinations"
 
 BUILT_IN: tuple[type[Connector], ...] = (
     KlaviyoConnector,
+    BrazeConnector,
+    TalonOneConnector,
     WebhookConnector,
     DownloadConnector,
     GCSConnector,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.sandbox.braze import BrazeEmulator
 from app.sandbox.faults import Faults, with_fault
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.page import render_page
@@ -14,6 +15,7 @@ from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.recorder import Recorder
 from app.sandbox.server import Answer, Cut, Listener, Outcome, Request, json_answer
 from app.sandbox.service import Service
+from app.sandbox.talon_one import TalonOneEmulator
 
 CONTROL = "/_control"
 
@@ -167,4 +169,4 @@ class _Front:
 
 def default_services() -> list[Service]:
     """Every emulator there is."""
-    return [WebhookReceiver(), KlaviyoEmulator()]
+    return [WebhookReceiver(), KlaviyoEmulator(), BrazeEmulator(), TalonOneEmulator()]

@@ -24,12 +24,14 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes
+    raw_path: str = ""  # as it came
     ignore: bool = False  # a fault: answer as if it were done, and do nothing
 
     @property
     def url(self) -> str:
         """Path and query, as a client would write them behind the host."""
-        return f"{self.path}?{self.query}" if self.query else self.path
+        path = self.raw_path or self.path
+        return f"{path}?{self.query}" if self.query else path
 
     def parameters(self) -> dict[str, list[str]]:
         """The query's parameters."""
@@ -173,7 +175,9 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         path, _, query = self._url.decode("latin-1").partition("?")
         method = self._parser.get_method().decode("latin-1")
-        request = Request(method, unquote(path), query, self._headers, b"".join(self._body))
+        request = Request(
+            method, unquote(path), query, self._headers, b"".join(self._body), raw_path=path
+        )
         self._waiting.append((request, self._parser.should_keep_alive()))
         if self._task is None:
             self._work()

@@ -17,7 +17,7 @@ from app.connectors.destinations.klaviyo.client import (
 )
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected
+from app.connectors.errors import ConfigurationRejected, PayloadRejected
 
 JOB_ROWS = 10_000
 FEW = 10  # up to here single calls, which tell the profiles' ids; Klaviyo asks not to import in bulk for a few
@@ -70,7 +70,7 @@ class Additions:
             try:
                 await self._client.send("POST", path, body)
             except KlaviyoNotFound as error:
-                raise _unknown_list(self._list_id, error) from error
+                raise unknown_list(self._list_id, error) from error
         return progress.receipts(self._skipped)
 
     async def _start(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
@@ -88,7 +88,7 @@ class Additions:
                 progress.rows = max(1, len(part) // 2)
                 return progress.pending(0)
             except KlaviyoNotFound as error:
-                raise _unknown_list(self._list_id, error) from error
+                raise unknown_list(self._list_id, error) from error
             except KlaviyoRefusal as error:
                 part = _without_refused(part, error, progress)
                 if not part:
@@ -190,8 +190,9 @@ def _folded(name: str, value: str) -> str:
     return value.lower() if name == "email" else value
 
 
-def _unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ConfigurationRejected:
-    return ConfigurationRejected(
+def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> PayloadRejected:
+    """A wrong list id; tried again all the same, since nobody knows what a 404 comes from."""
+    return PayloadRejected(
         f"Klaviyo has no list {list_id} in this account; check upper and lower case",
         http_status=error.http_status,
         vendor_request_id=error.vendor_request_id,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from app.connectors.base import Delivery, Pending, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
+from app.connectors.destinations.klaviyo.additions import unknown_list
 from app.connectors.destinations.klaviyo.client import (
     PAGE,
     KlaviyoClient,
@@ -14,7 +15,6 @@ from app.connectors.destinations.klaviyo.client import (
     list_path,
 )
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected
 from app.connectors.identity import identity_of
 
 CALL_ROWS = 1_000
@@ -42,11 +42,7 @@ class Removals:
                     payloads.members(ids),
                 )
             except KlaviyoNotFound as error:
-                raise ConfigurationRejected(
-                    f"Klaviyo has no list {self._list_id} in this account; check upper and lower case",
-                    http_status=error.http_status,
-                    code="list_not_found",
-                ) from error
+                raise unknown_list(self._list_id, error) from error
         progress.next = upto
         if upto < len(self._deliveries):
             return progress.pending(0)

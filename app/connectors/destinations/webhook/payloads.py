@@ -11,23 +11,27 @@ from typing import Any
 
 import orjson
 
-from app.connectors.base import Batch, Delivery
+from app.connectors.base import Batch, Delivery, JsonColumns
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 
 MESSAGE_TYPE = "audience.membership.changed"
 TEST_TYPE = "webhook.test"
+_ORDER = (ChangeKind.ENTERED, ChangeKind.EXITED, ChangeKind.UPDATED)
+_EMPTY = orjson.Fragment(b"{}")
 
 
 def batch_body(batch: Batch, deliveries: Sequence[Delivery], extras: Mapping[str, Any]) -> bytes:
     """The batch form: one message with the changes under ``entered``, ``exited`` and ``updated``."""
-    lists: dict[ChangeKind, list[dict[str, Any]]] = {
-        ChangeKind.ENTERED: [],
-        ChangeKind.EXITED: [],
-        ChangeKind.UPDATED: [],
-    }
-    for delivery in deliveries:
-        lists[delivery.kind].append(_item(delivery))
+    lists: dict[str, list[dict[str, Any]]] = {kind.value: [] for kind in _ORDER}
+    if isinstance(deliveries, JsonColumns):
+        for kind, key, identifiers, traits in zip(*deliveries.json_columns(), strict=True):
+            lists[kind].append(
+                {"id": key, "identifiers": _fragment(identifiers), "traits": _fragment(traits)}
+            )
+    else:
+        for delivery in deliveries:
+            lists[delivery.kind.value].append(_item(delivery))
     message = {
         "type": MESSAGE_TYPE,
         "timestamp": to_wire(batch.planned_at),
@@ -44,10 +48,14 @@ def batch_body(batch: Batch, deliveries: Sequence[Delivery], extras: Mapping[str
             "seq": batch.seq,
             "batch": batch.number,
             "batches": batch.count,
-            **{kind.value: items for kind, items in lists.items()},
+            **lists,
         },
     }
     return encode({**extras, **message})
+
+
+def _fragment(text: str | None) -> orjson.Fragment:
+    return _EMPTY if text is None else orjson.Fragment(text)
 
 
 def _item(delivery: Delivery) -> dict[str, Any]:
@@ -117,8 +125,12 @@ def encode(message: Any) -> bytes:
     try:
         return orjson.dumps(message, default=str)
     except TypeError:  # numbers beyond 64 bits and broken Unicode, which the slow encoder can write
-        text = json.dumps(message, default=str, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(message, default=_plain, separators=(",", ":"), ensure_ascii=False)
         return text.encode(errors="replace")
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(value.contents) if isinstance(value, orjson.Fragment) else str(value)
 
 
 def signed_headers(

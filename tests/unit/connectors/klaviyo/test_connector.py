@@ -416,7 +416,7 @@ class TestAnswers:
                 TransientFailure,
                 "asked for a browser",
             ),
-            (json_fault(404, "not_found"), ConfigurationRejected, "no list AbCdEf"),
+            (json_fault(404, "not_found"), PayloadRejected, "no list AbCdEf"),
             ({**json_fault(429, "throttled"), "retry_after": 7}, Throttled, "limiting"),
             ({"kind": "status", "status": 500}, TransientFailure, "HTTP 500"),
             ({"kind": "status", "status": 502}, TransientFailure, "HTTP 502"),

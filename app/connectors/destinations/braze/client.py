@@ -1,0 +1,165 @@
+"""Calls of Braze's REST API, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import orjson
+
+from app.connectors.answers import (
+    LONGEST_WAIT,
+    error_for_answer,
+    printable,
+    request_id_of,
+    retry_after,
+)
+from app.connectors.destinations.braze.settings import BrazeSettings
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConfigurationRejected,
+    ConnectorError,
+    PayloadRejected,
+    Throttled,
+    TransientFailure,
+)
+
+TRACK = "/users/track"
+SET_STATUS = "/v2/subscription/status/set"
+GET_STATUS = "/subscription/status/get"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedError:
+    """One entry of ``errors`` that points to an object."""
+
+    array: str
+    index: int
+    message: str
+
+
+class BrazeRefusal(PayloadRejected):
+    """400: the whole body refused; ``named`` are the objects at fault, where Braze says."""
+
+    named: Sequence[NamedError] = ()
+
+
+class BrazeTooMany(BrazeRefusal):
+    """More objects, or bytes, than this contract takes at once."""
+
+
+class BrazeClient:
+    """One workspace's API."""
+
+    def __init__(self, settings: BrazeSettings, http: httpx.AsyncClient) -> None:
+        self._base = settings.rest_endpoint
+        self._http = http
+        self._headers = {"authorization": f"Bearer {settings.api_key.get_secret_value()}"}
+
+    async def post(self, path: str, body: bytes, attempted_at: datetime) -> list[NamedError]:
+        """Send; the objects that Braze did not take. Raises a ConnectorError where it took none."""
+        headers = {**self._headers, "content-type": "application/json"}
+        response = await self._http.post(self._base + path, content=body, headers=headers)
+        return self._understood(response, attempted_at)
+
+    async def get(self, path: str, attempted_at: datetime) -> list[NamedError]:
+        """A GET, of which only the success matters."""
+        response = await self._http.get(self._base + path, headers=self._headers)
+        return self._understood(response, attempted_at)
+
+    def _understood(self, response: httpx.Response, attempted_at: datetime) -> list[NamedError]:
+        if 200 <= response.status_code < 300 and not _is_html(response):
+            return named_errors(_content(response))
+        raise failure(response, attempted_at)
+
+
+def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
+    """The error for an answer that is no success."""
+    status = response.status_code
+    facts: dict[str, Any] = {
+        "http_status": status,
+        "vendor_request_id": request_id_of(response),
+    }
+    words = printable(str(_content(response).get("message") or ""), 200)
+    said = f' ("{words}")' if words else ""
+    match status:
+        case 401:
+            return AuthenticationRejected(
+                f"Braze refused the key{said}; check that it has the permission users.track",
+                **facts,
+            )
+        case 403:
+            return AuthenticationRejected(
+                f"Braze refused access{said}: inactive account, plan, or a list of allowed addresses",
+                **facts,
+            )
+        case 404:
+            return ConfigurationRejected(
+                f"Braze does not know the key there{said}; check that rest_endpoint is of your instance's region",
+                **facts,
+            )
+        case 413:
+            return BrazeTooMany("Braze takes fewer bytes at once", **facts)
+        case 400:
+            return _refusal(_content(response), words, facts)
+        case 429:
+            return Throttled(
+                "Braze is limiting requests (HTTP 429); retried automatically",
+                retry_after=_wait(response, attempted_at),
+                **facts,
+            )
+        case _:
+            pass
+    if status < 400:  # a success in HTML, or a redirect
+        return ConfigurationRejected(
+            "rest_endpoint does not answer as Braze's REST API; is it the dashboard's address?",
+            **facts,
+        )
+    return error_for_answer(response, partner="Braze") or TransientFailure("Braze failed", **facts)
+
+
+def _refusal(content: dict[str, Any], words: str, facts: dict[str, Any]) -> BrazeRefusal:
+    too_many = "max input length exceeded" in words.lower()
+    kind = BrazeTooMany if too_many else BrazeRefusal
+    error = kind(f"Braze refused the request: {words or 'HTTP 400'}", **facts)
+    error.named = named_errors(content)
+    return error
+
+
+def named_errors(content: dict[str, Any]) -> list[NamedError]:
+    """Entries of ``errors`` that name an object; bare texts are warnings."""
+    entries = content.get("errors")
+    return [
+        NamedError(
+            str(entry.get("input_array")), entry["index"], printable(str(entry.get("type")), 300)
+        )
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("index"), int)
+    ]
+
+
+def _content(response: httpx.Response) -> dict[str, Any]:
+    try:
+        content = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_html(response: httpx.Response) -> bool:
+    return "html" in response.headers.get("content-type", "")
+
+
+def _wait(response: httpx.Response, attempted_at: datetime) -> timedelta | None:
+    """Retry-After where it comes; else until the window's end, which Braze gives in seconds since 1970."""
+    asked = retry_after(response)
+    if asked is not None:
+        return asked
+    reset = response.headers.get("x-ratelimit-reset", "")
+    if not reset.isdecimal():
+        return None
+    wait = datetime.fromtimestamp(int(reset), UTC) - attempted_at
+    return min(max(wait, timedelta(seconds=1)), LONGEST_WAIT)

@@ -1,0 +1,158 @@
+"""The Braze destination: check and delivery."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from app.connectors.base import (
+    Batch,
+    CheckResult,
+    ConnectorSettings,
+    ConnectorTools,
+    Definition,
+    Delivery,
+    Pending,
+    Receipts,
+    Refusal,
+)
+from app.connectors.destinations.braze import client, payloads
+from app.connectors.destinations.braze.client import BrazeClient, BrazeRefusal, BrazeTooMany
+from app.connectors.destinations.braze.definition import DEFINITION, SUBSCRIBE, TRACK_EVENT
+from app.connectors.destinations.braze.payloads import Row
+from app.connectors.destinations.braze.settings import (
+    DEFAULT_ROWS,
+    MOST_ROWS,
+    BrazeConnectionSettings,
+    BrazeSettings,
+)
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConfigurationRejected,
+    ConnectorError,
+    PayloadRejected,
+)
+from app.core import clock
+from app.domain.changes import ChangeKind
+
+_GROUP_ROWS = 50
+_NOBODY = "activations-connection-check"
+
+
+class BrazeConnector:
+    """One Braze workspace."""
+
+    definition: ClassVar[Definition] = DEFINITION
+    settings_model: ClassVar[type[ConnectorSettings]] = BrazeSettings
+    connection_settings_model: ClassVar[type[BrazeConnectionSettings]] = BrazeConnectionSettings
+
+    def __init__(self, settings: BrazeSettings, tools: ConnectorTools) -> None:
+        self._settings = settings
+        self._client = BrazeClient(settings, tools.http)
+
+    @classmethod
+    def rows_per_call(
+        cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
+    ) -> int:
+        """The mapping's or the connection's batch size, at most 75, and 50 with a subscription group."""
+        size = constants.get("batch_size") or connection_settings.get("batch_size") or DEFAULT_ROWS
+        most = _GROUP_ROWS if connection_settings.get("segment_id") else MOST_ROWS
+        return max(1, min(int(size), most))
+
+    async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
+        """An empty write: Braze has no ping, and answers 400 where the key is good."""
+        moment = clock.now()
+        group = connection_settings.get("segment_id")
+        try:
+            with contextlib.suppress(PayloadRejected):  # for being empty: the key was accepted
+                await self._client.post(client.TRACK, b'{"attributes":[]}', moment)
+            if group:
+                path = f"{client.GET_STATUS}?subscription_group_id={quote(group)}&external_id[]={_NOBODY}"
+                return await self._check_group(path)
+        except ConnectorError as error:
+            return CheckResult(ok=False, message=error.message)
+        return CheckResult(ok=True, message="the key is accepted")
+
+    async def _check_group(self, path: str) -> CheckResult:
+        words = "with a subscription group the key also needs subscription.status.set"
+        try:
+            await self._client.get(path, clock.now())
+        except AuthenticationRejected:
+            warning = f"{words}; the group could not be read (needs subscription.status.get)"
+            return CheckResult(ok=True, message="the key is accepted", warnings=(warning,))
+        except PayloadRejected as error:
+            return CheckResult(ok=False, message=f"the subscription group: {error.message}")
+        return CheckResult(ok=True, message="the key can read the group", warnings=(words,))
+
+    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+        """One call; a second for the subscription group, which has to wait its turn."""
+        if batch.action_id == SUBSCRIBE.id:
+            return await self._subscribe(batch, deliveries, {})
+        if batch.action_id == TRACK_EVENT.id:
+            rows, skipped = payloads.events(batch, deliveries, self._settings.app_id)
+            rejected = await self._track(batch, "events", rows)
+            return Receipts(rejected=rejected, skipped=skipped)
+        rows, skipped = payloads.attributes(batch, deliveries)
+        rejected = await self._track(batch, "attributes", rows)
+        if batch.connection_settings.get("segment_id") and batch.kind is not ChangeKind.UPDATED:
+            return await self._subscribe(batch, deliveries, rejected)
+        return Receipts(rejected=rejected, skipped=skipped)
+
+    async def resume(
+        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Never asked for: Braze answers at once."""
+        raise ConfigurationRejected("Braze leaves nothing pending")
+
+    async def _track(
+        self, batch: Batch, array: str, rows: Sequence[Row], *, again: bool = True
+    ) -> dict[int, Refusal]:
+        """Write; halves what is too much, and sends the rest once where single objects are at fault."""
+        if not rows:
+            return {}
+        try:
+            errors = await self._client.post(
+                client.TRACK, payloads.track(array, rows), batch.attempted_at
+            )
+        except BrazeTooMany:
+            if len(rows) == 1:
+                raise
+            half = len(rows) // 2
+            first = await self._track(batch, array, rows[:half])
+            return {**first, **await self._track(batch, array, rows[half:])}
+        except BrazeRefusal as error:
+            named = _refusals(error.named, array, rows)
+            if not named or not again:
+                raise
+            rest = [row for row in rows if row.index not in named]
+            return {**named, **await self._track(batch, array, rest, again=False)}
+        return _refusals(errors, array, rows)
+
+    async def _subscribe(
+        self, batch: Batch, deliveries: Sequence[Delivery], rejected: Mapping[int, Refusal]
+    ) -> Receipts:
+        group = batch.connection_settings.get("segment_id")
+        if not group:
+            raise ConfigurationRejected(
+                "the connection names no subscription group (segment_id)", code="no_group"
+            )
+        if batch.kind is ChangeKind.UPDATED:
+            return Receipts(rejected=rejected)
+        body, skipped = payloads.subscriptions(str(group), batch.kind, deliveries, rejected)
+        if body is not None:
+            await self._client.post(client.SET_STATUS, body, batch.attempted_at)
+        return Receipts(rejected=rejected, skipped=skipped)
+
+
+def _refusals(
+    errors: Sequence[client.NamedError], array: str, rows: Sequence[Row]
+) -> dict[int, Refusal]:
+    return {
+        rows[error.index].index: Refusal(
+            "rejected_by_braze", error.message, f"/{array}/{error.index}"
+        )
+        for error in errors
+        if error.array in (array, "None") and 0 <= error.index < len(rows)
+    }

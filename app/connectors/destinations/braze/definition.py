@@ -1,0 +1,117 @@
+"""What the catalogue says of Braze."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.connectors.base import (
+    Action,
+    ActionField,
+    Definition,
+    IdentityField,
+    IdSync,
+    Preset,
+    RateBudget,
+    SettingField,
+)
+from app.connectors.destinations.braze.payloads import PROFILE_FIELDS
+from app.connectors.destinations.braze.settings import MOST_ROWS
+
+
+def _path(path: str) -> dict[str, Any]:
+    return {"@path": path}
+
+
+_IDENTITY = (
+    ActionField("external_id", "External id", "STRING", "Your user id; one identifier is needed.", default=_path("$.userId")),
+    ActionField("user_alias", "User alias", "STRING", "As label:name."),
+    ActionField("braze_id", "Braze id", "STRING", default=_path("$.properties.braze_id")),
+    ActionField("email", "E-mail", "STRING", default=_path("$.traits.email")),
+    ActionField("phone", "Phone", "STRING", default=_path("$.traits.phone")),
+)  # fmt: skip
+_BATCHING = (
+    ActionField("enable_batching", "Batch", "BOOLEAN", "Send many at once.", default=True, constant=True),
+    ActionField(
+        "batch_size",
+        "Batch size",
+        "INTEGER",
+        "Users in one call; 50 is valid under every contract, 75 the most.",
+        constant=True,
+    ),
+)  # fmt: skip
+
+UPDATE = Action(
+    "braze-update-user-profile",
+    "updateUserProfile",
+    "Set membership attribute",
+    "Write a boolean attribute on the profile; with a subscription group also its state.",
+    (
+        *_IDENTITY,
+        ActionField("custom_attributes", "Custom attributes", "OBJECT", "Written on entry and update; each may be billed."),
+        ActionField("attribute_name", "Attribute", "STRING", "The connection's, else audience_<audience key>.", hidden=True, constant=True),
+        ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to take the attribute away.", default="false", choices=("false", "null"), constant=True),
+        ActionField("_update_existing_only", "Existing users only", "BOOLEAN", "On entry; on exit no profile is ever made.", default=False),
+        *(
+            ActionField(name, name.replace("_", " ").capitalize(), "STRING", default=_path(f"$.traits.{name}"))
+            for name in PROFILE_FIELDS
+        ),
+        *_BATCHING,
+    ),
+    default_trigger="Audience Membership Changed",
+)  # fmt: skip
+SUBSCRIBE = Action(
+    "braze-set-subscription-group",
+    "setSubscriptionGroup",
+    "Set subscription group state",
+    "Subscribe on entry, unsubscribe on exit. This is consent: by e-mail or phone it affects every profile that shares it.",
+    (*_IDENTITY, *_BATCHING),
+)
+TRACK_EVENT = Action(
+    "braze-track-event",
+    "trackEvent",
+    "Track membership event",
+    "A custom event on entry or exit.",
+    (
+        *_IDENTITY,
+        ActionField("name", "Event name", "STRING", default=_path("$.event")),
+        ActionField("properties", "Properties", "OBJECT"),
+        *_BATCHING,
+    ),
+)
+
+DEFINITION = Definition(
+    slug="braze",
+    name="Braze",
+    description="Marks members by an attribute, a subscription group or an event.",
+    metadata_id="66a1f0c2d4b8e90011aa0006",
+    audience_types=("USERS", "LINKED"),
+    actions=(UPDATE, SUBSCRIBE, TRACK_EVENT),
+    presets=(
+        Preset(TRACK_EVENT.id, "Track an event on entry", "Audience Entered"),
+        Preset(TRACK_EVENT.id, "Track an event on exit", "Audience Exited"),
+        Preset(UPDATE.id, "Keep the attribute equal to the audience", "Audience Membership Changed"),
+    ),
+    connection_settings=(
+        SettingField("segment_id", "string", label="Subscription group ID", description="Optional; Braze has no API that puts users into a segment, so build the segment on the attribute or the group."),
+        SettingField("attribute_name", "string", label="Attribute", description="Default: audience_<audience key>"),
+        SettingField("batch_size", "number", label="Batch size", description="Users in one call, 1 to 75", default=50),
+    ),
+    default_id_sync=(
+        IdSync("user_id", map_to="external_id"),
+        IdSync("braze_id"),
+        IdSync("email"),
+        IdSync("phone"),
+    ),
+    key="identifiers",
+    identity_fields=(
+        IdentityField("external_id", "user_id"),
+        IdentityField("user_alias", "user_alias"),
+        IdentityField("braze_id", "braze_id"),
+        IdentityField("email", "email", "email"),
+        IdentityField("phone", "phone", "phone"),
+    ),
+    max_rows=MOST_ROWS,
+    rate_budgets=(RateBudget("requests", 3_000, timedelta(seconds=3)),),
+    aliases=("actions-braze-cloud", "actions-braze"),
+)  # fmt: skip

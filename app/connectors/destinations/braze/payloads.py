@@ -1,0 +1,161 @@
+"""Bodies of Braze's calls: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.connectors.base import Batch, Delivery, Refusal
+from app.connectors.destinations.braze.settings import attribute_for
+from app.connectors.identity import identity_of
+from app.core.clock import to_wire
+from app.domain.changes import ChangeKind
+
+IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
+PROFILE_FIELDS = (
+    "first_name",
+    "last_name",
+    "country",
+    "home_city",
+    "gender",
+    "image_url",
+    "dob",
+    "language",
+    "time_zone",
+)
+_GROUP_ARRAYS = {"external_id": "external_ids", "email": "emails", "phone": "phones"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object for Braze, and where it stands in the batch."""
+
+    index: int
+    content: Mapping[str, Any]
+
+
+def identity(delivery: Delivery) -> dict[str, Any]:
+    """The one identifier that Braze is to find the user by: the key, else the first there is."""
+    found = identity_of(delivery, IDENTITY)
+    name = delivery.key_type if delivery.key_type in found else next(iter(found), None)
+    if name is None:
+        return {}
+    if name == "user_alias":
+        label, colon, alias = found[name].partition(":")
+        return {"user_alias": {"alias_name": alias, "alias_label": label}} if colon else {}
+    return {name: found[name]}
+
+
+def attributes(
+    batch: Batch, deliveries: Sequence[Delivery]
+) -> tuple[list[Row], dict[int, Refusal]]:
+    """Objects of ``attributes``: only what changed, since every attribute written may be billed."""
+    name = attribute_name(batch)
+    rows, skipped = [], {}
+    for index, delivery in enumerate(deliveries):
+        who = identity(delivery)
+        if not who:
+            skipped[index] = NO_IDENTIFIER
+            continue
+        if delivery.kind is ChangeKind.EXITED:
+            value = None if batch.constants.get("attribute_value_on_exit") == "null" else False
+            rows.append(Row(index, {**who, name: value, "_update_existing_only": True}))
+            continue
+        content = {**who, **_profile(delivery)}
+        if delivery.kind is ChangeKind.ENTERED:
+            content[name] = True
+        if len(content) == len(who):
+            continue  # an update of nothing that travels
+        if delivery.fields.get("_update_existing_only") or "user_alias" in who:
+            # With an alias Braze makes no profile unless it is told to.
+            content["_update_existing_only"] = bool(delivery.fields.get("_update_existing_only"))
+        rows.append(Row(index, content))
+    return rows, skipped
+
+
+NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze_id, email, phone")
+
+
+def attribute_name(batch: Batch) -> str:
+    """The custom attribute that says membership."""
+    return str(
+        batch.constants.get("attribute_name")
+        or batch.target
+        or batch.connection_settings.get("attribute_name")
+        or attribute_for(batch.audience.key)
+    )
+
+
+def _profile(delivery: Delivery) -> dict[str, Any]:
+    fields = delivery.fields
+    custom = fields.get("custom_attributes")
+    content = dict(custom) if isinstance(custom, Mapping) else {}
+    content.update({name: fields[name] for name in PROFILE_FIELDS if fields.get(name) is not None})
+    return content
+
+
+def events(
+    batch: Batch, deliveries: Sequence[Delivery], app_id: str | None
+) -> tuple[list[Row], dict[int, Refusal]]:
+    """Objects of ``events``, of the plan's time."""
+    rows, skipped = [], {}
+    for index, delivery in enumerate(deliveries):
+        who = identity(delivery)
+        if not who:
+            skipped[index] = NO_IDENTIFIER
+            continue
+        default = "Audience Exited" if delivery.kind is ChangeKind.EXITED else "Audience Entered"
+        content = {
+            **who,
+            "name": str(delivery.fields.get("name") or default),
+            "time": to_wire(batch.planned_at),
+            "properties": dict(delivery.fields.get("properties") or {}),
+        }
+        if app_id:
+            content["app_id"] = app_id
+        if delivery.kind is ChangeKind.EXITED:
+            content["_update_existing_only"] = True
+        rows.append(Row(index, content))
+    return rows, skipped
+
+
+def track(array: str, rows: Iterable[Row]) -> bytes:
+    """The body of ``/users/track``."""
+    return _dumps({array: [row.content for row in rows]})
+
+
+def subscriptions(
+    group_id: str,
+    kind: ChangeKind | None,
+    deliveries: Sequence[Delivery],
+    without: Container[int],
+) -> tuple[bytes | None, dict[int, Refusal]]:
+    """The body of ``/v2/subscription/status/set``; e-mails and phones stand in objects of their own.
+
+    ``without`` are the indexes that Braze has refused already.
+    """
+    state = "unsubscribed" if kind is ChangeKind.EXITED else "subscribed"
+    arrays: dict[str, list[str]] = {}
+    skipped = {}
+    for index, delivery in enumerate(deliveries):
+        if index in without:
+            continue
+        who = identity(delivery)
+        array = _GROUP_ARRAYS.get(next(iter(who), ""))
+        if array is None:
+            words = "a subscription group takes external_id, email or phone only"
+            skipped[index] = Refusal("no_group_identifier", words) if who else NO_IDENTIFIER
+        else:
+            arrays.setdefault(array, []).append(str(next(iter(who.values()))))
+    groups = [
+        {"subscription_group_id": group_id, "subscription_state": state, array: values}
+        for array, values in arrays.items()
+    ]
+    return (_dumps({"subscription_groups": groups}) if groups else None), skipped
+
+
+def _dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)

@@ -1,0 +1,128 @@
+"""Settings of a Braze workspace and of one audience in it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from app.connectors.base import ConnectorSettings
+
+DEFAULT_ROWS = 50  # valid under every contract
+MOST_ROWS = 75
+
+#: Instance → REST endpoint; new ones appear, so any `rest.*` host of Braze is taken.
+ENDPOINTS = {
+    **{f"US-0{n}": f"https://rest.iad-0{n}.braze.com" for n in range(1, 9)},
+    "US-09": "https://rest.us-09.braze.com",
+    "US-10": "https://rest.us-10.braze.com",
+    "EU-01": "https://rest.fra-01.braze.eu",
+    "EU-02": "https://rest.fra-02.braze.eu",
+    "AU-01": "https://rest.au-01.braze.com",
+    "ID-01": "https://rest.id-01.braze.com",
+    "JP-01": "https://rest.jp-01.braze.com",
+}
+_BRAZE_HOST = re.compile(r"rest\.[a-z0-9.-]+\.braze\.(com|eu)")
+_DASHBOARD = re.compile(r"dashboard-(\d\d)\.braze\.(com|eu)")
+_OWN_FIELDS = frozenset(
+    {
+        "country",
+        "current_location",
+        "date_of_first_session",
+        "date_of_last_session",
+        "dob",
+        "email",
+        "email_subscribe",
+        "external_id",
+        "first_name",
+        "gender",
+        "home_city",
+        "image_url",
+        "language",
+        "last_name",
+        "phone",
+        "push_subscribe",
+        "time_zone",
+        "user_alias",
+        "braze_id",
+        "subscription_groups",
+    }
+)
+
+
+def checked_endpoint(url: str) -> str:
+    """The REST endpoint without a trailing slash; ValueError with what to enter instead."""
+    text = url.strip().rstrip("/")
+    parts = urlsplit(text)
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in ("https", "http") or not host:
+        raise ValueError(
+            "must be the full URL with https://, such as https://rest.iad-01.braze.com"
+        )
+    dashboard = _DASHBOARD.fullmatch(host)
+    if dashboard:
+        raise ValueError(
+            f"{host} is the dashboard; the REST endpoint of that instance is {_rest_of(dashboard[1], dashboard[2])}"
+        )
+    if parts.path or parts.query or "@" in parts.netloc:
+        raise ValueError(
+            "must be the endpoint alone, without a path: https://rest.iad-01.braze.com"
+        )
+    if _BRAZE_HOST.fullmatch(host):
+        if parts.scheme != "https" or parts.port not in (None, 443):
+            raise ValueError("must begin with https:// and name no port")
+    elif not _is_address(host):
+        raise ValueError(
+            "must be a REST endpoint of Braze such as https://rest.iad-01.braze.com or https://rest.fra-01.braze.eu; "
+            "the dashboard's page of APIs and identifiers names yours"
+        )
+    return text
+
+
+def _rest_of(number: str, domain: str) -> str:
+    known = ENDPOINTS.get(f"{'EU' if domain == 'eu' else 'US'}-{number}")
+    return known or f"named under APIs and identifiers (instance {number})"
+
+
+def _is_address(host: str) -> bool:
+    """Addresses are the sandbox's; the outbound guard decides whether they may be called."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
+
+
+def checked_attribute(name: str) -> str:
+    """The name of a custom attribute."""
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,255}", name):
+        raise ValueError("may hold letters, digits and _ only, at most 255")
+    if name.lower() in _OWN_FIELDS:
+        raise ValueError(f"{name} is a field of the profile itself; choose another name")
+    return name
+
+
+class BrazeSettings(ConnectorSettings):
+    """One workspace. The key needs ``users.track``; with a group also ``subscription.status.set``."""
+
+    api_key: Annotated[SecretStr, Field(min_length=1)]
+    rest_endpoint: Annotated[str, AfterValidator(checked_endpoint)]
+    app_id: str | None = Field(default=None, max_length=100)
+
+
+class BrazeConnectionSettings(BaseModel):
+    """One audience. ``segment_id`` is the id of a subscription group: no API puts users into a Braze segment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    segment_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{8,64}$")] | None = None
+    attribute_name: Annotated[str, AfterValidator(checked_attribute)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
+
+
+def attribute_for(audience_key: str) -> str:
+    """The attribute's name unless one is set."""
+    return ("audience_" + re.sub(r"[^A-Za-z0-9_]", "_", audience_key))[:255]

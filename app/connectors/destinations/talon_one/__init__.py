@@ -1,0 +1,1 @@
+"""Talon.One: membership in audiences of the promotion engine."""

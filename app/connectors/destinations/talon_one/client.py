@@ -1,0 +1,161 @@
+"""Calls of Talon.One's Integration and Management APIs, and what their answers mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from app.connectors.answers import error_for_answer, printable, request_id_of, retry_after
+from app.connectors.destinations.talon_one.settings import TalonOneSettings
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConfigurationRejected,
+    ConnectorError,
+    PayloadRejected,
+    TransientFailure,
+)
+
+_DATA_POINTER = re.compile(r"/?data/(\d+)(?:/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One entry of an error answer."""
+
+    message: str
+    pointer: str | None
+
+
+class TalonOneRefusal(PayloadRejected):
+    """400 and other refusals, with the faults that are named."""
+
+    def __init__(
+        self, message: str, faults: Sequence[Fault], status: int, request_id: str | None
+    ) -> None:
+        super().__init__(message, http_status=status, vendor_request_id=request_id)
+        self.faults = faults
+
+    def rows(self) -> dict[int, Fault]:
+        """Faults by the row of ``data`` that they point to; empty unless every one points to a row."""
+        named: dict[int, Fault] = {}
+        for fault in self.faults:
+            match = _DATA_POINTER.match(fault.pointer or "")
+            if match is None:
+                return {}
+            named.setdefault(int(match[1]), fault)
+        return named
+
+
+class TalonOneExists(TalonOneRefusal):
+    """409 on making an audience: its integration id is taken."""
+
+
+class TalonOneClient:
+    """One deployment's APIs; every call raises a ConnectorError unless it succeeds."""
+
+    def __init__(self, settings: TalonOneSettings, http: httpx.AsyncClient) -> None:
+        self._base = settings.base_url
+        self._http = http
+        self._integration = f"ApiKey-v1 {settings.api_key.get_secret_value()}"
+        key = settings.management_key
+        self._management = f"ManagementKey-v1 {key.get_secret_value()}" if key else None
+
+    @property
+    def has_management_key(self) -> bool:
+        """Whether audiences can be listed and read."""
+        return self._management is not None
+
+    async def send(self, method: str, path: str, content: Any) -> dict[str, Any]:
+        """A call of the Integration API with a JSON body."""
+        headers = {"authorization": self._integration, "content-type": "application/json"}
+        body = orjson.dumps(content, default=str)
+        response = await self._http.request(
+            method, self._base + path, content=body, headers=headers
+        )
+        return _understood(response, _conflict_is_busy(method, path))
+
+    async def ping(self) -> int:
+        """The status of the undocumented check of an integration key."""
+        headers = {"authorization": self._integration}
+        response = await self._http.get(f"{self._base}/v2/authping", headers=headers)
+        return response.status_code
+
+    async def manage(self, path: str) -> dict[str, Any]:
+        """A GET of the Management API."""
+        if self._management is None:
+            raise ConfigurationRejected(
+                "this needs a management key: the integration key cannot list or read anything",
+                code="no_management_key",
+            )
+        headers = {"authorization": self._management}
+        return _understood(await self._http.get(self._base + path, headers=headers), False)
+
+
+def _conflict_is_busy(method: str, path: str) -> bool:
+    """On a profile's update 409 means too many requests; on a new audience that it exists."""
+    return method == "PUT" and path.startswith("/v2/customer_profiles")
+
+
+def _understood(response: httpx.Response, conflict_is_busy: bool) -> dict[str, Any]:
+    if not 200 <= response.status_code < 300:
+        raise failure(response, conflict_is_busy)
+    content = orjson.loads(response.content) if response.content else {}
+    return content if isinstance(content, dict) else {}
+
+
+def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
+    """The error for an answer that is no success."""
+    status = response.status_code
+    request_id = request_id_of(response)
+    message, faults = _faults(response)
+    said = f": {message}" if message else ""
+    if status == 401:
+        return AuthenticationRejected(
+            f"Talon.One refused the key{said}; it is wrong, expired or deleted, or a management key in place of an "
+            "integration key",
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    if status == 403:
+        return AuthenticationRejected(
+            f"the Talon.One key may not call this endpoint{said}",
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    if status == 409 and conflict_is_busy:
+        return TransientFailure(
+            "Talon.One is busy with this profile (HTTP 409); retried automatically",
+            ambiguous=False,
+            retry_after=retry_after(response),
+            http_status=status,
+            vendor_request_id=request_id,
+        )
+    if not 400 <= status < 500 or status in (408, 410, 425, 429):
+        return error_for_answer(response, partner="Talon.One") or TransientFailure("failed")
+    words = {404: "the audience is not known in this deployment"}.get(status, f"HTTP {status}")
+    kind = TalonOneExists if status == 409 else TalonOneRefusal
+    return kind(f"Talon.One refused the request, {words}{said}", faults, status, request_id)
+
+
+def _faults(response: httpx.Response) -> tuple[str, list[Fault]]:
+    try:
+        content = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return "", []
+    if not isinstance(content, dict):
+        return "", []
+    entries = content.get("errors")
+    faults = [
+        Fault(
+            printable(str(entry.get("details") or entry.get("title") or "refused"), 300),
+            (entry.get("source") or {}).get("pointer"),
+        )
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
+    ]
+    return printable(str(content.get("message") or ""), 200), faults

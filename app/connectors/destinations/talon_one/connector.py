@@ -1,0 +1,259 @@
+"""The Talon.One destination: check, delivery, audiences and reading back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from app.connectors.base import (
+    Batch,
+    CheckResult,
+    ConnectorSettings,
+    ConnectorTools,
+    Definition,
+    Delivery,
+    Pending,
+    Receipts,
+    Refusal,
+)
+from app.connectors.destinations.talon_one.client import (
+    TalonOneClient,
+    TalonOneExists,
+    TalonOneRefusal,
+)
+from app.connectors.destinations.talon_one.definition import DEFINITION, UPDATE_ONE
+from app.connectors.destinations.talon_one.memberships import CALL_ROWS, Memberships, Row
+from app.connectors.destinations.talon_one.settings import (
+    TalonOneConnectionSettings,
+    TalonOneSettings,
+)
+from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.connectors.identity import identity_of
+from app.domain.changes import ChangeKind
+
+PROFILE_ID = "customerProfileId"
+ID_LENGTH = 1_000
+PAGE = 1_000
+_MANAGEMENT_PAUSE = 0.34  # three calls in a second
+_ONE_BY_ONE = 20  # profiles between two notes of how far a batch has come
+
+
+class TalonOneConnector:
+    """One deployment of Talon.One."""
+
+    definition: ClassVar[Definition] = DEFINITION
+    settings_model: ClassVar[type[ConnectorSettings]] = TalonOneSettings
+    connection_settings_model: ClassVar[type[TalonOneConnectionSettings]] = (
+        TalonOneConnectionSettings
+    )
+
+    def __init__(self, settings: TalonOneSettings, tools: ConnectorTools) -> None:
+        self._client = TalonOneClient(settings, tools.http)
+
+    @classmethod
+    def rows_per_call(
+        cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
+    ) -> int:
+        """The mapping's batch size, at most 1,000."""
+        return max(1, min(int(constants.get("batch_size") or CALL_ROWS), CALL_ROWS))
+
+    async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
+        """Ping with the integration key, and list one audience with the management key."""
+        warnings = []
+        try:
+            status = await self._client.ping()
+            if status in (401, 403):
+                return CheckResult(
+                    ok=False,
+                    message="Talon.One refused the key; it is wrong, expired or deleted, or no integration key",
+                )
+            if not 200 <= status < 300:
+                warnings.append(f"the integration key could not be verified (HTTP {status})")
+            if self._client.has_management_key:
+                await self._client.manage("/v1/audiences?pageSize=1")
+        except ConnectorError as error:
+            return CheckResult(ok=False, message=error.message)
+        return CheckResult(ok=True, message="the keys are accepted", warnings=warnings)
+
+    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+        """One call for the batch; profile by profile where that action was chosen."""
+        if batch.action_id == UPDATE_ONE.id:
+            return await self._one_by_one(batch, deliveries, 0, {})
+        if batch.kind is ChangeKind.UPDATED:
+            return Receipts()  # membership is the same, and this action sends nothing else
+        rows, skipped = _rows(batch, deliveries)
+        memberships = Memberships(self._client)
+        await memberships.send(rows)
+        return Receipts(rejected=memberships.rejected, skipped=skipped)
+
+    async def resume(
+        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Go on with the next profiles."""
+        return await self._one_by_one(batch, deliveries, handle["next"], dict(handle["rejected"]))
+
+    async def _one_by_one(
+        self,
+        batch: Batch,
+        deliveries: Sequence[Delivery],
+        start: int,
+        rejected: dict[str, list[str | None]],
+    ) -> Receipts | Pending:
+        skipped = {
+            i: refusal for i, d in enumerate(deliveries) if (refusal := _refusal(d)) is not None
+        }
+        stop = min(start + _ONE_BY_ONE, len(deliveries))
+        for index in range(start, stop):
+            if index not in skipped:
+                await self._update(batch, deliveries[index], index, rejected)
+        if stop < len(deliveries):
+            return Pending({"next": stop, "rejected": rejected}, timedelta(0))
+        return Receipts(
+            rejected={
+                int(index): Refusal(str(code), str(message), pointer)
+                for index, (code, message, pointer) in rejected.items()
+            },
+            skipped=skipped,
+        )
+
+    async def _update(
+        self, batch: Batch, delivery: Delivery, index: int, rejected: dict[str, list[str | None]]
+    ) -> None:
+        options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if batch.constants.get(name)]  # fmt: skip
+        path = f"/v2/customer_profiles/{quote(_profile_id(delivery), safe='')}"
+        adds, deletes = _changes(batch, delivery)
+        content: dict[str, Any] = {"audiencesChanges": {"adds": adds, "deletes": deletes}}
+        attributes = delivery.fields.get("attributes")
+        if (
+            isinstance(attributes, Mapping)
+            and attributes
+            and delivery.kind is not ChangeKind.EXITED
+        ):
+            content["attributes"] = dict(attributes)
+        try:
+            await self._client.send(
+                "PUT", path + ("?" + "&".join(options) if options else ""), content
+            )
+        except TalonOneRefusal as error:
+            if error.http_status != 400 or len(error.faults) == 0:
+                raise
+            fault = error.faults[0]
+            rejected[str(index)] = ["rejected_by_talon_one", fault.message, fault.pointer]
+
+    async def create_list(self, name: str, reference: str) -> str:
+        """Make an audience with our reference as its integration id, or find the one that has it."""
+        content = {"name": name or reference, "integrationId": reference[:ID_LENGTH]}
+        try:
+            answer = await self._client.send("POST", "/v2/audiences", content)
+        except TalonOneExists as error:
+            return await self._adopt(reference, error)
+        return str(answer["id"])
+
+    async def _adopt(self, reference: str, error: TalonOneExists) -> str:
+        if not self._client.has_management_key:
+            raise ConfigurationRejected(
+                f"Talon.One has an audience with the integration id {reference} already; give its audience_id, "
+                "or a management key so that it can be found",
+                http_status=error.http_status,
+                code="audience_exists",
+            ) from error
+        async for entry in self._audiences():
+            if entry.get("integrationId") == reference:
+                return str(entry["id"])
+        raise error
+
+    async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
+        """All audiences; needs the management key."""
+        async for entry in self._audiences():
+            yield str(entry["id"]), str(entry.get("name") or "")
+
+    async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
+        """Pages of an audience's members; needs the management key."""
+        async for page in self._pages(f"/v1/audiences/{quote(target, safe='')}/memberships"):
+            yield [
+                {"partner_id": profile_id, PROFILE_ID: profile_id}
+                for entry in page
+                if (profile_id := _member_id(entry))
+            ]
+
+    async def _audiences(self) -> AsyncIterator[Mapping[str, Any]]:
+        async for page in self._pages("/v1/audiences"):
+            for entry in page:
+                yield entry
+
+    async def _pages(self, path: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        skip = 0
+        while True:
+            answer = await self._client.manage(f"{path}?pageSize={PAGE}&skip={skip}")
+            page = answer.get("data") or []
+            yield page
+            skip += len(page)
+            if not page or not answer.get("hasMore", len(page) == PAGE):
+                return
+            await asyncio.sleep(_MANAGEMENT_PAUSE)
+
+
+def _member_id(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("integrationId") or entry.get("profileIntegrationId") or "")
+
+
+def _rows(batch: Batch, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
+    rows, skipped = [], {}
+    for index, delivery in enumerate(deliveries):
+        refusal = _refusal(delivery)
+        if refusal is not None:
+            skipped[index] = refusal
+            continue
+        adds, deletes = _changes(batch, delivery)
+        for action, audiences in (("add", adds), ("delete", deletes)):
+            rows += [
+                Row(
+                    index,
+                    {
+                        "action": action,
+                        "profileIntegrationId": _profile_id(delivery),
+                        "audienceId": audience,
+                    },
+                )
+                for audience in audiences
+            ]
+    return rows, skipped
+
+
+def _refusal(delivery: Delivery) -> Refusal | None:
+    profile_id = _profile_id(delivery)
+    if not profile_id:
+        return Refusal("no_identifier", "no customerProfileId")
+    if len(profile_id) > ID_LENGTH:
+        return Refusal("identifier_too_long", "a customerProfileId has at most 1,000 characters")
+    return None
+
+
+def _profile_id(delivery: Delivery) -> str:
+    return identity_of(delivery, (PROFILE_ID,)).get(PROFILE_ID, "")
+
+
+def _changes(batch: Batch, delivery: Delivery) -> tuple[list[int], list[int]]:
+    """Audiences to add to and to take from."""
+    if delivery.kind is ChangeKind.UPDATED:
+        return [], []
+    exits = delivery.kind is ChangeKind.EXITED
+    mapped = delivery.fields.get("deletes" if exits else "adds")
+    audiences = (
+        [int(one) for one in (mapped if isinstance(mapped, list) else [mapped])]
+        if mapped
+        else [_audience_of(batch)]
+    )
+    return ([], audiences) if exits else (audiences, [])
+
+
+def _audience_of(batch: Batch) -> int:
+    found = batch.target or batch.connection_settings.get("audience_id")
+    if not found or not str(found).isdecimal():
+        raise ConfigurationRejected(
+            "no Talon.One audience is named and none was made", code="no_audience"
+        )
+    return int(found)

@@ -1,0 +1,85 @@
+"""What the catalogue says of Talon.One."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.connectors.base import (
+    Action,
+    ActionField,
+    Definition,
+    IdentityField,
+    IdSync,
+    Preset,
+    RateBudget,
+    SettingField,
+)
+from app.connectors.destinations.talon_one.memberships import CALL_ROWS
+
+_COMMON = (
+    ActionField(
+        "customerProfileId",
+        "Customer profile id",
+        "STRING",
+        "The integration id: stable, and no address that people change; at most 1,000 characters.",
+        required=True,
+        default={"@path": "$.userId"},
+    ),
+    ActionField("adds", "Audiences to add to", "INTEGER", "On entry; the connection's unless mapped.", multiple=True),
+    ActionField("deletes", "Audiences to take from", "INTEGER", "On exit; the connection's unless mapped.", multiple=True),
+)  # fmt: skip
+
+UPDATE_MANY = Action(
+    "talon-one-update-customer-profiles-audiences",
+    "updateCustomerProfilesAudiences",
+    "Update audiences of many profiles",
+    "Add and delete in batches; unknown profiles are made, and the rule engine does not run.",
+    (
+        *_COMMON,
+        ActionField("batch_size", "Batch size", "INTEGER", "At most 1,000.", default=CALL_ROWS, constant=True),
+    ),
+    default_trigger="Audience Membership Changed",
+)  # fmt: skip
+UPDATE_ONE = Action(
+    "talon-one-update-customer-profile",
+    "updateCustomerProfile",
+    "Update one profile",
+    "Attributes and audiences of a profile, one call each.",
+    (
+        *_COMMON,
+        ActionField("attributes", "Attributes", "OBJECT", "They must exist in Talon.One first.", default={"@path": "$.traits"}),
+        ActionField("runRuleEngine", "Run the rule engine", "BOOLEAN", default=False, constant=True),
+        ActionField("skipNonExistingAttributes", "Skip unknown attributes", "BOOLEAN", default=False, constant=True),
+    ),
+)  # fmt: skip
+
+DEFINITION = Definition(
+    slug="talon-one",
+    name="Talon.One",
+    description="Keeps a Talon.One audience equal to the audience.",
+    metadata_id="66a1f0c2d4b8e90011aa0007",
+    audience_types=("USERS",),
+    actions=(UPDATE_MANY, UPDATE_ONE),
+    presets=tuple(
+        Preset(UPDATE_MANY.id, f"{name} audiences", trigger)
+        for name, trigger in (
+            ("Add to", "Audience Entered"),
+            ("Delete from", "Audience Exited"),
+            ("Keep equal", "Audience Membership Changed"),
+        )
+    ),
+    connection_settings=(
+        SettingField(
+            "audience_id",
+            "number",
+            label="Audience id",
+            description="A positive whole number; without it an audience is made.",
+        ),
+    ),
+    default_id_sync=(IdSync("user_id", map_to="customerProfileId"),),
+    key="identifiers",
+    identity_fields=(IdentityField("customerProfileId", "user_id"),),
+    max_rows=CALL_ROWS,
+    rate_budgets=(RateBudget("requests", 20, timedelta(seconds=1)),),
+    aliases=("talonone", "actions-talon-one"),
+)

@@ -1,0 +1,77 @@
+"""Settings of a Talon.One deployment and of one audience in it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from app.connectors.base import ConnectorSettings
+
+
+def checked_base_url(url: str) -> str:
+    """The deployment's address without a trailing slash."""
+    text = url.strip().rstrip("/")
+    parts = urlsplit(text)
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in ("https", "http") or not host:
+        raise ValueError(
+            "must be the full URL with https://, such as https://mycompany.europe-west1.talon.one"
+        )
+    if parts.path or parts.query or "@" in parts.netloc:
+        raise ValueError(
+            "must be the deployment alone, without a path: https://mycompany.europe-west1.talon.one"
+        )
+    if host in ("integration.talon.one", "app.talon.one"):
+        raise ValueError(f"{host} is shared by all; enter the address of your own deployment")
+    if host.endswith(".talon.one"):
+        if parts.scheme != "https":
+            raise ValueError("must begin with https://")
+    elif not _is_address(host):
+        raise ValueError("must be a deployment of Talon.One, which ends in .talon.one")
+    return text
+
+
+def _is_address(host: str) -> bool:
+    """Addresses are the sandbox's; the outbound guard decides whether they may be called."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
+
+
+def _without_prefix(prefix: str, other: str) -> AfterValidator:
+    """A key as it is pasted from examples, with the word in front."""
+
+    def strip(secret: SecretStr) -> SecretStr:
+        key = secret.get_secret_value().strip().removeprefix(f"{prefix} ").strip()
+        if key.startswith(f"{other} "):
+            raise ValueError(
+                f"this is the other kind of key ({other}); a key of the kind {prefix} is needed"
+            )
+        if not key or not key.isascii() or " " in key:
+            raise ValueError("must be a key as Talon.One shows it, without blanks")
+        return SecretStr(key)
+
+    return AfterValidator(strip)
+
+
+class TalonOneSettings(ConnectorSettings):
+    """One deployment. The management key, where there is one, lists audiences and reads members."""
+
+    base_url: Annotated[str, AfterValidator(checked_base_url)]
+    api_key: Annotated[SecretStr, _without_prefix("ApiKey-v1", "ManagementKey-v1")]
+    management_key: (
+        Annotated[SecretStr, _without_prefix("ManagementKey-v1", "ApiKey-v1")] | None
+    ) = None
+
+
+class TalonOneConnectionSettings(BaseModel):
+    """One audience: an existing one, or none to have one made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    audience_id: Annotated[int, Field(gt=0)] | None = None

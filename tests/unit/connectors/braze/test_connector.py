@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.connectors.base import Batch, Delivery, Receipts
+from app.connectors.destinations.braze.connector import BrazeConnector
+from app.connectors.destinations.braze.definition import SUBSCRIBE, TRACK_EVENT, UPDATE
+from app.connectors.destinations.braze.settings import BrazeConnectionSettings, BrazeSettings
+from app.connectors.errors import (
+    AuthenticationRejected,
+    ConfigurationRejected,
+    ConnectorError,
+    PayloadRejected,
+    Throttled,
+    TransientFailure,
+)
+from app.domain.changes import ChangeKind
+from app.sandbox.braze import DEFAULT_GROUP, DEFAULT_KEY, BrazeEmulator
+from app.sandbox.sandbox import Sandbox
+from tests.unit.connectors.create import ATTEMPTED, create_batch, create_delivery, create_tools
+
+
+@dataclass
+class World:
+    sandbox: Sandbox
+    partner: BrazeEmulator
+    connector: BrazeConnector
+
+    async def run(self, batch: Batch, rows: Sequence[Delivery]) -> Receipts:
+        result = await self.connector.deliver(batch, rows)
+        assert isinstance(result, Receipts)
+        return result
+
+    def requests(self) -> list[tuple[str, str, Any]]:
+        return [
+            (record["method"], record["url"], json.loads(record["body"] or "null"))
+            for record in self.sandbox.recorder.listed("braze", 1000)
+        ]
+
+    def inside(self, list_id: str = "audience_vip") -> set[str]:
+        return {
+            str(m.get("external_id") or m.get("email")) for m in self.partner.members(list_id) or ()
+        }
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    partner = BrazeEmulator()
+    async with Sandbox([partner]) as sandbox, create_tools() as tools:
+        given = {"api_key": DEFAULT_KEY, "rest_endpoint": sandbox.urls["braze"]}
+        yield World(sandbox, partner, BrazeConnector(BrazeSettings.model_validate(given), tools))
+
+
+def user(number: int, **changes: Any) -> Delivery:
+    key = f"u{number}"
+    values: dict[str, Any] = {
+        "key_type": "external_id",
+        "key": key,
+        "identifiers": {"external_id": key},
+    }
+    return create_delivery(**{"profile_id": f"p{number}", **values, **changes})
+
+
+def braze_batch(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Batch:
+    return create_batch(kind=kind, **{"action_id": UPDATE.id, **changes})
+
+
+class TestRequests:
+    """The exact requests, action by action."""
+
+    async def test_entered(self, world: World) -> None:
+        rows = [
+            user(
+                1, fields={"custom_attributes": {"plan": "gold"}, "first_name": "Ann", "dob": None}
+            ),
+            user(2),
+        ]
+        await world.run(braze_batch(), rows)
+        assert world.requests() == [
+            (
+                "POST",
+                "/users/track",
+                {
+                    "attributes": [
+                        {
+                            "external_id": "u1",
+                            "plan": "gold",
+                            "first_name": "Ann",
+                            "audience_vip": True,
+                        },
+                        {"external_id": "u2", "audience_vip": True},
+                    ]
+                },
+            )
+        ]
+        (record,) = world.sandbox.recorder.listed("braze", 1)
+        assert record["headers"]["authorization"] == f"Bearer {DEFAULT_KEY}"
+        assert record["headers"]["content-type"] == "application/json"
+
+    async def test_exited(self, world: World) -> None:
+        await world.run(
+            braze_batch(ChangeKind.EXITED),
+            [user(1, kind=ChangeKind.EXITED, fields={"custom_attributes": {"plan": "x"}})],
+        )
+        constants = {"attribute_value_on_exit": "null"}
+        await world.run(
+            braze_batch(ChangeKind.EXITED, constants=constants), [user(1, kind=ChangeKind.EXITED)]
+        )
+        first, second = (body for _, _, body in world.requests())
+        assert first == {
+            "attributes": [
+                {"external_id": "u1", "audience_vip": False, "_update_existing_only": True}
+            ]
+        }
+        assert second == {
+            "attributes": [
+                {"external_id": "u1", "audience_vip": None, "_update_existing_only": True}
+            ]
+        }
+        assert world.partner.users == {}  # nobody is made by leaving
+
+    async def test_updated_sends_only_what_changed(self, world: World) -> None:
+        rows = [
+            user(1, kind=ChangeKind.UPDATED, fields={"custom_attributes": {"plan": "gold"}}),
+            user(2, kind=ChangeKind.UPDATED),
+        ]
+        await world.run(braze_batch(ChangeKind.UPDATED), rows)
+        assert world.requests() == [
+            ("POST", "/users/track", {"attributes": [{"external_id": "u1", "plan": "gold"}]})
+        ]
+        await world.run(braze_batch(ChangeKind.UPDATED), rows[1:])
+        assert len(world.requests()) == 1
+
+    async def test_a_resync_is_the_same_request(self, world: World) -> None:
+        await world.run(braze_batch(), [user(1)])
+        await world.run(braze_batch(mode="resync"), [user(1)])
+        first, second = world.requests()
+        assert first == second
+
+    async def test_the_attribute_is_named_by_the_connection_or_the_arm(self, world: World) -> None:
+        settings = {"attribute_name": "is_vip"}
+        await world.run(braze_batch(connection_settings=settings), [user(1)])
+        await world.run(braze_batch(connection_settings=settings, target="is_vip_a"), [user(2)])
+        assert (world.inside("is_vip"), world.inside("is_vip_a")) == ({"u1"}, {"u2"})
+
+    async def test_one_identifier_goes_the_key_first(self, world: World) -> None:
+        rows = [
+            user(
+                1,
+                key_type="email",
+                key="a@b.example",
+                identifiers={"external_id": "u1", "email": "a@b.example"},
+            ),
+            user(2, key_type="user_alias", key="crm:77", identifiers={"user_alias": "crm:77"}),
+            user(3, key_type="phone", key="+15005550006", identifiers={"phone": ["+15005550006"]}),
+            user(4, key_type="braze_id", key="b4", identifiers={}),
+        ]
+        await world.run(braze_batch(), rows)
+        assert world.requests()[0][2]["attributes"] == [
+            {"email": "a@b.example", "audience_vip": True},
+            {
+                "user_alias": {"alias_name": "77", "alias_label": "crm"},
+                "audience_vip": True,
+                "_update_existing_only": False,
+            },
+            {"phone": "+15005550006", "audience_vip": True},
+            {"braze_id": "b4", "audience_vip": True},
+        ]
+
+    async def test_with_a_group_its_state_is_set_too(self, world: World) -> None:
+        settings = {"segment_id": DEFAULT_GROUP}
+        rows = [
+            user(1),
+            user(2, key_type="email", key="a@b.example", identifiers={"email": "a@b.example"}),
+        ]
+        await world.run(braze_batch(connection_settings=settings), rows)
+        method, url, body = world.requests()[1]
+        assert (method, url) == ("POST", "/v2/subscription/status/set")
+        assert body == {
+            "subscription_groups": [
+                {
+                    "subscription_group_id": DEFAULT_GROUP,
+                    "subscription_state": "subscribed",
+                    "external_ids": ["u1"],
+                },
+                {
+                    "subscription_group_id": DEFAULT_GROUP,
+                    "subscription_state": "subscribed",
+                    "emails": ["a@b.example"],
+                },
+            ]
+        }
+        exits = [user(1, kind=ChangeKind.EXITED)]
+        await world.run(
+            braze_batch(ChangeKind.EXITED, connection_settings=settings, action_id=SUBSCRIBE.id),
+            exits,
+        )
+        assert (
+            world.requests()[2][2]["subscription_groups"][0]["subscription_state"] == "unsubscribed"
+        )
+        assert world.inside(DEFAULT_GROUP) == {"a@b.example"}
+
+    async def test_an_event(self, world: World) -> None:
+        rows = [user(1, fields={"name": "Audience Entered", "properties": {"plan": "gold"}})]
+        await world.run(braze_batch(action_id=TRACK_EVENT.id), rows)
+        assert world.requests()[0][2] == {
+            "events": [
+                {
+                    "external_id": "u1",
+                    "name": "Audience Entered",
+                    "time": "2026-03-01T12:00:00.000Z",
+                    "properties": {"plan": "gold"},
+                }
+            ]
+        }
+
+
+class TestPartialFailure:
+    async def test_objects_named_in_a_success_are_rejected(self, world: World) -> None:
+        world.partner.refused = {"u1": "provided external_id is blacklisted and disallowed"}
+        receipts = await world.run(braze_batch(), [user(n) for n in range(3)])
+        assert {i: (r.message, r.pointer) for i, r in receipts.rejected.items()} == {
+            1: ("provided external_id is blacklisted and disallowed", "/attributes/1")
+        }
+        assert world.inside() == {"u0", "u2"}
+
+    async def test_a_refused_user_is_not_subscribed(self, world: World) -> None:
+        world.partner.refused = {"u1": "no"}
+        batch = braze_batch(connection_settings={"segment_id": DEFAULT_GROUP})
+        await world.run(batch, [user(n) for n in range(3)])
+        assert world.requests()[1][2]["subscription_groups"][0]["external_ids"] == ["u0", "u2"]
+
+    async def test_objects_named_in_a_refusal_are_left_out_and_the_rest_goes_again(
+        self, world: World
+    ) -> None:
+        body = {
+            "message": "Bad",
+            "errors": [{"type": "wrong", "input_array": "attributes", "index": 2}],
+        }
+        world.sandbox.faults.add(
+            {"kind": "status", "status": 400, "body": json.dumps(body), "times": 1}
+        )
+        receipts = await world.run(braze_batch(), [user(n) for n in range(4)])
+        assert {i: r.message for i, r in receipts.rejected.items()} == {2: "wrong"}
+        assert world.inside() == {"u0", "u1", "u3"}
+
+    @pytest.mark.parametrize("status", [400, 413])
+    async def test_too_much_is_halved(self, world: World, status: int) -> None:
+        world.partner.most_objects = 50
+        if status == 413:
+            world.sandbox.faults.add({"kind": "status", "status": 413, "times": 1})
+        receipts = await world.run(braze_batch(), [user(n) for n in range(75)])
+        assert receipts == Receipts()
+        assert len(world.inside()) == 75
+        assert len(world.requests()) == 3
+
+    async def test_without_any_identifier_it_is_our_own_skip(self, world: World) -> None:
+        receipts = await world.run(
+            braze_batch(), [user(0), user(1, key_type="other", identifiers={})]
+        )
+        assert receipts.skipped[1].code == "no_identifier"
+
+    async def test_bare_texts_among_errors_are_warnings(self, world: World) -> None:
+        body = {"message": "success", "errors": ["something odd"]}
+        world.sandbox.faults.add({"kind": "status", "status": 201, "body": json.dumps(body)})
+        assert await world.run(braze_batch(), [user(0)]) == Receipts()
+
+
+HTML = {"body": "<html>", "headers": {"content-type": "text/html"}}
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("fault", "error", "words"),
+        [
+            ({"status": 400}, PayloadRejected, "HTTP 400"),
+            (
+                {"status": 400, "body": '{"message": "Bad", "errors": ["x"]}'},
+                PayloadRejected,
+                "Bad",
+            ),
+            ({"status": 401}, AuthenticationRejected, "users.track"),
+            ({"status": 403}, AuthenticationRejected, "allowed addresses"),
+            ({"status": 404}, ConfigurationRejected, "region"),
+            ({"status": 429, "retry_after": 9}, Throttled, "limiting"),
+            ({"status": 500}, TransientFailure, "HTTP 500"),
+            ({"status": 503}, TransientFailure, "HTTP 503"),
+            ({"status": 302}, ConfigurationRejected, "dashboard"),
+            ({"status": 200, **HTML}, ConfigurationRejected, "dashboard"),
+        ],
+    )
+    async def test_class_of_an_answer(
+        self, world: World, fault: dict[str, Any], error: type[ConnectorError], words: str
+    ) -> None:
+        world.sandbox.faults.add({"kind": "status", **fault})
+        with pytest.raises(error, match=words):
+            await world.run(braze_batch(), [user(0)])
+
+    async def test_202_in_maintenance_is_a_success(self, world: World) -> None:
+        world.sandbox.faults.add({"kind": "status", "status": 202, "body": '{"message": "queued"}'})
+        assert await world.run(braze_batch(), [user(0)]) == Receipts()
+
+    async def test_a_throttle_waits_until_the_window_ends(self, world: World) -> None:
+        reset = str(int(ATTEMPTED.timestamp()) + 90)
+        world.sandbox.faults.add(
+            {"kind": "status", "status": 429, "headers": {"x-ratelimit-reset": reset}}
+        )
+        with pytest.raises(Throttled) as caught:
+            await world.run(braze_batch(), [user(0)])
+        assert caught.value.retry_after is not None
+        assert caught.value.retry_after.total_seconds() == 90
+
+
+class TestCheck:
+    async def test_the_key_and_the_group(self, world: World) -> None:
+        assert (await world.connector.check({})).ok
+        result = await world.connector.check({"segment_id": DEFAULT_GROUP})
+        assert result.ok
+        assert "subscription.status.set" in result.warnings[0]
+        assert world.partner.users == {}
+
+    async def test_says_what_is_wrong(self, world: World) -> None:
+        result = await world.connector.check({"segment_id": "no-such-group"})
+        assert not result.ok
+        assert "subscription group" in result.message
+        world.partner.keys.clear()
+        result = await world.connector.check({})
+        assert not result.ok
+        assert "users.track" in result.message
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("url", "words"),
+        [
+            ("rest.iad-01.braze.com", "full URL with https://"),
+            (
+                "https://dashboard-01.braze.com",
+                "REST endpoint of that instance is https://rest.iad-01.braze.com",
+            ),
+            ("https://dashboard-02.braze.eu", "https://rest.fra-02.braze.eu"),
+            ("https://rest.iad-01.braze.com/users", "without a path"),
+            ("http://rest.iad-01.braze.com", "https://"),
+            ("https://rest.iad-01.braze.co", "REST endpoint of Braze"),
+            ("https://evil.example", "REST endpoint of Braze"),
+            ("https://k:v@rest.iad-01.braze.com", "without a path"),
+        ],
+    )
+    def test_common_mistakes_are_answered(self, url: str, words: str) -> None:
+        with pytest.raises(ValidationError, match=words):
+            BrazeSettings.model_validate({"api_key": "k", "rest_endpoint": url})
+
+    @pytest.mark.parametrize(
+        "url", ["https://rest.fra-01.braze.eu/", "https://rest.us-11.braze.com"]
+    )
+    def test_a_trailing_slash_is_taken_off(self, url: str) -> None:
+        made = BrazeSettings.model_validate({"api_key": "k", "rest_endpoint": url})
+        assert made.rest_endpoint == url.rstrip("/")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"attribute_name": "email"},
+            {"attribute_name": "$x"},
+            {"batch_size": 76},
+            {"segment_id": "a b"},
+        ],
+    )
+    def test_connection_settings(self, given: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            BrazeConnectionSettings.model_validate(given)
+
+    @pytest.mark.parametrize(
+        ("settings", "constants", "expected"),
+        [
+            ({}, {}, 50),
+            ({"batch_size": 75}, {}, 75),
+            ({"batch_size": 75, "segment_id": "g"}, {}, 50),
+            ({}, {"batch_size": 500}, 75),
+        ],
+    )
+    def test_rows_in_one_call(
+        self, settings: dict[str, Any], constants: dict[str, Any], expected: int
+    ) -> None:
+        assert BrazeConnector.rows_per_call(None, settings, constants) == expected
