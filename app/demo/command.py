@@ -37,7 +37,8 @@ def run_demo(days: int, *, stay: bool, destination: str) -> int:
     if not 1 <= days <= MOST_DAYS:
         raise DemoFailed(f"--days is 1 to {MOST_DAYS}.", exit_code=2)
     file = purchases_file()
-    return asyncio.run(_until_signal(_demo(file, days, stay=stay, destination=destination)))
+    work = demo(file, days, stay=stay, destination=destination, sandbox=Sandbox())
+    return asyncio.run(_until_signal(work))
 
 
 async def _until_signal(work: Coroutine[object, object, int]) -> int:
@@ -51,21 +52,22 @@ async def _until_signal(work: Coroutine[object, object, int]) -> int:
         return 130
 
 
-async def _demo(file: Path, days: int, *, stay: bool, destination: str) -> int:
+async def demo(file: Path, days: int, *, stay: bool, destination: str, sandbox: Sandbox) -> int:
+    """The whole of it, with the sandbox that receives; the exit code."""
+    keepers = Destinations(sandbox).chosen(destination)
     screen = Screen()
     with temporary_folder() as folder:
-        async with Sandbox() as sandbox:
-            keepers = Destinations(sandbox).chosen(destination)
-            screen.step("Starting PostgreSQL, Redis, the API and a worker …")
-            async with (
-                running_service(folder, SETTINGS) as service,
-                open_api(service.url, service.token, service.space_id) as api,
-            ):
-                screen.step(f"Up at {service.url}, rate limits off for this replay.")
-                code = await _replayed(screen, api, service, keepers, file, days)
-                if stay:
-                    await _stay(screen, service, sandbox)
-                return code
+        screen.step("Starting PostgreSQL, Redis, the API and a worker …")
+        async with (
+            sandbox,
+            running_service(folder, SETTINGS) as service,
+            open_api(service.url, service.token, service.space_id) as api,
+        ):
+            screen.step(f"Up at {service.url}, rate limits off for this replay.")
+            code = await _replayed(screen, api, service, keepers, file, days)
+            if stay:
+                await _stay(screen, service, sandbox)
+            return code
 
 
 async def _replayed(
