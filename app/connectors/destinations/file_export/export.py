@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -16,7 +15,7 @@ import pyarrow as pa
 from app.connectors.base import Batch, Delivery, Receipts, Refusal
 from app.connectors.destinations.file_export.failures import as_connector_error
 from app.connectors.destinations.file_export.options import FileOptions, file_name, wanted_columns
-from app.connectors.destinations.file_export.rows import CannotEncode, make_columns, row_of
+from app.connectors.destinations.file_export.rows import make_columns, values_of
 from app.connectors.destinations.file_export.targets import Target
 from app.connectors.destinations.file_export.writers import Writer, digest_of, open_writer
 from app.core.clock import to_wire
@@ -61,32 +60,27 @@ class Export:
         writer = await asyncio.to_thread(
             open_writer, part, self._options, self._columns, self._facts()
         )
-        with_chunks = self._write_chunks(writer, chunks)
         try:
-            await with_chunks
+            async for chunk in chunks:
+                if chunk:
+                    await asyncio.to_thread(self._write_chunk, writer, chunk)
         except BaseException as error:
             await asyncio.to_thread(writer.__exit__, type(error), error, None)
             raise
         await asyncio.to_thread(writer.__exit__, None, None, None)
         return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._batch))
 
-    async def _write_chunks(
-        self, writer: Writer, chunks: AsyncIterator[Sequence[Delivery]]
-    ) -> None:
-        async for chunk in chunks:
-            await asyncio.to_thread(self._write_chunk, writer, chunk)
-
     def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
-        rows: list[list[Any]] = []
-        for index, delivery in enumerate(chunk, self._seen):
-            try:
-                rows.append(row_of(self._columns, delivery))
-            except CannotEncode as error:
-                self._rejected[index] = Refusal("cannot_encode", str(error))
-            else:
-                self._counts["member" if self._snapshot else delivery.kind.value] += 1
+        values, faults = values_of(self._columns, chunk)
+        for index, words in faults.items():
+            self._rejected[self._seen + index] = Refusal("cannot_encode", words)
         self._seen += len(chunk)
-        writer.write(rows)
+        if self._snapshot:
+            self._counts["member"] += len(chunk) - len(faults)
+        else:
+            kinds = [delivery.kind.value for i, delivery in enumerate(chunk) if i not in faults]
+            self._counts.update(kinds)
+        writer.write(values)
 
     def _facts(self) -> dict[str, str]:
         return {

@@ -143,12 +143,27 @@ def as_json(value: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def row_of(columns: Sequence[Column], delivery: Delivery) -> list[Any]:
-    """The values of one row; CannotEncode names the column."""
-    row = []
+def values_of(
+    columns: Sequence[Column], deliveries: Sequence[Delivery]
+) -> tuple[list[list[Any]], dict[int, str]]:
+    """The rows column by column, without those (by index) that cannot be written, and why they cannot."""
+    try:
+        return [[column.get(delivery) for delivery in deliveries] for column in columns], {}
+    except CannotEncode:
+        pass
+    faults = {}
+    for index, delivery in enumerate(deliveries):
+        fault = _fault(columns, delivery)
+        if fault is not None:
+            faults[index] = fault
+    fitting = [delivery for index, delivery in enumerate(deliveries) if index not in faults]
+    return [[column.get(delivery) for delivery in fitting] for column in columns], faults
+
+
+def _fault(columns: Sequence[Column], delivery: Delivery) -> str | None:
     for column in columns:
         try:
-            row.append(column.get(delivery))
+            column.get(delivery)
         except CannotEncode as error:
-            raise CannotEncode(f"{column.name}: {error}") from error
-    return row
+            return f"{column.name}: {error}"
+    return None

@@ -30,8 +30,8 @@ _FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x
 class Writer(AbstractContextManager["Writer"], Protocol):
     """Writes rows to one file; leaving the context finishes it."""
 
-    def write(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows, each with one value for each column."""
+    def write(self, values: Sequence[Sequence[Any]]) -> None:
+        """Add rows, given column by column."""
 
 
 def open_writer(
@@ -65,9 +65,17 @@ class CsvFile(AbstractContextManager["CsvFile"]):
         self._csv = csv.writer(self._text, delimiter=options.delimiter, lineterminator="\r\n")
         self._csv.writerow([self._cell(column.name) for column in columns])
 
-    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Sequence[Any]]) -> None:
+        self._csv.writerows(zip(*map(self._cells, values), strict=True))
+
+    def _cells(self, column: Sequence[Any]) -> list[Any]:
+        # Columns of one value are common, and most cells of text begin harmlessly.
+        if column and column.count(column[0]) == len(column):
+            return [self._cell(column[0])] * len(column)
         cell = self._cell
-        self._csv.writerows([[cell(value) for value in row] for row in rows])
+        return [
+            value if type(value) is str and value[:1].isalnum() else cell(value) for value in column
+        ]
 
     def _cell(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -115,24 +123,27 @@ class ParquetFile(AbstractContextManager["ParquetFile"]):
         )
         self._file = path.open("wb")
         self._writer = pq.ParquetWriter(self._file, self._schema, compression=compression)
-        self._rows: list[Sequence[Any]] = []
+        self._batches: list[pa.RecordBatch] = []
+        self._rows = 0
 
-    def write(self, rows: Sequence[Sequence[Any]]) -> None:
-        self._rows.extend(rows)
-        while len(self._rows) >= ROW_GROUP:
-            self._flush(self._rows[:ROW_GROUP])
-            del self._rows[:ROW_GROUP]
-
-    def _flush(self, rows: Sequence[Sequence[Any]]) -> None:
-        values = zip(*rows, strict=True)
+    def write(self, values: Sequence[Sequence[Any]]) -> None:
         arrays = [
             pa.array(column, field.type) for column, field in zip(values, self._schema, strict=True)
         ]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        self._batches.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self._batches, schema=self._schema)
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self._batches, self._rows = [], 0
 
     def __exit__(self, *exception: object) -> None:
         if self._rows and exception == (None, None, None):
-            self._flush(self._rows)
+            self._flush()
         self._writer.close()
         _finish(self._file)
 
