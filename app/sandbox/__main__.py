@@ -12,10 +12,17 @@ from pathlib import Path
 
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox, default_services
+from app.sandbox.stores import Stores
 
 
 async def run(
-    host: str, port: int, record: Path | None, webhook_secrets: Sequence[str] = (), seed: int = 0
+    host: str,
+    port: int,
+    record: Path | None,
+    webhook_secrets: Sequence[str] = (),
+    seed: int = 0,
+    *,
+    with_stores: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; prints one JSON line with the URLs when ready.
 
@@ -31,12 +38,16 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    urls = await sandbox.start(host, ports)
+    urls = dict(await sandbox.start(host, ports))
+    stores = Stores()
+    if with_stores:
+        urls.update(await asyncio.to_thread(stores.start, host))
     page = next(iter(urls.values())) + "/_control/page"
     sys.stdout.write(json.dumps({"ready": True, "urls": urls, "page": page}) + "\n")
     sys.stdout.flush()
     await stop.wait()
     await sandbox.stop()
+    await asyncio.to_thread(stores.stop)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,8 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--webhook-secret", action="append", default=[], help="whsec_…, may be repeated"
     )
     parser.add_argument("--seed", type=int, default=0, help="of faults with a probability")
+    parser.add_argument(
+        "--stores", action="store_true", help="also stand-ins for S3 and GCS, where installed"
+    )
     given = parser.parse_args(arguments)
-    asyncio.run(run(given.host, given.port, given.record, given.webhook_secret, given.seed))
+    asyncio.run(
+        run(
+            given.host,
+            given.port,
+            given.record,
+            given.webhook_secret,
+            given.seed,
+            with_stores=given.stores,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""Stand-ins for S3 and GCS: well-kept packages, started where they are installed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+BUCKET = "exports"
+
+
+class Stores:
+    """Both stores on loopback, in memory, each with the bucket ``exports``."""
+
+    def __init__(self) -> None:
+        self._stops: list[Callable[[], Any]] = []
+
+    def start(self, host: str = "127.0.0.1") -> dict[str, str]:
+        """URLs by name; what is not installed is left out."""
+        urls = {}
+        for name, start in (("s3", self._start_s3), ("gcs", self._start_gcs)):
+            try:
+                urls[name] = start(host)
+            except ModuleNotFoundError:
+                continue
+        return urls
+
+    def _start_s3(self, host: str) -> str:
+        server = importlib.import_module("moto.server").ThreadedMotoServer(host, 0, verbose=False)
+        backends = importlib.import_module("moto.backends")
+        server.start()
+        self._stops.append(server.stop)
+        backends.get_backend("s3")["123456789012"]["aws"].create_bucket(BUCKET, "us-east-1")
+        return f"http://{host}:{server.get_host_and_port()[1]}"
+
+    def _start_gcs(self, host: str) -> str:
+        emulator = importlib.import_module("gcp_storage_emulator.server")
+        server = emulator.create_server(host, 0, in_memory=True, default_bucket=BUCKET)
+        server.start()
+        self._stops.append(server.stop)
+        return f"http://{host}:{server._api._httpd.server_address[1]}"
+
+    def stop(self) -> None:
+        """Stop both."""
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
