@@ -102,8 +102,11 @@ async def _run_arq(platform: Platform, program: Program, url: str, stop: asyncio
 
 
 async def _drain(worker: Worker, running: asyncio.Task[None], wait: timedelta) -> None:
-    """Take no more jobs and let those under way come to their end."""
+    """Take no more jobs, let those under way come to their end, and let arq's loop end by itself.
+
+    A worker in burst mode that has had its jobs returns between two looks at Redis; a cancelled one may leave a
+    connection in the middle of an answer.
+    """
     worker.allow_pick_jobs = False
-    jobs = [task for task in worker.tasks.values() if not task.done()]
-    if jobs:
-        await asyncio.wait({*jobs, running}, timeout=wait.total_seconds())
+    worker.burst, worker.max_burst_jobs = True, 0
+    await asyncio.wait({running}, timeout=wait.total_seconds())

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from app.connectors.base import Delivery, Refusal
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 from app.mapping import MappingError, compile_mapping
 from app.services import planning
+from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import PlannedChange
 
 EVENTS = {
@@ -50,6 +51,11 @@ class Renderer:
         self._resolve: Callable[[Any], Any] | None = (
             compile_mapping(mapping).resolve if mapping else None
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing is mapped and no trait is renamed: what the plan holds goes out as it is."""
+        return self._resolve is None and all(name == kept for name, kept in self._names.items())
 
     def render(self, change: PlannedChange) -> Delivery | Refusal:
         """One delivery; a Refusal where the mapping cannot be carried out for this record."""
@@ -108,6 +114,35 @@ class Renderer:
         if anonymous_id is not None:
             event["anonymousId"] = anonymous_id
         return event
+
+
+class PlainDeliveries(Sequence[Delivery]):
+    """Deliveries of changes that nobody maps: whole columns as JSON, or single deliveries, made when asked for."""
+
+    def __init__(self, rows: PlanRows, renderer: Renderer) -> None:
+        self._rows = rows
+        self._renderer = renderer
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Delivery: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Delivery]: ...
+    def __getitem__(self, index: int | slice) -> Delivery | Sequence[Delivery]:
+        if isinstance(index, slice):
+            return PlainDeliveries(self._rows[index], self._renderer)
+        rendered = self._renderer.render(self._rows[index])
+        assert isinstance(rendered, Delivery)  # noqa: S101  only mappings refuse
+        return rendered
+
+    def json_columns(
+        self,
+    ) -> tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[str | None]]:
+        """See ``app.connectors.base.JsonColumns``."""
+        rows = self._rows
+        return rows.column("kind"), rows.keys(), rows.column("identity"), rows.column("traits")
 
 
 def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]:

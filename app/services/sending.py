@@ -26,8 +26,9 @@ from app.services import planning
 from app.services.accounts import Account, open_account
 from app.services.files import fetch, fetch_manifest
 from app.services.platform import Platform
-from app.services.render import EventFrame, Renderer
+from app.services.render import EventFrame, PlainDeliveries, Renderer
 from app.snapshots import plan as engine
+from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile
 from app.storage.models import Activation, Audience, Batch, Sync
 from app.storage.repositories.runs import RunRepository
@@ -45,14 +46,14 @@ class PlanReader:
     platform: Platform
     path: Path
     _first: int = 0
-    _rows: Sequence[PlannedChange] = field(default_factory=list)
+    _rows: PlanRows | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def rows(self, first: int, count: int) -> Sequence[PlannedChange]:
+    async def rows(self, first: int, count: int) -> PlanRows:
         """``count`` changes from row ``first`` on; one reads, for all batches in flight."""
         async with self._reading:
             start = first - self._first
-            if start < 0 or start + count > len(self._rows):
+            if self._rows is None or start < 0 or start + count > len(self._rows):
                 self._rows = await self.platform.engine.run(
                     engine.read_plan, self.path, first, max(count, WINDOW_ROWS), lane="small"
                 )
@@ -109,19 +110,24 @@ class Sending:
     async def deliveries(self, batch: Batch) -> Rendered:
         """The batch's changes, rendered; those that cannot be are refusals by their index."""
         assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
-        return self.render(await self.reader.rows(batch.first_row, batch.row_count))
+        rows = await self.reader.rows(batch.first_row, batch.row_count)
+        if self.renderer.is_plain:
+            return Rendered(PlainDeliveries(rows, self.renderer), None, {})
+        return self.render(rows)
 
     def render(self, changes: Sequence[PlannedChange]) -> Rendered:
         """Deliveries and refusals of some changes."""
-        rendered = Rendered([], [], {})
+        deliveries: list[Delivery] = []
+        indexes: list[int] = []
+        refused: dict[int, Refusal] = {}
         for index, change in enumerate(changes):
             result = self.renderer.render(change)
             if isinstance(result, Refusal):
-                rendered.refused[index] = result
+                refused[index] = result
             else:
-                rendered.deliveries.append(result)
-                rendered.indexes.append(index)
-        return rendered
+                deliveries.append(result)
+                indexes.append(index)
+        return Rendered(deliveries, indexes if refused else None, refused)
 
     async def whole_plan(self, batch: Batch) -> AsyncIterator[Sequence[Delivery]]:
         """All changes of the plan in chunks, for destinations that take it as one."""
@@ -146,13 +152,13 @@ class Sending:
             after = page[-1].key
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """What of a batch goes to the connector, at which index of the batch, and what cannot."""
+    """What of a batch goes to the connector, at which index of the batch (None: all of it, in order), and what cannot."""
 
-    deliveries: list[Delivery]
-    indexes: list[int]
-    refused: dict[int, Refusal]
+    deliveries: Sequence[Delivery]
+    indexes: Sequence[int] | None
+    refused: Mapping[int, Refusal]
 
 
 class SendingCache:

@@ -8,10 +8,10 @@ what they mean in the holdings (``holding_rows``).
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import orjson
 import pyarrow as pa
@@ -178,7 +178,43 @@ def _running_sizes(rows: pa.Table) -> list[int]:
     return sizes
 
 
-def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> list[PlannedChange]:
+class PlanRows(Sequence[PlannedChange]):
+    """Rows of a plan: single columns as they stand in the file, or changes, made when first asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._changes: list[PlannedChange] | None = None
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedChange: ...
+    @overload
+    def __getitem__(self, index: slice) -> PlanRows: ...
+    def __getitem__(self, index: int | slice) -> PlannedChange | PlanRows:
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            return PlanRows(self._table.slice(start, max(0, stop - start)))
+        if self._changes is None:
+            self._changes = planned(self._table)
+        return self._changes[index]
+
+    def column(self, name: str) -> list[Any]:
+        """One column: ``kind`` and JSON texts as text, None where nothing is there."""
+        return list(self._table[name].to_pylist())
+
+    def keys(self) -> list[str]:
+        """The value of each key."""
+        return [
+            k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, arm)
+            for k, key_type, arm in zip(
+                self.column("k"), self.column("key_type"), self.column("arm"), strict=True
+            )
+        ]
+
+
+def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
     """The changes of ``count`` rows from row ``first``, in order. Silent rows have no number and never come.
 
     Reads row groups of 10,000; whoever needs many small batches does well to read more of them at once.
@@ -186,11 +222,11 @@ def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> list
     with pq.ParquetFile(plan) as file:
         groups, skipped = _overlapping(file.metadata, first, count)
         if not groups:
-            return []
+            return PlanRows(SCHEMA.empty_table().select(_READ))
         table = file.read_row_groups(groups, columns=_READ, use_threads=False)
     table = table.slice(first - skipped, count)
     sent = len(table) - table["row"].null_count
-    return planned(table.slice(0, sent))
+    return PlanRows(table.slice(0, sent))
 
 
 def _overlapping(metadata: Any, first: int, count: int) -> tuple[list[int], int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, bindparam, case, func, select, text, update
+from sqlalchemy import DateTime, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,6 +44,73 @@ class Claimed:
 
     batch: Batch
     probing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch that was delivered: its receipts as JSON, and what of it was not taken."""
+
+    batch: Batch
+    receipts: str
+    rejected: int
+    skipped: int
+    http_status: int | None
+    vendor_request_id: str | None
+
+
+# Both statements take columns as arrays: one round trip for any number of batches, each under its own fence.
+_SETTLE = text(
+    """
+    UPDATE batch AS b
+    SET state = 'settled', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
+        delivered = b.row_count - v.rejected - v.skipped,
+        failing_since = NULL, continuation = NULL, lease_owner = NULL, lease_until = NULL
+    FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
+                CAST(:tokens AS bigint[]), CAST(:receipts AS jsonb[]), CAST(:rejected AS bigint[]),
+                CAST(:skipped AS bigint[]))
+        AS v (space_id, sync_id, number, token, receipts, rejected, skipped)
+    WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
+      AND b.lease_token = v.token AND b.state = 'sending'
+    """
+)
+_END_ATTEMPTS = text(
+    """
+    UPDATE attempt AS a
+    SET ended_at = clock_timestamp(), outcome = 'delivered', http_status = v.http_status,
+        vendor_request_id = v.vendor_request_id
+    FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
+                CAST(:attempts AS int[]), CAST(:tokens AS bigint[]), CAST(:statuses AS int[]),
+                CAST(:requests AS text[]))
+        AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id)
+    JOIN batch AS b USING (space_id, sync_id, number)
+    WHERE a.space_id = v.space_id AND a.sync_id = v.sync_id AND a.number = v.number AND a.n = v.n
+      AND b.lease_token = v.token AND b.state = 'settled'
+    """
+)
+_RENEW = text(
+    """
+    UPDATE batch AS b SET lease_until = clock_timestamp() + :lease
+    FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
+                CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
+    WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
+      AND b.lease_token = v.token AND b.state = 'sending'
+    """
+)
+_GIVE_BACK = text(
+    """
+    WITH back AS (
+        UPDATE batch AS b
+        SET state = 'waiting', attempts = b.attempts - 1, lease_owner = NULL, lease_until = NULL
+        FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
+                    CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
+        WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
+          AND b.lease_token = v.token AND b.state = 'sending'
+        RETURNING b.space_id, b.sync_id, b.number, b.attempts)
+    DELETE FROM attempt AS a USING back
+    WHERE a.space_id = back.space_id AND a.sync_id = back.sync_id AND a.number = back.number
+      AND a.n = back.attempts + 1
+    """
+)
 
 
 class BatchRepository:
@@ -153,28 +220,35 @@ class BatchRepository:
             ],
         )
 
-    async def renew(self, batches: Sequence[tuple[str, str, int, int]], lease: timedelta) -> None:
-        """Keep the leases of (space, sync, number, token); those that are lost stay lost."""
-        if not batches:
-            return
-        statement = (
-            update(Batch)
-            .where(
-                Batch.space_id == bindparam("b_space"),
-                Batch.sync_id == bindparam("b_sync"),
-                Batch.number == bindparam("b_number"),
-                Batch.lease_token == bindparam("b_token"),
-                Batch.state == "sending",
-            )
-            .values(lease_until=_database_now + lease)
+    async def renew(self, batches: Sequence[Batch], lease: timedelta) -> None:
+        """Keep the leases; those that are lost stay lost."""
+        if batches:
+            await self.session.execute(_RENEW, {**_places(batches), "lease": lease})
+
+    async def give_back(self, batches: Sequence[Batch]) -> None:
+        """Return batches whose send was never begun: their attempt did not happen."""
+        await self.session.execute(_GIVE_BACK, _places(batches))
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Write receipts and the ends of attempts; a batch whose lease was lost is left to its new owner."""
+        places = _places([item.batch for item in settled])
+        await self.session.execute(
+            _SETTLE,
+            {
+                **places,
+                "receipts": [item.receipts for item in settled],
+                "rejected": [item.rejected for item in settled],
+                "skipped": [item.skipped for item in settled],
+            },
         )
-        connection = await self.session.connection()
-        await connection.execute(
-            statement,
-            [
-                {"b_space": space, "b_sync": sync, "b_number": number, "b_token": token}
-                for space, sync, number, token in batches
-            ],
+        await self.session.execute(
+            _END_ATTEMPTS,
+            {
+                **places,
+                "attempts": [item.batch.attempts for item in settled],
+                "statuses": [item.http_status for item in settled],
+                "requests": [item.vendor_request_id for item in settled],
+            },
         )
 
     async def record(
@@ -284,3 +358,13 @@ class BatchRepository:
             .values(open_until=None, breaker=None)
             .execution_options(synchronize_session=False)
         )
+
+
+def _places(batches: Sequence[Batch]) -> dict[str, Any]:
+    """Where batches stand and under which fence, as columns."""
+    return {
+        "space_ids": [batch.space_id for batch in batches],
+        "sync_ids": [batch.sync_id for batch in batches],
+        "numbers": [batch.number for batch in batches],
+        "tokens": [batch.lease_token for batch in batches],
+    }

@@ -1,0 +1,155 @@
+"""The pump: claims due batches of all syncs, fairly, and keeps a bounded number of calls in flight (R8 to R12).
+
+Batches are claimed a little ahead of the calls, so that a claim is one transaction for many. Each is begun only while
+enough of its lease is left; one that is not begun when the worker stops is given back untried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app.core.logging import get_logger
+from app.services import leases
+from app.services.deliver import send
+from app.services.platform import Platform
+from app.services.records import Ended, Recorder
+from app.services.sending import Sending, SendingCache
+from app.storage.repositories.batches import BatchRepository, Claimed
+
+log = get_logger(__name__)
+
+SLICE = timedelta(seconds=60)  # R16: then ring again, so that others have their turn
+SAFETY = 1.5  # R10: no send is begun unless this many request times are left of the lease
+RENEWALS = 4
+AHEAD = 3  # claimed for each that is in flight
+
+
+@dataclass(slots=True)
+class _Held:
+    """A batch that is ours: waiting for its turn, or in flight."""
+
+    claimed: Claimed
+    sending: Sending
+    deadline: float  # monotonic: until then the lease is certainly ours
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def account(self) -> str:
+        return self.sending.sync.destination_id
+
+
+@dataclass(slots=True)
+class Pump:
+    """Delivers whatever is due until nothing is, or its slice of time is over."""
+
+    platform: Platform
+    cache: SendingCache
+    lane: str
+    stopping: asyncio.Event
+    recorder: Recorder = field(init=False)
+    _waiting: list[_Held] = field(default_factory=list)
+    _flying: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self.platform)
+
+    async def run(self) -> bool:
+        """Deliver; True where something may be left to be done."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SLICE.total_seconds()
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while True:
+                over = loop.time() >= end or self.stopping.is_set()
+                if self.stopping.is_set():
+                    await self._give_back()
+                dry = over or not await self._claim()
+                self._begin()
+                if self._flying:
+                    await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+                elif dry and not self._waiting:
+                    return over
+        finally:
+            renewing.cancel()
+            for task in self._flying:
+                task.cancel()
+
+    async def _claim(self) -> bool:
+        """Claim when less than half of what may be held is; False where nothing was due."""
+        settings = self.platform.settings
+        held = [*self._waiting, *self._flying.values()]
+        room = settings.delivery_concurrency * AHEAD - len(held)
+        if len(held) > settings.delivery_concurrency * AHEAD // 2:
+            return True
+        most = settings.delivery_concurrency_per_account * AHEAD
+        load = Counter(item.account for item in held)
+        busy = [account for account, count in load.items() if count > most // 2]
+        deadline = asyncio.get_running_loop().time() + settings.lease.total_seconds()
+        async with self.platform.unit_of_work() as session:
+            claimed = await BatchRepository(session).claim(
+                owner=leases.owner(self.lane),
+                lease=settings.lease,
+                limit=min(room, most),
+                busy=busy,
+            )
+            for item in claimed:
+                sending = await self.cache.get(session, item.batch.sync_id, item.batch.space_id)
+                self._waiting.append(_Held(item, sending, deadline))
+        return bool(claimed)
+
+    def _begin(self) -> None:
+        """Begin what may be begun, in the order of claiming; one dead account holds up nobody else's batches."""
+        settings = self.platform.settings
+        load = Counter(item.account for item in self._flying.values())
+        left: list[_Held] = []
+        for item in self._waiting:
+            full = len(self._flying) >= settings.delivery_concurrency
+            if full or load[item.account] >= settings.delivery_concurrency_per_account:
+                left.append(item)
+                continue
+            load[item.account] += 1
+            item.task = asyncio.create_task(self._carry_out(item))
+            self._flying[item.task] = item
+            item.task.add_done_callback(lambda task: self._flying.pop(task, None) and None)
+        self._waiting = left
+
+    async def _carry_out(self, item: _Held) -> None:
+        batch = item.claimed.batch
+        try:
+            left = item.deadline - asyncio.get_running_loop().time()
+            if left < self.platform.settings.http_total_timeout.total_seconds() * SAFETY:
+                return  # too late to begin: the lease ends, and somebody claims it anew
+            rendered, sent = await send(item.sending, batch)
+            await self.recorder.record(Ended(item.sending, item.claimed, rendered, sent))
+        except Exception:
+            # One batch must not end the pump; its lease will end by itself.
+            log.exception("batch_broke", sync_id=batch.sync_id, batch=batch.number)
+
+    async def _give_back(self) -> None:
+        """R18: what has not been begun is nobody's attempt."""
+        untried, self._waiting = self._waiting, []
+        if untried:
+            async with self.platform.unit_of_work() as session:
+                await BatchRepository(session).give_back([item.claimed.batch for item in untried])
+
+    async def _renew(self) -> None:
+        lease = self.platform.settings.lease
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(lease.total_seconds() / RENEWALS)
+            asked = loop.time()
+            held: Sequence[_Held] = [*self._waiting, *self._flying.values()]
+            try:
+                async with self.platform.unit_of_work() as session:
+                    await BatchRepository(session).renew(
+                        [item.claimed.batch for item in held], lease
+                    )
+            except Exception as error:  # noqa: BLE001  without renewal the deadlines pass, and that is safe
+                log.warning("leases_not_renewed", error=type(error).__name__)
+                continue
+            for item in held:
+                item.deadline = asked + lease.total_seconds()

@@ -1,0 +1,226 @@
+"""Records: what became of attempts, in short fenced transactions; those that went well many at a time (R12)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import Receipts, Refusal
+from app.core.logging import get_logger
+from app.domain import retry
+from app.domain.retry import Failure, Verdict
+from app.services import syncs, troubles
+from app.services.deliver import Sent
+from app.services.platform import Platform
+from app.services.retries import retried
+from app.services.sending import Rendered, Sending
+from app.storage.models import Batch
+from app.storage.repositories.batches import BatchRepository, Claimed, Settled
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that has ended and is not written yet."""
+
+    sending: Sending
+    claimed: Claimed
+    rendered: Rendered
+    sent: Sent
+
+    @property
+    def batch(self) -> Batch:
+        """The batch that was tried."""
+        return self.claimed.batch
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes ended attempts: whatever has ended while the last transaction ran goes into the next one together."""
+
+    platform: Platform
+    _waiting: list[tuple[Ended, asyncio.Future[None]]] = field(default_factory=list)
+    _writing: asyncio.Task[None] | None = None
+
+    async def record(self, ended: Ended) -> None:
+        """Write one attempt; returns when it is committed, or its fence has refused it."""
+        if ended.sent.receipts is None:
+            await retried(self.platform.unit_of_work, lambda session: self._other(session, ended))
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ended, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await done
+
+    async def _write(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting, []
+            try:
+                await self._write_settled([ended for ended, _ in taken])
+            except Exception as error:  # noqa: BLE001  each waiting attempt hears of it
+                _tell(taken, error)
+            else:
+                _tell(taken, None)
+
+    async def _write_settled(self, taken: Sequence[Ended]) -> None:
+        settled = [_settled(ended) for ended in taken]
+
+        async def write(session: AsyncSession) -> None:
+            repository = BatchRepository(session)
+            for ended in taken:
+                if ended.batch.attempts > 1:
+                    await repository.failing(
+                        ended.batch.space_id, ended.sending.activation.id, failing=False
+                    )
+            await repository.settle(settled)
+            for ended in taken:
+                if ended.claimed.probing:
+                    await repository.close_breaker(
+                        ended.batch.space_id, ended.sending.sync.destination_id
+                    )
+
+        await retried(self.platform.unit_of_work, write)
+        for item in settled:
+            log.info(
+                "batch_delivered",
+                sync_id=item.batch.sync_id,
+                batch=item.batch.number,
+                receipts=item.batch.row_count,
+            )
+        await self._ring_for_settling({ended.batch.sync_id: ended for ended in taken})
+
+    async def _ring_for_settling(self, by_sync: Mapping[str, Ended]) -> None:
+        async with self.platform.unit_of_work() as session:
+            for sync_id, ended in by_sync.items():
+                if await SyncRepository(session).is_to_settle(ended.batch.space_id, sync_id):
+                    syncs.ring_settle(session, ended.sending.sync)
+
+    async def _other(self, session: AsyncSession, ended: Ended) -> None:
+        if ended.sent.pending is not None:
+            await _record_pending(session, ended)
+        else:
+            await _record_failure(self.platform, session, ended)
+
+
+def _tell(taken: Sequence[tuple[Ended, asyncio.Future[None]]], error: Exception | None) -> None:
+    for _, done in taken:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
+def _settled(ended: Ended) -> Settled:
+    receipts = ended.sent.receipts
+    assert receipts is not None  # noqa: S101  the caller has looked
+    kept = receipts_to_json(ended.rendered, receipts)
+    return Settled(
+        batch=ended.batch,
+        receipts=orjson.dumps(kept).decode(),
+        rejected=len(kept.get("rejected", ())),
+        skipped=len(kept.get("skipped", ())),
+        http_status=receipts.http_status,
+        vendor_request_id=receipts.vendor_request_id,
+    )
+
+
+async def _record_pending(session: AsyncSession, ended: Ended) -> None:
+    pending = ended.sent.pending
+    assert pending is not None  # noqa: S101  the caller has looked
+    await BatchRepository(session).record(
+        ended.batch,
+        values={"state": "waiting", "continuation": dict(pending.handle), "ambiguous": True},
+        wait=pending.check_after,
+        attempt={"outcome": "pending"},
+        failing=False,
+    )
+
+
+async def _record_failure(platform: Platform, session: AsyncSession, ended: Ended) -> None:
+    batch, error, failure = ended.batch, ended.sent.error, ended.sent.failure
+    assert failure is not None and error is not None  # noqa: S101, PT018  the caller has looked
+    refusals = batch.refusals + (failure is Failure.REFUSED)
+    verdict = retry.after_failure(
+        failure,
+        attempts=batch.attempts,
+        refusals=refusals,
+        waits=platform.settings.retry_waits,
+        requested=getattr(error, "retry_after", None),
+        chance=random.random(),  # noqa: S311  jitter
+    )
+    repository = BatchRepository(session)
+    # Locks in the one order: activations, the sync, the batch (R7).
+    await troubles.lock(session, ended.sending, verdict)
+    if verdict.ambiguous:
+        await repository.mark_unknown(batch.space_id, batch.sync_id)
+    written = await repository.record(
+        batch,
+        values=_waiting(batch, verdict, refusals),
+        wait=verdict.wait,
+        attempt={
+            "outcome": str(failure),
+            "http_status": error.http_status,
+            "vendor_request_id": error.vendor_request_id,
+            "error": error.message[:1024],
+        },
+        failing=True,
+    )
+    if not written:
+        return
+    await repository.failing(batch.space_id, ended.sending.activation.id, failing=True)
+    await troubles.after_failure(
+        platform, session, ended.sending, ended.claimed, failure, error, verdict
+    )
+    log.warning(
+        "batch_failed",
+        sync_id=batch.sync_id,
+        batch=batch.number,
+        failure=str(failure),
+        http_status=error.http_status,
+        attempts=batch.attempts,
+        wait=verdict.wait.total_seconds(),
+    )
+
+
+def _waiting(batch: Batch, verdict: Verdict, refusals: int) -> dict[str, Any]:
+    return {
+        "state": "waiting",
+        "refusals": refusals,
+        "ambiguous": batch.ambiguous or verdict.ambiguous,
+    }
+
+
+def receipts_to_json(rendered: Rendered, receipts: Receipts) -> dict[str, Any]:
+    """What is kept of receipts: only what is out of the ordinary, by index in the batch."""
+    kept: dict[str, Any] = {}
+
+    def put(name: str, index: int, value: Any) -> None:
+        kept.setdefault(name, {})[str(index)] = value
+
+    def place(index: int) -> int:
+        return rendered.indexes[index] if rendered.indexes is not None else index
+
+    for index, refusal in rendered.refused.items():
+        put("rejected", index, _refusal(refusal))
+    for index, refusal in receipts.rejected.items():
+        put("rejected", place(index), _refusal(refusal))
+    for index, refusal in receipts.skipped.items():
+        put("skipped", place(index), _refusal(refusal))
+    for index, partner_id in receipts.partner_ids.items():
+        put("partnerIds", place(index), partner_id)
+    return kept
+
+
+def _refusal(refusal: Refusal) -> Mapping[str, str]:
+    return {"code": refusal.code, "message": refusal.message}
