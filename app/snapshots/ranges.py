@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from app.snapshots.sql import text
 
 #: Rows of one side that are worked on at a time; up to twice as many are taken at once.
-RANGE_ROWS = 600_000
+RANGE_ROWS = 250_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,165 @@
+"""The engine alone: from an uploaded file of ids to a plan, with seconds and memory for each step.
+
+``python -m benchmarks.plan [--members 1000000] [--traits] [--churn 0.01] [--ten-million]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.domain.changes import ChangeKind, Mode
+from app.snapshots.engine import connect
+from app.snapshots.holdings import compact_holdings, fold_outcome
+from app.snapshots.members import compare, write_snapshot
+from app.snapshots.plan import read_plan, write_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
+
+T = TypeVar("T")
+_FILLER = "x" * 150
+
+
+class Meter:
+    """Runs steps on cursors of their own and prints what each took."""
+
+    def __init__(self, connection: Cursor) -> None:
+        self._connection = connection
+        self.seconds: dict[str, float] = {}
+
+    def step(self, name: str, function: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run one step."""
+        _reset_peak()
+        begun, worked = time.perf_counter(), time.process_time()
+        with self._connection.cursor() as cursor:
+            result = function(cursor, *args, **named)
+        self.seconds[name] = time.perf_counter() - begun
+        print(
+            f"{name:<34} {self.seconds[name]:8.2f} s {time.process_time() - worked:8.2f} s of work "
+            f"{_peak():6.0f} MiB at the most",
+            flush=True,
+        )
+        return result
+
+
+def _reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # another system: the peak since the start is shown
+        return
+
+
+def _peak() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def write_members(path: Path, ids: list[str], traits: bool) -> None:
+    """A CSV file of ids, or of ids with about 200 bytes of traits."""
+    with path.open("w") as file:
+        file.write("profile_id,email,age,score,born,note\n" if traits else "profile_id\n")
+        for number in ids:
+            if traits:
+                age = int(number[:4], 16)
+                file.write(
+                    f"{number},{number[:8]}@example.com,{age % 90},{age % 977}.25,19{age % 90 + 10}-01-31,{_FILLER}\n"
+                )
+            else:
+                file.write(f"{number}\n")
+
+
+def measure(members: int, churn: float, traits: bool, folder: Path) -> float:
+    """First sync, then one with churn; the seconds from the second upload until its plan is ready."""
+    moved = int(members * churn)
+    source = random.Random(7)
+    ids = [str(uuid.UUID(int=source.getrandbits(128))) for _ in range(members + moved)]
+    write_members(folder / "old.csv", ids[:members], traits)
+    late = ids[moved:]
+    source.shuffle(late)
+    write_members(folder / "new.csv", late, traits)
+    del ids, late
+    with connect("400MB", 2, folder / "engine") as connection:
+        return _measured(Meter(connection), folder, traits)
+
+
+def _spec(number: int, traits: bool) -> PlanSpec:
+    return PlanSpec(
+        key="member",
+        mode=Mode.MAINTAIN,
+        sends=frozenset(ChangeKind),
+        traits=None if traits else (),
+        sync_number=number,
+        max_rows=1000,
+    )
+
+
+def _settled(stats: PlanStats) -> list[BatchOutcome]:
+    return [
+        BatchOutcome(number, cut.first_row, cut.rows, "settled")
+        for number, cut in enumerate(stats.cuts, 1)
+    ]
+
+
+def _measured(meter: Meter, folder: Path, traits: bool) -> float:
+    old, new = LocalManifest((folder / "old.parquet",)), LocalManifest((folder / "new.parquet",))
+    none = LocalManifest()
+    first, second = _spec(1, traits), _spec(2, traits)
+    plans, outcomes = (
+        [folder / f"plan{n}.parquet" for n in (1, 2)],
+        [folder / f"outcome{n}.parquet" for n in (1, 2)],
+    )
+    upload = [Upload(folder / name, "csv") for name in ("old.csv", "new.csv")]
+    meter.step("first snapshot", write_snapshot, upload[0], old.base[0], linked=False)
+    stats = meter.step("first plan (all enter)", write_plan, first, [old], none, plans[0])
+    meter.step("read 100,000 changes", lambda _: read_plan(None, plans[0], 0, 100_000))
+    meter.step("first fold", fold_outcome, plans[0], none, _settled(stats), first, outcomes[0])
+    held = LocalManifest((outcomes[0],))
+    meter.step("snapshot", write_snapshot, upload[1], new.base[0], linked=False)
+    meter.step("compare", compare, old, new)
+    stats = meter.step("plan (churn)", write_plan, second, [new], held, plans[1])
+    meter.step("fold (churn)", fold_outcome, plans[1], held, _settled(stats), second, outcomes[1])
+    held = LocalManifest(held.base, (outcomes[1],))
+    nothing = meter.step(
+        "plan (nothing changed)", write_plan, second, [new], held, folder / "plan3.parquet"
+    )
+    assert nothing.changes == 0, "the second plan was not folded right"
+    meter.step("compact holdings", compact_holdings, held, folder / "holdings.parquet")
+    until = sum(meter.seconds[name] for name in ("snapshot", "compare", "plan (churn)"))
+    print(
+        f"{'upload until the plan is ready':<34} {until:8.2f} s   ({stats.entered:,} enter, {stats.exited:,} exit)"
+    )
+    return until
+
+
+def main() -> None:
+    """Measure one size, or 1 M and 10 M with their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--churn", type=float, default=0.01)
+    parser.add_argument("--traits", action="store_true", help="with 200 bytes of traits each")
+    parser.add_argument("--ten-million", action="store_true", help="then ten times as many")
+    asked = parser.parse_args()
+    sizes = [asked.members, asked.members * 10] if asked.ten_million else [asked.members]
+    taken = []
+    for members in sizes:
+        print(
+            f"\n{members:,} members, {asked.churn:.0%} churn{', with traits' if asked.traits else ''}"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            taken.append(measure(members, asked.churn, asked.traits, Path(folder)))
+    if len(taken) == 2:
+        print(f"\nten times as many members take {taken[1] / taken[0]:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()
