@@ -1,0 +1,261 @@
+"""Bad input: every fault is refused in words that name row and column, and nothing half done stays."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from app.core.errors import Invalid
+from app.snapshots.datasets import write_dataset
+from app.snapshots.members import write_snapshot
+from app.snapshots.sql import Cursor
+from app.snapshots.types import Upload
+from tests.unit.snapshots.files import fresh
+
+Format = Literal["csv", "ndjson", "parquet"]
+HEAD = b"profile_id,age\n"
+MANY = HEAD + b"".join(b"user-%d,%d\n" % (n, n * 7919) for n in range(200_000))
+
+
+def refused(
+    cursor: Cursor,
+    folder: Path,
+    content: bytes,
+    kind: Format = "csv",
+    encoding: Literal["gzip", "zstd"] | None = None,
+) -> Invalid:
+    """The refusal of an upload, which leaves no file behind."""
+    path, out = fresh(folder, f".{kind}"), fresh(folder)
+    path.write_bytes(content)
+    before = set(folder.iterdir())
+    with pytest.raises(Invalid) as caught:
+        write_snapshot(cursor, Upload(path, kind, encoding), out, linked=False)
+    assert set(folder.iterdir()) == before, "something half done is left"
+    assert str(folder) not in caught.value.message
+    return caught.value
+
+
+class TestCsv:
+    @pytest.mark.parametrize(
+        ("content", "words", "data"),
+        [
+            (HEAD + b"a,1\ncaf\xe9,2\n", "not UTF-8", {"row": 3}),
+            (HEAD + b"a,1\nb\nc,3\n", "age is missing", {"row": 3, "column": "age"}),
+            (HEAD + b"a,1\nb,2,3\n", "3 columns, the header 2", {"row": 3}),
+            (HEAD + b"a,1\nb\0c,2\n", "NUL byte", {"row": 3}),
+            (HEAD + b"a,1\n,2\n", "no profile_id", {"row": 3, "column": "profile_id"}),
+            (HEAD + b'a,1\nb,"2\nc,3\n', "not closed", {"row": 3}),
+            (b"email,age\na@x,1\n", "profile_id is missing", {"column": "profile_id"}),
+            (b"profile_id,age,Age\na,1,2\n", "stands twice", {"column": "Age"}),
+            (b"profile_id,,age\na,1,2\n", "has no name", {"row": 1}),
+            (b"\n\nprofile_id\na\n", "empty line", {"row": 1}),
+            (b"", "empty", None),
+        ],
+    )
+    def test_names_row_and_column(
+        self, cursor: Cursor, folder: Path, content: bytes, words: str, data: dict[str, Any] | None
+    ) -> None:
+        error = refused(cursor, folder, content)
+        assert words in error.message
+        assert error.data == data
+
+    def test_names_three_duplicates(self, cursor: Cursor, folder: Path) -> None:
+        rows = b"".join(b"user-%d,1\n" % number for number in (*range(9), 3, 5, 7, 7, 8))
+        error = refused(cursor, folder, HEAD + rows)
+        assert "user-3, user-5, user-7" in error.message
+        assert "user-8" not in error.message
+
+    def test_finds_a_duplicate_across_row_groups(self, cursor: Cursor, folder: Path) -> None:
+        ids = sorted(f"u{number:07}" for number in range(122_881))
+        rows = "".join(f"{member},1\n" for member in [*ids, ids[122_879]])
+        assert ids[122_879] in refused(cursor, folder, HEAD + rows.encode()).message
+
+    def test_refuses_a_line_of_100_mb(self, cursor: Cursor, folder: Path) -> None:
+        error = refused(cursor, folder, HEAD + b"a," + b"y" * 100_000_000 + b"\nb,2\n")
+        assert "longer than" in error.message
+        assert error.data == {"row": 2}
+
+    def test_a_header_alone_is_an_empty_membership(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_bytes(HEAD)
+        assert write_snapshot(cursor, Upload(path, "csv"), out, linked=False).rows == 0
+
+    def test_reads_what_spreadsheets_write(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_bytes(b'\xef\xbb\xbfprofile_id;name\r\n"a;b";"say ""hi"""\r\n\r\nc;d')
+        assert write_snapshot(cursor, Upload(path, "csv"), out, linked=False).rows == 2
+        assert pq.read_table(out)["t_name"].to_pylist() == ['say "hi"', "d"]
+
+
+class TestCompressed:
+    @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+    def test_reads_whole_data_of_several_parts(
+        self, cursor: Cursor, folder: Path, encoding: Literal["gzip", "zstd"]
+    ) -> None:
+        pack = gzip.compress if encoding == "gzip" else zstandard.compress
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_bytes(pack(MANY) + pack(b"one-more,1\n"))
+        stats = write_snapshot(cursor, Upload(path, "csv", encoding), out, linked=False)
+        assert stats.rows == 200_001
+
+    @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+    @pytest.mark.parametrize("share", [0.5, 0.999])
+    def test_refuses_what_was_cut(
+        self, cursor: Cursor, folder: Path, encoding: Literal["gzip", "zstd"], share: float
+    ) -> None:
+        packed = gzip.compress(MANY) if encoding == "gzip" else zstandard.compress(MANY)
+        cut = packed[: int(len(packed) * share)]
+        assert "cut" in refused(cursor, folder, cut, "csv", encoding).message
+
+    @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+    def test_refuses_what_is_not_compressed(
+        self, cursor: Cursor, folder: Path, encoding: Literal["gzip", "zstd"]
+    ) -> None:
+        assert "not valid" in refused(cursor, folder, MANY, "csv", encoding).message
+
+    def test_refuses_a_flipped_bit(self, cursor: Cursor, folder: Path) -> None:
+        packed = bytearray(gzip.compress(MANY))
+        packed[len(packed) // 2] ^= 1
+        assert "not valid gzip" in refused(cursor, folder, bytes(packed), "csv", "gzip").message
+
+
+class TestNdjson:
+    @pytest.mark.parametrize(
+        ("content", "words", "data"),
+        [
+            (b'{"profile_id":"a"}\n{"profile_id":"b",\n', "not valid JSON", {"row": 2}),
+            (b'{"profile_id":"a"}\n[1]\n', "not a JSON object", {"row": 2}),
+            (
+                b'{"profile_id":"a"}\n{"profile_id":5}\n',
+                "must be text",
+                {"row": 2, "column": "profile_id"},
+            ),
+            (b'{"profile_id":"a"}\n{"x":5}\n', "no profile_id", {"row": 2, "column": "profile_id"}),
+            (b'{"profile_id":"a"}\n{"profile_id":"caf\xe9"}\n', "not valid JSON", {"row": 2}),
+            (b'{"profile_id":"a","email":7}\n', "must be text or a list", {"column": "email"}),
+            (b'{"x":"a"}\n', "profile_id is missing", {"column": "profile_id"}),
+            (b"profile_id\na\n", "not valid JSON", {"row": 1}),
+        ],
+    )
+    def test_names_row_and_column(
+        self, cursor: Cursor, folder: Path, content: bytes, words: str, data: dict[str, Any]
+    ) -> None:
+        error = refused(cursor, folder, content, "ndjson")
+        assert words in error.message
+        assert error.data == data
+
+    def test_refuses_a_line_of_100_mb(self, cursor: Cursor, folder: Path) -> None:
+        row = b'{"profile_id":"a","x":"' + b"y" * 100_000_000 + b'"}\n'
+        assert "longer than 16 MiB" in refused(cursor, folder, row, "ndjson").message
+
+
+class TestParquet:
+    def test_refuses_ids_of_another_type(self, cursor: Cursor, folder: Path) -> None:
+        error = refused(cursor, folder, packed({"profile_id": [1, 2]}), "parquet")
+        assert "must be text" in error.message
+        assert error.data == {"column": "profile_id"}
+
+    def test_refuses_identifiers_and_traits_of_other_types(
+        self, cursor: Cursor, folder: Path
+    ) -> None:
+        assert (
+            "email"
+            in refused(
+                cursor, folder, packed({"profile_id": ["a"], "email": [1]}), "parquet"
+            ).message
+        )
+        assert (
+            "photo"
+            in refused(
+                cursor, folder, packed({"profile_id": ["a"], "photo": [b"x"]}), "parquet"
+            ).message
+        )
+
+    def test_names_the_row_without_an_id(self, cursor: Cursor, folder: Path) -> None:
+        error = refused(cursor, folder, packed({"profile_id": ["a", "b", None]}), "parquet")
+        assert error.data == {"row": 3, "column": "profile_id"}
+
+    @pytest.mark.parametrize("content", [b"hello", b"PAR1" + b"\0" * 400])
+    def test_refuses_what_is_not_whole(self, cursor: Cursor, folder: Path, content: bytes) -> None:
+        assert "Parquet" in refused(cursor, folder, content, "parquet").message
+
+    def test_refuses_a_cut_file(self, cursor: Cursor, folder: Path) -> None:
+        content = packed({"profile_id": [str(number) for number in range(10_000)]})
+        assert "Parquet" in refused(cursor, folder, content[: len(content) // 2], "parquet").message
+
+
+def packed(columns: dict[str, list[Any]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+class TestDatasets:
+    def test_detects_types_over_the_whole_file(self, cursor: Cursor, folder: Path) -> None:
+        rows = {
+            "day": ["1997-01-01", "1998-12-31", ""],
+            "moment": ["1997-01-01 10:00", "1997-01-01T10:00:01.5", ""],
+            "zoned": ["1997-01-01T10:00:00+02:00", "1997-01-01T10:00:00Z", ""],
+            "pieces": ["1", "-20", ""],
+            "price": ["1.50", "2", "-0.125"],
+            "vip": ["true", "False", ""],
+            "code": ["00001", "00002", "00003"],
+            "plus": ["+5", "6", "7"],
+            "long": ["12345678901234567890", "1", "2"],
+            "fine": ["0.1234567", "1.5", "2"],
+            "mixed": ["1", "2", "three"],
+            "customer_id": ["1", "2", "3"],
+            "userId": ["1", "2", "3"],
+            "none": ["", "", ""],
+            "wrong": ["1997-02-30", "1997-01-01", "1997-01-02"],
+        }
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        lines = [",".join(rows), *(",".join(values) for values in zip(*rows.values(), strict=True))]
+        path.write_text("\n".join(lines))
+        stats = write_dataset(cursor, Upload(path, "csv"), out)
+        assert dict(stats.columns) == {
+            "day": "DATE",
+            "moment": "TIMESTAMP",
+            "zoned": "TIMESTAMP",
+            "pieces": "BIGINT",
+            "price": "DECIMAL(18,3)",
+            "vip": "BOOLEAN",
+            "code": "VARCHAR",
+            "plus": "VARCHAR",
+            "long": "VARCHAR",
+            "fine": "DOUBLE",
+            "mixed": "VARCHAR",
+            "customer_id": "VARCHAR",
+            "userId": "VARCHAR",
+            "none": "VARCHAR",
+            "wrong": "VARCHAR",
+        }
+        assert [str(moment) for moment in pq.read_table(out)["zoned"].to_pylist()[:2]] == [
+            "1997-01-01 08:00:00",
+            "1997-01-01 10:00:00",
+        ]
+
+    def test_a_late_value_counts(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_text("number\n" + "1\n" * 50_000 + "late\n")
+        stats = write_dataset(cursor, Upload(path, "csv"), out)
+        assert dict(stats.columns) == {"number": "VARCHAR"}
+        assert stats.rows == 50_001
+
+    def test_reads_ndjson_with_nested_values(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".ndjson"), fresh(folder)
+        path.write_text(
+            '{"id":1,"n":1.5,"d":"1997-01-01","o":{"b":1,"a":[2]}}\n{"id":2,"n":2,"o":null,"t":true}\n'
+        )
+        stats = write_dataset(cursor, Upload(path, "ndjson"), out)
+        assert dict(stats.columns) == {
+            "id": "VARCHAR", "n": "DECIMAL(18,1)", "d": "DATE", "o": "JSON", "t": "BOOLEAN",
+        }  # fmt: skip
+        assert pq.read_table(out)["o"].to_pylist() == ['{"a":[2],"b":1}', None]
