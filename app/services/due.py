@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queue import Task
+from app.services import previews
 from app.services.platform import Platform
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -45,6 +46,10 @@ async def find_due(session: AsyncSession) -> list[Due]:
     found.extend(
         Due(Task.RECOMPUTE, run.space_id, run.id, f"recompute:{run.id}:{run.attempts}:s{moment}")
         for run in await RunRepository(session).due(LIMIT)
+    )
+    found.extend(
+        Due(Task.PREVIEW, space_id, preview_id, f"preview:{preview_id}:{attempts}:s{moment}")
+        for space_id, preview_id, attempts in await previews.due(session)
     )
     return found
 

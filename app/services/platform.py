@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -10,6 +13,7 @@ import httpx
 from app.connectors.http import make_client
 from app.core.config import Settings
 from app.core.crypto import Keyring
+from app.core.ids import new_id
 from app.core.objects import ObjectStore
 from app.queue import Queue
 from app.services.wakeups import QUEUE
@@ -54,7 +58,8 @@ async def open_platform(settings: Settings) -> Platform:
     database = open_database(settings.database_url.get_secret_value())
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     queue = Queue(redis_url)
-    scratch = settings.cache / "scratch"
+    scratch = settings.cache / "scratch" / f"{os.getpid()}-{new_id('p')}"
+    _remove_left_over(scratch.parent)
     return Platform(
         settings=settings,
         database=database,
@@ -72,3 +77,11 @@ async def open_platform(settings: Settings) -> Platform:
             connect_timeout=settings.http_connect_timeout,
         ),
     )
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Scratch files of processes of this machine that are no more; each process deletes its own when it ends well."""
+    for left in folder.glob("*-*"):
+        pid = left.name.partition("-")[0]
+        if pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left, ignore_errors=True)

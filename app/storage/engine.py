@@ -69,6 +69,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # errors are logged, and parameters may name people
         connect_args={
             "command_timeout": COMMAND_TIMEOUT,
             "timeout": CONNECT_TIMEOUT,

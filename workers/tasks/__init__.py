@@ -8,6 +8,7 @@ from typing import Any
 from app.queue import Task
 from workers.tasks.deliver import deliver
 from workers.tasks.plan import plan
+from workers.tasks.preview import preview
 from workers.tasks.recompute import recompute
 from workers.tasks.settle import settle
 
@@ -15,6 +16,7 @@ TaskFunction = Callable[..., Coroutine[Any, Any, None]]
 
 TASKS: Mapping[Task, TaskFunction] = {
     Task.RECOMPUTE: recompute,
+    Task.PREVIEW: preview,
     Task.PLAN: plan,
     Task.DELIVER: deliver,
     Task.SETTLE: settle,

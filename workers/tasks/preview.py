@@ -1,0 +1,14 @@
+"""The task `preview`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.services import previews
+from workers.context import CONTEXT, Context
+
+
+async def preview(ctx: dict[str, Any], space_id: str, preview_id: str) -> None:
+    """Try a definition before it is saved."""
+    context: Context = ctx[CONTEXT]
+    await previews.compute(context.platform, space_id, preview_id)
