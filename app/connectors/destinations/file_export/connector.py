@@ -187,7 +187,7 @@ class FileConnector:
         self, batch: Batch, rows: AsyncIterator[Sequence[Delivery]], *, snapshot: bool
     ) -> Receipts:
         options = self._options(batch.connection_settings)
-        target = await self._target(options, f"{batch.space_id}/{batch.activation_id}")
+        target = await self._target(options, f"exports/{batch.space_id}/{batch.activation_id}")
         export = Export(batch, options, target, self._tools.scratch, snapshot=snapshot)
         return await export.run(rows)
 

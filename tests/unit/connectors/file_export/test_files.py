@@ -72,8 +72,8 @@ class TestCsv:
             'p3,"[""b@example.com"",""c@example.com""]",,updated,2026-03-01T12:00:00.000Z,vip,syn_1,,,,,,\r\n'
         )
         assert list(exports.files) == [
-            "spa_1/act_1/vip_delta_20260301T120000Z_syn_1.csv",
-            "spa_1/act_1/vip_delta_20260301T120000Z_syn_1.csv.manifest.json",
+            "exports/spa_1/act_1/vip_delta_20260301T120000Z_syn_1.csv",
+            "exports/spa_1/act_1/vip_delta_20260301T120000Z_syn_1.csv.manifest.json",
         ]
         assert receipts == Receipts(exports=exports.order)
 
@@ -237,7 +237,7 @@ class TestSnapshot:
         )
         rows = list(csv.DictReader(io.StringIO(exports.data().decode())))
         assert [row["action"] for row in rows] == ["member"] * 5
-        assert exports.order[0] == "spa_1/act_1/vip_snapshot_20260301T120000Z_syn_1.csv"
+        assert exports.order[0] == "exports/spa_1/act_1/vip_snapshot_20260301T120000Z_syn_1.csv"
         assert exports.manifest()["counts"] == {"member": 5}
         assert not receipts.rejected
 
@@ -326,7 +326,9 @@ class TestOptions:
     async def test_names_hold_nothing_dangerous(self, tmp_path: Path) -> None:
         batch = file_batch(sync_id="../../etc/passwd")
         exports, _ = await download(tmp_path, batch, ROWS, filename_prefix="crm_")
-        assert exports.order[0] == "spa_1/act_1/crm_vip_delta_20260301T120000Z_-etc-passwd.csv"
+        assert (
+            exports.order[0] == "exports/spa_1/act_1/crm_vip_delta_20260301T120000Z_-etc-passwd.csv"
+        )
 
     def test_the_connection_wins_over_the_destination(self) -> None:
         settings = DownloadSettings.model_validate({"format": "parquet", "filename_prefix": "a"})
