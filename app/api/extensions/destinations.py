@@ -208,6 +208,7 @@ async def remove_destination(
         summary="Try an account's credentials now",
         errors=(404, 422),
         has_body=True,
+        request_examples={"as it is": {}},
         tag=TAG,
     ),
 )

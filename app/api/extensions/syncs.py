@@ -31,8 +31,8 @@ TAG = "Syncs"
 _ONE = ACTIVATION + "/syncs/{syncId}"
 
 
-def _wire(view: Any) -> contract.SyncOutput:
-    """Counts of a sync that is under way are those of its batches; a closed one has its own."""
+def sync_wire(view: Any) -> contract.SyncOutput:
+    """A sync as it stands in answers: under way with the counts of its batches, closed with its own."""
     sync, counts = view.sync, view.counts
     under_way = sync.finished_at is None and counts is not None
     done = counts if under_way else sync
@@ -73,7 +73,7 @@ def _wire(view: Any) -> contract.SyncOutput:
 
 async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id: str) -> Response:
     view = await syncs.get_sync(session, scene.space_id, activation_id, sync_id)
-    return answer(contract.SyncData(sync=_wire(view)))
+    return answer(contract.SyncData(sync=sync_wire(view)))
 
 
 @router.get(
@@ -121,7 +121,7 @@ async def list_syncs(
     shown = newest_first(found, total, page, lambda view: view.sync.id)
     return answer(
         contract.SyncsData(
-            syncs=[_wire(view) for view in shown.entries], pagination=pagination(shown)
+            syncs=[sync_wire(view) for view in shown.entries], pagination=pagination(shown)
         )
     )
 
