@@ -58,8 +58,20 @@ def known_spaces(request: Request) -> dict[str, str]:
     return known
 
 
+def check_ids(request: Request) -> None:
+    """Path parameters have at most 255 characters; told before anything is looked for."""
+    problems = [
+        Problem(f'"{name}": string should have at most 255 characters', name)
+        for name, value in request.path_params.items()
+        if len(value) > 255
+    ]
+    if problems:
+        raise Invalid("invalid path", problems=problems)
+
+
 async def scene_of(request: Request) -> Scene:
     """The space of the path; NotFound where it is not one of the caller's workspace."""
+    check_ids(request)
     caller = caller_of(request)
     space_id: str = request.path_params["spaceId"]
     known = known_spaces(request)
@@ -71,17 +83,6 @@ async def scene_of(request: Request) -> Scene:
     if workspace_id != caller.workspace_id:
         raise NotFound("space not found")
     return Scene(caller.workspace_id, space_id, caller.actor)
-
-
-def check_ids(request: Request) -> None:
-    """What FastAPI checks of path parameters, for routes that do without its dependencies."""
-    problems = [
-        Problem(f'"{name}": string should have at most 255 characters', name)
-        for name, value in request.path_params.items()
-        if len(value) > 255
-    ]
-    if problems:
-        raise Invalid("invalid path", problems=problems)
 
 
 CurrentSpace = Annotated[Scene, Depends(scene_of)]

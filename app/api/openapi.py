@@ -43,12 +43,14 @@ _NULLABLE = {
 _SEGMENT_FIELDS_ONLY = re.compile(r"^app__contract__(?!extensions)\w+?__(\w+)$")
 _OWN = re.compile(r"^app__contract__extensions__\w+?__(\w+)$")
 
-_HEADERS = {
+_HEADERS: dict[str, tuple[str, Document]] = {
     "X-RateLimit-Consumed": ("Requests used in the running window.", {"type": "integer"}),
     "X-RateLimit-Remaining": ("Requests left in it.", {"type": "integer"}),
     "X-RateLimit-Reset": ("When it ends, as an RFC 5322 date.", {"type": "string"}),
 }
-_RETRY_AFTER = {"Retry-After": ("Whole seconds, at least 1.", {"type": "integer", "minimum": 1})}
+_RETRY_AFTER: dict[str, tuple[str, Document]] = {
+    "Retry-After": ("Whole seconds, at least 1.", {"type": "integer", "minimum": 1})
+}
 
 _ABOUT = {
     "segment": "The operations of Segment's Public API that this service speaks.",

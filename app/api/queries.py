@@ -31,7 +31,7 @@ def read_object(
     given = False
     for key, value in request.query_params.multi_items():
         if key == name:
-            if value.strip():
+            if value.strip() not in ("", "null"):
                 given = True
                 found.update(_whole(name, value, numbers))
             continue
@@ -41,7 +41,7 @@ def read_object(
             found[field] = _number(value) if field in numbers else value
     if not given:
         return None
-    check_value(found)
+    check_value({name: found})
     return found
 
 
@@ -67,8 +67,6 @@ def _whole(name: str, value: str, numbers: frozenset[str]) -> Mapping[str, Any]:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         parsed = text
-    if parsed is None:
-        return {}
     if not isinstance(parsed, dict):
         raise Invalid(f'"{name}": must be an object', field=name)
     return parsed

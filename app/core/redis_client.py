@@ -64,10 +64,11 @@ class RedisClient:
         self._budget = budget
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = True  # until it is opened
 
     async def open(self) -> None:
         """Try to connect now; a Redis that is away is tried again in the background."""
+        self._closed = False
         self._reconnect()
         if self._connecting is not None:
             await asyncio.wait([self._connecting], timeout=_CONNECT_SECONDS)
@@ -114,7 +115,7 @@ class RedisClient:
                 log.warning("request_limits_redis_away")
 
     def _reconnect(self) -> None:
-        if self._connecting is None or self._connecting.done():
+        if not self._closed and (self._connecting is None or self._connecting.done()):
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:

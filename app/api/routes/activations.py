@@ -17,7 +17,6 @@ from app.api.deps import (
     PageDep,
     SessionDep,
     SpaceId,
-    check_ids,
     platform_of,
     scene_of,
 )
@@ -129,7 +128,6 @@ async def list_activations(
 async def get_activation(request: Request) -> Response:
     """One activation."""
     # The one read that is measured: no dependencies, no models, JSON parts as the database has them.
-    check_ids(request)
     scene = await scene_of(request)
     audience_id: str = request.path_params["audienceId"]
     found = await activations.read(

@@ -1,0 +1,116 @@
+"""Answers held against the published documents, and a count of what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+FOLDER = Path(__file__).parents[2] / "openapi"
+_METHODS = ("get", "put", "post", "delete", "patch")
+
+
+@dataclass(frozen=True)
+class DocumentedOperation:
+    """One operation of a document."""
+
+    id: str
+    method: str
+    path: str
+    described: dict[str, Any]
+
+    @property
+    def statuses(self) -> list[int]:
+        """The statuses that it declares."""
+        return sorted(int(status) for status in self.described["responses"])
+
+    @property
+    def example(self) -> Any:
+        """The first example of its body, None where it takes none."""
+        content = (
+            self.described.get("requestBody", {}).get("content", {}).get("application/json", {})
+        )
+        examples = content.get("examples", {})
+        return next(iter(examples.values()))["value"] if examples else None
+
+
+@dataclass
+class Published:
+    """A document under ``openapi/``; notes each operation and status that it has checked."""
+
+    name: str
+    seen: set[tuple[str, int]] = field(default_factory=set)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The document as it was published."""
+        found: dict[str, Any] = json.loads((FOLDER / self.name).read_text())
+        return found
+
+    @cached_property
+    def operations(self) -> dict[str, DocumentedOperation]:
+        """Operations by id."""
+        return {operation.id: operation for operation in self._walk()}
+
+    def _walk(self) -> Iterator[DocumentedOperation]:
+        for path, item in self.document["paths"].items():
+            for method in _METHODS:
+                if method in item:
+                    described = item[method]
+                    yield DocumentedOperation(
+                        described["operationId"], method.upper(), path, described
+                    )
+
+    @cached_property
+    def _registry(self) -> Any:
+        resource: Any = DRAFT202012.create_resource(self.document)
+        return Registry().with_resource("urn:document", resource)
+
+    def check(self, operation_id: str, answer: httpx.Response) -> httpx.Response:
+        """The answer, once it was found to be as documented."""
+        operation = self.operations[operation_id]
+        status = str(answer.status_code)
+        declared = operation.described["responses"].get(status)
+        assert declared is not None, f"{operation_id} does not declare {status}: {answer.text}"
+        content_type = answer.headers["content-type"]
+        assert content_type in declared["content"], (operation_id, status, content_type)
+        schema = declared["content"][content_type]["schema"]
+        validator = Draft202012Validator(_absolute(schema), registry=self._registry)
+        faults = [
+            f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(answer.json())
+        ]
+        assert not faults, (operation_id, status, faults, answer.text)
+        self.seen.add((operation_id, answer.status_code))
+        return answer
+
+    def missing(self) -> list[tuple[str, int]]:
+        """What is documented and was not seen."""
+        every = {
+            (found.id, status) for found in self.operations.values() for status in found.statuses
+        }
+        return sorted(every - self.seen)
+
+
+def _absolute(schema: dict[str, Any]) -> dict[str, Any]:
+    """References of a fragment resolve against the whole document, which is registered as ``urn:document``."""
+    found: dict[str, Any] = _pointed(schema)
+    return found
+
+
+def _pointed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: f"urn:document{item}" if key == "$ref" else _pointed(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_pointed(item) for item in value]
+    return value
