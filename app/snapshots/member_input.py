@@ -13,6 +13,7 @@ import orjson
 
 from app.core.errors import Invalid
 from app.snapshots.detection import is_code, typed
+from app.snapshots.id_faults import IdFaults
 from app.snapshots.json_columns import json_columns
 from app.snapshots.membership import IDENTIFIERS, Members
 from app.snapshots.sql import Cursor, name, text
@@ -178,16 +179,16 @@ def refuse_faulty(
     cursor: Cursor,
     source: Source,
     columns: MemberColumns,
-    neighbours: tuple[list[str], int],
+    faults: IdFaults,
     *,
     removed: bool = False,
 ) -> None:
     """Raise ``Invalid`` where ids are missing, repeated or hold control characters.
 
-    ``neighbours``: repeated ids and the number of rows without one, as the written file has them.
+    ``faults`` are those of the written file.
     """
-    repeated, missing = neighbours
-    if missing:
+    repeated = faults.repeated
+    if faults.missing:
         raise _missing(cursor, source, columns.member)
     for column in columns.required[1:]:
         row = cursor.execute(
@@ -195,6 +196,11 @@ def refuse_faulty(
         ).fetchall()
         if row:
             raise _missing(cursor, source, column)
+    if faults.control is not None:
+        shown = orjson.dumps(faults.control[:100]).decode()
+        raise Invalid(
+            f"{columns.member} has a control character: {shown}.", data={"column": columns.member}
+        )
     if repeated:
         shown = ", ".join(repeated)
         words = "in both add and remove, or twice" if removed else "more than once"

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from app.snapshots.id_faults import id_faults
 from app.snapshots.member_input import MemberColumns, member_columns, refuse_faulty
 from app.snapshots.membership import REMOVED, Members, members
 from app.snapshots.sql import Cursor, copy_to, json_object, name, one, text
@@ -40,7 +39,7 @@ def write_snapshot(cursor: Cursor, upload: Upload, out: Path, *, linked: bool) -
             columns = member_columns(cursor, source, linked=linked)
             query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
             cursor.execute(copy_to(query, out, narrow=columns.narrow))
-            refuse_faulty(cursor, source, columns, _neighbours(out))
+            refuse_faulty(cursor, source, columns, id_faults(out))
         return SnapshotStats(_rows(out), columns.traits, columns.identifiers)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -49,24 +48,6 @@ def write_snapshot(cursor: Cursor, upload: Upload, out: Path, *, linked: bool) -
 
 def _rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
-
-
-def _neighbours(path: Path) -> tuple[list[str], int]:
-    """Up to three member ids that stand more than once in a sorted file, and how many rows have none."""
-    repeated: list[str] = []
-    missing = 0
-    last: Any = pa.array([None], pa.string())
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            ids = file.read_row_group(group, columns=["member_id"], use_threads=False)["member_id"]
-            missing += ids.null_count
-            chain: Any = pa.concat_arrays([last, *ids.chunks])
-            same: Any = pc.fill_null(pc.equal(chain[1:], chain[:-1]), False)
-            if pc.any(same).as_py():
-                found = pc.unique(chain[1:].filter(same)).to_pylist()
-                repeated += [member for member in found if member not in repeated]
-            last = chain[-1:]
-    return repeated[:3], missing
 
 
 def write_delta(
@@ -118,7 +99,7 @@ def _write_additions(
         query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
             UNION ALL BY NAME SELECT * FROM {tombstones} ORDER BY member_id"""
         cursor.execute(copy_to(query, out, narrow=columns.narrow))
-        refuse_faulty(cursor, source, columns, _neighbours(out), removed=True)
+        refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
     return columns
 
 

@@ -150,6 +150,12 @@ class TestNdjson:
         assert words in error.message
         assert error.data == data
 
+    def test_refuses_a_control_character_in_an_id(self, cursor: Cursor, folder: Path) -> None:
+        error = refused(
+            cursor, folder, b'{"profile_id":"a\\u0000b"}\n{"profile_id":"c"}\n', "ndjson"
+        )
+        assert "control character" in error.message
+
     def test_refuses_a_line_of_100_mb(self, cursor: Cursor, folder: Path) -> None:
         row = b'{"profile_id":"a","x":"' + b"y" * 100_000_000 + b'"}\n'
         assert "longer than 16 MiB" in refused(cursor, folder, row, "ndjson").message

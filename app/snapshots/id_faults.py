@@ -1,0 +1,52 @@
+"""Faults of the ids of a written, sorted file: looked for where equal ids are neighbours and reading is cheap."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+@dataclass(slots=True)
+class IdFaults:
+    """Up to three ids that stand more than once, rows without an id, and an id with a control character."""
+
+    repeated: list[str] = field(default_factory=list)
+    missing: int = 0
+    control: str | None = None
+
+
+def id_faults(path: Path) -> IdFaults:
+    """Look at the ``member_id`` of every row, one row group at a time."""
+    faults = IdFaults()
+    last: Any = pa.array([None], pa.string())
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            ids = file.read_row_group(group, columns=["member_id"], use_threads=False)["member_id"]
+            faults.missing += ids.null_count
+            chain: Any = pa.concat_arrays([last, *ids.chunks])
+            same: Any = pc.fill_null(pc.equal(chain[1:], chain[:-1]), False)
+            if pc.any(same).as_py():
+                found = pc.unique(chain[1:].filter(same)).to_pylist()
+                faults.repeated += [member for member in found if member not in faults.repeated]
+                del faults.repeated[3:]
+            faults.control = faults.control or _with_control(chain)
+            last = chain[-1:]
+    return faults
+
+
+def _with_control(ids: Any) -> str | None:
+    """An id with a control character. The bytes of all ids are searched at once, since there hardly ever is one."""
+    letters = ids.buffers()[2]
+    if letters is None or _CONTROL.search(letters) is None:
+        return None
+    faulty: Any = pc.match_substring_regex(ids, "[\\x00-\\x1f\\x7f]")
+    found: list[str] = ids.filter(pc.fill_null(faulty, False)).to_pylist()
+    return found[0] if found else None
