@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, Invalid
 from app.core.pagination import Page, PageRequest, Position
-from app.services import runs
+from app.services import audit, runs
 from app.services.existing import audience_of
 from app.services.files import audience_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -76,6 +76,7 @@ async def put(
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
         audience = await _supplied(session, space_id, audience_id)
+        await _record(session, audience, "Audience Members Supplied", actor)
         return await runs.open_run(
             session,
             space_id=space_id,
@@ -118,6 +119,7 @@ async def patch(
         await MemberPatchRepository(session).add(
             space_id, audience_id, add=[dict(row) for row in add], remove=list(remove)
         )
+        await _record(session, audience, "Audience Members Changed", actor)
         return await runs.open_run(
             session,
             space_id=space_id,
@@ -236,3 +238,15 @@ async def _snapshot(
     if snapshot is None or snapshot.audience_id != audience.id:
         raise Invalid("the cursor's snapshot is gone; begin anew", field="pagination.cursor")
     return snapshot
+
+
+async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:
+    await audit.record(
+        session,
+        space_id=audience.space_id,
+        type=event,
+        actor=actor,
+        resource_type="audience",
+        resource_id=audience.id,
+        resource_name=audience.name,
+    )

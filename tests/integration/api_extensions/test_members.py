@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from app.services.platform import Platform
 from app.services.recompute import recompute
-from app.storage.models import Audience, Dataset, MemberPatch, Run
+from app.storage.models import Audience, AuditEvent, Dataset, MemberPatch, Run
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
 
@@ -407,3 +407,5 @@ class TestStorage:
             assert await session.scalar(select(func.count()).select_from(Dataset)) == 0
             row = (await session.scalars(select(Audience))).one()
             assert row.current_snapshot_id is not None
+            event = (await session.scalars(select(AuditEvent))).one()
+            assert (event.type, event.resource_id) == ("Audience Members Supplied", audience)
