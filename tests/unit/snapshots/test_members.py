@@ -1,0 +1,139 @@
+"""Snapshots: what is written is read back, patches override, comparisons count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import Invalid
+from app.snapshots.members import compact, compare, find, page, write_delta, write_snapshot
+from app.snapshots.sql import Cursor
+from app.snapshots.types import Comparison, LocalManifest, Upload
+from tests.unit.snapshots.files import fresh, ndjson, snapshot
+
+
+def patched(
+    cursor: Cursor,
+    folder: Path,
+    base: LocalManifest,
+    add: list[dict[str, object]] | None = None,
+    remove: list[str] | None = None,
+) -> LocalManifest:
+    out = fresh(folder)
+    rows = ndjson(folder, add) if add else None
+    write_delta(cursor, rows, remove or [], base, out)
+    return LocalManifest(base.base, (*base.deltas, out))
+
+
+def ids(cursor: Cursor, manifest: LocalManifest) -> list[str]:
+    return [row["member_id"] for row in page(cursor, manifest, None, 100)]
+
+
+class TestWriteSnapshot:
+    def test_tells_identifiers_from_traits(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_text(
+            'profile_id,email,phone,age,score,born\nb,"[""old@x"",""new@x""]",,5,1.50,1990-01-31\na,x@x,+491,,,\n'
+        )
+        stats = write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
+        assert stats.rows == 2
+        assert list(stats.identifiers) == ["email", "phone"]
+        assert stats.traits == {"age": "BIGINT", "score": "DECIMAL(18,1)", "born": "DATE"}
+        first, second = page(cursor, LocalManifest((out,)), None, 10)
+        assert first == {
+            "member_id": "a",
+            "profile_id": "a",
+            "identifiers": {"email": ["x@x"], "phone": ["+491"]},
+            "traits": {},
+            "entities": {},
+        }
+        assert second["identifiers"] == {"email": ["old@x", "new@x"]}
+        assert second["traits"] == {"age": 5, "score": 1.5, "born": "1990-01-31"}
+
+    def test_linked_members_are_entities_with_a_profile(self, cursor: Cursor, folder: Path) -> None:
+        out = fresh(folder)
+        rows = [{"entity_id": "e2", "profile_id": "p"}, {"entity_id": "e1", "profile_id": "p"}]
+        write_snapshot(cursor, Upload(ndjson(folder, rows), "ndjson"), out, linked=True)
+        shown = page(cursor, LocalManifest((out,)), None, 10)
+        assert [(row["member_id"], row["profile_id"]) for row in shown] == [
+            ("e1", "p"),
+            ("e2", "p"),
+        ]
+
+    def test_linked_members_need_both_ids(self, cursor: Cursor, folder: Path) -> None:
+        rows = [{"entity_id": "e2", "profile_id": "p"}, {"entity_id": "e1"}]
+        upload = Upload(ndjson(folder, rows), "ndjson")
+        with pytest.raises(Invalid) as caught:
+            write_snapshot(cursor, upload, fresh(folder), linked=True)
+        assert caught.value.data == {"row": 2, "column": "profile_id"}
+
+    def test_odd_names_and_values_come_back(self, cursor: Cursor, folder: Path) -> None:
+        rows = [{"profile_id": 'it\'s "me"', 'a "b" c': "x'y", "t": {"z": 1, "a": [1.5, None]}}]
+        shown = page(cursor, snapshot(cursor, folder, rows), None, 10)
+        assert shown[0]["traits"] == {'a "b" c': "x'y", "t": {"a": [1.5, None], "z": 1}}
+        assert find(cursor, snapshot(cursor, folder, rows), 'it\'s "me"') == shown[0]
+
+
+class TestPatch:
+    def test_later_changes_override_earlier_ones(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": member, "n": 1} for member in "abc"])
+        one = patched(cursor, folder, base, [{"profile_id": "d", "n": 2}], ["a"])
+        two = patched(cursor, folder, one, [{"profile_id": "a", "n": 3}], ["d"])
+        assert ids(cursor, one) == ["b", "c", "d"]
+        assert ids(cursor, two) == ["a", "b", "c"]
+        member = find(cursor, two, "a")
+        assert member is not None
+        assert member["traits"] == {"n": 3}
+        assert compare(cursor, base, one) == Comparison(1, 1, 3)
+        assert compare(cursor, None, two) == Comparison(3, 0, 3)
+
+    def test_counts_what_it_does(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": member} for member in "abc"])
+        rows = ndjson(folder, [{"profile_id": "a"}, {"profile_id": "x"}])
+        stats = write_delta(cursor, rows, ["b", "nobody"], base, fresh(folder))
+        assert (stats.entered, stats.exited, stats.members) == (1, 1, 3)
+
+    def test_keeps_the_types_of_the_base(self, cursor: Cursor, folder: Path) -> None:
+        path, out = fresh(folder, ".csv"), fresh(folder)
+        path.write_text("profile_id,born,score\na,1990-01-31,1.25\n")
+        write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
+        base = LocalManifest((out,))
+        both = patched(
+            cursor, folder, base, [{"profile_id": "b", "born": "2000-02-29", "score": 3}]
+        )
+        assert [row["traits"] for row in page(cursor, both, None, 10)] == [
+            {"born": "1990-01-31", "score": 1.25},
+            {"born": "2000-02-29", "score": 3.0},
+        ]
+        with pytest.raises(Invalid, match="born holds DATE"):
+            patched(cursor, folder, base, [{"profile_id": "b", "born": "soon"}])
+
+    def test_refuses_one_id_twice(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": "a"}])
+        with pytest.raises(Invalid, match="in both add and remove"):
+            patched(cursor, folder, base, [{"profile_id": "a"}], ["a"])
+
+    def test_compaction_changes_nothing(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": m, "email": f"{m}@x"} for m in "abcdef"])
+        manifest = patched(cursor, folder, base, [{"profile_id": "x", "vip": True}], ["a", "d"])
+        manifest = patched(cursor, folder, manifest, [{"profile_id": "a"}], ["b"])
+        out = fresh(folder)
+        assert compact(cursor, manifest, out).rows == 5
+        whole = LocalManifest((out,))
+        assert page(cursor, whole, None, 100) == page(cursor, manifest, None, 100)
+
+
+class TestPage:
+    def test_goes_through_all_in_order(self, cursor: Cursor, folder: Path) -> None:
+        manifest = snapshot(
+            cursor, folder, [{"profile_id": f"m{number:03}"} for number in range(25)]
+        )
+        seen: list[str] = []
+        while found := page(cursor, manifest, seen[-1] if seen else None, 10):
+            seen += [row["member_id"] for row in found]
+        assert seen == [f"m{number:03}" for number in range(25)]
+
+    def test_finds_nobody_who_is_not_there(self, cursor: Cursor, folder: Path) -> None:
+        assert find(cursor, snapshot(cursor, folder, [{"profile_id": "a"}]), "b") is None
+        assert find(cursor, LocalManifest(), "b") is None
