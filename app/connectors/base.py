@@ -80,6 +80,7 @@ class Action:
     description: str
     fields: Sequence[ActionField] = ()
     default_trigger: str | None = None
+    uses_list: bool = True  # where the destination has lists (or audiences) of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,15 @@ class SettingField:
 
 @dataclass(frozen=True, slots=True)
 class RateBudget:
-    """How many calls a partner account allows in a window, shared by all its activations."""
+    """How many calls a partner account allows in a window, shared by all its activations.
+
+    ``paths``: a regular expression that is searched in ``METHOD /path`` of a call; by default every call counts.
+    """
 
     name: str
     calls: int
     window: timedelta
+    paths: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ class Definition:
         True  # False: actions are events that leave no state; "held" then means "announced"
     )
     rate_budgets: Sequence[RateBudget] = ()
+    #: connection settings (or constants of a mapping) that name an existing list; without one a list is made.
+    list_keys: Sequence[str] = ()
     aliases: Sequence[str] = ()  # other names under which users know it
 
 

@@ -5,6 +5,7 @@ ConnectorError
 ├── ConfigurationRejected    heals only when somebody changes something (410, wrong bucket): error at once
 ├── PayloadRejected          the whole refused and nobody named: three tries, then the activation is in error
 ├── Throttled                refused before processing (429, 503 with Retry-After): try again later
+│   └── BudgetSpent          not sent at all: our own budget of the account's calls is used up
 └── TransientFailure         everything that may heal; ambiguous where the partner may have applied it
 """
 
@@ -59,6 +60,10 @@ class Throttled(ConnectorError):
             message, http_status=http_status, vendor_request_id=vendor_request_id, code=code
         )
         self.retry_after = retry_after
+
+
+class BudgetSpent(Throttled):
+    """Not sent: the account's calls are used up for now. No failure of the partner's."""
 
 
 class TransientFailure(ConnectorError):

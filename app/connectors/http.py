@@ -6,10 +6,11 @@ Whatever goes wrong below HTTP is raised as one of the connector errors, so that
 from __future__ import annotations
 
 import asyncio
+import copy
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -86,8 +87,15 @@ class OutboundClient(httpx.AsyncClient):
         super().__init__(**options)
         self._policy = policy
         self._total_timeout = total_timeout
+        self._gate: Callable[[httpx.Request], Awaitable[None]] | None = None
         # Accounts of different customers share this client; no answer may leave something for another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def gated(self, gate: Callable[[httpx.Request], Awaitable[None]]) -> OutboundClient:
+        """The same client, whose calls each wait for ``gate`` first; their deadline begins behind it."""
+        client = copy.copy(self)
+        client._gate = gate
+        return client
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """As httpx's, but a URL that cannot be read is the configuration's fault."""
@@ -118,6 +126,8 @@ class OutboundClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, read the whole answer and return it; ``stream`` is not offered."""
+        if self._gate is not None:
+            await self._gate(request)
         options["stream"] = True
         deadline = asyncio.timeout(self._total_timeout.total_seconds())
         try:

@@ -16,6 +16,7 @@ from app.connectors.errors import (
 )
 from app.core import clock
 from app.domain.retry import Failure
+from app.services.budgets import new_batch
 from app.services.sending import Rendered, Sending
 from app.storage.models import Batch
 
@@ -41,6 +42,7 @@ class Sent:
 
 async def send(sending: Sending, batch: Batch) -> tuple[Rendered, Sent]:
     """One attempt at a batch: render, call the partner, say how it ended. Opens no transaction."""
+    new_batch()
     call = sending.call(batch, clock.now())
     try:
         if batch.kind is None and isinstance(sending.connector, WholePlan):

@@ -146,7 +146,8 @@ async def check(
             return CheckResult(False, "; ".join(problem.message for problem in error.problems))
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
-            connector = connector_class(settings, connector_tools(platform))
+            tools = connector_tools(platform, destination_id, connector_class.definition)
+            connector = connector_class(settings, tools)
             result = await connector.check(connection_settings)
     except ConnectorError as error:
         return CheckResult(False, error.message)

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
-from app.connectors.errors import ConnectorError
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
 from app.core.errors import AppError
 from app.core.logging import get_logger
 from app.domain.brake import hold_reason
 from app.domain.changes import ChangeKind, Mode
 from app.domain.options import brake_of
-from app.services import leases, notify, planning, syncs
+from app.services import leases, lists, notify, planning, syncs, troubles
 from app.services.accounts import Account, open_account
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -68,10 +68,14 @@ async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) ->
     try:
         async with leases.kept(renew, lease):
             stats, file = await _write(platform, work)
+            if stats.cuts and work.sync.kind != "dry_run":
+                await lists.ensure(platform, work.activation, work.account, work.revision.config)
             await _commit(platform, work, stats, file)
     except leases.LeaseLost:
         log.warning("plan_lease_lost", sync_id=sync_id)
-    except (AppError, ConnectorError) as error:
+    except (AuthenticationRejected, ConfigurationRejected) as error:
+        await troubles.planning_refused(platform, sync, error)
+    except AppError as error:
         await _fail(platform, sync, {"message": str(error)})
     except Exception as error:
         log.exception("plan_broke", sync_id=sync_id)

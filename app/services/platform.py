@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import httpx
 
-from app.connectors.http import make_client
+from app.connectors.http import OutboundClient, make_client
 from app.core.config import Settings
 from app.core.crypto import Keyring
 from app.core.ids import new_id
 from app.core.objects import ObjectStore
 from app.queue import Queue
+from app.services.budgets import Budgets
 from app.services.wakeups import QUEUE
 from app.snapshots.engine import Engine
 from app.storage.engine import Database, open_database
@@ -38,7 +38,8 @@ class Platform:
     objects: ObjectStore
     engine: Engine
     keyring: Keyring
-    http: httpx.AsyncClient
+    http: OutboundClient
+    budgets: Budgets
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -76,6 +77,7 @@ async def open_platform(settings: Settings) -> Platform:
             total_timeout=settings.http_total_timeout,
             connect_timeout=settings.http_connect_timeout,
         ),
+        budgets=Budgets(queue, settings.worker_processes),
     )
 
 

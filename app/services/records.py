@@ -6,12 +6,14 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Receipts, Refusal
+from app.connectors.errors import BudgetSpent, Throttled
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
@@ -54,12 +56,24 @@ class Recorder:
         """Write one attempt; returns when it is committed, or its fence has refused it."""
         if ended.sent.receipts is None:
             await retried(self.platform.unit_of_work, lambda session: self._other(session, ended))
+            await self._heed(ended)
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((ended, done))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         await done
+
+    async def _heed(self, ended: Ended) -> None:
+        """A partner that asked us to wait is left alone by all of its account's activations."""
+        error = ended.sent.error
+        if (
+            isinstance(error, Throttled)
+            and not isinstance(error, BudgetSpent)
+            and error.retry_after
+        ):
+            pause = min(error.retry_after, retry.LONGEST_REQUESTED_WAIT)
+            await self.platform.budgets.pause(ended.sending.sync.destination_id, pause)
 
     async def _write(self) -> None:
         while self._waiting:
@@ -107,6 +121,8 @@ class Recorder:
     async def _other(self, session: AsyncSession, ended: Ended) -> None:
         if ended.sent.pending is not None:
             await _record_pending(session, ended)
+        elif isinstance(ended.sent.error, BudgetSpent):
+            await _record_unsent(session, ended, ended.sent.error)
         else:
             await _record_failure(self.platform, session, ended)
 
@@ -143,6 +159,17 @@ async def _record_pending(session: AsyncSession, ended: Ended) -> None:
         values={"state": "waiting", "continuation": dict(pending.handle), "ambiguous": True},
         wait=pending.check_after,
         attempt={"outcome": "pending"},
+        failing=False,
+    )
+
+
+async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent) -> None:
+    """Our own budget was spent: nothing went out, and nobody failed."""
+    await BatchRepository(session).record(
+        ended.batch,
+        values={"state": "waiting"},
+        wait=error.retry_after or timedelta(seconds=1),
+        attempt={"outcome": "budget"},
         failing=False,
     )
 

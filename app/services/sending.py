@@ -16,6 +16,7 @@ from app.connectors.base import (
     AudienceRef,
     Connector,
     ConnectorTools,
+    Definition,
     Delivery,
     Refusal,
 )
@@ -37,6 +38,7 @@ from app.storage.repositories.syncs import SyncRepository
 WINDOW_ROWS = 10_000  # read at once, for the batches that come next
 KEPT_SYNCS = 32
 MEMBER_CHUNK = 5_000
+OWN_LIST = "list"  # under which a connection keeps the list that was made for it
 
 
 @dataclass(slots=True)
@@ -202,7 +204,7 @@ async def _load(
     assert activation and revision and destination and audience  # noqa: S101, PT018  foreign keys say so
     workspace_id = await repository.workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
-    target = await _target(repository, activation, revision.config)
+    target = await target_of(repository, activation, revision.config)
     return Sending(
         platform=platform,
         sync=sync,
@@ -210,7 +212,12 @@ async def _load(
         audience=audience,
         destination_version=destination.updated_at,
         account=account,
-        connector=account.connector_class(account.settings, connector_tools(platform)),
+        connector=account.connector_class(
+            account.settings,
+            connector_tools(
+                platform, destination.id, account.definition, resync=sync.kind == "resync"
+            ),
+        ),
         spec=planning.spec_from_json(sync.spec),
         config=revision.config,
         target=target,
@@ -240,7 +247,7 @@ async def _wanted(
     return manifests
 
 
-async def _target(
+async def target_of(
     repository: SyncRepository, activation: Activation, config: Mapping[str, Any]
 ) -> str | None:
     """The partner's list: the one chosen for the activation, else the one made for its connection."""
@@ -250,8 +257,7 @@ async def _target(
     if activation.connection_id is None:
         return None
     connection = await repository.connection(activation.space_id, activation.connection_id)
-    made = (connection.lists or {}) if connection else {}
-    return made.get(activation.id) or made.get("")
+    return connection.lists.get(OWN_LIST) if connection else None
 
 
 def _frame(
@@ -282,10 +288,13 @@ class StoredExports:
         await self.objects.put(Path(local_path), key)
 
 
-def connector_tools(platform: Platform) -> ConnectorTools:
-    """What a connector is given to work with."""
+def connector_tools(
+    platform: Platform, account: str, definition: Definition, *, resync: bool = False
+) -> ConnectorTools:
+    """What a connector is given to work with: calls pass the account's budgets."""
+    gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
     return ConnectorTools(
-        http=platform.http,
+        http=platform.http.gated(gate),
         exports=StoredExports(platform.objects),
         scratch=str(platform.settings.cache),
     )

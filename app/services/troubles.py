@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors.errors import ConnectorError
+from app.connectors.errors import AuthenticationRejected, ConnectorError
 from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
 from app.services import notify, syncs
 from app.services.platform import Platform
-from app.storage.models import Activation, Batch
+from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.batches import BatchRepository, Claimed
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -55,6 +55,17 @@ async def lock(session: AsyncSession, sending: Sending, verdict: Verdict) -> Non
         await repository.activations_of_account(sync.space_id, sync.destination_id)
     else:
         await repository.activation(sync.space_id, sync.activation_id, lock=True)
+
+
+async def planning_refused(platform: Platform, sync: Sync, error: ConnectorError) -> None:
+    """The partner refused what had to be made before anything is sent (a list): pause, and close the sync."""
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        if isinstance(error, AuthenticationRejected):
+            await repository.activations_of_account(sync.space_id, sync.destination_id)
+            await _pause_account(session, sync.space_id, sync.destination_id, error)
+        else:
+            await _pause_activation(session, sync.space_id, sync.activation_id, error)
 
 
 async def _pause_account(

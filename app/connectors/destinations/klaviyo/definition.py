@@ -104,6 +104,7 @@ UPSERT = Action(
         *_profile("$.traits", "$.properties"),
         *_batching(10_000, list_required=False),
     ),
+    uses_list=False,
 )
 
 DEFINITION = Definition(
@@ -142,5 +143,6 @@ DEFINITION = Definition(
         RateBudget("burst", 10, timedelta(seconds=1)),
         RateBudget("steady", 150, timedelta(minutes=1)),
     ),
+    list_keys=("list_id", "listId"),
     aliases=("actions-klaviyo",),
 )

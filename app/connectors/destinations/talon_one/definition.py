@@ -81,5 +81,6 @@ DEFINITION = Definition(
     identity_fields=(IdentityField("customerProfileId", "user_id"),),
     max_rows=CALL_ROWS,
     rate_budgets=(RateBudget("requests", 20, timedelta(seconds=1)),),
+    list_keys=("audience_id",),
     aliases=("talonone", "actions-talon-one"),
 )
