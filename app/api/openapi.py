@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from app.api.links import add_links
 from app.api.operation import EXTRA, operation_of
 from app.api.versioning import PLAIN, vendor_type
 
@@ -76,6 +77,7 @@ def document(operations: Sequence[APIRoute], view: str) -> Document:
     found["security"] = [{"token": []}]
     for _, operation in _operations(found):
         _complete(operation, components["schemas"], view)
+    add_links({item["operationId"]: (path, item) for path, item in _operations(found)})
     _rename(found)
     _tidy(found, {route.operation_id or "" for route in routes if _described(route) == "segment"})
     _drop_unused(found)

@@ -1,0 +1,73 @@
+"""How operations follow from each other: OpenAPI links, by which explorers and tests find their way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: operation that makes something → (pointer to its id, [(operation, the parameter that takes it)]).
+_MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "createSpace": ("/data/space/id", [("getSpace", "spaceId"), ("listAudiences", "spaceId")]),
+    "createAudience": (
+        "/data/audience/id",
+        [
+            ("getAudience", "id"),
+            ("updateAudienceForSpace", "id"),
+            ("removeAudienceFromSpace", "id"),
+            ("forceExecuteAudienceRun", "audienceId"),
+            ("addAudienceScheduleToAudience", "id"),
+            ("listAudienceSchedulesFromSpaceAndAudience", "id"),
+            ("listAudienceConsumersFromSpaceAndAudience", "id"),
+            ("addDestinationToAudience", "audienceId"),
+            ("listDestinationsFromAudience", "audienceId"),
+            ("listActivationsFromAudience", "audienceId"),
+        ],
+    ),
+    "createAudiencePreview": ("/data/audiencePreview/id", [("getAudiencePreview", "id")]),
+    "addAudienceScheduleToAudience": (
+        "/data/audienceSchedule/id",
+        [
+            ("getAudienceScheduleFromSpaceAndAudience", "scheduleId"),
+            ("updateAudienceScheduleForAudience", "scheduleId"),
+            ("removeAudienceScheduleFromAudience", "scheduleId"),
+        ],
+    ),
+    "addDestinationToAudience": (
+        "/data/connection/id",
+        [
+            ("addActivationToAudience", "connectionId"),
+            ("updateDestinationForAudience", "destinationId"),
+            ("removeDestinationFromAudience", "destinationId"),
+        ],
+    ),
+    "addActivationToAudience": (
+        "/data/activation/id",
+        [
+            ("getActivationFromAudience", "id"),
+            ("updateActivationForAudience", "id"),
+            ("removeActivationFromAudience", "id"),
+        ],
+    ),
+}
+
+
+def add_links(operations: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    """Put links into the answers of a document's operations: operationId → path and operation object."""
+    for name, (pointer, followers) in _MADE.items():
+        if name not in operations:
+            continue
+        path, made = operations[name]
+        links = {
+            follower: _link(follower, parameter, pointer, path, operations[follower][0])
+            for follower, parameter in followers
+            if follower in operations
+        }
+        made["responses"]["200"]["links"] = links
+
+
+def _link(follower: str, parameter: str, pointer: str, made_at: str, path: str) -> dict[str, Any]:
+    """A follower's id comes from the answer; all else in its path from the request that made it."""
+    parameters = {parameter: f"$response.body#{pointer}"}
+    for name in ("spaceId", "audienceId", "id"):
+        if name != parameter and f"{{{name}}}" in made_at and f"{{{name}}}" in path:
+            parameters[name] = f"$request.path.{name}"
+    return {"operationId": follower, "parameters": parameters}

@@ -1,0 +1,52 @@
+"""schemathesis against the running service, by both documents: no server error, no answer outside its schema.
+
+A few examples for each operation here; ``SCHEMATHESIS_EXAMPLES=100`` is the long run, which adds the coverage phase.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from app.core.config import Settings
+from app.services.platform import Platform
+from tests.contract.live import api_process
+from tests.integration.api.conftest import create_tenant
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
+PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES > 20 else "examples,fuzzing,stateful"
+
+# The space is a real one, so that requests come further than its 404. A body that fits the schema may still be
+# refused by what the schema cannot say: that is a 4xx, and documented. Uploads are not JSON; they have their own tests.
+CONFIGURATION = """
+[parameters]
+"path.spaceId" = "{space}"
+"path.audienceType" = "USERS"
+
+[checks]
+positive_data_acceptance.expected-statuses = [200, 400, 401, 403, 404, 409, 413, 415, 422, 429]
+"""
+
+
+async def test_no_server_error_and_no_schema_violation(
+    platform: Platform, settings: Settings, tmp_path: Path
+) -> None:
+    tenant = await create_tenant(platform)
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.format(space=tenant.space_id))
+    unlimited = settings.model_copy(update={"rate_limits": "off"})
+    with api_process(unlimited) as url:
+        command = [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "run",
+            f"{url}/openapi.json",
+            "--header",
+            f"Authorization: {tenant.headers['Authorization']}",
+            "--checks=all",
+            f"--phases={PHASES}",
+            f"--max-examples={EXAMPLES}",
+            "--no-color",
+        ]
+        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
