@@ -329,7 +329,10 @@ def demo(
         bool, typer.Option("--stay", help="Leave the service up afterwards, until Ctrl-C.")
     ] = False,
     destination: Annotated[
-        str, typer.Option(help="Where to send: webhook (and CSV files), or files alone.")
+        str,
+        typer.Option(
+            help="Where to send: webhook, klaviyo, braze or talon-one (each with CSV files), or files."
+        ),
     ] = "webhook",
 ) -> None:
     """Replay real purchases: four audiences in SQL, computed, delivered and compared day by day."""

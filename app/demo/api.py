@@ -18,6 +18,9 @@ CHUNK = 1024 * 1024
 FIRST_LOOK = 0.02
 LONGEST_LOOK = 0.25
 PATIENCE = 300.0
+TRIES = 3  # of a read; a connection may be cut at any time
+#: Less than the service keeps an idle connection open, so that none is used while it is being closed.
+KEPT_OPEN = httpx.Limits(keepalive_expiry=2)
 ENDED = ("complete", "failed", "cancelled", "superseded")
 
 
@@ -30,12 +33,17 @@ class Api:
 
     async def call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """The ``data`` of an answer; ``path`` begins below the space."""
-        try:
-            answer = await self._http.request(method, self._space + path, **request)
-        except httpx.HTTPError as error:
-            raise DemoFailed(
-                f"{method} {path} got no answer: {type(error).__name__}: {error}"
-            ) from error
+        tries = TRIES if method == "GET" else 1
+        while True:
+            tries -= 1
+            try:
+                answer = await self._http.request(method, self._space + path, **request)
+                break
+            except httpx.HTTPError as error:
+                if tries == 0:
+                    raise DemoFailed(
+                        f"{method} {path} got no answer: {type(error).__name__}: {error}"
+                    ) from error
         if answer.is_error:
             raise DemoFailed(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         data: dict[str, Any] = answer.json()["data"]
@@ -71,12 +79,19 @@ class Api:
         return destination
 
     async def activate(
-        self, audience_id: str, destination_id: str, name: str, mapping: dict[str, Any] | None
+        self,
+        audience_id: str,
+        destination_id: str,
+        name: str,
+        connection_settings: dict[str, Any] | None = None,
     ) -> str:
         """Connect an audience to a destination and have all its changes sent, with the brake off; the activation."""
         connections = f"/audiences/{audience_id}/destination-connections"
-        destination = {"id": destination_id, "type": "destination"}
-        connected = await self.call("POST", connections, json={"destination": destination})
+        connection: dict[str, Any] = {
+            "destination": {"id": destination_id, "type": "destination"},
+            "connectionSettings": connection_settings or {},
+        }
+        connected = await self.call("POST", connections, json=connection)
         body = {
             "activationName": name,
             "activationType": "Audience Membership Changed",
@@ -86,7 +101,7 @@ class Api:
         made = await self.call(
             "POST",
             f"{connections}/{connected['connection']['id']}/activations",
-            json=body | ({"destinationMapping": mapping} if mapping else {}),
+            json=body,
         )
         activation_id: str = made["activation"]["id"]
         # A replay takes away many members on purpose; here nobody is to be asked about it.
@@ -133,7 +148,11 @@ class Api:
 async def open_api(url: str, token: str, space_id: str) -> AsyncIterator[Api]:
     """A client of a service."""
     async with httpx.AsyncClient(
-        base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+        base_url=url,
+        headers={"authorization": f"Bearer {token}"},
+        timeout=60,
+        limits=KEPT_OPEN,
+        trust_env=False,
     ) as http:
         yield Api(http, space_id)
 

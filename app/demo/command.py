@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from app.demo.api import Api, open_api
 from app.demo.errors import DemoFailed
-from app.demo.keepers import Destinations, Keeper
+from app.demo.keepers import Destinations, Keeper, check_choice
 from app.demo.purchases import (
     AUDIENCES,
     DATASET,
@@ -36,6 +36,7 @@ def run_demo(days: int, *, stay: bool, destination: str) -> int:
     """The exit code: 0 where every list was equal to the truth on every day. Raises DemoFailed."""
     if not 1 <= days <= MOST_DAYS:
         raise DemoFailed(f"--days is 1 to {MOST_DAYS}.", exit_code=2)
+    check_choice(destination)
     file = purchases_file()
     work = demo(file, days, stay=stay, destination=destination, sandbox=Sandbox())
     return asyncio.run(_until_signal(work))
@@ -54,7 +55,6 @@ async def _until_signal(work: Coroutine[object, object, int]) -> int:
 
 async def demo(file: Path, days: int, *, stay: bool, destination: str, sandbox: Sandbox) -> int:
     """The whole of it, with the sandbox that receives; the exit code."""
-    keepers = Destinations(sandbox).chosen(destination)
     screen = Screen()
     with temporary_folder() as folder:
         screen.step("Starting PostgreSQL, Redis, the API and a worker …")
@@ -64,6 +64,7 @@ async def demo(file: Path, days: int, *, stay: bool, destination: str, sandbox: 
             open_api(service.url, service.token, service.space_id) as api,
         ):
             screen.step(f"Up at {service.url}, rate limits off for this replay.")
+            keepers = Destinations(sandbox).chosen(destination)
             code = await _replayed(screen, api, service, keepers, file, days)
             if stay:
                 await _stay(screen, service, sandbox)

@@ -1,15 +1,16 @@
-"""Who keeps a list at the other end, and how the demo reads it back: a webhook's receiver, and exported files."""
+"""Who keeps a list at the other end, and how the demo reads it back: a receiver, exported files, a partner's emulator."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from app.demo.api import Api
 from app.demo.errors import DemoFailed
+from app.demo.partners import PARTNERS, Partner
 from app.demo.service import Service
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
@@ -25,10 +26,10 @@ class Keeper(Protocol):
     async def open(self, api: Api, service: Service) -> str:
         """Make the account in the service; the destination's id."""
 
-    def mapping(self) -> dict[str, Any] | None:
-        """``destinationMapping`` of the activations."""
+    def connection(self, audience_key: str) -> dict[str, Any]:
+        """``connectionSettings`` of an audience; a list that must exist beforehand is made here."""
 
-    def held(self, activation_id: str) -> set[str]:
+    def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Whose household ids it holds of an activation."""
 
     def faults(self) -> list[str]:
@@ -52,11 +53,11 @@ class WebhookKeeper:
         destination_id: str = made["id"]
         return destination_id
 
-    def mapping(self) -> dict[str, Any] | None:
-        """The default message."""
-        return None
+    def connection(self, audience_key: str) -> dict[str, Any]:
+        """Nothing to say: the message names the audience."""
+        return {}
 
-    def held(self, activation_id: str) -> set[str]:
+    def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Members of the activation's list."""
         return {member["id"] for member in self._receiver.members(activation_id) or ()}
 
@@ -83,11 +84,11 @@ class FilesKeeper:
         destination_id: str = made["id"]
         return destination_id
 
-    def mapping(self) -> dict[str, Any] | None:
-        """The default columns."""
-        return None
+    def connection(self, audience_key: str) -> dict[str, Any]:
+        """Nothing to say: the format is the destination's."""
+        return {}
 
-    def held(self, activation_id: str) -> set[str]:
+    def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Entered minus exited, file by file."""
         held = self._lists.setdefault(activation_id, set())
         for file in self._new_files(activation_id):
@@ -110,23 +111,66 @@ class FilesKeeper:
         return []
 
 
+class PartnerKeeper:
+    """A partner's emulator, whose lists are made beforehand, as people make them in the partner's own pages."""
+
+    def __init__(self, sandbox: Sandbox, partner: Partner) -> None:
+        self.name = partner.slug
+        self._url = sandbox.urls
+        self._emulator = sandbox.services[partner.emulator]
+        self._partner = partner
+        self._lists: dict[str, str] = {}
+
+    async def open(self, api: Api, service: Service) -> str:
+        """An account with the emulator's own key."""
+        settings = self._partner.settings(self._url[self._partner.emulator])
+        name = f"Demo {self._partner.slug}"
+        made = await api.add_destination(self._partner.slug, name, settings)
+        destination_id: str = made["id"]
+        return destination_id
+
+    def connection(self, audience_key: str) -> dict[str, Any]:
+        """The list of the audience."""
+        self._lists[audience_key], settings = self._partner.connect(self._emulator, audience_key)
+        return settings
+
+    def held(self, activation_id: str, audience_key: str) -> set[str]:
+        """Who is on that list."""
+        members = self._emulator.members(self._lists[audience_key]) or ()
+        return {self._partner.household(member) for member in members}
+
+    def faults(self) -> list[str]:
+        """Requests that the partner's documents do not allow."""
+        stats = self._emulator.stats()
+        if not stats["violations"]:
+            return []
+        return [
+            f"{self.name} counted {stats['violations']} violations: {stats['violationsSeen'][:3]}"
+        ]
+
+
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """What ``--destination`` can name: each makes its keepers, the main one first."""
+    """What ``--destination`` can name; to be asked while the sandbox runs."""
 
     sandbox: Sandbox
 
     def chosen(self, name: str) -> list[Keeper]:
-        """The keepers of a choice; DemoFailed where there is no such choice."""
-        ways: dict[str, Callable[[], list[Keeper]]] = {
-            "webhook": lambda: [self._webhook(), FilesKeeper()],
-            "files": lambda: [FilesKeeper()],
-        }
-        if name not in ways:
-            raise DemoFailed(f"--destination is one of {', '.join(ways)}, not {name}.", exit_code=2)
-        return ways[name]()
+        """The keepers of a choice, the main one first."""
+        if name == "files":
+            return [FilesKeeper()]
+        if name == "webhook":
+            receiver = self.sandbox.services["webhook"]
+            assert isinstance(receiver, WebhookReceiver)  # noqa: S101 - the sandbox's own
+            return [WebhookKeeper(self.sandbox, receiver), FilesKeeper()]
+        partner = next(partner for partner in PARTNERS if partner.slug == name)
+        return [PartnerKeeper(self.sandbox, partner), FilesKeeper()]
 
-    def _webhook(self) -> Keeper:
-        receiver = self.sandbox.services["webhook"]
-        assert isinstance(receiver, WebhookReceiver)  # noqa: S101 - the sandbox's own
-        return WebhookKeeper(self.sandbox, receiver)
+
+CHOICES = ("webhook", "files", *(partner.slug for partner in PARTNERS))
+
+
+def check_choice(name: str) -> None:
+    """DemoFailed where there is no such choice."""
+    if name not in CHOICES:
+        raise DemoFailed(f"--destination is one of {', '.join(CHOICES)}, not {name}.", exit_code=2)

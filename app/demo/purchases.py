@@ -23,6 +23,7 @@ MISSING = (
 )
 
 _PEOPLE = """CAST(household_id AS VARCHAR) AS profile_id,
+       CAST(household_id AS VARCHAR) AS user_id,
        'household-' || household_id || '@example.com' AS email,
        max(transaction_timestamp) AS last_purchase,
        sum(CAST(sales_value AS DECIMAL(18, 2))) AS spent

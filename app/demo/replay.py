@@ -19,6 +19,11 @@ class Target:
 
     keeper: Keeper
     activation_id: str
+    audience_key: str
+
+    def held(self) -> set[str]:
+        """Whose household ids are on that list."""
+        return self.keeper.held(self.activation_id, self.audience_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,13 @@ async def set_up(api: Api, destinations: Sequence[tuple[Keeper, str]]) -> list[A
         made = await api.add_audience(audience.name, audience.query)
         targets = []
         for keeper, destination_id in destinations:
-            name = f"{audience.name} → {keeper.name}"
-            activation_id = await api.activate(made["id"], destination_id, name, keeper.mapping())
-            targets.append(Target(keeper, activation_id))
+            activation_id = await api.activate(
+                made["id"],
+                destination_id,
+                f"{audience.name} → {keeper.name}",
+                keeper.connection(made["key"]),
+            )
+            targets.append(Target(keeper, activation_id, made["key"]))
         activated.append(Activated(audience, made["id"], targets))
     return activated
 
@@ -84,9 +93,7 @@ async def _replay(api: Api, subject: Activated, truth: Truth, day: date) -> Row:
     )
     seconds = time.monotonic() - started
     expected = await asyncio.to_thread(truth.members, subject.audience, day)
-    held = {
-        target.keeper.name: target.keeper.held(target.activation_id) for target in subject.targets
-    }
+    held = {target.keeper.name: target.held() for target in subject.targets}
     main = syncs[0]
     return Row(
         day=day,

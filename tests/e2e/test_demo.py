@@ -183,7 +183,9 @@ class TestRefusal:
 
     @needs_purchases
     def test_of_an_unknown_destination(self) -> None:
-        with pytest.raises(DemoFailed, match="one of webhook, files, not fax"):
+        with pytest.raises(
+            DemoFailed, match="one of webhook, files, klaviyo, braze, talon-one, not fax"
+        ):
             run_demo(1, stay=False, destination="fax")
 
 

@@ -78,7 +78,7 @@ class Replayed:
     async def segment(self, name: str, days: Any) -> int:
         """Replays one segment and compares each day; how many changes there were."""
         audience = await self.api.add_audience(name, DEFINITIONS[name])
-        activation_id = await self.api.activate(audience["id"], self.destination_id, name, None)
+        activation_id = await self.api.activate(audience["id"], self.destination_id, name)
         before: frozenset[str] = frozenset()
         changes = 0
         for day in days:
@@ -124,7 +124,11 @@ async def replayed() -> AsyncIterator[Replayed]:
                 "webhook", "Receiver", {"url": sandbox.urls["webhook"], "batch_size": 10_000}
             )
             receiver.set_secrets("*", [hook["settings"]["secret"]])
-            yield Replayed(api, receiver, hook["id"])
+            try:
+                yield Replayed(api, receiver, hook["id"])
+            except BaseException:
+                print(*service.log.read_text().splitlines()[-20:], sep="\n")
+                raise
 
 
 async def replay_all(reference: ModuleType, ranges: dict[str, tuple[date, date]]) -> None:
