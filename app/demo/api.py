@@ -33,21 +33,21 @@ class Api:
 
     async def call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """The ``data`` of an answer; ``path`` begins below the space."""
-        tries = TRIES if method == "GET" else 1
-        while True:
-            tries -= 1
-            try:
-                answer = await self._http.request(method, self._space + path, **request)
-                break
-            except httpx.HTTPError as error:
-                if tries == 0:
-                    raise DemoFailed(
-                        f"{method} {path} got no answer: {type(error).__name__}: {error}"
-                    ) from error
+        answer = await self._answer(method, self._space + path, **request)
         if answer.is_error:
             raise DemoFailed(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         data: dict[str, Any] = answer.json()["data"]
         return data
+
+    async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        for left in reversed(range(TRIES if method == "GET" else 1)):
+            try:
+                return await self._http.request(method, path, **request)
+            except httpx.HTTPError as error:
+                if not left:
+                    why = f"{type(error).__name__}: {error}"
+                    raise DemoFailed(f"{method} {path} got no answer: {why}") from error
+        raise AssertionError("the last try answers or raises")
 
     async def add_dataset(self, name: str, file: Path, content_type: str) -> dict[str, Any]:
         """A dataset with the content of a file."""
