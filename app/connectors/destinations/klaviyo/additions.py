@@ -17,7 +17,7 @@ from app.connectors.destinations.klaviyo.client import (
 )
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected, PayloadRejected
+from app.connectors.errors import ConfigurationRejected, PayloadRejected, Throttled
 
 JOB_ROWS = 10_000
 FEW = 10  # up to here single calls, which tell the profiles' ids; Klaviyo asks not to import in bulk for a few
@@ -46,24 +46,21 @@ class Additions:
             for profile in self._profiles
             if profile.index >= progress.next and str(profile.index) not in progress.rejected
         ]
-        if not rest:
-            return progress.receipts(self._skipped)
         if len(self._profiles) <= FEW:
             return await self._one_by_one(progress, rest)
+        if not rest:
+            return progress.receipts(self._skipped)
         return await self._start(progress, rest)
 
-    async def _one_by_one(self, progress: Progress, rest: Sequence[Profile]) -> Receipts:
+    async def _one_by_one(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
         for profile in rest:
             try:
-                answer = await self._client.send(
-                    "POST", "/api/profile-import", payloads.single_profile(profile)
-                )
-            except (KlaviyoNotFound, KlaviyoTooLarge):
-                raise
-            except KlaviyoRefusal as error:
-                progress.reject(profile.index, _refusal_of(error))
-            else:
-                progress.partner_ids[str(profile.index)] = str(answer["data"]["id"])
+                await self._write(progress, profile)
+            except Throttled as error:
+                if profile is rest[0]:
+                    raise
+                return progress.throttled(error)
+            progress.next = profile.index + 1
         if self._list_id is not None and progress.partner_ids:
             body = payloads.members(dict.fromkeys(progress.partner_ids.values()))
             path = list_path(self._list_id, "/relationships/profiles")
@@ -71,7 +68,22 @@ class Additions:
                 await self._client.send("POST", path, body)
             except KlaviyoNotFound as error:
                 raise unknown_list(self._list_id, error) from error
+            except Throttled as error:
+                if not rest:
+                    raise
+                return progress.throttled(error)
         return progress.receipts(self._skipped)
+
+    async def _write(self, progress: Progress, profile: Profile) -> None:
+        body = payloads.single_profile(profile)
+        try:
+            answer = await self._client.send("POST", "/api/profile-import", body)
+        except (KlaviyoNotFound, KlaviyoTooLarge):
+            raise
+        except KlaviyoRefusal as error:
+            progress.reject(profile.index, _refusal_of(error))
+        else:
+            progress.partner_ids[str(profile.index)] = str(answer["data"]["id"])
 
     async def _start(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
         """Start one job with the next profiles; those that are refused by name are left out of it."""

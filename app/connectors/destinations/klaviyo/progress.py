@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.connectors.base import Pending, Receipts, Refusal
+from app.connectors.errors import Throttled
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
@@ -23,6 +24,8 @@ class Progress:
     upto: int = 0  # the delivery after the last of the running job
     polls: int = 0
     restarts: int = 0
+    searched: int = 0  # searches done for the removal that is being made ready
+    found: list[str] = field(default_factory=list)  # and the ids that they gave
     rejected: dict[str, list[str | None]] = field(default_factory=dict)
     partner_ids: dict[str, str] = field(default_factory=dict)
 
@@ -38,6 +41,11 @@ class Progress:
     def pending(self, wait: float) -> Pending:
         """Come back after so many seconds."""
         return Pending(asdict(self), timedelta(seconds=wait))
+
+    def throttled(self, error: Throttled) -> Pending:
+        """Keep what was done and go on when the partner takes calls again."""
+        wait = error.retry_after.total_seconds() if error.retry_after is not None else FIRST_WAIT
+        return self.pending(wait)
 
     def waiting(self) -> Pending:
         """Come back to ask for the job again: after 1 s, then twice as long each time, at most 30 s."""

@@ -15,6 +15,7 @@ from app.connectors.destinations.klaviyo.client import (
     list_path,
 )
 from app.connectors.destinations.klaviyo.progress import Progress
+from app.connectors.errors import Throttled
 from app.connectors.identity import identity_of
 
 CALL_ROWS = 1_000
@@ -33,7 +34,16 @@ class Removals:
         """Take off the next thousand."""
         upto = min(progress.next + CALL_ROWS, len(self._deliveries))
         part = self._deliveries[progress.next : upto]
-        ids = await self._ids(part)
+        for field, values in _searches(part)[progress.searched :]:
+            try:
+                progress.found += await self._search(field, values)
+            except Throttled as error:
+                if not progress.searched:
+                    raise
+                return progress.throttled(error)  # what was found is not searched for again
+            progress.searched += 1
+        known = [delivery.partner_id for delivery in part if delivery.partner_id]
+        ids = list(dict.fromkeys([*known, *progress.found]))
         if ids:
             try:
                 await self._client.send(
@@ -43,7 +53,7 @@ class Removals:
                 )
             except KlaviyoNotFound as error:
                 raise unknown_list(self._list_id, error) from error
-        progress.next = upto
+        progress.next, progress.searched, progress.found = upto, 0, []
         if upto < len(self._deliveries):
             return progress.pending(0)
         return progress.receipts(self._skipped())
@@ -55,21 +65,6 @@ class Removals:
             if not delivery.partner_id and not identity_of(delivery, payloads.IDENTITY)
         }
 
-    async def _ids(self, part: Sequence[Delivery]) -> list[str]:
-        """Klaviyo's ids, each once. Whom it does not know is on no list either."""
-        ids = dict.fromkeys(delivery.partner_id for delivery in part if delivery.partner_id)
-        wanted: dict[str, list[str]] = {}
-        for delivery in part:
-            identity = identity_of(delivery, payloads.IDENTITY)
-            if not delivery.partner_id and identity:
-                # The key itself is what the member was sent under.
-                field = delivery.key_type if delivery.key_type in identity else next(iter(identity))
-                wanted.setdefault(field, []).append(identity[field])
-        for field, values in wanted.items():
-            for chunk in _chunks(values):
-                ids.update(dict.fromkeys(await self._search(field, chunk)))
-        return [found for found in ids if found]
-
     async def _search(self, field: str, values: Sequence[str]) -> list[str]:
         parameters = {
             "filter": payloads.any_of(field, values),
@@ -80,6 +75,18 @@ class Removals:
         async for page in self._client.pages("/api/profiles", parameters):
             found += [str(entry["id"]) for entry in page]
         return found
+
+
+def _searches(part: Sequence[Delivery]) -> list[tuple[str, list[str]]]:
+    """What must be searched for, by field. Whom Klaviyo does not know is on no list either."""
+    wanted: dict[str, list[str]] = {}
+    for delivery in part:
+        identity = identity_of(delivery, payloads.IDENTITY)
+        if not delivery.partner_id and identity:
+            # The key itself is what the member was sent under.
+            field = delivery.key_type if delivery.key_type in identity else next(iter(identity))
+            wanted.setdefault(field, []).append(identity[field])
+    return [(field, chunk) for field, values in wanted.items() for chunk in _chunks(values)]
 
 
 def _chunks(values: Sequence[str]) -> list[list[str]]:

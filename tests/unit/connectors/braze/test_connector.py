@@ -302,6 +302,12 @@ class TestAnswers:
         with pytest.raises(error, match=words):
             await world.run(braze_batch(), [user(0)])
 
+    async def test_a_refusal_that_names_nobody_is_not_sent_twice(self, world: World) -> None:
+        world.sandbox.faults.add({"kind": "status", "status": 400})
+        with pytest.raises(PayloadRejected):
+            await world.run(braze_batch(), [user(0), user(1)])
+        assert len(world.requests()) == 1
+
     async def test_202_in_maintenance_is_a_success(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 202, "body": '{"message": "queued"}'})
         assert await world.run(braze_batch(), [user(0)]) == Receipts()

@@ -448,6 +448,47 @@ class TestAnswers:
         assert caught.value.retry_after is not None
         assert caught.value.retry_after.total_seconds() == 7
 
+    async def test_a_throttle_in_the_middle_of_searches_does_not_begin_anew(
+        self, world: World
+    ) -> None:
+        await world.run(list_batch(), people(500))
+        world.sandbox.recorder.clear()
+        exits = people(500, kind=ChangeKind.EXITED)
+        path = {"path": "/api/profiles", "method": "GET"}
+        world.sandbox.faults.add({"kind": "slow", "times": 3, **path})
+        world.sandbox.faults.add(
+            {"kind": "status", "status": 429, "retry_after": 0, "times": 1, **path}
+        )
+        result = await world.connector.deliver(list_batch(ChangeKind.EXITED), exits)
+        assert isinstance(result, Pending)
+        assert result.handle["searched"] == 3
+        result = await world.connector.resume(
+            list_batch(ChangeKind.EXITED), exits, json.loads(json.dumps(result.handle))
+        )
+        assert result == Receipts()
+        assert world.emails() == set()
+        assert world.calls()["GET /api/profiles"] == 6
+
+    async def test_a_throttle_in_the_middle_of_a_few_keeps_what_was_written(
+        self, world: World
+    ) -> None:
+        path = {"path": "/api/profile-import"}
+        world.sandbox.faults.add({"kind": "slow", "times": 2, **path})
+        world.sandbox.faults.add(
+            {"kind": "status", "status": 429, "retry_after": 0, "times": 1, **path}
+        )
+        receipts = await world.run(list_batch(), people(5))
+        assert set(receipts.partner_ids) == {0, 1, 2, 3, 4}
+        assert len(world.emails()) == 5
+        assert world.calls()["POST /api/profile-import"] == 6
+        world.sandbox.faults.clear()
+        world.sandbox.faults.add(
+            {"kind": "status", "status": 429, "retry_after": 0, "times": 1, "path": "/api/lists"}
+        )
+        receipts = await world.run(list_batch(), [person(9)])
+        assert set(receipts.partner_ids) == {0}
+        assert len(world.emails()) == 6
+
     async def test_applied_then_500_converges(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "apply_then_status", "status": 500, "times": 1})
         with pytest.raises(TransientFailure) as caught:
