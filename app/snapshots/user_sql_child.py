@@ -18,6 +18,8 @@ import duckdb
 import pyarrow as pa
 
 _MAX_ERROR = 4000
+_BATCH = 10_000  # rows that are on their way at a time
+_NO_MEMORY = "The query needs more memory than a definition may use."
 
 
 def main() -> int:
@@ -30,14 +32,12 @@ def main() -> int:
     try:
         _limit(job)
         _run(job)
-    except MemoryError:
-        return _fail("The query needs more memory than a definition may use.")
-    except duckdb.OutOfMemoryException:
-        return _fail("The query needs more memory than a definition may use.")
+    except (MemoryError, duckdb.OutOfMemoryException):
+        return _fail(_NO_MEMORY)
     except duckdb.Error as error:
         return _fail(_readable(error, job["datasets"]))
     except (pa.ArrowException, ValueError, OSError) as error:
-        return _fail(str(error))
+        return _fail(_NO_MEMORY if "Out of Memory" in str(error) else str(error))
     return 0
 
 
@@ -68,7 +68,7 @@ def _run(job: dict[str, Any]) -> None:
     relation = _answer(connection, job)
     if job["limit"] is not None:
         relation = relation.limit(job["limit"])
-    reader = relation.to_arrow_reader(50_000)
+    reader = relation.to_arrow_reader(_BATCH)
     sink: Any = sys.stdout.buffer
     with pa.ipc.new_stream(sink, reader.schema) as stream:
         for batch in reader:

@@ -1,0 +1,290 @@
+"""Definitions in their process: what they may do, and serious tries to get out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.snapshots import user_sql
+from app.snapshots.definition_check import check_definition
+from app.snapshots.user_sql import DefinitionFailed, run_definition
+
+AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
+MEMORY = 2 * 1024**3
+
+
+@pytest.fixture
+def datasets(tmp_path: Path) -> dict[str, Path]:
+    path = tmp_path / "purchases.parquet"
+    rows = {
+        "customer": ["a", "b", "a"],
+        "day": [datetime(1997, 5, 1), datetime(1997, 7, 1), datetime(1997, 5, 31)],  # noqa: DTZ001
+        "pieces": [1, 2, 3],
+    }
+    pq.write_table(pa.table(rows), path)
+    return {"purchases": path}
+
+
+async def answer(
+    sql: str,
+    datasets: dict[str, Path],
+    *,
+    seconds: float = 20,
+    limit: int | None = None,
+    memory: int = MEMORY,
+) -> pa.Table:
+    out = next(iter(datasets.values())).with_name("answer.parquet")
+    await run_definition(
+        sql,
+        datasets,
+        AS_OF,
+        out,
+        memory_bytes=memory,
+        timeout=timedelta(seconds=seconds),
+        limit=limit,
+    )
+    return pq.read_table(out)
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the friendly check, so that the process alone has to hold."""
+    monkeypatch.setattr(user_sql, "check_definition", lambda *_: [])
+
+
+class TestRunDefinition:
+    async def test_answers_with_types_of_its_own(self, datasets: dict[str, Path]) -> None:
+        table = await answer(
+            """WITH recent AS (SELECT * FROM purchases WHERE day < $as_of)
+            SELECT customer AS profile_id, sum(pieces) AS pieces, max(day) AS last, $as_of AS moment
+            FROM recent GROUP BY 1; -- the end""",
+            datasets,
+        )
+        assert table.to_pylist() == [
+            {
+                "profile_id": "a",
+                "pieces": 4,
+                "last": datetime(1997, 5, 31),  # noqa: DTZ001
+                "moment": datetime(1997, 6, 1),  # noqa: DTZ001
+            }
+        ]
+
+    async def test_gives_no_more_than_asked(self, datasets: dict[str, Path]) -> None:
+        assert (
+            len(await answer("SELECT customer AS profile_id FROM purchases", datasets, limit=2))
+            == 2
+        )
+
+    async def test_streams_more_than_its_memory(self, datasets: dict[str, Path]) -> None:
+        sql = (
+            "SELECT CAST(range AS VARCHAR) AS profile_id, repeat('x', 3000) AS t FROM range(500000)"
+        )
+        table = await answer(sql, datasets, memory=1200 * 1024**2, seconds=60)
+        assert len(table) == 500_000
+
+    @pytest.mark.parametrize(
+        ("sql", "words"),
+        [
+            ("SELECT nope FROM purchases", "nope"),
+            ("SELECT * FROM elsewhere", "no dataset elsewhere"),
+            ("SELECT 1 AS a, 2 AS A", "twice"),
+            ("SELECT error('as told')", "as told"),
+            ("SELECT CAST('x' AS INTEGER)", "Could not convert"),
+            ("SELECT sum(9223372036854775807) FROM range(3)", "INT64|INT128|BIGINT|range"),
+        ],
+    )
+    async def test_says_what_is_wrong(
+        self, datasets: dict[str, Path], sql: str, words: str
+    ) -> None:
+        with pytest.raises(DefinitionFailed, match=words) as caught:
+            await answer(sql, datasets)
+        assert str(datasets["purchases"]) not in caught.value.message
+        assert not datasets["purchases"].with_name("answer.parquet").exists()
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT count(*) FROM range(100000000000000)",
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT sum(n) FROM t",
+        ],
+    )
+    async def test_is_stopped_at_its_deadline(self, datasets: dict[str, Path], sql: str) -> None:
+        begun = time.monotonic()
+        with pytest.raises(DefinitionFailed, match="longer than 2 seconds"):
+            await answer(sql, datasets, seconds=2)
+        assert time.monotonic() - begun < 6
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT repeat('x', 3000000000)",
+            "SELECT list(range) FROM range(1000000000)",
+            "SELECT string_agg(repeat('x', 1000), '') FROM range(100000000)",
+            "SELECT a.range FROM range(30000) a, range(30000) b ORDER BY md5(CAST(a.range * b.range AS VARCHAR))",
+        ],
+    )
+    async def test_is_stopped_at_its_memory(self, datasets: dict[str, Path], sql: str) -> None:
+        with pytest.raises(DefinitionFailed, match=r"memory|longer"):
+            await answer(sql, datasets, memory=1200 * 1024**2)
+
+    async def test_a_cancelled_caller_leaves_no_process(self, datasets: dict[str, Path]) -> None:
+        task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
+        children = await asyncio.to_thread(awaited_children)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not children & child_processes()
+
+
+def awaited_children() -> set[int]:
+    while not (children := child_processes()):
+        time.sleep(0.02)
+    return children
+
+
+def child_processes() -> set[int]:
+    found = set()
+    for entry in Path("/proc/self/task").glob("*/children"):
+        for child in entry.read_text().split():
+            command = Path(f"/proc/{child}/cmdline")
+            if command.exists() and b"user_sql_child" in command.read_bytes():
+                found.add(int(child))
+    return found
+
+
+@pytest.mark.usefixtures("unchecked")
+class TestBreakingOut:
+    """The process must hold even where the check before it is blind."""
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM read_text('/etc/passwd')",
+            "SELECT * FROM read_blob('/proc/self/environ')",
+            "SELECT * FROM read_csv('/etc/passwd')",
+            "SELECT * FROM '/etc/passwd'",
+            "SELECT * FROM read_text('{folder}/secret.txt')",
+            "SELECT * FROM read_csv('{folder}/../../../../../../etc/passwd')",
+            "SELECT * FROM read_parquet('{folder}/other.parquet')",
+            "SELECT * FROM '{folder}/other.parquet'",
+            "SELECT * FROM glob('/*')",
+            "SELECT * FROM glob('{folder}/*')",
+            "SELECT * FROM read_text('http://127.0.0.1:9/x')",
+            "SELECT * FROM 's3://bucket/x.parquet'",
+            "SELECT * FROM query('SELECT * FROM read_text(''/etc/passwd'')')",
+            "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM read_text(''/etc/passwd'')'))",
+            "SELECT getenv('PATH')",
+            "SELECT * FROM sniff_csv('/etc/passwd')",
+            "SELECT * FROM parquet_metadata('{folder}/other.parquet')",
+            "COPY (SELECT 1) TO '{folder}/written.csv'",
+            "COPY purchases TO '{folder}/written.parquet'",
+            "EXPORT DATABASE '{folder}/written'",
+            "ATTACH '{folder}/written.db' AS other",
+            "ATTACH ':memory:' AS other",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "LOAD '{folder}/evil.duckdb_extension'",
+            "SET enable_external_access = true",
+            "SET memory_limit = '100GB'",
+            "SET allowed_paths = ['/etc/passwd']",
+            "RESET lock_configuration",
+            "PRAGMA memory_limit = '100GB'",
+            "CALL pragma_version()",
+            "CREATE TABLE t AS SELECT 1",
+            "CREATE MACRO f() AS 1",
+            "DELETE FROM purchases",
+            "SELECT 1; SELECT 2",
+            "SELECT 1; COPY (SELECT 1) TO '{folder}/written.csv'",
+            "BEGIN",
+            "",
+        ],
+    )
+    async def test_is_refused(self, datasets: dict[str, Path], sql: str) -> None:
+        folder = datasets["purchases"].parent
+        (folder / "secret.txt").write_text("the secret")
+        pq.write_table(pa.table({"secret": ["the secret"]}), folder / "other.parquet")
+        before = {path.name for path in folder.iterdir()}
+        with pytest.raises(DefinitionFailed) as caught:
+            await answer(sql.replace("{folder}", str(folder)), datasets)
+        assert "the secret" not in caught.value.message
+        assert "root:" not in caught.value.message
+        assert {path.name for path in folder.iterdir()} == before
+
+    async def test_has_no_environment(self, datasets: dict[str, Path]) -> None:
+        table = await answer("SELECT name, value FROM duckdb_settings()", datasets)
+        settings = dict(zip(table["name"].to_pylist(), table["value"].to_pylist(), strict=True))
+        assert settings["enable_external_access"] in {"false", "0"}
+        assert settings["lock_configuration"] in {"true", "1"}
+        assert settings["autoload_known_extensions"] in {"false", "0"}
+
+    async def test_python_objects_are_no_tables(self, datasets: dict[str, Path]) -> None:
+        with pytest.raises(DefinitionFailed):
+            await answer("SELECT * FROM job", datasets)
+
+
+class TestCheckDefinition:
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "",
+            "  ",
+            "SELECT a AS profile_id FROM t WHERE day > $as_of - INTERVAL 7 DAY",
+            "WITH x AS (SELECT 1 AS n) SELECT * FROM x, generate_series(1, 3), unnest([1])",
+            "SELECT age(day, $as_of), date_trunc('day', $as_of), max(d) FILTER (d IS NOT NULL) FROM t;",
+            "SELECT 'now() and random()' AS profile_id -- now()",
+            "FROM t SELECT x ORDER BY x LIMIT 5",
+            "SELECT profile_id FROM t QUALIFY row_number() OVER (PARTITION BY a ORDER BY b) = 1",
+        ],
+    )
+    def test_takes(self, sql: str) -> None:
+        assert check_definition(sql) == []
+
+    @pytest.mark.parametrize(
+        ("sql", "words"),
+        [
+            ("SELECT now()", r"\$as_of"),
+            ("SELECT current_date", r"\$as_of"),
+            ("SELECT current_timestamp", r"\$as_of"),
+            ("SELECT localtimestamp", r"\$as_of"),
+            ("SELECT today()", r"\$as_of"),
+            ("SELECT NOW() - day FROM t", r"\$as_of"),
+            ("SELECT age(day) FROM t", r"\$as_of"),
+            ("SELECT * FROM (SELECT x FROM t WHERE y IN (SELECT now()))", r"\$as_of"),
+            ("SELECT * FROM t ORDER BY random()", "another answer"),
+            ("SELECT uuid()", "another answer"),
+            ("SELECT gen_random_uuid()", "another answer"),
+            ("SELECT * FROM t TABLESAMPLE 10%", "sample"),
+            ("SELECT * FROM t USING SAMPLE 10 ROWS", "sample"),
+            ("SELECT * FROM 'x.parquet'", "Files"),
+            ("SELECT * FROM read_csv('x')", "not available"),
+            ("SELECT * FROM information_schema.tables", "not available"),
+            ("SELECT $other", "only parameter"),
+            ("SELECT 1; SELECT 2", "exactly one"),
+            ("DELETE FROM t", "exactly one"),
+            ("DESCRIBE t", "SELECT"),
+            ("SELEC 1", "not SQL"),
+            ("(entry_conditions)", "not SQL"),
+            ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "deeper"),
+            ("SELECT * FROM " + "(SELECT * FROM " * 4000 + "t" + ")" * 4000, "deeper"),
+            ("SELECT 1 " + " " * 70_000, "longer"),
+            ("SELECT '\0'", "NUL"),
+        ],
+    )
+    def test_refuses(self, sql: str, words: str) -> None:
+        problems = check_definition(sql)
+        assert problems
+        assert problems[0].field == "definition.query"
+        assert any(re.search(words, problem.message) for problem in problems)
+
+    def test_knows_the_datasets_of_the_space(self) -> None:
+        assert check_definition("SELECT * FROM Orders", ["orders"]) == []
+        (problem,) = check_definition("SELECT * FROM visits", ["orders"])
+        assert "no dataset visits" in problem.message
+        assert "orders" in problem.message
