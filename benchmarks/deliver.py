@@ -80,7 +80,13 @@ def measure_dlt(count: int, url: str) -> float:
 
     session = requests.Session()
 
-    @dlt.destination(batch_size=BATCH, loader_file_format="typed-jsonl", name="sink", naming_convention="direct", max_table_nesting=0)
+    @dlt.destination(
+        batch_size=BATCH,
+        loader_file_format="typed-jsonl",
+        name="sink",
+        naming_convention="direct",
+        max_table_nesting=0,
+    )
     def post(items: Any, table: Any) -> None:
         del table
         session.post(url, data=orjson.dumps(items), timeout=20).raise_for_status()
@@ -117,10 +123,16 @@ def main(count: int = 100_000) -> dict[str, float]:
         ours = measure_service(count, url)
         raw = asyncio.run(measure_raw(count, url))
         dlt = measure_dlt(count, url)
-    print(f"deliver {count:,} changes in batches of {BATCH:,} (aim: 4 x dlt; later 8 x, and 0.25 x raw)")
+    print(
+        f"deliver {count:,} changes in batches of {BATCH:,} (aim: 4 x dlt; later 8 x, and 0.25 x raw)"
+    )
     print(f"  service, plan to settled   {ours:7.2f} s   {count / ours:10,.0f} changes/s")
-    print(f"  dlt custom destination     {dlt:7.2f} s   {count / dlt:10,.0f} rows/s     service is {dlt / ours:.1f} x")
-    print(f"  raw aiohttp, posts only    {raw:7.2f} s   {count / raw:10,.0f} rows/s     service is {raw / ours:.2f} x")
+    print(
+        f"  dlt custom destination     {dlt:7.2f} s   {count / dlt:10,.0f} rows/s     service is {dlt / ours:.1f} x"
+    )
+    print(
+        f"  raw aiohttp, posts only    {raw:7.2f} s   {count / raw:10,.0f} rows/s     service is {raw / ours:.2f} x"
+    )
     return {"dlt": dlt / ours, "raw": raw / ours}
 
 

@@ -1,0 +1,15 @@
+"""``python -m benchmarks``: every promise beside its peer, in one run; figures are ratios, machines are noisy."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from benchmarks import deliver, get_activation, mapping, upload
+
+print(
+    f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}\n"
+)
+for benchmark in (upload, deliver, get_activation, mapping):
+    benchmark.main()
+    print()
