@@ -19,6 +19,7 @@ import pyarrow as pa
 
 _MAX_ERROR = 4000
 _BATCH = 10_000  # rows that are on their way at a time
+_RESERVED = 1024**3  # addresses that libraries and threads take without using them
 _NO_MEMORY = "The query needs more memory than a definition may use."
 
 
@@ -56,7 +57,8 @@ def _fail(message: str) -> int:
 def _limit(job: dict[str, Any]) -> None:
     """What the kernel holds the process to, whatever the engine does."""
     seconds = int(job["seconds"]) * 2 + 2  # of processor time, on two threads
-    resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+    space = job["memory"] + _RESERVED
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -84,7 +86,7 @@ def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": f"{job['memory'] * 6 // 10}B",
+            "memory_limit": f"{job['memory'] * 3 // 4}B",
             "threads": "2",
             "temp_directory": "",
             "autoload_known_extensions": "false",

@@ -86,7 +86,7 @@ class TestRunDefinition:
         sql = (
             "SELECT CAST(range AS VARCHAR) AS profile_id, repeat('x', 3000) AS t FROM range(500000)"
         )
-        table = await answer(sql, datasets, memory=1200 * 1024**2, seconds=60)
+        table = await answer(sql, datasets, memory=400 * 1024**2, seconds=60)
         assert len(table) == 500_000
 
     @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class TestRunDefinition:
     )
     async def test_is_stopped_at_its_memory(self, datasets: dict[str, Path], sql: str) -> None:
         with pytest.raises(DefinitionFailed, match=r"memory|longer"):
-            await answer(sql, datasets, memory=1200 * 1024**2)
+            await answer(sql, datasets, memory=500 * 1024**2)
 
     async def test_a_cancelled_caller_leaves_no_process(self, datasets: dict[str, Path]) -> None:
         task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
