@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from typing import Any
 
 import pytest
@@ -88,6 +89,11 @@ def test_are_what_the_code_says() -> None:
     for name, document in openapi_documents(Settings()).items():
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         assert (FOLDER / name).read_text() == text, f"run `make spec`: {name}"
+
+
+def test_have_the_packages_version(published: Published) -> None:
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]
+    assert published.document["info"]["version"] == project["version"]
 
 
 def test_are_valid(published: Published) -> None:

@@ -27,7 +27,7 @@ function start(view) {
 function useToken() {
   if (explorer === null) return;
   if (token === "") {
-    explorer.authActions.logout(["token"]);
+    if (state.dataset.set) explorer.authActions.logout(["token"]);
     state.textContent = "No token: requests will answer 401.";
     delete state.dataset.set;
     return;
