@@ -365,3 +365,13 @@ class ChecksConnectionSettings(Protocol):
     """Ability: a model that ``connectionSettings`` must fit, with the partner's own words for what is wrong."""
 
     connection_settings_model: ClassVar[type[BaseModel]]
+
+
+@runtime_checkable
+class Notifies(Protocol):
+    """Ability: carry a notice of ours to the account, for the people and machines behind it."""
+
+    async def notify(
+        self, notice_id: str, made_at: datetime, attempted_at: datetime, content: Mapping[str, Any]
+    ) -> None:
+        """Send one notice; the id is the same on every retry. Raises the errors of ``deliver``."""

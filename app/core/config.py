@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     orphan_age: Duration = timedelta(hours=24)
     job_completion_wait: Duration = timedelta(seconds=25)
 
+    # Notices
+    smtp_url: SecretStr | None = None  # smtp://user:password@host:587 or smtps://…
+    mail_from: str = "activations@localhost"
+
     # Embedded engine and user SQL
     engine_memory: str = "400MB"
     engine_threads: int = Field(default=2, ge=1)

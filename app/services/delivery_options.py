@@ -116,12 +116,7 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
 
 def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
     parsed = parse_notifications(value)
-    if isinstance(parsed, Notifications):
-        if parsed.to_json():
-            # Nobody would be told: to take the setting would be a promise.
-            return [Problem("notices are not sent yet; leave this empty", "notifications")]
-        return {}
-    return parsed
+    return parsed.to_json() if isinstance(parsed, Notifications) else parsed
 
 
 def _are_problems(value: Any) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.queue import Task
 from app.services import previews
 from app.services.platform import Platform
+from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -50,6 +51,10 @@ async def find_due(session: AsyncSession) -> list[Due]:
     found.extend(
         Due(Task.PREVIEW, space_id, preview_id, f"preview:{preview_id}:{attempts}:s{moment}")
         for space_id, preview_id, attempts in await previews.due(session)
+    )
+    found.extend(
+        Due(Task.NOTIFY, one.space_id, one.id, f"notify:{one.id}:{one.attempts}:s{moment}")
+        for one in await NoticeRepository(session).due(LIMIT)
     )
     return found
 

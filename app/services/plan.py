@@ -198,7 +198,7 @@ async def _commit(
             session.add_all(_batches(sync, stats.cuts))
             await session.flush()
         if sync.state == "held":
-            notify.sync_held(session, sync)
+            notify.sync_held(session, work.activation, sync)
         elif sync.state == "pending" and sync.closing is None and stats.cuts:
             syncs.ring_deliver(session, sync)
         elif sync.state == "pending":
@@ -261,7 +261,10 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
             activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
             assert activation is not None  # noqa: S101  a foreign key says so
             activation.last_error = error
-            notify.sync_ended(session, sync)
+            failed = await repository.get(sync.space_id, sync.id)
+            if failed is not None:
+                before = await repository.state_before(failed)
+                notify.sync_ended(session, activation, failed, before)
     log.warning("sync_failed", sync_id=sync.id)
 
 

@@ -199,7 +199,7 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         elif sync.error:
             activation.last_error = sync.error
         await session.flush()
-        notify.sync_ended(session, sync)
+        notify.sync_ended(session, activation, sync, await repository.state_before(sync))
         await _open_next(session, activation, sync)
 
 

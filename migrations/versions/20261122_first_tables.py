@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises:
-Create Date: 2026-11-22 21:57:49.742290
+Create Date: 2026-11-22 23:03:04.733500
 """
 
 from __future__ import annotations
@@ -562,6 +562,49 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "notice",
+        sa.Column("space_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("activation_id", sa.Text(), nullable=False),
+        sa.Column("sync_id", sa.Text(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), server_default=sa.text("'new'"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "next_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_id", "activation_id"],
+            ["activation.space_id", "activation.id"],
+            name=op.f("fk_notice_space_id_activation_id_activation"),
+        ),
+        sa.PrimaryKeyConstraint("space_id", "id", name=op.f("pk_notice")),
+    )
+    op.create_index(
+        "ix_notice_activation", "notice", ["space_id", "activation_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_notice_due",
+        "notice",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'new'"),
+    )
+    op.create_table(
         "sync",
         sa.Column("space_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -757,6 +800,9 @@ def downgrade() -> None:
     )
     op.drop_index("ix_sync_listing", table_name="sync")
     op.drop_table("sync")
+    op.drop_index("ix_notice_due", table_name="notice", postgresql_where=sa.text("state = 'new'"))
+    op.drop_index("ix_notice_activation", table_name="notice")
+    op.drop_table("notice")
     op.drop_index("ix_activation_source_audience", table_name="activation_source")
     op.drop_table("activation_source")
     op.drop_table("activation_revision")

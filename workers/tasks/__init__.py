@@ -7,6 +7,7 @@ from typing import Any
 
 from app.queue import Task
 from workers.tasks.deliver import deliver
+from workers.tasks.notify import notify
 from workers.tasks.plan import plan
 from workers.tasks.preview import preview
 from workers.tasks.recompute import recompute
@@ -20,4 +21,5 @@ TASKS: Mapping[Task, TaskFunction] = {
     Task.PLAN: plan,
     Task.DELIVER: deliver,
     Task.SETTLE: settle,
+    Task.NOTIFY: notify,
 }

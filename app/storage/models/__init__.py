@@ -17,6 +17,7 @@ from app.storage.models.audiences import (
     Snapshot,
 )
 from app.storage.models.base import Base
+from app.storage.models.notices import Notice
 from app.storage.models.syncs import OPEN_STATES, Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
@@ -46,6 +47,7 @@ __all__ = [
     "EncryptionCheck",
     "IdempotencyKey",
     "MemberPatch",
+    "Notice",
     "Run",
     "Snapshot",
     "Space",

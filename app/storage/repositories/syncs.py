@@ -118,6 +118,22 @@ class SyncRepository:
         )
         return (await self.session.scalars(query)).first()
 
+    async def state_before(self, sync: Sync) -> str | None:
+        """How the last sync before this one that came to an end has ended."""
+        query = (
+            select(Sync.state)
+            .where(
+                Sync.space_id == sync.space_id,
+                Sync.activation_id == sync.activation_id,
+                Sync.number < sync.number,
+                Sync.kind != "dry_run",
+                Sync.state.in_(("complete", "failed", "cancelled")),
+            )
+            .order_by(Sync.number.desc())
+            .limit(1)
+        )
+        return await self.session.scalar(query)
+
     async def sources_of(self, space_id: str, sync_id: str) -> dict[str, str]:
         """Audience to snapshot, as pinned."""
         query = select(SyncSource.audience_id, SyncSource.snapshot_id).where(

@@ -171,6 +171,13 @@ class WebhookConnector:
             vendor_request_id=request_id_of(response),
         )
 
+    async def notify(
+        self, notice_id: str, made_at: datetime, attempted_at: datetime, content: Mapping[str, Any]
+    ) -> None:
+        """A message of the type ``activation.<event>``, signed like all others."""
+        body = payloads.body_of_notice(made_at, content)
+        raise_for_answer(await self._post(notice_id, attempted_at, body, {}))
+
     async def resume(
         self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:

@@ -120,6 +120,16 @@ def body_of_test(moment: datetime) -> bytes:
     return encode({"type": TEST_TYPE, "timestamp": to_wire(moment), "data": {}})
 
 
+def body_of_notice(moment: datetime, content: Mapping[str, Any]) -> bytes:
+    """A notice: what happened to an activation."""
+    message = {
+        "type": f"activation.{content['event']}",
+        "timestamp": to_wire(moment),
+        "data": dict(content),
+    }
+    return encode(message)
+
+
 def encode(message: Any) -> bytes:
     """JSON bytes; values that JSON lacks (decimals) as text."""
     try:
