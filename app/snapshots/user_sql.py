@@ -111,9 +111,9 @@ def _collect(child: subprocess.Popen[bytes], job: Mapping[str, Any], out: Path) 
         stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
         if stdin is None or stdout is None or stderr is None:
             raise RuntimeError("the child was started without pipes")
+        # The pipe stays open, for its end tells the child that we are gone; nothing is left in a buffer.
         with contextlib.suppress(BrokenPipeError):
-            stdin.write(json.dumps(job).encode() + b"\n")
-            stdin.flush()  # and stays open: its end tells the child that we are gone
+            _send(stdin.fileno(), json.dumps(job).encode() + b"\n")
         whole = True
         try:
             _write(stdout, out)
@@ -125,6 +125,12 @@ def _collect(child: subprocess.Popen[bytes], job: Mapping[str, Any], out: Path) 
     if code != 0 or not whole:
         out.unlink(missing_ok=True)
         raise DefinitionFailed(_reason(code, told))
+
+
+def _send(pipe: int, line: bytes) -> None:
+    left = memoryview(line)
+    while left:
+        left = left[os.write(pipe, left) :]
 
 
 def _write(stream: Any, out: Path) -> None:

@@ -1,0 +1,74 @@
+"""The object store on an S3 stand-in."""
+
+# ruff: noqa: ASYNC240  (a test may block)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from app.core.objects import ObjectDamaged, ObjectMissing, ObjectStore
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    httpx.put(f"http://{host}:{port}/bucket")
+    yield f"{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def store(endpoint: str, tmp_path: Path) -> ObjectStore:
+    options = f"access_key=test&secret_key=test&region=us-east-1&scheme=http&endpoint_override={quote(endpoint)}"
+    return ObjectStore.from_url(f"s3://bucket/{tmp_path.name}?{options}", tmp_path / "cache")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    path = tmp_path / "made.bin"
+    path.write_bytes(b"content" * 1_000_000)
+    return path
+
+
+async def test_stores_and_fetches_through_the_cache(
+    store: ObjectStore, local: Path, tmp_path: Path
+) -> None:
+    digest, size = await store.put(local, "a/b.parquet")
+    assert size == 7_000_000
+    fetched = await store.fetch("a/b.parquet", digest)
+    assert fetched.read_bytes() == local.read_bytes()
+    assert fetched.is_relative_to(tmp_path / "cache")
+    assert fetched.suffix == ".parquet"
+    await store.delete("a/b.parquet")
+    assert not await store.exists("a/b.parquet")
+    assert await store.fetch("a/b.parquet", digest) == fetched, "a key is never reused"
+
+
+async def test_lists_streams_and_deletes(store: ObjectStore, local: Path) -> None:
+    await store.put(local, "a/1")
+    await store.put(local, "a/b/2")
+    assert sorted([(key, size) async for key, size, _ in store.list("a")]) == [
+        ("a/1", 7_000_000),
+        ("a/b/2", 7_000_000),
+    ]
+    assert sum([len(piece) async for piece in store.open_read("a/1")]) == 7_000_000
+    assert [entry async for entry in store.list("elsewhere")] == []
+
+
+async def test_tells_missing_and_damaged_objects(
+    store: ObjectStore, local: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ObjectMissing):
+        await store.fetch("nothing", "0" * 64)
+    await store.put(local, "other")
+    with pytest.raises(ObjectDamaged):
+        await store.fetch("other", "0" * 64)
+    assert list((tmp_path / "cache" / "objects").iterdir()) == []

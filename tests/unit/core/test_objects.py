@@ -1,0 +1,121 @@
+"""The object store on the local disk; the same facts are asked of S3 in the integration tests."""
+
+# ruff: noqa: ASYNC240  (a test may block)
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.core.objects import ObjectMissing, ObjectStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore.from_url((tmp_path / "objects").as_uri(), tmp_path / "cache")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    path = tmp_path / "made.bin"
+    path.write_bytes(b"content" * 1000)
+    return path
+
+
+class TestPut:
+    async def test_says_hash_and_size(self, store: ObjectStore, local: Path) -> None:
+        digest, size = await store.put(local, "spaces/one/file.bin")
+        assert digest == hashlib.sha256(local.read_bytes()).hexdigest()
+        assert size == 7000
+        assert (await store.fetch("spaces/one/file.bin", digest)).read_bytes() == local.read_bytes()
+
+    async def test_the_object_outlives_its_source(self, store: ObjectStore, local: Path) -> None:
+        digest, _ = await store.put(local, "a/b")
+        local.unlink()
+        assert (await store.fetch("a/b", digest)).stat().st_size == 7000
+
+    async def test_a_repeat_replaces(self, store: ObjectStore, local: Path, tmp_path: Path) -> None:
+        await store.put(local, "a/b")
+        other = tmp_path / "other"
+        other.write_bytes(b"new")
+        digest, _ = await store.put(other, "a/b")
+        assert (await store.fetch("a/b", digest)).read_bytes() == b"new"
+
+    async def test_a_failure_leaves_nothing(self, store: ObjectStore, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            await store.put(tmp_path / "nowhere", "a/b")
+        assert [entry async for entry in store.list()] == []
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "a/./b",
+            "a/",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "..",
+        ],
+    )
+    async def test_that_lead_elsewhere_are_refused(
+        self, store: ObjectStore, local: Path, key: str
+    ) -> None:
+        with pytest.raises(ValueError, match="not a key"):
+            await store.put(local, key)
+        with pytest.raises(ValueError, match="not a key"):
+            await store.fetch(key, "")
+
+    async def test_a_link_out_of_the_folder_is_not_followed(
+        self, store: ObjectStore, local: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "objects" / "out").symlink_to("/etc")
+        with pytest.raises(ValueError, match="leads out"):
+            await store.fetch("out/passwd", "")
+
+
+class TestRead:
+    async def test_what_is_not_there(self, store: ObjectStore) -> None:
+        assert not await store.exists("a/b")
+        with pytest.raises(ObjectMissing):
+            await store.fetch("a/b", "")
+        with pytest.raises(ObjectMissing):
+            [piece async for piece in store.open_read("a/b")]
+        await store.delete("a/b")
+
+    async def test_streams_in_pieces(self, store: ObjectStore, tmp_path: Path) -> None:
+        large = tmp_path / "large"
+        large.write_bytes(b"x" * 2_500_000)
+        await store.put(large, "large")
+        assert [len(piece) async for piece in store.open_read("large")] == [
+            1048576,
+            1048576,
+            402848,
+        ]
+
+    async def test_lists_below_a_folder(self, store: ObjectStore, local: Path) -> None:
+        for key in ("a/1", "a/b/2", "c/3"):
+            await store.put(local, key)
+        found = [entry async for entry in store.list("a")]
+        assert [(key, size) for key, size, _ in found] == [("a/1", 7000), ("a/b/2", 7000)]
+        assert all(abs(datetime.now(UTC) - moment) < timedelta(minutes=1) for _, _, moment in found)
+        assert len([entry async for entry in store.list()]) == 3
+        await store.delete("a/1")
+        assert not await store.exists("a/1")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x", "s3://", "file://host/x", "objects", "s3://b?secret=1"]
+)
+def test_urls_of_no_store_are_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match=r"storage URL|file URL"):
+        ObjectStore.from_url(url, tmp_path)
