@@ -11,10 +11,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import Base, Created, Json, Moment
+from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
 class Dataset(Base):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import DateTime, MetaData, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 NAMING = {
@@ -18,6 +18,8 @@ NAMING = {
 }
 
 Json = dict[str, Any]
+# None is SQL's NULL and nothing else: with JSON's own null, `IS NULL` would be false of a column that says nothing.
+JSONB = postgresql.JSONB(none_as_null=True)
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Created = Annotated[
     datetime, mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))

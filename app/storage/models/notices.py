@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import ForeignKeyConstraint, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import Base, Created, Json, Moment
+from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
 class Notice(Base):
