@@ -29,6 +29,7 @@ log = get_logger(__name__)
 
 LONGEST_WAIT = 5.0  # seconds to wait in hand; longer, and the batch goes back to wait
 MARGIN = 1.1  # our calls may bunch up on their way
+SLACK = 0.25  # seconds, at least
 RESYNC_SHARE = 0.7  # of a budget: the rest stays free for what is urgent
 
 # KEYS: pause, then one sorted set per budget. ARGV: id of this call, then limit and window (ms) per budget.
@@ -111,7 +112,7 @@ class Budgets:
     async def _ask(self, account: str, budgets: Sequence[RateBudget], resync: bool) -> float:
         share = RESYNC_SHARE if resync else 1.0
         limits = [
-            (budget.name, max(1, int(budget.calls * share)), budget.window.total_seconds() * MARGIN)
+            (budget.name, max(1, int(budget.calls * share)), _spread(budget.window))
             for budget in budgets
         ]
         redis = self.queue.pool
@@ -152,6 +153,12 @@ class Budgets:
 def new_batch() -> None:
     """The calls that follow in this task belong to one batch."""
     _calls_made.set([0])
+
+
+def _spread(window: timedelta) -> float:
+    """A window of the partner's, made longer by what the way to it may shift."""
+    seconds = window.total_seconds()
+    return max(seconds * MARGIN, seconds + SLACK)
 
 
 def _pause_key(account: str) -> str:

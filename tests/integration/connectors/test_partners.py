@@ -43,7 +43,7 @@ class Partner:
 
     def emulator(self) -> Service:
         if self.service == "klaviyo":
-            klaviyo = KlaviyoEmulator(job_seconds=0.05, limits=False)
+            klaviyo = KlaviyoEmulator(job_seconds=0.05)
             klaviyo.account.new_list("VIP", LIST)
             return klaviyo
         if self.service == "braze":
@@ -138,6 +138,7 @@ class TestPartner:
                 before = set(present)
             stats = world.emulator.stats()
             assert stats["violations"] == 0, stats["violationsSeen"]
+            assert stats.get("throttled", 0) == 0  # no call that the partner's limits refuse
             assert world.writes() <= fewest * 1.05
 
     async def test_faults_on_the_way_change_nothing_in_the_end(

@@ -107,6 +107,15 @@ UPSERT = Action(
     uses_list=False,
 )
 
+
+def _limited(name: str, paths: str, burst: int, steady: int) -> tuple[RateBudget, RateBudget]:
+    """Klaviyo counts each endpoint of an account for itself, in windows of a second and of a minute."""
+    return (
+        RateBudget(f"{name}-second", burst, timedelta(seconds=1), paths),
+        RateBudget(f"{name}-minute", steady, timedelta(minutes=1), paths),
+    )
+
+
 DEFINITION = Definition(
     slug="klaviyo",
     name="Klaviyo",
@@ -140,8 +149,19 @@ DEFINITION = Definition(
     ),
     max_rows=10_000,
     rate_budgets=(
-        RateBudget("burst", 10, timedelta(seconds=1)),
-        RateBudget("steady", 150, timedelta(minutes=1)),
+        *_limited("import", r"^POST .*/api/profile-bulk-import-jobs/?$", 10, 150),
+        *_limited("poll", r"^GET .*/api/profile-bulk-import-jobs/[^/]+/?$", 10, 150),
+        *_limited("errors", r"^GET .*/profile-bulk-import-jobs/[^/]+/import-errors$", 10, 150),
+        *_limited("imported", r"^GET .*/profile-bulk-import-jobs/[^/]+/.*profiles$", 10, 150),
+        *_limited("add", r"^POST .*/api/lists/[^/]+/relationships/profiles$", 10, 150),
+        *_limited("remove", r"^DELETE .*/api/lists/[^/]+/relationships/profiles$", 10, 150),
+        *_limited("new-list", r"^POST .*/api/lists/?$", 10, 150),
+        RateBudget("new-list-day", 150, timedelta(days=1), r"^POST .*/api/lists/?$"),
+        *_limited("members", r"^GET .*/api/lists/[^/]+/profiles$", 75, 750),
+        *_limited("search", r"^GET .*/api/profiles/?$", 75, 750),
+        *_limited("upsert", r"^POST .*/api/profile-import/?$", 75, 750),
+        *_limited("lists", r"^GET .*/api/lists/?$", 75, 750),
+        *_limited("list", r"^GET .*/api/lists/[^/]+/?$", 75, 750),
     ),
     list_keys=("list_id", "listId"),
     aliases=("actions-klaviyo",),

@@ -23,7 +23,6 @@ from app.connectors.base import (
     IdSync,
     Pending,
     Preset,
-    RateBudget,
     Receipts,
     Refusal,
     SettingField,
@@ -111,7 +110,6 @@ class WebhookConnector:
         default_id_sync=(IdSync("email", "all"), IdSync("user_id", "all")),
         key="member",
         max_rows=settings.MAX_ROWS,
-        rate_budgets=(RateBudget("requests", 500, timedelta(seconds=1)),),
         aliases=("webhook-actions", "actions-webhook-audiences", "actions-webhook"),
     )
     settings_model: ClassVar[type[ConnectorSettings]] = settings.WebhookSettings
