@@ -242,16 +242,35 @@ def _entities(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> str
     parts = {}
     for relationship, properties in spec.entities.items():
         kind = whole.entities.get(relationship)
-        if kind is None or kind.id != "list":
-            continue
-        shape = dict(dict(kind.children)["child"].children)
-        picked = {
-            key: (f"(x).{name(key)}", shape[key]) for key in properties or shape if key in shape
-        }
-        body = json_object(picked, canonical=canonical, depth=1)
-        items = f"list_transform({name('ent_' + relationship)}, lambda x: {body})"
-        parts[relationship] = f"'[' || array_to_string({items}, ',') || ']'"
+        column = name(f"ent_{relationship}")
+        if kind is not None and str(kind) == "JSON":
+            parts[relationship] = _json_entities(column, properties)
+        elif kind is not None and kind.id == "list":
+            shape = dict(dict(kind.children)["child"].children)
+            picked = {
+                key: (f"(x).{name(key)}", shape[key]) for key in properties or shape if key in shape
+            }
+            parts[relationship] = _each(column, json_object(picked, canonical=canonical, depth=1))
     return json_members(parts)
+
+
+def _each(entities: str, shown: str) -> str:
+    return f"'[' || array_to_string(list_transform({entities}, lambda x: {shown}), ',') || ']'"
+
+
+def _json_entities(column: str, properties: Sequence[str]) -> str:
+    """Entities that came as JSON: a list of objects whose keys are sorted already."""
+    if not properties:
+        return f"CAST({column} AS VARCHAR)"
+    picked = {
+        key: f"nullif(CAST(json_extract(x, {text(_pointer(key))}) AS VARCHAR), 'null')"
+        for key in properties
+    }
+    return _each(f"CAST({column} AS JSON[])", json_members(picked))
+
+
+def _pointer(key: str) -> str:
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _hash(spec: PlanSpec, whole: Members, fields: list[_Field]) -> str:

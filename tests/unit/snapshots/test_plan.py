@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from app.domain.changes import ChangeKind, Disposition
@@ -26,7 +28,7 @@ from app.snapshots.types import (
     PlanStats,
     Upload,
 )
-from tests.unit.snapshots.files import create_spec, fresh, snapshot
+from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
 EMAIL_THEN_USER = (
@@ -225,6 +227,26 @@ class TestHash:
         held = delivered(cursor, folder, plan, stats, **given)
         _, changes, _ = planned(cursor, folder, [{"profile_id": "p", **after}], held, **given)
         return [change.kind for change in changes]
+
+
+class TestEntities:
+    ENTITIES = [{"name": "Rex", "age": 3, "chip/id": "c1"}, {"name": "Tom", "age": None}]
+
+    @pytest.mark.parametrize("format", ["ndjson", "parquet"])
+    def test_travel_with_the_properties_that_are_used(
+        self, cursor: Cursor, folder: Path, format: Literal["ndjson", "parquet"]
+    ) -> None:
+        row = {"entity_id": "e1", "profile_id": "p1", "ent_pets": self.ENTITIES}
+        path, out, plan = ndjson(folder, [row]), fresh(folder), fresh(folder)
+        if format == "parquet":
+            path = fresh(folder)
+            pq.write_table(pa.Table.from_pylist([row]), path)
+        write_snapshot(cursor, Upload(path, format), out, linked=True)
+        spec = create_spec(entities={"pets": ["name", "chip/id"], "cars": ["make"]})
+        write_plan(cursor, spec, [LocalManifest((out,))], NOTHING, plan)
+        (change,) = read_plan(None, plan, 0, 9)
+        assert change.entities == {"pets": [{"chip/id": "c1", "name": "Rex"}, {"name": "Tom"}]}
+        assert (change.key, change.profile_id) == ("e1", "p1")
 
 
 class TestBatches:
