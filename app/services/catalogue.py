@@ -13,11 +13,10 @@ from app.connectors.base import Action, ActionField, Connector, Definition, Sett
 from app.core.errors import Invalid, Problem
 from app.mapping import plain_path, validate
 from app.services import audit
+from app.services.planning import column_of
 
 _MAPPING = "/destinationMapping/settings"
 # Where an event carries what a column can be made of: identifiers and traits (the architecture, section 10).
-_IDENTIFIER_PATHS = (("userId",), ("anonymousId",))
-_TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
 
 
 async def list_supported(
@@ -206,13 +205,5 @@ def _identity_faults(definition: Definition, settings: Mapping[str, Any]) -> lis
 
 
 def _is_column(value: Any) -> bool:
-    if not isinstance(value, dict) or not any(key.startswith("@") for key in value):
-        return False
     path = plain_path(value)
-    return path is not None and (
-        path in _IDENTIFIER_PATHS
-        or any(
-            path[: len(prefix)] == prefix and len(path) == len(prefix) + 1
-            for prefix in _TRAIT_PATHS
-        )
-    )
+    return path is not None and column_of(path) is not None

@@ -14,6 +14,7 @@ from app.snapshots.types import Arm, KeyField, PlanSpec
 
 # Where an event that mappings see carries traits (architecture, section 10).
 _TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
+_ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
 
 def plan_spec(
@@ -52,25 +53,57 @@ def plan_spec(
 
 
 def key_fields(definition: Definition, config: Mapping[str, Any]) -> Sequence[KeyField]:
-    """The effective identifier list, compiled; empty where the member is the key and nobody chose."""
+    """The effective identifier list, compiled; empty where the member is the key and nobody chose.
+
+    Where the mapping says by a plain path what an identity field takes, its values come from there.
+    """
     if definition.key == "member" and not config.get("idSyncGiven"):
         return ()
     known = {field.external_id: field for field in definition.identity_fields}
+    mapped = mapped_identities(definition, config)
     fields = []
     for entry in config.get("idSync") or ():
         identity = known.get(entry["externalId"])
         if identity is None and definition.key == "identifiers":
             continue
+        source = mapped.pop(identity.name, None) if identity else None
         fields.append(
             KeyField(
-                external_id=entry["externalId"],
+                external_id=source or entry["externalId"],
                 strategy=entry["strategy"],
                 normaliser=identity.normaliser if identity else "text",
                 map_to=entry.get("mapTo") or (identity.name if identity else None),
-                rule=identity.rule if identity else None,
+                rule=identity.rule if identity and source is None else None,
             )
         )
+    by_name = {field.name: field for field in definition.identity_fields}
+    fields.extend(
+        KeyField(external_id=source, normaliser=by_name[name].normaliser, map_to=name)
+        for name, source in mapped.items()
+    )
     return fields
+
+
+def mapped_identities(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+    """Identity fields that the mapping sets: the field's name to the identifier or trait that it takes."""
+    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    found = {}
+    for field in definition.identity_fields:
+        pieces = plain_path(given.get(field.name))
+        column = column_of(tuple(pieces)) if pieces is not None else None
+        if column is not None:
+            found[field.name] = column
+    return found
+
+
+def column_of(pieces: tuple[str, ...]) -> str | None:
+    """The identifier or trait that a path of the event names; None where it names neither."""
+    if pieces in _ID_PATHS:
+        return _ID_PATHS[pieces]
+    for prefix in _TRAIT_PATHS:
+        if pieces[: len(prefix)] == prefix and len(pieces) == len(prefix) + 1:
+            return pieces[-1]
+    return None
 
 
 def used_traits(definition: Definition, config: Mapping[str, Any]) -> Sequence[str]:

@@ -151,14 +151,11 @@ def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]
     if action is None:
         return {}
     given = (config.get("destinationMapping") or {}).get("settings") or {}
-    constant = {field.key for field in action.fields if field.constant}
-    mapping = {
-        field.key: field.default
-        for field in action.fields
-        if field.default is not None and not field.constant
-    }
-    mapping.update({key: value for key, value in given.items() if key not in constant})
-    return mapping
+    elsewhere = {field.key for field in action.fields if field.constant}
+    elsewhere.update(field.name for field in definition.identity_fields)
+    mapping = {field.key: field.default for field in action.fields if field.default is not None}
+    mapping.update(given)
+    return {key: value for key, value in mapping.items() if key not in elsewhere}
 
 
 def _last(value: Any) -> Any:
