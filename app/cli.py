@@ -133,7 +133,7 @@ def api(
 ) -> None:
     """Run the API alone."""
     from app.embedded.connections import listen
-    from app.embedded.http_server import make_server
+    from app.embedded.http_server import fast_loop, make_server
     from app.main import create_app
 
     if child:
@@ -142,7 +142,8 @@ def api(
     with listener, _complete_settings(data) as settings:
         patience = DEADLINE_UNDER_UP if child else DEADLINE_OF_SHUTDOWN
         server = make_server(create_app(settings), shutdown_seconds=patience)
-        asyncio.run(server.serve(sockets=[listener]))
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
+            runner.run(server.serve(sockets=[listener]))
     if not server.started:
         raise typer.Exit(1)
 

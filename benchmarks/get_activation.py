@@ -79,13 +79,6 @@ def bare() -> object:
     return app
 
 
-def ours() -> object:
-    """The application."""
-    from app.main import create_app
-
-    return create_app(Settings())
-
-
 async def prepare(settings: Settings) -> tuple[str, str, str]:
     """One activation; its path here, its id, and a token."""
     platform = await open_platform(settings)
@@ -165,23 +158,16 @@ async def prepare(settings: Settings) -> tuple[str, str, str]:
 
 
 @contextmanager
-def serving(factory: str, environment: dict[str, str]) -> Iterator[int]:
-    """One uvicorn process; its port."""
+def serving(name: str, environment: dict[str, str]) -> Iterator[int]:
+    """One process: ``ours`` as `activations api` runs it, ``bare`` under uvicorn with the same loop and parser."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--factory",
-        f"benchmarks.get_activation:{factory}",
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-        "--no-access-log",
-    ]
+    command = [sys.executable, "-m", "app.cli", "api", "--port", str(port)]
+    if name == "bare":
+        command = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.get_activation:bare"]
+        command += ["--port", str(port), "--log-level", "warning", "--no-access-log"]
+        command += ["--loop", "uvloop", "--http", "httptools"]
     process = subprocess.Popen(command, env={**os.environ, **environment})
     try:
         for _ in range(200):

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.observation import observed
+
 _ALIASES = {"HEAD": "GET"}
 
 
@@ -119,7 +121,7 @@ async def _dispatch(
     scope["route"] = route
     scope["endpoint"] = route.endpoint
     scope["path_params"] = dict(zip(names, values, strict=True))
-    await route.app(scope, receive, send)
+    await observed(route, scope, receive, send)
 
 
 def _allowed(node: _Node) -> list[str]:

@@ -6,8 +6,9 @@ A request's headers must be there 10 s after its first byte (or the connection's
 
 from __future__ import annotations
 
-from asyncio import BaseTransport, TimerHandle, Transport
-from typing import Any
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
+from collections.abc import Callable
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -37,8 +38,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Starts the first deadline."""
-        if isinstance(transport, Transport):
-            super().connection_made(transport)
+        # uvloop's transports are asyncio's by behaviour, not by class.
+        super().connection_made(cast(Transport, transport))
         self._set_deadline(self.header_seconds, self._headers_are_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -111,6 +112,15 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._set_deadline(self.body_seconds, self._body_is_late)
         elif not self.transport.is_closing():
             self.transport.abort()
+
+
+def fast_loop() -> Callable[[], AbstractEventLoop] | None:
+    """What makes the API's event loop: uvloop where it is installed (not on Windows), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def make_server(application: FastAPI, *, shutdown_seconds: int) -> uvicorn.Server:
