@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
-
-from sqlalchemy.exc import SQLAlchemyError
+from typing import Any
 
 from app.core.logging import get_logger
 
 log = get_logger(__name__)
 
 RENEWALS = 4  # within one lease
+LETTING_GO = 3.0  # seconds
 
 
 class LeaseLost(Exception):
@@ -25,6 +25,15 @@ class LeaseLost(Exception):
 def owner(lane: str) -> str:
     """Who holds a lease: host, process, and the way the work came (``arq`` or ``sweep``)."""
     return f"{socket.gethostname()}:{os.getpid()}:{lane}"
+
+
+async def let_go(release: Coroutine[Any, Any, None]) -> None:
+    """Give a lease back in a task that is being cancelled; where that fails, the lease ends by itself (R18)."""
+    try:
+        async with asyncio.timeout(LETTING_GO):
+            await release
+    except Exception as error:  # noqa: BLE001  whatever happens, the lease ends
+        log.warning("lease_not_released", error=type(error).__name__)
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +52,7 @@ async def kept(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> AsyncI
             asked = loop.time()
             try:
                 still_ours = await renew()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
                 log.warning("lease_not_renewed", error=type(error).__name__)
                 still_ours = loop.time() < deadline
             else:

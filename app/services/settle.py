@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
+from app.domain.options import frequency_of
 from app.services import leases, notify, planning, syncs
 from app.services.files import activation_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -25,6 +27,7 @@ log = get_logger(__name__)
 
 RETRY_WAIT = timedelta(seconds=10)
 SAMPLES = 100
+STATES = ("pending", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ async def settle(platform: Platform, space_id: str, sync_id: str, *, lane: str) 
             await _commit(platform, work, folded)
     except leases.LeaseLost:
         log.warning("settle_lease_lost", sync_id=sync_id)
+    except asyncio.CancelledError:
+        await leases.let_go(_given_back(platform, sync))
+        raise
     except Exception:
         # The truth is in the batches' rows: settling is tried until it works.
         log.exception("settle_broke", sync_id=sync_id)
@@ -75,13 +81,17 @@ async def settle(platform: Platform, space_id: str, sync_id: str, *, lane: str) 
     return True
 
 
+async def _given_back(platform: Platform, sync: Sync) -> None:
+    """R18: a worker that stops lets go of what it has not done."""
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token)
+
+
 async def _claim(
     platform: Platform, session: AsyncSession, space_id: str, sync_id: str, owner: str
 ) -> Work | None:
     repository = SyncRepository(session)
-    sync = await repository.claim(
-        space_id, sync_id, ("pending", "running"), owner, platform.settings.lease
-    )
+    sync = await repository.claim(space_id, sync_id, STATES, owner, platform.settings.lease)
     if sync is None:
         return None
     if sync.closing is None and not await repository.is_to_settle(space_id, sync_id):
@@ -94,9 +104,17 @@ async def _claim(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
         )
         return None
+    # Senders whose lease has ended may have sent just before, and must not write any more (R8, R9, R11); and what was
+    # left with the partner as a job may still be applied.
+    taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
     batches = await repository.batches(space_id, sync_id)
     if any(batch.state == "sending" for batch in batches):
-        # Their senders are gone, and may have sent just before (R8, R11).
+        await repository.release(
+            space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
+        )
+        return None
+    left = any(batch.state != "settled" and batch.continuation for batch in batches)
+    if taken or left:
         await BatchRepository(session).mark_unknown(space_id, sync_id)
     activation = await repository.activation(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
@@ -178,7 +196,7 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         )
         sync = await repository.get(work.sync.space_id, work.sync.id, lock=True)
         assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
-        if sync.lease_token != work.sync.lease_token:
+        if sync.lease_token != work.sync.lease_token or sync.state not in STATES:
             raise leases.LeaseLost
         now = await RunRepository(session).database_now()
         sync.state = sync.closing or "complete"
@@ -196,7 +214,7 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         if sync.state == "complete":
             _completed(activation, sync)
             activation.last_synced_at = now
-        elif sync.error:
+        elif sync.state == "failed" and sync.error:
             activation.last_error = sync.error
         await session.flush()
         notify.sync_ended(session, activation, sync, await repository.state_before(sync))
@@ -227,5 +245,7 @@ def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
 async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
     if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
         return
-    if await syncs.something_newer(session, activation):
+    # Who is reconciled by the clock waits for it, unless it was a failure that ended the sync.
+    follows = frequency_of(activation.options).follows_runs or sync.state == "failed"
+    if await syncs.something_newer(session, activation, snapshots=follows):
         await syncs.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

@@ -13,8 +13,10 @@ from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
 from app.domain.options import frequency_of
 from app.queue import Task
+from app.services import audit
 from app.services.wakeups import ring
 from app.storage.models import Activation, Audience, Destination, Sync, SyncSource
+from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import BatchCounts, SyncRepository
 
@@ -42,7 +44,11 @@ async def snapshot_changed(
     """
     opened = []
     for activation in await RunRepository(session).activations_reading(space_id, audience_id):
-        if _is_at_work(activation) and frequency_of(activation.options).follows_runs:
+        if (
+            _is_at_work(activation)
+            and frequency_of(activation.options).follows_runs
+            and await all_have_snapshots(session, activation)
+        ):
             sync = await open_sync(session, activation, trigger=trigger, actor=actor)
             if sync is not None:
                 opened.append(sync)
@@ -65,7 +71,13 @@ async def configuration_changed(
         # Nobody is there to be taken as already sent: the first snapshot enters (architecture, section 3).
         locked.baseline_wanted = False
         return None
-    if resync or locked.baseline_wanted or await something_newer(session, locked):
+    follows = frequency_of(locked.options).follows_runs
+    if (
+        resync
+        or locked.baseline_wanted
+        or await _was_interrupted(session, locked)
+        or await something_newer(session, locked, snapshots=follows)
+    ):
         trigger = "resync" if resync else "configuration"
         return await open_sync(session, locked, trigger=trigger, actor=actor)
     return None
@@ -105,8 +117,7 @@ async def open_sync(
     current = await repository.open_of(activation.space_id, activation.id, lock=True)
     if current is not None and current.kind != "baseline" and current.closing is None:
         if current.state == "new":
-            current.kind = _kind(activation)
-            current.retry_refused = current.retry_refused or retry_refused
+            await _ask_more(session, activation, current, retry_refused)
             ring_plan(session, current)
             return current
         if current.state in UNSENT:
@@ -125,19 +136,74 @@ async def open_sync(
     )
 
 
-async def something_newer(session: AsyncSession, activation: Activation) -> bool:
-    """Whether a source's snapshot, the revision or a resync is not what the last sync had pinned."""
-    repository = SyncRepository(session)
-    last = await repository.last_planned(activation.space_id, activation.id)
+async def _ask_more(
+    session: AsyncSession, activation: Activation, sync: Sync, retry_refused: bool
+) -> None:
+    """Have an unplanned sync do what is wanted by now; a plan that is being made for less is not to be used."""
+    before = (sync.kind, sync.resync_generation, sync.retry_refused)
+    sync.kind = _kind(activation)
+    sync.resync_generation = activation.resync_wanted
+    sync.retry_refused = sync.retry_refused or retry_refused
+    if before != (sync.kind, sync.resync_generation, sync.retry_refused):
+        _revoke_lease(sync)
+    await session.flush()
+
+
+def _revoke_lease(sync: Sync) -> None:
+    """Whoever plans or settles a sync just now must not write what comes of it (R9)."""
+    sync.lease_token += 1
+    sync.lease_owner, sync.lease_until = None, None
+
+
+async def something_newer(
+    session: AsyncSession, activation: Activation, *, snapshots: bool = True
+) -> bool:
+    """Whether a source's snapshot, the revision or a resync is not what the last sync had pinned.
+
+    Without ``snapshots`` those do not count: who is reconciled by the clock waits for it.
+    """
+    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
     if last is None:
+        return snapshots or activation.resync_wanted > activation.resync_done
+    return await is_outdated(session, activation, last, snapshots=snapshots)
+
+
+async def _was_interrupted(session: AsyncSession, activation: Activation) -> bool:
+    """Whether the last sync ended before its end, and not because somebody did not want it."""
+    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
+    if last is None:
+        return False
+    stopped = last.state == "cancelled" and "by" not in (last.error or {})
+    return stopped or last.state == "failed"
+
+
+async def is_outdated(
+    session: AsyncSession, activation: Activation, sync: Sync, *, snapshots: bool = True
+) -> bool:
+    """Whether a sync pinned something older than what is there now."""
+    repository = SyncRepository(session)
+    if activation.resync_wanted > max(activation.resync_done, sync.resync_generation):
         return True
-    if activation.resync_wanted > max(activation.resync_done, last.resync_generation):
+    if activation.revision_id != sync.revision_id:
         return True
-    if activation.revision_id != last.revision_id:
-        return True
-    pinned = await repository.sources_of(activation.space_id, last.id)
+    if not snapshots:
+        return False
+    pinned = await repository.sources_of(activation.space_id, sync.id)
     audiences = await repository.sources(activation.space_id, activation.id)
     return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
+
+
+async def replace(session: AsyncSession, activation: Activation, sync: Sync) -> Sync:
+    """Put a new sync in the place of a locked one that has sent nothing."""
+    await _supersede(session, sync)
+    return await _create(
+        session,
+        activation,
+        kind=_kind(activation),
+        trigger="newer",
+        actor=sync.opened_by,
+        retry_refused=sync.retry_refused,
+    )
 
 
 async def _create(
@@ -167,6 +233,9 @@ async def _create(
     await session.flush()
     if kind == "baseline":
         await pin_sources(session, sync)
+    elif kind != "dry_run":
+        # Somebody wants to send: an account that was let down by its credentials is probed once more.
+        await BatchRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
     ring_plan(session, sync)
     return sync
@@ -199,6 +268,7 @@ def _kind(activation: Activation) -> str:
 
 async def _supersede(session: AsyncSession, sync: Sync) -> None:
     sync.state = "superseded"
+    _revoke_lease(sync)
     sync.finished_at = await RunRepository(session).database_now()
     await session.flush()
     await SyncRepository(session).drop_batches(sync.space_id, sync.id)
@@ -238,8 +308,9 @@ async def close(
 ) -> None:
     """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
     sync.error = error
-    if sync.state in UNSENT and sync.kind != "dry_run":
+    if sync.state in UNSENT:
         sync.state = state
+        _revoke_lease(sync)
         sync.finished_at = await RunRepository(session).database_now()
         await session.flush()
         await SyncRepository(session).drop_batches(sync.space_id, sync.id)
@@ -280,7 +351,9 @@ async def start(
             "The audience has not been computed yet; force a run or upload its members first."
         )
     if dry_run:
-        return await _open_dry_run(session, locked, resync=kind == "resync", actor=actor)
+        dry = await _open_dry_run(session, locked, resync=kind == "resync", actor=actor)
+        await _record(session, locked, dry, "Sync Started", actor)
+        return dry
     if not _is_at_work(locked):
         raise Conflict(_why_idle(locked))
     if kind == "resync":
@@ -289,9 +362,12 @@ async def start(
         locked.baseline_wanted = False
     opened = await open_sync(session, locked, trigger="api", actor=actor)
     if opened is not None:
+        await _record(session, locked, opened, "Sync Started", actor)
         return opened
     running = await SyncRepository(session).open_of(locked.space_id, locked.id)
     assert running is not None  # noqa: S101  open_sync says None only where one is under way
+    if kind == "resync":
+        await _record(session, locked, running, "Sync Started", actor)
     return running
 
 
@@ -328,6 +404,7 @@ async def cancel(
         # Else the next sync would be the same resync again.
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
     await close(session, sync, state="cancelled", error={"message": "Cancelled.", "by": actor})
+    await _record(session, activation, sync, "Sync Cancelled", actor)
     return sync
 
 
@@ -342,10 +419,10 @@ async def approve(
 ) -> Sync:
     """Let a held plan go out: that very one; Conflict where it is not held, or superseded by a newer one."""
     del now
-    sync = await SyncRepository(session).get(
-        space_id, sync_id, activation_id=activation_id, lock=True
-    )
-    if sync is None:
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
+    if activation is None or sync is None:
         raise NotFound("sync not found")
     if sync.state == "superseded":
         raise Conflict("This plan was superseded by a newer one; look at the open sync.")
@@ -354,6 +431,7 @@ async def approve(
     sync.state, sync.approved_by = "pending", actor
     await session.flush()
     ring_deliver(session, sync)
+    await _record(session, activation, sync, "Sync Approved", actor)
     return sync
 
 
@@ -378,6 +456,7 @@ async def retry(
     opened = await open_sync(session, activation, trigger="retry", actor=actor, retry_refused=True)
     if opened is None:
         raise Conflict("A sync is running; retry when it has ended.")
+    await _record(session, activation, sync, "Sync Retried", actor)
     return opened
 
 
@@ -392,6 +471,20 @@ async def _open_for_change(
     if sync.state not in ("new", "pending", "held", "running"):
         raise Conflict(f"The sync has ended: it is {sync.state}.")
     return activation, sync
+
+
+async def _record(
+    session: AsyncSession, activation: Activation, sync: Sync, event: str, actor: str
+) -> None:
+    await audit.record(
+        session,
+        space_id=sync.space_id,
+        type=event,
+        actor=actor,
+        resource_type="sync",
+        resource_id=sync.id,
+        resource_name=f"{activation.name}, sync {sync.number}",
+    )
 
 
 # What people read

@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.storage.models import Activation, Attempt, Batch, Destination, Sync
 from app.storage.repositories.syncs import batch_is_due
 
+LONGEST_PAUSE = timedelta(days=1)  # of a breaker that closes by itself
+
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
 # R12: fair over syncs; whoever was served longest ago comes first, and takes a few batches only. The sync's row is
@@ -293,6 +295,28 @@ class BatchRepository:
         )
         return True
 
+    async def take_from_senders(self, space_id: str, sync_id: str) -> int:
+        """Take the batches of a sync from senders whose lease has ended: nobody will know what became of them."""
+        statement = (
+            update(Batch)
+            .where(
+                Batch.space_id == space_id,
+                Batch.sync_id == sync_id,
+                Batch.state == "sending",
+                Batch.lease_until < _database_now,
+            )
+            .values(
+                state="waiting",
+                ambiguous=True,
+                lease_token=Batch.lease_token + 1,
+                lease_owner=None,
+                lease_until=None,
+            )
+            .returning(Batch.number)
+            .execution_options(synchronize_session=False)
+        )
+        return len((await self.session.scalars(statement)).all())
+
     async def mark_unknown(self, space_id: str, sync_id: str) -> None:
         """An attempt went out and nobody knows what became of it: the settle time begins (R11)."""
         await self.session.execute(
@@ -347,6 +371,19 @@ class BatchRepository:
             update(Destination)
             .where(Destination.space_id == space_id, Destination.id == destination_id)
             .values(open_until=_database_now + pause, breaker=breaker)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def half_open(self, space_id: str, destination_id: str) -> None:
+        """Let one batch try an account that is closed until somebody acts; any other pause stays as it is."""
+        await self.session.execute(
+            update(Destination)
+            .where(
+                Destination.space_id == space_id,
+                Destination.id == destination_id,
+                Destination.open_until > _database_now + LONGEST_PAUSE,
+            )
+            .values(open_until=_database_now)
             .execution_options(synchronize_session=False)
         )
 

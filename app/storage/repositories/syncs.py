@@ -302,10 +302,15 @@ class SyncRepository:
         )
 
     async def fenced(self, space_id: str, sync_id: str, token: int, **values: Any) -> bool:
-        """Write under a lease; False where it was lost to somebody else."""
+        """Write under a lease; False where it was lost to somebody else, or the sync has ended meanwhile."""
         statement = (
             update(Sync)
-            .where(Sync.space_id == space_id, Sync.id == sync_id, Sync.lease_token == token)
+            .where(
+                Sync.space_id == space_id,
+                Sync.id == sync_id,
+                Sync.lease_token == token,
+                Sync.state.in_(OPEN_STATES),
+            )
             .values(**values)
             .returning(Sync.id)
             .execution_options(synchronize_session=False)
