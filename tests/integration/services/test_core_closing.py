@@ -1,0 +1,111 @@
+"""Syncs that are closed, superseded or asked for more while somebody plans or settles them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.core import clock
+from app.services import syncs
+from app.services.plan import plan
+from app.services.platform import Platform
+from app.storage.models import Sync
+from app.storage.repositories.syncs import SyncRepository
+from tests.flow import ACTOR, Flow, installation, worker
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def flow(platform: Platform) -> AsyncIterator[Flow]:
+    """An audience of ten with an activation that holds them; no worker runs any more."""
+    async with installation(platform) as made:
+        async with worker(platform):
+            await made.members(range(10))
+        yield made
+
+
+async def being_planned(flow: Flow, activation: str) -> Sync:
+    """The activation's new sync, leased as by somebody who is planning it."""
+    found = [one for one in await flow.syncs(activation) if one.state == "new"]
+    async with flow.platform.unit_of_work() as session:
+        claimed = await SyncRepository(session).claim(
+            flow.space_id, found[-1].id, ("new",), "somebody", LEASE
+        )
+    assert claimed is not None
+    return claimed
+
+
+async def write_plan(flow: Flow, sync: Sync) -> bool:
+    async with flow.platform.unit_of_work() as session:
+        return await SyncRepository(session).fenced(
+            sync.space_id, sync.id, sync.lease_token, state="pending"
+        )
+
+
+class TestWhilePlanning:
+    async def test_a_cancelled_sync_stays_cancelled(self, flow: Flow) -> None:
+        activation = await flow.activate(resync=True)
+        sync = await being_planned(flow, activation)
+        async with flow.platform.unit_of_work() as session:
+            await syncs.cancel(
+                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
+            )
+        assert not await write_plan(flow, sync)
+        assert (await flow.syncs(activation))[-1].state == "cancelled"
+
+    async def test_a_cancelled_dry_run_ends(self, flow: Flow) -> None:
+        activation = await flow.activate(enabled=False)
+        row = await flow.activation(activation)
+        async with flow.platform.unit_of_work() as session:
+            dry = await syncs.start(
+                session, row, kind="incremental", dry_run=True, actor=ACTOR, now=clock.now()
+            )
+            await syncs.cancel(
+                session, flow.space_id, activation, dry.id, actor=ACTOR, now=clock.now()
+            )
+        assert (await flow.syncs(activation))[-1].state == "cancelled"
+
+    async def test_a_resync_that_is_asked_for_meanwhile_is_done_once(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate(resync=True)
+            await flow.quiet(activation)
+        row = await flow.activation(activation)
+        async with flow.platform.unit_of_work() as session:
+            await syncs.start(
+                session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
+            )
+        sync = await being_planned(flow, activation)
+        async with flow.platform.unit_of_work() as session:
+            await syncs.start(
+                session, row, kind="resync", dry_run=False, actor=ACTOR, now=clock.now()
+            )
+        assert not await write_plan(flow, sync)
+        async with worker(flow.platform):
+            last = await flow.quiet(activation)
+        assert (last.id, last.kind, last.entered) == (sync.id, "resync", 10)
+        row = await flow.activation(activation)
+        assert row.resync_done == row.resync_wanted
+
+
+class TestPlansThatCannotBeMade:
+    async def test_the_sync_says_so_and_does_not_stay_open(self, flow: Flow) -> None:
+        """What breaks before the engine begins must be counted like any other break."""
+        activation = await flow.activate(resync=True)
+        await _destroy_settings(flow)
+        sync = (await flow.syncs(activation))[-1]
+        assert await plan(flow.platform, flow.space_id, sync.id, lane="test")
+        broken = (await flow.syncs(activation))[-1]
+        assert (broken.attempts, broken.lease_until) == (1, None)
+        assert broken.error is not None
+
+
+async def _destroy_settings(flow: Flow) -> None:
+    from app.storage.models import Destination
+
+    async with flow.platform.unit_of_work() as session:
+        query = select(Destination).where(Destination.id == flow.destination_id)
+        (await session.scalars(query)).one().settings = b"not encrypted by anybody"
