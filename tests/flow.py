@@ -151,7 +151,8 @@ class Flow:
                 run = await session.get(Run, (self.space_id, run_id))
                 return run if run and run.state in ("complete", "failed") else None
 
-        return await eventually(look, seconds)
+        run: Run = await eventually(look, seconds)
+        return run
 
     async def quiet(self, activation_id: str, seconds: float = 30) -> Sync:
         """Wait until no sync of an activation is open (held ones apart); the last one."""
@@ -168,7 +169,8 @@ class Flow:
                     return None
                 return found[0]
 
-        return await eventually(look, seconds)
+        sync: Sync = await eventually(look, seconds)
+        return sync
 
     async def syncs(self, activation_id: str) -> list[Sync]:
         """All syncs of an activation, in order."""

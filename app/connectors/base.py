@@ -137,9 +137,9 @@ class Definition:
     max_rows: int = 100  # changes in one call, unless settings say less
     max_bytes: int | None = None  # bytes in one call, where the partner limits them
     whole_plan: bool = False  # one batch of all kinds (files)
-    stateful: bool = (
-        True  # False: actions are events that leave no state; "held" then means "announced"
-    )
+    #: False: actions are events that leave no state; "held" then means "announced"
+    stateful: bool = True
+    cost_unit: str | None = None  # what the partner bills for each change, where it does
     rate_budgets: Sequence[RateBudget] = ()
     #: connection settings (or constants of a mapping) that name an existing list; without one a list is made.
     list_keys: Sequence[str] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,13 +12,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
-from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
 from app.core.errors import AppError
 from app.core.logging import get_logger
+from app.domain import retry
 from app.domain.brake import hold_reason
 from app.domain.changes import ChangeKind, Mode
 from app.domain.options import brake_of
-from app.services import leases, lists, notify, planning, syncs, troubles
+from app.services import dry_run, leases, lists, notify, planning, syncs, troubles
 from app.services.accounts import Account, open_account
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -28,10 +31,16 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
-MAX_ATTEMPTS = 5
-RETRY_WAIT = timedelta(seconds=10)
+MAX_ATTEMPTS = 8
 PRIORITY = {ChangeKind.EXITED: 0, ChangeKind.ENTERED: 1, ChangeKind.UPDATED: 2, None: 1}
 PRIORITY_OF_RESYNC = 3
+_LET_GO: dict[str, Any] = {
+    "lease_owner": None,
+    "lease_until": None,
+    "next_at": None,
+    "attempts": 0,
+    "error": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,8 @@ async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) ->
         sync = await SyncRepository(session).claim(
             space_id, sync_id, ("new",), leases.owner(lane), lease
         )
-        if sync is None:
-            return False
-        work = await _gather(platform, session, sync)
-    if work is None:
-        return True
+    if sync is None:
+        return False
 
     async def renew() -> bool:
         async with platform.unit_of_work() as session:
@@ -67,20 +73,40 @@ async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) ->
 
     try:
         async with leases.kept(renew, lease):
+            work = await _begin(platform, sync)
+            if work is None:
+                return True
             stats, file = await _write(platform, work)
             if stats.cuts and work.sync.kind != "dry_run":
                 await lists.ensure(platform, work.activation, work.account, work.revision.config)
             await _commit(platform, work, stats, file)
+            if work.sync.kind == "dry_run":
+                await _complete_dry_run(platform, work, stats)
     except leases.LeaseLost:
         log.warning("plan_lease_lost", sync_id=sync_id)
     except (AuthenticationRejected, ConfigurationRejected) as error:
         await troubles.planning_refused(platform, sync, error)
+    except ConnectorError as error:
+        # The partner is away or busy: that is no reason to give the sync up.
+        await _later(platform, sync, {"message": error.message, "code": error.code})
     except AppError as error:
         await _fail(platform, sync, {"message": str(error)})
+    except asyncio.CancelledError:
+        await leases.let_go(_given_back(platform, sync))
+        raise
     except Exception as error:
         log.exception("plan_broke", sync_id=sync_id)
         await _later_or_fail(platform, sync, error)
     return True
+
+
+async def _begin(platform: Platform, sync: Sync) -> Work | None:
+    """Gather in a transaction of its own, under the lease: what cannot be gathered is an attempt that failed."""
+    async with platform.unit_of_work() as session:
+        lease = platform.settings.lease
+        if not await SyncRepository(session).renew(sync.space_id, sync.id, sync.lease_token, lease):
+            raise leases.LeaseLost
+        return await _gather(platform, session, sync)
 
 
 async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work | None:
@@ -90,7 +116,14 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         sync.space_id, sync.activation_id, platform.settings.settle_time
     )
     if settled_at is not None and sync.kind != "dry_run":
-        await repository.release(sync.space_id, sync.id, sync.lease_token, until=settled_at)
+        # To wait is no attempt.
+        await repository.release(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            until=settled_at,
+            attempts=sync.attempts - 1,
+        )
         wait = settled_at - await RunRepository(session).database_now()
         syncs.ring_plan(session, sync, delay=max(wait, timedelta(0)))
         return None
@@ -149,7 +182,7 @@ async def _write(platform: Platform, work: Work) -> tuple[PlanStats, StoredFile 
     out = platform.engine.scratch_file(".parquet")
     try:
         stats = await platform.engine.run(engine.write_plan, work.spec, wanted, holdings, out)
-        if work.sync.kind == "dry_run" or stats.changes + stats.silent == 0:
+        if stats.changes + stats.silent == 0:
             return stats, None
         folder = activation_folder(work.sync.space_id, work.sync.activation_id)
         key = fresh_key(f"{folder}/syncs/{work.sync.id}", "plan")
@@ -163,8 +196,15 @@ async def _commit(
 ) -> None:
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
-        held_because = None if work.sync.kind == "dry_run" else _hold_reason(work, stats)
-        state = "complete" if work.sync.kind == "dry_run" else "held" if held_because else "pending"
+        activation = await repository.activation(
+            work.sync.space_id, work.sync.activation_id, lock=True
+        )
+        assert activation is not None  # noqa: S101  a foreign key says so
+        held_because = (
+            None if work.sync.kind == "dry_run" else _hold_reason(activation, work, stats)
+        )
+        # A dry run is complete once its report is there; until then it can be planned again.
+        state = "new" if work.sync.kind == "dry_run" else "held" if held_because else "pending"
         now = await RunRepository(session).database_now()
         written = await repository.fenced(
             work.sync.space_id,
@@ -183,12 +223,7 @@ async def _commit(
             left_out=dict(stats.left_out),
             batches=len(stats.cuts),
             hold_reason=held_because,
-            report=_report(stats) if work.sync.kind == "dry_run" else None,
-            finished_at=now if work.sync.kind == "dry_run" else None,
-            lease_owner=None,
-            lease_until=None,
-            next_at=None,
-            attempts=0,
+            **({} if work.sync.kind == "dry_run" else _LET_GO),
         )
         if not written:
             raise leases.LeaseLost
@@ -197,8 +232,10 @@ async def _commit(
         if sync.kind != "dry_run":
             session.add_all(_batches(sync, stats.cuts))
             await session.flush()
-        if sync.state == "held":
-            notify.sync_held(session, work.activation, sync)
+        if sync.state == "held" and await syncs.is_outdated(session, activation, sync):
+            await syncs.replace(session, activation, sync)
+        elif sync.state == "held":
+            notify.sync_held(session, activation, sync)
         elif sync.state == "pending" and sync.closing is None and stats.cuts:
             syncs.ring_deliver(session, sync)
         elif sync.state == "pending":
@@ -213,19 +250,38 @@ async def _commit(
     )
 
 
-def _hold_reason(work: Work, stats: PlanStats) -> str | None:
+async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) -> None:
+    sync = work.sync
+    async with platform.unit_of_work() as session:
+        planned = await SyncRepository(session).get(sync.space_id, sync.id)
+    assert planned is not None  # noqa: S101  it was just written
+    report = await dry_run.report(platform, planned, stats.cuts)
+    report["heldBecause"] = _hold_reason(work.activation, work, stats)
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        now = await RunRepository(session).database_now()
+        written = await repository.fenced(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            state="complete",
+            report=report,
+            finished_at=now,
+            **_LET_GO,
+        )
+        if not written:
+            raise leases.LeaseLost
+
+
+def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | None:
     return hold_reason(
-        brake_of(work.activation.options),
+        brake_of(activation.options),
         mode=Mode(work.spec.mode),
         removals=stats.exited,
         held=stats.held,
         wanted=stats.wanted,
         first_plan=work.first_plan,
     )
-
-
-def _report(stats: PlanStats) -> dict[str, Any]:
-    return {"calls": len(stats.cuts), "silent": stats.silent}
 
 
 def _batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
@@ -247,6 +303,8 @@ def _batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
 async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
+        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        assert activation is not None  # noqa: S101  a foreign key says so
         written = await repository.fenced(
             sync.space_id,
             sync.id,
@@ -258,11 +316,9 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
             finished_at=await RunRepository(session).database_now(),
         )
         if written:
-            activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
-            assert activation is not None  # noqa: S101  a foreign key says so
-            activation.last_error = error
             failed = await repository.get(sync.space_id, sync.id)
-            if failed is not None:
+            if failed is not None and failed.kind != "dry_run":
+                activation.last_error = error
                 before = await repository.state_before(failed)
                 notify.sync_ended(session, activation, failed, before)
     log.warning("sync_failed", sync_id=sync.id)
@@ -273,7 +329,20 @@ async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> No
     if sync.attempts >= MAX_ATTEMPTS:
         await _fail(platform, sync, described)
         return
+    await _later(platform, sync, described)
+
+
+async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
+    wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
     async with platform.unit_of_work() as session:
         await SyncRepository(session).release(
-            sync.space_id, sync.id, sync.lease_token, wait=RETRY_WAIT, error=described
+            sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
+        )
+
+
+async def _given_back(platform: Platform, sync: Sync) -> None:
+    """R18: a worker that stops lets go of what it has not done."""
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(
+            sync.space_id, sync.id, sync.lease_token, attempts=sync.attempts - 1
         )

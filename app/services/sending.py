@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import (
@@ -28,10 +29,11 @@ from app.services.accounts import Account, open_account
 from app.services.files import fetch, fetch_manifest
 from app.services.platform import Platform
 from app.services.render import EventFrame, PlainDeliveries, Renderer
+from app.services.trait_types import trait_types
 from app.snapshots import plan as engine
 from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile
-from app.storage.models import Activation, Audience, Batch, Sync
+from app.storage.models import Activation, Audience, Batch, Snapshot, Sync
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -80,6 +82,7 @@ class Sending:
     renderer: Renderer
     reader: PlanReader | None
     wanted: Sequence[Manifest]
+    trait_types: Mapping[str, str]
 
     def call(self, batch: Batch, attempted_at: datetime) -> Call:
         """The batch in the connector's words."""
@@ -107,7 +110,13 @@ class Sending:
             target=self.target,
             connection_settings=self.config.get("connectionSettings") or {},
             constants=planning.constants(definition, self.config),
+            trait_types=self.trait_types,
         )
+
+    def connector_with(self, client: httpx.AsyncClient) -> Connector:
+        """The same connector on another client."""
+        tools = replace(connector_tools(self.platform, "", self.account.definition), http=client)
+        return self.account.connector_class(self.account.settings, tools)
 
     async def deliveries(self, batch: Batch) -> Rendered:
         """The batch's changes, rendered; those that cannot be are refusals by their index."""
@@ -205,6 +214,10 @@ async def _load(
     workspace_id = await repository.workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     target = await target_of(repository, activation, revision.config)
+    renderer = Renderer(
+        account.definition, revision.config, _frame(sync, audience, revision.config, target)
+    )
+    snapshots = await _snapshots(session, repository, sync)
     return Sending(
         platform=platform,
         sync=sync,
@@ -221,11 +234,10 @@ async def _load(
         spec=planning.spec_from_json(sync.spec),
         config=revision.config,
         target=target,
-        renderer=Renderer(
-            account.definition, revision.config, _frame(sync, audience, revision.config, target)
-        ),
+        renderer=renderer,
         reader=await _reader(platform, sync),
-        wanted=await _wanted(session, repository, sync),
+        wanted=[Manifest.from_json(snapshot.manifest) for snapshot in snapshots],
+        trait_types=trait_types(renderer.trait_names, [one.traits for one in snapshots]),
     )
 
 
@@ -235,16 +247,16 @@ async def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
     return PlanReader(platform, await fetch(platform.objects, StoredFile(**sync.plan)))
 
 
-async def _wanted(
+async def _snapshots(
     session: AsyncSession, repository: SyncRepository, sync: Sync
-) -> Sequence[Manifest]:
+) -> Sequence[Snapshot]:
     pinned = await repository.sources_of(sync.space_id, sync.id)
-    manifests = []
+    snapshots = []
     for audience in await repository.sources(sync.space_id, sync.activation_id):
         snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience.id])
         assert snapshot is not None  # noqa: S101  pinned rows are never deleted
-        manifests.append(Manifest.from_json(snapshot.manifest))
-    return manifests
+        snapshots.append(snapshot)
+    return snapshots
 
 
 async def target_of(

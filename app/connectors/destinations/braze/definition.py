@@ -112,6 +112,7 @@ DEFINITION = Definition(
         IdentityField("phone", "phone", "phone"),
     ),
     max_rows=MOST_ROWS,
+    cost_unit="data points",
     rate_budgets=(RateBudget("requests", 3_000, timedelta(seconds=3)),),
     aliases=("actions-braze-cloud", "actions-braze"),
 )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Dry run: what a sync would do, worked out by the same plan, renderer and connector, with nothing sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from app.connectors.base import Definition, Delivery
+from app.connectors.errors import ConnectorError
+from app.core import clock
+from app.services.platform import Platform
+from app.services.sending import Sending, SendingCache
+from app.snapshots.types import Cut
+from app.storage.models import Batch, Sync
+
+SAMPLE_ROWS = 20  # changes shown of each kind
+REQUEST_ROWS = 5  # changes in a sample request
+BODY_BYTES = 16 * 1024
+_MASKED = ("authorization", "webhook-signature")
+
+
+class _Captured(Exception):
+    """A request that would have been sent."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        super().__init__("captured, not sent")
+        self.request = request
+
+
+class _Capture(httpx.AsyncClient):
+    """A client that sends nothing: the first request that a connector makes comes back as an error."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Keep it."""
+        del options
+        raise _Captured(request)
+
+
+async def report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[str, Any]:
+    """Who, which requests, how many calls, how many minutes at the account's budget, and what it costs."""
+    async with platform.unit_of_work() as session:
+        sending = await SendingCache(platform).get(session, sync.id, sync.space_id)
+    definition = sending.account.definition
+    changes: dict[str, list[dict[str, Any]]] = {}
+    requests: list[dict[str, Any]] = []
+    for batch in _first_batches(sync, cuts):
+        rows = await _rows(sending, batch, SAMPLE_ROWS)
+        for delivery in rows:
+            changes.setdefault(delivery.kind.value, []).append(_shown(delivery))
+        if not definition.whole_plan and rows:
+            shown = await _request(sending, batch, rows[:REQUEST_ROWS])
+            if shown is not None:
+                requests.append({"change": batch.kind, **shown})
+    planned = sync.planned
+    return {
+        "calls": len(cuts),
+        "minutes": _minutes(definition, len(cuts)),
+        "cost": {"unit": definition.cost_unit, "amount": planned} if definition.cost_unit else None,
+        "changes": changes,
+        "requests": requests,
+    }
+
+
+def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
+    """The first batch of each kind."""
+    first: dict[str | None, Batch] = {}
+    for number, cut in enumerate(cuts, start=1):
+        kind = cut.kind.value if cut.kind else None
+        if kind not in first:
+            first[kind] = Batch(
+                space_id=sync.space_id,
+                sync_id=sync.id,
+                number=number,
+                kind=kind,
+                first_row=cut.first_row,
+                row_count=cut.rows,
+                attempts=0,
+            )
+    return list(first.values())
+
+
+async def _rows(sending: Sending, batch: Batch, most: int) -> list[Delivery]:
+    assert sending.reader is not None  # noqa: S101  a cut has rows, so there is a plan
+    rows = await sending.reader.rows(batch.first_row, min(batch.row_count, most))
+    return list(sending.render(rows).deliveries)
+
+
+def _shown(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "profileId": delivery.profile_id,
+        "key": delivery.key,
+        "keyType": delivery.key_type,
+        "identifiers": dict(delivery.identifiers),
+        "traits": dict(delivery.traits),
+    }
+
+
+async def _request(
+    sending: Sending, batch: Batch, rows: Sequence[Delivery]
+) -> dict[str, Any] | None:
+    """The request with which a batch of these rows would begin; None where the connector makes none."""
+    async with _Capture(trust_env=False) as client:
+        connector = sending.connector_with(client)
+        call = sending.call(batch, clock.now())
+        try:
+            await connector.deliver(call, rows)
+        except _Captured as captured:
+            request = captured.request
+        except ConnectorError as error:
+            return {"error": error.message}
+        else:
+            return None
+    body = request.content[:BODY_BYTES].decode(errors="replace")
+    headers = {
+        name: "<…>" if name.lower() in _MASKED or "key" in name.lower() else value
+        for name, value in request.headers.items()
+    }
+    return {
+        "method": request.method,
+        "url": str(request.url),
+        "headers": headers,
+        "body": body,
+        "truncated": len(request.content) > BODY_BYTES,
+    }
+
+
+def _minutes(definition: Definition, calls: int) -> float:
+    """At least so long, by the tightest budget that concerns every call."""
+    rates = [budget.calls / budget.window.total_seconds() for budget in definition.rate_budgets]
+    return round(calls / min(rates) / 60, 2) if rates and calls else 0.0
