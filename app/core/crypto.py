@@ -106,6 +106,10 @@ class Keyring:
         """HMAC-SHA256 of a token's secret under the pepper (R32)."""
         return hmac.new(self._pepper, secret.encode(), hashlib.sha256).digest()
 
+    def sign(self, purpose: str, message: bytes) -> bytes:
+        """HMAC-SHA256 under the pepper; what is signed for one purpose is worth nothing for another."""
+        return hmac.new(self._pepper, purpose.encode() + b"\0" + message, hashlib.sha256).digest()
+
     @staticmethod
     def key_of(blob: bytes) -> str:
         """Under which key a ciphertext stands."""

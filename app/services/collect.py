@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from app.core import clock
 from app.core.logging import get_logger
+from app.services import exports
 from app.services.platform import Platform
 from app.storage.repositories.collection import CollectionRepository
 
@@ -13,9 +14,6 @@ log = get_logger(__name__)
 
 ATTEMPTS_KEPT = timedelta(days=30)
 ANSWERS_KEPT = timedelta(hours=24)
-# Finished exports are named by links, not by rows; they go by their own age.
-EXPORTS = "exports/"
-EXPORTS_KEPT = timedelta(days=30)
 
 
 async def collect(platform: Platform) -> int:
@@ -26,10 +24,14 @@ async def collect(platform: Platform) -> int:
     """
     old = clock.now() - platform.settings.orphan_age
     candidates = []
+    written = {}
     async for key, _, modified in platform.objects.list(""):
-        limit = clock.now() - EXPORTS_KEPT if key.startswith(EXPORTS) else old
-        if modified < limit:
+        if key.startswith(exports.FOLDER):
+            written[key] = modified
+        elif modified < old:
             candidates.append(key)
+    # Finished exports are named by links, not by rows; they go by their own age.
+    candidates += await exports.outdated(platform, written, clock.now())
     async with platform.unit_of_work() as session:
         repository = CollectionRepository(session)
         named = await repository.named_keys()

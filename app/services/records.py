@@ -246,6 +246,8 @@ def receipts_to_json(rendered: Rendered, receipts: Receipts) -> dict[str, Any]:
         put("skipped", place(index), _refusal(refusal))
     for index, partner_id in receipts.partner_ids.items():
         put("partnerIds", place(index), partner_id)
+    if receipts.exports:
+        kept["exports"] = list(receipts.exports)
     return kept
 
 

@@ -53,6 +53,11 @@ class Renderer:
         )
 
     @property
+    def trait_names(self) -> Mapping[str, str]:
+        """The traits that travel, and under which names."""
+        return self._names
+
+    @property
     def is_plain(self) -> bool:
         """Nothing is mapped and no trait is renamed: what the plan holds goes out as it is."""
         return self._resolve is None and all(name == kept for name, kept in self._names.items())

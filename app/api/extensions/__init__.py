@@ -8,6 +8,7 @@ from app.api.extensions import (
     datasets,
     delivery_options,
     destinations,
+    exports,
     holdings,
     members,
     runs,
@@ -23,6 +24,7 @@ for _part in (
     runs.router,
     snapshots.router,
     syncs.router,
+    exports.router,
     delivery_options.router,
     holdings.router,
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,11 @@ from app.storage.models import (
     Attempt,
     Batch,
     Dataset,
+    Destination,
     IdempotencyKey,
     Run,
     Snapshot,
+    Space,
     Sync,
 )
 
@@ -39,6 +42,22 @@ class CollectionRepository:
         for supplied in await self.session.scalars(select(Run.input).where(Run.input.is_not(None))):
             keys.add((supplied or {})["file"]["key"])
         return keys
+
+    async def export_destinations(
+        self, activation_ids: Sequence[str]
+    ) -> list[tuple[str, str, Destination]]:
+        """Activation id, workspace id and account of those activations."""
+        query = (
+            select(Activation.id, Space.workspace_id, Destination)
+            .join(Space, Space.id == Activation.space_id)
+            .join(
+                Destination,
+                (Destination.space_id == Activation.space_id)
+                & (Destination.id == Activation.destination_id),
+            )
+            .where(Activation.id.in_(activation_ids))
+        )
+        return [(row[0], row[1], row[2]) for row in (await self.session.execute(query)).all()]
 
     async def drop_old(self, model: Any, column: Any, age: timedelta) -> int:
         """Delete rows whose moment is older; how many."""
