@@ -15,7 +15,10 @@ help: ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]'
+	@# uv installs the same pinned versions in seconds; where it is not to be had, pip does it in minutes.
+	($(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,demo,bench]') \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]'
 	touch $@
 
 install: $(STAMP) ## make .venv with everything
@@ -59,7 +62,6 @@ migration: $(STAMP) ## make a migration from the models: make migration m="what"
 	$(BIN)/python migrations/make.py "$(m)"
 
 lock: $(STAMP) ## pin all dependencies anew in constraints.txt
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras --strip-extras -o constraints.txt pyproject.toml
 
 clean: ## remove what the targets made
