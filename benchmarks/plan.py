@@ -78,7 +78,7 @@ def write_members(path: Path, ids: list[str], traits: bool) -> None:
                 file.write(f"{number}\n")
 
 
-def measure(members: int, churn: float, traits: bool, folder: Path) -> float:
+def measure(members: int, churn: float, traits: bool, memory: str, folder: Path) -> float:
     """First sync, then one with churn; the seconds from the second upload until its plan is ready."""
     moved = int(members * churn)
     source = random.Random(7)
@@ -88,7 +88,7 @@ def measure(members: int, churn: float, traits: bool, folder: Path) -> float:
     source.shuffle(late)
     write_members(folder / "new.csv", late, traits)
     del ids, late
-    with connect("400MB", 2, folder / "engine") as connection:
+    with connect(memory, 2, folder / "engine") as connection:
         return _measured(Meter(connection), folder, traits)
 
 
@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--churn", type=float, default=0.01)
+    parser.add_argument("--memory", default="400MB", help="what the engine may use")
     parser.add_argument("--traits", action="store_true", help="with 200 bytes of traits each")
     parser.add_argument("--ten-million", action="store_true", help="then ten times as many")
     asked = parser.parse_args()
@@ -156,7 +157,7 @@ def main() -> None:
             f"\n{members:,} members, {asked.churn:.0%} churn{', with traits' if asked.traits else ''}"
         )
         with tempfile.TemporaryDirectory() as folder:
-            taken.append(measure(members, asked.churn, asked.traits, Path(folder)))
+            taken.append(measure(members, asked.churn, asked.traits, asked.memory, Path(folder)))
     if len(taken) == 2:
         print(f"\nten times as many members take {taken[1] / taken[0]:.1f} times as long")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Row, fold
 from app.snapshots.holding_rows import GONE, SHOWN, holding_rows
-from app.snapshots.outcome_marks import outcome_marks
+from app.snapshots.outcome_marks import batch_marks, exception_marks
 from app.snapshots.plan_file import key_value
 from app.snapshots.sql import Cursor, copy_to, one, parquet, text
 from app.snapshots.types import (
@@ -51,7 +51,8 @@ def fold_outcome(
     disposition, code, message, batch, sync_number``. Rows of no batch were never attempted.
     """
     held, assumed = count_held(cursor, holdings)
-    cursor.register("marks", outcome_marks(batches))
+    cursor.register("batch_marks", batch_marks(batches))
+    cursor.register("exception_marks", exception_marks(batches))
     try:
         cursor.execute(copy_to(_outcome(plan, spec), out, narrow=False))
         return _fold_stats(cursor, plan, out, held, assumed)
@@ -59,7 +60,8 @@ def fold_outcome(
         out.unlink(missing_ok=True)
         raise
     finally:
-        cursor.unregister("marks")
+        cursor.unregister("batch_marks")
+        cursor.unregister("exception_marks")
 
 
 def _outcome(plan: Path, spec: PlanSpec) -> str:
@@ -76,11 +78,14 @@ def _outcome(plan: Path, spec: PlanSpec) -> str:
             CAST(CASE WHEN fate IN ('refused', 'keep') THEN old_sync ELSE {number} END AS BIGINT) AS sync,
             row, kind, disposition, code, message, batch,
             CAST({spec.sync_number:d} AS BIGINT) AS sync_number
-        FROM (SELECT p.*, d.disposition AS disposition, m.code AS code, m.message AS message,
-                m.batch AS batch, m.partner_id AS marked_partner, {_fate(spec)} AS fate
-            FROM {parquet([plan])} AS p LEFT JOIN marks AS m ON p.row = m.row,
+        FROM (SELECT p.*, d.disposition AS disposition, e.code AS code, e.message AS message,
+                b.batch AS batch, e.partner_id AS marked_partner, {_fate(spec)} AS fate
+            FROM {parquet([plan])} AS p
+                LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
+                    FROM batch_marks) AS b ON p.row = b.row
+                LEFT JOIN exception_marks AS e ON p.row = e.row,
             LATERAL (SELECT CASE WHEN p.row IS NULL THEN 'silent'
-                ELSE coalesce(m.disposition, 'pending') END AS disposition) AS d)
+                ELSE coalesce(e.disposition, b.disposition, 'pending') END AS disposition) AS d)
         ORDER BY k"""
 
 

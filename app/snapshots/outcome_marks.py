@@ -1,11 +1,10 @@
-"""What is known of a plan's rows when its sync is folded, as one table that the engine can join."""
+"""What is known of a plan's rows when its sync is folded, as two small tables that the engine joins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from app.domain.changes import Disposition
@@ -16,60 +15,54 @@ _STATES = {
     "attempted": Disposition.UNKNOWN,
     "untouched": Disposition.PENDING,
 }
+_BATCHES: dict[str, pa.DataType] = {
+    "batch": pa.int64(),
+    "first_row": pa.int64(),
+    "rows": pa.int64(),
+    "disposition": pa.string(),
+}
+_EXCEPTIONS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "disposition": pa.string(),
+    "code": pa.string(),
+    "message": pa.string(),
+    "partner_id": pa.string(),
+}
 
 
-def outcome_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """One row for each row of a batch: ``row, batch, disposition, code, message, partner_id``."""
-    ordered = sorted(batches, key=lambda batch: batch.first_row)
-    sizes = np.array([batch.rows for batch in ordered], dtype=np.int64)
-    starts = np.cumsum(sizes) - sizes
-    firsts = np.array([batch.first_row for batch in ordered], dtype=np.int64)
-    total = int(sizes.sum())
-    rows = np.arange(total) + np.repeat(firsts - starts, sizes)
-    codes = [list(Disposition).index(_STATES[batch.state]) for batch in ordered]
-    disposition = np.repeat(np.array(codes, dtype=np.int8), sizes)
-    names = pa.array([entry.value for entry in Disposition], pa.string())
-    reasons: dict[int, tuple[str, str]] = {}
-    partners: dict[int, str] = {}
-    for start, batch in zip(starts.tolist(), ordered, strict=True):
-        _note(batch, start, disposition, reasons, partners)
-    columns: dict[str, Any] = {
-        "row": rows,
-        "batch": np.repeat(np.array([batch.number for batch in ordered], dtype=np.int64), sizes),
-        "disposition": names.take(pa.array(disposition, pa.int8())),
-        "code": _sparse(total, {place: code for place, (code, _) in reasons.items()}),
-        "message": _sparse(total, {place: words for place, (_, words) in reasons.items()}),
-        "partner_id": _sparse(total, partners),
-    }
-    return pa.table(columns)
+def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
+    """One row for each batch: ``batch, first_row, rows`` and the ``disposition`` of its rows but the exceptions."""
+    rows = [
+        {
+            "batch": batch.number,
+            "first_row": batch.first_row,
+            "rows": batch.rows,
+            "disposition": _STATES[batch.state].value,
+        }
+        for batch in batches
+    ]
+    return pa.Table.from_pylist(rows, pa.schema(_BATCHES))
 
 
-def _note(
-    batch: BatchOutcome,
-    start: int,
-    disposition: np.ndarray[tuple[int], np.dtype[np.int8]],
-    reasons: dict[int, tuple[str, str]],
-    partners: dict[int, str],
-) -> None:
-    """The exceptions of a batch; they count only where it was settled."""
-    if batch.state != "settled":
-        return
-    for fate, entries in (
-        (Disposition.REJECTED, batch.rejected),
-        (Disposition.SKIPPED, batch.skipped),
-    ):
-        for index, reason in entries.items():
-            disposition[start + index] = list(Disposition).index(fate)
-            reasons[start + index] = reason
-    for index, partner in batch.partner_ids.items():
-        partners[start + index] = partner
+def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
+    """One row for each change of which there is more to say: ``row, disposition, code, message, partner_id``."""
+    marks: dict[int, dict[str, Any]] = {}
+    for row, values in _exceptions(batches):
+        marks.setdefault(row, {"row": row}).update(values)
+    return pa.Table.from_pylist(list(marks.values()), pa.schema(_EXCEPTIONS))
 
 
-def _sparse(total: int, values: dict[int, str]) -> Any:
-    """A text column that has few values."""
-    if not values:
-        return pa.nulls(total, pa.string())
-    column = np.full(total, None, dtype=object)
-    for place, value in values.items():
-        column[place] = value
-    return pa.array(column, pa.string())
+def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """They count only where the batch was settled."""
+    for batch in batches:
+        if batch.state != "settled":
+            continue
+        for fate, reasons in (
+            (Disposition.REJECTED, batch.rejected),
+            (Disposition.SKIPPED, batch.skipped),
+        ):
+            for index, (code, message) in reasons.items():
+                said = {"disposition": fate.value, "code": code, "message": message}
+                yield batch.first_row + index, said
+        for index, partner in batch.partner_ids.items():
+            yield batch.first_row + index, {"partner_id": partner}
