@@ -122,7 +122,10 @@ def _values(entry: KeyField, whole: Members) -> str:
     usable = normalise_sql("v", entry.normaliser)
     if entry.rule == "user_id_unless_email":
         usable = f"CASE WHEN NOT contains(v, '@') THEN {usable} END"
-    elif entry.rule is not None:
+    elif entry.rule not in {
+        None,
+        "phone_with_country",
+    }:  # the phone normaliser asks for the country already
         raise ValueError(f"unknown rule of an identity field: {entry.rule}")
     made = f"list_filter(list_transform({given}, lambda v: {usable}), lambda v: v IS NOT NULL)"
     match entry.strategy:
