@@ -58,6 +58,8 @@ return 0
 
 # Calls that the batch at hand has made: once one is out, the others wait rather than leave it half done.
 _calls_made: ContextVar[list[int] | None] = ContextVar("calls_made", default=None)
+# Writing calls of the batch at hand: before the last call, and with it.
+_writes: ContextVar[list[int] | None] = ContextVar("writes", default=None)
 PATIENCE = 90.0  # seconds, for the calls after a batch's first
 
 Gate = Callable[[httpx.Request], Awaitable[None]]
@@ -81,6 +83,7 @@ class Budgets:
             concerned = [budget for budget, paths in rules if paths.search(place)]
             if concerned:
                 await self._take(account, concerned, resync=resync)
+            _note_write(request)
 
         return pass_gate
 
@@ -153,6 +156,20 @@ class Budgets:
 def new_batch() -> None:
     """The calls that follow in this task belong to one batch."""
     _calls_made.set([0])
+    _writes.set([0, 0])
+
+
+def writes_before(*, unsent: bool) -> int:
+    """Writing calls that this batch had made before its last one; ``unsent``: the last one did not go out."""
+    made = _writes.get() or (0, 0)
+    return made[1] if unsent else made[0]
+
+
+def _note_write(request: httpx.Request) -> None:
+    made = _writes.get()
+    if made is not None:
+        made[0] = made[1]
+        made[1] += request.method not in {"GET", "HEAD"}
 
 
 def _spread(window: timedelta) -> float:

@@ -8,6 +8,7 @@ from app.connectors.base import Batch as Call
 from app.connectors.base import Pending, Receipts, WholePlan
 from app.connectors.errors import (
     AuthenticationRejected,
+    BudgetSpent,
     ConfigurationRejected,
     ConnectorError,
     PayloadRejected,
@@ -15,11 +16,16 @@ from app.connectors.errors import (
     TransientFailure,
 )
 from app.core import clock
+from app.core.logging import get_logger
 from app.domain.retry import Failure
-from app.services.budgets import new_batch
+from app.services.budgets import new_batch, writes_before
 from app.services.sending import Rendered, Sending
 from app.storage.models import Batch
 
+log = get_logger(__name__)
+
+UNEXPECTED = "unexpected"  # the code of a failure that is ours
+BROKEN = "the batch could not be sent because of an unexpected error; see the worker's log"
 NOTHING_RENDERED = Rendered((), None, {})
 
 
@@ -31,6 +37,7 @@ class Sent:
     pending: Pending | None = None
     failure: Failure | None = None
     error: ConnectorError | None = None
+    partly: bool = False  # it failed, but an earlier call of the same batch had gone through
 
     @property
     def outcome(self) -> str:
@@ -57,6 +64,10 @@ async def send(sending: Sending, batch: Batch) -> tuple[Rendered, Sent]:
             return rendered, _failed(error)
     except ConnectorError as error:
         return NOTHING_RENDERED, _failed(error)
+    except Exception:
+        # Whatever it is, the batch has to wait and to count as failing, or its sync would never end (R23).
+        log.exception("send_broke", sync_id=batch.sync_id, batch=batch.number)
+        return NOTHING_RENDERED, _failed(TransientFailure(BROKEN, code=UNEXPECTED))
 
 
 async def _send_rows(
@@ -93,4 +104,5 @@ def _failed(error: ConnectorError) -> Sent:
             failure = Failure.FAILED
         case _:
             failure = Failure.UNKNOWN
-    return Sent(failure=failure, error=error)
+    partly = writes_before(unsent=isinstance(error, BudgetSpent)) > 0
+    return Sent(failure=failure, error=error, partly=partly)

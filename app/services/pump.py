@@ -14,9 +14,9 @@ from datetime import timedelta
 
 from app.core.logging import get_logger
 from app.services import leases
-from app.services.deliver import send
+from app.services.deliver import UNEXPECTED, send
 from app.services.platform import Platform
-from app.services.records import Ended, Recorder
+from app.services.records import Ended, Recorder, record_unloadable
 from app.services.sending import Sending, SendingCache
 from app.storage.repositories.batches import BatchRepository, Claimed
 
@@ -26,6 +26,7 @@ SLICE = timedelta(seconds=60)  # R16: then ring again, so that others have their
 SAFETY = 1.5  # R10: no send is begun unless this many request times are left of the lease
 RENEWALS = 4
 AHEAD = 3  # claimed for each that is in flight
+LOOK = 0.5  # seconds after which it is looked for other accounts' batches, however slow the calls in flight are
 
 
 @dataclass(slots=True)
@@ -36,6 +37,11 @@ class _Held:
     sending: Sending
     deadline: float  # monotonic: until then the lease is certainly ours
     task: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        batch = self.claimed.batch
+        return (batch.space_id, batch.sync_id, batch.number)
 
     @property
     def account(self) -> str:
@@ -70,13 +76,17 @@ class Pump:
                 dry = over or not await self._claim()
                 self._begin()
                 if self._flying:
-                    await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(
+                        self._flying, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
+                    )
                 elif dry and not self._waiting:
                     return over
         finally:
             renewing.cancel()
-            for task in self._flying:
+            cut = list(self._flying)
+            for task in cut:
                 task.cancel()
+            await asyncio.gather(renewing, *cut, return_exceptions=True)
 
     async def _claim(self) -> bool:
         """Claim when less than half of what may be held is; False where nothing was due."""
@@ -89,17 +99,39 @@ class Pump:
         load = Counter(item.account for item in held)
         busy = [account for account, count in load.items() if count > most // 2]
         deadline = asyncio.get_running_loop().time() + settings.lease.total_seconds()
-        async with self.platform.unit_of_work() as session:
-            claimed = await BatchRepository(session).claim(
-                owner=leases.owner(self.lane),
-                lease=settings.lease,
-                limit=min(room, most),
-                busy=busy,
-            )
-            for item in claimed:
-                sending = await self.cache.get(session, item.batch.sync_id, item.batch.space_id)
+        try:
+            async with self.platform.unit_of_work() as session:
+                claimed = await BatchRepository(session).claim(
+                    owner=leases.owner(self.lane),
+                    lease=settings.lease,
+                    limit=min(room, most),
+                    busy=busy,
+                )
+        except Exception as error:  # noqa: BLE001  what is in flight must not be cut for that
+            log.warning("claim_failed", error=type(error).__name__)
+            return False
+        broken: set[str] = set()
+        for item in claimed:
+            sending = await self._load(item, broken)
+            if sending is not None:
                 self._waiting.append(_Held(item, sending, deadline))
         return bool(claimed)
+
+    async def _load(self, item: Claimed, broken: set[str]) -> Sending | None:
+        """What a batch is sent with; None where that cannot be read, which is that sync's trouble and nobody else's."""
+        batch = item.batch
+        try:
+            if batch.sync_id not in broken:
+                async with self.platform.unit_of_work() as session:
+                    return await self.cache.get(session, batch.sync_id, batch.space_id)
+        except Exception:
+            log.exception("sync_not_loaded", sync_id=batch.sync_id)
+            broken.add(batch.sync_id)
+        try:
+            await record_unloadable(self.platform, batch)
+        except Exception as error:  # noqa: BLE001  its lease will end by itself
+            log.warning("batch_not_put_off", sync_id=batch.sync_id, error=type(error).__name__)
+        return None
 
     def _begin(self) -> None:
         """Begin what may be begun, in the order of claiming; one dead account holds up nobody else's batches."""
@@ -124,6 +156,8 @@ class Pump:
             if left < self.platform.settings.http_total_timeout.total_seconds() * SAFETY:
                 return  # too late to begin: the lease ends, and somebody claims it anew
             rendered, sent = await send(item.sending, batch)
+            if sent.error is not None and sent.error.code == UNEXPECTED:
+                self.cache.forget(batch.sync_id)
             await self.recorder.record(Ended(item.sending, item.claimed, rendered, sent))
         except Exception:
             # One batch must not end the pump; its lease will end by itself.
@@ -132,9 +166,13 @@ class Pump:
     async def _give_back(self) -> None:
         """R18: what has not been begun is nobody's attempt."""
         untried, self._waiting = self._waiting, []
-        if untried:
+        if not untried:
+            return
+        try:
             async with self.platform.unit_of_work() as session:
                 await BatchRepository(session).give_back([item.claimed.batch for item in untried])
+        except Exception as error:  # noqa: BLE001  their leases will end by themselves
+            log.warning("batches_not_given_back", error=type(error).__name__)
 
     async def _renew(self) -> None:
         lease = self.platform.settings.lease
@@ -145,11 +183,21 @@ class Pump:
             held: Sequence[_Held] = [*self._waiting, *self._flying.values()]
             try:
                 async with self.platform.unit_of_work() as session:
-                    await BatchRepository(session).renew(
+                    kept = await BatchRepository(session).renew(
                         [item.claimed.batch for item in held], lease
                     )
             except Exception as error:  # noqa: BLE001  without renewal the deadlines pass, and that is safe
                 log.warning("leases_not_renewed", error=type(error).__name__)
                 continue
             for item in held:
-                item.deadline = asked + lease.total_seconds()
+                if item.place in kept:
+                    item.deadline = asked + lease.total_seconds()
+                elif item.deadline < asked:
+                    self._lose(item)
+
+    def _lose(self, item: _Held) -> None:
+        """Somebody else has the batch by now: what he sends must not be followed by this older try (R10)."""
+        self._waiting = [one for one in self._waiting if one is not item]
+        if item.task is not None:
+            item.task.cancel()
+        log.warning("batch_lost", sync_id=item.claimed.batch.sync_id)

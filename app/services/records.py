@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Receipts, Refusal
-from app.connectors.errors import BudgetSpent, Throttled
+from app.connectors.errors import BudgetSpent, Throttled, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
@@ -27,6 +27,8 @@ from app.storage.repositories.batches import BatchRepository, Claimed, Settled
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
+
+UNLOADABLE = "what the sync is sent with cannot be read; see the worker's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent
     """Our own budget was spent: nothing went out, and nobody failed."""
     await BatchRepository(session).record(
         ended.batch,
-        values={"state": "waiting"},
+        values={"state": "waiting", "ambiguous": ended.batch.ambiguous or ended.sent.partly},
         wait=error.retry_after or timedelta(seconds=1),
         attempt={"outcome": "budget"},
         failing=False,
@@ -193,7 +195,7 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
         await repository.mark_unknown(batch.space_id, batch.sync_id)
     written = await repository.record(
         batch,
-        values=_waiting(batch, verdict, refusals),
+        values=_waiting(ended, verdict, refusals),
         wait=verdict.wait,
         attempt={
             "outcome": str(failure),
@@ -220,12 +222,37 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     )
 
 
-def _waiting(batch: Batch, verdict: Verdict, refusals: int) -> dict[str, Any]:
+def _waiting(ended: Ended, verdict: Verdict, refusals: int) -> dict[str, Any]:
     return {
         "state": "waiting",
         "refusals": refusals,
-        "ambiguous": batch.ambiguous or verdict.ambiguous,
+        "ambiguous": ended.batch.ambiguous or verdict.ambiguous or ended.sent.partly,
     }
+
+
+async def record_unloadable(platform: Platform, batch: Batch) -> None:
+    """What a batch is sent with could not be read: it waits as after any failure, and its sync ends in time (R23)."""
+    error = TransientFailure(UNLOADABLE, ambiguous=False, code="unloadable")
+    wait = retry.backoff(batch.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
+
+    async def write(session: AsyncSession) -> None:
+        repository = SyncRepository(session)
+        sync = await repository.get(batch.space_id, batch.sync_id)
+        if sync is None:
+            return
+        await repository.activation(batch.space_id, sync.activation_id, lock=True)
+        written = await BatchRepository(session).record(
+            batch,
+            values={"state": "waiting"},
+            wait=wait,
+            attempt={"outcome": "unloadable", "error": error.message},
+            failing=True,
+        )
+        if written:
+            await BatchRepository(session).failing(batch.space_id, sync.activation_id, failing=True)
+            await troubles.give_up_if_late(platform, session, batch, sync.activation_id, error)
+
+    await retried(platform.unit_of_work, write)
 
 
 def receipts_to_json(rendered: Rendered, receipts: Receipts) -> dict[str, Any]:

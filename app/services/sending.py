@@ -48,7 +48,8 @@ class PlanReader:
     """Rows of a plan by number, read in windows: batches are claimed in order, mostly."""
 
     platform: Platform
-    path: Path
+    file: StoredFile
+    _path: Path | None = None
     _first: int = 0
     _rows: PlanRows | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -58,8 +59,10 @@ class PlanReader:
         async with self._reading:
             start = first - self._first
             if self._rows is None or start < 0 or start + count > len(self._rows):
+                if self._path is None:
+                    self._path = await fetch(self.platform.objects, self.file)
                 self._rows = await self.platform.engine.run(
-                    engine.read_plan, self.path, first, max(count, WINDOW_ROWS), lane="small"
+                    engine.read_plan, self._path, first, max(count, WINDOW_ROWS), lane="small"
                 )
                 self._first, start = first, 0
             return self._rows[start : start + count]
@@ -194,6 +197,10 @@ class SendingCache:
             self._kept.popitem(last=False)
         return loaded
 
+    def forget(self, sync_id: str) -> None:
+        """Load a sync anew next time: what is kept of it may be what is broken."""
+        self._kept.pop(sync_id, None)
+
 
 async def _load(
     platform: Platform,
@@ -235,16 +242,14 @@ async def _load(
         config=revision.config,
         target=target,
         renderer=renderer,
-        reader=await _reader(platform, sync),
+        reader=_reader(platform, sync),
         wanted=[Manifest.from_json(snapshot.manifest) for snapshot in snapshots],
         trait_types=trait_types(renderer.trait_names, [one.traits for one in snapshots]),
     )
 
 
-async def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
-    if sync.plan is None:
-        return None
-    return PlanReader(platform, await fetch(platform.objects, StoredFile(**sync.plan)))
+def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
+    return PlanReader(platform, StoredFile(**sync.plan)) if sync.plan is not None else None
 
 
 async def _snapshots(

@@ -44,7 +44,7 @@ async def after_failure(
         await _pause_activation(session, batch.space_id, sending.activation.id, error)
     else:
         await _watch_account(session, sending, claimed, failure)
-        await _give_up_if_late(platform, session, batch, sending.activation.id, error)
+        await give_up_if_late(platform, session, batch, sending.activation.id, error)
 
 
 async def lock(session: AsyncSession, sending: Sending, verdict: Verdict) -> None:
@@ -133,7 +133,7 @@ async def _watch_account(
     log.warning("breaker_open", destination_id=account, seconds=pause.total_seconds())
 
 
-async def _give_up_if_late(
+async def give_up_if_late(
     platform: Platform,
     session: AsyncSession,
     batch: Batch,

@@ -96,6 +96,7 @@ _RENEW = text(
                 CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
       AND b.lease_token = v.token AND b.state = 'sending'
+    RETURNING b.space_id, b.sync_id, b.number
     """
 )
 _GIVE_BACK = text(
@@ -222,10 +223,12 @@ class BatchRepository:
             ],
         )
 
-    async def renew(self, batches: Sequence[Batch], lease: timedelta) -> None:
-        """Keep the leases; those that are lost stay lost."""
-        if batches:
-            await self.session.execute(_RENEW, {**_places(batches), "lease": lease})
+    async def renew(self, batches: Sequence[Batch], lease: timedelta) -> set[tuple[str, str, int]]:
+        """Keep the leases; those that are lost stay lost. Answers space, sync and number of those that are kept."""
+        if not batches:
+            return set()
+        kept = await self.session.execute(_RENEW, {**_places(batches), "lease": lease})
+        return {(row.space_id, row.sync_id, row.number) for row in kept}
 
     async def give_back(self, batches: Sequence[Batch]) -> None:
         """Return batches whose send was never begun: their attempt did not happen."""

@@ -1,0 +1,95 @@
+"""The pump in bad company: syncs that cannot be loaded, plans that are gone, leases that somebody else has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import update
+
+from app.core import clock
+from app.services import syncs
+from app.services.platform import Platform
+from app.services.pump import Pump
+from app.services.sending import SendingCache
+from app.storage.models import Batch, Sync
+from tests.flow import ACTOR, Flow, eventually, installation, worker
+
+
+@pytest.fixture
+async def flow(platform: Platform) -> AsyncIterator[Flow]:
+    async with installation(platform) as made:
+        yield made
+
+
+async def held_sync(flow: Flow, activation: str) -> Sync:
+    await flow.members(range(200))
+    await flow.quiet(activation)
+    await flow.members(range(10))
+    held = await flow.quiet(activation)
+    assert held.state == "held"
+    return held
+
+
+async def approve(flow: Flow, sync: Sync) -> None:
+    async with flow.platform.unit_of_work() as session:
+        await syncs.approve(
+            session, flow.space_id, sync.activation_id, sync.id, actor=ACTOR, now=clock.now()
+        )
+
+
+async def failing_batch(flow: Flow, sync: Sync) -> Batch | None:
+    found = [one for one in await flow.batches(sync.id) if one.failing_since is not None]
+    return found[0] if found and found[0].state == "waiting" else None
+
+
+class TestBrokenSyncs:
+    async def test_one_that_cannot_be_loaded_stops_nobody_else(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            broken = await flow.activate(brake=True)
+            held = await held_sync(flow, broken)
+            async with flow.platform.unit_of_work() as session:
+                await session.execute(update(Sync).where(Sync.id == held.id).values(spec={}))
+            await approve(flow, held)
+            await eventually(lambda: failing_batch(flow, held))
+            other = await flow.activate(resync=True)
+            sync = await flow.quiet(other)
+        assert (sync.state, sync.delivered) == ("complete", 10)
+
+    async def test_a_plan_that_is_gone_counts_as_a_failure(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate(brake=True)
+            held = await held_sync(flow, activation)
+            assert held.plan is not None
+            async with flow.platform.unit_of_work() as session:
+                gone = {**held.plan, "key": f"{held.plan['key']}.gone"}
+                await session.execute(update(Sync).where(Sync.id == held.id).values(plan=gone))
+            await approve(flow, held)
+            failing = await eventually(lambda: failing_batch(flow, held))
+        assert failing.attempts >= 1
+
+
+class TestLostLeases:
+    async def test_a_batch_that_somebody_else_has_is_not_sent_any_more(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate(brake=True)
+            held = await held_sync(flow, activation)
+        before = len(flow.received(activation))
+        await approve(flow, held)
+        pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
+        assert await pump._claim()
+        async with flow.platform.unit_of_work() as session:
+            await session.execute(
+                update(Batch)
+                .where(Batch.sync_id == held.id)
+                .values(lease_token=Batch.lease_token + 1)
+            )
+        for item in pump._waiting:
+            item.deadline = asyncio.get_running_loop().time() - 1
+        renewing = asyncio.create_task(pump._renew())
+        await eventually(lambda: not pump._waiting)
+        renewing.cancel()
+        pump._begin()
+        assert not pump._flying
+        assert len(flow.received(activation)) == before
