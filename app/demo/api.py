@@ -34,15 +34,17 @@ class Api:
     async def call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """The ``data`` of an answer; ``path`` begins below the space."""
         answer = await self._answer(method, self._space + path, **request)
-        if answer.is_error:
-            raise DemoFailed(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         data: dict[str, Any] = answer.json()["data"]
         return data
 
     async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         for left in reversed(range(TRIES if method == "GET" else 1)):
             try:
-                return await self._http.request(method, path, **request)
+                answer = await self._http.request(method, path, **request)
+                if answer.is_error:
+                    told = f"{answer.status_code}: {answer.text}"
+                    raise DemoFailed(f"{method} {path} was answered {told}")
+                return answer
             except httpx.HTTPError as error:
                 if not left:
                     why = f"{type(error).__name__}: {error}"
@@ -142,6 +144,17 @@ class Api:
         if sync["status"] != "complete" or sync["delivered"] != sync["planned"]:
             raise DemoFailed(f"A sync did not deliver everything: {sync}")
         return sync
+
+    async def exported(self, audience_id: str, sync: dict[str, Any], *, ending: str) -> list[str]:
+        """The texts of the files that a sync has written, by their links."""
+        one = f"/audiences/{audience_id}/activations/{sync['activationId']}/syncs/{sync['id']}"
+        files = (await self.call("GET", one + "/exports"))["exports"]
+        answers = [
+            await self._answer("GET", file["url"])
+            for file in files
+            if file["name"].endswith(ending)
+        ]
+        return [answer.text for answer in answers]
 
 
 @asynccontextmanager

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import StringIO
 from typing import Any, Protocol
 
 from app.demo.api import Api
@@ -28,6 +27,9 @@ class Keeper(Protocol):
 
     def connection(self, audience_key: str) -> dict[str, Any]:
         """``connectionSettings`` of an audience; a list that must exist beforehand is made here."""
+
+    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Fetch what a sync has left for us, where it is not brought."""
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Whose household ids it holds of an activation."""
@@ -57,6 +59,9 @@ class WebhookKeeper:
         """Nothing to say: the message names the audience."""
         return {}
 
+    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Nothing: messages come by themselves."""
+
     def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Members of the activation's list."""
         return {member["id"] for member in self._receiver.members(activation_id) or ()}
@@ -73,13 +78,10 @@ class FilesKeeper:
     """CSV files, one for each sync; the list is what comes of reading them in their order."""
 
     name: str = "files"
-    folder: Path | None = None
     _lists: dict[str, set[str]] = field(default_factory=dict)
-    _read: set[Path] = field(default_factory=set)
 
     async def open(self, api: Api, service: Service) -> str:
         """A destination of files that the service keeps for download."""
-        self.folder = service.data_dir / "objects"
         made = await api.add_destination("file-download", "Demo files", {"format": "csv"})
         destination_id: str = made["id"]
         return destination_id
@@ -88,23 +90,17 @@ class FilesKeeper:
         """Nothing to say: the format is the destination's."""
         return {}
 
-    def held(self, activation_id: str, audience_key: str) -> set[str]:
-        """Entered minus exited, file by file."""
-        held = self._lists.setdefault(activation_id, set())
-        for file in self._new_files(activation_id):
-            with file.open(encoding="utf-8", newline="") as stream:
-                for row in csv.DictReader(stream):
-                    keep = held.add if row["action"] == "entered" else held.discard
-                    keep(row["profile_id"])
-            self._read.add(file)
-        return held
+    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Download the sync's files; entered come onto the list, exited go."""
+        held = self._lists.setdefault(sync["activationId"], set())
+        for text in await api.exported(audience_id, sync, ending=".csv"):
+            for row in csv.DictReader(StringIO(text, newline="")):
+                keep = held.add if row["action"] == "entered" else held.discard
+                keep(row["profile_id"])
 
-    def _new_files(self, activation_id: str) -> Sequence[Path]:
-        if self.folder is None:
-            return ()
-        files = self.folder.glob(f"**/{activation_id}/**/*.csv")
-        # Sync ids sort by time.
-        return sorted(set(files) - self._read, key=lambda file: file.stem.split("_")[-2:])
+    def held(self, activation_id: str, audience_key: str) -> set[str]:
+        """Who is left after all files up to now."""
+        return set(self._lists.get(activation_id, ()))
 
     def faults(self) -> list[str]:
         """Nothing that it could notice."""
@@ -133,6 +129,9 @@ class PartnerKeeper:
         """The list of the audience."""
         self._lists[audience_key], settings = self._partner.connect(self._emulator, audience_key)
         return settings
+
+    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Nothing: calls come by themselves."""
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
         """Who is on that list."""

@@ -92,6 +92,8 @@ async def _replay(api: Api, subject: Activated, truth: Truth, day: date) -> Row:
         )
     )
     seconds = time.monotonic() - started
+    for target, sync in zip(subject.targets, syncs, strict=True):
+        await target.keeper.take_up(api, subject.id, sync)
     expected = await asyncio.to_thread(truth.members, subject.audience, day)
     held = {target.keeper.name: target.held() for target in subject.targets}
     main = syncs[0]
