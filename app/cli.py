@@ -151,6 +151,7 @@ def api(
 @application.command()
 def worker(data: DataOption = None, child: ChildOption = False) -> None:
     """Run one worker and the sweep alone."""
+    from app.embedded.http_server import fast_loop
     from workers.settings import run_worker
 
     if child:
@@ -168,8 +169,8 @@ def worker(data: DataOption = None, child: ChildOption = False) -> None:
             loop.add_signal_handler(number, ask_to_stop, number)
         await run_worker(settings, stop=stop)
 
-    with _complete_settings(data) as settings:
-        asyncio.run(work(settings))
+    with _complete_settings(data) as settings, asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(work(settings))
 
 
 @application.command()

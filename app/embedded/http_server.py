@@ -115,7 +115,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
 
 def fast_loop() -> Callable[[], AbstractEventLoop] | None:
-    """What makes the API's event loop: uvloop where it is installed (not on Windows), else asyncio's own."""
+    """What makes the event loop of API and worker: uvloop where it is installed (not on Windows), else asyncio's own."""
     try:
         import uvloop
     except ImportError:

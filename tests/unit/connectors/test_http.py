@@ -260,7 +260,7 @@ class TestEncryption:
 
 class TestAnswers:
     async def test_a_gzip_bomb_ends_at_one_mebibyte(self) -> None:
-        bomb = gzip.compress(bytes(300 * 1024 * 1024), compresslevel=9)
+        bomb = gzip.compress(bytes(300 * 1024 * 1024), compresslevel=9, mtime=0)
         head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(bomb)}\r\n\r\n"
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         async with serve(plain_answer(head.encode() + bomb)) as server, client("127.0.0.1") as http:
@@ -283,7 +283,7 @@ class TestAnswers:
                 await http.get(server.url)
 
     async def test_a_compressed_answer_is_read(self) -> None:
-        body = gzip.compress(b'{"rejected": []}')
+        body = gzip.compress(b'{"rejected": []}', mtime=0)
         head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}\r\n\r\n"
         async with serve(plain_answer(head.encode() + body)) as server, client("127.0.0.1") as http:
             assert (await http.get(server.url)).json() == {"rejected": []}
