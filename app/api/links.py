@@ -20,6 +20,10 @@ _MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("addDestinationToAudience", "audienceId"),
             ("listDestinationsFromAudience", "audienceId"),
             ("listActivationsFromAudience", "audienceId"),
+            ("listAudienceMembers", "audienceId"),
+            ("patchAudienceMembers", "audienceId"),
+            ("listAudienceRuns", "audienceId"),
+            ("listAudienceSnapshots", "audienceId"),
         ],
     ),
     "createAudiencePreview": ("/data/audiencePreview/id", [("getAudiencePreview", "id")]),
@@ -45,7 +49,26 @@ _MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("getActivationFromAudience", "id"),
             ("updateActivationForAudience", "id"),
             ("removeActivationFromAudience", "id"),
+            ("getActivationStatus", "id"),
+            ("listActivationSyncs", "id"),
+            ("startActivationSync", "id"),
+            ("getDeliveryOptions", "id"),
+            ("updateDeliveryOptions", "id"),
+            ("listActivationHoldings", "id"),
         ],
+    ),
+    "forceExecuteAudienceRun": ("/data/run/id", [("getAudienceRun", "runId")]),
+    "createDestination": (
+        "/data/destination/id",
+        [
+            ("getDestination", "destinationId"),
+            ("updateDestination", "destinationId"),
+            ("removeDestination", "destinationId"),
+        ],
+    ),
+    "createDataset": (
+        "/data/dataset/id",
+        [("getDataset", "datasetId"), ("removeDataset", "datasetId")],
     ),
 }
 

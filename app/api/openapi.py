@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app.api.links import add_links
-from app.api.operation import EXTRA, operation_of
+from app.api.operation import ALPHA, EXTRA, operation_of
 from app.api.versioning import PLAIN, vendor_type
 
 Document = dict[str, Any]
@@ -101,7 +101,7 @@ def _complete(operation: Document, schemas: Document, view: str) -> None:
     if view == "segment" and operation["operationId"] == "forceExecuteAudienceRun":
         operation.pop("requestBody")  # what it takes besides is ours
     _complete_answers(operation, types, extra.get("answerExample"))
-    _complete_body(operation, types, extra)
+    _complete_body(operation, extra)
     for parameter in operation.get("parameters", ()):
         _name_schema(parameter, schemas)
 
@@ -136,7 +136,7 @@ def _error(description: str) -> Document:
     return {"description": description, "content": {PLAIN: {"schema": schema}}}
 
 
-def _complete_body(operation: Document, types: list[str], extra: Document) -> None:
+def _complete_body(operation: Document, extra: Document) -> None:
     body = operation.get("requestBody")
     if body is None or PLAIN not in body.get("content", {}):
         return
@@ -149,7 +149,9 @@ def _complete_body(operation: Document, types: list[str], extra: Document) -> No
         shown["examples"] = {
             name: {"value": value} for name, value in extra["requestExamples"].items()
         }
-    body["content"] = dict.fromkeys(types, shown)
+    # The one type in which the SDKs send it. Generators make one method of each further one; the service takes all.
+    alpha_alone = extra["view"] == "segment" and extra["versions"] == list(ALPHA)
+    body["content"] = {vendor_type("v1alpha") if alpha_alone else PLAIN: shown}
 
 
 def _name_schema(parameter: Document, schemas: Document) -> None:

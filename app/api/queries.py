@@ -88,7 +88,7 @@ def validated(model: type[M], value: Mapping[str, Any], name: str) -> M:
 
 
 def _problem(fault: dict[str, Any], name: str) -> Problem:
-    path = ".".join([name, *(str(part) for part in fault["loc"])])
+    path = ".".join(str(part) for part in (name, *fault["loc"]) if part != "")
     if fault["type"] == "missing":
         return Problem(f'"{path}" is required', path)
     message = str(fault["msg"]).removeprefix("Value error, ")

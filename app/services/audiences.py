@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.services import audit, definitions, runs
@@ -29,6 +29,7 @@ __all__ = ["AudienceView", "Changes", "Search", "Sort"]
 DEFAULT_IDENTIFIERS = ["user_id", "email", "android.idfa", "ios.idfa"]
 _MAX_KEY = 100
 _NAMED = 10  # users of an audience that an error names
+_CLOCK_SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,9 @@ async def force_run(
         raise Conflict("the audience has no definition: its members are supplied, not computed")
     if not audience.enabled:
         raise Conflict("the audience is disabled; enable it first")
+    if as_of is not None and as_of > now + _CLOCK_SLACK:
+        # It would be newer than every run to come, and the audience would stand still.
+        raise Invalid("asOf lies in the future", field="asOf")
     run = await runs.open_run(
         session,
         space_id=space_id,

@@ -35,11 +35,10 @@ class DocumentedOperation:
     @property
     def example(self) -> Any:
         """The first example of its body, None where it takes none."""
-        content = (
-            self.described.get("requestBody", {}).get("content", {}).get("application/json", {})
-        )
-        examples = content.get("examples", {})
-        return next(iter(examples.values()))["value"] if examples else None
+        for media_type, content in self.described.get("requestBody", {}).get("content", {}).items():
+            if media_type.endswith(("/json", "+json")) and content.get("examples"):
+                return next(iter(content["examples"].values()))["value"]
+        return None
 
 
 @dataclass

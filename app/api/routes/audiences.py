@@ -21,7 +21,7 @@ from app.api.deps import (
     query_text,
 )
 from app.api.operation import ALL_VERSIONS, STABLE_AND_ALPHA, described
-from app.api.queries import read_object, read_text, validated
+from app.api.queries import read_object, validated
 from app.api.route import ApiRoute
 from app.api.routes import examples
 from app.api.routes.audience_schedules import schedule_to_wire
@@ -303,7 +303,7 @@ def read_moment(text: str | None, field: str) -> Any:
 
 
 def _wants_schedules(request: Request) -> bool:
-    include = read_text(request, "include")
+    include = request.query_params.get("include")
     if include not in (None, "schedules"):
         raise Invalid('"include": only schedules', field="include")
     return include is not None
