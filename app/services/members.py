@@ -116,11 +116,7 @@ async def patch(
     await _check(platform, audience, current, add, remove)
     async with platform.unit_of_work() as session:
         audience = await _supplied(session, space_id, audience_id)
-        await MemberPatchRepository(session).add(
-            space_id, audience_id, add=[dict(row) for row in add], remove=list(remove)
-        )
-        await _record(session, audience, "Audience Members Changed", actor)
-        return await runs.open_run(
+        run = await runs.open_run(
             session,
             space_id=space_id,
             audience=audience,
@@ -129,6 +125,15 @@ async def patch(
             actor=actor,
             now=now,
         )
+        await MemberPatchRepository(session).add(
+            space_id,
+            audience_id,
+            run_id=run.id,
+            add=[dict(row) for row in add],
+            remove=list(remove),
+        )
+        await _record(session, audience, "Audience Members Changed", actor)
+        return run
 
 
 async def _check(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.logging import get_logger
+from app.domain import retry
 from app.services import leases, syncs
 from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -35,9 +38,13 @@ from app.storage.repositories.runs import RunRepository
 log = get_logger(__name__)
 
 MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more (architecture, section 8)
-MAX_ATTEMPTS = 4
-RETRY_WAIT = timedelta(seconds=10)
+MAX_ATTEMPTS = 6
+KEPT = "The changes of members are kept and go with the next ones."
 MAX_DELTAS = 16
+
+
+class LostTwice(DefinitionFailed):
+    """Whoever computed it did not come back, twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
 
     try:
         if work.run.lost_leases >= MAX_LOST_LEASES:
-            raise DefinitionFailed(
+            raise LostTwice(
                 "The run was lost twice in a row; most likely it needs more memory than there is."
             )
         async with leases.kept(renew, lease):
@@ -82,8 +89,13 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
             await _make_current(platform, work, computed)
     except leases.LeaseLost:
         log.warning("run_lease_lost", run_id=run_id)
-    except (AppError, DefinitionFailed) as error:
+    except LostTwice as error:
         await _fail(platform, work, _described(error))
+    except (AppError, DefinitionFailed) as error:
+        await _refuse(platform, work, _described(error))
+    except asyncio.CancelledError:
+        await leases.let_go(_given_back(platform, work))
+        raise
     except Exception as error:  # noqa: BLE001  the run must say what happened to it, whatever it was
         await _later_or_fail(platform, work, error)
     return True
@@ -268,6 +280,10 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
             raise leases.LeaseLost
         if work.run.kind == "patch":
             await repository.drop_patches(work.run.space_id, work.run.id)
+        else:
+            await repository.drop_left_patches(
+                work.run.space_id, work.run.audience_id, work.run.created_at
+            )
         if becomes_current and audience.pinned_snapshot_id is None:
             await syncs.snapshot_changed(
                 session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"
@@ -293,6 +309,9 @@ def _snapshot_row(work: Work, computed: Computed, version: int) -> Snapshot:
 
 
 def _is_newer(work: Work) -> bool:
+    if work.run.kind != "definition":
+        # What is supplied counts in the order in which it was accepted, whatever the clocks of our hosts say.
+        return True
     return work.previous is None or work.run.make_current or work.run.as_of >= work.previous.as_of
 
 
@@ -312,13 +331,55 @@ def _described(error: Exception) -> dict[str, Any]:
     return {"message": str(error)}
 
 
-async def _fail(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+async def _refuse(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+    """What was supplied or defined is at fault. Patches that came together are told apart by halves."""
+    if work.run.kind != "patch":
+        await _fail(platform, work, error)
+    elif len(work.patches) > 1:
+        await _halve(platform, work, error)
+    else:
+        await _fail(platform, work, error, keep_patches=False)
+
+
+async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+    run, later = work.run, work.patches[len(work.patches) // 2 :]
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        if not await repository.release(
+            run.space_id, run.id, run.lease_token, timedelta(0), error=error, attempts=0
+        ):
+            return
+        other = Run(
+            space_id=run.space_id,
+            id=new_id("run"),
+            audience_id=run.audience_id,
+            kind="patch",
+            trigger=run.trigger,
+            state="new",
+            as_of=run.as_of,
+            created_by=run.created_by,
+            created_at=run.created_at,  # its place among the audience's runs
+        )
+        session.add(other)
+        await session.flush()
+        await repository.move_patches(run.space_id, [patch.id for patch in later], other.id)
+        await _ring_next(session, other)
+    log.warning("patch_run_halved", run_id=run.id, patches=len(work.patches))
+
+
+async def _fail(
+    platform: Platform, work: Work, error: dict[str, Any], *, keep_patches: bool = True
+) -> None:
+    if work.run.kind == "patch" and keep_patches:
+        error = {**error, "message": f"{error['message']} {KEPT}"}
     async with platform.unit_of_work() as session:
         repository = RunRepository(session)
         written = await repository.finish(
             work.run.space_id, work.run.id, work.run.lease_token, state="failed", error=error
         )
-        if written and work.run.kind == "patch":
+        if written and work.run.kind == "patch" and keep_patches:
+            await repository.leave_patches(work.run.space_id, work.run.id)
+        elif written and work.run.kind == "patch":
             await repository.drop_patches(work.run.space_id, work.run.id)
         await _ring_next(session, work.run)
     log.warning("run_failed", run_id=work.run.id, attempts=work.run.attempts)
@@ -332,7 +393,20 @@ async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> No
     if work.run.attempts >= MAX_ATTEMPTS:
         await _fail(platform, work, described)
         return
+    wait = retry.backoff(work.run.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
     async with platform.unit_of_work() as session:
         await RunRepository(session).release(
-            work.run.space_id, work.run.id, work.run.lease_token, RETRY_WAIT, described
+            work.run.space_id, work.run.id, work.run.lease_token, wait, error=described
+        )
+
+
+async def _given_back(platform: Platform, work: Work) -> None:
+    """R18: a worker that stops lets go of what it has not done."""
+    async with platform.unit_of_work() as session:
+        await RunRepository(session).release(
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            timedelta(0),
+            attempts=work.run.attempts - 1,
         )

@@ -16,10 +16,22 @@ class MemberPatchRepository:
         self.session = session
 
     async def add(
-        self, space_id: str, audience_id: str, *, add: list[dict[str, Any]], remove: list[str]
+        self,
+        space_id: str,
+        audience_id: str,
+        *,
+        run_id: str,
+        add: list[dict[str, Any]],
+        remove: list[str],
     ) -> None:
-        """Keep one accepted patch."""
+        """Keep one accepted patch for the run that will apply it."""
         self.session.add(
-            MemberPatch(space_id=space_id, audience_id=audience_id, add=add, remove=remove)
+            MemberPatch(
+                space_id=space_id,
+                audience_id=audience_id,
+                run_id=run_id,
+                add=add,
+                remove=remove,
+            )
         )
         await self.session.flush()

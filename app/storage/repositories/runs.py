@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, Integer, cast, delete, func, or_, select, update
+from sqlalchemy import DateTime, case, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.storage.models import Activation, ActivationSource, Audience, MemberPatch, Run, Snapshot
 
@@ -40,14 +41,25 @@ class RunRepository:
         return (await self.session.scalar(query)) or 0
 
     async def new_patch_run(self, space_id: str, audience_id: str) -> Run | None:
-        """A patch run that has not begun: it will take later patches with it."""
+        """A patch run that has not begun, locked: it will take later patches with it.
+
+        None where an upload waits behind it: what is accepted after the upload must be applied after it.
+        """
+        later = aliased(Run)
         query = select(Run).where(
             Run.space_id == space_id,
             Run.audience_id == audience_id,
             Run.kind == "patch",
             Run.state == "new",
+            ~exists().where(
+                later.space_id == space_id,
+                later.audience_id == audience_id,
+                later.kind != "patch",
+                later.state.in_(OPEN),
+                later.created_at >= Run.created_at,
+            ),
         )
-        return (await self.session.scalars(query.with_for_update().limit(1))).first()
+        return (await self.session.scalars(query.with_for_update(of=Run).limit(1))).first()
 
     async def claim(self, space_id: str, run_id: str, owner: str, lease: timedelta) -> Run | None:
         """Take a run that is due, the oldest open one of its audience only (R6); None where it is not to be had."""
@@ -82,7 +94,7 @@ class RunRepository:
             .values(
                 state="running",
                 attempts=Run.attempts + 1,
-                lost_leases=Run.lost_leases + cast(Run.lease_until.is_not(None), Integer),
+                lost_leases=case((Run.lease_until.is_not(None), Run.lost_leases + 1), else_=0),
                 lease_owner=owner,
                 lease_token=Run.lease_token + 1,
                 lease_until=_database_now + lease,
@@ -98,7 +110,7 @@ class RunRepository:
         return await self._fenced(space_id, run_id, token, lease_until=_database_now + lease)
 
     async def release(
-        self, space_id: str, run_id: str, token: int, wait: timedelta, error: dict[str, Any]
+        self, space_id: str, run_id: str, token: int, wait: timedelta, **values: Any
     ) -> bool:
         """Give a run back for a later try."""
         return await self._fenced(
@@ -109,7 +121,7 @@ class RunRepository:
             lease_owner=None,
             lease_until=None,
             next_at=_database_now + wait,
-            error=error,
+            **values,
         )
 
     async def finish(self, space_id: str, run_id: str, token: int, **values: Any) -> bool:
@@ -227,7 +239,10 @@ class RunRepository:
     async def take_patches(
         self, space_id: str, audience_id: str, run_id: str
     ) -> Sequence[MemberPatch]:
-        """Give all waiting patches to a run, by rows and never by an id cursor (R7); those it already has, too."""
+        """The patches of a run in the order in which they were accepted, and those that a failed run left behind.
+
+        A patch is given to its run when it is accepted, under the run's lock; none is missed by an id cursor (R7).
+        """
         waiting = (
             select(MemberPatch.id)
             .where(
@@ -249,6 +264,35 @@ class RunRepository:
             .order_by(MemberPatch.id)
         )
         return (await self.session.scalars(query)).all()
+
+    async def leave_patches(self, space_id: str, run_id: str) -> None:
+        """Keep the patches of a run that could not apply them: the next patch run takes them."""
+        await self.session.execute(
+            update(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.run_id == run_id)
+            .values(run_id=None)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def move_patches(self, space_id: str, patches: Sequence[int], run_id: str) -> None:
+        """Give patches to another run."""
+        await self.session.execute(
+            update(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.id.in_(patches))
+            .values(run_id=run_id)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def drop_left_patches(self, space_id: str, audience_id: str, before: datetime) -> None:
+        """Forget what failed runs left behind: a whole membership that came later says it all."""
+        await self.session.execute(
+            delete(MemberPatch).where(
+                MemberPatch.space_id == space_id,
+                MemberPatch.audience_id == audience_id,
+                MemberPatch.run_id.is_(None),
+                MemberPatch.created_at < before,
+            )
+        )
 
     async def drop_patches(self, space_id: str, run_id: str) -> None:
         """Forget the patches that a run has applied, or that failed with it."""

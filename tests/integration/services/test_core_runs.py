@@ -1,0 +1,154 @@
+"""Runs of supplied membership: their order, and what becomes of accepted changes when a run does not succeed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import update
+
+from app.core import clock
+from app.core.ids import new_id
+from app.services import members, runs
+from app.services.platform import Platform
+from app.services.recompute import recompute
+from app.storage.models import Audience, Run
+from tests.flow import ACTOR, Flow, eventually, installation, worker
+
+
+@pytest.fixture
+async def flow(platform: Platform) -> AsyncIterator[Flow]:
+    async with installation(platform) as made:
+        yield made
+
+
+def row(number: int) -> dict[str, Any]:
+    return {"profile_id": f"p{number}", "email": f"p{number}@example.com"}
+
+
+async def upload(flow: Flow, numbers: Iterable[int], late: timedelta = timedelta(0)) -> Run:
+    """Open the run of an upload; nobody waits for it."""
+    path = flow.platform.engine.scratch_file(".ndjson")
+    path.write_bytes(b"".join(orjson.dumps(row(n)) + b"\n" for n in numbers))
+    key = f"spaces/{flow.space_id}/audiences/{flow.audience_id}/uploads/{new_id('upl')}.ndjson"
+    sha256, size = await flow.platform.objects.put(path, key)
+    file = {"key": key, "sha256": sha256, "rows": 0, "bytes": size}
+    async with flow.platform.unit_of_work() as session:
+        audience = await session.get(Audience, (flow.space_id, flow.audience_id))
+        assert audience is not None
+        return await runs.open_run(
+            session,
+            space_id=flow.space_id,
+            audience=audience,
+            kind="upload",
+            trigger="upload",
+            actor=ACTOR,
+            now=clock.now() - late,
+            input={"file": file, "format": "ndjson", "encoding": None},
+        )
+
+
+async def patch(flow: Flow, *add: int) -> Run:
+    return await members.patch(
+        flow.platform,
+        space_id=flow.space_id,
+        audience_id=flow.audience_id,
+        add=[row(number) for number in add],
+        remove=[],
+        actor=ACTOR,
+        now=clock.now(),
+    )
+
+
+async def is_member(flow: Flow, number: int) -> bool:
+    found = await members.find(
+        flow.platform,
+        space_id=flow.space_id,
+        audience_id=flow.audience_id,
+        profile_id=f"p{number}",
+    )
+    return found.member is not None
+
+
+class TestOrder:
+    async def test_what_is_accepted_after_an_upload_is_applied_after_it(self, flow: Flow) -> None:
+        first = await patch(flow, 1)
+        await upload(flow, [10])
+        second = await patch(flow, 2)
+        assert second.id != first.id
+        async with worker(flow.platform):
+            await flow.finished(second.id)
+        assert [await is_member(flow, n) for n in (1, 10, 2)] == [False, True, True]
+
+    async def test_the_clocks_of_our_hosts_do_not_decide_what_is_newer(self, flow: Flow) -> None:
+        await upload(flow, [1])
+        behind = await upload(flow, [2], late=timedelta(seconds=30))
+        async with worker(flow.platform):
+            run = await flow.finished(behind.id)
+        assert run.became_current
+        assert [await is_member(flow, n) for n in (1, 2)] == [False, True]
+
+
+class TestRunsThatDoNotSucceed:
+    async def test_accepted_changes_survive_two_crashes(self, flow: Flow) -> None:
+        crashed = await patch(flow, 1)
+        async with flow.platform.unit_of_work() as session:
+            past = clock.now() - timedelta(minutes=1)
+            values = {"state": "running", "lease_until": past, "lost_leases": 1}
+            await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
+        await recompute(flow.platform, flow.space_id, crashed.id, lane="test")
+        failed = await flow.finished(crashed.id)
+        assert failed.state == "failed"
+        following = await patch(flow, 2)
+        await recompute(flow.platform, flow.space_id, following.id, lane="test")
+        assert [await is_member(flow, n) for n in (1, 2)] == [True, True]
+
+    async def test_a_change_that_cannot_be_applied_takes_no_others_with_it(
+        self, flow: Flow
+    ) -> None:
+        run = await patch(flow, 1)
+        await patch(flow, 2)
+        await patch(flow, 3)
+        async with flow.platform.unit_of_work() as session:
+            from app.storage.models import MemberPatch
+
+            await session.execute(
+                update(MemberPatch)
+                .where(MemberPatch.add.contains([{"profile_id": "p2"}]))
+                .values(add=[{"profile_id": ""}])
+            )
+        async with worker(flow.platform):
+            await flow.finished(run.id)
+            await eventually(lambda: _none_open(flow))
+        assert [await is_member(flow, n) for n in (1, 2, 3)] == [True, False, True]
+
+    async def test_a_worker_that_stops_lets_go_of_its_run(self, flow: Flow) -> None:
+        run = await upload(flow, range(30_000))
+        task = asyncio.create_task(recompute(flow.platform, flow.space_id, run.id, lane="test"))
+        await eventually(lambda: _state(flow, run.id, "running"), every=0.005)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        async with flow.platform.unit_of_work() as session:
+            left = await session.get(Run, (flow.space_id, run.id))
+            assert left is not None
+            assert (left.state, left.lease_until, left.attempts) == ("new", None, 0)
+
+
+async def _state(flow: Flow, run_id: str, state: str) -> bool:
+    async with flow.platform.unit_of_work() as session:
+        found = await session.get(Run, (flow.space_id, run_id))
+        return found is not None and found.state == state
+
+
+async def _none_open(flow: Flow) -> bool:
+    async with flow.platform.unit_of_work() as session:
+        page, _ = await runs.list_runs(
+            session, flow.space_id, flow.audience_id, before=None, limit=50
+        )
+        return all(run.state in ("complete", "failed") for run in page)
