@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
+from app.api import queries
 from app.api.answers import answer, pagination
+from app.api.body import parse_json, read_body
 from app.api.deps import (
     PAGINATION,
     AudienceId,
@@ -21,12 +26,29 @@ from app.api.route import ApiRoute
 from app.contract.extensions import holdings as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
-from app.services import holdings
+from app.services import drift, holdings
 
 router = APIRouter(route_class=ApiRoute)
 
 TAG = "Holdings"
 _PATH = ACTIVATION + "/holdings"
+_SEED_BODY = {
+    **UPLOAD_BODY,
+    "description": 'A list as a membership has it, streamed (Content-Encoding gzip or zstd is taken), or {"from": '
+    '"partner"}: what is read at the partner.',
+    "content": {
+        **UPLOAD_BODY["content"],
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["from"],
+                "properties": {"from": {"type": "string", "enum": ["partner"]}},
+                "additionalProperties": False,
+            },
+            "examples": {"as the partner has it": {"value": {"from": "partner"}}},
+        },
+    },
+}
 
 
 @router.get(
@@ -89,7 +111,7 @@ async def list_holdings(
         summary="Say what is at the destination already",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
-        request_body=UPLOAD_BODY,
+        request_body=_SEED_BODY,
         tag=TAG,
     ),
 )
@@ -101,7 +123,23 @@ async def put_holdings(
     audience_id: AudienceId,
     id: Id,
 ) -> Response:
-    """Rows as a membership has them, in place of what we thought. Nothing is sent; the next sync plans from it."""
+    """In place of what we thought. Nothing is sent; the next sync plans from it.
+
+    From the partner: who is on its list and is wanted, or was held, is held; the rest of the list is left alone.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        given = parse_json(await read_body(request, platform.settings.max_body_bytes))
+        queries.validated(contract.SeedInput, given, "")
+        seeded = await drift.seed(
+            platform,
+            space_id=scene.space_id,
+            audience_id=audience_id,
+            activation_id=id,
+            actor=scene.actor,
+            now=clock.now(),
+        )
+        return _count(seeded.held, seeded.assumed)
     activation = await holdings.seed(
         platform,
         request.stream(),
@@ -114,8 +152,68 @@ async def put_holdings(
         actor=scene.actor,
         now=clock.now(),
     )
-    count = contract.HoldingsCount(held=activation.held, assumed=activation.assumed)
+    return _count(activation.held, activation.assumed)
+
+
+def _count(held: int, assumed: int) -> Response:
+    count = contract.HoldingsCount(held=held, assumed=assumed)
     return answer(contract.HoldingsCountData(holdings=count))
+
+
+@router.post(
+    _PATH + "/drift",
+    **described(
+        "checkActivationDrift",
+        output=contract.DriftData,
+        summary="Compare the partner's list with what we think it holds",
+        errors=(404, 409, 422, 503),
+        has_body=True,
+        request_examples={"look": {}, "repair what is ours": {"repair": True}},
+        tag=TAG,
+    ),
+)
+async def check_drift(
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    body: contract.DriftInput | None = None,
+) -> Response:
+    """Reads the whole list at the partner, within its limits. 409 where the partner does not tell what it holds."""
+    repair = body is not None and body.repair
+    found = await drift.check(
+        platform,
+        space_id=scene.space_id,
+        audience_id=audience_id,
+        activation_id=id,
+        repair=repair,
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(
+        contract.DriftData(
+            drift=contract.DriftOutput(
+                there=found.there,
+                held=found.held,
+                missing=_keys(found.missing, found.missing_samples),
+                extra=_keys(found.extra, found.extra_samples),
+                foreign=contract.DriftMembersOutput(
+                    count=found.foreign,
+                    samples=[
+                        contract.DriftMemberOutput(**sample) for sample in found.foreign_samples
+                    ],
+                ),
+                repaired=repair,
+            )
+        )
+    )
+
+
+def _keys(count: int, samples: Sequence[Mapping[str, Any]]) -> contract.DriftKeysOutput:
+    return contract.DriftKeysOutput(
+        count=count, samples=[contract.DriftKeyOutput(**sample) for sample in samples]
+    )
 
 
 @router.delete(
