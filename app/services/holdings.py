@@ -74,8 +74,8 @@ async def seed(
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id)
         linked = (await audience_of(session, space_id, audience_id)).audience_type == "LINKED"
-        await _refuse_open_sync(session, activation)
-        spec = await _baseline(session, activation)
+        await refuse_open_sync(session, activation)
+        spec = await baseline_spec(session, activation)
         revision_id = activation.revision_id
     out = platform.engine.scratch_file(".parquet")
     try:
@@ -94,7 +94,7 @@ async def seed(
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
-        await _refuse_open_sync(session, activation)
+        await refuse_open_sync(session, activation)
         if activation.revision_id != revision_id:
             raise Conflict("The activation was changed meanwhile; send the list again.")
         activation.holdings = Manifest(base=(file,)).to_json()
@@ -102,7 +102,7 @@ async def seed(
         # What is there has been said: nobody is to be taken as there besides.
         activation.baseline_wanted = False
         activation.updated_at = now
-        await _record(session, activation, "Activation Holdings Seeded", actor)
+        await record(session, activation, "Activation Holdings Seeded", actor)
     return activation
 
 
@@ -133,15 +133,16 @@ async def forget(
 ) -> None:
     """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
     activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
-    await _refuse_open_sync(session, activation)
+    await refuse_open_sync(session, activation)
     activation.holdings = None
     activation.held, activation.assumed = 0, 0
     activation.updated_at = now
-    await _record(session, activation, "Activation Holdings Forgotten", actor)
+    await record(session, activation, "Activation Holdings Forgotten", actor)
     await session.flush()
 
 
-async def _refuse_open_sync(session: AsyncSession, activation: Activation) -> None:
+async def refuse_open_sync(session: AsyncSession, activation: Activation) -> None:
+    """Conflict while a sync of the activation is open: it would fold its end into what is changed here."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
     if sync is not None:
         raise Conflict(
@@ -150,7 +151,8 @@ async def _refuse_open_sync(session: AsyncSession, activation: Activation) -> No
         )
 
 
-async def _baseline(session: AsyncSession, activation: Activation) -> PlanSpec:
+async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSpec:
+    """What a plan under the present revision takes as wanted, and holds without sending."""
     revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
@@ -167,7 +169,8 @@ async def _baseline(session: AsyncSession, activation: Activation) -> PlanSpec:
     )
 
 
-async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
+async def record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
+    """Write the audit trail of an activation."""
     await audit.record(
         session,
         space_id=activation.space_id,
