@@ -43,6 +43,8 @@ application = typer.Typer(
 )
 tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
 application.add_typer(tokens, name="token")
+keys = typer.Typer(help="Encryption keys.", no_args_is_help=True)
+application.add_typer(keys, name="keys")
 
 DataOption = Annotated[
     Path | None,
@@ -285,6 +287,21 @@ def revoke_token(
 
     with _platform_runner(data) as (runner, platform):
         runner.run(revoke(platform))
+
+
+@keys.command("rotate")
+def rotate_keys(data: DataOption = None) -> None:
+    """Write all settings under the first encryption key; the service may run meanwhile.
+
+    Prints one JSON line: what was written anew, how many settings are left under each key, and which could not be read.
+    """
+    from app.services.keys import rotate
+
+    with _platform_runner(data) as (runner, platform):
+        done = runner.run(rotate(platform))
+    print(json.dumps({"written": done.written, "left": done.left, "unreadable": done.unreadable}))
+    if done.unreadable:
+        raise typer.Exit(1)
 
 
 @application.command("export-openapi")

@@ -1,0 +1,96 @@
+"""A change of encryption keys while the service delivers."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from app.core.config import Settings
+from app.core.crypto import Keyring
+from app.core.ids import new_hex_id
+from app.services import keys
+from app.services.accounts import open_account
+from app.services.destination_settings import seal
+from app.services.platform import Platform, open_platform
+from app.storage.models import Destination, Space
+from tests.flow import SECRET, Flow, installation, worker
+
+NEW = "k2:" + base64.b64encode(b"n" * 32).decode()
+
+
+def under(settings: Settings, *given: str) -> Settings:
+    """The same installation with other keys."""
+    return settings.model_copy(
+        update={"encryption_keys": type(settings.encryption_keys)(",".join(given))}  # type: ignore[misc]
+    )
+
+
+async def add_accounts(flow: Flow, count: int) -> None:
+    async with flow.platform.unit_of_work() as session:
+        space = await session.get(Space, flow.space_id)
+        assert space is not None
+        for number in range(count):
+            id = new_hex_id()
+            plain: dict[str, Any] = {"url": "https://example.com/in", "secret": SECRET}
+            session.add(
+                Destination(
+                    space_id=flow.space_id,
+                    id=id,
+                    slug="webhook",
+                    name=f"Hook {number}",
+                    settings=seal(flow.platform.keyring, space.workspace_id, id, plain),
+                    created_by="test",
+                    updated_by="test",
+                )
+            )
+
+
+async def test_settings_move_to_the_first_key_and_the_old_one_can_go(
+    settings: Settings, platform: Platform
+) -> None:
+    assert settings.encryption_keys is not None
+    old = settings.encryption_keys.get_secret_value()
+    async with installation(platform) as flow:
+        await add_accounts(flow, 230)  # more than are taken at once
+        both = await open_platform(under(settings, NEW, old))
+        only_new = await open_platform(under(settings, NEW))
+        try:
+            # Who has the new key behind the old one still runs, and reads what is written under it.
+            follower = await open_platform(under(settings, old, NEW))
+            try:
+                async with worker(follower):
+                    activation = await flow.activate(resync=True)
+                    await flow.members(range(3))
+                    await flow.quiet(activation)
+                    done = await keys.rotate(both)
+                    assert (done.written, done.unreadable) == (231, [])
+                    assert done.left == {"k2": 231, "k1": 0}
+                    await flow.members(range(1, 5))
+                    await flow.quiet(activation)
+                    assert flow.received(activation) == {f"p{i}" for i in range(1, 5)}
+            finally:
+                await follower.close()
+            again = await keys.rotate(both)
+            assert (again.written, again.left) == (0, {"k2": 231, "k1": 0})
+            async with only_new.unit_of_work() as session:
+                space = await session.get(Space, flow.space_id)
+                destination = await session.get(Destination, (flow.space_id, flow.destination_id))
+                assert space is not None
+                assert destination is not None
+                opened = open_account(only_new.keyring, space.workspace_id, destination)
+                assert opened.definition.slug == "webhook"
+                assert Keyring.key_of(destination.settings) == "k2"
+        finally:
+            await both.close()
+            await only_new.close()
+
+
+async def test_what_does_not_open_is_named_and_left(settings: Settings, platform: Platform) -> None:
+    async with installation(platform) as flow:
+        other = await open_platform(under(settings, NEW))
+        try:
+            done = await keys.rotate(other)
+            assert (done.written, done.unreadable) == (0, [flow.destination_id])
+            assert done.left == {"k2": 0, "k1": 1}
+        finally:
+            await other.close()
