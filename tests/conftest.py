@@ -6,7 +6,6 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -14,11 +13,10 @@ import redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
+from app.main import create_app
+from app.services.platform import Platform, open_platform
 from app.storage.migrate import upgrade
 from tests.servers import TestServers, start_test_servers
-
-if TYPE_CHECKING:
-    from app.services.platform import Platform
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()
@@ -73,8 +71,6 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
 @pytest.fixture
 async def platform(settings: Settings) -> AsyncIterator[Platform]:
     """Everything that a process works with, open."""
-    from app.services.platform import open_platform
-
     opened = await open_platform(settings)
     yield opened
     await opened.close()
@@ -91,8 +87,6 @@ async def session(platform: Platform) -> AsyncIterator[AsyncSession]:
 @pytest.fixture
 async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, in this process."""
-    from app.main import create_app
-
     application = create_app(platform.settings, platform=platform)
     transport = httpx.ASGITransport(app=application)
     async with (
