@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from enum import StrEnum
@@ -56,7 +57,9 @@ class Queue:
     def __init__(self, url: str | None) -> None:
         self._url = url
         self._pool: ArqRedis | None = None
+        self._connecting = asyncio.Lock()
         self._silent_since: float | None = None if url else time.monotonic() - 3600
+        self._last_unheard: float | None = None
 
     @property
     def pool(self) -> ArqRedis | None:
@@ -73,7 +76,7 @@ class Queue:
         self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
     ) -> bool:
         """Enqueue ``task`` with ids. ``job_id`` names the thing and its version (R13). False where Redis is away."""
-        if self._url is None:
+        if self._url is None or self._was_just_away():
             return False
         try:
             pool = await self._connected()
@@ -105,7 +108,16 @@ class Queue:
             await self._pool.aclose()
             self._pool = None
 
+    def _was_just_away(self) -> bool:
+        """Many bells of one commit must not wait a second each; the sweep rings again."""
+        last = self._last_unheard
+        return last is not None and time.monotonic() - last < _BUDGET_SECONDS
+
     async def _connected(self) -> ArqRedis:
+        async with self._connecting:
+            return await self._connect()
+
+    async def _connect(self) -> ArqRedis:
         if self._pool is None:
             assert self._url is not None  # noqa: S101  the callers have looked
             self._pool = await create_pool(
@@ -118,6 +130,7 @@ class Queue:
         return self._pool
 
     def _unheard(self, error: Exception) -> None:
+        self._last_unheard = time.monotonic()
         if self._silent_since is None:
             self._silent_since = time.monotonic()
             log.warning("redis_silent", error=type(error).__name__)

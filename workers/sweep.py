@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.logging import get_logger
+from app.queue import Task
 from app.services.collect import collect
 from app.services.due import Due, find_due
 from app.services.platform import Platform
@@ -49,13 +50,25 @@ class Sweep:
                 log.exception("sweep_broke")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), interval)
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """Wait for what this process does itself, as long as for arq's jobs (R18)."""
         if self.working:
-            await asyncio.wait(self.working.values())
+            wait = self.platform.settings.job_completion_wait.total_seconds()
+            _, left = await asyncio.wait(self.working.values(), timeout=wait)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def once(self) -> None:
         """Find what is due, and ring for it or do it."""
-        async with self.platform.unit_of_work() as session:
-            await fire_due(session)
+        try:
+            async with self.platform.unit_of_work() as session:
+                await fire_due(session)
+        except Exception:
+            # What is due already must be found all the same.
+            log.exception("schedules_broke")
         async with self.platform.unit_of_work() as session:
             found = await find_due(session)
         await self.platform.queue.ping()
@@ -77,7 +90,13 @@ class Sweep:
         await collect(self.platform)
 
     def _do(self, due: Due) -> None:
-        if due.job_id in self.working or len(self.working) >= OWN_WORK:
+        if due.task is Task.DELIVER:
+            # Deliveries have a slot of their own; one pump works in a process.
+            if self.program.pumping:
+                return
+        elif len(self.working) >= OWN_WORK:
+            return
+        if due.job_id in self.working:
             return
         task = asyncio.create_task(self._carry_out(due))
         self.working[due.job_id] = task

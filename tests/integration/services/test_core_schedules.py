@@ -1,0 +1,124 @@
+"""What is done by the clock, and what goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from app.core import clock
+from app.services import syncs
+from app.services.platform import Platform
+from app.services.schedules import fire_due
+from app.storage.models import Activation, AudienceSchedule
+from tests.flow import ACTOR, Flow, eventually, installation, worker
+
+DAILY = {"frequency": {"type": "daily", "at": "00:00", "zone": "UTC"}}
+
+
+@pytest.fixture
+async def flow(platform: Platform) -> AsyncIterator[Flow]:
+    async with installation(platform) as made:
+        yield made
+
+
+async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None) -> None:
+    """As a PATCH of an activation does it."""
+    async with flow.platform.unit_of_work() as session:
+        row = await session.get(Activation, (flow.space_id, activation_id))
+        assert row is not None
+        if enabled is not None:
+            row.enabled, row.state = enabled, "active" if enabled else "inactive"
+        await syncs.configuration_changed(session, row, resync=False, actor=ACTOR, now=clock.now())
+
+
+async def due_now(flow: Flow, activation_id: str) -> None:
+    async with flow.platform.unit_of_work() as session:
+        row = await session.get(Activation, (flow.space_id, activation_id))
+        assert row is not None
+        row.next_due_at = clock.now() - timedelta(seconds=1)
+
+
+class TestSchedules:
+    async def test_one_that_cannot_be_read_does_not_stop_the_others(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate(resync=True, options=DAILY)
+            await flow.members(range(3))
+        async with flow.platform.unit_of_work() as session:
+            session.add(
+                AudienceSchedule(
+                    space_id=flow.space_id,
+                    id="broken",
+                    audience_id=flow.audience_id,
+                    strategy="SPECIFIC_DAYS",
+                    config={"timezone": "Nowhere/Nothing", "days": 7, "hours": "never"},
+                    next_due_at=clock.now() - timedelta(minutes=1),
+                )
+            )
+        await due_now(flow, activation)
+        async with flow.platform.unit_of_work() as session:
+            assert await fire_due(session) == 1
+        assert [one.state for one in await flow.syncs(activation)] == ["new"]
+
+
+class TestFrequency:
+    async def test_a_newer_snapshot_waits_for_the_clock(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            await flow.members(range(3))
+            activation = await flow.activate(resync=True, options=DAILY)
+            await flow.quiet(activation)
+            await flow.members(range(5))
+        await changed(flow, activation)
+        assert len(await flow.syncs(activation)) == 1
+
+    async def test_a_time_that_comes_while_a_sync_is_running_is_not_missed(
+        self, flow: Flow
+    ) -> None:
+        async with worker(flow.platform):
+            await flow.members(range(3))
+            activation = await flow.activate(resync=True, options=DAILY)
+            flow.sandbox.faults.add({"kind": "slow", "seconds": 1.0, "times": 1})
+            await eventually(lambda: _running(flow, activation))
+            await due_now(flow, activation)
+            async with flow.platform.unit_of_work() as session:
+                await fire_due(session)
+            row = await flow.activation(activation)
+        assert row.next_due_at is not None
+        assert row.next_due_at < clock.now() + timedelta(minutes=2)
+
+
+class TestStoppedAndEnabledAgain:
+    async def test_what_had_not_been_sent_is_sent(self, flow: Flow) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate()
+            flow.sandbox.faults.add({"kind": "slow", "seconds": 0.3})
+            await flow.members(range(3000))
+            await eventually(lambda: len(flow.received(activation)) > 0)
+            await changed(flow, activation, enabled=False)
+            stopped = await flow.quiet(activation)
+            assert (stopped.state, len(flow.received(activation)) < 3000) == ("cancelled", True)
+            flow.sandbox.faults.clear()
+            await changed(flow, activation, enabled=True)
+            await flow.quiet(activation)
+        assert len(flow.received(activation)) == 3000
+
+    async def test_what_somebody_cancelled_is_not_taken_up_by_a_change_of_its_name(
+        self, flow: Flow
+    ) -> None:
+        async with worker(flow.platform):
+            activation = await flow.activate(brake=True)
+            await flow.members(range(200))
+            await flow.quiet(activation)
+            await flow.members(range(10))
+            held = await flow.quiet(activation)
+        async with flow.platform.unit_of_work() as session:
+            await syncs.cancel(
+                session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
+            )
+        await changed(flow, activation)
+        assert (await flow.syncs(activation))[-1].state == "cancelled"
+
+
+async def _running(flow: Flow, activation: str) -> bool:
+    return any(one.state == "running" for one in await flow.syncs(activation))
