@@ -16,6 +16,7 @@ from app.domain.frequency import Frequency, parse_frequency
 
 _MAX_ARMS = 20
 _MAX_NAME = 255
+MOST_AUDIENCES = 20
 NOTIFIED_OF = ("finished", "failed", "held", "error")
 
 
@@ -128,6 +129,17 @@ def parse_notifications(
             Problem("must be the id of a webhook destination", f"{field}.destinationId")
         )
     return problems or Notifications(tuple(emails), account, tuple(on))
+
+
+def parse_audiences(value: Any, *, field: str = "audiences") -> list[str] | list[Problem]:
+    """Ids of the audiences that are sent besides the activation's own, at most 20, each once; null: none."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        return [Problem("must be a list of audience ids", field)]
+    if len(value) > MOST_AUDIENCES:
+        return [Problem(f"may name {MOST_AUDIENCES} audiences at most", field)]
+    return list(dict.fromkeys(value))
 
 
 def parse_mode(value: Any, *, field: str = "mode") -> Mode | list[Problem]:

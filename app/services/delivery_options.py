@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from app.domain.options import (
     Notifications,
     brake_of,
     frequency_of,
+    parse_audiences,
     parse_brake,
     parse_consent,
     parse_list,
@@ -30,10 +31,11 @@ from app.services.existing import activation_of
 from app.services.revisions import new_revision
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
 LIVE = ("frequency", "brake", "notifications")
-REVISED = ("mode", "split", "updates", "list", "consent")
+REVISED = ("mode", "split", "updates", "list", "consent", "audiences")
 
 
 async def get(
@@ -71,6 +73,7 @@ async def update(
         else:
             config[name] = parsed
     problems += await _misfits(session, activation, config)
+    problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
     if problems:
         raise Invalid("the delivery options do not fit", problems=problems)
     if options != activation.options:
@@ -79,6 +82,9 @@ async def update(
         activation.options = options
         activation.updated_at = now
     if config != revision.config:
+        await SyncRepository(session).set_sources(
+            activation, [activation.audience_id, *(config.get("audiences") or ())]
+        )
         revision = await new_revision(session, activation, config, actor, now)
         await session.flush()
         await syncs.configuration_changed(session, activation, resync=False, actor=actor, now=now)
@@ -110,6 +116,8 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
             return parse_list(value)
         case "consent":
             return parse_consent(value)
+        case "audiences":
+            return parse_audiences(value)
         case _:
             return value
 
@@ -137,6 +145,25 @@ async def _misfits(
     return [Problem(f"the destination {destination.slug} has no lists", "list")]
 
 
+async def _unknown_audiences(
+    session: AsyncSession, activation: Activation, ids: Sequence[str]
+) -> list[Problem]:
+    """More audiences of an activation are of its space, of the same type, and not its own once more."""
+    problems = []
+    own = await RunRepository(session).audience(activation.space_id, activation.audience_id)
+    for audience_id in ids:
+        other = await RunRepository(session).audience(activation.space_id, audience_id)
+        if other is None or audience_id == activation.audience_id:
+            problems.append(
+                Problem(f"{audience_id} is no other audience of this space", "audiences")
+            )
+        elif own is not None and other.audience_type != own.audience_type:
+            problems.append(
+                Problem(f"{audience_id} is of another type than the activation's", "audiences")
+            )
+    return problems
+
+
 def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, Any]:
     config = revision.config
     split = config.get("split")
@@ -149,6 +176,7 @@ def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, An
         "updates": bool(config.get("updates")),
         "list": config.get("list"),
         "consent": config.get("consent"),
+        "audiences": list(config.get("audiences") or ()),
         "revision": revision.number,
     }
 

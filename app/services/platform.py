@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -69,7 +70,10 @@ async def open_platform(settings: Settings) -> Platform:
         queue=queue,
         objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
         engine=Engine(
-            memory=settings.engine_memory, threads=settings.engine_threads, scratch=scratch
+            memory=settings.engine_memory,
+            threads=settings.engine_threads,
+            scratch=scratch,
+            readable=[_object_folder(settings), settings.cache / "objects"],
         ),
         keyring=Keyring.from_settings(settings),
         http=make_client(
@@ -79,6 +83,12 @@ async def open_platform(settings: Settings) -> Platform:
         ),
         budgets=Budgets(queue, settings.worker_processes),
     )
+
+
+def _object_folder(settings: Settings) -> Path:
+    """Where objects are read in place: the store's own folder, or the cache of one that is elsewhere."""
+    place = urlsplit(settings.storage)
+    return Path(unquote(place.path)) if place.scheme == "file" else settings.cache / "objects"
 
 
 def _remove_left_over(folder: Path) -> None:

@@ -142,16 +142,10 @@ async def _fold(platform: Platform, work: Work) -> Folded:
         outcome = await store(platform.objects, out, key, stats.rows)
     finally:
         out.unlink(missing_ok=True)
-    manifest = _appended(work.holdings, outcome)
+    manifest = engine.folded(work.holdings, outcome)
     if engine.needs_compaction(manifest):
         manifest = await _compacted(platform, manifest, f"{folder}/holdings")
     return Folded(outcome, manifest, stats.held, stats.assumed)
-
-
-def _appended(previous: Manifest, outcome: StoredFile) -> Manifest:
-    if not previous.base:
-        return Manifest(base=(outcome,))
-    return Manifest(previous.base, (*previous.deltas, outcome))
 
 
 async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -89,6 +90,9 @@ class DeliveryOptionsPatch(StrictInput):
     updates: bool | None = None
     list: Annotated[Any, Field(description='{"id": …}, or null to have one made')] = None
     consent: Annotated[Any, Field(description="A trait that must be true, or null")] = None
+    audiences: Annotated[
+        Any, Field(description="Ids of audiences that are sent besides the activation's own")
+    ] = None
 
 
 class DeliveryOptionsOutput(Output):
@@ -102,6 +106,7 @@ class DeliveryOptionsOutput(Output):
     updates: bool
     list: dict[str, Any] | None
     consent: str | None
+    audiences: Sequence[str]
     revision: int
 
 

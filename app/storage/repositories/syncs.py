@@ -205,6 +205,25 @@ class SyncRepository:
         )
         return (await self.session.scalars(query)).all()
 
+    async def set_sources(self, activation: Activation, audience_ids: Sequence[str]) -> None:
+        """Whose union an activation sends from now on; the first is its own audience."""
+        await self.session.execute(
+            delete(ActivationSource).where(
+                ActivationSource.space_id == activation.space_id,
+                ActivationSource.activation_id == activation.id,
+            )
+        )
+        self.session.add_all(
+            ActivationSource(
+                space_id=activation.space_id,
+                activation_id=activation.id,
+                position=position,
+                audience_id=audience_id,
+            )
+            for position, audience_id in enumerate(audience_ids)
+        )
+        await self.session.flush()
+
     async def revision(self, space_id: str, revision_id: str) -> ActivationRevision | None:
         """One revision."""
         return await self.session.get(ActivationRevision, (space_id, revision_id))

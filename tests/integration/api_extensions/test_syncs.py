@@ -269,8 +269,41 @@ class TestDeliveryOptions:
             "updates": False,
             "list": None,
             "consent": None,
+            "audiences": [],
             "revision": 1,
         }
+
+    async def test_several_audiences_are_sent_as_their_union(self, desk: Desk) -> None:
+        flow = desk.flow
+        await flow.members(range(5))
+        activation = await flow.activate()
+        await flow.quiet(activation)
+        body = {"name": "Others", "definition": {"query": ""}, "audienceType": "USERS"}
+        other = (await desk.data("POST", "audiences", json=body))["audience"]["id"]
+        run = (
+            await desk.data(
+                "PUT",
+                f"audiences/{other}/members",
+                content=b"profile_id\np3\np4\np5\np6\n",
+                headers={"Content-Type": "text/csv"},
+            )
+        )["run"]
+        await flow.finished(run["id"])
+        path = desk.path(activation, "/delivery-options")
+        data = await desk.data("PATCH", path, json={"audiences": [other]})
+        assert data["deliveryOptions"]["audiences"] == [other]
+        sync = await flow.quiet(activation)
+        assert (sync.entered, sync.exited) == (2, 0)
+        assert flow.received(activation) == {"p5", "p6"}
+        await desk.data("PATCH", path, json={"audiences": []})
+        sync = await flow.quiet(activation)
+        assert (sync.entered, sync.exited) == (0, 2)
+
+    async def test_an_unknown_audience_is_named(self, desk: Desk) -> None:
+        activation = await desk.flow.activate()
+        path = desk.path(activation, "/delivery-options")
+        refused = await desk.refused("PATCH", path, json={"audiences": ["aud_none"]})
+        assert (refused["code"], refused["field"]) == (422, "audiences")
 
     async def test_another_mode_is_another_revision_and_opens_a_sync(self, desk: Desk) -> None:
         await desk.flow.members(range(6))
