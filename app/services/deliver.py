@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.connectors.base import Batch as Call
-from app.connectors.base import Pending, Receipts, WholePlan
+from app.connectors.base import Pending, Receipts, Refusal, WholePlan
 from app.connectors.errors import (
     AuthenticationRejected,
     BudgetSpent,
@@ -53,7 +53,8 @@ async def send(sending: Sending, batch: Batch) -> tuple[Rendered, Sent]:
     call = sending.call(batch, clock.now())
     try:
         if batch.kind is None and isinstance(sending.connector, WholePlan):
-            return NOTHING_RENDERED, _answered(await _send_whole(sending, batch, call))
+            rendered, result = await _send_whole(sending, batch, call)
+            return rendered, _answered(result)
         rendered = await sending.deliveries(batch)
         if not rendered.deliveries:
             return rendered, Sent(receipts=Receipts())
@@ -78,12 +79,19 @@ async def _send_rows(
     return await sending.connector.deliver(call, rendered.deliveries)
 
 
-async def _send_whole(sending: Sending, batch: Batch, call: Call) -> Receipts | Pending:
+async def _send_whole(
+    sending: Sending, batch: Batch, call: Call
+) -> tuple[Rendered, Receipts | Pending]:
     connector = sending.connector
     assert isinstance(connector, WholePlan)  # noqa: S101  the caller has looked
     if connector.wants_members(call):
-        return await connector.replace(call, sending.members())
-    return await connector.deliver_all(call, sending.whole_plan(batch))
+        return NOTHING_RENDERED, await connector.replace(call, sending.members())
+    refused: dict[int, Refusal] = {}
+    result = await connector.deliver_all(call, sending.whole_plan(batch, refused))
+    if not refused:
+        return NOTHING_RENDERED, result
+    sent = [index for index in range(batch.row_count) if index not in refused]
+    return Rendered((), sent, refused), result
 
 
 def _answered(result: Receipts | Pending) -> Sent:

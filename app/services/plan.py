@@ -55,6 +55,7 @@ class Work:
     holdings: Manifest
     first_plan: bool
     spec: PlanSpec
+    audience_name: str
 
 
 async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
@@ -138,7 +139,8 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         pinned = await repository.sources_of(sync.space_id, sync.id)
     snapshots = RunRepository(session)
     wanted = []
-    for audience in await repository.sources(sync.space_id, sync.activation_id):
+    audiences = await repository.sources(sync.space_id, sync.activation_id)
+    for audience in audiences:
         snapshot = await snapshots.snapshot(sync.space_id, pinned[audience.id])
         assert snapshot is not None  # noqa: S101  pinned rows are never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
@@ -153,6 +155,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         holdings=Manifest.from_json(activation.holdings),
         first_plan=activation.holdings is None,
         spec=_spec(sync, account, revision.config),
+        audience_name=audiences[0].name,
     )
 
 
@@ -213,7 +216,7 @@ async def _commit(
             state=state,
             revision_id=work.revision.id,
             plan=file.to_json() if file else None,
-            spec=planning.spec_to_json(work.spec),
+            spec={**planning.spec_to_json(work.spec), planning.AUDIENCE_NAME: work.audience_name},
             planned_at=now,
             wanted=stats.wanted,
             held=stats.held,

@@ -16,6 +16,9 @@ from app.snapshots.types import Arm, KeyField, PlanSpec
 _TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
 _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
+# Beside the specification: bodies name the audience, and a retry must have the same bytes after it was renamed.
+AUDIENCE_NAME = "audienceName"
+
 
 def plan_spec(
     definition: Definition,
@@ -173,7 +176,7 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
     """The inverse of :func:`spec_to_json`."""
-    known = dict(value)
+    known = {key: item for key, item in value.items() if key != AUDIENCE_NAME}
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
     known["fields"] = tuple(KeyField(**field) for field in known["fields"])

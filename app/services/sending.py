@@ -86,6 +86,7 @@ class Sending:
     reader: PlanReader | None
     wanted: Sequence[Manifest]
     trait_types: Mapping[str, str]
+    audience_name: str  # as it was when the sync was planned
 
     def call(self, batch: Batch, attempted_at: datetime) -> Call:
         """The batch in the connector's words."""
@@ -96,7 +97,7 @@ class Sending:
         return Call(
             idempotency_key=f"{sync.id}-{batch.number}-{batch.first_row}-{batch.row_count}",
             space_id=sync.space_id,
-            audience=AudienceRef(audience.id, audience.key, audience.name),
+            audience=AudienceRef(audience.id, audience.key, self.audience_name),
             activation_id=self.activation.id,
             activation_name=self.activation.name,
             connection_id=self.activation.connection_id or "",
@@ -143,12 +144,20 @@ class Sending:
                 indexes.append(index)
         return Rendered(deliveries, indexes if refused else None, refused)
 
-    async def whole_plan(self, batch: Batch) -> AsyncIterator[Sequence[Delivery]]:
-        """All changes of the plan in chunks, for destinations that take it as one."""
+    async def whole_plan(
+        self, batch: Batch, refused: dict[int, Refusal]
+    ) -> AsyncIterator[Sequence[Delivery]]:
+        """All changes of the plan in chunks, for destinations that take it as one.
+
+        What cannot be rendered is left out and put into ``refused``, by its index in the batch.
+        """
         for first in range(batch.first_row, batch.first_row + batch.row_count, WINDOW_ROWS):
             count = min(WINDOW_ROWS, batch.first_row + batch.row_count - first)
             assert self.reader is not None  # noqa: S101  as above
-            yield self.render(await self.reader.rows(first, count)).deliveries
+            rendered = self.render(await self.reader.rows(first, count))
+            for index, refusal in rendered.refused.items():
+                refused[first - batch.first_row + index] = refusal
+            yield rendered.deliveries
 
     async def members(self) -> AsyncIterator[Sequence[Delivery]]:
         """The whole wanted membership in chunks, as changes that enter."""
@@ -239,6 +248,7 @@ async def _load(
             ),
         ),
         spec=planning.spec_from_json(sync.spec),
+        audience_name=sync.spec.get(planning.AUDIENCE_NAME) or audience.name,
         config=revision.config,
         target=target,
         renderer=renderer,

@@ -17,6 +17,7 @@ from app.storage.models import (
     ActivationSource,
     Audience,
     DestinationConnection,
+    Notice,
     Run,
     Snapshot,
     Space,
@@ -184,6 +185,7 @@ class AudienceRepository:
         space_id, audience_id = audience.space_id, audience.id
         dead = _dead(space_id, audience_id)
         for statement in (
+            delete(Notice).where(Notice.space_id == space_id, Notice.activation_id.in_(dead)),
             delete(Sync).where(Sync.space_id == space_id, Sync.activation_id.in_(dead)),
             delete(Activation).where(Activation.space_id == space_id, Activation.id.in_(dead)),
             delete(Snapshot).where(
