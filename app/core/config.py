@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     engine_memory: str = "400MB"
     engine_threads: int = Field(default=2, ge=1)
     sql_memory_bytes: int = 4 * 1024**3
+    sql_concurrency: int = Field(default=2, ge=1)  # definitions that run at once in one process
     sql_timeout: Duration = timedelta(minutes=5)
 
     # Logs

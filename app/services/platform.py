@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Platform:
     keyring: Keyring
     http: OutboundClient
     budgets: Budgets
+    definitions: asyncio.Semaphore  # users' SQL runs in processes of its own, a few at a time
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -82,6 +84,7 @@ async def open_platform(settings: Settings) -> Platform:
             connect_timeout=settings.http_connect_timeout,
         ),
         budgets=Budgets(queue, settings.worker_processes),
+        definitions=asyncio.Semaphore(settings.sql_concurrency),
     )
 
 

@@ -144,14 +144,15 @@ async def _results(
     with ExitStack() as files:
         rows = _scratch(platform, files, ".rows.parquet")
         snapshot = _scratch(platform, files, ".parquet")
-        await run_definition(
-            preview.query,
-            tables,
-            preview.created_at,
-            rows,
-            memory_bytes=platform.settings.sql_memory_bytes,
-            timeout=min(platform.settings.sql_timeout, _TIMEOUT),
-        )
+        async with platform.definitions:
+            await run_definition(
+                preview.query,
+                tables,
+                preview.created_at,
+                rows,
+                memory_bytes=platform.settings.sql_memory_bytes,
+                timeout=min(platform.settings.sql_timeout, _TIMEOUT),
+            )
         stats = await platform.engine.run(
             members.write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
         )

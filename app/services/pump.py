@@ -26,6 +26,7 @@ SLICE = timedelta(seconds=60)  # R16: then ring again, so that others have their
 SAFETY = 1.5  # R10: no send is begun unless this many request times are left of the lease
 RENEWALS = 4
 AHEAD = 3  # claimed for each that is in flight
+RESERVE = 4  # resyncs leave one place in so many to what is urgent
 LOOK = 0.5  # seconds after which it is looked for other accounts' batches, however slow the calls in flight are
 
 
@@ -47,6 +48,10 @@ class _Held:
     def account(self) -> str:
         return self.sending.sync.destination_id
 
+    @property
+    def is_resync(self) -> bool:
+        return self.sending.sync.kind == "resync"
+
 
 @dataclass(slots=True)
 class Pump:
@@ -59,6 +64,7 @@ class Pump:
     recorder: Recorder = field(init=False)
     _waiting: list[_Held] = field(default_factory=list)
     _flying: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
+    _looked: float = 0.0  # when it was last looked for batches
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.platform)
@@ -89,16 +95,27 @@ class Pump:
             await asyncio.gather(renewing, *cut, return_exceptions=True)
 
     async def _claim(self) -> bool:
-        """Claim when less than half of what may be held is; False where nothing was due."""
+        """Claim when less than half of what may be held is; False where nothing was due.
+
+        What resyncs hold keeps nobody from claiming what is urgent.
+        """
         settings = self.platform.settings
+        now = asyncio.get_running_loop().time()
         held = [*self._waiting, *self._flying.values()]
-        room = settings.delivery_concurrency * AHEAD - len(held)
-        if len(held) > settings.delivery_concurrency * AHEAD // 2:
-            return True
+        resyncs = Counter(item.account for item in held if item.is_resync)
+        urgent = Counter(item.account for item in held if not item.is_resync)
+        all_places = settings.delivery_concurrency * AHEAD
         most = settings.delivery_concurrency_per_account * AHEAD
-        load = Counter(item.account for item in held)
-        busy = [account for account, count in load.items() if count > most // 2]
-        deadline = asyncio.get_running_loop().time() + settings.lease.total_seconds()
+        room = all_places - len(held)
+        crowded = len(held) > all_places // 2
+        if room <= 0 or urgent.total() > all_places // 2:
+            return True
+        if crowded and (not resyncs or now < self._looked + LOOK):
+            return True
+        self._looked = now
+        busy = [account for account, count in urgent.items() if count > most // 2]
+        filled = [account for account, count in resyncs.items() if count > most // 2]
+        deadline = now + settings.lease.total_seconds()
         try:
             async with self.platform.unit_of_work() as session:
                 claimed = await BatchRepository(session).claim(
@@ -106,6 +123,8 @@ class Pump:
                     lease=settings.lease,
                     limit=min(room, most),
                     busy=busy,
+                    filled=filled,
+                    resyncs=0 if crowded else max(0, _but_reserve(all_places) - len(held)),
                 )
         except Exception as error:  # noqa: BLE001  what is in flight must not be cut for that
             log.warning("claim_failed", error=type(error).__name__)
@@ -115,7 +134,7 @@ class Pump:
             sending = await self._load(item, broken)
             if sending is not None:
                 self._waiting.append(_Held(item, sending, deadline))
-        return bool(claimed)
+        return bool(claimed) or crowded
 
     async def _load(self, item: Claimed, broken: set[str]) -> Sending | None:
         """What a batch is sent with; None where that cannot be read, which is that sync's trouble and nobody else's."""
@@ -138,9 +157,12 @@ class Pump:
         settings = self.platform.settings
         load = Counter(item.account for item in self._flying.values())
         left: list[_Held] = []
-        for item in self._waiting:
-            full = len(self._flying) >= settings.delivery_concurrency
-            if full or load[item.account] >= settings.delivery_concurrency_per_account:
+        for item in sorted(self._waiting, key=lambda held: held.is_resync):
+            places = settings.delivery_concurrency
+            of_account = settings.delivery_concurrency_per_account
+            if item.is_resync:
+                places, of_account = _but_reserve(places), _but_reserve(of_account)
+            if len(self._flying) >= places or load[item.account] >= of_account:
                 left.append(item)
                 continue
             load[item.account] += 1
@@ -201,3 +223,8 @@ class Pump:
         if item.task is not None:
             item.task.cancel()
         log.warning("batch_lost", sync_id=item.claimed.batch.sync_id)
+
+
+def _but_reserve(places: int) -> int:
+    """What resyncs may take of so many places."""
+    return places - places // RESERVE

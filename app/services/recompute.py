@@ -158,14 +158,15 @@ async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, Sn
 async def _run_definition(platform: Platform, work: Work, out: Path) -> None:
     settings = platform.settings
     tables = {name: await fetch(platform.objects, file) for name, file in work.datasets.items()}
-    await run_definition(
-        work.audience.query,
-        tables,
-        work.run.as_of,
-        out,
-        memory_bytes=settings.sql_memory_bytes,
-        timeout=settings.sql_timeout,
-    )
+    async with platform.definitions:
+        await run_definition(
+            work.audience.query,
+            tables,
+            work.run.as_of,
+            out,
+            memory_bytes=settings.sql_memory_bytes,
+            timeout=settings.sql_timeout,
+        )
 
 
 async def _uploaded(platform: Platform, work: Work) -> Upload:
