@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
@@ -9,7 +11,9 @@ from app.core.pagination import Page, PageRequest, make_page
 from app.storage.models import AuditEvent
 from app.storage.repositories.audit import AuditRepository, Filter, sort_key
 
-__all__ = ["Filter", "page", "record"]
+__all__ = ["Filter", "forget_old", "page", "record"]
+
+KEPT = timedelta(days=90)
 
 
 async def record(
@@ -50,3 +54,8 @@ async def page(
     position = request.position(width=2)
     found = await AuditRepository(session).walk(workspace_id, wanted, position, request.count + 1)
     return make_page(found, request=request, position=position, key=sort_key)
+
+
+async def forget_old(session: AsyncSession, *, now: datetime) -> int:
+    """Remove events past their 90 days; how many they were."""
+    return await AuditRepository(session).forget_before(now - KEPT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
@@ -61,6 +61,13 @@ class AuditRepository:
             descending=True,
         )
         return (await self._session.scalars(query)).all()
+
+    async def forget_before(self, moment: datetime) -> int:
+        """Remove those of all workspaces that are older; how many they were."""
+        forgotten = await self._session.scalars(
+            delete(AuditEvent).where(AuditEvent.timestamp < moment).returning(AuditEvent.id)
+        )
+        return len(forgotten.all())
 
 
 def _filtered(workspace_id: str, wanted: Filter) -> Select[AuditEvent]:
