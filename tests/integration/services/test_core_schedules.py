@@ -122,3 +122,22 @@ class TestStoppedAndEnabledAgain:
 
 async def _running(flow: Flow, activation: str) -> bool:
     return any(one.state == "running" for one in await flow.syncs(activation))
+
+
+class TestAccountsThatLetNobodyIn:
+    async def test_enabling_one_activation_again_probes_the_account(self, flow: Flow) -> None:
+        """Else a credential that was mended at the partner would stay shut out until somebody checks it here."""
+        async with worker(flow.platform):
+            activation = await flow.activate()
+            flow.sandbox.faults.add({"kind": "status", "status": 401})
+            await flow.members(range(5))
+            await eventually(lambda: _in_error(flow, activation))
+            await flow.quiet(activation)
+            flow.sandbox.faults.clear()
+            await changed(flow, activation, enabled=True)
+            sync = await flow.quiet(activation)
+        assert (sync.state, sync.delivered) == ("complete", 5)
+
+
+async def _in_error(flow: Flow, activation: str) -> bool:
+    return (await flow.activation(activation)).state == "error"
