@@ -36,6 +36,7 @@ class Sweep:
         default_factory=lambda: time.monotonic() + COLLECT_EVERY * random.random()  # noqa: S311  spread
     )
     working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    collecting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Look each interval until the worker stops; then wait for what it does itself."""
@@ -43,7 +44,7 @@ class Sweep:
         while not self.stop.is_set():
             try:
                 await self.once()
-                await self._collect()
+                self._collect()
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             except Exception:
@@ -54,6 +55,9 @@ class Sweep:
 
     async def _finish(self) -> None:
         """Wait for what this process does itself, as long as for arq's jobs (R18)."""
+        if self.collecting is not None:
+            self.collecting.cancel()
+            await asyncio.gather(self.collecting, return_exceptions=True)
         if self.working:
             wait = self.platform.settings.job_completion_wait.total_seconds()
             _, left = await asyncio.wait(self.working.values(), timeout=wait)
@@ -81,13 +85,24 @@ class Sweep:
                     due.task, due.space_id, due.subject_id, job_id=due.job_id
                 )
 
-    async def _collect(self) -> None:
-        """Once in a while, one process at a time by chance: the work may be done twice without harm."""
+    def _collect(self) -> None:
+        """Once in a while, one process at a time by chance: the work may be done twice without harm.
+
+        Beside the sweep: a large store takes long to list, and what is due must not wait for that.
+        """
         loop = asyncio.get_running_loop()
-        if loop.time() < self.next_collection:
+        if loop.time() < self.next_collection or self.collecting is not None:
             return
         self.next_collection = loop.time() + COLLECT_EVERY * random.uniform(0.5, 1.5)  # noqa: S311  spread
-        await collect(self.platform)
+        self.collecting = asyncio.create_task(self._carry_out_collection())
+
+    async def _carry_out_collection(self) -> None:
+        try:
+            await collect(self.platform)
+        except Exception:
+            log.exception("collection_broke")
+        finally:
+            self.collecting = None
 
     def _do(self, due: Due) -> None:
         if due.task is Task.DELIVER:
