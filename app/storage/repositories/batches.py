@@ -22,18 +22,19 @@ _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 # locked, so that superseding or closing one and claiming from it exclude each other.
 _CANDIDATES = text(
     """
-    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing
+    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync
     FROM sync s
     JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
     WHERE s.state IN ('pending', 'running') AND s.closing IS NULL AND s.kind <> 'dry_run'
       AND (d.open_until IS NULL OR d.open_until < clock_timestamp())
       AND d.id <> ALL(:busy)
+      AND (s.kind <> 'resync' OR (:resyncs > 0 AND d.id <> ALL(:filled)))
       AND EXISTS (
         SELECT FROM batch b
         WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> 'settled'
           AND ((b.state = 'waiting' AND b.next_at <= clock_timestamp())
             OR (b.state = 'sending' AND b.lease_until < clock_timestamp())))
-    ORDER BY s.last_claim_at NULLS FIRST, s.id
+    ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
     FOR UPDATE OF s SKIP LOCKED
     """
@@ -123,21 +124,33 @@ class BatchRepository:
         self.session = session
 
     async def claim(
-        self, *, owner: str, lease: timedelta, limit: int, busy: Sequence[str] = ()
+        self,
+        *,
+        owner: str,
+        lease: timedelta,
+        limit: int,
+        busy: Sequence[str] = (),
+        filled: Sequence[str] = (),
+        resyncs: int | None = None,
     ) -> list[Claimed]:
         """Take up to ``limit`` due batches, write their attempts (R8) and mark their syncs as running.
 
-        ``busy`` are accounts that already have as many calls in flight here as they may.
+        ``busy`` are accounts that already have as many calls in flight here as they may, ``filled`` those of which no
+        more of a resync is wanted, ``resyncs`` how many batches of resyncs may be among them (None: all). Resyncs
+        come after everything else.
         """
-        candidates = (await self.session.execute(_CANDIDATES, {"busy": list(busy)})).all()
+        left = limit if resyncs is None else resyncs
+        values = {"busy": list(busy), "filled": list(filled), "resyncs": left}
+        candidates = (await self.session.execute(_CANDIDATES, values)).all()
         claimed: list[Claimed] = []
         share = max(2, limit // max(1, len(candidates)))
-        for space_id, sync_id, probing in candidates:
-            room = min(limit - len(claimed), 1 if probing else share)
+        for space_id, sync_id, probing, resync in candidates:
+            room = min(limit - len(claimed), 1 if probing else share, left if resync else limit)
             if room <= 0:
                 break
             batches = await self._take(space_id, sync_id, owner, lease, room)
             claimed.extend(Claimed(batch, probing) for batch in batches)
+            left -= len(batches) if resync else 0
             if batches and probing:
                 await self._hold_others_off(space_id, sync_id, lease)
         if claimed:

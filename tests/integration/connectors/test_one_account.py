@@ -1,0 +1,129 @@
+"""Two activations on one account: a resync that fills the partner's limits, and an exit that does not wait for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.core.config import Settings
+from app.core.ids import new_id
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.sandbox.sandbox import Sandbox
+from app.services.destination_settings import seal
+from app.services.platform import Platform
+from app.storage.models import Attempt, Audience, Destination, DestinationConnection, Space
+from tests.flow import ACTOR, Flow, eventually, installation, worker
+
+MANY, FEW = "AbCdEf", "GhIjKl"
+MEMBERS = 30_000
+ROWS = 100  # in one import job, so that there are more of them than a minute allows
+WAITED = (
+    8  # batches of the resync that have waited for the limit in vain: as many as may be in flight
+)
+SLOW_JOBS = 1  # begun, where they are slow
+PATIENCE = 5.0  # seconds
+
+
+async def another_audience(flow: Flow) -> Flow:
+    """A second audience, connected to the same account."""
+    audience_id, connection_id = new_id("aud"), new_id("ii")
+    async with flow.platform.unit_of_work() as session:
+        session.add(
+            Audience(
+                space_id=flow.space_id,
+                id=audience_id,
+                name="Others",
+                key="others",
+                enabled=True,
+                audience_type="USERS",
+                query="",
+                created_by=ACTOR,
+                updated_by=ACTOR,
+            )
+        )
+        await session.flush()
+        session.add(
+            DestinationConnection(
+                space_id=flow.space_id,
+                id=connection_id,
+                audience_id=audience_id,
+                destination_id=flow.destination_id,
+                id_sync=[],
+            )
+        )
+    return replace(flow, audience_id=audience_id, connection_id=connection_id)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With the waits of a real installation, so that a slow call holds its place for long."""
+    return settings.model_copy(
+        update={"http_total_timeout": timedelta(seconds=20), "lease": timedelta(seconds=60)}
+    )
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["limits spent", "slow imports"])
+async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
+    platform: Platform, slow: bool
+) -> None:
+    klaviyo = KlaviyoEmulator(job_seconds=0.3)
+    klaviyo.account.new_list("Many", MANY)
+    klaviyo.account.new_list("Few", FEW)
+    async with installation(platform) as flow, Sandbox([klaviyo]) as sandbox:
+        others = await another_audience(flow)
+        async with platform.unit_of_work() as session:
+            space = await session.get(Space, flow.space_id)
+            destination = await session.get(Destination, (flow.space_id, flow.destination_id))
+            assert space is not None
+            assert destination is not None
+            destination.slug = "klaviyo"
+            settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+            destination.settings = seal(
+                platform.keyring, space.workspace_id, destination.id, settings
+            )
+
+        async def spent() -> bool:
+            if slow:
+                begun: int = klaviyo.stats().get("bulk_import_profiles", 0)
+                return begun > SLOW_JOBS
+            async with platform.unit_of_work() as session:
+                query = select(func.count()).where(Attempt.outcome == "budget")
+                return (await session.scalar(query) or 0) >= WAITED
+
+        def gone() -> bool:
+            members = klaviyo.members(FEW) or []
+            return "p0@example.com" not in {member["email"] for member in members}
+
+        async with worker(platform):
+            few = await others.activate(
+                resync=True, idSyncGiven=True, connectionSettings={"list_id": FEW}
+            )
+            await others.members(range(200))
+            await others.quiet(few, 60)
+            if slow:
+                path = "/api/profile-bulk-import-jobs"
+                sandbox.faults.add({"kind": "slow", "path": path, "seconds": 8})
+            await flow.members(range(1_000, 1_000 + MEMBERS))
+            many = await flow.activate(
+                resync=True,
+                idSyncGiven=True,
+                connectionSettings={"list_id": MANY},
+                destinationMapping={
+                    "actionId": "klaviyo-add-profile-to-list",
+                    "settings": {"batch_size": ROWS},
+                },
+            )
+            await eventually(spent, 120)
+            began = time.monotonic()
+            await others.members(range(1, 200))
+            await eventually(gone, 60)
+            took = time.monotonic() - began
+            assert (await flow.syncs(many))[-1].state == "running"
+            assert len(klaviyo.members(FEW) or []) == 199
+            stats = klaviyo.stats()
+            assert took < PATIENCE
+            assert (stats["throttled"], stats["violations"]) == (0, 0)
