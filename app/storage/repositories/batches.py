@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, case, func, select, text, update
+from sqlalchemy import DateTime, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -148,11 +148,11 @@ class BatchRepository:
             room = min(limit - len(claimed), 1 if probing else share, left if resync else limit)
             if room <= 0:
                 break
+            if probing and not await self._hold_others_off(space_id, sync_id, lease):
+                continue
             batches = await self._take(space_id, sync_id, owner, lease, room)
             claimed.extend(Claimed(batch, probing) for batch in batches)
             left -= len(batches) if resync else 0
-            if batches and probing:
-                await self._hold_others_off(space_id, sync_id, lease)
         if claimed:
             await self._write_attempts([item.batch for item in claimed], owner)
         return claimed
@@ -206,19 +206,28 @@ class BatchRepository:
         )
         return batches
 
-    async def _hold_others_off(self, space_id: str, sync_id: str, lease: timedelta) -> None:
-        """While a probe of a half-open breaker is under way, nobody else calls that account (R22)."""
+    async def _hold_others_off(self, space_id: str, sync_id: str, lease: timedelta) -> bool:
+        """While a probe of a half-open breaker is under way, nobody else calls that account (R22).
+
+        False where somebody else, or another sync of the account, has the probe.
+        """
         account = (
             select(Sync.destination_id)
             .where(Sync.space_id == space_id, Sync.id == sync_id)
             .scalar_subquery()
         )
-        await self.session.execute(
+        held = await self.session.scalars(
             update(Destination)
-            .where(Destination.space_id == space_id, Destination.id == account)
+            .where(
+                Destination.space_id == space_id,
+                Destination.id == account,
+                or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
+            )
             .values(open_until=_database_now + lease)
+            .returning(Destination.id)
             .execution_options(synchronize_session=False)
         )
+        return held.first() is not None
 
     async def _write_attempts(self, batches: Sequence[Batch], owner: str) -> None:
         await self.session.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -14,6 +15,7 @@ from app.services.platform import Platform
 from app.services.pump import Pump
 from app.services.sending import SendingCache
 from app.storage.models import Audience, Batch, Sync
+from app.storage.repositories.batches import BatchRepository
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 
@@ -109,3 +111,27 @@ class TestBytes:
             sending = await SendingCache(flow.platform).get(session, held.id, flow.space_id)
         batch = (await flow.batches(held.id))[0]
         assert sending.call(batch, clock.now()).audience.name == "Buyers"
+
+
+class TestProbes:
+    async def test_an_account_is_probed_by_one_batch_whatever_waits_for_it(
+        self, flow: Flow
+    ) -> None:
+        async with worker(flow.platform):
+            first, second = await flow.activate(brake=True), await flow.activate(brake=True)
+            await flow.members(range(200))
+            await flow.quiet(first)
+            await flow.quiet(second)
+            await flow.members(range(10))
+            waiting = [await flow.quiet(first), await flow.quiet(second)]
+        for held in waiting:
+            await approve(flow, held)
+        async with flow.platform.unit_of_work() as session:
+            await BatchRepository(session).open_breaker(
+                flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
+            )
+        async with flow.platform.unit_of_work() as session:
+            claimed = await BatchRepository(session).claim(
+                owner="test", lease=timedelta(seconds=30), limit=20
+            )
+        assert len(claimed) == 1
