@@ -12,7 +12,7 @@ from app.core import clock
 from app.services import syncs
 from app.services.plan import plan
 from app.services.platform import Platform
-from app.storage.models import Sync
+from app.storage.models import AuditEvent, Sync
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import ACTOR, Flow, installation, worker
 
@@ -109,3 +109,22 @@ async def _destroy_settings(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         query = select(Destination).where(Destination.id == flow.destination_id)
         (await session.scalars(query)).one().settings = b"not encrypted by anybody"
+
+
+class TestAuditTrail:
+    async def test_it_says_who_started_and_cancelled(self, flow: Flow) -> None:
+        activation = await flow.activate(enabled=True)
+        row = await flow.activation(activation)
+        async with flow.platform.unit_of_work() as session:
+            sync = await syncs.start(
+                session, row, kind="resync", dry_run=False, actor="ada", now=clock.now()
+            )
+            await syncs.cancel(
+                session, flow.space_id, activation, sync.id, actor="bob", now=clock.now()
+            )
+        async with flow.platform.unit_of_work() as session:
+            query = select(AuditEvent.type, AuditEvent.actor).where(
+                AuditEvent.resource_id == sync.id
+            )
+            said = {tuple(one) for one in await session.execute(query)}
+        assert said == {("Sync Started", "ada"), ("Sync Cancelled", "bob")}
