@@ -20,7 +20,7 @@ class Service:
 
     def __init__(self, line: dict[str, Any]) -> None:
         token = Path(line["tokenFile"]).read_text().strip()
-        self.url, self.space_id = line["url"], line["spaceId"]
+        self.url, self.space_id, self.pids = line["url"], line["spaceId"], line["pids"]
         self.headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=300)
 

@@ -23,6 +23,7 @@ class Program:
     stop: asyncio.Event
     cache: SendingCache = field(init=False)
     pumping: bool = False
+    next_pass: float = 0.0  # not before then is a bell passed on to other workers
     heavy: int = 0
     # Bells of heavy work that found no room, by what they were for; the sweep rings again for what is left out.
     unheard: OrderedDict[tuple[Task, str], Callable[[], Awaitable[None]]] = field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,19 +12,21 @@ from app.services.due import batches_wait
 from app.services.pump import Pump
 from workers.context import CONTEXT, Context
 
-PASS_ON = timedelta(milliseconds=200)
+PASS_ON = timedelta(milliseconds=500)
 
 
 async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
     """Deliver whatever is due, for a slice of time; then ring again (R16).
 
     One pump works in a process. A second bell is passed on while batches still wait, so that another worker may
-    hear it.
+    hear it; one at a time, since each costs a look at the batches.
     """
     context: Context = ctx[CONTEXT]
     program = context.program
     if program.pumping:
-        if await batches_wait(context.platform):
+        now = asyncio.get_running_loop().time()
+        if now >= program.next_pass and await batches_wait(context.platform):
+            program.next_pass = now + PASS_ON.total_seconds()
             await _ring(context, space_id, sync_id, PASS_ON)
         return
     program.pumping = True
