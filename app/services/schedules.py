@@ -26,16 +26,18 @@ LATER = timedelta(minutes=1)  # until it is looked again whether a due sync can 
 AFTER_A_FAULT = timedelta(hours=1)
 
 
-async def fire_due(session: AsyncSession) -> int:
+async def fire_due(session: AsyncSession, now: datetime | None = None) -> int:
     """Open what is due and say when it is due again; missed times are made good once. The number opened.
 
     Rows are claimed with SKIP LOCKED, and the next time is written in the same transaction: many workers open each
-    due time once.
+    due time once. ``now`` (aware) is the database's clock unless given. It is read once, for the claim and for the
+    next time: what came due between two readings would be opened and then be due at that same moment again.
     """
     repository = ScheduleRepository(session)
-    now = await RunRepository(session).database_now()
+    if now is None:
+        now = await RunRepository(session).database_now()
     opened = 0
-    for schedule in await repository.take_due(LIMIT):
+    for schedule in await repository.take_due(now, LIMIT):
         schedule_id = schedule.id
         try:
             async with session.begin_nested():
@@ -44,7 +46,7 @@ async def fire_due(session: AsyncSession) -> int:
             # One that cannot be read must not keep all others from their time.
             log.exception("schedule_broke", schedule_id=schedule_id)
             schedule.next_due_at = now + AFTER_A_FAULT
-    for activation in await repository.take_due_activations(LIMIT):
+    for activation in await repository.take_due_activations(now, LIMIT):
         activation_id = activation.id
         try:
             async with session.begin_nested():

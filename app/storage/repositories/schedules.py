@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Activation, AudienceSchedule
@@ -43,24 +44,22 @@ class ScheduleRepository:
         )
         return (await self._session.scalars(query)).all()
 
-    async def take_due(self, limit: int) -> Sequence[AudienceSchedule]:
-        """Schedules whose time has come, locked; those that somebody else is firing are passed over."""
+    async def take_due(self, now: datetime, limit: int) -> Sequence[AudienceSchedule]:
+        """Schedules whose time has come by ``now``, locked; those that somebody else is firing are passed over."""
         query = (
             select(AudienceSchedule)
-            .where(AudienceSchedule.next_due_at <= func.clock_timestamp())
+            .where(AudienceSchedule.next_due_at <= now)
             .order_by(AudienceSchedule.next_due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         return (await self._session.scalars(query)).all()
 
-    async def take_due_activations(self, limit: int) -> Sequence[Activation]:
+    async def take_due_activations(self, now: datetime, limit: int) -> Sequence[Activation]:
         """Activations whose own time has come, locked likewise."""
         query = (
             select(Activation)
-            .where(
-                Activation.next_due_at <= func.clock_timestamp(), Activation.deleted_at.is_(None)
-            )
+            .where(Activation.next_due_at <= now, Activation.deleted_at.is_(None))
             .order_by(Activation.next_due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
