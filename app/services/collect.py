@@ -6,14 +6,13 @@ from datetime import timedelta
 
 from app.core import clock
 from app.core.logging import get_logger
-from app.services import exports
+from app.services import exports, housekeeping
 from app.services.platform import Platform
 from app.storage.repositories.collection import CollectionRepository
 
 log = get_logger(__name__)
 
 ATTEMPTS_KEPT = timedelta(days=30)
-ANSWERS_KEPT = timedelta(hours=24)
 
 
 async def collect(platform: Platform) -> int:
@@ -36,7 +35,7 @@ async def collect(platform: Platform) -> int:
         repository = CollectionRepository(session)
         named = await repository.named_keys()
         await repository.drop_old_attempts(ATTEMPTS_KEPT)
-        await repository.drop_old_answers(ANSWERS_KEPT)
+        await housekeeping.forget_old(session, now=clock.now())
     orphans = [key for key in candidates if key not in named]
     for key in orphans:
         await platform.objects.delete(key)

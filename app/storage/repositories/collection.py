@@ -15,7 +15,6 @@ from app.storage.models import (
     Batch,
     Dataset,
     Destination,
-    IdempotencyKey,
     Run,
     Snapshot,
     Space,
@@ -71,7 +70,3 @@ class CollectionRepository:
     async def drop_old_attempts(self, age: timedelta) -> int:
         """Attempts are kept for a while to explain what happened."""
         return await self.drop_old(Attempt, Attempt.started_at, age)
-
-    async def drop_old_answers(self, age: timedelta) -> int:
-        """Answers kept for repeated requests."""
-        return await self.drop_old(IdempotencyKey, IdempotencyKey.created_at, age)
