@@ -23,6 +23,7 @@ from app.snapshots.types import FoldStats, LocalManifest, PlanSpec
 from app.snapshots.wanted import MEMBER
 
 SAMPLES = 100
+_ROWS_AT_ONCE = 20_000
 _HELD = "held IN ('yes', 'maybe')"
 _TABLES = ("there", "there_keys", "ours", "pairs")
 _VALUE = (
@@ -57,22 +58,30 @@ class MembersFile:
         columns: list[pa.Field[Any]] = [pa.field("n", pa.int64()), *texts]
         self._schema = pa.schema(columns)
         self._writer = pq.ParquetWriter(path, self._schema)
+        self._pages: list[Mapping[str, str]] = []
         self.rows = 0
 
     def add(self, page: Sequence[Mapping[str, str]]) -> None:
-        """One page."""
+        """One page; small ones are written together."""
+        self._pages += page
+        if len(self._pages) >= _ROWS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows, self._pages = self._pages, []
         columns: list[pa.Array[Any]] = [
-            pa.array(range(self.rows, self.rows + len(page)), pa.int64())
+            pa.array(range(self.rows, self.rows + len(rows)), pa.int64())
         ]
         columns += [
-            pa.array([row.get(field) for row in page], pa.string())
+            pa.array([row.get(field) for row in rows], pa.string())
             for field in self._schema.names[1:]
         ]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        self.rows += len(page)
+        self.rows += len(rows)
 
     def close(self) -> None:
         """Finish the file."""
+        self._flush()
         self._writer.close()
 
 
