@@ -7,15 +7,17 @@ import pytest
 from pydantic import ValidationError
 
 from app.contract.envelope import Output
-from app.contract.extensions import datasets, destinations, holdings, members, runs, syncs
+from app.contract.extensions import datasets, destinations, exports, holdings, members, runs, syncs
 from app.contract.extensions.base import StrictInput
 
-MODULES = (datasets, destinations, holdings, members, runs, syncs)
+MODULES = (datasets, destinations, exports, holdings, members, runs, syncs)
 INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     datasets.DatasetInput: {"name": "sales", "kind": "upload"},
     destinations.DestinationInput: {"slug": "webhook", "name": "Hook"},
     destinations.DestinationPatch: {},
     destinations.CheckInput: {},
+    holdings.SeedInput: {"from": "partner"},
+    holdings.DriftInput: {},
     members.MembersPatch: {},
     syncs.SyncInput: {},
     syncs.DeliveryOptionsPatch: {},
