@@ -17,7 +17,7 @@ from app.core.ids import new_hex_id, new_id
 from app.domain.options import DEFAULT_OPTIONS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
-from app.services import runs, syncs
+from app.services import reconciling, runs
 from app.services.destination_settings import seal
 from app.services.platform import Platform
 from app.storage.models import (
@@ -112,13 +112,17 @@ class Flow:
             )
             await session.flush()
             await session.refresh(activation)
-            await syncs.configuration_changed(
+            await reconciling.configuration_changed(
                 session, activation, resync=resync, actor=ACTOR, now=clock.now()
             )
         return activation_id
 
     async def upload(self, rows: Iterable[dict[str, Any]]) -> Run:
         """Supply the whole membership; the finished run."""
+        return await self.finished((await self.supply(rows)).id)
+
+    async def supply(self, rows: Iterable[dict[str, Any]]) -> Run:
+        """Supply the whole membership; the open run, which somebody has to carry out."""
         path = self.platform.engine.scratch_file(".ndjson")
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
         key = f"spaces/{self.space_id}/audiences/{self.audience_id}/uploads/{new_id('upl')}.ndjson"
@@ -127,7 +131,7 @@ class Flow:
         async with self.platform.unit_of_work() as session:
             audience = await session.get(Audience, (self.space_id, self.audience_id))
             assert audience is not None
-            run = await runs.open_run(
+            return await runs.open_run(
                 session,
                 space_id=self.space_id,
                 audience=audience,
@@ -137,7 +141,6 @@ class Flow:
                 now=clock.now(),
                 input={"file": file, "format": "ndjson", "encoding": None},
             )
-        return await self.finished(run.id)
 
     async def members(self, ids: Iterable[Any]) -> Run:
         """Supply members by id, each with an e-mail of its own."""

@@ -19,7 +19,7 @@ from app.domain import retry
 from app.domain.brake import hold_reason
 from app.domain.changes import ChangeKind, Mode
 from app.domain.options import brake_of
-from app.services import dry_run, leases, lists, notify, planning, syncs, troubles
+from app.services import dry_run, leases, lists, notify, planning, reconciling, troubles
 from app.services.accounts import Account, open_account
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -126,7 +126,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
             attempts=sync.attempts - 1,
         )
         wait = settled_at - await RunRepository(session).database_now()
-        syncs.ring_plan(session, sync, delay=max(wait, timedelta(0)))
+        reconciling.ring_plan(session, sync, delay=max(wait, timedelta(0)))
         return None
     activation = await repository.activation(sync.space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
@@ -135,7 +135,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
     pinned = await repository.sources_of(sync.space_id, sync.id)
     if sync.kind != "baseline" or not pinned:
-        await syncs.pin_sources(session, sync)
+        await reconciling.pin_sources(session, sync)
         pinned = await repository.sources_of(sync.space_id, sync.id)
     snapshots = RunRepository(session)
     wanted = []
@@ -162,10 +162,12 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
 def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
     definition = account.definition
     constants = planning.constants(definition, config)
+    # A dry run keeps in its trigger what the sync would be that it stands for.
+    kind = sync.trigger if sync.kind == "dry_run" else sync.kind
     return planning.plan_spec(
         definition,
         config,
-        kind=sync.kind,
+        kind=kind,
         sync_number=sync.number,
         activation_id=sync.activation_id,
         max_rows=registry.rows_per_call(
@@ -175,7 +177,6 @@ def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
             constants,
         ),
         retry_refused=sync.retry_refused,
-        resync=sync.kind == "dry_run" and sync.trigger == "resync",
     )
 
 
@@ -235,14 +236,14 @@ async def _commit(
         if sync.kind != "dry_run":
             session.add_all(_batches(sync, stats.cuts))
             await session.flush()
-        if sync.state == "held" and await syncs.is_outdated(session, activation, sync):
-            await syncs.replace(session, activation, sync)
+        if sync.state == "held" and await reconciling.is_outdated(session, activation, sync):
+            await reconciling.replace(session, activation, sync)
         elif sync.state == "held":
             notify.sync_held(session, activation, sync)
         elif sync.state == "pending" and sync.closing is None and stats.cuts:
-            syncs.ring_deliver(session, sync)
+            reconciling.ring_deliver(session, sync)
         elif sync.state == "pending":
-            syncs.ring_settle(session, sync)
+            reconciling.ring_settle(session, sync)
     log.info(
         "sync_planned",
         sync_id=work.sync.id,

@@ -29,7 +29,6 @@ def plan_spec(
     activation_id: str,
     max_rows: int,
     retry_refused: bool = False,
-    resync: bool = False,
 ) -> PlanSpec:
     """The specification of one sync's plan under a revision."""
     return PlanSpec(
@@ -41,7 +40,7 @@ def plan_spec(
         consent=config.get("consent"),
         arms=_arms(config),
         split_seed=activation_id,
-        resync=resync or kind == "resync",
+        resync=kind == "resync",
         baseline=kind == "baseline",
         retry_refused=retry_refused,
         entities={

@@ -1,0 +1,169 @@
+"""No mass removal by accident: what is empty, cut short or suddenly different is refused or held, and nothing goes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app.core import clock
+from app.services import runs, syncs
+from app.services.platform import Platform
+from app.storage.models import Audience, Run, Sync
+from tests.flow import ACTOR, Flow, installation
+from tests.stepping import Hand
+
+MEMBERS = 1000
+
+
+@pytest.fixture
+async def flow(platform: Platform) -> AsyncIterator[Flow]:
+    async with installation(platform) as made:
+        yield made
+
+
+@pytest.fixture
+def hand(flow: Flow) -> Hand:
+    return Hand(flow)
+
+
+def rows(number: int) -> list[dict[str, Any]]:
+    return [{"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in range(number)]
+
+
+def ids(number: int) -> set[str]:
+    return {f"p{i}" for i in range(number)}
+
+
+async def full(flow: Flow, hand: Hand) -> str:
+    """An activation whose destination holds all members; the brake is as it comes."""
+    activation = await flow.activate(resync=True, brake=True)
+    await flow.supply(rows(MEMBERS))
+    await hand.quiet()
+    assert flow.received(activation) == ids(MEMBERS)
+    return activation
+
+
+async def last(flow: Flow, activation: str) -> Sync:
+    return (await flow.syncs(activation))[-1]
+
+
+async def assert_held_then_approve(flow: Flow, hand: Hand, activation: str, left: int) -> None:
+    """The open plan waits with nothing sent; approved, it is that very plan that goes out."""
+    held = await last(flow, activation)
+    assert (held.state, held.exited) == ("held", MEMBERS - left)
+    assert held.hold_reason is not None
+    messages = flow.receiver.stats()["messages"]
+    await hand.quiet()
+    assert flow.receiver.stats()["messages"] == messages
+    assert flow.received(activation) == ids(MEMBERS)
+    async with flow.platform.unit_of_work() as session:
+        await syncs.approve(
+            session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
+        )
+    await hand.quiet()
+    done = await last(flow, activation)
+    assert (done.id, done.state, done.delivered) == (held.id, "complete", MEMBERS - left)
+    assert flow.received(activation) == ids(left)
+
+
+class TestUploads:
+    async def test_an_empty_one(self, flow: Flow, hand: Hand) -> None:
+        """Whether it is refused or held: nothing goes out of itself."""
+        activation = await full(flow, hand)
+        run = await flow.supply([])
+        await hand.quiet()
+        ended = await flow.finished(run.id)
+        if ended.state == "complete":
+            await assert_held_then_approve(flow, hand, activation, 0)
+        else:
+            assert flow.received(activation) == ids(MEMBERS)
+
+    async def test_one_that_was_cut_off_between_two_lines(self, flow: Flow, hand: Hand) -> None:
+        activation = await full(flow, hand)
+        await flow.supply(rows(MEMBERS // 2))
+        await hand.quiet()
+        await assert_held_then_approve(flow, hand, activation, MEMBERS // 2)
+
+    async def test_one_that_was_cut_off_within_a_line_is_refused(
+        self, flow: Flow, hand: Hand
+    ) -> None:
+        activation = await full(flow, hand)
+        before = len(await flow.syncs(activation))
+        run = await supply_bytes(flow, b'{"profile_id": "p0"}\n{"profile_id": "p1", "ema')
+        await hand.quiet()
+        assert (await flow.finished(run.id)).state == "failed"
+        assert len(await flow.syncs(activation)) == before
+        assert flow.received(activation) == ids(MEMBERS)
+
+    async def test_a_small_loss_goes_out(self, flow: Flow, hand: Hand) -> None:
+        activation = await full(flow, hand)
+        await flow.supply(rows(MEMBERS - 99))
+        await hand.quiet()
+        assert flow.received(activation) == ids(MEMBERS - 99)
+
+
+class TestDefinitions:
+    async def test_one_that_suddenly_matches_a_tenth(self, flow: Flow, hand: Hand) -> None:
+        await define(flow, share=1)
+        activation = await flow.activate(resync=True, brake=True)
+        await compute(flow, hand)
+        assert flow.received(activation) == ids(MEMBERS)
+        await define(flow, share=10)
+        await compute(flow, hand)
+        await assert_held_then_approve(flow, hand, activation, MEMBERS // 10)
+
+    async def test_one_that_is_repaired_supersedes_the_held_plan(
+        self, flow: Flow, hand: Hand
+    ) -> None:
+        await define(flow, share=1)
+        activation = await flow.activate(resync=True, brake=True)
+        await compute(flow, hand)
+        await define(flow, share=10)
+        await compute(flow, hand)
+        held = await last(flow, activation)
+        await define(flow, share=1)
+        await compute(flow, hand)
+        assert {one.id: one.state for one in await flow.syncs(activation)}[held.id] == "superseded"
+        assert (await last(flow, activation)).state == "complete"
+        assert flow.received(activation) == ids(MEMBERS)
+
+
+async def supply_bytes(flow: Flow, content: bytes) -> Run:
+    path = flow.platform.engine.scratch_file(".ndjson")
+    path.write_bytes(content)
+    key = f"spaces/{flow.space_id}/audiences/{flow.audience_id}/uploads/cut.ndjson"
+    sha256, size = await flow.platform.objects.put(path, key)
+    file = {"key": key, "sha256": sha256, "rows": 0, "bytes": size}
+    return await _open(flow, "upload", {"file": file, "format": "ndjson", "encoding": None})
+
+
+async def define(flow: Flow, *, share: int) -> None:
+    """The audience is the first of so many parts of a thousand people."""
+    async with flow.platform.unit_of_work() as session:
+        audience = await session.get(Audience, (flow.space_id, flow.audience_id))
+        assert audience is not None
+        audience.query = f"SELECT 'p' || i AS profile_id FROM range({MEMBERS}) AS t(i) WHERE i < {MEMBERS // share}"
+
+
+async def compute(flow: Flow, hand: Hand) -> None:
+    run = await _open(flow, "definition", None)
+    await hand.quiet()
+    assert (await flow.finished(run.id)).error is None
+
+
+async def _open(flow: Flow, kind: str, given: dict[str, Any] | None) -> Run:
+    async with flow.platform.unit_of_work() as session:
+        audience = await session.get(Audience, (flow.space_id, flow.audience_id))
+        assert audience is not None
+        return await runs.open_run(
+            session,
+            space_id=flow.space_id,
+            audience=audience,
+            kind=kind,
+            trigger="api",
+            actor=ACTOR,
+            now=clock.now(),
+            input=given,
+        )

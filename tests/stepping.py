@@ -1,0 +1,126 @@
+"""The work of a worker, done by hand: nothing runs unless a test says so, and anything may be left half done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+
+from app.core import clock
+from app.queue import Task
+from app.services import deliver, reconciling, syncs
+from app.services.due import find_due
+from app.services.plan import plan
+from app.services.pump import Pump
+from app.services.recompute import recompute
+from app.services.sending import SendingCache
+from app.services.settle import settle
+from app.storage.models import Activation, ActivationRevision, Batch, Run, Sync
+from tests.flow import ACTOR, Flow
+
+LANE = "test"
+_PAST = func.clock_timestamp() - text("interval '1 second'")
+
+
+class Hand:
+    """Does what is due, once or until nothing is."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.platform = flow.platform
+        self._cache = SendingCache(flow.platform)
+
+    async def once(self, *, tasks: tuple[Task, ...] = tuple(Task)) -> int:
+        """Do everything of some kinds that is due now; how much that was."""
+        async with self.platform.unit_of_work() as session:
+            found = [due for due in await find_due(session) if due.task in tasks]
+        done = 0
+        for due in found:
+            match due.task:
+                case Task.RECOMPUTE:
+                    done += await recompute(self.platform, due.space_id, due.subject_id, lane=LANE)
+                case Task.PLAN:
+                    done += await plan(self.platform, due.space_id, due.subject_id, lane=LANE)
+                case Task.SETTLE:
+                    done += await settle(self.platform, due.space_id, due.subject_id, lane=LANE)
+                case Task.DELIVER:
+                    await self._pump().run()
+                    done += 1
+                case _:
+                    pass
+        return done
+
+    async def quiet(self, seconds: float = 60) -> None:
+        """Until no run and no sync is open, held ones apart; AssertionError after a while."""
+        deadline = time.monotonic() + seconds
+        while await self._is_anything_open():
+            assert time.monotonic() < deadline, "work is left that nobody can do"
+            if not await self.once():
+                await asyncio.sleep(0.05)  # what waits for a moment has no event to wait for
+
+    async def start(self, activation: str, *, kind: str = "incremental", dry: bool = False) -> Sync:
+        """Ask for a sync, or what it would do."""
+        async with self.platform.unit_of_work() as session:
+            row = await session.get(Activation, (self.flow.space_id, activation))
+            assert row is not None
+            return await syncs.start(
+                session, row, kind=kind, dry_run=dry, actor=ACTOR, now=clock.now()
+            )
+
+    async def configure(self, activation: str, **config: Any) -> None:
+        """Change what an activation's revision says, as the API does: by another revision."""
+        async with self.platform.unit_of_work() as session:
+            row = await session.get(Activation, (self.flow.space_id, activation))
+            assert row is not None
+            old = await session.get(ActivationRevision, (self.flow.space_id, row.revision_id))
+            assert old is not None
+            number = old.number + 1
+            new = ActivationRevision(
+                space_id=self.flow.space_id,
+                id=f"rev_{activation}_{number}",
+                activation_id=activation,
+                number=number,
+                config={**old.config, **config},
+                created_by=ACTOR,
+            )
+            session.add(new)
+            await session.flush()
+            row.revision_id = new.id
+            await reconciling.configuration_changed(
+                session, row, resync=False, actor=ACTOR, now=clock.now()
+            )
+
+    async def crash_while_sending(self) -> int:
+        """Claim batches and send them, and write nothing down; how many were sent."""
+        pump = self._pump()
+        await pump._claim()
+        held = list(pump._waiting)
+        for item in held:
+            await deliver.send(item.sending, item.claimed.batch)
+        async with self.platform.unit_of_work() as session:
+            await session.execute(
+                update(Batch).where(Batch.state == "sending").values(lease_until=_PAST)
+            )
+        return len(held)
+
+    async def lose_leases(self) -> None:
+        """Whoever works on a run, a sync or a batch has died, and his time is over."""
+        async with self.platform.unit_of_work() as session:
+            for table in (Run, Sync, Batch):
+                await session.execute(
+                    update(table).where(table.lease_until.is_not(None)).values(lease_until=_PAST)
+                )
+
+    def _pump(self) -> Pump:
+        return Pump(self.platform, self._cache, LANE, asyncio.Event())
+
+    async def _is_anything_open(self) -> bool:
+        async with self.platform.unit_of_work() as session:
+            runs = select(Run.id).where(Run.state.in_(("new", "running")))
+            open_syncs = select(Sync.id).where(Sync.state.in_(("new", "pending", "running")))
+            return bool(
+                (await session.execute(runs.limit(1))).first()
+                or (await session.execute(open_syncs.limit(1))).first()
+            )
