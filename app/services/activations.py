@@ -18,7 +18,7 @@ from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import new_config, updated
 from app.domain.options import DEFAULT_OPTIONS
-from app.services import audit, catalogue, syncs
+from app.services import audit, catalogue, reconciling
 from app.services.revisions import new_revision
 from app.storage.models import Activation, ActivationSource, Audience, DestinationConnection
 from app.storage.repositories.activations import (
@@ -117,7 +117,7 @@ async def create(
     await session.flush()
     session.add(source)
     await new_revision(session, activation, config, actor, now)
-    await syncs.configuration_changed(
+    await reconciling.configuration_changed(
         session, activation, resync=wanted.perform_resync, actor=actor, now=now
     )
     await _record(session, activation, "Activation Created", actor)
@@ -190,7 +190,7 @@ async def update(
     if config != view.config:
         await new_revision(session, activation, config, actor, now)
     await session.flush()
-    await syncs.configuration_changed(
+    await reconciling.configuration_changed(
         session, activation, resync=changes.perform_resync, actor=actor, now=now
     )
     await _record(session, activation, "Activation Modified", actor)
@@ -209,7 +209,7 @@ async def remove(
     """Remove an activation; what the destination holds stays there."""
     await _audience(session, space_id, audience_id)
     activation = (await _locked(session, space_id, audience_id, activation_id)).activation
-    await syncs.close_for_deletion(session, activation, actor=actor, now=now)
+    await reconciling.close_for_deletion(session, activation, actor=actor, now=now)
     activation.deleted_at = now
     activation.enabled = False
     activation.state = "inactive"

@@ -25,7 +25,7 @@ from app.domain.options import (
     parse_notifications,
     parse_split,
 )
-from app.services import audit, syncs
+from app.services import audit, reconciling
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
 from app.services.revisions import new_revision
@@ -87,7 +87,9 @@ async def update(
         )
         revision = await new_revision(session, activation, config, actor, now)
         await session.flush()
-        await syncs.configuration_changed(session, activation, resync=False, actor=actor, now=now)
+        await reconciling.configuration_changed(
+            session, activation, resync=False, actor=actor, now=now
+        )
     await _record(session, activation, actor)
     await session.flush()
     return _shown(activation, revision)

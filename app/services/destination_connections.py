@@ -15,7 +15,7 @@ from app.core.errors import BadRequest, Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import connection_part
-from app.services import audit, catalogue, syncs
+from app.services import audit, catalogue, reconciling
 from app.services.revisions import new_revision
 from app.storage.models import Audience, Destination, DestinationConnection
 from app.storage.repositories.activations import ActivationRepository
@@ -202,7 +202,7 @@ async def _renew_activations(
         renewed = {**config, **part}
         if renewed != config:
             await new_revision(session, activation, renewed, actor, now)
-            await syncs.configuration_changed(
+            await reconciling.configuration_changed(
                 session, activation, resync=False, actor=actor, now=now
             )
 

@@ -15,7 +15,7 @@ from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_hex_id
 from app.core.pagination import Page, PageRequest, make_page
-from app.services import audit, syncs
+from app.services import audit, reconciling
 from app.services import destination_settings as kept
 from app.services.platform import Platform
 from app.services.sending import connector_tools
@@ -97,7 +97,7 @@ async def update(
         stored, generated = kept.complete(connector, settings, previous=previous, now=now)
         if stored != previous:
             destination.settings = kept.seal(keyring, workspace_id, destination.id, stored)
-            await syncs.account_healed(session, destination, actor=actor, now=now)
+            await reconciling.account_healed(session, destination, actor=actor, now=now)
     if name is not None:
         destination.name = name
     if name is not None or settings:
@@ -158,7 +158,7 @@ async def check(
             row = await DestinationRepository(session).get(space_id, destination_id, lock=True)
             # What was checked may have been changed meanwhile; then the check says nothing of the new settings.
             if row is not None and row.settings == seen:
-                await syncs.account_healed(session, row, actor=actor, now=now)
+                await reconciling.account_healed(session, row, actor=actor, now=now)
     return result
 
 

@@ -17,7 +17,7 @@ from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import retry
-from app.services import leases, syncs
+from app.services import leases, reconciling
 from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.runs import ring_run
@@ -286,7 +286,7 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
                 work.run.space_id, work.run.audience_id, work.run.created_at
             )
         if becomes_current and audience.pinned_snapshot_id is None:
-            await syncs.snapshot_changed(
+            await reconciling.snapshot_changed(
                 session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"
             )
         await _ring_next(session, work.run)

@@ -17,7 +17,7 @@ from app.connectors.errors import BudgetSpent, Throttled, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
-from app.services import syncs, troubles
+from app.services import reconciling, troubles
 from app.services.deliver import Sent
 from app.services.platform import Platform
 from app.services.retries import retried
@@ -118,7 +118,7 @@ class Recorder:
         async with self.platform.unit_of_work() as session:
             for sync_id, ended in by_sync.items():
                 if await SyncRepository(session).is_to_settle(ended.batch.space_id, sync_id):
-                    syncs.ring_settle(session, ended.sending.sync)
+                    reconciling.ring_settle(session, ended.sending.sync)
 
     async def _other(self, session: AsyncSession, ended: Ended) -> None:
         if ended.sent.pending is not None:

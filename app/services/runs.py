@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
 from app.queue import Task
-from app.services import audit, syncs
+from app.services import audit, reconciling
 from app.services.wakeups import ring
 from app.storage.models import Audience, Run, Snapshot
 from app.storage.repositories.runs import RunRepository
@@ -150,5 +150,7 @@ async def _pin(
         resource_id=audience.id,
         resource_name=audience.name,
     )
-    await syncs.snapshot_changed(session, space_id, audience_id, actor=actor, trigger="rollback")
+    await reconciling.snapshot_changed(
+        session, space_id, audience_id, actor=actor, trigger="rollback"
+    )
     return audience

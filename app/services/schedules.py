@@ -12,7 +12,7 @@ from app.core.logging import get_logger
 from app.domain import frequency as frequencies
 from app.domain.options import frequency_of
 from app.domain.schedules import next_due
-from app.services import runs, syncs
+from app.services import reconciling, runs
 from app.storage.models import Activation, AudienceSchedule
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.schedules import ScheduleRepository
@@ -84,11 +84,11 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
     activation.next_due_at = now + LATER if once else following
     if not activation.enabled or activation.state != "active":
         return 0
-    if not await syncs.all_have_snapshots(session, activation):
+    if not await reconciling.all_have_snapshots(session, activation):
         return 0
     if await _waits_for_approval(session, activation):
         return 0
-    sync = await syncs.open_sync(session, activation, trigger="schedule", actor=ACTOR)
+    sync = await reconciling.open_sync(session, activation, trigger="schedule", actor=ACTOR)
     # While one is running, this time is not missed: it comes after it.
     activation.next_due_at = following if sync is not None else now + LATER
     return int(sync is not None)
@@ -99,4 +99,4 @@ async def _waits_for_approval(session: AsyncSession, activation: Activation) -> 
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
     if sync is None or sync.state != "held":
         return False
-    return not await syncs.is_outdated(session, activation, sync)
+    return not await reconciling.is_outdated(session, activation, sync)

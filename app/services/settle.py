@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
 from app.domain.options import frequency_of
-from app.services import leases, notify, planning, syncs
+from app.services import leases, notify, planning, reconciling
 from app.services.files import activation_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.snapshots import holdings as engine
@@ -241,5 +241,5 @@ async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) 
         return
     # Who is reconciled by the clock waits for it, unless it was a failure that ended the sync.
     follows = frequency_of(activation.options).follows_runs or sync.state == "failed"
-    if await syncs.something_newer(session, activation, snapshots=follows):
-        await syncs.open_sync(session, activation, trigger="newer", actor=sync.opened_by)
+    if await reconciling.something_newer(session, activation, snapshots=follows):
+        await reconciling.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

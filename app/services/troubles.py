@@ -12,7 +12,7 @@ from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
-from app.services import notify, syncs
+from app.services import notify, reconciling
 from app.services.platform import Platform
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.batches import BatchRepository, Claimed
@@ -97,7 +97,7 @@ async def _to_error(
     activation.state = "error"
     activation.last_error = described
     await session.flush()
-    await syncs.close_open(
+    await reconciling.close_open(
         session, activation, state="failed", reason=error.message, error=described
     )
     notify.activation_in_error(session, activation)
@@ -153,9 +153,9 @@ async def give_up_if_late(
     failing_since = activation.failing_since or now
     if now - failing_since >= settings.failing_activation_limit:
         await _to_error(session, activation, error, paused_by="activation")
-    elif await syncs.something_newer(session, activation):
+    elif await reconciling.something_newer(session, activation):
         described = await describe(session, error)
         activation.last_error = described
-        await syncs.close_open(
+        await reconciling.close_open(
             session, activation, state="failed", reason=error.message, error=described
         )

@@ -363,7 +363,7 @@ class TestDeliveryOptions:
             ({"list": {"id": "L1"}}, ["list"]),
             ({"updates": "yes"}, ["updates"]),
             ({"consent": ""}, ["consent"]),
-            ({"notifications": {"emails": ["a@example.com"]}}, ["notifications"]),
+            ({"notifications": {"emails": ["no address"]}}, ["notifications.emails"]),
             ({"speed": "fast"}, ["speed"]),
         ],
     )

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from app.core import clock
-from app.services import syncs
+from app.services import reconciling
 from app.services.collect import collect
 from app.services.platform import Platform
 from app.storage.models import Destination
@@ -32,7 +32,7 @@ class TestBreaker:
         async with flow.platform.unit_of_work() as session:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
-            await syncs.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await reconciling.account_healed(session, account, actor=ACTOR, now=clock.now())
         assert await _breaker_is_null(flow)
 
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.core import clock
-from app.services import syncs
+from app.services import reconciling, syncs
 from app.services.platform import Platform
 from app.services.schedules import fire_due
 from app.storage.models import Activation, AudienceSchedule
@@ -30,7 +30,9 @@ async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None
         assert row is not None
         if enabled is not None:
             row.enabled, row.state = enabled, "active" if enabled else "inactive"
-        await syncs.configuration_changed(session, row, resync=False, actor=ACTOR, now=clock.now())
+        await reconciling.configuration_changed(
+            session, row, resync=False, actor=ACTOR, now=clock.now()
+        )
 
 
 async def due_now(flow: Flow, activation_id: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.core import clock
-from app.services import status, syncs
+from app.services import reconciling, status, syncs
 from app.services.platform import Platform
 from app.storage.models import Activation, Attempt, Destination, Sync
 from tests.flow import ACTOR, Flow, eventually, installation, worker
@@ -166,7 +166,7 @@ class TestCredentials:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
             assert account.open_until is not None
-            await syncs.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await reconciling.account_healed(session, account, actor=ACTOR, now=clock.now())
         await flow.members(range(6))
         for activation in (first, second):
             await flow.quiet(activation)
