@@ -1,0 +1,106 @@
+"""Splits as plans carry them out: the shares of 100,000, and who moves when members come and go or an arm is added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.snapshots.holdings import fold_outcome
+from app.snapshots.members import write_snapshot
+from app.snapshots.plan import write_plan
+from app.snapshots.sql import Cursor
+from app.snapshots.types import Arm, BatchOutcome, LocalManifest, PlanStats, Upload
+from tests.unit.snapshots.files import create_spec, fresh
+
+EVERYBODY = 100_000
+WEIGHTS = (Arm("A", 45), Arm("B", 45), Arm("C", 10))
+ADDED = (*WEIGHTS, Arm("D", 25))
+ROWS_OF_A_BATCH = 50_000
+
+
+def members(cursor: Cursor, folder: Path, numbers: Sequence[int]) -> LocalManifest:
+    given, out = fresh(folder), fresh(folder)
+    pq.write_table(pa.table({"profile_id": [f"user-{number}" for number in numbers]}), given)
+    write_snapshot(cursor, Upload(given, "parquet"), out, linked=False)
+    return LocalManifest((out,))
+
+
+class Destination:
+    """What one activation holds, as plans are delivered to it."""
+
+    def __init__(self, cursor: Cursor, folder: Path) -> None:
+        self._cursor, self._folder = cursor, folder
+        self._held = LocalManifest()
+        self._number = 0
+
+    def deliver(self, wanted: LocalManifest, arms: Sequence[Arm]) -> tuple[PlanStats, Path]:
+        """Plan for the members and have everything taken."""
+        self._number += 1
+        spec = create_spec(
+            arms=tuple(arms),
+            split_seed="act_1",
+            max_rows=ROWS_OF_A_BATCH,
+            sync_number=self._number,
+        )
+        plan, folded = fresh(self._folder), fresh(self._folder)
+        stats = write_plan(self._cursor, spec, [wanted], self._held, plan)
+        batches = [
+            BatchOutcome(number, cut.first_row, cut.rows, "settled")
+            for number, cut in enumerate(stats.cuts, 1)
+        ]
+        fold_outcome(self._cursor, plan, self._held, batches, spec, folded)
+        self._held = LocalManifest(self._held.base, (*self._held.deltas, folded))
+        return stats, plan
+
+
+def arms_of(plan: Path, kind: str) -> dict[str, str]:
+    """Who does what in a plan, with the arm."""
+    with duckdb.connect() as connection:
+        # A key that is held stands there with its type and arm behind it.
+        query = "SELECT split_part(k, chr(31), 1), arm FROM read_parquet($plan) WHERE kind = $kind"
+        return dict(connection.execute(query, {"plan": str(plan), "kind": kind}).fetchall())
+
+
+@pytest.fixture(scope="module")
+def began(
+    engine: Cursor, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Destination, dict[str, str], Path]:
+    """Everybody entered, each in an arm."""
+    folder = tmp_path_factory.mktemp("splits")
+    destination = Destination(engine, folder)
+    _, plan = destination.deliver(members(engine, folder, range(EVERYBODY)), WEIGHTS)
+    return destination, arms_of(plan, "entered"), folder
+
+
+def test_a_split_of_100_000_through_its_life(
+    cursor: Cursor, began: tuple[Destination, dict[str, str], Path]
+) -> None:
+    destination, arms, folder = began
+    # Shares are those of the weights within half a percent.
+    assert len(arms) == EVERYBODY
+    for arm in WEIGHTS:
+        share = sum(name == arm.name for name in arms.values()) / EVERYBODY
+        assert abs(share - arm.weight / 100) < 0.005
+
+    # A fifth goes and somebody else comes: nobody who stays is touched.
+    stayed_from = EVERYBODY // 5
+    churned = members(cursor, folder, range(stayed_from, EVERYBODY + 5_000))
+    stats, plan = destination.deliver(churned, WEIGHTS)
+    assert (stats.exited, stats.entered, stats.updated) == (stayed_from, 5_000, 0)
+    assert set(arms_of(plan, "exited")) == {f"user-{number}" for number in range(stayed_from)}
+
+    # Those who left come back to the arm that they had.
+    stats, plan = destination.deliver(members(cursor, folder, range(EVERYBODY)), WEIGHTS)
+    assert arms_of(plan, "entered") == {f"user-{n}": arms[f"user-{n}"] for n in range(stayed_from)}
+
+    # An arm more takes its share from the others, and nobody moves between these.
+    stats, plan = destination.deliver(members(cursor, folder, range(EVERYBODY)), ADDED)
+    moved = arms_of(plan, "entered")
+    assert set(moved.values()) == {"D"}
+    assert arms_of(plan, "exited") == {profile: arms[profile] for profile in moved}
+    assert abs(len(moved) / EVERYBODY - 25 / 125) < 0.005
