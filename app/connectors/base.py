@@ -171,10 +171,8 @@ class JsonColumns(Protocol):
     For connectors that pass identifiers and traits on as they are, and need not read what they send.
     """
 
-    def json_columns(
-        self,
-    ) -> tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[str | None]]:
-        """Kinds, keys, and the JSON objects of identifiers and traits (None: empty), in order."""
+    def json_columns(self) -> tuple[Any, Any, Any, Any]:
+        """Kinds, keys, and the JSON objects of identifiers and traits (null: empty), as Arrow text, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.services.deliver import UNEXPECTED, send
 from app.services.platform import Platform
 from app.services.records import Ended, Recorder, record_unloadable
 from app.services.sending import Sending, SendingCache
+from app.storage.models import Batch
 from app.storage.repositories.batches import BatchRepository, Claimed
 
 log = get_logger(__name__)
@@ -129,28 +130,32 @@ class Pump:
         except Exception as error:  # noqa: BLE001  what is in flight must not be cut for that
             log.warning("claim_failed", error=type(error).__name__)
             return False
-        broken: set[str] = set()
+        loaded: dict[str, Sending | None] = {}
         for item in claimed:
-            sending = await self._load(item, broken)
-            if sending is not None:
+            sync_id = item.batch.sync_id
+            if sync_id not in loaded:
+                loaded[sync_id] = await self._load(item.batch)
+            sending = loaded[sync_id]
+            if sending is None:
+                await self._put_off(item.batch)
+            else:
                 self._waiting.append(_Held(item, sending, deadline))
         return bool(claimed) or crowded
 
-    async def _load(self, item: Claimed, broken: set[str]) -> Sending | None:
-        """What a batch is sent with; None where that cannot be read, which is that sync's trouble and nobody else's."""
-        batch = item.batch
+    async def _load(self, batch: Batch) -> Sending | None:
+        """What a sync's batches are sent with; None where that cannot be read: that sync's trouble and nobody else's."""
         try:
-            if batch.sync_id not in broken:
-                async with self.platform.unit_of_work() as session:
-                    return await self.cache.get(session, batch.sync_id, batch.space_id)
+            async with self.platform.unit_of_work() as session:
+                return await self.cache.get(session, batch.sync_id, batch.space_id)
         except Exception:
             log.exception("sync_not_loaded", sync_id=batch.sync_id)
-            broken.add(batch.sync_id)
+            return None
+
+    async def _put_off(self, batch: Batch) -> None:
         try:
             await record_unloadable(self.platform, batch)
         except Exception as error:  # noqa: BLE001  its lease will end by itself
             log.warning("batch_not_put_off", sync_id=batch.sync_id, error=type(error).__name__)
-        return None
 
     def _begin(self) -> None:
         """Begin what may be begun, in the order of claiming; one dead account holds up nobody else's batches."""

@@ -142,9 +142,7 @@ class PlainDeliveries(Sequence[Delivery]):
         assert isinstance(rendered, Delivery)  # noqa: S101  only mappings refuse
         return rendered
 
-    def json_columns(
-        self,
-    ) -> tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[str | None]]:
+    def json_columns(self) -> tuple[Any, Any, Any, Any]:
         """See ``app.connectors.base.JsonColumns``."""
         rows = self._rows
         return rows.column("kind"), rows.keys(), rows.column("identity"), rows.column("traits")

@@ -200,18 +200,23 @@ class PlanRows(Sequence[PlannedChange]):
             self._changes = planned(self._table)
         return self._changes[index]
 
-    def column(self, name: str) -> list[Any]:
-        """One column: ``kind`` and JSON texts as text, None where nothing is there."""
-        return list(self._table[name].to_pylist())
+    def column(self, name: str) -> Any:
+        """One column of the file as an Arrow array of text: ``kind``, JSON texts; null where nothing is there."""
+        return self._table[name].combine_chunks()
 
-    def keys(self) -> list[str]:
-        """The value of each key."""
-        return [
-            k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, arm)
-            for k, key_type, arm in zip(
-                self.column("k"), self.column("key_type"), self.column("arm"), strict=True
+    def keys(self) -> Any:
+        """The value of each key, as an Arrow array of text."""
+        k, key_type, arm = self.column("k"), self.column("key_type"), self.column("arm")
+        plain = key_type.null_count == len(self) == arm.null_count
+        if plain and not pc.any(pc.match_substring(k, "\x1f")).as_py():
+            return k
+        values = [
+            text if kind in {None, MEMBER} and "\x1f" not in text else key_value(text, kind, side)
+            for text, kind, side in zip(
+                k.to_pylist(), key_type.to_pylist(), arm.to_pylist(), strict=True
             )
         ]
+        return pa.array(values, pa.string())
 
 
 def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
