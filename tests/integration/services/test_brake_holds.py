@@ -69,16 +69,18 @@ async def assert_held_then_approve(flow: Flow, hand: Hand, activation: str, left
 
 
 class TestUploads:
-    async def test_an_empty_one(self, flow: Flow, hand: Hand) -> None:
-        """Whether it is refused or held: nothing goes out of itself."""
+    async def test_a_file_without_anything_is_refused(self, flow: Flow, hand: Hand) -> None:
         activation = await full(flow, hand)
         run = await flow.supply([])
         await hand.quiet()
-        ended = await flow.finished(run.id)
-        if ended.state == "complete":
-            await assert_held_then_approve(flow, hand, activation, 0)
-        else:
-            assert flow.received(activation) == ids(MEMBERS)
+        assert (await flow.finished(run.id)).state == "failed"
+        assert flow.received(activation) == ids(MEMBERS)
+
+    async def test_a_file_without_members_is_held(self, flow: Flow, hand: Hand) -> None:
+        activation = await full(flow, hand)
+        await supply_bytes(flow, b"profile_id,email\n", "csv")
+        await hand.quiet()
+        await assert_held_then_approve(flow, hand, activation, 0)
 
     async def test_one_that_was_cut_off_between_two_lines(self, flow: Flow, hand: Hand) -> None:
         activation = await full(flow, hand)
@@ -130,13 +132,13 @@ class TestDefinitions:
         assert flow.received(activation) == ids(MEMBERS)
 
 
-async def supply_bytes(flow: Flow, content: bytes) -> Run:
-    path = flow.platform.engine.scratch_file(".ndjson")
+async def supply_bytes(flow: Flow, content: bytes, form: str = "ndjson") -> Run:
+    path = flow.platform.engine.scratch_file(f".{form}")
     path.write_bytes(content)
-    key = f"spaces/{flow.space_id}/audiences/{flow.audience_id}/uploads/cut.ndjson"
+    key = f"spaces/{flow.space_id}/audiences/{flow.audience_id}/uploads/{form}.{form}"
     sha256, size = await flow.platform.objects.put(path, key)
     file = {"key": key, "sha256": sha256, "rows": 0, "bytes": size}
-    return await _open(flow, "upload", {"file": file, "format": "ndjson", "encoding": None})
+    return await _open(flow, "upload", {"file": file, "format": form, "encoding": None})
 
 
 async def define(flow: Flow, *, share: int) -> None:
