@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 5.0
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.05  # each look asks Redis about every job under way, so it is not for nothing
 MAX_JOBS = 24
 JOB_TIMEOUT = timedelta(
     hours=6

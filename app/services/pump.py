@@ -18,6 +18,7 @@ from app.services.deliver import UNEXPECTED, send
 from app.services.platform import Platform
 from app.services.records import Ended, Recorder, record_unloadable
 from app.services.sending import Sending, SendingCache
+from app.services.settle import settle
 from app.storage.models import Batch
 from app.storage.repositories.batches import BatchRepository, Claimed
 
@@ -65,10 +66,21 @@ class Pump:
     recorder: Recorder = field(init=False)
     _waiting: list[_Held] = field(default_factory=list)
     _flying: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
+    _settling: set[asyncio.Task[bool]] = field(default_factory=set)
     _looked: float = 0.0  # when it was last looked for batches
 
     def __post_init__(self) -> None:
-        self.recorder = Recorder(self.platform)
+        self.recorder = Recorder(self.platform, self._in_hand, self._settle)
+
+    def _settle(self, space_id: str, sync_id: str) -> None:
+        """The last batch is through: settle at once. Should that be cut, the sweep finds it."""
+        task = asyncio.create_task(settle(self.platform, space_id, sync_id, lane=self.lane))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    def _in_hand(self, sync_id: str) -> int:
+        held = (*self._waiting, *self._flying.values())
+        return sum(item.claimed.batch.sync_id == sync_id for item in held)
 
     async def run(self) -> bool:
         """Deliver; True where something may be left to be done."""
@@ -86,11 +98,14 @@ class Pump:
                     await asyncio.wait(
                         self._flying, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
                     )
+                elif self._settling:
+                    # Meanwhile it goes on looking for batches that become due.
+                    await asyncio.wait(self._settling, timeout=LOOK / 5)
                 elif dry and not self._waiting:
                     return over
         finally:
             renewing.cancel()
-            cut = list(self._flying)
+            cut = [*self._flying, *self._settling]
             for task in cut:
                 task.cancel()
             await asyncio.gather(renewing, *cut, return_exceptions=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from app.connectors.errors import BudgetSpent, Throttled, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
-from app.services import reconciling, troubles
+from app.services import troubles
 from app.services.deliver import Sent
 from app.services.platform import Platform
 from app.services.retries import retried
@@ -51,6 +52,10 @@ class Recorder:
     """Writes ended attempts: whatever has ended while the last transaction ran goes into the next one together."""
 
     platform: Platform
+    in_hand: Callable[[str], int]  # how many batches of a sync its pump has, ended ones too
+    all_settled: Callable[
+        [str, str], None
+    ]  # told the space and id of a sync without unsettled batches
     _waiting: list[tuple[Ended, asyncio.Future[None]]] = field(default_factory=list)
     _writing: asyncio.Task[None] | None = None
 
@@ -112,13 +117,27 @@ class Recorder:
                 batch=item.batch.number,
                 receipts=item.batch.row_count,
             )
-        await self._ring_for_settling({ended.batch.sync_id: ended for ended in taken})
+        await self._look_for_the_last(taken)
 
-    async def _ring_for_settling(self, by_sync: Mapping[str, Ended]) -> None:
+    async def _look_for_the_last(self, taken: Sequence[Ended]) -> None:
+        """Tell of syncs that have no unsettled batch; those of which we have more in hand need not be looked at."""
+        counts = Counter(ended.batch.sync_id for ended in taken)
+        last = {
+            ended.batch.sync_id: ended
+            for ended in taken
+            if self.in_hand(ended.batch.sync_id) <= counts[ended.batch.sync_id]
+        }
+        if not last:
+            return
         async with self.platform.unit_of_work() as session:
-            for sync_id, ended in by_sync.items():
-                if await SyncRepository(session).is_to_settle(ended.batch.space_id, sync_id):
-                    reconciling.ring_settle(session, ended.sending.sync)
+            repository = SyncRepository(session)
+            done = [
+                ended.batch
+                for ended in last.values()
+                if await repository.is_to_settle(ended.batch.space_id, ended.batch.sync_id)
+            ]
+        for batch in done:
+            self.all_settled(batch.space_id, batch.sync_id)
 
     async def _other(self, session: AsyncSession, ended: Ended) -> None:
         if ended.sent.pending is not None:
