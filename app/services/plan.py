@@ -217,7 +217,11 @@ async def _commit(
             state=state,
             revision_id=work.revision.id,
             plan=file.to_json() if file else None,
-            spec={**planning.spec_to_json(work.spec), planning.AUDIENCE_NAME: work.audience_name},
+            spec={
+                **planning.spec_to_json(work.spec),
+                planning.AUDIENCE_NAME: work.audience_name,
+                planning.EXITS_FIRST: _exits_come_first(stats.cuts),
+            },
             planned_at=now,
             wanted=stats.wanted,
             held=stats.held,
@@ -275,6 +279,13 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
         )
         if not written:
             raise leases.LeaseLost
+
+
+def _exits_come_first(cuts: Sequence[Cut]) -> bool:
+    """Whether somebody may leave one arm and enter another: an exit that is late would undo the entry."""
+    left = {cut.arm for cut in cuts if cut.kind is ChangeKind.EXITED}
+    entered = {cut.arm for cut in cuts if cut.kind is ChangeKind.ENTERED}
+    return any(one != other for one in left for other in entered)
 
 
 def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | None:

@@ -18,6 +18,8 @@ _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
 # Beside the specification: bodies name the audience, and a retry must have the same bytes after it was renamed.
 AUDIENCE_NAME = "audienceName"
+# Likewise: members leave one arm and enter another, and to the destination both are one list.
+EXITS_FIRST = "exitsFirst"
 
 
 def plan_spec(
@@ -175,7 +177,7 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
     """The inverse of :func:`spec_to_json`."""
-    known = {key: item for key, item in value.items() if key != AUDIENCE_NAME}
+    known = {key: item for key, item in value.items() if key not in (AUDIENCE_NAME, EXITS_FIRST)}
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
     known["fields"] = tuple(KeyField(**field) for field in known["fields"])

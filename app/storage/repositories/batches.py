@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, case, func, or_, select, text, update
+from sqlalchemy import DateTime, case, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.storage.models import Activation, Attempt, Batch, Destination, Sync
 from app.storage.repositories.syncs import batch_is_due
@@ -22,7 +23,8 @@ _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 # locked, so that superseding or closing one and claiming from it exclude each other.
 _CANDIDATES = text(
     """
-    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync
+    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
+      coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first
     FROM sync s
     JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
     WHERE s.state IN ('pending', 'running') AND s.closing IS NULL AND s.kind <> 'dry_run'
@@ -33,7 +35,12 @@ _CANDIDATES = text(
         SELECT FROM batch b
         WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> 'settled'
           AND ((b.state = 'waiting' AND b.next_at <= clock_timestamp())
-            OR (b.state = 'sending' AND b.lease_until < clock_timestamp())))
+            OR (b.state = 'sending' AND b.lease_until < clock_timestamp()))
+          AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
+            OR NOT EXISTS (
+              SELECT FROM batch e
+              WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> 'settled'
+                AND e.kind = 'exited')))
     ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
     FOR UPDATE OF s SKIP LOCKED
@@ -144,13 +151,13 @@ class BatchRepository:
         candidates = (await self.session.execute(_CANDIDATES, values)).all()
         claimed: list[Claimed] = []
         share = max(2, limit // max(1, len(candidates)))
-        for space_id, sync_id, probing, resync in candidates:
+        for space_id, sync_id, probing, resync, exits_first in candidates:
             room = min(limit - len(claimed), 1 if probing else share, left if resync else limit)
             if room <= 0:
                 break
             if probing and not await self._hold_others_off(space_id, sync_id, lease):
                 continue
-            batches = await self._take(space_id, sync_id, owner, lease, room)
+            batches = await self._take(space_id, sync_id, owner, lease, room, exits_first)
             claimed.extend(Claimed(batch, probing) for batch in batches)
             left -= len(batches) if resync else 0
         if claimed:
@@ -158,7 +165,13 @@ class BatchRepository:
         return claimed
 
     async def _take(
-        self, space_id: str, sync_id: str, owner: str, lease: timedelta, limit: int
+        self,
+        space_id: str,
+        sync_id: str,
+        owner: str,
+        lease: timedelta,
+        limit: int,
+        exits_first: bool,
     ) -> Sequence[Batch]:
         due = (
             select(Batch.number, Batch.state)
@@ -167,6 +180,8 @@ class BatchRepository:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        if exits_first:
+            due = due.where(_no_exit_is_left())
         rows = (await self.session.execute(due)).all()
         if not rows:
             return []
@@ -430,3 +445,15 @@ def _places(batches: Sequence[Batch]) -> dict[str, Any]:
         "numbers": [batch.number for batch in batches],
         "tokens": [batch.lease_token for batch in batches],
     }
+
+
+def _no_exit_is_left() -> Any:
+    """Exits of the batch's sync are settled, or it is one of them."""
+    exits = aliased(Batch)
+    unsettled = exists().where(
+        exits.space_id == Batch.space_id,
+        exits.sync_id == Batch.sync_id,
+        exits.kind == "exited",
+        exits.state != "settled",
+    )
+    return or_(Batch.kind == "exited", ~unsettled)
