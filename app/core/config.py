@@ -84,8 +84,8 @@ class Settings(BaseSettings):
     )
     failing_batch_limit: Duration = timedelta(minutes=15)
     failing_activation_limit: Duration = timedelta(days=5)
-    delivery_concurrency: int = Field(default=16, ge=1)  # calls in flight in one worker
-    delivery_concurrency_per_account: int = Field(default=8, ge=1)
+    delivery_concurrency: int = Field(default=32, ge=1)  # calls in flight in one worker
+    delivery_concurrency_per_account: int = Field(default=16, ge=1)
     worker_processes: int = Field(default=1, ge=1)  # share an account's budget while Redis is away
     orphan_age: Duration = timedelta(hours=24)
     job_completion_wait: Duration = timedelta(seconds=25)

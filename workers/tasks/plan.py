@@ -7,13 +7,18 @@ from typing import Any
 from app.queue import Task
 from app.services.plan import plan as service
 from workers.context import CONTEXT, Context
+from workers.tasks.deliver import deliver
 
 
 async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
-    """Do what is due; nothing where somebody else has it."""
+    """Do what is due, nothing where somebody else has it; then begin to deliver without waiting for a bell."""
     context: Context = ctx[CONTEXT]
+    planned = False
 
     async def work() -> None:
-        await service(context.platform, space_id, subject_id, lane=context.lane)
+        nonlocal planned
+        planned = await service(context.platform, space_id, subject_id, lane=context.lane)
 
     await context.program.work_heavily(Task.PLAN, subject_id, work)
+    if planned and not context.program.pumping:
+        await deliver(ctx, space_id, subject_id)
