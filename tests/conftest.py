@@ -62,6 +62,8 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
         lease=timedelta(seconds=4),
         settle_time=timedelta(seconds=1),
         sweep_interval=timedelta(milliseconds=200),
+        delivery_concurrency=16,
+        delivery_concurrency_per_account=8,
         http_total_timeout=timedelta(seconds=2),
         http_connect_timeout=timedelta(seconds=1),
         retry_waits=(timedelta(milliseconds=100), timedelta(milliseconds=300)),
