@@ -28,6 +28,7 @@ CONFIGURATION = """
 
 [checks]
 positive_data_acceptance.expected-statuses = [200, 400, 401, 403, 404, 409, 413, 415, 422, 429]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429]
 """
 
 
