@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Definition, ReadBack
-from app.connectors.errors import ConnectorError, Throttled, TransientFailure
-from app.core.errors import Conflict, Unavailable
+from app.core.errors import Conflict
 from app.domain.normalise import Normaliser
 from app.services import holdings as service
 from app.services import planning
@@ -28,6 +27,7 @@ from app.services.files import (
     fresh_key,
     store,
 )
+from app.services.partner_words import in_words
 from app.services.platform import Platform
 from app.services.sending import connector_tools, target_of
 from app.snapshots import drift as engine
@@ -236,12 +236,9 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
     new_batch()  # after the first call the others wait for the budget
     try:
         try:
-            async for page in connector.members(scene.target):
-                await asyncio.to_thread(file.add, page)
-        except (Throttled, TransientFailure) as error:
-            raise Unavailable(f"{account.definition.name}: {error.message}") from error
-        except ConnectorError as error:
-            raise Conflict(f"{account.definition.name}: {error.message}") from error
+            with in_words(account.definition):
+                async for page in connector.members(scene.target):
+                    await asyncio.to_thread(file.add, page)
         finally:
             await asyncio.to_thread(file.close)
         yield path

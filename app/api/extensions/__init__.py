@@ -11,6 +11,7 @@ from app.api.extensions import (
     exports,
     holdings,
     members,
+    partner_lists,
     runs,
     snapshots,
     syncs,
@@ -19,6 +20,7 @@ from app.api.extensions import (
 router = APIRouter()
 for _part in (
     destinations.router,
+    partner_lists.router,
     datasets.router,
     members.router,
     runs.router,

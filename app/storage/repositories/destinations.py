@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
-from app.storage.models import Activation, Audience, Destination, DestinationConnection
+from app.storage.models import (
+    Activation,
+    ActivationRevision,
+    Audience,
+    Destination,
+    DestinationConnection,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A connection to an account, with one of its activations; the last three are None where it has none."""
+
+    connection_id: str
+    audience_id: str
+    audience_name: str
+    lists: Mapping[str, str]  # that were made for the connection
+    connection_settings: Mapping[str, Any]
+    activation_id: str | None
+    activation_name: str | None
+    config: Mapping[str, Any] | None
 
 
 class DestinationRepository:
@@ -73,6 +95,60 @@ class DestinationRepository:
             .order_by(Activation.id)
         )
         return (await self.session.scalars(query)).all()
+
+    async def uses(self, space_id: str, destination_id: str) -> Sequence[Use]:
+        """Connections to the account, each with its living activations and what these are told now."""
+        query = (
+            select(
+                DestinationConnection,
+                Audience.name,
+                Activation.id,
+                Activation.name,
+                ActivationRevision.config,
+            )
+            .join(
+                Audience,
+                and_(
+                    Audience.space_id == DestinationConnection.space_id,
+                    Audience.id == DestinationConnection.audience_id,
+                ),
+            )
+            .outerjoin(
+                Activation,
+                and_(
+                    Activation.space_id == DestinationConnection.space_id,
+                    Activation.connection_id == DestinationConnection.id,
+                    Activation.deleted_at.is_(None),
+                ),
+            )
+            .outerjoin(
+                ActivationRevision,
+                and_(
+                    ActivationRevision.space_id == Activation.space_id,
+                    ActivationRevision.id == Activation.revision_id,
+                ),
+            )
+            .where(
+                DestinationConnection.space_id == space_id,
+                DestinationConnection.destination_id == destination_id,
+            )
+            .order_by(DestinationConnection.id, Activation.id)
+        )
+        return [
+            Use(
+                connection.id,
+                connection.audience_id,
+                audience,
+                connection.lists,
+                connection.connection_settings or {},
+                activation_id,
+                activation_name,
+                config,
+            )
+            for connection, audience, activation_id, activation_name, config in (
+                await self.session.execute(query)
+            )
+        ]
 
     def add(self, destination: Destination) -> None:
         """A new account."""

@@ -130,7 +130,8 @@ class TestEveryRoute:
             path = belongings.path(template)
             response = await ask(client, method, path, template, belongings.tenant.reader)
             if method == "GET":
-                assert response.status_code in (200, 404), (method, template, response.text)
+                # 409: the webhook of the test has no lists.
+                assert response.status_code in (200, 404, 409), (method, template, response.text)
             else:
                 assert response.status_code == 403, (method, template)
         assert await contents(platform) == before

@@ -1,0 +1,79 @@
+"""Lists at a partner, to choose one from."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import queries
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    CurrentSpace,
+    DestinationId,
+    PageDep,
+    PlatformDep,
+    SpaceId,
+    query_text,
+)
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import partner_lists as contract
+from app.services import partner_lists
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get(
+    "/spaces/{spaceId}/destinations/{destinationId}/lists",
+    **described(
+        "listDestinationLists",
+        output=contract.PartnerListsData,
+        summary="List the lists at a partner",
+        errors=(404, 409, 422),
+        parameters=(
+            PAGINATION,
+            query_text("search", "Part of a name or id.", maxLength=255),
+        ),
+        tag="Destinations",
+    ),
+)
+async def list_lists(
+    request: Request,
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    destination_id: DestinationId,
+    page: PageDep,
+) -> Response:
+    """By name, read from the partner now, with what of ours writes to each. 409 where the destination has no lists."""
+    found = await partner_lists.page(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        destination_id=destination_id,
+        search=queries.read_text(request, "search"),
+        request=page,
+    )
+    return answer(
+        contract.PartnerListsData(
+            lists=[
+                contract.PartnerListOutput(
+                    id=one.id,
+                    name=one.name,
+                    used_by=[
+                        contract.ListUseOutput(
+                            audience_id=use.audience_id,
+                            audience_name=use.audience_name,
+                            connection_id=use.connection_id,
+                            activation_id=use.activation_id,
+                            activation_name=use.activation_name,
+                        )
+                        for use in one.used_by
+                    ],
+                )
+                for one in found.page.entries
+            ],
+            complete=found.complete,
+            pagination=pagination(found.page),
+        )
+    )
