@@ -11,6 +11,7 @@ from app.api.extensions import (
     exports,
     holdings,
     members,
+    overview,
     partner_lists,
     runs,
     snapshots,
@@ -29,5 +30,6 @@ for _part in (
     exports.router,
     delivery_options.router,
     holdings.router,
+    overview.router,
 ):
     router.routes.extend(_part.routes)

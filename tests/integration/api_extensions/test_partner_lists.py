@@ -87,15 +87,16 @@ class TestLists:
                 "actionId": "klaviyo-add-profile-to-list",
                 "settings": {"list_id": "Mapped"},
             }
+            configs: dict[str, dict[str, Any]] = {
+                "Chosen": {"list": {"id": "Chosen"}},
+                "Mapped": {"list": {"id": "Chosen"}, "destinationMapping": mapping},
+                "Linked": {"connectionSettings": {"list_id": "Linked"}},
+                "Own001": {},
+                "Gone01": {"list": {"id": "Gone01"}},
+            }
             scenes = {
                 name: await create_activation(platform, tenant.space_id, destination, config=config)
-                for name, config in {
-                    "Chosen": {"list": {"id": "Chosen"}},
-                    "Mapped": {"list": {"id": "Chosen"}, "destinationMapping": mapping},
-                    "Linked": {"connectionSettings": {"list_id": "Linked"}},
-                    "Own001": {},
-                    "Gone01": {"list": {"id": "Gone01"}},
-                }.items()
+                for name, config in configs.items()
             }
             async with platform.unit_of_work() as session:
                 row = await session.get(

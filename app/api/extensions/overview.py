@@ -1,0 +1,81 @@
+"""All activations of a space, over all audiences."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import queries
+from app.api.answers import answer, pagination
+from app.api.deps import PAGINATION, CurrentSpace, PageDep, SessionDep, SpaceId, query_text
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import overview as contract
+from app.domain.options import frequency_of
+from app.services import overview
+
+router = APIRouter(route_class=ApiRoute)
+
+_ID = {"maxLength": 255}
+
+
+def _wire(row: overview.Overview) -> contract.OverviewOutput:
+    found = row.activation
+    return contract.OverviewOutput(
+        id=found.id,
+        name=found.name,
+        activation_type=row.activation_type,
+        audience=contract.OverviewAudienceOutput(id=found.audience_id, name=row.audience_name),
+        destination=contract.OverviewDestinationOutput(
+            id=found.destination_id, name=row.destination_name, slug=row.slug
+        ),
+        connection_id=found.connection_id,
+        enabled=found.enabled,
+        state=found.state,
+        status=overview.status(row),
+        frequency=frequency_of(found.options).to_json(),
+        next_due_at=found.next_due_at,
+        last_synced_at=found.last_synced_at,
+        last_error=found.last_error,
+        held=found.held,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+@router.get(
+    "/spaces/{spaceId}/activations",
+    **described(
+        "listActivations",
+        output=contract.OverviewData,
+        summary="List activations over all audiences",
+        errors=(404, 422),
+        parameters=(
+            PAGINATION,
+            query_text("state", "Only those in this state.", enum=list(overview.STATES)),
+            query_text("audienceId", "Only those of this audience.", **_ID),
+            query_text("destinationId", "Only those to this account.", **_ID),
+            query_text("search", "Part of a name.", **_ID),
+        ),
+        tag="Activations",
+    ),
+)
+async def list_activations(
+    request: Request,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    page: PageDep,
+) -> Response:
+    """In the order of making. ``active`` are those that send by themselves, ``error`` those that wait to be mended."""
+    sought = overview.Sought(
+        state=queries.read_text(request, "state"),
+        audience_id=queries.read_text(request, "audienceId"),
+        destination_id=queries.read_text(request, "destinationId"),
+        name=queries.read_text(request, "search"),
+    )
+    found = await overview.page(session, scene.space_id, sought, page)
+    return answer(
+        contract.OverviewData(
+            activations=[_wire(row) for row in found.entries], pagination=pagination(found)
+        )
+    )
