@@ -60,15 +60,30 @@ class Notifications:
 
 @dataclass(frozen=True, slots=True)
 class SplitArm:
-    """One side of a split; nothing is sent for a side that is not ``sent`` (control)."""
+    """One side of a split; nothing is sent for a side that is not ``sent`` (control).
+
+    ``list_id``: a list at the partner that this side is put on, in place of one that is made for it.
+    """
 
     name: str
     weight: float
     sent: bool = True
+    list_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The form of the wire and of a revision."""
-        return {"name": self.name, "weight": self.weight, "sent": self.sent}
+        value: dict[str, Any] = {"name": self.name, "weight": self.weight, "sent": self.sent}
+        if self.list_id is not None:
+            value["list"] = {"id": self.list_id}
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Sides of a split; no arms are no split. ``property``: under which name an arm travels with its members."""
+
+    arms: tuple[SplitArm, ...] = ()
+    property: str | None = None
 
 
 DEFAULT_BRAKE = Brake()
@@ -150,13 +165,16 @@ def parse_mode(value: Any, *, field: str = "mode") -> Mode | list[Problem]:
         return [Problem(f"must be one of {', '.join(Mode)}", field)]
 
 
-def parse_split(value: Any, *, field: str = "split") -> tuple[SplitArm, ...] | list[Problem]:
-    """``{"arms": [{name, weight, sent?}]}`` with two arms or more; null is no split, an empty tuple."""
+def parse_split(value: Any, *, field: str = "split") -> Split | list[Problem]:
+    """``{"arms": [{name, weight, sent?, list?}], "property"?}`` with two arms or more; null is no split."""
     if value is None:
-        return ()
+        return Split()
     if not isinstance(value, Mapping):
         return [Problem("must be an object with arms, or null", field)]
-    problems = unknown_keys(value, ("arms",), field)
+    problems = unknown_keys(value, ("arms", "property"), field)
+    told = value.get("property")
+    if told is not None and not _is_text(told):
+        problems.append(Problem("must be the name of a property, or null", f"{field}.property"))
     given = value.get("arms")
     if not isinstance(given, list) or not 2 <= len(given) <= _MAX_ARMS:
         return [*problems, Problem(f"must be a list of 2 to {_MAX_ARMS} arms", f"{field}.arms")]
@@ -171,7 +189,10 @@ def parse_split(value: Any, *, field: str = "split") -> tuple[SplitArm, ...] | l
         problems.append(Problem("arms must have different names", f"{field}.arms"))
     if arms and not any(arm.sent for arm in arms):
         problems.append(Problem("at least one arm must be sent", f"{field}.arms"))
-    return problems or tuple(arms)
+    lists = [arm.list_id for arm in arms if arm.list_id is not None]
+    if len(set(lists)) < len(lists):
+        problems.append(Problem("arms must have different lists", f"{field}.arms"))
+    return problems or Split(tuple(arms), told)
 
 
 def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | list[Problem] | None:
@@ -207,7 +228,7 @@ def unknown_keys(
 def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
-    problems = unknown_keys(value, ("name", "weight", "sent"), field)
+    problems = unknown_keys(value, ("name", "weight", "sent", "list"), field)
     if not _is_text(value.get("name")):
         problems.append(Problem(f"must be a text of 1 to {_MAX_NAME} characters", f"{field}.name"))
     weight = value.get("weight")
@@ -216,7 +237,14 @@ def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
     sent = value.get("sent", True)
     if not isinstance(sent, bool):
         problems.append(Problem("must be true or false", f"{field}.sent"))
-    return problems or SplitArm(value["name"], value["weight"], sent)
+    chosen = parse_list(value.get("list"), field=f"{field}.list")
+    if isinstance(chosen, list):
+        problems += chosen
+    elif chosen and sent is False:
+        problems.append(Problem("is of no use to an arm that is not sent", f"{field}.list"))
+    return problems or SplitArm(
+        value["name"], value["weight"], sent, chosen["id"] if isinstance(chosen, dict) else None
+    )
 
 
 def _is_text(value: Any) -> bool:

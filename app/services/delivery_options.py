@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors.base import Lists
+from app.connectors.base import Definition
 from app.core.clock import to_wire
 from app.core.errors import Invalid, Problem
 from app.domain.frequency import Frequency, next_due, parse_frequency
 from app.domain.options import (
     Notifications,
+    Split,
     brake_of,
     frequency_of,
     parse_audiences,
@@ -25,7 +26,8 @@ from app.domain.options import (
     parse_notifications,
     parse_split,
 )
-from app.services import audit, reconciling
+from app.services import audit, placing, reconciling
+from app.services.actions import action_of
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
 from app.services.revisions import new_revision
@@ -71,7 +73,7 @@ async def update(
         elif name in LIVE:
             options[name] = parsed
         else:
-            config[name] = parsed
+            config |= parsed if name == "split" else {name: parsed}
     problems += await _misfits(session, activation, config)
     problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
     if problems:
@@ -112,8 +114,8 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
             mode = parse_mode(value)
             return mode if isinstance(mode, list) else mode.value
         case "split":
-            arms = parse_split(value)
-            return arms if isinstance(arms, list) else [arm.to_json() for arm in arms] or None
+            split = parse_split(value)
+            return split if isinstance(split, list) else _stored(split)
         case "list":
             return parse_list(value)
         case "consent":
@@ -122,6 +124,14 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
             return parse_audiences(value)
         case _:
             return value
+
+
+def _stored(split: Split) -> dict[str, Any]:
+    """The parts of a revision that say how it splits."""
+    return {
+        "split": [arm.to_json() for arm in split.arms] or None,
+        "splitProperty": split.property,
+    }
 
 
 def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
@@ -137,14 +147,41 @@ async def _misfits(
     session: AsyncSession, activation: Activation, config: Mapping[str, Any]
 ) -> list[Problem]:
     """Options that this activation's destination cannot fulfil."""
-    if config.get("list") is None:
-        return []
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
     )
-    if destination is None or isinstance(connector_class(destination.slug), Lists):
+    assert destination is not None  # noqa: S101  it is kept while an activation uses it
+    definition = connector_class(destination.slug).definition
+    return [*_lists_without_use(definition, config), *_arms_alike(definition, config)]
+
+
+def _lists_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    if definition.arm_places == "lists":
         return []
-    return [Problem(f"the destination {destination.slug} has no lists", "list")]
+    named = {"list": config.get("list")} | {
+        f"split.arms.{index}.list": arm.get("list")
+        for index, arm in enumerate(config.get("split") or ())
+    }
+    words = f"the destination {definition.slug} has no lists"
+    return [Problem(words, field) for field, value in named.items() if value is not None]
+
+
+def _arms_alike(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    """Arms that the partner could not tell apart."""
+    sent = [arm for arm in config.get("split") or () if arm.get("sent", True)]
+    action = action_of(definition, config)
+    if action is not None and not action.carries_properties and config.get("splitProperty"):
+        words = f"the action {action.slug} writes no properties; give each arm a list"
+        return [Problem(words, "split.property")]
+    told = config.get("splitProperty") or all(arm.get("list") for arm in sent)
+    if len(sent) < 2 or told or placing.arms_apart(definition, config):
+        return []
+    if definition.arm_places == "lists" and placing.named_settings(definition, config):
+        words = "the arms would share the list that is named; give each a list, or name a property"
+        return [Problem(words, "split.arms")]
+    if action is not None and not action.carries_properties:
+        return [Problem(f"the action {action.slug} cannot tell arms apart", "split.arms")]
+    return []
 
 
 async def _unknown_audiences(
@@ -174,7 +211,7 @@ def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, An
         "brake": brake_of(activation.options).to_json(),
         "notifications": activation.options.get("notifications") or {},
         "mode": config.get("mode") or "maintain",
-        "split": {"arms": split} if split else None,
+        "split": {"arms": split, "property": config.get("splitProperty")} if split else None,
         "updates": bool(config.get("updates")),
         "list": config.get("list"),
         "consent": config.get("consent"),

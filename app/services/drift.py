@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +15,7 @@ from app.connectors.base import Definition, ReadBack
 from app.core.errors import Conflict
 from app.domain.normalise import Normaliser
 from app.services import holdings as service
-from app.services import planning
+from app.services import placing
 from app.services.accounts import Account, open_account
 from app.services.budgets import new_batch
 from app.services.existing import activation_of
@@ -29,7 +28,7 @@ from app.services.files import (
 )
 from app.services.partner_words import in_words
 from app.services.platform import Platform
-from app.services.sending import connector_tools, target_of
+from app.services.sending import connector_tools, made_lists
 from app.snapshots import drift as engine
 from app.snapshots.drift import Drift
 from app.snapshots.types import Manifest, PlanSpec, StoredFile
@@ -48,7 +47,7 @@ class _Scene:
 
     activation: Activation
     account: Account
-    target: str
+    targets: Mapping[str | None, str]  # a key's place -> the list where it is
     spec: PlanSpec
     outcomes: list[StoredFile]
     wanted: list[Manifest] | None  # None: an audience was never computed
@@ -81,6 +80,7 @@ async def check(
                 engine.compare,
                 path,
                 _fields(scene.account.definition),
+                scene.targets,
                 await fetch_manifest(platform.objects, before),
                 [await fetch(platform.objects, file) for file in scene.outcomes],
                 out if repair else None,
@@ -137,6 +137,7 @@ async def seed(
                 engine.seed_from,
                 path,
                 _fields(scene.account.definition),
+                scene.targets,
                 scene.spec,
                 [await fetch_manifest(platform.objects, one) for one in scene.wanted],
                 await fetch_manifest(platform.objects, before),
@@ -169,18 +170,19 @@ async def _scene(
     destination = await repository.destination(space_id, activation.destination_id)
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
     account = await _readable(platform, repository, destination)
-    target = _named_list(account.definition, revision.config) or await target_of(
-        repository, activation, revision.config
-    )
-    target = target or _setting(account.definition, revision.config.get("connectionSettings") or {})
-    if target is None:
+    spec = await service.baseline_spec(session, activation)
+    made = await made_lists(repository, activation)
+    places: Sequence[str | None] = spec.places or (None,)
+    found = {place: placing.list_of(made, activation_id, place) for place in places}
+    targets = {place: target for place, target in found.items() if target is not None}
+    if not targets:
         raise Conflict("No list is named, and none was made yet; it is made by the first sync.")
     syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, OUTCOMES)
     return _Scene(
         activation=activation,
         account=account,
-        target=target,
-        spec=await service.baseline_spec(session, activation),
+        targets=targets,
+        spec=spec,
         outcomes=[StoredFile(**sync.outcome) for sync in syncs if sync.outcome],
         wanted=await _wanted(session, activation),
     )
@@ -194,14 +196,6 @@ async def _readable(
     if not hasattr(account.connector_class, "members"):
         raise Conflict(f"{account.definition.name} does not tell what it holds.")
     return account
-
-
-def _named_list(definition: Definition, config: Mapping[str, Any]) -> str | None:
-    return _setting(definition, planning.constants(definition, config))
-
-
-def _setting(definition: Definition, settings: Mapping[str, Any]) -> str | None:
-    return next((str(settings[key]) for key in definition.list_keys if settings.get(key)), None)
 
 
 async def _wanted(session: AsyncSession, activation: Activation) -> list[Manifest] | None:
@@ -224,7 +218,7 @@ def _fields(definition: Definition) -> dict[str, Normaliser]:
 
 @asynccontextmanager
 async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
-    """The partner's members in a scratch file."""
+    """The members of the partner's lists in a scratch file."""
     account = scene.account
     tools = connector_tools(
         platform, scene.activation.destination_id, account.definition, resync=True
@@ -237,8 +231,9 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
     try:
         try:
             with in_words(account.definition):
-                async for page in connector.members(scene.target):
-                    await asyncio.to_thread(file.add, page)
+                for target in dict.fromkeys(scene.targets.values()):
+                    async for page in connector.members(target):
+                        await asyncio.to_thread(file.add, page, target)
         finally:
             await asyncio.to_thread(file.close)
         yield path

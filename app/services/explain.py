@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from app.core.clock import to_wire
-from app.services import planning
+from app.services import placing, planning
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
 from app.services.files import fetch, fetch_manifest
@@ -37,6 +38,7 @@ class _Known:
 
     activation: Activation
     spec: PlanSpec
+    arm_of: Callable[[str | None], str | None]  # by a key's place
     sources: Sequence[tuple[Audience, Snapshot | None]]
     syncs: Sequence[Sync]
 
@@ -60,13 +62,13 @@ async def profile(
     wanted: list[dict[str, Any]] = []
     left_out: dict[str, int] = {}
     if member is not None:
-        wanted, left_out = await _wanted(platform, known.spec, member)
+        wanted, left_out = await _wanted(platform, known, member)
     return {
         "profileId": profile_id,
         "memberships": memberships,
         "wanted": wanted,
         "leftOut": left_out,
-        "held": await _held(platform, known.activation, profile_id),
+        "held": await _held(platform, known, profile_id),
         "history": await _history(platform, known, profile_id),
     }
 
@@ -96,7 +98,8 @@ async def _gather(
                 found = await runs.snapshot(space_id, audience.snapshot_id)
             sources.append((audience, found))
         syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
-        return _Known(activation, spec, sources, syncs)
+        arm_of = partial(placing.arm_name, revision.config)
+        return _Known(activation, spec, arm_of, sources, syncs)
 
 
 async def _membership(
@@ -123,7 +126,7 @@ async def _membership(
 
 
 async def _wanted(
-    platform: Platform, spec: PlanSpec, member: Mapping[str, Any]
+    platform: Platform, known: _Known, member: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """What the plan would make of this one member, by the planner itself."""
     linked = member["id"] != member["profileId"]
@@ -138,18 +141,18 @@ async def _wanted(
     scratch = platform.engine.scratch_file(".explain")
     scratch.write_bytes(orjson.dumps(row) + b"\n")
     try:
-        return await platform.engine.run(_plan_one, spec, scratch, linked=linked, lane="small")
+        return await platform.engine.run(_plan_one, known, scratch, linked=linked, lane="small")
     finally:
         scratch.unlink(missing_ok=True)
 
 
 def _plan_one(
-    cursor: Cursor, spec: PlanSpec, row: Path, *, linked: bool
+    cursor: Cursor, known: _Known, row: Path, *, linked: bool
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
     try:
         members_engine.write_snapshot(cursor, Upload(row, "ndjson"), rows, linked=linked)
-        stats = write_plan(cursor, spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
+        stats = write_plan(cursor, known.spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
         changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
     finally:
         rows.unlink(missing_ok=True)
@@ -158,7 +161,7 @@ def _plan_one(
         {
             "key": change.key,
             "keyType": change.key_type,
-            "arm": change.arm,
+            "arm": known.arm_of(change.place),
             "identity": dict(change.identity),
             "traits": dict(change.traits),
         }
@@ -167,16 +170,14 @@ def _plan_one(
     return shown, {reason: count for reason, count in stats.left_out.items() if count}
 
 
-async def _held(
-    platform: Platform, activation: Activation, profile_id: str
-) -> list[dict[str, Any]]:
-    local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
+async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:
+    local = await fetch_manifest(platform.objects, Manifest.from_json(known.activation.holdings))
     found = await platform.engine.run(holdings_engine.find_held, local, profile_id, lane="small")
     return [
         {
             "key": row["key"],
             "keyType": row["key_type"],
-            "arm": row["arm"],
+            "arm": known.arm_of(row["place"]),
             "identity": row["identity"],
             "held": row["held"].value,
             "assumed": row["assumed"],
@@ -207,10 +208,15 @@ async def _history(platform: Platform, known: _Known, profile_id: str) -> list[d
         attempts = await ExplanationRepository(session).attempts(
             known.activation.space_id, sorted(batches)
         )
-    return [_event(row, by_number[row["sync_number"]], attempts) for row in found]
+    return [
+        _event(row, by_number[row["sync_number"]], known.arm_of(row["place"]), attempts)
+        for row in found
+    ]
 
 
-def _event(row: Mapping[str, Any], sync: Sync, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _event(
+    row: Mapping[str, Any], sync: Sync, arm: str | None, attempts: Sequence[Attempt]
+) -> dict[str, Any]:
     return {
         "syncId": sync.id,
         "syncNumber": sync.number,
@@ -222,7 +228,7 @@ def _event(row: Mapping[str, Any], sync: Sync, attempts: Sequence[Attempt]) -> d
         "message": row["message"],
         "key": row["key"],
         "keyType": row["key_type"],
-        "arm": row["arm"],
+        "arm": arm,
         "identity": row["identity"],
         "held": row["held"],
         "partnerId": row["partner_id"],

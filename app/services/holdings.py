@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
 from app.core.pagination import Page, PageRequest, Position
-from app.services import audit, planning
+from app.services import audit, placing, planning
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of, audience_of
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.receiving import received
+from app.services.sending import made_lists
 from app.snapshots import holdings as engine
 from app.snapshots.members import write_snapshot
 from app.snapshots.plan import write_plan
@@ -36,10 +37,14 @@ async def page(
     activation_id: str,
     request: PageRequest,
 ) -> tuple[Page[Mapping[str, Any]], Activation]:
-    """What we think is there, in the order of the keys."""
+    """What we think is there, in the order of the keys: rows of the engine, with ``arm`` and ``list`` of each."""
     position = request.position()
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id)
+        repository = SyncRepository(session)
+        revision = await repository.revision(space_id, activation.revision_id)
+        assert revision is not None  # noqa: S101  an activation always has one
+        made = await made_lists(repository, activation)
     local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
     after = unquote(position.key[0]) if position.key else None
     found = await platform.engine.run(
@@ -50,6 +55,14 @@ async def page(
     if len(found) > request.count:
         # Keys may hold any character, cursors only plain ones.
         following = Position("after", (quote(entries[-1]["position"], safe=""),)).encode()
+    entries = [
+        {
+            **entry,
+            "arm": placing.arm_name(revision.config, entry["place"]),
+            "list": placing.list_of(made, activation_id, entry["place"]),
+        }
+        for entry in entries
+    ]
     shown: Page[Mapping[str, Any]] = Page(entries, current=position.encode(), next=following)
     return shown, activation
 

@@ -1,16 +1,21 @@
-"""Lists at partners: made once for a connection, named after the activation that first needs one."""
+"""Lists at partners: made once for a connection, or for an arm of an activation, named after what first needs one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Lists
 from app.core.logging import get_logger
-from app.services import planning
+from app.domain.places import Place, place_of
+from app.services import placing
 from app.services.accounts import Account
+from app.services.actions import action_of
 from app.services.platform import Platform
-from app.services.sending import OWN_LIST, connector_tools, target_of
+from app.services.sending import connector_tools
+from app.snapshots.types import Cut
 from app.storage.models import Activation
 from app.storage.repositories.syncs import SyncRepository
 
@@ -18,39 +23,57 @@ log = get_logger(__name__)
 
 
 async def ensure(
-    platform: Platform, activation: Activation, account: Account, config: Mapping[str, Any]
+    platform: Platform,
+    activation: Activation,
+    account: Account,
+    config: Mapping[str, Any],
+    cuts: Sequence[Cut],
 ) -> None:
-    """Make the list that a plan's batches will write to, where the partner has lists and none is named.
+    """Make the lists that a plan's batches will write to, where the partner has lists and none is named.
 
     Raises what the connector raises. Two activations of one connection that plan at once agree on the list that was
     written down first.
     """
     definition = account.definition
+    action = action_of(definition, config)
+    if action is not None and not action.uses_list:
+        return
     tools = connector_tools(platform, activation.destination_id, definition)
     connector = account.connector_class(account.settings, tools)
-    if not isinstance(connector, Lists) or _names_list(account, config):
+    if not isinstance(connector, Lists):
         return
+    places = {placing.list_key(activation.id, one): one for one in _unnamed(cuts)}
     async with platform.unit_of_work() as session:
-        if await target_of(SyncRepository(session), activation, config) is not None:
-            return
+        made = await _made(session, activation)
     assert activation.connection_id is not None  # noqa: S101  only a deleted activation has none
-    made = await connector.create_list(activation.name, activation.connection_id)
-    async with platform.unit_of_work() as session:
-        connection = await SyncRepository(session).connection(
-            activation.space_id, activation.connection_id, lock=True
-        )
-        if connection is not None and OWN_LIST not in connection.lists:
-            connection.lists = {**connection.lists, OWN_LIST: made}
-    log.info("list_made", activation_id=activation.id, list_id=made)
+    for key, place in places.items():
+        if key in made:
+            continue
+        name = f"{activation.name} ({place.arm})" if place.own else activation.name
+        # An arm's list is the activation's, so its reference is too.
+        reference = f"{activation.connection_id}:{key}" if place.own else activation.connection_id
+        list_id = await connector.create_list(name, reference)
+        async with platform.unit_of_work() as session:
+            await _keep(session, activation, key, list_id)
+        log.info("list_made", activation_id=activation.id, list_id=list_id)
 
 
-def _names_list(account: Account, config: Mapping[str, Any]) -> bool:
-    definition = account.definition
-    action = planning.action_of(definition, config)
-    if action is not None and not action.uses_list:
-        return True
-    named = {
-        **(config.get("connectionSettings") or {}),
-        **((config.get("destinationMapping") or {}).get("settings") or {}),
-    }
-    return any(named.get(key) for key in definition.list_keys)
+def _unnamed(cuts: Sequence[Cut]) -> list[Place]:
+    places = [place_of(text) for text in dict.fromkeys(cut.place for cut in cuts)]
+    return [place for place in places if not place.settings]
+
+
+async def _made(session: AsyncSession, activation: Activation) -> Mapping[str, str]:
+    assert activation.connection_id is not None  # noqa: S101  as above
+    repository = SyncRepository(session)
+    connection = await repository.connection(activation.space_id, activation.connection_id)
+    return connection.lists if connection else {}
+
+
+async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:
+    assert activation.connection_id is not None  # noqa: S101  as above
+    connection = await SyncRepository(session).connection(
+        activation.space_id, activation.connection_id, lock=True
+    )
+    if connection is not None and key not in connection.lists:
+        connection.lists = {**connection.lists, key: list_id}

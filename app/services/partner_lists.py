@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, unquote
 
 from app.connectors.base import Definition, Lists
 from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.pagination import Page, PageRequest, Position
-from app.services import planning
+from app.services import placing
 from app.services.accounts import open_account
 from app.services.budgets import new_batch
 from app.services.partner_words import in_words
 from app.services.platform import Platform
-from app.services.sending import OWN_LIST, connector_tools
+from app.services.sending import connector_tools
 from app.storage.repositories.destinations import DestinationRepository, Use
 
 MOST = 5_000  # lists that are read of one account
@@ -96,27 +95,19 @@ async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[st
 def _by_list(definition: Definition, uses: Sequence[Use]) -> dict[str, list[Use]]:
     found: dict[str, list[Use]] = {}
     for use in uses:
-        list_id = _list_of(definition, use)
-        if list_id is not None:
+        for list_id in _lists_of(definition, use):
             found.setdefault(list_id, []).append(use)
     return found
 
 
-def _list_of(definition: Definition, use: Use) -> str | None:
-    """What a batch would be written to: the mapping's list, the chosen one, the one that was made, the settings'."""
-    config = use.config
-    if config is None:
-        return use.lists.get(OWN_LIST) or _named(definition, use.connection_settings)
-    return (
-        _named(definition, planning.constants(definition, config))
-        or (config.get("list") or {}).get("id")
-        or use.lists.get(OWN_LIST)
-        or _named(definition, config.get("connectionSettings") or {})
-    )
-
-
-def _named(definition: Definition, settings: Mapping[str, Any]) -> str | None:
-    return next((str(settings[key]) for key in definition.list_keys if settings.get(key)), None)
+def _lists_of(definition: Definition, use: Use) -> Sequence[str]:
+    if use.config is not None and use.activation_id is not None:
+        return placing.lists_of(definition, use.config, use.lists, use.activation_id)
+    names = [name for group in definition.place_keys for name in group]
+    named = [
+        str(use.connection_settings[name]) for name in names if use.connection_settings.get(name)
+    ]
+    return named[:1] or list(use.lists.values())
 
 
 def _cut(

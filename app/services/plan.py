@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +22,7 @@ from app.domain.changes import ChangeKind, Mode
 from app.domain.options import brake_of
 from app.services import dry_run, leases, lists, notify, planning, reconciling, troubles
 from app.services.accounts import Account, open_account
+from app.services.actions import constants
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.snapshots import plan as engine
@@ -79,7 +81,9 @@ async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) ->
                 return True
             stats, file = await _write(platform, work)
             if stats.cuts and work.sync.kind != "dry_run":
-                await lists.ensure(platform, work.activation, work.account, work.revision.config)
+                await lists.ensure(
+                    platform, work.activation, work.account, work.revision.config, stats.cuts
+                )
             await _commit(platform, work, stats, file)
             if work.sync.kind == "dry_run":
                 await _complete_dry_run(platform, work, stats)
@@ -161,7 +165,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
 
 def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
     definition = account.definition
-    constants = planning.constants(definition, config)
+    fixed = constants(definition, config)
     # A dry run keeps in its trigger what the sync would be that it stands for.
     kind = sync.trigger if sync.kind == "dry_run" else sync.kind
     return planning.plan_spec(
@@ -174,7 +178,7 @@ def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
             account.connector_class,
             account.settings,
             config.get("connectionSettings") or {},
-            constants,
+            fixed,
         ),
         retry_refused=sync.retry_refused,
     )
@@ -221,6 +225,7 @@ async def _commit(
                 **planning.spec_to_json(work.spec),
                 planning.AUDIENCE_NAME: work.audience_name,
                 planning.EXITS_FIRST: _exits_come_first(stats.cuts),
+                planning.PLACES: _places(stats.cuts),
             },
             planned_at=now,
             wanted=stats.wanted,
@@ -282,10 +287,18 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
 
 
 def _exits_come_first(cuts: Sequence[Cut]) -> bool:
-    """Whether somebody may leave one arm and enter another: an exit that is late would undo the entry."""
-    left = {cut.arm for cut in cuts if cut.kind is ChangeKind.EXITED}
-    entered = {cut.arm for cut in cuts if cut.kind is ChangeKind.ENTERED}
+    """Whether somebody may leave one place and enter another: an exit that is late might undo the entry."""
+    left = {cut.place for cut in cuts if cut.kind is ChangeKind.EXITED}
+    entered = {cut.place for cut in cuts if cut.kind is ChangeKind.ENTERED}
     return any(one != other for one in left for other in entered)
+
+
+def _places(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
+    """Where batches write, as first row and place; empty where no place has a name."""
+    if not any(cut.place for cut in cuts):
+        return []
+    runs = groupby(cuts, key=lambda cut: cut.place)
+    return [(next(run).first_row, place) for place, run in runs]
 
 
 def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | None:

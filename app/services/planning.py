@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from app.connectors.base import Action, Definition
+from app.connectors.base import Definition
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
 from app.mapping import plain_path
+from app.services import placing
 from app.snapshots.types import Arm, KeyField, PlanSpec
 
 # Where an event that mappings see carries traits (architecture, section 10).
@@ -18,8 +19,10 @@ _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
 # Beside the specification: bodies name the audience, and a retry must have the same bytes after it was renamed.
 AUDIENCE_NAME = "audienceName"
-# Likewise: members leave one arm and enter another, and to the destination both are one list.
+# Likewise: members leave one place and enter another, and to the destination both may be one list.
 EXITS_FIRST = "exitsFirst"
+# Likewise: where each batch writes, as first row and place, for each row at which the place changes.
+PLACES = "places"
 
 
 def plan_spec(
@@ -40,7 +43,8 @@ def plan_spec(
         fields=key_fields(definition, config),
         traits=used_traits(definition, config),
         consent=config.get("consent"),
-        arms=_arms(config),
+        place=placing.place_without_split(definition, config),
+        arms=placing.arms(definition, config),
         split_seed=activation_id,
         resync=kind == "resync",
         baseline=kind == "baseline",
@@ -134,39 +138,6 @@ def _plain_paths(value: Any) -> list[tuple[str, ...]]:
     return [path for item in value.values() for path in _plain_paths(item)]
 
 
-def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | None:
-    """The action that a revision carries out: the one mapped, else the preset of its type, else the first."""
-    mapped = (config.get("destinationMapping") or {}).get("actionId")
-    wanted = mapped or next(
-        (
-            preset.action_id
-            for preset in definition.presets
-            if preset.activation_type == config["activationType"]
-        ),
-        None,
-    )
-    actions = {action.id: action for action in definition.actions}
-    return actions.get(wanted or "") or next(iter(definition.actions), None)
-
-
-def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that a revision gives to the fields that are constant for an activation."""
-    action = action_of(definition, config)
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
-    return {
-        field.key: given[field.key]
-        for field in (action.fields if action else ())
-        if field.constant and given.get(field.key) is not None
-    }
-
-
-def _arms(config: Mapping[str, Any]) -> Sequence[Arm]:
-    return tuple(
-        Arm(name=arm["name"], weight=arm["weight"], sent=arm.get("sent", True))
-        for arm in config.get("split") or ()
-    )
-
-
 def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
     """The form in which a sync keeps what it was planned by."""
     value = asdict(spec)
@@ -177,7 +148,9 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
     """The inverse of :func:`spec_to_json`."""
-    known = {key: item for key, item in value.items() if key not in (AUDIENCE_NAME, EXITS_FIRST)}
+    known = {
+        key: item for key, item in value.items() if key not in (AUDIENCE_NAME, EXITS_FIRST, PLACES)
+    }
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
     known["fields"] = tuple(KeyField(**field) for field in known["fields"])

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, overload
 
 from app.connectors.base import Delivery, Refusal
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 from app.mapping import MappingError, compile_mapping
-from app.services import planning
+from app.services import placing
+from app.services.actions import action_of
 from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import PlannedChange
 
@@ -34,7 +36,7 @@ class EventFrame:
     space_id: str
     audience_id: str
     audience_key: str
-    external_audience_id: str | None
+    list_of: Callable[[str | None], str | None]  # a key's place -> the list at the partner
     connection_settings: Mapping[str, Any]
     planned_at: datetime
 
@@ -47,6 +49,12 @@ class Renderer:
         properties: Sequence[str] = profile.get("properties") or ()
         self._names = {name: (profile.get("mapping") or {}).get(name, name) for name in properties}
         self._frame = frame
+        self._property = placing.arm_property(definition, config)
+        action = action_of(definition, config)
+        self._carrier = action.properties_field if action else None
+        # A sync has few places, and very many changes.
+        self._arm_of = cache(lambda place: placing.arm_name(config, place))
+        self._list_of = cache(frame.list_of)
         mapping = _fields_to_map(definition, config)
         self._resolve: Callable[[Any], Any] | None = (
             compile_mapping(mapping).resolve if mapping else None
@@ -55,22 +63,29 @@ class Renderer:
     @property
     def trait_names(self) -> Mapping[str, str]:
         """The traits that travel, and under which names."""
-        return self._names
+        if self._property is None:
+            return self._names
+        return {**self._names, self._property: self._property}
 
     @property
     def is_plain(self) -> bool:
         """Nothing is mapped and no trait is renamed: what the plan holds goes out as it is."""
-        return self._resolve is None and all(name == kept for name, kept in self._names.items())
+        renamed = any(name != kept for name, kept in self._names.items())
+        return self._resolve is None and self._property is None and not renamed
 
     def render(self, change: PlannedChange) -> Delivery | Refusal:
         """One delivery; a Refusal where the mapping cannot be carried out for this record."""
-        traits = self._traits(change.traits)
-        fields: Mapping[str, Any] = {}
+        marks = self._marks(change)
+        traits = {**self._traits(change.traits), **marks}
+        fields: dict[str, Any] = {}
         if self._resolve is not None:
             try:
-                fields = self._resolve(self.event(change, traits)) or {}
+                fields = dict(self._resolve(self.event(change, traits)) or {})
             except MappingError as error:
                 return Refusal("mapping_failed", str(error))
+        if marks and self._carrier and change.kind is not ChangeKind.EXITED:
+            given = fields.get(self._carrier)
+            fields[self._carrier] = {**(given if isinstance(given, Mapping) else {}), **marks}
         return Delivery(
             kind=change.kind,
             key_type=change.key_type,
@@ -87,6 +102,13 @@ class Renderer:
         if not names:
             return {}
         return {names[key]: value for key, value in traits.items() if key in names}
+
+    def _marks(self, change: PlannedChange) -> Mapping[str, Any]:
+        """Properties of our own that travel with a change: the arm that it is in."""
+        if self._property is None:
+            return {}
+        arm = self._arm_of(change.place)
+        return {self._property: arm} if arm is not None else {}
 
     def event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
         """The event that mappings see."""
@@ -107,7 +129,7 @@ class Renderer:
                     "computation_id": frame.audience_id,
                     "computation_class": "audience",
                     "space_id": frame.space_id,
-                    "external_audience_id": frame.external_audience_id,
+                    "external_audience_id": self._list_of(change.place),
                     "audience_settings": frame.connection_settings,
                 },
             },
@@ -150,7 +172,7 @@ class PlainDeliveries(Sequence[Delivery]):
 
 def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults of the action's fields, and what the user maps over them; constants and identity are elsewhere."""
-    action = planning.action_of(definition, config)
+    action = action_of(definition, config)
     if action is None:
         return {}
     given = (config.get("destinationMapping") or {}).get("settings") or {}

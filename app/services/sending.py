@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,8 +25,10 @@ from app.connectors.base import (
 from app.connectors.base import Batch as Call
 from app.core.objects import ObjectStore
 from app.domain.changes import ChangeKind
-from app.services import planning
+from app.domain.places import Place, place_of
+from app.services import placing, planning
 from app.services.accounts import Account, open_account
+from app.services.actions import action_of, constants
 from app.services.files import fetch, fetch_manifest
 from app.services.platform import Platform
 from app.services.render import EventFrame, PlainDeliveries, Renderer
@@ -40,7 +43,6 @@ from app.storage.repositories.syncs import SyncRepository
 WINDOW_ROWS = 10_000  # read at once, for the batches that come next
 KEPT_SYNCS = 32
 MEMBER_CHUNK = 5_000
-OWN_LIST = "list"  # under which a connection keeps the list that was made for it
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class Sending:
     connector: Connector
     spec: PlanSpec
     config: Mapping[str, Any]
-    target: str | None
+    made_lists: Mapping[str, str]  # of the connection, as ``placing.list_key`` names them
     renderer: Renderer
     reader: PlanReader | None
     wanted: Sequence[Manifest]
@@ -93,7 +95,9 @@ class Sending:
         sync, audience = self.sync, self.audience
         assert sync.planned_at is not None  # noqa: S101  only planned syncs have batches
         definition = self.account.definition
-        action = planning.action_of(definition, self.config)
+        action = action_of(definition, self.config)
+        place = place_of(self._place_of(batch))
+        fixed, settings = self._settings_at(place)
         return Call(
             idempotency_key=f"{sync.id}-{batch.number}-{batch.first_row}-{batch.row_count}",
             space_id=sync.space_id,
@@ -111,11 +115,31 @@ class Sending:
             attempted_at=attempted_at,
             rows=batch.row_count,
             action_id=action.id if action else None,
-            target=self.target,
-            connection_settings=self.config.get("connectionSettings") or {},
-            constants=planning.constants(definition, self.config),
+            target=placing.target_of(self.made_lists, self.activation.id, place),
+            arm=place.arm if place.own else None,
+            connection_settings=settings,
+            constants=fixed,
             trait_types=self.trait_types,
         )
+
+    def _place_of(self, batch: Batch) -> str | None:
+        """Where a batch writes: all its rows are of one place."""
+        runs: Sequence[tuple[int, str | None]] = (self.sync.spec or {}).get(planning.PLACES) or ()
+        number = bisect_right(runs, batch.first_row, key=lambda run: run[0])
+        return runs[number - 1][1] if number else None
+
+    def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Constants and connection settings for a place, which may be one that the revision no longer names."""
+        definition = self.account.definition
+        names = {name for group in definition.place_keys for name in group}
+        fixed, settings = (
+            {name: value for name, value in given.items() if name not in names}
+            for given in (
+                constants(definition, self.config),
+                self.config.get("connectionSettings") or {},
+            )
+        )
+        return {**fixed, **place.settings}, {**settings, **place.settings}
 
     def connector_with(self, client: httpx.AsyncClient) -> Connector:
         """The same connector on another client."""
@@ -229,9 +253,11 @@ async def _load(
     assert activation and revision and destination and audience  # noqa: S101, PT018  foreign keys say so
     workspace_id = await repository.workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
-    target = await target_of(repository, activation, revision.config)
+    made = await made_lists(repository, activation)
     renderer = Renderer(
-        account.definition, revision.config, _frame(sync, audience, revision.config, target)
+        account.definition,
+        revision.config,
+        _frame(sync, audience, revision.config, activation, made),
     )
     snapshots = await _snapshots(session, repository, sync)
     return Sending(
@@ -250,7 +276,7 @@ async def _load(
         spec=planning.spec_from_json(sync.spec),
         audience_name=sync.spec.get(planning.AUDIENCE_NAME) or audience.name,
         config=revision.config,
-        target=target,
+        made_lists=made,
         renderer=renderer,
         reader=_reader(platform, sync),
         wanted=[Manifest.from_json(snapshot.manifest) for snapshot in snapshots],
@@ -274,21 +300,20 @@ async def _snapshots(
     return snapshots
 
 
-async def target_of(
-    repository: SyncRepository, activation: Activation, config: Mapping[str, Any]
-) -> str | None:
-    """The partner's list: the one chosen for the activation, else the one made for its connection."""
-    chosen = (config.get("list") or {}).get("id")
-    if chosen:
-        return str(chosen)
+async def made_lists(repository: SyncRepository, activation: Activation) -> Mapping[str, str]:
+    """The lists that were made for the activation's connection; see ``placing.list_key``."""
     if activation.connection_id is None:
-        return None
+        return {}
     connection = await repository.connection(activation.space_id, activation.connection_id)
-    return connection.lists.get(OWN_LIST) if connection else None
+    return connection.lists if connection else {}
 
 
 def _frame(
-    sync: Sync, audience: Audience, config: Mapping[str, Any], target: str | None
+    sync: Sync,
+    audience: Audience,
+    config: Mapping[str, Any],
+    activation: Activation,
+    made: Mapping[str, str],
 ) -> EventFrame:
     assert sync.planned_at is not None  # noqa: S101  only planned syncs are sent
     both = config["activationType"] == "Audience Membership Changed"
@@ -298,7 +323,7 @@ def _frame(
         space_id=sync.space_id,
         audience_id=audience.id,
         audience_key=audience.key,
-        external_audience_id=target,
+        list_of=lambda place: placing.list_of(made, activation.id, place),
         connection_settings=config.get("connectionSettings") or {},
         planned_at=sync.planned_at,
     )

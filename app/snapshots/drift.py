@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.domain.normalise import Normaliser, normalise_sql
-from app.snapshots.holding_rows import COLUMNS, EMPTY, GONE, SHOWN, holding_rows
+from app.snapshots.holding_rows import COLUMNS, EMPTY, GONE, SHOWN, VALUE, holding_rows
 from app.snapshots.holdings import count_held, fold_outcome
 from app.snapshots.plan import write_plan
 from app.snapshots.plan_file import key_value
@@ -24,12 +24,11 @@ from app.snapshots.wanted import MEMBER
 
 SAMPLES = 100
 _ROWS_AT_ONCE = 20_000
+_OURS = ", ".join(f"rows.{name(column)}" for column in COLUMNS)
+_OURS = ", ".join(f"rows.{name(column)}" for column in COLUMNS)
+_WITH_LIST = "JOIN listed_places ON rows.place IS NOT DISTINCT FROM listed_places.place"
 _HELD = "held IN ('yes', 'maybe')"
-_TABLES = ("there", "there_keys", "ours", "pairs")
-_VALUE = (
-    f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND arm IS NULL AND NOT contains(k, chr(31))) THEN k "
-    "ELSE left(k, length(k) - length(key_type) - length(coalesce(arm, '')) - 2) END"
-)
+_TABLES = ("there", "there_keys", "listed_places", "ours", "pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +50,24 @@ class Drift:
 
 
 class MembersFile:
-    """Pages of a partner's members as one Parquet file: ``n, partner_id`` and a text column for each identity field."""
+    """Pages of a partner's members as one Parquet file: ``n, list, partner_id`` and a text for each identity field."""
 
     def __init__(self, path: Path, fields: Sequence[str]) -> None:
-        texts = [pa.field(field, pa.string()) for field in ("partner_id", *fields)]
+        texts = [pa.field(field, pa.string()) for field in ("list", "partner_id", *fields)]
         columns: list[pa.Field[Any]] = [pa.field("n", pa.int64()), *texts]
         self._schema = pa.schema(columns)
         self._writer = pq.ParquetWriter(path, self._schema)
-        self._pages: list[Mapping[str, str]] = []
+        self._rows: list[Mapping[str, str]] = []
         self.rows = 0
 
-    def add(self, page: Sequence[Mapping[str, str]]) -> None:
-        """One page; small ones are written together."""
-        self._pages += page
-        if len(self._pages) >= _ROWS_AT_ONCE:
+    def add(self, page: Sequence[Mapping[str, str]], target: str) -> None:
+        """One page of a list; small ones are written together."""
+        self._rows += [{**member, "list": target} for member in page]
+        if len(self._rows) >= _ROWS_AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:
-        rows, self._pages = self._pages, []
+        rows, self._rows = self._rows, []
         columns: list[pa.Array[Any]] = [
             pa.array(range(self.rows, self.rows + len(rows)), pa.int64())
         ]
@@ -89,16 +88,19 @@ def compare(
     cursor: Cursor,
     listed: Path,
     fields: Mapping[str, Normaliser],
+    targets: Mapping[str | None, str],
     holdings: LocalManifest,
     outcomes: Sequence[Path],
     repair: Path | None = None,
 ) -> Drift:
     """The partner's members (``listed``) against the holdings; ``outcomes`` of past syncs tell what was ours.
 
+    ``targets`` says for each place of keys which list was read for it; keys of other places are left aside.
+
     ``repair``: a file for the holdings' delta that makes the next sync send what is missing, and take out what is
     extra. It names nothing that was never ours.
     """
-    with _sides(cursor, listed, fields, holdings, outcomes):
+    with _sides(cursor, listed, fields, targets, holdings, outcomes):
         missing = "FROM ours ANTI JOIN pairs USING (k) WHERE held = 'yes'"
         # Who is there under another key that we hold is not left over.
         extra = f"""FROM ours WHERE held IN ('removed', '{GONE}') AND k IN (
@@ -130,6 +132,7 @@ def seed_from(
     cursor: Cursor,
     listed: Path,
     fields: Mapping[str, Normaliser],
+    targets: Mapping[str | None, str],
     spec: PlanSpec,
     wanted: Sequence[LocalManifest],
     holdings: LocalManifest,
@@ -144,10 +147,10 @@ def seed_from(
         write_plan(cursor, spec, wanted, holdings, plan)
         stats = fold_outcome(cursor, plan, LocalManifest(), [], spec, every)
         added = f"(SELECT {SHOWN} FROM {parquet([every])} WHERE held IS NOT NULL)"
-        with _sides(cursor, listed, fields, holdings, [], added):
+        with _sides(cursor, listed, fields, targets, holdings, [], added):
             cursor.execute(
                 copy_to(
-                    f"""SELECT ours.* REPLACE (coalesce(ours.partner_id, found.partner_id) AS partner_id)
+                    f"""SELECT ours.* EXCLUDE (list) REPLACE (coalesce(ours.partner_id, found.partner_id) AS partner_id)
                     FROM ours JOIN (SELECT k, min(there.partner_id) AS partner_id
                         FROM pairs JOIN there USING (n) GROUP BY k) AS found USING (k)
                     WHERE {_HELD} ORDER BY k""",
@@ -167,6 +170,7 @@ def _sides(
     cursor: Cursor,
     listed: Path,
     fields: Mapping[str, Normaliser],
+    targets: Mapping[str | None, str],
     holdings: LocalManifest,
     outcomes: Sequence[Path],
     added: str | None = None,
@@ -174,8 +178,9 @@ def _sides(
     """Both sides and how they pair: by the key that was sent, or by the partner's own id."""
     try:
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE there AS SELECT * FROM {parquet([listed])}")
+        cursor.execute(_listed_places(targets))
         keys = " UNION ALL ".join(
-            f"SELECT n, {text(field)} AS key_type, {normalise_sql(name(field), how)} AS value FROM there"
+            f"SELECT n, list, {text(field)} AS key_type, {normalise_sql(name(field), how)} AS value FROM there"
             for field, how in fields.items()
         )
         cursor.execute(
@@ -183,23 +188,34 @@ def _sides(
         )
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE ours AS
-            SELECT {SHOWN} FROM {holding_rows(holdings)} AS rows WHERE held IN ('yes', 'maybe', 'removed')"""
+            SELECT {_OURS}, list FROM {holding_rows(holdings)} AS rows {_WITH_LIST}
+            WHERE held IN ('yes', 'maybe', 'removed')"""
         )
         more = added or _taken_away(outcomes)
         cursor.execute(
-            f"INSERT INTO ours SELECT {SHOWN} FROM {more} AS more ANTI JOIN ours USING (k)"
+            f"""INSERT INTO ours SELECT {_OURS}, list FROM {more} AS rows {_WITH_LIST}
+            WHERE rows.k NOT IN (SELECT k FROM ours)"""
         )
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE pairs AS SELECT DISTINCT k, n FROM (
-            SELECT o.k AS k, t.n AS n FROM (SELECT k, coalesce(key_type, '{MEMBER}') AS key_type,
-                {_VALUE} AS value FROM ours) AS o JOIN there_keys AS t USING (key_type, value)
+            SELECT o.k AS k, t.n AS n FROM (SELECT k, list, coalesce(key_type, '{MEMBER}') AS key_type,
+                {VALUE} AS value FROM ours) AS o JOIN there_keys AS t USING (list, key_type, value)
             UNION ALL
-            SELECT o.k AS k, t.n AS n FROM ours AS o JOIN there AS t ON o.partner_id = t.partner_id) AS paired"""
+            SELECT o.k AS k, t.n AS n FROM ours AS o JOIN there AS t USING (list, partner_id)) AS paired"""
         )
         yield
     finally:
         for table in _TABLES:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _listed_places(targets: Mapping[str | None, str]) -> str:
+    rows = ", ".join(
+        f"({'NULL' if place is None else text(place)}, {text(target)})"
+        for place, target in targets.items()
+    )
+    return f"""CREATE OR REPLACE TEMP TABLE listed_places AS
+        SELECT CAST(place AS VARCHAR) AS place, list FROM (VALUES {rows}) AS given(place, list)"""
 
 
 def _taken_away(outcomes: Sequence[Path]) -> str:
@@ -217,11 +233,11 @@ def _count(cursor: Cursor, of: str) -> int:
 
 def _keys(cursor: Cursor, of: str) -> list[dict[str, Any]]:
     rows = cursor.execute(
-        f"SELECT k, key_type, arm, member_id, profile_id {of} ORDER BY k LIMIT {SAMPLES:d}"
+        f"SELECT k, key_type, place, member_id, profile_id {of} ORDER BY k LIMIT {SAMPLES:d}"
     ).fetchall()
     samples = []
-    for k, key_type, arm, member, profile in rows:
-        key = key_value(k, key_type, arm)
+    for k, key_type, place, member, profile in rows:
+        key = key_value(k, key_type, place)
         samples.append(
             {
                 "key_type": key_type or MEMBER,

@@ -1,6 +1,6 @@
 """The one way in which holdings are read: a manifest of base and outcome files as a relation.
 
-A base has one row per key, sorted by it: ``k, key_type, arm, member_id, profile_id, identity, held, fp1, fp1_refused,
+A base has one row per key, sorted by it: ``k, key_type, place, member_id, profile_id, identity, held, fp1, fp1_refused,
 partner_id, sync``. An outcome file has these for the state after its sync, where ``held`` is ``gone`` for a key that
 left and NULL for one that stays as it was, and what became of the change besides.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from app.snapshots.sql import name, parquet
 from app.snapshots.types import LocalManifest
+from app.snapshots.wanted import MEMBER
 
 #: Columns and their types. ``key_type`` NULL: the key is the member. ``member_id`` NULL: it is the key's value;
 #: ``profile_id`` NULL: it is the member. ``sync`` NULL: assumed, never sent.
 COLUMNS = {
     "k": "VARCHAR",
     "key_type": "VARCHAR",
-    "arm": "VARCHAR",
+    "place": "VARCHAR",
     "member_id": "VARCHAR",
     "profile_id": "VARCHAR",
     "identity": "VARCHAR",
@@ -29,6 +30,11 @@ COLUMNS = {
 }
 GONE = "gone"
 SHOWN = ", ".join(name(column) for column in COLUMNS)
+#: The value in a key's text, as ``plan_file.key_value`` has it in Python.
+VALUE = (
+    f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND place IS NULL AND NOT contains(k, chr(31))) THEN k "
+    "ELSE left(k, length(k) - length(key_type) - length(coalesce(place, '')) - 2) END"
+)
 EMPTY = "(SELECT {} WHERE false)".format(
     ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in COLUMNS.items())
 )

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Row, fold
-from app.snapshots.holding_rows import GONE, SHOWN, holding_rows
+from app.snapshots.holding_rows import GONE, SHOWN, VALUE, holding_rows
 from app.snapshots.outcome_marks import batch_marks, exception_marks
 from app.snapshots.plan_file import key_value
 from app.snapshots.sql import Cursor, copy_to, one, parquet, text
@@ -30,11 +30,7 @@ from app.snapshots.wanted import MEMBER
 _MAX_DELTAS = 16
 _MAX_SHARE = 0.1
 _HELD = "held IN ('yes', 'maybe')"
-_VALUE = (
-    f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND arm IS NULL AND NOT contains(k, chr(31))) THEN k "
-    "ELSE left(k, length(k) - length(key_type) - length(coalesce(arm, '')) - 2) END"
-)
-_PROFILE = f"coalesce(profile_id, member_id, {_VALUE})"
+_PROFILE = f"coalesce(profile_id, member_id, {VALUE})"
 
 
 def fold_outcome(
@@ -67,7 +63,7 @@ def fold_outcome(
 def _outcome(plan: Path, spec: PlanSpec) -> str:
     number = "NULL" if spec.baseline else f"{spec.sync_number:d}"
     old = "fate = 'refused' AND old_held IS NOT NULL AND old_held <> 'no'"
-    return f"""SELECT k, key_type, arm,
+    return f"""SELECT k, key_type, place,
             CASE WHEN {old} THEN old_member_id ELSE member_id END AS member_id,
             CASE WHEN {old} THEN old_profile_id ELSE profile_id END AS profile_id,
             CASE WHEN {old} THEN old_identity ELSE identity END AS identity,
@@ -167,12 +163,12 @@ def page_holdings(
 ) -> list[dict[str, Any]]:
     """Rows of the holdings in the order of their keys.
 
-    ``{"position", "key", "key_type", "arm", "member_id", "profile_id", "identity", "held", "assumed", "refused",
+    ``{"position", "key", "key_type", "place", "member_id", "profile_id", "identity", "held", "assumed", "refused",
     "partner_id", "sync"}``; ``position`` is what the next page begins ``after``.
     """
     where = f"k > {text(after)}" if after is not None else "true"
     rows = cursor.execute(
-        f"""SELECT k, key_type, arm, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
+        f"""SELECT k, key_type, place, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
         FROM {holding_rows(manifest)} AS rows WHERE {where} ORDER BY k LIMIT {limit:d}"""
     ).fetchall()
     return [_shown(*row) for row in rows]
@@ -181,8 +177,8 @@ def page_holdings(
 def find_held(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> list[dict[str, Any]]:
     """Rows of the holdings that belong to a profile, in the form of ``page_holdings``."""
     rows = cursor.execute(
-        f"""SELECT k, key_type, arm, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
-        FROM {holding_rows(manifest)} AS rows WHERE {_PROFILE} = $profile OR {_VALUE} = $profile
+        f"""SELECT k, key_type, place, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
+        FROM {holding_rows(manifest)} AS rows WHERE {_PROFILE} = $profile OR {VALUE} = $profile
         ORDER BY k LIMIT 100""",
         {"profile": profile_id},
     ).fetchall()
@@ -192,7 +188,7 @@ def find_held(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> list[
 def _shown(
     k: str,
     key_type: str | None,
-    arm: str | None,
+    place: str | None,
     member: str | None,
     profile: str | None,
     identity: str | None,
@@ -201,12 +197,12 @@ def _shown(
     partner: str | None,
     sync: int | None,
 ) -> dict[str, Any]:
-    key = key_value(k, key_type, arm)
+    key = key_value(k, key_type, place)
     return {
         "position": k,
         "key": key,
         "key_type": key_type or MEMBER,
-        "arm": arm,
+        "place": place,
         "member_id": member or key,
         "profile_id": profile or member or key,
         "identity": orjson.loads(identity) if identity else {},
@@ -221,15 +217,15 @@ def _shown(
 def find_profile(cursor: Cursor, outcomes: Sequence[Path], profile_id: str) -> list[dict[str, Any]]:
     """All that outcomes say of a profile, by sync and key.
 
-    ``{"sync_number", "batch", "row", "kind", "disposition", "code", "message", "key", "key_type", "arm", "identity",
+    ``{"sync_number", "batch", "row", "kind", "disposition", "code", "message", "key", "key_type", "place", "identity",
     "held", "partner_id"}``; ``held`` None: its row in the holdings stayed as it was.
     """
     if not outcomes:
         return []
     result = cursor.execute(
-        f"""SELECT sync_number, batch, row, kind, disposition, code, message, {_VALUE} AS key,
-            coalesce(key_type, '{MEMBER}') AS key_type, arm, identity, nullif(held, '{GONE}') AS held, partner_id
-        FROM {parquet(outcomes)} WHERE {_PROFILE} = $profile OR {_VALUE} = $profile
+        f"""SELECT sync_number, batch, row, kind, disposition, code, message, {VALUE} AS key,
+            coalesce(key_type, '{MEMBER}') AS key_type, place, identity, nullif(held, '{GONE}') AS held, partner_id
+        FROM {parquet(outcomes)} WHERE {_PROFILE} = $profile OR {VALUE} = $profile
         ORDER BY sync_number, k""",
         {"profile": profile_id},
     )

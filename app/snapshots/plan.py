@@ -39,7 +39,7 @@ def write_plan(
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
-    Rows go by kind (exited, entered, updated), arm and key, numbered from 0; then, without a number, what is folded
+    Rows go by kind (exited, entered, updated), place and key, numbered from 0; then, without a number, what is folded
     into the holdings unsent.
     """
     try:
@@ -63,7 +63,7 @@ class _Sides:
     """Both sides of the join: relations, their ranges, and what was counted on the way."""
 
     sources: Sequence[Wanted]
-    keys: str  # relation of source, member_id, k, arm, fp1
+    keys: str  # relation of source, member_id, k, place, fp1
     plain: bool
     held: str
     ranges: list[KeyRange]
@@ -79,7 +79,7 @@ def _sides(
     held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
     cursor.execute(
         "CREATE OR REPLACE TEMP TABLE decided "
-        "(part INTEGER, code UTINYINT, k VARCHAR, arm VARCHAR, source INTEGER, member_id VARCHAR, has_row BOOLEAN)"
+        "(part INTEGER, code UTINYINT, k VARCHAR, place VARCHAR, source INTEGER, member_id VARCHAR, has_row BOOLEAN)"
     )
     if len(sources) == 1 and sources[0].plain:
         manifest = wanted[0]
@@ -102,7 +102,7 @@ def _number(cursor: Cursor, query: str) -> int:
 def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:
     """Work the keys out once; what has none, or may not go, is counted and left out."""
     union = " UNION ALL ".join(source.narrow for source in sources) or (
-        "SELECT 0 AS source, '' AS member_id, '' AS k, '' AS arm, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
+        "SELECT 0 AS source, '' AS member_id, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
     )
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE wanted_keys AS {union}")
     rows = cursor.execute(
@@ -130,16 +130,16 @@ def _sampled(cursor: Cursor, rows: int) -> list[tuple[str, int]]:
 
 def _decide(cursor: Cursor, spec: PlanSpec, sides: _Sides, part: int, span: KeyRange) -> None:
     keys = (
-        f"SELECT source, member_id, k, arm, fp1 FROM {sides.keys} AS keys WHERE {span.holds('k')}"
+        f"SELECT source, member_id, k, place, fp1 FROM {sides.keys} AS keys WHERE {span.holds('k')}"
     )
     if not sides.plain and _repeated(cursor, sides, keys):
         keys = f"""SELECT * FROM ({keys}) AS keys
             ANTI JOIN repeated_keys USING (k, source, member_id)"""
     cursor.execute(
-        f"""INSERT INTO decided SELECT {part}, code, k, arm, source, member_id, has_row FROM (
-            SELECT {decision_sql(spec)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.arm, h.arm) AS arm,
+        f"""INSERT INTO decided SELECT {part}, code, k, place, source, member_id, has_row FROM (
+            SELECT {decision_sql(spec)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
                 w.source AS source, w.member_id AS member_id, h.k IS NOT NULL AS has_row
-            FROM ({keys}) AS w FULL JOIN (SELECT k, arm, held, fp1, fp1_refused FROM {sides.held} AS rows
+            FROM ({keys}) AS w FULL JOIN (SELECT k, place, held, fp1, fp1_refused FROM {sides.held} AS rows
                 WHERE {span.holds("k")}) AS h ON w.k = h.k
         ) AS joined WHERE code <> 0"""
     )
@@ -166,12 +166,14 @@ def _repeated(cursor: Cursor, sides: _Sides, keys: str) -> int:
 
 # Writing
 
-Counts = dict[tuple[int, str | None], int]  # rows by code and arm
+Counts = dict[tuple[int, str | None], int]  # rows by code and place
 
 
 def _counts(cursor: Cursor) -> Counts:
-    rows = cursor.execute("SELECT code, arm, count(*) FROM decided GROUP BY code, arm").fetchall()
-    return {(code, arm): count for code, arm, count in rows}
+    rows = cursor.execute(
+        "SELECT code, place, count(*) FROM decided GROUP BY code, place"
+    ).fetchall()
+    return {(code, place): count for code, place, count in rows}
 
 
 def _write(
@@ -182,11 +184,11 @@ def _write(
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
         return
-    for code, arm in sorted(written, key=lambda key: (key[0], key[1] or "")):
+    for code, place in sorted(written, key=lambda key: (key[0], key[1] or "")):
         for part, span in enumerate(sides.ranges):
-            same_arm = "arm IS NULL" if arm is None else "arm = $arm"
-            chosen = f"code = {code} AND part = {part} AND {same_arm}"
-            names = {} if arm is None else {"arm": arm}
+            same_place = "place IS NULL" if place is None else "place = $place"
+            chosen = f"code = {code} AND part = {part} AND {same_place}"
+            names = {} if place is None else {"place": place}
             writer.write(cursor, _changes(sides, chosen, span), names)
 
 
@@ -202,7 +204,7 @@ def _changes(sides: _Sides, chosen: str, span: KeyRange) -> str:
             (SELECT k FROM chosen_rows WHERE has_row) AS touched USING (k) WHERE {span.holds("h.k")}),
         wide AS ({wide})
         SELECT c.code % {SILENT} AS kind_code, c.code >= {SILENT} AS silent, c.k AS k,
-            coalesce(w.key_type, h.key_type) AS key_type, c.arm AS arm,
+            coalesce(w.key_type, h.key_type) AS key_type, c.place AS place,
             CASE WHEN w.k IS NULL THEN h.member_id ELSE nullif(w.member_id, w.value) END AS member_id,
             CASE WHEN w.k IS NULL THEN h.profile_id ELSE nullif(w.profile_id, w.member_id) END AS profile_id,
             CASE WHEN c.code % {SILENT} = 1 THEN coalesce(h.identity, w.identity) ELSE w.identity END AS identity,
@@ -213,13 +215,13 @@ def _changes(sides: _Sides, chosen: str, span: KeyRange) -> str:
         FROM chosen_rows AS c
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k
-        ORDER BY silent, kind_code, arm NULLS FIRST, c.k"""
+        ORDER BY silent, kind_code, place NULLS FIRST, c.k"""
 
 
 def _no_wide() -> str:
     texts = ", ".join(
         f"'' AS {column}"
-        for column in ("member_id", "k", "key_type", "value", "arm", "profile_id", "identity")
+        for column in ("member_id", "k", "key_type", "value", "place", "profile_id", "identity")
     )
     return (
         f"SELECT 0 AS source, {texts}, '' AS traits, '' AS entities, 0::UBIGINT AS fp1 WHERE false"

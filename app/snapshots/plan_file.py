@@ -1,6 +1,6 @@
 """The plan's file: written in order and cut into batches, and read back by row number.
 
-Columns: ``row`` (NULL: folded unsent), ``kind, k, key_type, arm, member_id, profile_id, identity, traits, entities``
+Columns: ``row`` (NULL: folded unsent), ``kind, k, key_type, place, member_id, profile_id, identity, traits, entities``
 (JSON texts), ``wanted, fp1``, and the key's row of the holdings as it was: ``old_…`` and ``partner_id``. NULLs mean
 what they mean in the holdings (``holding_rows``).
 """
@@ -28,7 +28,7 @@ _GROUP = 10_000  # rows that are read from the file at least
 _ENVELOPE = 64  # bytes that a change takes besides its own values
 _KINDS = [None, ChangeKind.EXITED.value, ChangeKind.ENTERED.value, ChangeKind.UPDATED.value]
 _READ = [
-    "row", "kind", "k", "key_type", "arm", "member_id", "profile_id", "identity", "traits", "entities", "partner_id",
+    "row", "kind", "k", "key_type", "place", "member_id", "profile_id", "identity", "traits", "entities", "partner_id",
 ]  # fmt: skip
 
 _COLUMNS: list[tuple[str, Any]] = [
@@ -36,7 +36,7 @@ _COLUMNS: list[tuple[str, Any]] = [
     ("kind", pa.string()),
     ("k", pa.string()),
     ("key_type", pa.string()),
-    ("arm", pa.string()),
+    ("place", pa.string()),
     ("member_id", pa.string()),
     ("profile_id", pa.string()),
     ("identity", pa.string()),
@@ -60,7 +60,7 @@ class PlanWriter:
     """Writes the rows of queries one after another, numbers them and cuts them into batches."""
 
     def __init__(self, out: Path, spec: PlanSpec) -> None:
-        repetitive: Any = ["kind", "key_type", "arm", "old_held"]
+        repetitive: Any = ["kind", "key_type", "place", "old_held"]
         self._writer = pq.ParquetWriter(
             out, SCHEMA, compression="zstd", compression_level=1, use_dictionary=repetitive
         )
@@ -106,7 +106,7 @@ class PlanWriter:
 
 
 class _Cutter:
-    """Cuts rows into batches: one kind and arm each, so many rows, so many bytes; or one of the whole plan."""
+    """Cuts rows into batches: one kind and place each, so many rows, so many bytes; or one of the whole plan."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
@@ -123,49 +123,53 @@ class _Cutter:
         """Rows that follow those taken before."""
         if not self._spec.whole_plan and len(rows):
             start = 0
-            for kind, arm, count in _runs(rows):
-                self._take_run(rows.slice(start, count), ChangeKind(kind), arm)
+            for kind, place, count in _runs(rows):
+                self._take_run(rows.slice(start, count), ChangeKind(kind), place)
                 start += count
         else:
             self._row += len(rows)
 
-    def _take_run(self, rows: pa.Table, kind: ChangeKind, arm: str | None) -> None:
+    def _take_run(self, rows: pa.Table, kind: ChangeKind, place: str | None) -> None:
         ends = _running_sizes(rows) if self._spec.max_bytes else None
         done = 0
         while done < len(rows):
-            room = self._open(kind, arm)
+            room = self._open(kind, place)
             taken = min(room, len(rows) - done)
             if ends is not None:
                 before = ends[done - 1] if done else 0
                 left = (self._spec.max_bytes or 0) - self._bytes
                 taken = min(taken, bisect.bisect_right(ends, before + left, done) - done)
                 if taken == 0 and self._cuts[-1].rows:
-                    self._cuts.append(Cut(kind, self._row, 0, arm))
+                    self._cuts.append(Cut(kind, self._row, 0, place))
                     self._bytes = 0
                     continue
                 taken = max(taken, 1)  # a change larger than the limit goes alone
                 self._bytes += ends[done + taken - 1] - before
             last = self._cuts[-1]
-            self._cuts[-1] = Cut(last.kind, last.first_row, last.rows + taken, last.arm)
+            self._cuts[-1] = Cut(last.kind, last.first_row, last.rows + taken, last.place)
             self._row += taken
             done += taken
 
-    def _open(self, kind: ChangeKind, arm: str | None) -> int:
-        """How many rows the last cut may still take; a new one where it is full or of another kind or arm."""
+    def _open(self, kind: ChangeKind, place: str | None) -> int:
+        """How many rows the last cut may still take; a new one where it is full or of another kind or place."""
         last = self._cuts[-1] if self._cuts else None
-        if last is None or last.rows >= self._spec.max_rows or (last.kind, last.arm) != (kind, arm):
-            self._cuts.append(Cut(kind, self._row, 0, arm))
+        if (
+            last is None
+            or last.rows >= self._spec.max_rows
+            or (last.kind, last.place) != (kind, place)
+        ):
+            self._cuts.append(Cut(kind, self._row, 0, place))
             self._bytes = 0
         return self._spec.max_rows - self._cuts[-1].rows
 
 
 def _runs(rows: pa.Table) -> list[tuple[str, str | None, int]]:
-    """Kinds and arms of sorted rows with their numbers of rows, in order."""
-    groups = rows.group_by(["kind", "arm"], use_threads=False).aggregate(
+    """Kinds and places of sorted rows with their numbers of rows, in order."""
+    groups = rows.group_by(["kind", "place"], use_threads=False).aggregate(
         [("row", "min"), ("row", "count")]
     )
     found = sorted(groups.to_pylist(), key=lambda group: group["row_min"])
-    return [(group["kind"], group["arm"], group["row_count"]) for group in found]
+    return [(group["kind"], group["place"], group["row_count"]) for group in found]
 
 
 def _running_sizes(rows: pa.Table) -> list[int]:
@@ -206,14 +210,14 @@ class PlanRows(Sequence[PlannedChange]):
 
     def keys(self) -> Any:
         """The value of each key, as an Arrow array of text."""
-        k, key_type, arm = self.column("k"), self.column("key_type"), self.column("arm")
-        plain = key_type.null_count == len(self) == arm.null_count
+        k, key_type, place = self.column("k"), self.column("key_type"), self.column("place")
+        plain = key_type.null_count == len(self) == place.null_count
         if plain and not pc.any(pc.match_substring(k, "\x1f")).as_py():
             return k
         values = [
             text if kind in {None, MEMBER} and "\x1f" not in text else key_value(text, kind, side)
             for text, kind, side in zip(
-                k.to_pylist(), key_type.to_pylist(), arm.to_pylist(), strict=True
+                k.to_pylist(), key_type.to_pylist(), place.to_pylist(), strict=True
             )
         ]
         return pa.array(values, pa.string())
@@ -253,10 +257,10 @@ def planned(table: pa.Table) -> list[PlannedChange]:
     kinds = {kind.value: kind for kind in ChangeKind}
     loads = orjson.loads
     result = []
-    for row, kind, k, key_type, arm, member, profile, identity, traits, entities, partner in zip(
+    for row, kind, k, key_type, place, member, profile, identity, traits, entities, partner in zip(
         *columns.values(), strict=True
     ):
-        key = k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, arm)
+        key = k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, place)
         member_id = member if member is not None else key
         result.append(
             PlannedChange(
@@ -266,7 +270,7 @@ def planned(table: pa.Table) -> list[PlannedChange]:
                 key,
                 member_id,
                 profile if profile is not None else member_id,
-                arm,
+                place,
                 loads(identity) if identity else {},
                 loads(traits) if traits else {},
                 loads(entities) if entities else {},
@@ -276,14 +280,14 @@ def planned(table: pa.Table) -> list[PlannedChange]:
     return result
 
 
-def key_value(k: str, key_type: str | None, arm: str | None) -> str:
+def key_value(k: str, key_type: str | None, place: str | None) -> str:
     """The value in a key's text."""
-    suffix = f"\x1f{key_type or MEMBER}\x1f{arm or ''}"
+    suffix = f"\x1f{key_type or MEMBER}\x1f{place or ''}"
     return k.removesuffix(suffix)
 
 
 def key_position(change: PlannedChange) -> str:
-    """The key's text in the order of the files: the key itself where it is a member id and has no arm."""
-    if change.key_type == MEMBER and change.arm is None:
+    """The key's text in the order of the files: the key itself where it is a member id and has no place."""
+    if change.key_type == MEMBER and change.place is None:
         return change.key
-    return f"{change.key}\x1f{change.key_type}\x1f{change.arm or ''}"
+    return f"{change.key}\x1f{change.key_type}\x1f{change.place or ''}"

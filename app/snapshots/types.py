@@ -112,11 +112,12 @@ class KeyField:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of a split: its name and weight; None as the target means control: nothing is sent for it."""
+    """One side of a split; nothing is sent for one that is not ``sent`` (control). ``place``: where its keys are."""
 
     name: str
     weight: float
     sent: bool = True
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class PlanSpec:
     fields: Sequence[KeyField] = ()
     traits: Sequence[str] | None = ()  # trait columns that travel and are hashed; None: all
     consent: str | None = None  # a trait that must be true
+    place: str | None = None  # where the keys are (``app.domain.places``), without a split
     arms: Sequence[Arm] = ()
     split_seed: str = ""  # keyed hash of this and the profile id chooses the arm
     resync: bool = False
@@ -146,15 +148,21 @@ class PlanSpec:
     max_bytes: int | None = None
     whole_plan: bool = False
 
+    @property
+    def places(self) -> Sequence[str]:
+        """Where keys can be, by the names that they carry; empty where there is only the one without a name."""
+        named = [arm.place for arm in self.arms if arm.sent] if self.arms else [self.place]
+        return [place for place in named if place is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A batch's place in the plan, of one kind and one arm; kind None: of all kinds."""
+    """A batch's place in the plan, of one kind and one place; kind None: of all kinds."""
 
     kind: ChangeKind | None
     first_row: int
     rows: int
-    arm: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,7 @@ class PlannedChange:
     key: str
     member_id: str
     profile_id: str
-    arm: str | None
+    place: str | None
     identity: Mapping[str, Any]
     traits: Mapping[str, Any]
     entities: Mapping[str, Any]

@@ -1,7 +1,7 @@
 """What a revision wants: memberships as destination keys, with identity, traits and the hash of what is used of them.
 
-A key's text is its value; identity type and arm follow, each after a unit separator, unless the key is the member
-itself and there are no arms. So a key's order is that of its value, and ids need no work at all.
+A key's text is its value; identity type and place follow, each after a unit separator, unless the key is the member
+itself and there is but one place. So a key's order is that of its value, and ids need no work at all.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
@@ -25,7 +25,7 @@ MEMBER = "member"  # the identity type of a key that is the member id
 class Wanted:
     """One source's members under a revision.
 
-    ``narrow`` is a query of ``source, member_id, k, arm, reason, fp1``, one row per key or left-out member (``reason``
+    ``narrow`` is a query of ``source, member_id, k, place, reason, fp1``, one row per key or left-out member (``reason``
     says why). ``plain``: keys are member ids, each stands once, none is left out and the file is sorted by them.
     """
 
@@ -57,10 +57,10 @@ def wanted_sources(
 
 def wanted_source(spec: PlanSpec, number: int, whole: Members) -> Wanted:
     """One source."""
-    plain = spec.key == "member" and not spec.arms and not spec.consent
+    plain = spec.key == "member" and not spec.arms and not spec.place and not spec.consent
     rows, fields = _spread_rows(spec, number, whole)
     key, _, value = _key(spec)
-    narrow = f"""SELECT source, member_id, {key} AS k, arm, {_reason(spec, value)} AS reason,
+    narrow = f"""SELECT source, member_id, {key} AS k, place, {_reason(spec, value)} AS reason,
         {_hash(spec, whole, fields)} AS fp1 FROM {rows}"""
     return Wanted(spec, number, whole, narrow, plain)
 
@@ -68,7 +68,7 @@ def wanted_source(spec: PlanSpec, number: int, whole: Members) -> Wanted:
 def _wide(spec: PlanSpec, number: int, whole: Members) -> str:
     rows, fields = _spread_rows(spec, number, whole)
     key, kind, value = _key(spec)
-    return f"""SELECT source, member_id, {key} AS k, {kind} AS key_type, {value} AS value, arm, profile_id,
+    return f"""SELECT source, member_id, {key} AS k, {kind} AS key_type, {value} AS value, place, profile_id,
         nullif({_identity(spec, fields)}, '{{}}') AS identity, nullif({_traits(spec, whole)}, '{{}}') AS traits,
         nullif({_entities(spec, whole)}, '{{}}') AS entities, {_hash(spec, whole, fields)} AS fp1
         FROM {rows} WHERE {_reason(spec, value)} IS NULL"""
@@ -144,6 +144,17 @@ def _arm(spec: PlanSpec, whole: Members) -> str:
     return f"CAST({assign_sql(spec.split_seed, arms, whole.profile)} AS VARCHAR)"
 
 
+def _place(spec: PlanSpec) -> str:
+    if not spec.arms:
+        return f"CAST({text(spec.place) if spec.place is not None else 'NULL'} AS VARCHAR)"
+    whens = " ".join(
+        f"WHEN {text(arm.name)} THEN {text(arm.place)}"
+        for arm in spec.arms
+        if arm.place is not None
+    )
+    return f"CAST(CASE arm {whens} END AS VARCHAR)" if whens else "CAST(NULL AS VARCHAR)"
+
+
 def _rows(spec: PlanSpec, number: int, whole: Members, fields: list[_Field]) -> str:
     """The membership with values, arm and consent worked out once for each member."""
     extra = [f"{field.values} AS {field.column}" for field in fields]
@@ -154,6 +165,7 @@ def _rows(spec: PlanSpec, number: int, whole: Members, fields: list[_Field]) -> 
         "member_id",
         f"{whole.profile} AS profile_id",
         f"{_arm(spec, whole)} AS arm",
+        f"{_place(spec)} AS place",
         f"{consent} AS _consent",
         *extra,
         *kept,
@@ -175,9 +187,9 @@ def _consent(spec: PlanSpec, whole: Members) -> str:
 def _key(spec: PlanSpec) -> tuple[str, str, str]:
     """Key text, identity type and value of a row, as expressions."""
     kind, value = (text(MEMBER), "member_id") if spec.key == "member" else ("_kind", "_value")
-    if spec.key == "member" and not spec.arms:
+    if spec.key == "member" and not spec.places:
         return value, kind, value
-    return f"{value} || {SEPARATOR} || {kind} || {SEPARATOR} || coalesce(arm, '')", kind, value
+    return f"{value} || {SEPARATOR} || {kind} || {SEPARATOR} || coalesce(place, '')", kind, value
 
 
 def _spread(rows: str, fields: list[_Field]) -> str:

@@ -25,7 +25,7 @@ def read_wanted(
     """Up to ``limit`` wanted keys after a position, as rows of a plan that enters them (row: place on the page).
 
     The next page begins after ``key_position(rows[-1])``, which is the key itself where keys are member ids without
-    arms. Such pages read only their part of the file; others work all keys out anew, so ask for large ones.
+    places. Such pages read only their part of the file; others work all keys out anew, so ask for large ones.
     """
     sources = wanted_sources(cursor, spec, wanted)
     later = f"k > {text(after)}" if after is not None else "true"
@@ -58,7 +58,7 @@ def _first_of_each(sources: Sequence[Wanted]) -> str:
 
 def _page(wide: str) -> str:
     return f"""SELECT row_number() OVER (ORDER BY c.k) - 1 AS row, '{ChangeKind.ENTERED}' AS kind, c.k AS k, w.key_type AS key_type,
-            w.arm AS arm, w.member_id AS member_id, w.profile_id AS profile_id, w.identity AS identity,
+            w.place AS place, w.member_id AS member_id, w.profile_id AS profile_id, w.identity AS identity,
             w.traits AS traits, w.entities AS entities, CAST(NULL AS VARCHAR) AS partner_id
         FROM chosen_keys AS c JOIN ({wide}) AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
         ORDER BY c.k"""

@@ -85,6 +85,7 @@ async def list_holdings(
                     key_type=row["key_type"],
                     key=row["key"],
                     arm=row["arm"],
+                    list=row["list"],
                     member_id=row["member_id"],
                     profile_id=row["profile_id"],
                     identity=row["identity"],

@@ -15,6 +15,7 @@ class HoldingOutput(Output):
     key_type: str
     key: str
     arm: str | None
+    list: str | None = Field(description="Where it is at the partner: the list or attribute")
     member_id: str
     profile_id: str
     identity: dict[str, Any]

@@ -86,7 +86,9 @@ class DeliveryOptionsPatch(StrictInput):
     ] = None
     notifications: Annotated[Any, Field(description="{emails, destinationId, on}")] = None
     mode: Annotated[Any, Field(description="maintain, append or remove")] = None
-    split: Annotated[Any, Field(description='{"arms": [{name, weight, sent}]} or null')] = None
+    split: Annotated[
+        Any, Field(description='{"arms": [{name, weight, sent, list: {id}}], "property"} or null')
+    ] = None
     updates: bool | None = None
     list: Annotated[Any, Field(description='{"id": …}, or null to have one made')] = None
     consent: Annotated[Any, Field(description="A trait that must be true, or null")] = None

@@ -331,11 +331,13 @@ class TestDeliveryOptions:
         data = await desk.data(
             "PATCH", path, json={"split": {"arms": arms}, "brake": {"enabled": False}}
         )
-        assert data["deliveryOptions"]["split"] == {"arms": arms}
+        assert data["deliveryOptions"]["split"] == {"arms": arms, "property": None}
         sync = await desk.flow.quiet(activation)
         shown = (await desk.data("GET", desk.path(activation, f"/syncs/{sync.id}")))["sync"]
         control = shown["leftOut"]["control"]
         assert 60 < control < 140
+        # Who is still sent has not moved: one arm alone needs no place of its own.
+        assert (sync.exited, sync.entered) == (control, 0)
         assert len(desk.flow.received(activation)) == 200 - control
         cleared = await desk.data("PATCH", path, json={"split": None})
         assert cleared["deliveryOptions"]["split"] is None
@@ -361,6 +363,26 @@ class TestDeliveryOptions:
             ({"mode": "mirror", "frequency": {"type": "x"}}, ["frequency.type", "mode"]),
             ({"split": {"arms": []}}, ["split.arms"]),
             ({"list": {"id": "L1"}}, ["list"]),
+            (
+                {
+                    "split": {
+                        "arms": [
+                            {"name": "A", "weight": 1, "list": {"id": "L1"}},
+                            {"name": "B", "weight": 1},
+                        ]
+                    }
+                },
+                ["split.arms.0.list"],
+            ),
+            (
+                {
+                    "split": {
+                        "arms": [{"name": "A", "weight": 1}, {"name": "B", "weight": 1}],
+                        "property": "",
+                    }
+                },
+                ["split.property"],
+            ),
             ({"updates": "yes"}, ["updates"]),
             ({"consent": ""}, ["consent"]),
             ({"notifications": {"emails": ["no address"]}}, ["notifications.emails"]),

@@ -13,6 +13,7 @@ from app.domain.options import (
     DEFAULT_OPTIONS,
     Brake,
     Notifications,
+    Split,
     SplitArm,
     brake_of,
     frequency_of,
@@ -117,8 +118,10 @@ class TestRevisionOptions:
                 {"name": "control", "weight": 10, "sent": False},
             ]
         }
-        assert parse_split(value) == (SplitArm("A", 90, True), SplitArm("control", 10, False))
-        assert parse_split(None) == ()
+        assert parse_split(value) == Split(
+            (SplitArm("A", 90, True), SplitArm("control", 10, False))
+        )
+        assert parse_split(None) == Split()
 
     @pytest.mark.parametrize(
         ("value", "field"),

@@ -20,7 +20,7 @@ TYPES = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}
 COLUMNS = (
     "k",
     "key_type",
-    "arm",
+    "place",
     "member_id",
     "profile_id",
     "identity",
@@ -73,12 +73,18 @@ class Bench:
     ) -> Drift:
         listed = MembersFile(self.folder / "listed.parquet", list(FIELDS))
         for row in there:
-            listed.add([row])
+            listed.add([row], "L1")
         listed.close()
         holdings = LocalManifest((written(self.folder / "ours.parquet", ours),))
         past = written(self.folder / "past.parquet", outcomes, "kind", "disposition", "sync_number")
         return compare(
-            self.cursor, self.folder / "listed.parquet", FIELDS, holdings, [past], self.repair
+            self.cursor,
+            self.folder / "listed.parquet",
+            FIELDS,
+            {None: "L1"},
+            holdings,
+            [past],
+            self.repair,
         )
 
     def repaired(self) -> list[tuple[str, str]]:

@@ -142,7 +142,7 @@ class TestKeys:
 
 class TestConsentAndArms:
     ROWS: list[dict[str, Any]] = [{"profile_id": f"p{n:02}", "ok": n % 4 > 0} for n in range(40)]
-    ARMS = (Arm("A", 1), Arm("B", 1), Arm("control", 1, sent=False))
+    ARMS = (Arm("A", 1, place="A"), Arm("B", 1, place="B"), Arm("control", 1, sent=False))
 
     def test_leaves_out_those_who_did_not_agree(self, cursor: Cursor, folder: Path) -> None:
         stats, changes, _ = planned(cursor, folder, self.ROWS, consent="ok")
@@ -156,24 +156,24 @@ class TestConsentAndArms:
             cursor, folder, self.ROWS, arms=self.ARMS, split_seed="s", max_rows=7
         )
         weights = [(arm.name, arm.weight) for arm in self.ARMS]
-        assert {c.key: c.arm for c in changes} == {
+        assert {c.key: c.place for c in changes} == {
             row["profile_id"]: arm
             for row in self.ROWS
             if (arm := assign("s", weights, row["profile_id"])) != "control"
         }
         for cut in stats.cuts:
             rows = read_plan(None, plan, cut.first_row, cut.rows)
-            assert {change.arm for change in rows} == {cut.arm}
+            assert {change.place for change in rows} == {cut.place}
         assert stats.left_out["control"] == 40 - len(changes)
 
     def test_a_member_that_changes_arms_leaves_one_and_enters_the_other(
         self, cursor: Cursor, folder: Path
     ) -> None:
-        stats, _, plan = planned(cursor, folder, self.ROWS, arms=(Arm("A", 1),))
-        held = delivered(cursor, folder, plan, stats, arms=(Arm("A", 1),))
-        stats, changes, _ = planned(cursor, folder, self.ROWS, held, arms=(Arm("B", 1),))
+        stats, _, plan = planned(cursor, folder, self.ROWS, arms=(Arm("A", 1, place="A"),))
+        held = delivered(cursor, folder, plan, stats, arms=(Arm("A", 1, place="A"),))
+        stats, changes, _ = planned(cursor, folder, self.ROWS, held, arms=(Arm("B", 1, place="B"),))
         assert (stats.exited, stats.entered) == (40, 40)
-        assert {(c.kind, c.arm) for c in changes} == {
+        assert {(c.kind, c.place) for c in changes} == {
             (ChangeKind.EXITED, "A"),
             (ChangeKind.ENTERED, "B"),
         }
@@ -302,7 +302,10 @@ class TestLarge:
         "spec",
         [
             create_spec(max_rows=1000),
-            create_spec(max_rows=1000, arms=(Arm("A", 1), Arm("B", 2), Arm("none", 1, sent=False))),
+            create_spec(
+                max_rows=1000,
+                arms=(Arm("A", 1, place="A"), Arm("B", 2, place="B"), Arm("none", 1, sent=False)),
+            ),
             create_spec(
                 key="identifiers", fields=(KeyField("email", "last", "email"),), max_rows=1000
             ),

@@ -18,8 +18,8 @@ from app.snapshots.types import Arm, BatchOutcome, LocalManifest, PlanStats, Upl
 from tests.unit.snapshots.files import create_spec, fresh
 
 EVERYBODY = 100_000
-WEIGHTS = (Arm("A", 45), Arm("B", 45), Arm("C", 10))
-ADDED = (*WEIGHTS, Arm("D", 25))
+WEIGHTS = (Arm("A", 45, place="A"), Arm("B", 45, place="B"), Arm("C", 10, place="C"))
+ADDED = (*WEIGHTS, Arm("D", 25, place="D"))
 ROWS_OF_A_BATCH = 50_000
 
 
@@ -61,8 +61,10 @@ class Destination:
 def arms_of(plan: Path, kind: str) -> dict[str, str]:
     """Who does what in a plan, with the arm."""
     with duckdb.connect() as connection:
-        # A key that is held stands there with its type and arm behind it.
-        query = "SELECT split_part(k, chr(31), 1), arm FROM read_parquet($plan) WHERE kind = $kind"
+        # A key that is held stands there with its type and place behind it.
+        query = (
+            "SELECT split_part(k, chr(31), 1), place FROM read_parquet($plan) WHERE kind = $kind"
+        )
         return dict(connection.execute(query, {"plan": str(plan), "kind": kind}).fetchall())
 
 

@@ -17,6 +17,7 @@ from app.connectors.base import (
 )
 from app.connectors.destinations.braze.payloads import PROFILE_FIELDS
 from app.connectors.destinations.braze.settings import MOST_ROWS
+from app.connectors.rate_headers import RateHeaders
 
 
 def _path(path: str) -> dict[str, Any]:
@@ -58,6 +59,7 @@ UPDATE = Action(
         ),
         *_BATCHING,
     ),
+    properties_field="custom_attributes",
     default_trigger="Audience Membership Changed",
 )  # fmt: skip
 SUBSCRIBE = Action(
@@ -66,6 +68,7 @@ SUBSCRIBE = Action(
     "Set subscription group state",
     "Subscribe on entry, unsubscribe on exit. This is consent: by e-mail or phone it affects every profile that shares it.",
     (*_IDENTITY, *_BATCHING),
+    carries_properties=False,
 )
 TRACK_EVENT = Action(
     "braze-track-event",
@@ -78,6 +81,13 @@ TRACK_EVENT = Action(
         ActionField("properties", "Properties", "OBJECT"),
         *_BATCHING,
     ),
+    uses_list=False,
+    properties_field="properties",
+)
+
+# Each window of a workspace is told by the answers that it counts; a contract may have lower ones, of an hour.
+_HEADERS = RateHeaders(
+    "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "seconds_since_1970"
 )
 
 DEFINITION = Definition(
@@ -113,6 +123,12 @@ DEFINITION = Definition(
     ),
     max_rows=MOST_ROWS,
     cost_unit="data points",
-    rate_budgets=(RateBudget("requests", 3_000, timedelta(seconds=3)),),
+    place_keys=(("attribute_name",), ("segment_id",)),
+    arm_places="names",
+    rate_budgets=(
+        RateBudget("track", 3_000, timedelta(seconds=3), r"^POST .*/users/track$", _HEADERS),
+        RateBudget("subscription", 5_000, timedelta(minutes=1), r"^POST .*/subscription/status/set$", _HEADERS),
+        RateBudget("others", 250_000, timedelta(hours=1), r"^GET .*/subscription/status/get$", _HEADERS),
+    ),
     aliases=("actions-braze-cloud", "actions-braze"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.connectors.base import Batch, Delivery, Refusal
-from app.connectors.destinations.braze.settings import attribute_for
+from app.connectors.destinations.braze.settings import attribute_for, attribute_for_arm
 from app.connectors.identity import identity_of
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
@@ -80,13 +80,13 @@ NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze
 
 
 def attribute_name(batch: Batch) -> str:
-    """The custom attribute that says membership."""
-    return str(
+    """The custom attribute that says membership, of the audience or of an arm of it."""
+    name = str(
         batch.constants.get("attribute_name")
-        or batch.target
         or batch.connection_settings.get("attribute_name")
         or attribute_for(batch.audience.key)
     )
+    return attribute_for_arm(name, batch.arm) if batch.arm else name
 
 
 def _profile(delivery: Delivery) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from typing import Annotated
@@ -125,4 +126,16 @@ class BrazeConnectionSettings(BaseModel):
 
 def attribute_for(audience_key: str) -> str:
     """The attribute's name unless one is set."""
-    return ("audience_" + re.sub(r"[^A-Za-z0-9_]", "_", audience_key))[:255]
+    return ("audience_" + _word(audience_key))[:255]
+
+
+def attribute_for_arm(name: str, arm: str) -> str:
+    """The attribute of one arm; arms whose names differ only in what an attribute cannot hold stay apart."""
+    part = _word(arm)[:100]
+    if part != arm:
+        part += "_" + hashlib.md5(arm.encode(), usedforsecurity=False).hexdigest()[:6]
+    return f"{name[: 254 - len(part)]}_{part}"
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)

@@ -15,6 +15,7 @@ from app.connectors.base import (
     RateBudget,
     SettingField,
 )
+from app.connectors.rate_headers import RateHeaders
 
 
 def _path(path: str) -> dict[str, Any]:
@@ -84,6 +85,7 @@ ADD = Action(
         *_profile("$.properties", "$.properties.properties"),
         *_batching(10_000, list_required=False),
     ),
+    properties_field="properties",
     default_trigger="Audience Entered",
 )
 REMOVE = Action(
@@ -105,14 +107,21 @@ UPSERT = Action(
         *_batching(10_000, list_required=False),
     ),
     uses_list=False,
+    properties_field="properties",
 )
 
 
+_HEADERS = RateHeaders("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "seconds_to_go")
+
+
 def _limited(name: str, paths: str, burst: int, steady: int) -> tuple[RateBudget, RateBudget]:
-    """Klaviyo counts each endpoint of an account for itself, in windows of a second and of a minute."""
+    """Klaviyo counts each endpoint of an account for itself, in windows of a second and of a minute.
+
+    The headers of its answers tell the state of the minute.
+    """
     return (
         RateBudget(f"{name}-second", burst, timedelta(seconds=1), paths),
-        RateBudget(f"{name}-minute", steady, timedelta(minutes=1), paths),
+        RateBudget(f"{name}-minute", steady, timedelta(minutes=1), paths, _HEADERS),
     )
 
 
@@ -163,6 +172,7 @@ DEFINITION = Definition(
         *_limited("lists", r"^GET .*/api/lists/?$", 75, 750),
         *_limited("list", r"^GET .*/api/lists/[^/]+/?$", 75, 750),
     ),
-    list_keys=("list_id", "listId"),
+    place_keys=(("list_id", "listId"),),
+    arm_places="lists",
     aliases=("actions-klaviyo",),
 )

@@ -38,6 +38,7 @@ UPDATE_MANY = Action(
         *_COMMON,
         ActionField("batch_size", "Batch size", "INTEGER", "At most 1,000.", default=CALL_ROWS, constant=True),
     ),
+    carries_properties=False,
     default_trigger="Audience Membership Changed",
 )  # fmt: skip
 UPDATE_ONE = Action(
@@ -51,6 +52,7 @@ UPDATE_ONE = Action(
         ActionField("runRuleEngine", "Run the rule engine", "BOOLEAN", default=False, constant=True),
         ActionField("skipNonExistingAttributes", "Skip unknown attributes", "BOOLEAN", default=False, constant=True),
     ),
+    properties_field="attributes",
 )  # fmt: skip
 
 DEFINITION = Definition(
@@ -81,6 +83,7 @@ DEFINITION = Definition(
     identity_fields=(IdentityField("customerProfileId", "user_id"),),
     max_rows=CALL_ROWS,
     rate_budgets=(RateBudget("requests", 20, timedelta(seconds=1)),),
-    list_keys=("audience_id",),
+    place_keys=(("audience_id",),),
+    arm_places="lists",
     aliases=("talonone", "actions-talon-one"),
 )

@@ -146,7 +146,7 @@ class TestRequests:
     async def test_the_attribute_is_named_by_the_connection_or_the_arm(self, world: World) -> None:
         settings = {"attribute_name": "is_vip"}
         await world.run(braze_batch(connection_settings=settings), [user(1)])
-        await world.run(braze_batch(connection_settings=settings, target="is_vip_a"), [user(2)])
+        await world.run(braze_batch(connection_settings=settings, arm="a"), [user(2)])
         assert (world.inside("is_vip"), world.inside("is_vip_a")) == ({"u1"}, {"u2"})
 
     async def test_one_identifier_goes_the_key_first(self, world: World) -> None:

@@ -1,0 +1,34 @@
+"""What a revision has a destination do: the action that it chose, and the values that are the same for every change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.connectors.base import Action, Definition
+
+
+def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | None:
+    """The action that a revision carries out: the one mapped, else the preset of its type, else the first."""
+    mapped = (config.get("destinationMapping") or {}).get("actionId")
+    wanted = mapped or next(
+        (
+            preset.action_id
+            for preset in definition.presets
+            if preset.activation_type == config["activationType"]
+        ),
+        None,
+    )
+    actions = {action.id: action for action in definition.actions}
+    return actions.get(wanted or "") or next(iter(definition.actions), None)
+
+
+def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that a revision gives to the fields that are constant for an activation."""
+    action = action_of(definition, config)
+    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    return {
+        field.key: given[field.key]
+        for field in (action.fields if action else ())
+        if field.constant and given.get(field.key) is not None
+    }

@@ -1,0 +1,117 @@
+"""Where a revision puts its keys: on which list, in which attribute, each arm of a split to itself where that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.connectors.base import Definition
+from app.domain.places import Place, place_of
+from app.services.actions import action_of, constants
+from app.snapshots.types import Arm
+
+DEFAULT_PROPERTY = "split_arm"
+OWN_LIST = "list"  # under which a connection keeps the list that was made for it
+
+
+def named_settings(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+    """Settings that name the activation's place at the partner: the mapping's, else the chosen list, else the connection's."""
+    action = action_of(definition, config)
+    uses_list = action is None or action.uses_list
+    given: list[Mapping[str, Any]] = [constants(definition, config)]
+    if uses_list and (chosen := config.get("list")) and definition.place_keys:
+        given.append({definition.place_keys[0][0]: chosen["id"]})
+    if uses_list:
+        given.append(config.get("connectionSettings") or {})
+    named = {}
+    for names in definition.place_keys:
+        found = [values[name] for values in given for name in names if values.get(name)]
+        if found:
+            named[names[0]] = str(found[0])
+    return named
+
+
+def place_without_split(definition: Definition, config: Mapping[str, Any]) -> str | None:
+    """The place of all keys, by its name in plans and holdings."""
+    return Place(settings=named_settings(definition, config)).text
+
+
+def arms(definition: Definition, config: Mapping[str, Any]) -> tuple[Arm, ...]:
+    """The sides of a revision's split, each with its place."""
+    split = config.get("split") or ()
+    several = sum(arm.get("sent", True) for arm in split) > 1
+    return tuple(
+        Arm(
+            name=arm["name"],
+            weight=arm["weight"],
+            sent=arm.get("sent", True),
+            place=_place(definition, config, arm, several=several).text,
+        )
+        for arm in split
+    )
+
+
+def _place(
+    definition: Definition, config: Mapping[str, Any], arm: Mapping[str, Any], *, several: bool
+) -> Place:
+    named = named_settings(definition, config)
+    if chosen := arm.get("list"):
+        return Place(arm["name"], settings={**named, definition.place_keys[0][0]: chosen["id"]})
+    if not several:
+        return Place(settings=named)
+    own = arms_apart(definition, config) and not config.get("splitProperty")
+    return Place(arm["name"], own, named)
+
+
+def arms_apart(definition: Definition, config: Mapping[str, Any]) -> bool:
+    """Whether each arm has a place to itself without being told one."""
+    action = action_of(definition, config)
+    match definition.arm_places:
+        case "lists":
+            uses_list = action is None or action.uses_list
+            return uses_list and not named_settings(definition, config)
+        case "names":
+            return action is None or (action.carries_properties and action.uses_list)
+        case _:
+            return False
+
+
+def arm_property(definition: Definition, config: Mapping[str, Any]) -> str | None:
+    """The name under which an arm travels with its members; None where only its place tells it."""
+    if told := config.get("splitProperty"):
+        return str(told)
+    shared = [one for one in arms(definition, config) if one.place and not place_of(one.place).own]
+    listed = any(arm.get("list") for arm in config.get("split") or ())
+    return DEFAULT_PROPERTY if len(shared) > 1 and not listed else None
+
+
+def arm_name(config: Mapping[str, Any], place: str | None) -> str | None:
+    """The arm that a key belongs to: its place says so, or it is the only one that is sent."""
+    sent = [arm["name"] for arm in config.get("split") or () if arm.get("sent", True)]
+    return place_of(place).arm or (sent[0] if len(sent) == 1 else None)
+
+
+def list_key(activation_id: str, place: Place) -> str:
+    """Under which a connection keeps the list that was made for a place."""
+    return f"{activation_id}:{place.arm}" if place.own else OWN_LIST
+
+
+def target_of(made: Mapping[str, str], activation_id: str, place: Place) -> str | None:
+    """The list at the partner that was made for a place; None where settings name it, or none was made."""
+    return None if place.settings and not place.own else made.get(list_key(activation_id, place))
+
+
+def list_of(made: Mapping[str, str], activation_id: str, text: str | None) -> str | None:
+    """The list (attribute, …) at the partner where the keys of a place are, named or made; None where there is none."""
+    place = place_of(text)
+    return target_of(made, activation_id, place) or next(iter(place.settings.values()), None)
+
+
+def lists_of(
+    definition: Definition, config: Mapping[str, Any], made: Mapping[str, str], activation_id: str
+) -> list[str]:
+    """All lists at the partner that a revision writes to, as far as they are there."""
+    sides = [arm.place for arm in arms(definition, config) if arm.sent]
+    places = sides or [place_without_split(definition, config)]
+    found = [list_of(made, activation_id, place) for place in dict.fromkeys(places)]
+    return [list_id for list_id in found if list_id is not None]

@@ -1,0 +1,138 @@
+"""Places: each arm of a split on a list or in an attribute of its own, or told by a property; and lists that change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.splits import assign
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.services.platform import Platform
+from app.storage.models import DestinationConnection
+from tests.integration.connectors.test_partners import LIST, PARTNERS, Partner, World, world_of
+from tests.stepping import Hand
+
+MEMBERS = 60
+AB = [{"name": "A", "weight": 50}, {"name": "B", "weight": 50}]
+KLAVIYO, BRAZE, TALON = PARTNERS
+
+
+async def activate(world: World, **config: Any) -> str:
+    return await world.flow.activate(
+        resync=True,
+        idSync=[{"externalId": world.partner.id_sync, "strategy": "last"}],
+        idSyncGiven=True,
+        **config,
+    )
+
+
+async def lists(world: World) -> dict[str, str]:
+    """The lists that were made for the connection: arm (or ``list``) to id."""
+    async with world.flow.platform.unit_of_work() as session:
+        key = (world.flow.space_id, world.flow.connection_id)
+        connection = await session.get(DestinationConnection, key)
+        assert connection is not None
+        return {name.rpartition(":")[2]: made for name, made in connection.lists.items()}
+
+
+def inside(world: World, target: str) -> set[int]:
+    members = world.emulator.members(target) or []
+    names = [m.get("email") or m.get("external_id") or m["id"] for m in members]
+    return {int(str(name).partition("@")[0][1:]) for name in names}
+
+
+def arm(activation: str, name: str, arms: list[dict[str, Any]] = AB) -> set[int]:
+    weights = [(one["name"], float(one["weight"])) for one in arms]
+    return {i for i in range(MEMBERS) if assign(activation, weights, f"p{i}") == name}
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
+async def test_each_arm_has_a_list_that_is_made_for_it(
+    platform: Platform, partner: Partner
+) -> None:
+    async with world_of(platform, partner) as world:
+        activation = await activate(world, split=AB)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        made = await lists(world)
+        assert set(made) == {"A", "B"}
+        for name, target in made.items():
+            assert inside(world, target) == arm(activation, name)
+
+        # Another arm takes its share; each of those leaves the list that it was on.
+        arms = [*AB, {"name": "C", "weight": 50}]
+        await Hand(world.flow).configure(activation, split=arms)
+        await world.flow.quiet(activation, 60)
+        for name, target in (await lists(world)).items():
+            assert inside(world, target) == arm(activation, name, arms)
+        assert world.emulator.stats()["violations"] == 0
+
+
+async def test_an_arm_can_have_a_list_that_is_there(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]
+        activation = await activate(world, split=arms)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        made = await lists(world)
+        assert set(made) == {"B"}
+        assert inside(world, LIST) == arm(activation, "A")
+        assert inside(world, made["B"]) == arm(activation, "B")
+
+
+async def test_a_property_tells_the_arms_of_one_list(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(
+            world, split=AB, splitProperty="experiment", connectionSettings={"list_id": LIST}
+        )
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        assert inside(world, LIST) == set(range(MEMBERS))
+        klaviyo = world.emulator
+        assert isinstance(klaviyo, KlaviyoEmulator)
+        told = {}
+        for number in range(MEMBERS):
+            profile = klaviyo.account.find("email", f"p{number}@example.com")
+            assert profile is not None
+            told[number] = profile.attributes["properties"]["experiment"]
+        assert {i for i, name in told.items() if name == "A"} == arm(activation, "A")
+        assert set(told.values()) == {"A", "B"}
+
+
+async def test_each_arm_has_an_attribute(platform: Platform) -> None:
+    async with world_of(platform, BRAZE) as world:
+        activation = await activate(world, split=AB, connectionSettings={"attribute_name": "vip"})
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        assert inside(world, "vip_A") == arm(activation, "A")
+        assert inside(world, "vip_B") == arm(activation, "B")
+        assert inside(world, "vip") == set()
+
+        # Without the split they are in one attribute, and in none of the old ones.
+        await Hand(world.flow).configure(activation, split=None)
+        await world.flow.quiet(activation, 60)
+        assert inside(world, "vip") == set(range(MEMBERS))
+        assert inside(world, "vip_A") | inside(world, "vip_B") == set()
+
+
+@pytest.mark.parametrize("by", ["connection", "option"])
+async def test_members_move_to_another_list_when_it_is_named(platform: Platform, by: str) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        klaviyo = world.emulator
+        assert isinstance(klaviyo, KlaviyoEmulator)
+        klaviyo.account.new_list("Other", "OtHeRr")
+        activation = await activate(world, connectionSettings={"list_id": LIST})
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        assert inside(world, LIST) == set(range(MEMBERS))
+        change: dict[str, Any] = (
+            {"connectionSettings": {"list_id": "OtHeRr"}}
+            if by == "connection"
+            else {"list": {"id": "OtHeRr"}}
+        )
+        await Hand(world.flow).configure(activation, **change)
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.entered, sync.exited, sync.state) == (MEMBERS, MEMBERS, "complete")
+        assert inside(world, LIST) == set()
+        assert inside(world, "OtHeRr") == set(range(MEMBERS))
