@@ -27,6 +27,8 @@ from app.connectors.errors import ConfigurationRejected, ConnectorError, Transie
 
 __all__ = [
     "AddressRefused",
+    "Gate",
+    "Hear",
     "OutboundClient",
     "error_for_answer",
     "make_client",
@@ -34,6 +36,9 @@ __all__ = [
     "request_id_of",
     "retry_after",
 ]
+
+Hear = Callable[[httpx.Response], Awaitable[None]]
+Gate = Callable[[httpx.Request], Awaitable[Hear | None]]
 
 ANSWER_LIMIT = 1024 * 1024  # bytes of an answer, after decompression
 USER_AGENT = "audience-activations"
@@ -87,12 +92,15 @@ class OutboundClient(httpx.AsyncClient):
         super().__init__(**options)
         self._policy = policy
         self._total_timeout = total_timeout
-        self._gate: Callable[[httpx.Request], Awaitable[None]] | None = None
+        self._gate: Gate | None = None
         # Accounts of different customers share this client; no answer may leave something for another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
-    def gated(self, gate: Callable[[httpx.Request], Awaitable[None]]) -> OutboundClient:
-        """The same client, whose calls each wait for ``gate`` first; their deadline begins behind it."""
+    def gated(self, gate: Gate) -> OutboundClient:
+        """The same client, whose calls each wait for ``gate`` first; their deadline begins behind it.
+
+        Where the gate gives something back, it is told the answer, if one comes.
+        """
         client = copy.copy(self)
         client._gate = gate
         return client
@@ -126,8 +134,13 @@ class OutboundClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, read the whole answer and return it; ``stream`` is not offered."""
-        if self._gate is not None:
-            await self._gate(request)
+        hear = await self._gate(request) if self._gate is not None else None
+        response = await self._answer(request, options)
+        if hear is not None:
+            await hear(response)
+        return response
+
+    async def _answer(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         options["stream"] = True
         deadline = asyncio.timeout(self._total_timeout.total_seconds())
         try:

@@ -44,6 +44,7 @@ class BrazeEmulator:
     def __init__(self, *, limits: bool = True, most_objects: int = 75) -> None:
         self.limits = limits
         self.most_objects = most_objects  # 50 under "Monthly Active Users CY 24-25"
+        self.limit_share = 1.0  # of the usual limits, as another contract has
         self.keys: dict[str, tuple[str, ...]] = {DEFAULT_KEY: PERMISSIONS}
         self.groups: dict[str, str] = {DEFAULT_GROUP: "Sandbox group"}
         self.refused: dict[str, str] = {}
@@ -55,10 +56,13 @@ class BrazeEmulator:
         self._by: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
         self.violations: list[str] = []
+        self._open_windows()
+
+    def _open_windows(self) -> None:
+        limits = {"track": (3_000, 3), "subscription": (5_000, 60), "other": (250_000, 3_600)}
         self._windows = {
-            "track": Window(3_000, 3),
-            "subscription": Window(5_000, 60),
-            "other": Window(250_000, 3_600),
+            name: Window(max(1, int(calls * self.limit_share)), seconds)
+            for name, (calls, seconds) in limits.items()
         }
 
     def handle(self, request: Request) -> Answer:
@@ -290,6 +294,9 @@ class BrazeEmulator:
             case ["settings"]:
                 self.limits = bool(given.get("limits", self.limits))
                 self.most_objects = int(given.get("mostObjects", self.most_objects))
+                if "limitShare" in given:
+                    self.limit_share = float(given["limitShare"])
+                    self._open_windows()
             case _:
                 return None
         return json_answer(200, {"ok": True})

@@ -47,6 +47,7 @@ class KlaviyoEmulator:
         self._job_seconds = job_seconds
         self.limits = limits
         self.keys: dict[str, tuple[str, ...]] = {DEFAULT_KEY: ALL_SCOPES}
+        self.limit_share = 1.0  # of the documented limits
         self.reformat = False
         self.refused: dict[str, str] = {}
         self._operations: dict[str, Callable[..., Answer]] = {
@@ -145,7 +146,7 @@ class KlaviyoEmulator:
     def _windows_of(self, operation: Operation) -> list[Window]:
         if operation.operation_id not in self._windows:
             self._windows[operation.operation_id] = [
-                Window(int(number), _SECONDS[unit])
+                Window(max(1, int(int(number) * self.limit_share)), _SECONDS[unit])
                 for number, unit in (text.split("/") for text in operation.limits.values())
             ]
         return self._windows[operation.operation_id]
@@ -376,6 +377,9 @@ class KlaviyoEmulator:
                 self.refused.update(dict.fromkeys(given["ids"], reason))
             case ["settings"]:
                 self.limits = bool(given.get("limits", self.limits))
+                if "limitShare" in given:
+                    self.limit_share = float(given["limitShare"])
+                    self._windows.clear()
                 self.reformat = bool(given.get("reformat", self.reformat))
                 self._job_seconds = float(given.get("jobSeconds", self._job_seconds))
                 self.account.job_seconds = self._job_seconds

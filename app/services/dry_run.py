@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -56,7 +57,7 @@ async def report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[st
     planned = sync.planned
     return {
         "calls": len(cuts),
-        "minutes": _minutes(definition, len(cuts)),
+        "minutes": minutes_needed(definition, len(cuts), requests),
         "cost": {"unit": definition.cost_unit, "amount": planned} if definition.cost_unit else None,
         "changes": changes,
         "requests": requests,
@@ -126,7 +127,18 @@ async def _request(
     }
 
 
-def _minutes(definition: Definition, calls: int) -> float:
-    """At least so long, by the tightest budget that concerns every call."""
-    rates = [budget.calls / budget.window.total_seconds() for budget in definition.rate_budgets]
+def minutes_needed(
+    definition: Definition, calls: int, requests: Sequence[Mapping[str, Any]]
+) -> float:
+    """At least so long, by the tightest of the budgets that concern such requests."""
+    places = [
+        f"{request['method']} {httpx.URL(request['url']).path}"
+        for request in requests
+        if "url" in request
+    ]
+    rates = [
+        budget.calls / budget.window.total_seconds()
+        for budget in definition.rate_budgets
+        if not budget.paths or any(re.search(budget.paths, place) for place in places)
+    ]
     return round(calls / min(rates) / 60, 2) if rates and calls else 0.0

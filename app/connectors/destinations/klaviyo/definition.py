@@ -85,7 +85,6 @@ ADD = Action(
         *_profile("$.properties", "$.properties.properties"),
         *_batching(10_000, list_required=False),
     ),
-    properties_field="properties",
     default_trigger="Audience Entered",
 )
 REMOVE = Action(
@@ -107,7 +106,6 @@ UPSERT = Action(
         *_batching(10_000, list_required=False),
     ),
     uses_list=False,
-    properties_field="properties",
 )
 
 
@@ -172,7 +170,6 @@ DEFINITION = Definition(
         *_limited("lists", r"^GET .*/api/lists/?$", 75, 750),
         *_limited("list", r"^GET .*/api/lists/[^/]+/?$", 75, 750),
     ),
-    place_keys=(("list_id", "listId"),),
-    arm_places="lists",
+    list_keys=("list_id", "listId"),
     aliases=("actions-klaviyo",),
 )

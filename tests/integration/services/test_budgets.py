@@ -1,0 +1,193 @@
+"""An account's budget follows what the partner tells of its own window."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.connectors.base import RateBudget
+from app.connectors.errors import BudgetSpent
+from app.connectors.http import Hear
+from app.connectors.rate_headers import RateHeaders
+from app.queue import Queue
+from app.services.budgets import Budgets, new_batch
+from app.services.platform import Platform
+
+NAMES = RateHeaders("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "seconds_to_go")
+MINUTE = timedelta(minutes=1)
+TOLD = RateBudget("writes", 100, MINUTE, "^POST ", NAMES)
+UNTOLD = RateBudget("reads", 100, MINUTE, "^GET ")
+
+
+class Account:
+    """Calls of one account, as often as the budget lets them pass."""
+
+    def __init__(self, budgets: Budgets, budget: RateBudget = TOLD) -> None:
+        self._gates = {
+            resync: budgets.gate("dst_1", [budget, UNTOLD], resync=resync)
+            for resync in (False, True)
+        }
+
+    async def call(self, *, resync: bool = False, method: str = "POST") -> Hear | None:
+        new_batch()
+        return await self._gates[resync](httpx.Request(method, "https://partner.example/x"))
+
+    async def passes(self, *, resync: bool = False, method: str = "POST") -> bool:
+        try:
+            await self.call(resync=resync, method=method)
+        except BudgetSpent:
+            return False
+        return True
+
+    async def how_many(self, *, resync: bool = False) -> int:
+        """Calls that pass until one does not."""
+        count = 0
+        while count < 1_000 and await self.passes(resync=resync):
+            count += 1
+        return count
+
+
+def answer(limit: object, remaining: object, reset: object) -> httpx.Response:
+    headers = zip(
+        (NAMES.limit, NAMES.remaining, NAMES.reset), (limit, remaining, reset), strict=True
+    )
+    return httpx.Response(200, headers=[(name, str(value)) for name, value in headers])
+
+
+@pytest.fixture(params=["redis", "no redis"])
+async def budgets(platform: Platform, request: pytest.FixtureRequest) -> Budgets:
+    if request.param == "no redis":
+        return Budgets(Queue(None), processes=1)
+    assert await platform.queue.ping()
+    return platform.budgets
+
+
+@pytest.fixture
+def account(budgets: Budgets) -> Account:
+    return Account(budgets)
+
+
+async def told(account: Account, limit: object, remaining: object, reset: object) -> None:
+    """One call, answered so."""
+    hear = await account.call()
+    assert hear is not None
+    await hear(answer(limit, remaining, reset))
+
+
+class TestToldWindow:
+    async def test_no_call_before_the_reset_of_a_window_that_is_spent(
+        self, account: Account
+    ) -> None:
+        await told(account, 100, 0, 40)
+        with pytest.raises(BudgetSpent) as refused:
+            await account.call()
+        assert refused.value.retry_after is not None
+        assert timedelta(seconds=39) < refused.value.retry_after <= timedelta(seconds=41)
+
+    async def test_a_call_that_comes_a_little_early_waits_for_the_reset(
+        self, account: Account
+    ) -> None:
+        await told(account, 100, 0, 0)
+        began = time.monotonic()
+        assert await account.passes()
+        assert 0.5 < time.monotonic() - began < 2
+
+    async def test_calls_that_somebody_else_made_are_missing_for_us(self, account: Account) -> None:
+        await told(account, 100, 7, 40)
+        assert await account.how_many() == 7
+
+    async def test_resyncs_stop_while_something_is_left_for_exits(self, account: Account) -> None:
+        await told(account, 100, 35, 40)
+        assert await account.how_many(resync=True) == 5
+        assert await account.how_many() == 30
+
+    async def test_more_than_our_own_budget_is_not_taken(self, account: Account) -> None:
+        await told(account, 10_000, 9_999, 40)
+        assert await account.how_many() == 99
+
+    async def test_other_paths_go_on(self, account: Account) -> None:
+        await told(account, 100, 0, 40)
+        assert await account.passes(method="GET")
+
+    async def test_other_accounts_go_on(self, budgets: Budgets, account: Account) -> None:
+        await told(account, 100, 0, 40)
+        others = budgets.gate("dst_2", [TOLD], resync=False)
+        assert await others(httpx.Request("POST", "https://partner.example/x")) is not None
+
+    @pytest.mark.parametrize(
+        "said", [("x", "y", "z"), ("100", "", "40"), ("100", "0", ""), ("100", "-1", "40")]
+    )
+    async def test_garbage_changes_nothing(
+        self, account: Account, said: tuple[str, str, str]
+    ) -> None:
+        await told(account, *said)
+        assert await account.how_many() == 99
+
+    async def test_who_tells_nothing_is_not_listened_to(self, account: Account) -> None:
+        assert await account.call(method="GET") is None
+
+
+class TestShared:
+    """What only holds through Redis."""
+
+    @pytest.fixture
+    async def budgets(self, platform: Platform) -> Budgets:
+        assert await platform.queue.ping()
+        return platform.budgets
+
+    async def test_calls_under_way_count_although_the_answer_does_not_know_of_them(
+        self, account: Account
+    ) -> None:
+        hear = await account.call()
+        for _ in range(4):
+            await asyncio.sleep(0.005)  # the order of calls is known to the millisecond
+            await account.call()
+        assert hear is not None
+        await hear(answer(100, 10, 40))
+        assert await account.how_many() == 6
+
+    async def test_an_answer_that_was_overtaken_is_not_believed(self, account: Account) -> None:
+        early = await account.call()
+        await asyncio.sleep(0.01)
+        await told(account, 100, 3, 40)
+        assert early is not None
+        await early(answer(100, 90, 40))
+        assert await account.how_many() == 3
+
+    async def test_a_lower_limit_holds_in_the_next_window_too(self, account: Account) -> None:
+        await told(account, 5, 0, 0)
+        await asyncio.sleep(1.1)
+        assert await account.how_many() == 5
+
+    async def test_other_processes_know_of_it(self, platform: Platform, account: Account) -> None:
+        await told(account, 100, 0, 40)
+        assert platform.settings.redis_url is not None
+        queue = Queue(platform.settings.redis_url.get_secret_value())
+        try:
+            assert await queue.ping()
+            assert not await Account(Budgets(queue, 1)).passes()
+        finally:
+            await queue.close()
+
+
+async def test_a_budget_whose_partner_tells_nothing_makes_no_more_of_redis(
+    platform: Platform,
+) -> None:
+    assert await platform.queue.ping()
+    redis = platform.queue.pool
+    assert redis is not None
+
+    async def commands() -> int:
+        found: int = (await redis.info("commandstats")).get("cmdstat_eval", {}).get("calls", 0)
+        return found
+
+    untold = Account(platform.budgets, RateBudget("writes", 100, MINUTE, "^POST "))
+    before = await commands()
+    with suppress(BudgetSpent):
+        assert await untold.call() is None
+    assert await commands() - before == 1
