@@ -225,9 +225,15 @@ async def worker(platform: Platform) -> AsyncIterator[asyncio.Event]:
 
 
 @contextlib.asynccontextmanager
-async def installation(platform: Platform) -> AsyncIterator[Flow]:
-    """A space with an audience of supplied members, connected to a receiver."""
-    receiver = WebhookReceiver(secrets={"*": [SECRET]})
+async def installation(
+    platform: Platform,
+    *,
+    receiver: WebhookReceiver | None = None,
+    slug: str = "webhook",
+    **more: Any,
+) -> AsyncIterator[Flow]:
+    """A space with an audience of supplied members, connected to a receiver; ``more`` are settings of the account."""
+    receiver = receiver or WebhookReceiver(secrets={"*": [SECRET]})
     async with Sandbox([receiver]) as sandbox:
         url = f"{sandbox.urls['webhook']}/in"
         space_id, audience_id = new_id("spa"), new_id("aud")
@@ -251,12 +257,12 @@ async def installation(platform: Platform) -> AsyncIterator[Flow]:
                     updated_by=ACTOR,
                 )
             )
-            settings = {"url": url, "secret": SECRET}
+            settings = {"url": url, "secret": SECRET, **more}
             session.add(
                 Destination(
                     space_id=space_id,
                     id=destination_id,
-                    slug="webhook",
+                    slug=slug,
                     name="Hook",
                     settings=seal(platform.keyring, workspace_id, destination_id, settings),
                     created_by=ACTOR,

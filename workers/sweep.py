@@ -14,6 +14,7 @@ from app.core.logging import get_logger
 from app.queue import Task
 from app.services.collect import collect
 from app.services.due import Due, find_due
+from app.services.members import take_up_left
 from app.services.platform import Platform
 from app.services.schedules import fire_due
 from workers.context import CONTEXT, Context, Program
@@ -73,6 +74,8 @@ class Sweep:
         except Exception:
             # What is due already must be found all the same.
             log.exception("schedules_broke")
+        async with self.platform.unit_of_work() as session:
+            await take_up_left(session)
         async with self.platform.unit_of_work() as session:
             found = await find_due(session)
         await self.platform.queue.ping()

@@ -10,6 +10,8 @@ from enum import StrEnum
 LONGEST_REQUESTED_WAIT = timedelta(hours=1)  # R21: what a partner may ask for
 WHOLE_REFUSALS = 3  # R12: tries of a batch that is refused whole, naming nobody
 JITTER = 0.2
+FIRST_PATIENCE = timedelta(minutes=1)
+LONGEST_PATIENCE = timedelta(hours=1)
 
 BREAKER_WINDOW = timedelta(minutes=5)
 BREAKER_SAMPLE = 20
@@ -73,6 +75,11 @@ def backoff(attempts: int, waits: Sequence[timedelta], chance: float) -> timedel
     """The wait after the given number of attempts (from 1), 20 % more or less."""
     base = waits[min(max(attempts, 1), len(waits)) - 1]
     return base * (1 - JITTER + 2 * JITTER * chance)
+
+
+def patience(failing_for: timedelta) -> timedelta:
+    """How long to leave alone what has failed for good and is wanted still: as long again, a minute to an hour."""
+    return min(max(failing_for, FIRST_PATIENCE), LONGEST_PATIENCE)
 
 
 def breaker_trips(total: int, failed: int) -> bool:

@@ -87,6 +87,8 @@ async def update(
     now: datetime,
 ) -> tuple[Destination, dict[str, Any]]:
     """Rename, merge settings. New settings close the breaker and re-activate what it had paused."""
+    if settings:
+        await reconciling.lock_account(session, space_id, destination_id)
     destination = _found(
         await DestinationRepository(session).get(space_id, destination_id, lock=True)
     )
@@ -155,6 +157,7 @@ async def check(
         return CheckResult(False, f"The partner did not answer within {_CHECK_SECONDS} seconds.")
     if result.ok:
         async with platform.unit_of_work() as session:
+            await reconciling.lock_account(session, space_id, destination_id)
             row = await DestinationRepository(session).get(space_id, destination_id, lock=True)
             # What was checked may have been changed meanwhile; then the check says nothing of the new settings.
             if row is not None and row.settings == seen:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, Invalid
 from app.core.pagination import Page, PageRequest, Position
+from app.domain import retry
 from app.services import audit, runs
 from app.services.existing import audience_of
 from app.services.files import audience_folder, fetch_manifest, fresh_key, store
@@ -25,6 +26,7 @@ from app.storage.models import Audience, Run, Snapshot
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
 
+_LEFT_AT_ONCE = 100  # audiences
 _LOOKED_BACK = 50  # snapshots that are searched for the one in which a member came
 
 
@@ -134,6 +136,34 @@ async def patch(
         )
         await _record(session, audience, "Audience Members Changed", actor)
         return run
+
+
+async def take_up_left(session: AsyncSession, now: datetime | None = None) -> int:
+    """Open runs for the changes that failed runs have left behind, where they have waited long enough; how many.
+
+    ``now`` is the database's clock unless given.
+    """
+    if now is None:
+        now = await RunRepository(session).database_now()
+    repository = MemberPatchRepository(session)
+    opened = 0
+    for audience, since in await repository.left(_LEFT_AT_ONCE):
+        failed = await repository.last_failed_run(audience.space_id, audience.id)
+        if failed is None or failed.finished_at is None:
+            continue
+        if now < failed.finished_at + retry.patience(failed.finished_at - since):
+            continue
+        await runs.open_run(
+            session,
+            space_id=audience.space_id,
+            audience=audience,
+            kind="patch",
+            trigger="patch",
+            actor=failed.created_by,
+            now=now,
+        )
+        opened += 1
+    return opened
 
 
 async def _check(

@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more (architecture, section 8)
 MAX_ATTEMPTS = 6
-KEPT = "The changes of members are kept and go with the next ones."
+KEPT = "The changes of members are kept, and are tried again in a while."
 MAX_DELTAS = 16
 
 

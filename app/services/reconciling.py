@@ -71,10 +71,20 @@ async def configuration_changed(
     return None
 
 
+async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
+    """Lock the activations of an account and their open syncs: its own row comes after them (R7), as after a failure."""
+    repository = SyncRepository(session)
+    for activation in await repository.activations_of_account(space_id, destination_id):
+        await repository.open_of(space_id, activation.id, lock=True)
+
+
 async def account_healed(
     session: AsyncSession, destination: Destination, *, actor: str, now: datetime
 ) -> None:
-    """A check passed or the settings changed: close the breaker, re-activate what it had paused."""
+    """A check passed or the settings changed: close the breaker, re-activate what it had paused.
+
+    Called with the account's row locked, and before it its activations (:func:`lock_account`).
+    """
     destination.open_until, destination.breaker = None, None
     await session.flush()
     repository = SyncRepository(session)
@@ -99,11 +109,15 @@ async def open_sync(
     """Open the next sync of a locked activation.
 
     One that is new will plan from what is newest anyway; one that has sent nothing is superseded; after a running
-    one the next is opened when it settles, so None.
+    one the next is opened when it settles, so None. A baseline goes by the members of its own moment and is awaited,
+    unless a resync was asked for: then nothing is to be taken as already there any more.
     """
     repository = SyncRepository(session)
     current = await repository.open_of(activation.space_id, activation.id, lock=True)
-    if current is not None and current.kind != "baseline" and current.closing is None:
+    is_awaited = (
+        current is not None and current.kind == "baseline" and kind_of(activation) == "baseline"
+    )
+    if current is not None and not is_awaited and current.closing is None:
         if current.state == "new":
             await _ask_more(session, activation, current, retry_refused)
             ring_plan(session, current)

@@ -97,11 +97,10 @@ class Recorder:
 
         async def write(session: AsyncSession) -> None:
             repository = BatchRepository(session)
-            for ended in taken:
-                if ended.batch.attempts > 1:
-                    await repository.failing(
-                        ended.batch.space_id, ended.sending.activation.id, failing=False
-                    )
+            # Whoever delivers anything does not only fail; in one order, as all locks of activations (R7).
+            places = {(ended.batch.space_id, ended.sending.activation.id) for ended in taken}
+            for space_id, activation_id in sorted(places):
+                await repository.failing(space_id, activation_id, failing=False)
             await repository.settle(settled)
             for ended in taken:
                 if ended.claimed.probing:

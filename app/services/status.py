@@ -8,8 +8,15 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import to_wire
-from app.storage.models import Activation, Sync
+from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.syncs import BatchCounts, SyncRepository
+
+_PAUSED_FOR = {
+    "failed": "most of its calls failed.",
+    "unknown": "most of its calls ended without a definite answer.",
+    "refused": "it still refused what tried it again.",
+    "throttled": "it still asked us to wait.",
+}
 
 
 async def of_activation(
@@ -69,7 +76,8 @@ async def _note(
         )
         return f"Disabled: nothing is sent.{waiting}"
     if sync is not None:
-        return _note_of_open(sync, now)
+        account = await SyncRepository(session).destination(sync.space_id, sync.destination_id)
+        return _note_of_open(sync, account, now)
     audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
     for audience in audiences:
         if audience.snapshot_id is None:
@@ -77,7 +85,7 @@ async def _note(
     return _note_of_last(activation, last)
 
 
-def _note_of_open(sync: Sync, now: datetime) -> str:
+def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str:
     if sync.state == "held":
         return f"Held: {sync.hold_reason} Approve or cancel the sync {sync.id}."
     if sync.state == "new" and sync.next_at is not None and sync.next_at > now:
@@ -87,12 +95,24 @@ def _note_of_open(sync: Sync, now: datetime) -> str:
         )
     if sync.closing is not None:
         return "The open sync is being closed; what is in flight is awaited."
+    paused_until = account.open_until if account is not None and sync.state != "new" else None
+    if account is not None and paused_until is not None and paused_until > now:
+        return _note_of_pause(account, paused_until)
     words = {
         "new": "A sync is about to be planned.",
         "pending": "A sync is planned and about to be sent.",
         "running": "A sync is being sent.",
     }
     return words[sync.state]
+
+
+def _note_of_pause(account: Destination, until: datetime) -> str:
+    reason = str((account.breaker or {}).get("reason") or "")
+    why = _PAUSED_FOR.get(reason, reason or "it is being tried with one batch.")
+    return (
+        f"The account {account.name!r} is paused until {to_wire(until)}: {why} One batch tries it then; a check that "
+        "passes, or new settings, let all go on at once."
+    )
 
 
 def _note_of_last(activation: Activation, last: Sync | None) -> str:

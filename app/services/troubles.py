@@ -43,8 +43,8 @@ async def after_failure(
     elif verdict.pause_activation:
         await _pause_activation(session, batch.space_id, sending.activation.id, error)
     else:
-        await _watch_account(session, sending, claimed, failure)
         await give_up_if_late(platform, session, batch, sending.activation.id, error)
+        await _watch_account(session, sending, claimed, failure)
 
 
 async def lock(session: AsyncSession, sending: Sending, verdict: Verdict) -> None:
@@ -71,14 +71,14 @@ async def planning_refused(platform: Platform, sync: Sync, error: ConnectorError
 async def _pause_account(
     session: AsyncSession, space_id: str, destination_id: str, error: ConnectorError
 ) -> None:
-    """Nobody is let in with these credentials: stop everything that uses them."""
+    """Nobody is let in with these credentials: stop everything that uses them. The account's row comes last (R7)."""
     repository = SyncRepository(session)
-    await BatchRepository(session).open_breaker(
-        space_id, destination_id, UNTIL_HEALED, {"openings": 0, "reason": error.message}
-    )
     for activation in await repository.activations_of_account(space_id, destination_id):
         if activation.enabled and activation.state == "active":
             await _to_error(session, activation, error, paused_by="account")
+    await BatchRepository(session).open_breaker(
+        space_id, destination_id, UNTIL_HEALED, {"openings": 0, "reason": error.message}
+    )
 
 
 async def _pause_activation(

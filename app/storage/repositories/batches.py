@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, case, exists, func, or_, select, text, update
+from sqlalchemy import DateTime, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from app.storage.models import Activation, Attempt, Batch, Destination, Sync
-from app.storage.repositories.syncs import batch_is_due
+from app.storage.repositories.syncs import batch_is_due, no_exit_is_left
 
 LONGEST_PAUSE = timedelta(days=1)  # of a breaker that closes by itself
 
@@ -181,7 +180,7 @@ class BatchRepository:
             .with_for_update(skip_locked=True)
         )
         if exits_first:
-            due = due.where(_no_exit_is_left())
+            due = due.where(no_exit_is_left())
         rows = (await self.session.execute(due)).all()
         if not rows:
             return []
@@ -445,15 +444,3 @@ def _places(batches: Sequence[Batch]) -> dict[str, Any]:
         "numbers": [batch.number for batch in batches],
         "tokens": [batch.lease_token for batch in batches],
     }
-
-
-def _no_exit_is_left() -> Any:
-    """Exits of the batch's sync are settled, or it is one of them."""
-    exits = aliased(Batch)
-    unsettled = exists().where(
-        exits.space_id == Batch.space_id,
-        exits.sync_id == Batch.sync_id,
-        exits.kind == "exited",
-        exits.state != "settled",
-    )
-    return or_(Batch.kind == "exited", ~unsettled)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import MemberPatch
+from app.storage.models import Audience, MemberPatch, Run
+from app.storage.repositories.runs import OPEN
 
 
 class MemberPatchRepository:
@@ -35,3 +39,48 @@ class MemberPatchRepository:
             )
         )
         await self.session.flush()
+
+    async def left(self, limit: int) -> Sequence[tuple[Audience, datetime]]:
+        """Audiences with patches that a failed run left and no open run will take; since when the oldest waits.
+
+        Their rows are locked; those that somebody else has are left out.
+        """
+        oldest = (
+            select(
+                MemberPatch.space_id,
+                MemberPatch.audience_id,
+                func.min(MemberPatch.created_at).label("since"),
+            )
+            .where(MemberPatch.run_id.is_(None))
+            .group_by(MemberPatch.space_id, MemberPatch.audience_id)
+            .subquery()
+        )
+        is_open = exists().where(
+            Run.space_id == Audience.space_id, Run.audience_id == Audience.id, Run.state.in_(OPEN)
+        )
+        query = (
+            select(Audience, oldest.c.since)
+            .join(
+                oldest,
+                (oldest.c.space_id == Audience.space_id) & (oldest.c.audience_id == Audience.id),
+            )
+            .where(~is_open, Audience.query == "")
+            .limit(limit)
+            .with_for_update(of=Audience, skip_locked=True)
+        )
+        return [(audience, since) for audience, since in await self.session.execute(query)]
+
+    async def last_failed_run(self, space_id: str, audience_id: str) -> Run | None:
+        """The newest run of patches that failed."""
+        query = (
+            select(Run)
+            .where(
+                Run.space_id == space_id,
+                Run.audience_id == audience_id,
+                Run.kind == "patch",
+                Run.state == "failed",
+            )
+            .order_by(Run.id.desc())
+            .limit(1)
+        )
+        return (await self.session.scalars(query)).first()

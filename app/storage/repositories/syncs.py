@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.storage.models import (
     OPEN_STATES,
@@ -406,7 +407,10 @@ class SyncRepository:
                 Sync.closing.is_(None),
                 or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
                 exists().where(
-                    Batch.space_id == Sync.space_id, Batch.sync_id == Sync.id, batch_is_due()
+                    Batch.space_id == Sync.space_id,
+                    Batch.sync_id == Sync.id,
+                    batch_is_due(),
+                    or_(~_exits_come_first(), no_exit_is_left()),
                 ),
             )
             .limit(1)
@@ -449,6 +453,22 @@ def batch_is_due() -> Any:
         and_(Batch.state == "waiting", Batch.next_at <= _database_now),
         and_(Batch.state == "sending", Batch.lease_until < _database_now),
     )
+
+
+def no_exit_is_left() -> Any:
+    """Exits of the batch's sync are settled, or it is one of them."""
+    exits = aliased(Batch)
+    unsettled = exists().where(
+        exits.space_id == Batch.space_id,
+        exits.sync_id == Batch.sync_id,
+        exits.kind == "exited",
+        exits.state != "settled",
+    )
+    return or_(Batch.kind == "exited", ~unsettled)
+
+
+def _exits_come_first() -> Any:
+    return func.coalesce(Sync.spec["exitsFirst"].as_boolean(), False)
 
 
 def _free() -> Any:

@@ -15,6 +15,7 @@ from app.services.platform import Platform
 from app.storage.models import AuditEvent, Sync
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import ACTOR, Flow, installation, worker
+from tests.stepping import Hand
 
 LEASE = timedelta(seconds=30)
 
@@ -89,6 +90,39 @@ class TestWhilePlanning:
         assert (last.id, last.kind, last.entered) == (sync.id, "resync", 10)
         row = await flow.activation(activation)
         assert row.resync_done == row.resync_wanted
+
+
+class TestResyncBeforeTheBaseline:
+    async def test_the_resync_takes_its_place(self, flow: Flow) -> None:
+        activation = await flow.activate()
+        baseline = (await flow.syncs(activation))[-1]
+        assert baseline.kind == "baseline"
+        hand = Hand(flow)
+        sync = await hand.start(activation, kind="resync")
+        assert (sync.kind, sync.state) == ("resync", "new")
+        await hand.quiet()
+        assert [one.kind for one in await flow.syncs(activation)] == ["resync"]
+        assert len(flow.received(activation)) == 10
+
+    async def test_cancelled_it_does_not_come_back(self, flow: Flow) -> None:
+        activation = await flow.activate()
+        hand = Hand(flow)
+        sync = await hand.start(activation, kind="resync")
+        async with flow.platform.unit_of_work() as session:
+            await syncs.cancel(
+                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
+            )
+        row = await flow.activation(activation)
+        assert row.resync_done == row.resync_wanted
+        assert (await hand.start(activation)).kind == "incremental"
+
+    async def test_a_snapshot_does_not_take_its_place(self, flow: Flow) -> None:
+        """It goes by the members of the moment in which the activation was made."""
+        activation = await flow.activate()
+        await flow.supply({"profile_id": f"p{number}"} for number in range(12))
+        await Hand(flow).quiet()
+        assert [one.kind for one in await flow.syncs(activation)] == ["baseline", "incremental"]
+        assert flow.received(activation) == {"p10", "p11"}
 
 
 class TestPlansThatCannotBeMade:

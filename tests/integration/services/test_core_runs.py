@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -17,7 +17,7 @@ from app.core.ids import new_id
 from app.services import members, runs
 from app.services.platform import Platform
 from app.services.recompute import recompute
-from app.storage.models import Audience, Run
+from app.storage.models import Audience, MemberPatch, Run
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 
@@ -65,6 +65,11 @@ async def patch(flow: Flow, *add: int) -> Run:
     )
 
 
+async def take_up(flow: Flow, now: datetime | None) -> int:
+    async with flow.platform.unit_of_work() as session:
+        return await members.take_up_left(session, now)
+
+
 async def is_member(flow: Flow, number: int) -> bool:
     found = await members.find(
         flow.platform,
@@ -108,6 +113,56 @@ class TestRunsThatDoNotSucceed:
         await recompute(flow.platform, flow.space_id, following.id, lane="test")
         assert [await is_member(flow, n) for n in (1, 2)] == [True, True]
 
+    async def test_what_they_left_is_taken_up_again_after_a_while(self, flow: Flow) -> None:
+        crashed = await patch(flow, 1)
+        past = clock.now() - timedelta(minutes=1)
+        async with flow.platform.unit_of_work() as session:
+            values = {"state": "running", "lease_until": past, "lost_leases": 1}
+            await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
+        await recompute(flow.platform, flow.space_id, crashed.id, lane="test")
+        failed = await flow.finished(crashed.id)
+        assert failed.finished_at is not None
+        assert await take_up(flow, failed.finished_at + timedelta(seconds=55)) == 0
+        assert await take_up(flow, failed.finished_at + timedelta(seconds=65)) == 1
+        assert await take_up(flow, failed.finished_at + timedelta(seconds=65)) == 0, "it is open"
+        async with worker(flow.platform):
+            await eventually(lambda: _none_open(flow))
+        assert await is_member(flow, 1)
+        assert await take_up(flow, failed.finished_at + timedelta(days=1)) == 0
+
+    async def test_the_longer_they_fail_the_longer_they_wait(self, flow: Flow) -> None:
+        crashed = await patch(flow, 1)
+        now = clock.now()
+        async with flow.platform.unit_of_work() as session:
+            values = {"state": "failed", "finished_at": now}
+            await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
+            left = {"run_id": None, "created_at": now - timedelta(minutes=20)}
+            await session.execute(update(MemberPatch).values(**left))
+        assert await take_up(flow, now + timedelta(minutes=19)) == 0
+        assert await take_up(flow, now + timedelta(minutes=21)) == 1
+
+    async def test_an_upload_that_came_later_says_it_all(self, flow: Flow) -> None:
+        crashed = await patch(flow, 1)
+        async with flow.platform.unit_of_work() as session:
+            values = {"state": "failed", "finished_at": clock.now() - timedelta(hours=2)}
+            await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
+            await session.execute(update(MemberPatch).values(run_id=None))
+        later = await upload(flow, [2])
+        assert await take_up(flow, None) == 0
+        async with worker(flow.platform):
+            await flow.finished(later.id)
+        assert await take_up(flow, None) == 0
+        assert [await is_member(flow, n) for n in (1, 2)] == [False, True]
+
+    async def test_the_sweep_takes_them_up(self, flow: Flow) -> None:
+        crashed = await patch(flow, 1)
+        async with flow.platform.unit_of_work() as session:
+            values = {"state": "failed", "finished_at": clock.now() - timedelta(hours=2)}
+            await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
+            await session.execute(update(MemberPatch).values(run_id=None))
+        async with worker(flow.platform):
+            await eventually(lambda: is_member(flow, 1))
+
     async def test_a_change_that_cannot_be_applied_takes_no_others_with_it(
         self, flow: Flow
     ) -> None:
@@ -115,8 +170,6 @@ class TestRunsThatDoNotSucceed:
         await patch(flow, 2)
         await patch(flow, 3)
         async with flow.platform.unit_of_work() as session:
-            from app.storage.models import MemberPatch
-
             await session.execute(
                 update(MemberPatch)
                 .where(MemberPatch.add.contains([{"profile_id": "p2"}]))
