@@ -81,7 +81,11 @@ class Action:
     description: str
     fields: Sequence[ActionField] = ()
     default_trigger: str | None = None
-    uses_list: bool = True  # where the destination has lists (or audiences) of its own
+    uses_list: bool = True  # where the destination has lists (or audiences, attributes) of its own
+    #: Whether it writes properties of the profile at all, and the field of the action that carries them, where the
+    #: connector takes them from a field rather than from the traits of the delivery.
+    carries_properties: bool = True
+    properties_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,12 @@ class Definition:
     stateful: bool = True
     cost_unit: str | None = None  # what the partner bills for each change, where it does
     rate_budgets: Sequence[RateBudget] = ()
-    #: connection settings (or constants of a mapping) that name an existing list; without one a list is made.
-    list_keys: Sequence[str] = ()
+    #: Connection settings (or constants of a mapping) that say where in the account members are put, each with its
+    #: other names: a list, an attribute. Where it is a list and none is named, one is made.
+    place_keys: Sequence[Sequence[str]] = ()
+    #: How each arm of a split has a place to itself: "lists": a list that is named or made for it (``Batch.target``);
+    #: "names": the connector makes a name with ``Batch.arm``. None: only a property tells arms apart.
+    arm_places: Literal["lists", "names"] | None = None
     aliases: Sequence[str] = ()  # other names under which users know it
 
 
@@ -211,8 +219,8 @@ class Batch:
     attempted_at: datetime
     rows: int
     action_id: str | None = None
-    target: str | None = None  # the partner's list (or attribute, group, …) that this arm writes to
-    arm: str | None = None
+    target: str | None = None  # the list that was made for the activation, or for its arm
+    arm: str | None = None  # the side of a split, where it has a place to itself
     connection_settings: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)  # the constant fields of the mapping
     #: Traits that travel and their types (text, integer, number, boolean, timestamp, json), in the order of columns;

@@ -59,6 +59,7 @@ UPDATE = Action(
         ),
         *_BATCHING,
     ),
+    properties_field="custom_attributes",
     default_trigger="Audience Membership Changed",
 )  # fmt: skip
 SUBSCRIBE = Action(
@@ -67,6 +68,7 @@ SUBSCRIBE = Action(
     "Set subscription group state",
     "Subscribe on entry, unsubscribe on exit. This is consent: by e-mail or phone it affects every profile that shares it.",
     (*_IDENTITY, *_BATCHING),
+    carries_properties=False,
 )
 TRACK_EVENT = Action(
     "braze-track-event",
@@ -79,6 +81,8 @@ TRACK_EVENT = Action(
         ActionField("properties", "Properties", "OBJECT"),
         *_BATCHING,
     ),
+    uses_list=False,
+    properties_field="properties",
 )
 
 # Each window of a workspace is told by the answers that it counts; a contract may have lower ones, of an hour.
@@ -119,6 +123,8 @@ DEFINITION = Definition(
     ),
     max_rows=MOST_ROWS,
     cost_unit="data points",
+    place_keys=(("attribute_name",), ("segment_id",)),
+    arm_places="names",
     rate_budgets=(
         RateBudget("track", 3_000, timedelta(seconds=3), r"^POST .*/users/track$", _HEADERS),
         RateBudget("subscription", 5_000, timedelta(minutes=1), r"^POST .*/subscription/status/set$", _HEADERS),

@@ -85,6 +85,7 @@ ADD = Action(
         *_profile("$.properties", "$.properties.properties"),
         *_batching(10_000, list_required=False),
     ),
+    properties_field="properties",
     default_trigger="Audience Entered",
 )
 REMOVE = Action(
@@ -106,6 +107,7 @@ UPSERT = Action(
         *_batching(10_000, list_required=False),
     ),
     uses_list=False,
+    properties_field="properties",
 )
 
 
@@ -170,6 +172,7 @@ DEFINITION = Definition(
         *_limited("lists", r"^GET .*/api/lists/?$", 75, 750),
         *_limited("list", r"^GET .*/api/lists/[^/]+/?$", 75, 750),
     ),
-    list_keys=("list_id", "listId"),
+    place_keys=(("list_id", "listId"),),
+    arm_places="lists",
     aliases=("actions-klaviyo",),
 )
