@@ -17,6 +17,7 @@ from app.main import create_app
 from app.services.platform import Platform, open_platform
 from app.storage.migrate import upgrade
 from tests.servers import TestServers, start_test_servers
+from tests.users_database import USER, UsersDatabase
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()
@@ -28,6 +29,28 @@ def servers() -> Iterator[TestServers]:
     running = start_test_servers()
     try:
         upgrade(running.create_database(TEMPLATE))
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def users_database() -> Iterator[UsersDatabase]:
+    """A user's own PostgreSQL over TCP, with a few orders of a shop."""
+    running = UsersDatabase()
+    try:
+        running.sql(
+            f"""CREATE TYPE mood AS ENUM ('happy', 'sad');
+            CREATE DOMAIN small_number AS int CHECK (VALUE < 10);
+            CREATE TABLE secrets (secret text);
+            CREATE TABLE orders (customer_id text, email text, amount numeric(10,2), bought_at timestamptz);
+            INSERT INTO orders VALUES
+              ('00017', 'ada@example.com', 19.90, '2026-01-03 10:00+00'),
+              ('00018', 'grace@example.com', 7.50, '2026-01-20 10:00+00'),
+              ('00018', 'grace@example.com', 4.25, '2026-01-21 10:00+00'),
+              ('00019', 'alan@example.com', 42.00, '2026-03-28 10:00+00');
+            GRANT SELECT ON orders TO {USER};"""
+        )
         yield running
     finally:
         running.stop()

@@ -16,6 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 STANDARD_PORTS = frozenset({80, 443})
+DATABASE_PORTS = frozenset({5432})
 
 # IANA's special-purpose registries, multicast, and the one public address that is a cloud's metadata service.
 _REFUSED_V4 = tuple(
@@ -112,29 +113,45 @@ class OutboundPolicy:
 
         One bad answer among good ones refuses the host, since which one is dialled is up to chance.
         """
+        reason = self._refusal(host, answers, port, STANDARD_PORTS, plain_http=plain_http)
+        if reason:
+            raise _refused(host, port, reason, "Use a public https address")
+
+    def require_database(self, host: str, answers: Iterable[str], port: int) -> None:
+        """The same for a PostgreSQL, whose port is 5432."""
+        reason = self._refusal(host, answers, port, DATABASE_PORTS, plain_http=False)
+        if reason:
+            raise _refused(host, port, reason, "Use a public address")
+
+    def _refusal(
+        self,
+        host: str,
+        answers: Iterable[str],
+        port: int,
+        ports: frozenset[int],
+        *,
+        plain_http: bool,
+    ) -> str | None:
         if self.opens_name(host, port):
-            return
-        for text in answers:
-            address = ipaddress.ip_address(text)
-            if self.opens_address(address, port):
-                continue
-            reason = _refusal(address, port, plain_http=plain_http)
-            if reason:
-                raise AddressRefused(
-                    f"{host}:{port} may not be called: {reason}. Use a public https address, or ask the operator to "
-                    f"add {_entry_for(host, port)} to ACTIVATIONS_OUTBOUND_ALLOW.",
-                    code="address_refused",
-                )
+            return None
+        addresses = [ipaddress.ip_address(text) for text in answers]
+        closed = [address for address in addresses if not self.opens_address(address, port)]
+        if not all(is_global_unicast(address) for address in closed):
+            return "its address is not a public one"
+        if closed and plain_http:
+            return "plain http is not encrypted"
+        if closed and port not in ports:
+            standard = " nor ".join(str(number) for number in sorted(ports, reverse=True))
+            return f"port {port} is {'neither' if len(ports) > 1 else 'not'} {standard}"
+        return None
 
 
-def _refusal(address: Address, port: int, *, plain_http: bool) -> str | None:
-    if not is_global_unicast(address):
-        return "its address is not a public one"
-    if plain_http:
-        return "plain http is not encrypted"
-    if port not in STANDARD_PORTS:
-        return f"port {port} is neither 443 nor 80"
-    return None
+def _refused(host: str, port: int, reason: str, way_out: str) -> AddressRefused:
+    return AddressRefused(
+        f"{host}:{port} may not be called: {reason}. {way_out}, or ask the operator to add "
+        f"{_entry_for(host, port)} to ACTIVATIONS_OUTBOUND_ALLOW.",
+        code="address_refused",
+    )
 
 
 def _entry_for(host: str, port: int) -> str:

@@ -1,0 +1,137 @@
+"""A connection to a user's database: to an address that was checked, read-only, and gone when its block ends (R40)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from app.connectors.addresses import OutboundPolicy
+from app.connectors.sources.postgres.failures import away, told
+from app.connectors.sources.postgres.settings import PostgresSource
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_CONNECT_SECONDS = 10.0
+_CLOSE_SECONDS = 5.0
+# Where the server knows them; by the transaction, so that a pooler before the server may take them back.
+_SESSION = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "standard_conforming_strings": "on",
+    "idle_in_transaction_session_timeout": "600000",  # writing a file may take its time
+    "client_connection_check_interval": "5000",  # a worker that is killed must not leave its query running
+}
+
+
+class _NamedContext(ssl.SSLContext):
+    """Checks the certificate for the name that was given, although an address is dialled."""
+
+    name: str
+
+    def wrap_bio(self, *args: Any, **named: Any) -> ssl.SSLObject:
+        named["server_hostname"] = self.name
+        return super().wrap_bio(*args, **named)
+
+
+def _tls(source: PostgresSource) -> ssl.SSLContext | bool:
+    if source.ssl_mode == "disable":
+        return False
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.name = source.host.rstrip(".")
+    context.set_alpn_protocols(["postgresql"])
+    if source.ssl_mode == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if source.ca_certificate is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=source.ca_certificate)
+    elif source.ssl_mode == "verify-full":
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    return context
+
+
+async def _addresses(source: PostgresSource, policy: OutboundPolicy) -> list[str]:
+    """What the name means now, all of it allowed; the very addresses that are dialled."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            found = await loop.getaddrinfo(source.host, source.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError):
+        raise away(f"the name {source.host} could not be resolved") from None
+    answers = list(dict.fromkeys(str(info[4][0]) for info in found))
+    policy.require_database(source.host, answers, source.port)
+    return answers
+
+
+@contextlib.asynccontextmanager
+async def reading(
+    source: PostgresSource, policy: OutboundPolicy, *, statement_seconds: float
+) -> AsyncIterator[Connection]:
+    """A connection in a read-only transaction that sees one moment; ConnectorErrors for all that goes wrong with it.
+
+    Whoever is cancelled in the block cancels the query at the server, too.
+    """
+    addresses = await _addresses(source, policy)
+    connection = await _connect(source, addresses)
+    try:
+        # Ended with the connection: nothing was written, and a query that still runs would be waited for.
+        with told(source):
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
+            await _prepare(connection, statement_seconds)
+        yield connection
+    finally:
+        await _end(connection)
+
+
+async def _connect(source: PostgresSource, addresses: list[str]) -> Connection:
+    context = await asyncio.to_thread(_tls, source)
+    try:
+        # Everything is given, so that nothing is taken from this process's environment or home folder.
+        with told(source):
+            connection: Connection = await asyncpg.connect(
+                host=addresses,
+                port=[source.port] * len(addresses),
+                user=source.user,
+                password=source.password.get_secret_value(),
+                database=source.database,
+                ssl=context,
+                direct_tls=False,
+                target_session_attrs=SessionAttribute.any,
+                krbsrvname="postgres",
+                gsslib="gssapi",
+                timeout=_CONNECT_SECONDS,
+                statement_cache_size=0,
+                server_settings={"application_name": "activations"},
+            )
+    except TimeoutError:
+        raise away(f"{source.place} did not answer within {_CONNECT_SECONDS:g} s") from None
+    return connection
+
+
+async def _prepare(connection: Connection, statement_seconds: float) -> None:
+    settings = {**_SESSION, "statement_timeout": str(max(int(statement_seconds * 1000), 1))}
+    await connection.fetch(
+        "SELECT set_config(given.name, given.value, true) FROM unnest($1::text[], $2::text[]) AS given(name, value)"
+        " JOIN pg_catalog.pg_settings AS known ON known.name = given.name",
+        list(settings),
+        list(settings.values()),
+    )
+
+
+async def _end(connection: Connection) -> None:
+    """Close, which waits for a cancelled query to be cancelled at the server; cut where that takes long."""
+    try:
+        await connection.close(timeout=_CLOSE_SECONDS)
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+    except Exception:  # noqa: BLE001  it is gone either way
+        connection.terminate()

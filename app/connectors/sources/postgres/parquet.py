@@ -1,0 +1,127 @@
+"""Rows on their way into a Parquet file, with a bounded amount of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.connectors.sources.postgres.columns import NUMERIC, Column
+from app.connectors.sources.postgres.failures import QueryRejected
+
+_GROUP_ROWS = 122_880
+_GROUP_BYTES = 32 * 1024 * 1024
+
+
+class RowFile:
+    """Takes rows and writes them in groups. Exact numbers get the scale that all of them fit in.
+
+    A number with more places than those before it makes the file be written anew, which is rare: a column of
+    PostgreSQL mostly has one scale.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self._path = path
+        self._columns = columns
+        self._schema = pa.schema([(column.name, column.type) for column in columns])
+        self._waiting: list[Any] = []
+        self._waiting_bytes = 0
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._written = False
+        self.rows = 0
+        self.bytes = 0  # as they are in memory
+
+    def add(self, rows: Sequence[Any]) -> int:
+        """Take some rows; their size in bytes. QueryRejected names the column with a value that has no place."""
+        values = list(zip(*rows, strict=True))
+        arrays = [
+            _array(column, column_values)
+            for column, column_values in zip(self._columns, values, strict=True)
+        ]
+        batch = pa.table(arrays, names=self._schema.names)
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        self.rows += len(rows)
+        self.bytes += batch.nbytes
+        if self._waiting_bytes >= _GROUP_BYTES or sum(map(len, self._waiting)) >= _GROUP_ROWS:
+            self._flush()
+        return int(batch.nbytes)
+
+    def close(self) -> None:
+        """Write what is left, and the end of the file."""
+        self._flush()
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that nobody will read."""
+        self._writer.close()
+        self._path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        self._fit([batch.schema for batch in self._waiting])
+        self._writer.write_table(
+            pa.concat_tables([_cast(batch, self._schema) for batch in self._waiting])
+        )
+        self._waiting, self._waiting_bytes, self._written = [], 0, True
+
+    def _fit(self, schemas: Sequence[Any]) -> None:
+        fields = []
+        for index, field in enumerate(self._schema):
+            if pa.types.is_decimal(field.type):
+                scale = max(schema.field(index).type.scale for schema in schemas)
+                field = field.with_type(pa.decimal128(38, max(scale, field.type.scale)))
+            fields.append(field)
+        wider = pa.schema(fields)
+        if not wider.equals(self._schema):
+            self._rewrite(wider)
+
+    def _rewrite(self, schema: Any) -> None:
+        self._writer.close()
+        fresh = self._path.with_name(f"{self._path.name}.wider")
+        self._writer = pq.ParquetWriter(fresh, schema, compression="zstd")
+        self._schema = schema
+        if self._written:
+            with pq.ParquetFile(self._path) as former:
+                for group in range(former.num_row_groups):
+                    self._writer.write_table(_cast(former.read_row_group(group), schema))
+        fresh.replace(self._path)
+
+
+def _array(column: Column, values: Sequence[Any]) -> Any:
+    exact = column.type == NUMERIC
+    try:
+        return _numbers(values) if exact else pa.array(values, column.type)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        fault = (
+            "a number that no exact column can hold (more than 38 digits, NaN or infinity); round it, or cast it to "
+            "double precision"
+            if exact
+            else f"a value that does not fit {column.engine_type}; cast it to text"
+        )
+        raise QueryRejected(f"The column {column.name} has {fault}.") from None
+
+
+def _numbers(values: Sequence[Decimal | None]) -> Any:
+    """Exact numbers in the narrowest scale that holds them all."""
+    array: Any = pa.array(values)
+    if pa.types.is_null(array.type):
+        return array.cast(NUMERIC)
+    if pa.types.is_decimal256(array.type):
+        raise ValueError
+    return array.cast(pa.decimal128(38, max(array.type.scale, 0)))
+
+
+def _cast(table: Any, schema: Any) -> Any:
+    try:
+        return table.cast(schema)
+    except pa.ArrowInvalid:
+        names = ", ".join(field.name for field in schema if pa.types.is_decimal(field.type))
+        raise QueryRejected(
+            f"A number has more than 38 digits, in one of {names}; round it, or cast it to double precision."
+        ) from None

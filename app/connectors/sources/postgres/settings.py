@@ -1,0 +1,105 @@
+"""How a PostgreSQL is reached, in fields: never as a free DSN, whose options name files, sockets and lists of hosts."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from app.connectors.sources.postgres.statement import MAX_LENGTH, StatementRejected, read_statement
+
+SslMode = Literal["disable", "require", "verify-full"]
+
+# One name or one address: no path of a socket, no list, no zone.
+HOST = r"^[A-Za-z0-9:](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?\.?$"
+TABLE = r'^[^."\x00]{1,63}(?:\.[^."\x00]{1,63})?$'
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _certificates(text: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise ValueError(
+            "must be one or more certificates in PEM: -----BEGIN CERTIFICATE-----, …"
+        ) from None
+    return text
+
+
+def _query(text: str) -> str:
+    try:
+        read_statement(text)
+    except StatementRejected as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    return text
+
+
+Host = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=HOST,
+        description="One name or address; no list, no socket.",
+    ),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+DatabaseName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator(_plain)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+Certificates = Annotated[str, Field(max_length=64 * 1024), AfterValidator(_certificates)]
+Table = Annotated[
+    str,
+    Field(
+        pattern=TABLE,
+        description="`schema.table` or `table`, written as PostgreSQL stores it: mostly small letters.",
+    ),
+]
+Query = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), AfterValidator(_query)]
+
+
+class PostgresSource(BaseModel):
+    """A connection, and what is read through it: a table, a query, or neither (then only definitions run there)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: Host
+    port: Port = 5432
+    database: DatabaseName
+    user: DatabaseName
+    password: Password
+    ssl_mode: SslMode = "verify-full"
+    ca_certificate: Certificates | None = None
+    table: Table | None = None
+    query: Query | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if self.table is not None and self.query is not None:
+            raise ValueError(
+                "table and query cannot both be given; leave one out, or set it to null"
+            )
+        if self.ca_certificate is not None and self.ssl_mode == "disable":
+            raise ValueError("a caCertificate is of no use with sslMode disable")
+        return self
+
+    @property
+    def sql(self) -> str | None:
+        """The statement that reads it; None for a connection without a table or a query of its own."""
+        if self.table is None:
+            return self.query
+        names = (f'"{part}"' for part in self.table.split("."))
+        return f"SELECT * FROM {'.'.join(names)}"  # noqa: S608  (the pattern lets no quote in)
+
+    @property
+    def place(self) -> str:
+        """The server, for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"

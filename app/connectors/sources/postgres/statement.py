@@ -1,0 +1,201 @@
+"""What may be sent to a PostgreSQL: one SELECT, whose answer depends on the data and ``$as_of`` alone.
+
+This tells people early and clearly. What keeps a statement from writing is the server: a read-only transaction, the
+extended protocol (which takes one statement), and the rights of the role.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MAX_LENGTH = 64 * 1024
+PARAMETER = "($1::timestamp)"  # what takes the place of $as_of
+
+# Comments nest, which no regular expression can follow; all else of PostgreSQL's lexical structure is here.
+_TOKEN = re.compile(
+    r"""
+      (?P<space>\s+|--[^\n]*)
+    | (?P<comment>/\*)
+    | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
+    | (?P<text>[eE]'(?:[^'\\]|\\.|'')*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*')
+    | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*")
+    | (?P<parameter>\$\w+)
+    | (?P<number>\.?\d(?:[eE][+-]|[\w.])*)
+    | (?P<word>[^\W\d][\w$]*)
+    | (?P<mark>::|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+
+_CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+_CLOCK = {"now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday"}
+_CHANCE = {
+    "random",
+    "random_normal",
+    "setseed",
+    "gen_random_uuid",
+    "uuidv4",
+    "uuidv7",
+    "uuid_generate_v1",
+    "uuid_generate_v4",
+    "nextval",
+}
+_MOVING = {"now", "today", "tomorrow", "yesterday"}
+_TIME_TYPES = {"date", "time", "timetz", "timestamp", "timestamptz", "abstime"}
+
+
+class StatementRejected(Exception):
+    """A text that is not sent; the reasons are for whoever wrote it."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A text that may be sent: ``sql`` has the parameter in PostgreSQL's words and no semicolon at its end."""
+
+    text: str
+    sql: str
+    parameters: tuple[int, ...]  # where in ``sql`` a parameter stands
+
+    def line_and_column(self, position: int) -> tuple[int, int]:
+        """The place in the text as it was written for a position (from 1) that the server told."""
+        at = position - 1
+        grown = len(PARAMETER) - len("$as_of")
+        at -= grown * sum(1 for parameter in self.parameters if parameter < at)
+        before = self.text[: max(at, 0)]
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+
+
+def read_statement(text: str) -> Statement:
+    """Check a text and put the parameter in; StatementRejected with everything that is wrong."""
+    if len(text) > MAX_LENGTH:
+        raise StatementRejected([f"The query is longer than {MAX_LENGTH} characters."])
+    if "\0" in text:
+        raise StatementRejected(["The query has NUL characters."])
+    tokens = list(_tokens(text))
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    reasons = list(dict.fromkeys(_faults(tokens)))
+    if reasons:
+        raise StatementRejected(reasons)
+    end = tokens[-1].start + len(tokens[-1].text)
+    return _with_parameter(text[:end], tokens)
+
+
+def _with_parameter(text: str, tokens: Sequence[_Token]) -> Statement:
+    parts, places, done, length = [], [], 0, 0
+    for token in tokens:
+        if token.kind == "parameter":
+            parts += [text[done : token.start], PARAMETER]
+            length += token.start - done
+            places.append(length)
+            length += len(PARAMETER)
+            done = token.start + len(token.text)
+    parts.append(text[done:])
+    return Statement(text, "".join(parts), tuple(places))
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    """What the text is made of, without blanks and comments."""
+    place = 0
+    while place < len(text):
+        found = _TOKEN.match(text, place)
+        assert found is not None  # noqa: S101  the last alternative takes anything
+        kind, start = found.lastgroup, place
+        place = found.end()
+        match kind:
+            case "space":
+                pass
+            case "comment":
+                place = _end_of_comment(text, place)
+            case "dollar":
+                end = text.find(found.group(), place)
+                if end < 0:
+                    raise _unclosed()
+                place = end + len(found.group())
+                yield _Token("text", text[start:place], start)
+            case "mark" if found.group() in {"'", '"'}:
+                raise _unclosed()
+            case _:
+                yield _Token(str(kind), found.group(), start)
+
+
+def _unclosed() -> StatementRejected:
+    return StatementRejected(["A quote is opened and not closed."])
+
+
+def _end_of_comment(text: str, place: int) -> int:
+    depth = 1
+    for mark in _COMMENT_MARK.finditer(text, place):
+        depth += 1 if mark.group() == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    raise StatementRejected(["A comment is opened and not closed."])
+
+
+def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
+    words = [token.text.lower() for token in tokens]
+    first = next((word for word in words if word != "("), "")
+    if first not in {"select", "with"}:
+        yield "The query must be one SELECT (or WITH … SELECT)."
+    if ";" in words:
+        yield "The query must be one statement, without a semicolon in it."
+    for place, token in enumerate(tokens):
+        called = words[place + 1 : place + 2] == ["("]
+        member = place > 0 and words[place - 1] == "." and words[place - 2] != "pg_catalog"
+        if token.kind == "parameter" and words[place] != "$as_of":
+            yield f"The only parameter is $as_of, not {token.text[:80]}."
+        elif token.kind in {"word", "quoted"} and not member:
+            yield from _fault_of_word(words, place, called=called, quoted=token.kind == "quoted")
+        elif token.kind == "text" and _moves(words, place):
+            yield f"{token.text} depends on when the query runs; use $as_of, the moment of the run."
+
+
+def _fault_of_word(
+    words: Sequence[str], place: int, *, called: bool, quoted: bool
+) -> Iterator[str]:
+    word = words[place].strip('"') if quoted else words[place]
+    if (word in _CLOCK_WORDS and not quoted) or (word in _CLOCK and called):
+        yield f"{word} depends on when the query runs; use $as_of, the moment of the run."
+    elif word in _CHANCE and called:
+        yield f"{word}() gives another answer each time; a run must give the same when it is repeated."
+    elif word == "tablesample" and not quoted:
+        yield "A sample is another one each time; a run must give the same when it is repeated."
+    elif word == "age" and called and _arguments(words, place + 1) == 1:
+        yield "age(x) depends on when the query runs; use age($as_of, x)."
+
+
+def _arguments(words: Sequence[str], bracket: int) -> int:
+    depth, count = 0, 1
+    for word in words[bracket:]:
+        depth += (word in "([") - (word in ")]") if len(word) == 1 else 0
+        if depth == 0:
+            break
+        count += depth == 1 and word == ","
+    return count
+
+
+def _moves(words: Sequence[str], place: int) -> bool:
+    """Whether a text is PostgreSQL's ``'now'::timestamp``, ``date 'today'`` or ``CAST('now' AS date)``."""
+    if words[place].strip("'").strip() not in _MOVING:
+        return False
+    before = words[place - 1] if place else ""
+    after = words[place + 1 : place + 3]
+    return (
+        before in _TIME_TYPES
+        or before == "zone"
+        or (len(after) == 2 and after[0] in {"::", "as"} and after[1] in _TIME_TYPES)
+    )

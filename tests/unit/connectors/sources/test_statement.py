@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+
+import pytest
+
+from app.connectors.sources.postgres.statement import StatementRejected, read_statement
+
+
+class TestReadStatement:
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT 1",
+            "  ((SELECT 1) UNION SELECT 2);",
+            "-- a note\n/* two /* nested */ */ WITH a AS (SELECT 1) SELECT * FROM a; -- the end",
+            "SELECT 'now() ; random()', \"current_date\", $$ ; now() $$, $x$ random() $x$, E'\\';', U&'d\\0061t'",
+            "SELECT t.now, t.age, now AS n, t.random FROM t",
+            "SELECT age($as_of, x), age(f(a, b), c) FROM t",
+            "SELECT 'today' AS label, label = 'now' FROM t",
+            "SELECT a -> 'b' ->> 'c', a @> '{}', b ?| ARRAY['x'], x::int[], y[1:2], 1e5, .5 FROM t",
+            "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b LIMIT 5 FOR UPDATE",
+        ],
+    )
+    def test_takes(self, sql: str) -> None:
+        read_statement(sql)
+
+    @pytest.mark.parametrize(
+        ("sql", "words"),
+        [
+            ("", "one SELECT"),
+            ("-- nothing", "one SELECT"),
+            ("INSERT INTO t SELECT 1", "one SELECT"),
+            ("COPY (SELECT 1) TO PROGRAM 'id'", "one SELECT"),
+            ("TABLE t", "one SELECT"),
+            ("SET ROLE other", "one SELECT"),
+            ("SELECT 1; DROP TABLE t", "semicolon"),
+            ("SELECT 1;; SELECT 2", "semicolon"),
+            ("SELECT 1 /* ; */ ; -- x\n COMMIT", "semicolon"),
+            ("SELECT $1", r"only parameter is \$as_of, not \$1"),
+            ("SELECT $other", r"not \$other"),
+            ("SELECT NOW()", r"\$as_of"),
+            ("SELECT now /* x */ ( )", r"\$as_of"),
+            ('SELECT "now"()', r"\$as_of"),
+            ("SELECT pg_catalog.now()", r"\$as_of"),
+            ("SELECT Current_Date", r"\$as_of"),
+            ("SELECT clock_timestamp()", r"\$as_of"),
+            ("SELECT age(born) FROM t", r"\$as_of"),
+            ("SELECT age(greatest(a, b)) FROM t", r"\$as_of"),
+            ("SELECT 'now'::timestamp", r"\$as_of"),
+            ("SELECT date 'today'", r"\$as_of"),
+            ("SELECT CAST(' Yesterday ' AS date)", r"\$as_of"),
+            ("SELECT * FROM t ORDER BY random()", "another answer"),
+            ("SELECT gen_random_uuid()", "another answer"),
+            ("SELECT * FROM t TABLESAMPLE system (1)", "sample"),
+            ("SELECT 'x", "not closed"),
+            ('SELECT "x', "not closed"),
+            ("SELECT $a$ x $b$", "not closed"),
+            ("SELECT /* /* */ 1", "not closed"),
+            ("SELECT '\0'", "NUL"),
+            ("SELECT " + " " * 70_000 + "1", "longer"),
+        ],
+    )
+    def test_refuses(self, sql: str, words: str) -> None:
+        with pytest.raises(StatementRejected) as caught:
+            read_statement(sql)
+        assert any(re.search(words, reason) for reason in caught.value.reasons)
+
+    def test_puts_the_parameter_in_and_drops_the_semicolon(self) -> None:
+        statement = read_statement("SELECT $as_of, '$as_of', $AS_OF::date ; -- end")
+        assert statement.sql == "SELECT ($1::timestamp), '$as_of', ($1::timestamp)::date"
+
+    def test_a_dollar_quote_may_be_called_as_the_parameter(self) -> None:
+        assert "($1" not in read_statement("SELECT $as_of$ x $as_of$").sql
+
+    def test_tells_places_in_the_text_as_it_was_written(self) -> None:
+        statement = read_statement("SELECT $as_of, a,\n  $as_of, nope")
+        assert statement.line_and_column(statement.sql.index("a,") + 1) == (1, 16)
+        assert statement.line_and_column(statement.sql.index("nope") + 1) == (2, 11)
+
+    @pytest.mark.parametrize(
+        "text", ["$a$" * 20_000, "'" * 64_001, "/*" * 30_000, "(" * 60_000, "$a" * 30_000]
+    )
+    def test_is_quick_whatever_the_text(self, text: str) -> None:
+        begun = time.monotonic()
+        with contextlib.suppress(StatementRejected):
+            read_statement(f"SELECT {text}"[:65_000])
+        assert time.monotonic() - begun < 2
