@@ -4,6 +4,7 @@ ConnectorError
 ├── AuthenticationRejected   401, 403: the breaker opens, activations of the account go to error
 ├── ConfigurationRejected    heals only when somebody changes something (410, wrong bucket): error at once
 ├── PayloadRejected          the whole refused and nobody named: three tries, then the activation is in error
+│   └── ListGone             there is no such list; where members only leave it, they have
 ├── Throttled                refused before processing (429, 503 with Retry-After): try again later
 │   └── BudgetSpent          not sent at all: our own budget of the account's calls is used up
 └── TransientFailure         everything that may heal; ambiguous where the partner may have applied it
@@ -42,6 +43,10 @@ class ConfigurationRejected(ConnectorError):
 
 class PayloadRejected(ConnectorError):
     """The whole batch was refused and no record was named."""
+
+
+class ListGone(PayloadRejected):
+    """The list that the batch writes to does not exist at the partner."""
 
 
 class Throttled(ConnectorError):

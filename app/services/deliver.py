@@ -11,6 +11,7 @@ from app.connectors.errors import (
     BudgetSpent,
     ConfigurationRejected,
     ConnectorError,
+    ListGone,
     PayloadRejected,
     Throttled,
     TransientFailure,
@@ -61,6 +62,10 @@ async def send(sending: Sending, batch: Batch) -> tuple[Rendered, Sent]:
         call = replace(call, rows=len(rendered.deliveries))
         try:
             return rendered, _answered(await _send_rows(sending, batch, call, rendered))
+        except ListGone as error:
+            if sending.leaves_an_old_place(batch):
+                return rendered, Sent(receipts=Receipts(http_status=error.http_status))
+            return rendered, _failed(error)
         except ConnectorError as error:
             return rendered, _failed(error)
     except ConnectorError as error:

@@ -128,6 +128,11 @@ class Sending:
         number = bisect_right(runs, batch.first_row, key=lambda run: run[0])
         return runs[number - 1][1] if number else None
 
+    def leaves_an_old_place(self, batch: Batch) -> bool:
+        """Whether its members leave a list that the revision no longer names: if that is gone, they have left it."""
+        current: Sequence[str | None] = self.spec.places or (None,)
+        return batch.kind == ChangeKind.EXITED and self._place_of(batch) not in current
+
     def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         """Constants and connection settings for a place, which may be one that the revision no longer names."""
         definition = self.account.definition

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.splits import assign
 from app.sandbox.klaviyo import KlaviyoEmulator
+from app.sandbox.talon_one import TalonOneEmulator
 from app.services.platform import Platform
 from app.storage.models import DestinationConnection
 from tests.integration.connectors.test_partners import LIST, PARTNERS, Partner, World, world_of
@@ -136,3 +137,23 @@ async def test_members_move_to_another_list_when_it_is_named(platform: Platform,
         assert (sync.entered, sync.exited, sync.state) == (MEMBERS, MEMBERS, "complete")
         assert inside(world, LIST) == set()
         assert inside(world, "OtHeRr") == set(range(MEMBERS))
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
+async def test_a_list_that_was_deleted_at_the_partner_is_left_without_it(
+    platform: Platform, partner: Partner
+) -> None:
+    async with world_of(platform, partner) as world:
+        activation = await activate(world, connectionSettings=dict(partner.connection))
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        if isinstance(world.emulator, KlaviyoEmulator):
+            world.emulator.account.lists.pop(LIST)
+        else:
+            assert isinstance(world.emulator, TalonOneEmulator)
+            world.emulator.audiences.pop(7)
+        await Hand(world.flow).configure(activation, connectionSettings={})
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.entered, sync.exited, sync.state) == (MEMBERS, MEMBERS, "complete")
+        (made,) = (await lists(world)).values()
+        assert inside(world, made) == set(range(MEMBERS))

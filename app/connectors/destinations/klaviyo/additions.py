@@ -17,7 +17,7 @@ from app.connectors.destinations.klaviyo.client import (
 )
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected, PayloadRejected, Throttled
+from app.connectors.errors import ConfigurationRejected, ListGone, Throttled
 
 JOB_ROWS = 10_000
 FEW = 10  # up to here single calls, which tell the profiles' ids; Klaviyo asks not to import in bulk for a few
@@ -202,9 +202,9 @@ def _folded(name: str, value: str) -> str:
     return value.lower() if name == "email" else value
 
 
-def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> PayloadRejected:
+def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:
     """A wrong list id; tried again all the same, since nobody knows what a 404 comes from."""
-    return PayloadRejected(
+    return ListGone(
         f"Klaviyo has no list {list_id} in this account; check upper and lower case",
         http_status=error.http_status,
         vendor_request_id=error.vendor_request_id,

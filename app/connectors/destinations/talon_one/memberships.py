@@ -8,6 +8,7 @@ from typing import Any
 
 from app.connectors.base import Refusal
 from app.connectors.destinations.talon_one.client import TalonOneClient, TalonOneRefusal
+from app.connectors.errors import ListGone
 
 CALL_ROWS = 1_000
 _PATH = "/v2/customer_audiences"
@@ -86,7 +87,14 @@ class Memberships:
 
     async def _post(self, rows: Sequence[Row]) -> None:
         self._calls += 1
-        await self.client.send("POST", _PATH, {"data": [row.content for row in rows]})
+        try:
+            await self.client.send("POST", _PATH, {"data": [row.content for row in rows]})
+        except TalonOneRefusal as error:
+            if error.http_status != 404:
+                raise
+            raise ListGone(
+                error.message, http_status=404, vendor_request_id=error.vendor_request_id
+            ) from error
 
     def _reject(self, row: Row, message: str, pointer: str | None) -> None:
         self.rejected.setdefault(row.index, Refusal("rejected_by_talon_one", message, pointer))
