@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from app.snapshots.sql import Cursor
 from app.snapshots.types import LocalManifest
 
 FIELDS: dict[str, Normaliser] = {"email": "email", "external_id": "text"}
+ONE_LIST: Mapping[str | None, str] = {None: "L1"}
 TYPES = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}
 COLUMNS = (
     "k",
@@ -33,11 +34,16 @@ COLUMNS = (
 
 
 def held(
-    value: str, state: str = "yes", kind: str = "email", partner: str | None = None
+    value: str,
+    state: str = "yes",
+    kind: str = "email",
+    partner: str | None = None,
+    place: str | None = None,
 ) -> dict[str, object]:
     return {
-        "k": f"{value}\x1f{kind}\x1f",
+        "k": f"{value}\x1f{kind}\x1f{place or ''}",
         "key_type": kind,
+        "place": place,
         "member_id": f"m-{value}",
         "held": state,
         "fp1": 1,
@@ -70,10 +76,11 @@ class Bench:
         there: Iterable[dict[str, str]],
         ours: Iterable[dict[str, object]],
         outcomes: Iterable[dict[str, object]] = (),
+        targets: Mapping[str | None, str] = ONE_LIST,
     ) -> Drift:
         listed = MembersFile(self.folder / "listed.parquet", list(FIELDS))
         for row in there:
-            listed.add([row], "L1")
+            listed.add([row], row.pop("list", "L1"))
         listed.close()
         holdings = LocalManifest((written(self.folder / "ours.parquet", ours),))
         past = written(self.folder / "past.parquet", outcomes, "kind", "disposition", "sync_number")
@@ -159,3 +166,20 @@ def test_samples_stop_at_a_hundred_and_counts_do_not(bench: Bench) -> None:
     found = bench.drift(there, ours)
     assert (found.missing, found.foreign) == (30_000, 30_000)
     assert (len(found.missing_samples), len(found.foreign_samples)) == (100, 100)
+
+
+def test_who_is_on_the_list_of_another_arm_is_missing_on_his_own(bench: Bench) -> None:
+    there = [
+        {**person("1", email="a@x.com"), "list": "LA"},
+        {**person("2", email="b@x.com"), "list": "LA"},
+    ]
+    ours = [held("a@x.com", place="A"), held("b@x.com", partner="2", place="B")]
+    found = bench.drift(there, ours, targets={"A": "LA", "B": "LB"})
+    assert [row["key"] for row in found.missing_samples] == ["b@x.com"]
+    assert [row["partner_id"] for row in found.foreign_samples] == ["2"]
+
+
+def test_keys_of_a_place_that_was_not_read_are_left_aside(bench: Bench) -> None:
+    ours = [held("a@x.com"), held("old@x.com", place="old")]
+    found = bench.drift([person("1", email="a@x.com")], ours)
+    assert (found.held, found.missing) == (1, 0)
