@@ -1,0 +1,112 @@
+"""How many of an audience each destination can take."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import queries
+from app.api.answers import answer, pagination
+from app.api.deps import (
+    PAGINATION,
+    AudienceId,
+    CurrentSpace,
+    PageDep,
+    PlatformDep,
+    SpaceId,
+    query_text,
+)
+from app.api.extensions.parts import AUDIENCE
+from app.api.operation import described
+from app.api.route import ApiRoute
+from app.contract.extensions import reach as contract
+from app.core.errors import Invalid
+from app.services import reach
+
+router = APIRouter(route_class=ApiRoute)
+
+_LONGEST = 2_000  # characters of a list of ids
+
+
+@router.get(
+    AUDIENCE + "/reach",
+    **described(
+        "getAudienceReach",
+        output=contract.ReachData,
+        summary="How many members each destination can take",
+        errors=(404, 409, 422),
+        parameters=(
+            PAGINATION,
+            query_text("runId", "After this run; by default as it is now.", maxLength=255),
+            query_text("destinationId", "An estimate for this account alone.", maxLength=255),
+            query_text(
+                "audienceIds",
+                "With destinationId: more audiences, by comma, whose union is counted.",
+                maxLength=_LONGEST,
+            ),
+        ),
+        tag="Runs",
+    ),
+)
+async def get_reach(
+    request: Request,
+    platform: PlatformDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    page: PageDep,
+) -> Response:
+    """By activation, and by connection where there is none yet. An account need not be connected to be asked for."""
+    run_id = queries.read_text(request, "runId")
+    destination_id = queries.read_text(request, "destinationId")
+    more = queries.read_text(request, "audienceIds", longest=_LONGEST)
+    if destination_id is not None:
+        found = await reach.of_destination(
+            platform,
+            space_id=scene.space_id,
+            audience_id=audience_id,
+            more=[one.strip() for one in (more or "").split(",") if one.strip()],
+            run_id=run_id,
+            destination_id=destination_id,
+        )
+    elif more is not None:
+        raise Invalid(
+            '"audienceIds": goes with destinationId; activations name their own audiences',
+            field="audienceIds",
+        )
+    else:
+        found = await reach.of_audience(
+            platform,
+            space_id=scene.space_id,
+            audience_id=audience_id,
+            run_id=run_id,
+            request=page,
+        )
+    snapshot = found.snapshot
+    return answer(
+        contract.ReachData(
+            reach=contract.ReachOutput(
+                audience_id=audience_id,
+                run_id=snapshot.run_id if snapshot else None,
+                snapshot_id=snapshot.id if snapshot else None,
+                as_of=snapshot.as_of if snapshot else None,
+                size=snapshot.row_count if snapshot else None,
+                destinations=[_wire(row) for row in found.page.entries],
+            ),
+            pagination=pagination(found.page),
+        )
+    )
+
+
+def _wire(row: reach.Row) -> contract.ReachRowOutput:
+    return contract.ReachRowOutput(
+        destination_id=row.destination.id,
+        destination_name=row.destination.name,
+        slug=row.destination.slug,
+        connection_id=row.connection_id,
+        activation_id=row.activation.id if row.activation else None,
+        activation_name=row.activation.name if row.activation else None,
+        audience_ids=list(row.audience_ids),
+        size=row.reach.size if row.reach else None,
+        reachable=row.reach.reachable if row.reach else None,
+        left_out=dict(row.reach.left_out) if row.reach else {},
+    )
