@@ -88,7 +88,7 @@ class Bench:
             self.cursor,
             self.folder / "listed.parquet",
             FIELDS,
-            {None: "L1"},
+            targets,
             holdings,
             [past],
             self.repair,
