@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     delivery_concurrency_per_account: int = Field(default=16, ge=1)
     worker_processes: int = Field(default=1, ge=1)  # share an account's budget while Redis is away
     orphan_age: Duration = timedelta(hours=24)
+    history_kept: Duration = timedelta(days=30)
     job_completion_wait: Duration = timedelta(seconds=25)
 
     # Notices
@@ -100,6 +101,12 @@ class Settings(BaseSettings):
     sql_memory_bytes: int = 4 * 1024**3
     sql_concurrency: int = Field(default=2, ge=1)  # definitions that run at once in one process
     sql_timeout: Duration = timedelta(minutes=5)
+
+    # Users' databases: what one dataset, or one definition that runs there, may take
+    source_timeout: Duration = timedelta(minutes=15)
+    source_max_rows: int = 100_000_000
+    source_max_bytes: int = 20 * 1024**3  # in memory form; on the disk it is a fraction
+    source_concurrency: int = Field(default=4, ge=1)  # readings at once in one process
 
     # Logs
     log_level: str = "info"

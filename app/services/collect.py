@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from app.core import clock
 from app.core.logging import get_logger
 from app.services import exports, housekeeping
@@ -12,11 +10,9 @@ from app.storage.repositories.collection import CollectionRepository
 
 log = get_logger(__name__)
 
-ATTEMPTS_KEPT = timedelta(days=30)
-
 
 async def collect(platform: Platform) -> int:
-    """Remove orphans older than ``orphan_age``; how many.
+    """Forget history older than ``history_kept``, then remove orphans older than ``orphan_age``; how many.
 
     A file is written before the row that names it (R2), so what is young may be about to be named. The rows are read
     after the listing: whatever was named meanwhile is found.
@@ -33,8 +29,8 @@ async def collect(platform: Platform) -> int:
     candidates += await exports.outdated(platform, written, clock.now())
     async with platform.unit_of_work() as session:
         repository = CollectionRepository(session)
+        await repository.forget_history(platform.settings.history_kept)
         named = await repository.named_keys()
-        await repository.drop_old_attempts(ATTEMPTS_KEPT)
         await housekeeping.forget_old(session, now=clock.now())
     orphans = [key for key in candidates if key not in named]
     for key in orphans:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Delete, Update, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import (
     Activation,
     Attempt,
+    Audience,
     Batch,
     Dataset,
     Destination,
@@ -19,6 +20,7 @@ from app.storage.models import (
     Snapshot,
     Space,
     Sync,
+    SyncSource,
 )
 
 
@@ -38,9 +40,39 @@ class CollectionRepository:
         for column in (Dataset.file, Sync.plan, Sync.outcome, Batch.receipts_file):
             for file in await self.session.scalars(select(column).where(column.is_not(None))):
                 keys.add((file or {})["key"])
-        for supplied in await self.session.scalars(select(Run.input).where(Run.input.is_not(None))):
+        # What a run has taken in lives on in its snapshot.
+        unread = select(Run.input).where(Run.input.is_not(None), Run.state != "complete")
+        for supplied in await self.session.scalars(unread):
             keys.add((supplied or {})["file"]["key"])
         return keys
+
+    async def forget_history(self, age: timedelta) -> None:
+        """Let go of what only tells how things went: old snapshots that nothing uses, plans, outcomes, batches.
+
+        Rows of runs and syncs stay, with their counts.
+        """
+        past = func.clock_timestamp() - age
+        ended = Sync.state.in_(("complete", "failed", "cancelled", "superseded"))
+        old = ended & (Sync.finished_at < past)
+        files = or_(Sync.plan.is_not(None), Sync.outcome.is_not(None))
+        await self._execute(update(Sync).where(old, files).values(plan=None, outcome=None))
+        of_old = exists().where(Sync.space_id == Batch.space_id, Sync.id == Batch.sync_id, old)
+        await self._execute(delete(Batch).where(of_old))
+        await self.drop_old(Attempt, Attempt.started_at, age)
+        in_use = [
+            exists().where(Audience.space_id == Snapshot.space_id, column == Snapshot.id)
+            for column in (Audience.current_snapshot_id, Audience.pinned_snapshot_id)
+        ]
+        in_use.append(
+            exists().where(
+                SyncSource.space_id == Snapshot.space_id,
+                SyncSource.snapshot_id == Snapshot.id,
+                Sync.space_id == SyncSource.space_id,
+                Sync.id == SyncSource.sync_id,
+                ~ended,
+            )
+        )
+        await self._execute(delete(Snapshot).where(Snapshot.created_at < past, ~or_(*in_use)))
 
     async def export_destinations(
         self, activation_ids: Sequence[str]
@@ -60,13 +92,8 @@ class CollectionRepository:
 
     async def drop_old(self, model: Any, column: Any, age: timedelta) -> int:
         """Delete rows whose moment is older; how many."""
-        result = await self.session.execute(
-            delete(model)
-            .where(column < func.clock_timestamp() - age)
-            .execution_options(synchronize_session=False)
-        )
-        return int(getattr(result, "rowcount", 0))
+        return await self._execute(delete(model).where(column < func.clock_timestamp() - age))
 
-    async def drop_old_attempts(self, age: timedelta) -> int:
-        """Attempts are kept for a while to explain what happened."""
-        return await self.drop_old(Attempt, Attempt.started_at, age)
+    async def _execute(self, statement: Delete | Update) -> int:
+        result = await self.session.execute(statement.execution_options(synchronize_session=False))
+        return int(getattr(result, "rowcount", 0))
