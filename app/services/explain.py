@@ -10,22 +10,26 @@ from typing import Any
 
 import orjson
 
+from app.connectors.base import Delivery, Refusal
+from app.core import clock
 from app.core.clock import to_wire
 from app.services import placing, planning
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
 from app.services.files import fetch, fetch_manifest
+from app.services.memberships import membership, snapshots_of
 from app.services.platform import Platform
+from app.services.render import Renderer
+from app.services.sending import event_frame, made_lists
 from app.snapshots import holdings as holdings_engine
 from app.snapshots import members as members_engine
 from app.snapshots.plan import write_plan
 from app.snapshots.plan_file import read_plan
 from app.snapshots.sql import Cursor
-from app.snapshots.types import LocalManifest, Manifest, PlanSpec, StoredFile, Upload
+from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile, Upload
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.explanations import ExplanationRepository
-from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
 _SYNCS = 200  # that are searched, the newest
@@ -39,7 +43,8 @@ class _Known:
     activation: Activation
     spec: PlanSpec
     arm_of: Callable[[str | None], str | None]  # by a key's place
-    sources: Sequence[tuple[Audience, Snapshot | None]]
+    renderer: Renderer
+    sources: Sequence[tuple[Audience, Sequence[Snapshot]]]
     syncs: Sequence[Sync]
 
 
@@ -48,15 +53,15 @@ async def profile(
 ) -> dict[str, Any]:
     """``{profileId, memberships, wanted, leftOut, held, history}`` in the form of the wire.
 
-    ``memberships``: by source, whether it is in the current snapshot and with what. ``wanted``: the keys that the
-    revision makes of it now, with identity and arm; ``leftOut``: why it has none. ``held``: what the destination
-    holds of it, as far as we know. ``history``: all that syncs within reach did for it, with the tries at their
-    batches.
+    ``memberships``: by source, whether it is in the current snapshot and with what, and when it came and went.
+    ``wanted``: the keys that the revision makes of it now, with identity, arm and mapped fields; ``leftOut``: why it
+    has none. ``held``: what the destination holds of it, as far as we know. ``history``: all that syncs within reach
+    did for it, with the tries at their batches.
     """
     known = await _gather(platform, space_id, audience_id, activation_id)
     memberships = [
-        await _membership(platform, audience, snapshot, profile_id)
-        for audience, snapshot in known.sources
+        await membership(platform, audience, snapshots, profile_id)
+        for audience, snapshots in known.sources
     ]
     member = next((found["row"] for found in memberships if found["row"]), None)
     wanted: list[dict[str, Any]] = []
@@ -78,7 +83,7 @@ async def _gather(
 ) -> _Known:
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id)
-        repository, runs = SyncRepository(session), RunRepository(session)
+        repository = SyncRepository(session)
         revision = await repository.revision(space_id, activation.revision_id)
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
         assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
@@ -91,38 +96,18 @@ async def _gather(
             activation_id=activation_id,
             max_rows=definition.max_rows,
         )
-        sources = []
-        for audience in await repository.sources(space_id, activation_id):
-            found = None
-            if audience.snapshot_id is not None:
-                found = await runs.snapshot(space_id, audience.snapshot_id)
-            sources.append((audience, found))
+        sources = [
+            (audience, await snapshots_of(session, audience))
+            for audience in await repository.sources(space_id, activation_id)
+        ]
+        made = await made_lists(repository, activation)
+        frame = event_frame(
+            "explain", clock.now(), sources[0][0], revision.config, activation, made
+        )
         syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
         arm_of = partial(placing.arm_name, revision.config)
-        return _Known(activation, spec, arm_of, sources, syncs)
-
-
-async def _membership(
-    platform: Platform, audience: Audience, snapshot: Snapshot | None, profile_id: str
-) -> dict[str, Any]:
-    row = None
-    if snapshot is not None:
-        local = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
-        row = await platform.engine.run(members_engine.find, local, profile_id, lane="small")
-    return {
-        "audienceId": audience.id,
-        "snapshotId": snapshot.id if snapshot else None,
-        "asOf": to_wire(snapshot.as_of) if snapshot else None,
-        "member": row is not None,
-        "row": row
-        and {
-            "id": row["member_id"],
-            "profileId": row["profile_id"],
-            "identifiers": row["identifiers"],
-            "traits": row["traits"],
-            "entities": row["entities"],
-        },
-    }
+        renderer = Renderer(definition, revision.config, frame)
+        return _Known(activation, spec, arm_of, renderer, sources, syncs)
 
 
 async def _wanted(
@@ -157,17 +142,22 @@ def _plan_one(
     finally:
         rows.unlink(missing_ok=True)
         plan.unlink(missing_ok=True)
-    shown = [
-        {
-            "key": change.key,
-            "keyType": change.key_type,
-            "arm": known.arm_of(change.place),
-            "identity": dict(change.identity),
-            "traits": dict(change.traits),
-        }
-        for change in changes
-    ]
+    shown = [_shown(known, change) for change in changes]
     return shown, {reason: count for reason, count in stats.left_out.items() if count}
+
+
+def _shown(known: _Known, change: PlannedChange) -> dict[str, Any]:
+    """A key as it would be sent if it entered now; ``unmapped`` says why the mapping cannot make fields of it."""
+    rendered = known.renderer.render(change)
+    return {
+        "key": change.key,
+        "keyType": change.key_type,
+        "arm": known.arm_of(change.place),
+        "identity": dict(change.identity),
+        "traits": dict(change.traits),
+        "fields": dict(rendered.fields) if isinstance(rendered, Delivery) else None,
+        "unmapped": rendered.message if isinstance(rendered, Refusal) else None,
+    }
 
 
 async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:

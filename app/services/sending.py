@@ -249,6 +249,7 @@ async def _load(
 ) -> Sending:
     sync = await repository.get(space_id, sync_id)
     assert sync is not None and sync.revision_id is not None and sync.spec is not None  # noqa: S101, PT018  planned
+    assert sync.planned_at is not None  # noqa: S101  as above
     activation = await repository.activation(space_id, sync.activation_id)
     revision = await repository.revision(space_id, sync.revision_id)
     destination = await repository.destination(space_id, sync.destination_id)
@@ -262,7 +263,7 @@ async def _load(
     renderer = Renderer(
         account.definition,
         revision.config,
-        _frame(sync, audience, revision.config, activation, made),
+        event_frame(sync.id, sync.planned_at, audience, revision.config, activation, made),
     )
     snapshots = await _snapshots(session, repository, sync)
     return Sending(
@@ -313,24 +314,25 @@ async def made_lists(repository: SyncRepository, activation: Activation) -> Mapp
     return connection.lists if connection else {}
 
 
-def _frame(
-    sync: Sync,
+def event_frame(
+    sync_id: str,
+    planned_at: datetime,
     audience: Audience,
     config: Mapping[str, Any],
     activation: Activation,
     made: Mapping[str, str],
 ) -> EventFrame:
-    assert sync.planned_at is not None  # noqa: S101  only planned syncs are sent
+    """What the events of one sync have in common; ``made``: the connection's lists."""
     both = config["activationType"] == "Audience Membership Changed"
     return EventFrame(
         type="identify" if both else "track",
-        sync_id=sync.id,
-        space_id=sync.space_id,
+        sync_id=sync_id,
+        space_id=audience.space_id,
         audience_id=audience.id,
         audience_key=audience.key,
         list_of=lambda place: placing.list_of(made, activation.id, place),
         connection_settings=config.get("connectionSettings") or {},
-        planned_at=sync.planned_at,
+        planned_at=planned_at,
     )
 
 

@@ -469,6 +469,7 @@ class TestExplain:
         await desk.flow.quiet(activation)
         gone = (await desk.data("GET", desk.path(activation, "/profiles/p0")))["profile"]
         assert gone["memberships"][0]["member"] is False
+        assert [turn["member"] for turn in gone["memberships"][0]["history"]] == [False, True]
         assert [(event["kind"], event["disposition"]) for event in gone["history"]] == [
             ("entered", "delivered"),
             ("exited", "delivered"),
@@ -479,5 +480,15 @@ class TestExplain:
         assert [key["key"] for key in there["wanted"]] == ["p1"]
         assert [(key["key"], key["held"]) for key in there["held"]] == [("p1", "yes")]
         assert gone["held"] == []
+        assert [turn["member"] for turn in there["memberships"][0]["history"]] == [True]
         nobody = (await desk.data("GET", desk.path(activation, "/profiles/nobody")))["profile"]
         assert (nobody["wanted"], nobody["history"]) == ([], [])
+
+    async def test_shows_what_the_mapping_makes_of_it(self, desk: Desk) -> None:
+        await desk.flow.members(range(2))
+        mapping = {"data": {"mail": {"@path": "$.traits.email"}}}
+        activation = await desk.flow.activate(resync=True, destinationMapping={"settings": mapping})
+        await desk.flow.quiet(activation)
+        found = (await desk.data("GET", desk.path(activation, "/profiles/p1")))["profile"]
+        assert found["wanted"][0]["fields"]["data"] == {"mail": "p1@example.com"}
+        assert found["wanted"][0]["unmapped"] is None

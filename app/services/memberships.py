@@ -1,0 +1,77 @@
+"""Memberships of one profile: whether it is in an audience now and with what, and when it came and went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import to_wire
+from app.services.files import fetch_manifest
+from app.services.platform import Platform
+from app.snapshots import members as engine
+from app.snapshots.types import Manifest
+from app.storage.models import Audience, Snapshot
+from app.storage.repositories.runs import RunRepository
+
+LOOKED_INTO = 20  # snapshots of an audience, the newest
+
+
+async def snapshots_of(session: AsyncSession, audience: Audience) -> Sequence[Snapshot]:
+    """The newest snapshots, the one that activations read first; empty where there is none."""
+    if audience.snapshot_id is None:
+        return []
+    repository = RunRepository(session)
+    read = await repository.snapshot(audience.space_id, audience.snapshot_id)
+    newest = await repository.snapshots(
+        audience.space_id, audience.id, before=None, limit=LOOKED_INTO
+    )
+    others = [one for one in newest if one.id != audience.snapshot_id]
+    return [read, *others] if read is not None else others
+
+
+async def membership(
+    platform: Platform, audience: Audience, snapshots: Sequence[Snapshot], profile_id: str
+) -> dict[str, Any]:
+    """``{audienceId, snapshotId, asOf, member, row, history}`` in the form of the wire.
+
+    ``history``: of the snapshots that are kept, newest first, those in which the profile is for the first time or no
+    longer.
+    """
+    rows = {one.id: await _row(platform, one, profile_id) for one in snapshots}
+    current = snapshots[0] if snapshots else None
+    row = rows[current.id] if current else None
+    return {
+        "audienceId": audience.id,
+        "snapshotId": current.id if current else None,
+        "asOf": to_wire(current.as_of) if current else None,
+        "member": row is not None,
+        "row": row
+        and {
+            "id": row["member_id"],
+            "profileId": row["profile_id"],
+            "identifiers": row["identifiers"],
+            "traits": row["traits"],
+            "entities": row["entities"],
+        },
+        "history": _turns([(one, rows[one.id] is not None) for one in snapshots]),
+    }
+
+
+async def _row(platform: Platform, snapshot: Snapshot, profile_id: str) -> dict[str, Any] | None:
+    local = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
+    return await platform.engine.run(engine.find, local, profile_id, lane="small")
+
+
+def _turns(found: Sequence[tuple[Snapshot, bool]]) -> list[dict[str, Any]]:
+    """Where membership turned, newest first; the oldest snapshot is told where the profile is in it."""
+    turns = []
+    before = False
+    for snapshot, member in sorted(found, key=lambda one: one[0].version):
+        if member != before:
+            turns.append(
+                {"snapshotId": snapshot.id, "asOf": to_wire(snapshot.as_of), "member": member}
+            )
+        before = member
+    return turns[::-1]
