@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,6 +20,8 @@ from app.storage.models import Batch, Sync
 SAMPLE_ROWS = 20  # changes shown of each kind
 REQUEST_ROWS = 5  # changes in a sample request
 BODY_BYTES = 16 * 1024
+STANDS_FOR_A_LIST = "0"
+_NO_LIST_YET = "The list does not exist yet: the sync makes it first. Here 0 stands for its id."
 _MASKED = ("authorization", "webhook-signature")
 
 
@@ -65,12 +68,12 @@ async def report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[st
 
 
 def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
-    """The first batch of each kind."""
-    first: dict[str | None, Batch] = {}
+    """The first batch of each kind and place."""
+    first: dict[tuple[str | None, str | None], Batch] = {}
     for number, cut in enumerate(cuts, start=1):
         kind = cut.kind.value if cut.kind else None
-        if kind not in first:
-            first[kind] = Batch(
+        if (kind, cut.place) not in first:
+            first[kind, cut.place] = Batch(
                 space_id=sync.space_id,
                 sync_id=sync.id,
                 number=number,
@@ -105,6 +108,9 @@ async def _request(
     async with _Capture(trust_env=False) as client:
         connector = sending.connector_with(client)
         call = sending.call(batch, clock.now())
+        to_be_made = sending.lacks_a_list(batch)
+        if to_be_made:
+            call = replace(call, target=STANDS_FOR_A_LIST)
         try:
             await connector.deliver(call, rows)
         except _Captured as captured:
@@ -124,6 +130,7 @@ async def _request(
         "headers": headers,
         "body": body,
         "truncated": len(request.content) > BODY_BYTES,
+        **({"note": _NO_LIST_YET} if to_be_made else {}),
     }
 
 

@@ -133,6 +133,15 @@ class Sending:
         current: Sequence[str | None] = self.spec.places or (None,)
         return batch.kind == ChangeKind.EXITED and self._place_of(batch) not in current
 
+    def lacks_a_list(self, batch: Batch) -> bool:
+        """Whether the list that it writes to has still to be made."""
+        definition, place = self.account.definition, place_of(self._place_of(batch))
+        action = action_of(definition, self.config)
+        if definition.arm_places != "lists" or (action is not None and not action.uses_list):
+            return False
+        made = placing.list_key(self.activation.id, place) in self.made_lists
+        return not place.settings and not made
+
     def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         """Constants and connection settings for a place, which may be one that the revision no longer names."""
         definition = self.account.definition

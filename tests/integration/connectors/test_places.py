@@ -157,3 +157,20 @@ async def test_a_list_that_was_deleted_at_the_partner_is_left_without_it(
         assert (sync.entered, sync.exited, sync.state) == (MEMBERS, MEMBERS, "complete")
         (made,) = (await lists(world)).values()
         assert inside(world, made) == set(range(MEMBERS))
+
+
+async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
+    platform: Platform,
+) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(world, split=AB, enabled=False)
+        await world.members(set(range(MEMBERS)))
+        hand = Hand(world.flow)
+        started = await hand.start(activation, dry=True)
+        said = await world.flow.quiet(activation, 60)
+        assert (said.id, said.state) == (started.id, "complete")
+        assert said.report is not None
+        requests = said.report["requests"]
+        assert [request["change"] for request in requests] == ["entered", "entered"]
+        assert all("makes it first" in request["note"] for request in requests)
+        assert await lists(world) == {}
