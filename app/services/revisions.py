@@ -1,16 +1,52 @@
-"""Revisions of an activation: one more whenever its configuration differs."""
+"""Revisions of an activation: one more whenever its configuration differs; what each changed, and which is delivered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
+from app.services.existing import activation_of
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.revisions import RevisionRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A revision, and the parts of the configuration in which it differs from the one before; all for the first."""
+
+    revision: ActivationRevision
+    changed: Sequence[str]
+
+
+async def listed(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    *,
+    before: int | None,
+    limit: int,
+) -> tuple[list[Numbered], int, int | None]:
+    """The newest first, how many there are, and the number of the one that is delivered (None: none yet)."""
+    await activation_of(session, space_id, audience_id, activation_id)
+    repository = RevisionRepository(session)
+    found = await repository.newest(space_id, activation_id, before=before, limit=limit + 1)
+    olders = [*found[1:], None]
+    entries = [
+        Numbered(one, _changed(one.config, older.config if older else {}))
+        for one, older in zip(found, olders, strict=True)
+    ]
+    total = await repository.newest_number(space_id, activation_id)
+    return entries[:limit], total, await repository.delivered(space_id, activation_id)
+
+
+def _changed(config: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*config, *before} if config.get(key) != before.get(key))
 
 
 async def new_revision(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import to_wire
 from app.storage.models import Activation, Destination, Sync
+from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.syncs import BatchCounts, SyncRepository
 
 _PAUSED_FOR = {
@@ -22,18 +23,22 @@ _PAUSED_FOR = {
 async def of_activation(
     session: AsyncSession, activation: Activation, now: datetime
 ) -> dict[str, Any]:
-    """The status as it goes on the wire: state, lastSyncedAt, lastError, openSync, held, assumed, note."""
+    """The status as it goes on the wire: state, lastSyncedAt, lastError, openSync, revision, …, note."""
     repository = SyncRepository(session)
     sync = await repository.open_of(activation.space_id, activation.id)
     counts = None
     if sync is not None:
         counts = (await repository.counts(activation.space_id, [sync.id])).get(sync.id)
     last = await repository.last_planned(activation.space_id, activation.id)
+    revisions = RevisionRepository(session)
     return {
         "state": activation.state,
         "lastSyncedAt": to_wire(activation.last_synced_at) if activation.last_synced_at else None,
         "lastError": activation.last_error,
         "openSync": _open_sync(sync, counts) if sync else None,
+        "revision": await revisions.newest_number(activation.space_id, activation.id),
+        "deliveredRevision": await revisions.delivered(activation.space_id, activation.id),
+        "nextDueAt": to_wire(activation.next_due_at) if activation.next_due_at else None,
         "held": activation.held,
         "assumed": activation.assumed,
         "note": await _note(session, activation, sync, last, now),

@@ -14,6 +14,7 @@ from app.api.extensions import (
     overview,
     partner_lists,
     reach,
+    revisions,
     runs,
     snapshots,
     syncs,
@@ -33,5 +34,6 @@ for _part in (
     delivery_options.router,
     holdings.router,
     overview.router,
+    revisions.router,
 ):
     router.routes.extend(_part.routes)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Path, Request
 
+from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
 
 T = TypeVar("T")
@@ -37,6 +38,16 @@ def before(request: PageRequest) -> str | None:
     """The key after which a list that begins with the newest goes on."""
     position = request.position()
     return position.key[0] if position.key else None
+
+
+def before_number(request: PageRequest) -> int | None:
+    """The same where entries are numbered. Invalid for the cursor of another list."""
+    text = before(request)
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > 18:
+        raise Invalid("the cursor cannot be read", field="pagination.cursor")
+    return int(text)
 
 
 def newest_first(

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Response
 
 from app.api.answers import answer, pagination
 from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, SessionDep, SpaceId
-from app.api.extensions.parts import AUDIENCE, SnapshotId, before, newest_first
+from app.api.extensions.parts import AUDIENCE, SnapshotId, before_number, newest_first
 from app.api.operation import described
 from app.api.route import ApiRoute
 from app.contract.extensions import runs as contract
 from app.core import clock
-from app.core.errors import Invalid
-from app.core.pagination import PageRequest
 from app.services import existing, runs
 
 router = APIRouter(route_class=ApiRoute)
@@ -39,15 +37,6 @@ def _wire(row: Any, audience: Any) -> contract.SnapshotOutput:
     )
 
 
-def _version(page: PageRequest) -> int | None:
-    text = before(page)
-    if text is None:
-        return None
-    if not text.isdecimal() or len(text) > 18:
-        raise Invalid("the cursor cannot be read", field="pagination.cursor")
-    return int(text)
-
-
 @router.get(
     AUDIENCE + "/snapshots",
     **described(
@@ -69,7 +58,7 @@ async def list_snapshots(
     """The newest first."""
     audience = await existing.audience_of(session, scene.space_id, audience_id)
     found, total = await runs.list_snapshots(
-        session, scene.space_id, audience_id, before=_version(page), limit=page.count + 1
+        session, scene.space_id, audience_id, before=before_number(page), limit=page.count + 1
     )
     shown = newest_first(found, total, page, lambda row: str(row.version))
     return answer(

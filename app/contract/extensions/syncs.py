@@ -70,6 +70,11 @@ class StatusOutput(Output):
     last_synced_at: Time | None
     last_error: Any
     open_sync: Any
+    revision: int = Field(description="Number of the configuration that holds now")
+    delivered_revision: int | None = Field(
+        description="Of the one that the last complete sync sent"
+    )
+    next_due_at: Time | None = Field(description="When its frequency starts the next sync")
     held: int
     assumed: int
     note: str | None

@@ -73,6 +73,9 @@ class TestStatus:
             "lastSyncedAt",
             "lastError",
             "openSync",
+            "revision",
+            "deliveredRevision",
+            "nextDueAt",
             "held",
             "assumed",
             "note",
@@ -249,6 +252,37 @@ class TestRetry:
         assert (await desk.refused("POST", desk.path(activation, "/syncs/syn_x/retry")))[
             "code"
         ] == 404
+
+
+class TestRevisions:
+    async def test_tell_what_changed_and_which_is_delivered(self, desk: Desk) -> None:
+        await desk.flow.members(range(5))
+        activation = await desk.flow.activate(resync=True)
+        await desk.flow.quiet(activation)
+        path = desk.path(activation, "/delivery-options")
+        await desk.data("PATCH", path, json={"mode": "append", "consent": "agreed"})
+        await desk.flow.quiet(activation)
+        await desk.data("PATCH", desk.path(activation), json={"enabled": False})
+        await desk.data("PATCH", path, json={"consent": None})
+        listed = await desk.data("GET", desk.path(activation, "/revisions"))
+        assert [(one["number"], one["changed"]) for one in listed["revisions"][:2]] == [
+            (3, ["consent"]),
+            (2, ["consent", "mode"]),
+        ]
+        assert listed["revisions"][1]["config"]["consent"] == "agreed"
+        assert listed["delivered"] == 2
+        status = await desk.status(activation)
+        assert (status["revision"], status["deliveredRevision"]) == (3, 2)
+        page = await desk.data(
+            "GET", desk.path(activation, "/revisions"), params={"pagination.count": 2}
+        )
+        cursor = page["pagination"]["next"]
+        rest = await desk.data(
+            "GET",
+            desk.path(activation, "/revisions"),
+            params={"pagination.count": 2, "pagination.cursor": cursor},
+        )
+        assert [one["number"] for one in rest["revisions"]] == [1]
 
 
 class TestDeliveryOptions:
