@@ -161,7 +161,8 @@ def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
         )
     settings = mapping.get("settings") or {}
     problems = [_fault(fault) for fault in validate(settings)]
-    problems += _constant_faults(action, settings) + _identity_faults(definition, settings)
+    problems += _required_faults(action, settings) + _constant_faults(action, settings)
+    problems += _identity_faults(definition, settings)
     if problems:
         raise Invalid("invalid destinationMapping", problems=problems)
 
@@ -171,6 +172,14 @@ def _fault(fault: str) -> Problem:
     location, _, message = fault.partition(" ")
     pointer = (_MAPPING + location).rstrip("/")
     return Problem(f"{pointer} {message}", pointer)
+
+
+def _required_faults(action: Action, settings: Mapping[str, Any]) -> list[Problem]:
+    return [
+        Problem(f"{_MAPPING}/{field.key} is required", f"{_MAPPING}/{field.key}")
+        for field in action.fields
+        if field.required and settings.get(field.key, field.default) is None
+    ]
 
 
 def _constant_faults(action: Action, settings: Mapping[str, Any]) -> list[Problem]:
