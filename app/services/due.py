@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.queue import Task
 from app.services import previews
 from app.services.platform import Platform
+from app.storage.repositories.due import DueRepository
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.syncs import SyncRepository
 
 LIMIT = 200
 
@@ -32,7 +32,7 @@ async def find_due(session: AsyncSession) -> list[Due]:
     A job's id holds the second: a bell that arq refuses because an older job of that name still runs is rung again
     by the next sweep.
     """
-    syncs = SyncRepository(session)
+    syncs = DueRepository(session)
     moment = int((await RunRepository(session).database_now()).timestamp())
     found = [
         Due(Task.SETTLE, sync.space_id, sync.id, f"settle:{sync.id}:{sync.attempts}:s{moment}")
@@ -62,4 +62,4 @@ async def find_due(session: AsyncSession) -> list[Due]:
 async def batches_wait(platform: Platform) -> bool:
     """Whether a batch that may be sent now is not in anybody's hands."""
     async with platform.unit_of_work() as session:
-        return await SyncRepository(session).batches_due()
+        return await DueRepository(session).batches_due()

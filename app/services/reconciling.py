@@ -13,7 +13,7 @@ from app.domain.options import frequency_of
 from app.queue import Task
 from app.services.wakeups import ring
 from app.storage.models import Activation, Audience, Destination, Sync, SyncSource
-from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -238,7 +238,7 @@ async def create(
         await pin_sources(session, sync)
     elif kind != "dry_run":
         # Somebody wants to send: an account that was let down by its credentials is probed once more.
-        await BatchRepository(session).half_open(sync.space_id, sync.destination_id)
+        await BreakerRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
     ring_plan(session, sync)
     return sync

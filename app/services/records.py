@@ -25,6 +25,8 @@ from app.services.retries import retried
 from app.services.sending import Rendered, Sending
 from app.storage.models import Batch
 from app.storage.repositories.batches import BatchRepository, Claimed, Settled
+from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.due import DueRepository
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
@@ -104,7 +106,7 @@ class Recorder:
             await repository.settle(settled)
             for ended in taken:
                 if ended.claimed.probing:
-                    await repository.close_breaker(
+                    await BreakerRepository(session).close_breaker(
                         ended.batch.space_id, ended.sending.sync.destination_id
                     )
 
@@ -129,11 +131,11 @@ class Recorder:
         if not last:
             return
         async with self.platform.unit_of_work() as session:
-            repository = SyncRepository(session)
+            due = DueRepository(session)
             done = [
                 ended.batch
                 for ended in last.values()
-                if await repository.is_to_settle(ended.batch.space_id, ended.batch.sync_id)
+                if await due.is_to_settle(ended.batch.space_id, ended.batch.sync_id)
             ]
         for batch in done:
             self.all_settled(batch.space_id, batch.sync_id)

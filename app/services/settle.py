@@ -20,6 +20,7 @@ from app.snapshots import holdings as engine
 from app.snapshots.types import BatchOutcome, FoldStats, Manifest, StoredFile
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.due import DueRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -94,7 +95,7 @@ async def _claim(
     sync = await repository.claim(space_id, sync_id, STATES, owner, platform.settings.lease)
     if sync is None:
         return None
-    if sync.closing is None and not await repository.is_to_settle(space_id, sync_id):
+    if sync.closing is None and not await DueRepository(session).is_to_settle(space_id, sync_id):
         await repository.release(space_id, sync_id, sync.lease_token)
         return None
     in_flight = await repository.in_flight_until(space_id, sync_id)

@@ -15,7 +15,8 @@ from app.domain.retry import Failure, Verdict
 from app.services import notify, reconciling
 from app.services.platform import Platform
 from app.storage.models import Activation, Batch, Sync
-from app.storage.repositories.batches import BatchRepository, Claimed
+from app.storage.repositories.batches import Claimed
+from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -76,7 +77,7 @@ async def _pause_account(
     for activation in await repository.activations_of_account(space_id, destination_id):
         if activation.enabled and activation.state == "active":
             await _to_error(session, activation, error, paused_by="account")
-    await BatchRepository(session).open_breaker(
+    await BreakerRepository(session).open_breaker(
         space_id, destination_id, UNTIL_HEALED, {"openings": 0, "reason": error.message}
     )
 
@@ -119,7 +120,7 @@ async def _watch_account(
     """Open the breaker where the account mostly fails, or its probe did (R22)."""
     if failure is Failure.THROTTLED and not claimed.probing:
         return
-    repository = BatchRepository(session)
+    repository = BreakerRepository(session)
     space_id, account = claimed.batch.space_id, sending.sync.destination_id
     total, failed = await repository.account_attempts(space_id, account, retry.BREAKER_WINDOW)
     if not claimed.probing and not retry.breaker_trips(total, failed):

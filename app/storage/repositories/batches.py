@@ -1,4 +1,4 @@
-"""Batches: the claim before a send, the record after it, and the breaker of their account."""
+"""Batches: the claim before a send, and the record after it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Activation, Attempt, Batch, Destination, Sync
-from app.storage.repositories.syncs import batch_is_due, no_exit_is_left
-
-LONGEST_PAUSE = timedelta(days=1)  # of a breaker that closes by itself
+from app.storage.repositories.due import batch_is_due, no_exit_is_left
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -378,60 +376,6 @@ class BatchRepository:
                 else Activation.failing_since.is_not(None),
             )
             .values(failing_since=value)
-            .execution_options(synchronize_session=False)
-        )
-
-    async def account_attempts(
-        self, space_id: str, destination_id: str, window: timedelta
-    ) -> tuple[int, int]:
-        """Ended attempts of an account in the last ``window``, and how many of them failed."""
-        query = (
-            select(
-                func.count(),
-                func.count().filter(Attempt.outcome.in_(("unknown", "failed"))),
-            )
-            .select_from(Attempt)
-            .join(Sync, (Sync.space_id == Attempt.space_id) & (Sync.id == Attempt.sync_id))
-            .where(
-                Attempt.space_id == space_id,
-                Sync.destination_id == destination_id,
-                Sync.last_claim_at > _database_now - window,
-                Attempt.ended_at > _database_now - window,
-            )
-        )
-        total, failed = (await self.session.execute(query)).one()
-        return int(total), int(failed)
-
-    async def open_breaker(
-        self, space_id: str, destination_id: str, pause: timedelta, breaker: dict[str, Any]
-    ) -> None:
-        """Nobody calls this account for a while."""
-        await self.session.execute(
-            update(Destination)
-            .where(Destination.space_id == space_id, Destination.id == destination_id)
-            .values(open_until=_database_now + pause, breaker=breaker)
-            .execution_options(synchronize_session=False)
-        )
-
-    async def half_open(self, space_id: str, destination_id: str) -> None:
-        """Let one batch try an account that is closed until somebody acts; any other pause stays as it is."""
-        await self.session.execute(
-            update(Destination)
-            .where(
-                Destination.space_id == space_id,
-                Destination.id == destination_id,
-                Destination.open_until > _database_now + LONGEST_PAUSE,
-            )
-            .values(open_until=_database_now)
-            .execution_options(synchronize_session=False)
-        )
-
-    async def close_breaker(self, space_id: str, destination_id: str) -> None:
-        """The account answers again."""
-        await self.session.execute(
-            update(Destination)
-            .where(Destination.space_id == space_id, Destination.id == destination_id)
-            .values(open_until=None, breaker=None)
             .execution_options(synchronize_session=False)
         )
 

@@ -14,7 +14,7 @@ from app.services import status
 from app.services.due import batches_wait
 from app.services.platform import Platform
 from app.storage.models import Activation, Batch
-from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerRepository
 from tests.flow import Flow, installation
 from tests.stepping import Hand
 
@@ -58,7 +58,7 @@ class TestStatus:
     ) -> None:
         activation = await planned(flow, Hand(flow))
         async with flow.platform.unit_of_work() as session:
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id,
                 flow.destination_id,
                 timedelta(minutes=4),
@@ -71,7 +71,7 @@ class TestStatus:
     async def test_a_pause_that_is_over_is_none(self, flow: Flow) -> None:
         activation = await planned(flow, Hand(flow))
         async with flow.platform.unit_of_work() as session:
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         assert await note_of(flow, activation) == "A sync is planned and about to be sent."

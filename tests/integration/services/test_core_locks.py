@@ -14,6 +14,7 @@ from app.services import destinations
 from app.services.platform import Platform
 from app.storage.models import Activation, Space, Sync
 from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import ACTOR, Flow, eventually, installation
 from tests.stepping import Hand
@@ -81,7 +82,7 @@ class TestHealingAnAccount:
             await SyncRepository(session).activation(flow.space_id, activation, lock=True)
             other = asyncio.create_task(healing(flow))
             await eventually(lambda: somebody_waits(flow))
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(minutes=1), {"reason": "failed"}
             )
         await other

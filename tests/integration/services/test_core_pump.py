@@ -16,6 +16,7 @@ from app.services.pump import Pump
 from app.services.sending import SendingCache
 from app.storage.models import Audience, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerRepository
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 
@@ -127,7 +128,7 @@ class TestProbes:
         for held in waiting:
             await approve(flow, held)
         async with flow.platform.unit_of_work() as session:
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         async with flow.platform.unit_of_work() as session:

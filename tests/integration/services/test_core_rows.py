@@ -13,7 +13,7 @@ from app.services import reconciling
 from app.services.collect import collect
 from app.services.platform import Platform
 from app.storage.models import Destination
-from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerRepository
 from tests.flow import ACTOR, Flow, installation, worker
 
 
@@ -26,7 +26,7 @@ async def flow(platform: Platform) -> AsyncIterator[Flow]:
 class TestBreaker:
     async def test_a_healed_account_is_not_probed_any_more(self, flow: Flow) -> None:
         async with flow.platform.unit_of_work() as session:
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         async with flow.platform.unit_of_work() as session:
@@ -37,7 +37,7 @@ class TestBreaker:
 
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:
         async with flow.platform.unit_of_work() as session:
-            await BatchRepository(session).open_breaker(
+            await BreakerRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         activation = await flow.activate()
