@@ -221,7 +221,7 @@ class BrazeEmulator:
         for value in [*given.get("external_id[]", []), *given.get("external_id", [])]:
             user = self._find({"external_id": value}, make=False)
             state = user.groups.get(group, "unknown") if user else "unknown"
-            status[value] = state.capitalize()
+            status[value.upper() if request.reformat else value] = state.capitalize()
         return json_answer(200, {"status": status, "message": "success"})
 
     def _body(self, request: Request) -> dict[str, Any]:

@@ -18,6 +18,7 @@ KINDS = {
     "cut": "do what was asked, then break the connection after `after_bytes` of the answer",
     "cut_before": "break the connection and do nothing",
     "ignore": "answer as if it were done, and do nothing",
+    "reformat": "answer with the members' keys in another form: letters of another case, numbers for digits",
 }
 
 
@@ -122,6 +123,9 @@ def with_fault(
             outcome = Cut(Answer(), 0)
         case "ignore":
             request.ignore = True
+            outcome = handle(request)
+        case "reformat":
+            request.reformat = True
             outcome = handle(request)
         case _:
             return _slow(fault, request, handle)

@@ -48,7 +48,6 @@ class KlaviyoEmulator:
         self.limits = limits
         self.keys: dict[str, tuple[str, ...]] = {DEFAULT_KEY: ALL_SCOPES}
         self.limit_share = 1.0  # of the documented limits
-        self.reformat = False
         self.refused: dict[str, str] = {}
         self._operations: dict[str, Callable[..., Answer]] = {
             "get_lists": self._get_lists,
@@ -268,7 +267,7 @@ class KlaviyoEmulator:
         names = fields.split(",") if fields else list(profile.attributes)
         attributes = {name: profile.attributes.get(name) for name in names}
         email = attributes.get("email")
-        if self.reformat and email:
+        if request.reformat and email:
             attributes["email"] = str(email).title()
         return {"type": "profile", "id": profile.id, "attributes": attributes}
 
@@ -380,7 +379,6 @@ class KlaviyoEmulator:
                 if "limitShare" in given:
                     self.limit_share = float(given["limitShare"])
                     self._windows.clear()
-                self.reformat = bool(given.get("reformat", self.reformat))
                 self._job_seconds = float(given.get("jobSeconds", self._job_seconds))
                 self.account.job_seconds = self._job_seconds
             case ["jobs", "cancel"]:

@@ -22,7 +22,10 @@ class Recorder:
         self._kept: deque[tuple[str, Request, Answer, int]] = deque()
         self._bytes = 0
         self._count = 0
-        self._file: IO[bytes] | None = file.open("ab") if file else None
+        self._file: IO[bytes] | None = None
+        if file is not None:
+            file.touch(mode=0o600)  # the headers hold keys
+            self._file = file.open("ab")
 
     def record(self, service: str, request: Request, answer: Answer) -> None:
         """Keep one request with its answer."""

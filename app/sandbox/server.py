@@ -26,6 +26,7 @@ class Request:
     body: bytes
     raw_path: str = ""  # as it came
     ignore: bool = False  # a fault: answer as if it were done, and do nothing
+    reformat: bool = False  # a fault: give keys back in another form than they came in
 
     @property
     def url(self) -> str:

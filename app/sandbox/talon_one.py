@@ -149,7 +149,8 @@ class TalonOneEmulator:
         found = self.audiences.get(number)
         if found is None:
             return _error(404, "audience not found")
-        return _page(request, [{"integrationId": one} for one in found.members])
+        ids = [int(one) if request.reformat and _is_number(one) else one for one in found.members]
+        return _page(request, [{"integrationId": one} for one in ids])
 
     # Memberships
 
@@ -302,6 +303,10 @@ class TalonOneEmulator:
 
 def _audience(one: Audience) -> dict[str, Any]:
     return {"id": one.id, "name": one.name, "integrationId": one.integration_id}
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and str(int(text)) == text
 
 
 def _page(request: Request, entries: list[dict[str, Any]]) -> Answer:

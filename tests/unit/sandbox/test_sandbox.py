@@ -122,6 +122,9 @@ class TestReceiver:
         answer = await post(http, "a", message(entered=["p1", "p2"]))
         assert answer.json()["rejected"] == [{"id": "p2", "reason": "no"}]
         assert await members(http) == ["p1"]
+        # Whoever did not hear the answer asks once more.
+        again = await post(http, "a", message(entered=["p1", "p2"]))
+        assert again.json() == {**answer.json(), "repeat": True}
 
     async def test_secrets_by_path(self, http: httpx.AsyncClient) -> None:
         await http.post(
@@ -234,18 +237,29 @@ class TestProcess:
                 base_url=ready["urls"]["webhook"], trust_env=False
             ) as http:
                 await http.post("/hook", content=b"\xff\xfe")
-            (line,) = file.read_bytes().splitlines()
-            record = json.loads(line)
-            assert record["body_base64"] == "//4="
-            assert set(record) == {
-                "service",
-                "method",
-                "url",
-                "headers",
-                "body_base64",
-                "status",
-                "response_body",
+            async with httpx.AsyncClient(base_url=ready["urls"]["braze"], trust_env=False) as http:
+                key = {"authorization": "Bearer no-such-key"}
+                await http.post("/users/track?x=%C3%A9", content=b'{"a": "\xc3\xa9"}', headers=key)
+            first, second = map(json.loads, file.read_bytes().splitlines())
+            assert first.pop("headers")["content-length"] == "2"
+            assert first == {
+                "service": "webhook",
+                "method": "POST",
+                "url": "/hook",
+                "body_base64": "//4=",
+                "status": 400,
+                "response_body": '{"error":"not JSON"}',
             }
+            assert second.pop("headers")["authorization"] == "Bearer no-such-key"
+            assert second == {
+                "service": "braze",
+                "method": "POST",
+                "url": "/users/track?x=%C3%A9",
+                "body": '{"a": "é"}',
+                "status": 401,
+                "response_body": '{"message":"Error authorizing API key"}',
+            }
+            assert file.stat().st_mode & 0o077 == 0  # the headers hold keys
         finally:
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 10) == 0

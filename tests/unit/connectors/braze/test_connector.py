@@ -331,6 +331,14 @@ class TestCheck:
         assert "subscription.status.set" in result.warnings[0]
         assert world.partner.users == {}
 
+    async def test_an_id_that_comes_back_in_other_letters_is_no_fault(self, world: World) -> None:
+        world.sandbox.faults.add({"kind": "reformat"})
+        assert (await world.connector.check({"segment_id": DEFAULT_GROUP})).ok
+        asked = [one for one in world.requests() if one[0] == "GET"]
+        answers = [one["response_body"] for one in world.sandbox.recorder.listed("braze", 10)]
+        assert len(asked) == 1
+        assert any('"status":{"' in answer and answer.upper() != answer for answer in answers)
+
     async def test_says_what_is_wrong(self, world: World) -> None:
         result = await world.connector.check({"segment_id": "no-such-group"})
         assert not result.ok

@@ -570,3 +570,13 @@ class TestLists:
         first = pages[0][0]
         assert set(first) == {"partner_id", "email"}
         assert first["email"] == "p0@example.com"
+
+    async def test_members_are_found_although_their_addresses_come_back_in_other_letters(
+        self, world: World
+    ) -> None:
+        world.sandbox.faults.add({"kind": "reformat"})
+        await world.run(list_batch(), people(30))
+        (page,) = [page async for page in world.connector.members(LIST)]
+        assert page[0]["email"] == "P0@Example.Com"
+        await world.run(list_batch(kind=ChangeKind.EXITED), people(30, kind=ChangeKind.EXITED))
+        assert world.partner.members(LIST) == []

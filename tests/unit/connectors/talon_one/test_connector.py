@@ -283,6 +283,16 @@ class TestLists:
         with pytest.raises(ConfigurationRejected, match="needs a management key"):
             [one async for one in world.connector().list_lists()]
 
+    async def test_ids_that_come_back_as_numbers_are_the_same_ids(self, world: World) -> None:
+        ids = ["12", "007", "u1"]
+        await world.run(talon_batch(), [profile(0, key=one) for one in ids])
+        world.sandbox.faults.add({"kind": "reformat"})
+        connector = world.connector(management_key=DEFAULT_MANAGEMENT_KEY)
+        (page,) = [page async for page in connector.members("7")]
+        answer = world.sandbox.recorder.listed("talon_one", 1)[0]["response_body"]
+        assert '{"integrationId":12}' in answer
+        assert [member["customerProfileId"] for member in page] == ids
+
 
 class TestCheck:
     async def test_says_what_is_wrong(self, world: World) -> None:
