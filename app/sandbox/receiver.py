@@ -63,7 +63,7 @@ class WebhookReceiver:
     def reset(self) -> None:
         """Forget lists, ids and counters."""
         self._lists: dict[str, ReceivedList] = {}
-        self._seen: OrderedDict[str, bytes] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[bytes, list[dict[str, str]]]] = OrderedDict()
         self._counts = dict.fromkeys(COUNTERS, 0)
 
     def set_secrets(self, path: str, secrets: list[str]) -> None:
@@ -88,10 +88,16 @@ class WebhookReceiver:
         if request.ignore:
             return json_answer(200, {"ok": True})
         self._counts["messages"] += 1
-        if self._is_repeat(request):
-            return json_answer(200, {"ok": True, "repeat": True})
+        message_id = request.headers.get("webhook-id", "")
+        digest = hmac.digest(b"body", request.body, "sha256")
+        if message_id in self._seen:
+            return self._repeated(digest, *self._seen[message_id])
         rejected = self._apply(message)
-        return json_answer(200, {"ok": True, **({"rejected": rejected} if rejected else {})})
+        if message_id:
+            self._seen[message_id] = (digest, rejected)
+            if len(self._seen) > KEPT_IDS:
+                self._seen.popitem(last=False)
+        return _taken(rejected)
 
     def _signature_problem(self, request: Request) -> str | None:
         keys = self.secrets.get(request.path, self.secrets.get("*"))
@@ -112,21 +118,12 @@ class WebhookReceiver:
                 return None
         return "no signature fits"
 
-    def _is_repeat(self, request: Request) -> bool:
-        message_id = request.headers.get("webhook-id")
-        if not message_id:
-            return False
-        digest = hmac.digest(b"body", request.body, "sha256")
-        seen = self._seen.get(message_id)
-        if seen is None:
-            self._seen[message_id] = digest
-            if len(self._seen) > KEPT_IDS:
-                self._seen.popitem(last=False)
-            return False
+    def _repeated(self, digest: bytes, seen: bytes, rejected: list[dict[str, str]]) -> Answer:
+        """The answer of the first time: whoever did not hear it must learn who was refused."""
         self._counts["repeats"] += 1
         if seen != digest:
             self._counts["changed_repeats"] += 1
-        return True
+        return _taken(rejected, repeat=True)
 
     def _apply(self, message: Any) -> list[dict[str, str]]:
         data = message.get("data") if isinstance(message, dict) else None
@@ -235,6 +232,10 @@ class WebhookReceiver:
             case _:
                 return None
         return json_answer(200, {"ok": True})
+
+
+def _taken(rejected: list[dict[str, str]], **more: bool) -> Answer:
+    return json_answer(200, {"ok": True, **more, **({"rejected": rejected} if rejected else {})})
 
 
 def _key(secret: str) -> bytes:
