@@ -12,6 +12,7 @@ import httpx
 from app.connectors.base import Definition, Delivery
 from app.connectors.errors import ConnectorError
 from app.core import clock
+from app.services import request_notes
 from app.services.platform import Platform
 from app.services.sending import Sending, SendingCache
 from app.snapshots.types import Cut
@@ -19,10 +20,8 @@ from app.storage.models import Batch, Sync
 
 SAMPLE_ROWS = 20  # changes shown of each kind
 REQUEST_ROWS = 5  # changes in a sample request
-BODY_BYTES = 16 * 1024
 STANDS_FOR_A_LIST = "0"
 _NO_LIST_YET = "The list does not exist yet: the sync makes it first. Here 0 stands for its id."
-_MASKED = ("authorization", "webhook-signature")
 
 
 class _Captured(Exception):
@@ -119,19 +118,7 @@ async def _request(
             return {"error": error.message}
         else:
             return None
-    body = request.content[:BODY_BYTES].decode(errors="replace")
-    headers = {
-        name: "<…>" if name.lower() in _MASKED or "key" in name.lower() else value
-        for name, value in request.headers.items()
-    }
-    return {
-        "method": request.method,
-        "url": str(request.url),
-        "headers": headers,
-        "body": body,
-        "truncated": len(request.content) > BODY_BYTES,
-        **({"note": _NO_LIST_YET} if to_be_made else {}),
-    }
+    return {**request_notes.shown(request), **({"note": _NO_LIST_YET} if to_be_made else {})}
 
 
 def minutes_needed(

@@ -224,15 +224,20 @@ def _event(
         "partnerId": row["partner_id"],
         "batch": row["batch"],
         "attempts": [
-            {
-                "startedAt": to_wire(attempt.started_at),
-                "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
-                "outcome": attempt.outcome,
-                "httpStatus": attempt.http_status,
-                "vendorRequestId": attempt.vendor_request_id,
-                "error": attempt.error,
-            }
+            shown_attempt(attempt)
             for attempt in attempts
             if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
         ],
+    }
+
+
+def shown_attempt(attempt: Attempt) -> dict[str, Any]:
+    """One try at a batch in the form of the wire."""
+    return {
+        "startedAt": to_wire(attempt.started_at),
+        "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
+        "outcome": attempt.outcome,
+        "httpStatus": attempt.http_status,
+        "vendorRequestId": attempt.vendor_request_id,
+        "error": attempt.error,
     }

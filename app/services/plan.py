@@ -157,7 +157,9 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         account=account,
         wanted=tuple(wanted),
         holdings=Manifest.from_json(activation.holdings),
-        first_plan=activation.holdings is None,
+        # A test send may have left something in the holdings before the first plan.
+        first_plan=activation.holdings is None
+        or await repository.last_planned(sync.space_id, sync.activation_id) is None,
         spec=_spec(sync, account, revision.config),
         audience_name=audiences[0].name,
     )
@@ -225,7 +227,7 @@ async def _commit(
                 **planning.spec_to_json(work.spec),
                 planning.AUDIENCE_NAME: work.audience_name,
                 planning.EXITS_FIRST: _exits_come_first(stats.cuts),
-                planning.PLACES: _places(stats.cuts),
+                planning.PLACES: places_of(stats.cuts),
             },
             planned_at=now,
             wanted=stats.wanted,
@@ -243,7 +245,7 @@ async def _commit(
         sync = await repository.get(work.sync.space_id, work.sync.id)
         assert sync is not None  # noqa: S101  it was just written
         if sync.kind != "dry_run":
-            session.add_all(_batches(sync, stats.cuts))
+            session.add_all(batches_of(sync, stats.cuts))
             await session.flush()
         if sync.state == "held" and await reconciling.is_outdated(session, activation, sync):
             await reconciling.replace(session, activation, sync)
@@ -293,7 +295,7 @@ def _exits_come_first(cuts: Sequence[Cut]) -> bool:
     return any(one != other for one in left for other in entered)
 
 
-def _places(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
+def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
     """Where batches write, as first row and place; empty where no place has a name."""
     if not any(cut.place for cut in cuts):
         return []
@@ -312,7 +314,8 @@ def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | 
     )
 
 
-def _batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
+def batches_of(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
+    """The rows of a plan's batches."""
     resync = sync.kind == "resync"
     return [
         Batch(

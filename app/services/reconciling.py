@@ -110,12 +110,12 @@ async def open_sync(
 
     One that is new will plan from what is newest anyway; one that has sent nothing is superseded; after a running
     one the next is opened when it settles, so None. A baseline goes by the members of its own moment and is awaited,
-    unless a resync was asked for: then nothing is to be taken as already there any more.
+    unless a resync was asked for: then nothing is to be taken as already there any more. A test send is awaited, too.
     """
     repository = SyncRepository(session)
     current = await repository.open_of(activation.space_id, activation.id, lock=True)
-    is_awaited = (
-        current is not None and current.kind == "baseline" and kind_of(activation) == "baseline"
+    is_awaited = current is not None and (
+        current.kind == "test" or (current.kind == "baseline" and kind_of(activation) == "baseline")
     )
     if current is not None and not is_awaited and current.closing is None:
         if current.state == "new":

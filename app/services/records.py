@@ -227,7 +227,8 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     )
     if not written:
         return
-    await repository.failing(batch.space_id, ended.sending.activation.id, failing=True)
+    if ended.sending.sync.kind != "test":
+        await repository.failing(batch.space_id, ended.sending.activation.id, failing=True)
     await troubles.after_failure(
         platform, session, ended.sending, ended.claimed, failure, error, verdict
     )

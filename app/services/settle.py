@@ -206,14 +206,22 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         activation.holdings = folded.holdings.to_json()
         if folded.held is not None:
             activation.held, activation.assumed = folded.held, folded.assumed or 0
-        if sync.state == "complete":
-            _completed(activation, sync)
-            activation.last_synced_at = now
-        elif sync.state == "failed" and sync.error:
-            activation.last_error = sync.error
+        if sync.kind != "test":
+            await _tell(session, activation, sync)
         await session.flush()
-        notify.sync_ended(session, activation, sync, await repository.state_before(sync))
         await _open_next(session, activation, sync)
+
+
+async def _tell(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    """What the end of a sync says of its activation, to it and to people."""
+    if sync.state == "complete":
+        _completed(activation, sync)
+        activation.last_synced_at = sync.finished_at
+    elif sync.state == "failed" and sync.error:
+        activation.last_error = sync.error
+    await session.flush()
+    before = await SyncRepository(session).state_before(sync)
+    notify.sync_ended(session, activation, sync, before)
 
 
 def _completed(activation: Activation, sync: Sync) -> None:
@@ -241,6 +249,7 @@ async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) 
     if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
         return
     # Who is reconciled by the clock waits for it, unless it was a failure that ended the sync.
-    follows = frequency_of(activation.options).follows_runs or sync.state == "failed"
+    interrupted = sync.state == "failed" and sync.kind != "test"
+    follows = frequency_of(activation.options).follows_runs or interrupted
     if await reconciling.something_newer(session, activation, snapshots=follows):
         await reconciling.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

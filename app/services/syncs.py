@@ -61,6 +61,10 @@ async def start(
         return opened
     running = await SyncRepository(session).open_of(locked.space_id, locked.id)
     assert running is not None  # noqa: S101  open_sync says None only where one is under way
+    if running.kind == "test":
+        raise Conflict(
+            "A test send is under way; try again when it has ended.", data={"syncId": running.id}
+        )
     if kind == "resync":
         await _record(session, locked, running, "Sync Started", actor)
     return running

@@ -41,11 +41,32 @@ async def after_failure(
     batch = claimed.batch
     if verdict.pause_account:
         await _pause_account(session, batch.space_id, sending.sync.destination_id, error)
+    if sending.sync.kind == "test":
+        await _end_test(session, sending, failure, error)
+    elif verdict.pause_account:
+        return
     elif verdict.pause_activation:
         await _pause_activation(session, batch.space_id, sending.activation.id, error)
     else:
         await give_up_if_late(platform, session, batch, sending.activation.id, error)
         await _watch_account(session, sending, claimed, failure)
+
+
+async def _end_test(
+    session: AsyncSession, sending: Sending, failure: Failure, error: ConnectorError
+) -> None:
+    """A test send has told what it was made to tell; only where the partner asks to wait, it waits."""
+    if failure is Failure.THROTTLED:
+        return
+    sync = sending.sync
+    activation = await SyncRepository(session).activation(
+        sync.space_id, sync.activation_id, lock=True
+    )
+    if activation is not None:
+        described = await describe(session, error)
+        await reconciling.close_open(
+            session, activation, state="failed", reason=error.message, error=described
+        )
 
 
 async def lock(session: AsyncSession, sending: Sending, verdict: Verdict) -> None:

@@ -18,6 +18,7 @@ from app.api.extensions import (
     runs,
     snapshots,
     syncs,
+    trials,
 )
 
 router = APIRouter()
@@ -30,6 +31,7 @@ for _part in (
     snapshots.router,
     reach.router,
     syncs.router,
+    trials.router,
     exports.router,
     delivery_options.router,
     holdings.router,

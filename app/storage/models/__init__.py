@@ -18,7 +18,7 @@ from app.storage.models.audiences import (
 )
 from app.storage.models.base import Base
 from app.storage.models.notices import Notice
-from app.storage.models.syncs import OPEN_STATES, Attempt, Batch, Sync, SyncSource
+from app.storage.models.syncs import ASIDE_KINDS, OPEN_STATES, Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
     AuditEvent,
@@ -29,6 +29,7 @@ from app.storage.models.tenancy import (
 )
 
 __all__ = [
+    "ASIDE_KINDS",
     "OPEN_STATES",
     "Activation",
     "ActivationRevision",

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 OPEN_STATES = ("new", "pending", "held", "running")
+#: Kinds of syncs that say nothing of what was reconciled.
+ASIDE_KINDS = ("dry_run", "test")
 
 
 class Sync(Base):
@@ -42,7 +44,7 @@ class Sync(Base):
     destination_id: Mapped[str]
     number: Mapped[int] = mapped_column(BigInteger)
     revision_id: Mapped[str | None]  # pinned when planned
-    kind: Mapped[str]  # incremental, resync, baseline, dry_run
+    kind: Mapped[str]  # incremental, resync, baseline, dry_run, test
     trigger: Mapped[str]  # run, api, schedule, resync, settle, enable
     state: Mapped[str]  # new, pending, held, running, complete, failed, cancelled, superseded
     resync_generation: Mapped[int] = mapped_column(server_default=text("0"))

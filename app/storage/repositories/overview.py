@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
 from app.domain.status_words import TELLING
-from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
+from app.storage.models import (
+    ASIDE_KINDS,
+    Activation,
+    ActivationRevision,
+    Audience,
+    Destination,
+    Sync,
+)
 from app.storage.repositories import keyset
 
 
@@ -52,7 +59,7 @@ class OverviewRepository:
             .where(
                 Sync.space_id == Activation.space_id,
                 Sync.activation_id == Activation.id,
-                Sync.kind != "dry_run",
+                Sync.kind.not_in(ASIDE_KINDS),
                 Sync.state.in_(TELLING),
             )
             .order_by(Sync.number.desc())

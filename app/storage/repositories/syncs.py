@@ -17,9 +17,11 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import (
+    ASIDE_KINDS,
     OPEN_STATES,
     Activation,
     ActivationRevision,
@@ -107,7 +109,7 @@ class SyncRepository:
             .where(
                 Sync.space_id == space_id,
                 Sync.activation_id == activation_id,
-                Sync.kind != "dry_run",
+                Sync.kind.not_in(ASIDE_KINDS),
                 Sync.state.in_(("complete", "failed", "cancelled", "running")),
                 Sync.revision_id.is_not(None),
             )
@@ -124,7 +126,7 @@ class SyncRepository:
                 Sync.space_id == sync.space_id,
                 Sync.activation_id == sync.activation_id,
                 Sync.number < sync.number,
-                Sync.kind != "dry_run",
+                Sync.kind.not_in(ASIDE_KINDS),
                 Sync.state.in_(("complete", "failed", "cancelled")),
             )
             .order_by(Sync.number.desc())
@@ -271,6 +273,17 @@ class SyncRepository:
             .execution_options(populate_existing=True)
         )
         return (await self.session.scalars(query)).all()
+
+    async def note(self, space_id: str, sync_id: str, values: dict[str, Any]) -> None:
+        """Put values into a sync's report, in place of those of the same name."""
+        await self.session.execute(
+            update(Sync)
+            .where(Sync.space_id == space_id, Sync.id == sync_id)
+            .values(
+                report=func.coalesce(Sync.report, cast({}, JSONB)).op("||")(cast(values, JSONB))
+            )
+            .execution_options(synchronize_session=False)
+        )
 
     # Leases
 

@@ -26,6 +26,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/destinations"): {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y"}},
     ("POST", "/datasets"): {"name": "x", "kind": "upload"},
     ("PATCH", "/members"): {"add": [{"profile_id": "x"}]},
+    ("POST", "/test-sends"): {"profileId": "p1"},
 }
 
 
