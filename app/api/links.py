@@ -68,7 +68,11 @@ _MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "createDataset": (
         "/data/dataset/id",
-        [("getDataset", "datasetId"), ("removeDataset", "datasetId")],
+        [
+            ("getDataset", "datasetId"),
+            ("updateDataset", "datasetId"),
+            ("removeDataset", "datasetId"),
+        ],
     ),
 }
 

@@ -70,7 +70,7 @@ async def create(
 ) -> AudienceView:
     """A new audience, not computed yet. Invalid: its definition."""
     repository = AudienceRepository(session)
-    query = await definitions.checked(query)
+    query = await definitions.checked(session, space_id, query)
     key = await _free_key(repository, space_id, name)
     audience = Audience(
         space_id=space_id,
@@ -164,7 +164,7 @@ async def update(
         if value is not None:
             setattr(audience, name, value)
     if changes.query is not None:
-        audience.query = await definitions.checked(changes.query)
+        audience.query = await definitions.checked(session, space_id, changes.query)
     if changes.options is not None:
         audience.options = {**(audience.options or {}), **changes.options}
     audience.updated_by, audience.updated_at = actor, now

@@ -1,16 +1,22 @@
-"""Datasets: named tables of a space, filled by uploads, read by SQL definitions."""
+"""Datasets: named tables of a space, filled by uploads or read from databases, for SQL definitions."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, NotFound
+from app.connectors.errors import ConnectorError
+from app.connectors.sources.postgres import reader
+from app.core.crypto import Keyring
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
-from app.services import audit
+from app.services import audit, dataset_sources
+from app.services.dataset_sources import POSTGRES
 from app.services.files import fresh_key, store
 from app.services.platform import Platform
 from app.services.receiving import received
@@ -21,10 +27,36 @@ from app.storage.repositories.datasets import DatasetRepository
 _NAMED = 10  # audiences that an error names
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether a dataset's database can be read, and what there is; the columns in the engine's types."""
+
+    ok: bool
+    message: str
+    columns: Mapping[str, str] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
 async def create(
-    session: AsyncSession, *, space_id: str, name: str, kind: str, actor: str
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    name: str,
+    kind: str,
+    source: Mapping[str, Any] | None,
+    actor: str,
 ) -> Dataset:
-    """A dataset without content; Conflict where the name is taken (upper and lower case are the same)."""
+    """A dataset without content, or one in a database, to which nothing is sent yet.
+
+    Conflict where the name is taken (upper and lower case are the same); Invalid for a source that does not fit.
+    """
+    if (kind == POSTGRES) != (source is not None):
+        wanted = (
+            "is required for the kind postgres" if source is None else "is for the kind postgres"
+        )
+        raise Invalid(f'"source": {wanted}', field="source")
     repository = DatasetRepository(session)
     if await repository.named(space_id, name) is not None:
         raise Conflict(f"There is a dataset of the name {name!r} in this space.", field="name")
@@ -36,6 +68,9 @@ async def create(
         created_by=actor,
         updated_by=actor,
     )
+    if source is not None:
+        made = dataset_sources.made(source)
+        dataset.settings = dataset_sources.seal(keyring, workspace_id, dataset.id, made)
     repository.add(dataset)
     await session.flush()
     await session.refresh(dataset)
@@ -59,6 +94,66 @@ async def page(session: AsyncSession, space_id: str, request: PageRequest) -> Pa
     )
 
 
+async def update(
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    dataset_id: str,
+    source: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> Dataset:
+    """Change where a dataset is read; Conflict for an upload, Invalid for a source that does not fit then."""
+    dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
+    _require_database(dataset)
+    if source:
+        former = dataset_sources.source_of(keyring, workspace_id, dataset)
+        changed = dataset_sources.changed(former, source)
+        if changed != former:
+            dataset.settings = dataset_sources.seal(keyring, workspace_id, dataset.id, changed)
+        if changed.sql != former.sql:
+            dataset.columns = {}  # of what was read before
+        dataset.updated_by, dataset.updated_at = actor, now
+        await session.flush()
+        await _record(session, dataset, "Dataset Modified", actor)
+    return dataset
+
+
+def _require_database(dataset: Dataset) -> None:
+    if dataset.settings is None:
+        raise Conflict("The dataset's content is uploaded; it has no source.")
+
+
+async def check(
+    platform: Platform, *, workspace_id: str, space_id: str, dataset_id: str, now: datetime
+) -> Check:
+    """Try a dataset's database, with no transaction open, and keep what columns there are."""
+    async with platform.unit_of_work() as session:
+        dataset = await get(session, space_id, dataset_id)
+        _require_database(dataset)
+        seen = dataset.settings
+        source = dataset_sources.source_of(platform.keyring, workspace_id, dataset)
+    try:
+        async with platform.readings:
+            found = await reader.check(source, now, policy=platform.outbound)
+    except ConnectorError as error:
+        return Check(False, error.message)
+    if found.columns is not None:
+        async with platform.unit_of_work() as session:
+            row = await DatasetRepository(session).get(space_id, dataset_id, lock=True)
+            # What was checked may have been changed meanwhile.
+            if row is not None and row.settings == seen:
+                row.columns = _columns(found.columns)
+    return Check(True, found.message, found.columns, list(found.warnings))
+
+
+def _columns(kinds: Mapping[str, str]) -> dict[str, Any]:
+    """As the row keeps them: a list inside, for the database does not keep the order of an object's keys."""
+    return {"columns": [[name, kind] for name, kind in kinds.items()]}
+
+
 async def put_content(
     platform: Platform,
     stream: AsyncIterator[bytes],
@@ -71,13 +166,15 @@ async def put_content(
     actor: str,
     now: datetime,
 ) -> Dataset:
-    """Replace a dataset's content by an upload. Invalid, and nothing changed, where it cannot be read.
+    """Replace a dataset's content by an upload. Invalid, and nothing changed, where it cannot be read; Conflict
+    for one in a database.
 
     No transaction is open while the upload comes in and is worked on; two at a time end with the one that was
     committed last.
     """
     async with platform.unit_of_work() as session:
-        await get(session, space_id, dataset_id)
+        if (await get(session, space_id, dataset_id)).settings is not None:
+            raise Conflict("The dataset is read from its database; there is no content to upload.")
     out = platform.engine.scratch_file(".parquet")
     try:
         async with received(
@@ -96,8 +193,7 @@ async def put_content(
     async with platform.unit_of_work() as session:
         dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
         dataset.file = file.to_json()
-        # A list inside: the database does not keep the order of an object's keys.
-        dataset.columns = {"columns": [[name, kind] for name, kind in stats.columns.items()]}
+        dataset.columns = _columns(stats.columns)
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core.crypto import Keyring, KeyringError
+from app.core.crypto import Keyring, KeyringError, Place
 from app.core.logging import get_logger
-from app.services.accounts import settings_place
 from app.services.platform import Platform
-from app.storage.repositories.encrypted import EncryptedRepository
+from app.storage.repositories.encrypted import TABLES, EncryptedRepository
 
 log = get_logger(__name__)
 
@@ -19,7 +18,7 @@ PAGE = 100  # settings in one transaction: their rows are locked for as long
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What was done: settings written anew, how many stand under each key now, and the accounts that do not open."""
+    """What was done: settings written anew, how many stand under each key now, and the rows that do not open."""
 
     written: int
     left: Mapping[str, int]
@@ -32,14 +31,23 @@ async def rotate(platform: Platform) -> Rotation:
     left = Counter(dict.fromkeys(keyring.key_ids, 0))
     unreadable: list[str] = []
     written = 0
+    for table in TABLES:
+        written += await _rotate(platform, table, left, unreadable)
+    log.info("keys_rotated", written=written, unreadable=len(unreadable))
+    return Rotation(written, dict(left), unreadable)
+
+
+async def _rotate(platform: Platform, table: str, left: Counter[str], unreadable: list[str]) -> int:
+    keyring = platform.keyring
+    written = 0
     after = ("", "")
     while True:
         async with platform.unit_of_work() as session:
             repository = EncryptedRepository(session)
-            page = await repository.page(after, PAGE)
+            page = await repository.page(table, after, PAGE)
             for sealed in page:
                 key = Keyring.key_of(sealed.settings)
-                place = settings_place(sealed.workspace_id, sealed.id)
+                place = Place(sealed.workspace_id, table, sealed.id, "settings")
                 try:
                     plain = keyring.decrypt(sealed.settings, place)
                 except KeyringError:
@@ -51,6 +59,5 @@ async def rotate(platform: Platform) -> Rotation:
                     written += 1
                 left[keyring.current] += 1
         if len(page) < PAGE:
-            log.info("keys_rotated", written=written, unreadable=len(unreadable))
-            return Rotation(written, dict(left), unreadable)
+            return written
         after = (page[-1].space_id, page[-1].id)

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from app.connectors.addresses import OutboundPolicy
 from app.connectors.http import OutboundClient, make_client
 from app.core.config import Settings
 from app.core.crypto import Keyring
@@ -43,6 +44,8 @@ class Platform:
     http: OutboundClient
     budgets: Budgets
     definitions: asyncio.Semaphore  # users' SQL runs in processes of its own, a few at a time
+    outbound: OutboundPolicy  # which addresses of users' databases may be dialled
+    readings: asyncio.Semaphore  # of users' databases, a few at a time
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -85,6 +88,8 @@ async def open_platform(settings: Settings) -> Platform:
         ),
         budgets=Budgets(queue, settings.worker_processes),
         definitions=asyncio.Semaphore(settings.sql_concurrency),
+        outbound=OutboundPolicy(settings.outbound_allow),
+        readings=asyncio.Semaphore(settings.source_concurrency),
     )
 
 

@@ -11,19 +11,19 @@ from typing import Any
 import pyarrow.parquet as pq
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.connectors.errors import ConnectorError
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.queue import Task
 from app.services import audit, definitions
-from app.services.files import fetch
+from app.services.definition_rows import Reading, write_rows
 from app.services.platform import Platform
 from app.services.wakeups import ring
 from app.snapshots import members
-from app.snapshots.types import StoredFile, Upload
-from app.snapshots.user_sql import DefinitionFailed, run_definition
+from app.snapshots.types import Upload
+from app.snapshots.user_sql import DefinitionFailed
 from app.storage.models import AudiencePreview
-from app.storage.repositories.datasets import DatasetRepository
 from app.storage.repositories.previews import PreviewRepository
 
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 SHOWN = 100  # members in a preview's results
 KEPT = timedelta(days=7)
 _TIMEOUT = timedelta(minutes=1)
-_LEASE = _TIMEOUT + timedelta(seconds=30)
+_LEASE = 2 * _TIMEOUT + timedelta(seconds=30)  # databases are read first
 _MAX_ATTEMPTS = 3
 _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
 
@@ -48,7 +48,7 @@ async def create(
     now: datetime,
 ) -> AudiencePreview:
     """A preview that a worker is rung for. Invalid: the definition, or there is none."""
-    query = await definitions.checked(query)
+    query = await definitions.checked(session, space_id, query)
     if not query:
         raise Invalid(
             "there is nothing to preview in an empty definition", field="definition.query"
@@ -108,24 +108,20 @@ async def compute(platform: Platform, space_id: str, preview_id: str) -> bool:
         preview = await PreviewRepository(session).claim(space_id, preview_id, _LEASE)
         if preview is None:
             return False
-        stored = await DatasetRepository(session).all_with_content(space_id)
-        datasets = {found.name: StoredFile(**(found.file or {})) for found in stored}
-    outcome = await _outcome(platform, preview, datasets)
+    outcome = await _outcome(platform, preview)
     async with platform.unit_of_work() as session:
         await PreviewRepository(session).finish(space_id, preview_id, preview.attempts, **outcome)
     return True
 
 
-async def _outcome(
-    platform: Platform, preview: AudiencePreview, datasets: Mapping[str, StoredFile]
-) -> dict[str, Any]:
+async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
     if preview.attempts > _MAX_ATTEMPTS:
         return _failed("The preview was lost several times; most likely it needs too much memory.")
     try:
-        return await _results(platform, preview, datasets)
+        return await _results(platform, preview)
     except AppError as error:
         return _failed("; ".join(problem.message for problem in error.problems))
-    except DefinitionFailed as error:
+    except (DefinitionFailed, ConnectorError) as error:
         return _failed(error.message)
     except Exception as error:
         log.error("preview_broke", preview_id=preview.id, exc_info=error)
@@ -136,23 +132,20 @@ def _failed(reason: str) -> dict[str, Any]:
     return {"status": "FAILED", "failure_reason": reason}
 
 
-async def _results(
-    platform: Platform, preview: AudiencePreview, datasets: Mapping[str, StoredFile]
-) -> dict[str, Any]:
-    tables = {name: await fetch(platform.objects, file) for name, file in datasets.items()}
+async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
     linked = preview.audience_type == "LINKED"
     with ExitStack() as files:
         rows = _scratch(platform, files, ".rows.parquet")
         snapshot = _scratch(platform, files, ".parquet")
-        async with platform.definitions:
-            await run_definition(
-                preview.query,
-                tables,
-                preview.created_at,
-                rows,
-                memory_bytes=platform.settings.sql_memory_bytes,
-                timeout=min(platform.settings.sql_timeout, _TIMEOUT),
-            )
+        await write_rows(
+            platform,
+            preview.space_id,
+            preview.query,
+            preview.created_at,
+            rows,
+            reading=Reading(),
+            at_most=_TIMEOUT,
+        )
         stats = await platform.engine.run(
             members.write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
         )

@@ -13,11 +13,13 @@ from typing import Any
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.connectors.errors import ConnectorError, TransientFailure
 from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import retry
 from app.services import leases, reconciling
+from app.services.definition_rows import Reading, write_rows
 from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.runs import ring_run
@@ -30,9 +32,8 @@ from app.snapshots.types import (
     StoredFile,
     Upload,
 )
-from app.snapshots.user_sql import DefinitionFailed, run_definition
+from app.snapshots.user_sql import DefinitionFailed
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
-from app.storage.repositories.datasets import DatasetRepository
 from app.storage.repositories.runs import RunRepository
 
 log = get_logger(__name__)
@@ -54,8 +55,13 @@ class Work:
     run: Run
     audience: Audience
     previous: Snapshot | None  # the current one, pinned or not
-    datasets: dict[str, StoredFile]
     patches: Sequence[MemberPatch]
+    reading: Reading  # what its definition has read so far
+
+    @property
+    def sources(self) -> list[dict[str, Any]] | None:
+        """The same as the run's row keeps it."""
+        return self.reading.sources or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,9 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
 
     async def renew() -> bool:
         async with platform.unit_of_work() as session:
-            return await RunRepository(session).renew(space_id, run_id, token, lease)
+            return await RunRepository(session).renew(
+                space_id, run_id, token, lease, sources=work.sources
+            )
 
     try:
         if work.run.lost_leases >= MAX_LOST_LEASES:
@@ -91,7 +99,9 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
         log.warning("run_lease_lost", run_id=run_id)
     except LostTwice as error:
         await _fail(platform, work, _described(error))
-    except (AppError, DefinitionFailed) as error:
+    except TransientFailure as error:
+        await _later_or_fail(platform, work, error)
+    except (AppError, ConnectorError, DefinitionFailed) as error:
         await _refuse(platform, work, _described(error))
     except asyncio.CancelledError:
         await leases.let_go(_given_back(platform, work))
@@ -112,14 +122,10 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
         previous = None
         if audience.current_snapshot_id is not None:
             previous = await repository.snapshot(space_id, audience.current_snapshot_id)
-        datasets: dict[str, StoredFile] = {}
         patches: Sequence[MemberPatch] = ()
-        if run.kind == "definition":
-            for dataset in await DatasetRepository(session).all_with_content(space_id):
-                datasets[dataset.name] = StoredFile(**(dataset.file or {}))
         if run.kind == "patch":
             patches = await repository.take_patches(space_id, run.audience_id, run.id)
-        return Work(run, audience, previous, datasets, patches)
+        return Work(run, audience, previous, patches, Reading())
 
 
 async def _compute(platform: Platform, work: Work) -> Computed:
@@ -142,7 +148,14 @@ async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, Sn
     try:
         if work.run.kind == "definition":
             rows = platform.engine.scratch_file(".rows.parquet")
-            await _run_definition(platform, work, rows)
+            await write_rows(
+                platform,
+                work.run.space_id,
+                work.audience.query,
+                work.run.as_of,
+                rows,
+                reading=work.reading,
+            )
             upload = Upload(rows, "parquet")
         else:
             upload = await _uploaded(platform, work)
@@ -153,20 +166,6 @@ async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, Sn
         out.unlink(missing_ok=True)
         if rows is not None:
             rows.unlink(missing_ok=True)
-
-
-async def _run_definition(platform: Platform, work: Work, out: Path) -> None:
-    settings = platform.settings
-    tables = {name: await fetch(platform.objects, file) for name, file in work.datasets.items()}
-    async with platform.definitions:
-        await run_definition(
-            work.audience.query,
-            tables,
-            work.run.as_of,
-            out,
-            memory_bytes=settings.sql_memory_bytes,
-            timeout=settings.sql_timeout,
-        )
 
 
 async def _uploaded(platform: Platform, work: Work) -> Upload:
@@ -275,6 +274,7 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
             members=computed.stats.rows,
             entered=computed.comparison.entered,
             exited=computed.comparison.exited,
+            sources=work.sources,
             error=None,
         )
         if not written:
@@ -329,6 +329,8 @@ def _described(error: Exception) -> dict[str, Any]:
             for problem in error.problems
         ]
         return {"message": problems[0]["message"], "problems": problems}
+    if isinstance(error, ConnectorError):
+        return {"message": error.message, "code": error.code}
     return {"message": str(error)}
 
 
@@ -376,7 +378,12 @@ async def _fail(
     async with platform.unit_of_work() as session:
         repository = RunRepository(session)
         written = await repository.finish(
-            work.run.space_id, work.run.id, work.run.lease_token, state="failed", error=error
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            state="failed",
+            sources=work.sources,
+            error=error,
         )
         if written and work.run.kind == "patch" and keep_patches:
             await repository.leave_patches(work.run.space_id, work.run.id)
@@ -387,8 +394,12 @@ async def _fail(
 
 
 async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> None:
-    log.error("run_broke", run_id=work.run.id, exc_info=error)
     described = {"message": f"{type(error).__name__}: the computation broke; see the worker's log."}
+    if isinstance(error, TransientFailure):
+        log.warning("run_source_away", run_id=work.run.id, code=error.code)
+        described = _described(error)
+    else:
+        log.error("run_broke", run_id=work.run.id, exc_info=error)
     if isinstance(error, OSError) and error.strerror:
         described = {"message": f"The worker's storage failed: {error.strerror}."}
     if work.run.attempts >= MAX_ATTEMPTS:
@@ -397,7 +408,12 @@ async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> No
     wait = retry.backoff(work.run.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
     async with platform.unit_of_work() as session:
         await RunRepository(session).release(
-            work.run.space_id, work.run.id, work.run.lease_token, wait, error=described
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            wait,
+            sources=work.sources,
+            error=described,
         )
 
 

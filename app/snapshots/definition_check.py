@@ -186,6 +186,17 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             left.extend(node)
 
 
+def tables_of(sql: str) -> set[str]:
+    """The names of tables that a definition reads, in small letters; CTEs are among them."""
+    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+        tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
+    return {
+        str(node.get("table_name", "")).lower()
+        for node in _nodes(orjson.loads(tree))
+        if node.get("type") == "BASE_TABLE"
+    }
+
+
 def without_semicolon(sql: str) -> str:
     """A statement without the semicolon at its end and what is behind it; the engine takes none in a part."""
     with duckdb.connect(":memory:", config={"threads": "1"}) as connection:

@@ -5,30 +5,58 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import SecretStr
 
 from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, CurrentSpace, PageDep, PlatformDep, SessionDep, SpaceId
+from app.api.deps import (
+    PAGINATION,
+    CurrentSpace,
+    PageDep,
+    PlatformDep,
+    Scene,
+    SessionDep,
+    SpaceId,
+)
 from app.api.extensions.parts import UPLOAD_BODY, DatasetId, announced_length
 from app.api.operation import described
 from app.api.route import ApiRoute
 from app.contract.extensions import datasets as contract
-from app.contract.extensions.base import REMOVED, RemovalOutput
+from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.core import clock
-from app.services import datasets
+from app.services import dataset_sources, datasets
+from app.services.platform import Platform
 
 router = APIRouter(route_class=ApiRoute)
 
 TAG = "Datasets"
 _ONE = "/spaces/{spaceId}/datasets/{datasetId}"
+_DATABASE = {
+    "host": "warehouse.example.com",
+    "database": "shop",
+    "user": "audiences",
+    "password": "<password>",
+}
 
 
-def _wire(row: Any) -> contract.DatasetOutput:
+def _plain(source: StrictInput | None) -> dict[str, Any] | None:
+    """The fields that were given; the password in the open, for it is to be sealed."""
+    if source is None:
+        return None
+    given = source.model_dump(exclude_unset=True)
+    if isinstance(given.get("password"), SecretStr):
+        given["password"] = given["password"].get_secret_value()
+    return given
+
+
+def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
     filled = row.file is not None
+    source = dataset_sources.shown(platform.keyring, scene.workspace_id, row)
     return contract.DatasetOutput(
         id=row.id,
         space_id=row.space_id,
         name=row.name,
         kind=row.kind,
+        source=contract.PostgresSourceOutput.model_validate(source) if source else None,
         columns=[
             contract.Column(name=name, type=kind) for name, kind in row.columns.get("columns", ())
         ],
@@ -49,18 +77,41 @@ def _wire(row: Any) -> contract.DatasetOutput:
         summary="Make a dataset",
         errors=(404, 409, 422),
         has_body=True,
-        request_examples={"upload": {"name": "transactions", "kind": "upload"}},
+        request_examples={
+            "upload": {"name": "transactions", "kind": "upload"},
+            "a table in a database": {
+                "name": "orders",
+                "kind": "postgres",
+                "source": {**_DATABASE, "table": "public.orders"},
+            },
+            "a database for definitions to run in": {
+                "name": "warehouse",
+                "kind": "postgres",
+                "source": _DATABASE,
+            },
+        },
         tag=TAG,
     ),
 )
 async def create_dataset(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, body: contract.DatasetInput
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    body: contract.DatasetInput,
 ) -> Response:
-    """It is empty until its content is put."""
+    """An upload is empty until its content is put; a database is not called before it is checked or read."""
     row = await datasets.create(
-        session, space_id=scene.space_id, name=body.name, kind=body.kind, actor=scene.actor
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        name=body.name,
+        kind=body.kind,
+        source=_plain(body.source),
+        actor=scene.actor,
     )
-    return answer(contract.DatasetData(dataset=_wire(row)))
+    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
 
 
 @router.get(
@@ -75,13 +126,18 @@ async def create_dataset(
     ),
 )
 async def list_datasets(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, page: PageDep
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    page: PageDep,
 ) -> Response:
     """In the order of making."""
     found = await datasets.page(session, scene.space_id, page)
     return answer(
         contract.DatasetsData(
-            datasets=[_wire(row) for row in found.entries], pagination=pagination(found)
+            datasets=[_wire(platform, scene, row) for row in found.entries],
+            pagination=pagination(found),
         )
     )
 
@@ -97,11 +153,82 @@ async def list_datasets(
     ),
 )
 async def get_dataset(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    dataset_id: DatasetId,
 ) -> Response:
     """Its columns and how much it holds."""
     row = await datasets.get(session, scene.space_id, dataset_id)
-    return answer(contract.DatasetData(dataset=_wire(row)))
+    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+
+
+@router.patch(
+    _ONE,
+    **described(
+        "updateDataset",
+        output=contract.DatasetData,
+        summary="Change where a dataset is read",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "a new password": {"source": {"password": "<password>"}},
+            "another query": {"source": {"query": "SELECT id, email FROM customers"}},
+        },
+        tag=TAG,
+    ),
+)
+async def update_dataset(
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    dataset_id: DatasetId,
+    body: contract.DatasetPatch,
+) -> Response:
+    """Fields of the source are merged. Where the server changes, or how it is recognised, the password is asked again."""
+    row = await datasets.update(
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        dataset_id=dataset_id,
+        source=_plain(body.source),
+        actor=scene.actor,
+        now=clock.now(),
+    )
+    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+
+
+@router.post(
+    _ONE + "/checks",
+    **described(
+        "checkDataset",
+        output=contract.DatasetCheckData,
+        summary="Try a dataset's database now",
+        errors=(404, 409, 422),
+        tag=TAG,
+    ),
+)
+async def check_dataset(
+    platform: PlatformDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
+) -> Response:
+    """Connects and plans the query without running it; says what is wrong, or which columns there are."""
+    found = await datasets.check(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        dataset_id=dataset_id,
+        now=clock.now(),
+    )
+    columns = None
+    if found.columns is not None:
+        columns = [contract.Column(name=name, type=kind) for name, kind in found.columns.items()]
+    check = contract.DatasetCheckOutput(
+        ok=found.ok, message=found.message, columns=columns, warnings=found.warnings
+    )
+    return answer(contract.DatasetCheckData(check=check))
 
 
 @router.put(
@@ -135,7 +262,7 @@ async def put_dataset_content(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer(contract.DatasetData(dataset=_wire(row)))
+    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
 
 
 @router.delete(

@@ -19,6 +19,24 @@ router = APIRouter(route_class=ApiRoute)
 TAG = "Runs"
 
 
+def _sources(found: list[dict[str, Any]] | None) -> list[contract.RunSource] | None:
+    if found is None:
+        return None
+    return [
+        contract.RunSource(
+            dataset_id=source["datasetId"],
+            name=source["name"],
+            kind=source["kind"],
+            rows=source["rows"],
+            bytes=source["bytes"],
+            sha256=source.get("sha256"),
+            pushed_down=source.get("pushedDown"),
+            read_at=source.get("readAt"),
+        )
+        for source in found
+    ]
+
+
 def run_wire(row: Any) -> contract.RunOutput:
     """A run as it stands in answers."""
     return contract.RunOutput(
@@ -34,6 +52,7 @@ def run_wire(row: Any) -> contract.RunOutput:
         entered=row.entered,
         exited=row.exited,
         snapshot_id=row.snapshot_id,
+        sources=_sources(row.sources),
         error=row.error,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from app.connectors.sources.postgres import settings as postgres
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
 
 DatasetName = Annotated[
@@ -17,11 +18,54 @@ DatasetName = Annotated[
 ]
 
 
+_MODE = """How the way there is protected: `verify-full` (encrypted, and the certificate is the server's), `require` (encrypted;
+anybody could answer, unless `caCertificate` is given), `disable`."""
+_AUTHORITY = "Certificates in PEM that sign the server's; unset: those that this machine trusts."
+_ROWS = "Either `table` or `query` is what definitions read under the dataset's name; with neither they run in the database."
+
+
+class PostgresSourceInput(StrictInput):
+    """A PostgreSQL, and what is read there."""
+
+    host: postgres.Host
+    port: postgres.Port = 5432
+    database: postgres.DatabaseName
+    user: postgres.DatabaseName
+    password: postgres.Password
+    ssl_mode: Annotated[postgres.SslMode, Field(description=_MODE)] = "verify-full"
+    ca_certificate: Annotated[postgres.Certificates, Field(description=_AUTHORITY)] | None = None
+    table: postgres.Table | None = None
+    query: Annotated[postgres.Query, Field(description=_ROWS)] | None = None
+
+
+class PostgresSourcePatch(StrictInput):
+    """What changes of a source; a null takes a certificate, table or query away."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"caCertificate", "table", "query"})
+
+    host: postgres.Host | None = None
+    port: postgres.Port | None = None
+    database: postgres.DatabaseName | None = None
+    user: postgres.DatabaseName | None = None
+    password: postgres.Password | None = None
+    ssl_mode: postgres.SslMode | None = None
+    ca_certificate: postgres.Certificates | None = None
+    table: postgres.Table | None = None
+    query: postgres.Query | None = None
+
+
 class DatasetInput(StrictInput):
-    """A new dataset, without content yet."""
+    """A new dataset: empty until its content is put, or read from a database."""
 
     name: DatasetName
-    kind: Literal["upload"]
+    kind: Literal["upload", "postgres"]
+    source: PostgresSourceInput | None = None
+
+
+class DatasetPatch(StrictInput):
+    """What changes of a dataset in a database."""
+
+    source: PostgresSourcePatch | None = None
 
 
 class Column(Output):
@@ -31,13 +75,34 @@ class Column(Output):
     type: str
 
 
+class SecretSet(Output):
+    """A secret is stored; it is not shown."""
+
+    set: bool
+
+
+class PostgresSourceOutput(Output):
+    """A PostgreSQL, and what is read there."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: SecretSet
+    ssl_mode: str
+    ca_certificate: str | None
+    table: str | None
+    query: str | None
+
+
 class DatasetOutput(Output):
-    """A dataset; ``rows`` is null until its content was put."""
+    """A dataset; ``rows`` is null until its content was put, and in a database, where each run counts them."""
 
     id: str
     space_id: str
     name: str
     kind: str
+    source: PostgresSourceOutput | None
     columns: list[Column]
     rows: int | None
     bytes: int | None
@@ -45,6 +110,21 @@ class DatasetOutput(Output):
     updated_by: str
     created_at: Time
     updated_at: Time
+
+
+class DatasetCheckOutput(Output):
+    """Whether the database can be read, in its own words; columns where there is a table or a query."""
+
+    ok: bool
+    message: str
+    columns: list[Column] | None
+    warnings: list[str]
+
+
+class DatasetCheckData(Output):
+    """One check."""
+
+    check: DatasetCheckOutput
 
 
 class DatasetData(Output):

@@ -7,6 +7,19 @@ from typing import Any
 from app.contract.extensions.base import Output, PaginationOutput, Time
 
 
+class RunSource(Output):
+    """A dataset that a run read: which content of an upload, or how much of a database and as of when."""
+
+    dataset_id: str
+    name: str
+    kind: str
+    rows: int
+    bytes: int
+    sha256: str | None = None
+    pushed_down: bool | None = None
+    read_at: Time | None = None
+
+
 class RunOutput(Output):
     """One recompute of an audience."""
 
@@ -22,6 +35,7 @@ class RunOutput(Output):
     entered: int | None
     exited: int | None
     snapshot_id: str | None
+    sources: list[RunSource] | None
     error: Any
     created_at: Time
     started_at: Time | None

@@ -25,14 +25,14 @@ class Dataset(Base):
     space_id: Mapped[str] = mapped_column(ForeignKey("space.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    kind: Mapped[str]  # upload
+    kind: Mapped[str]  # upload, postgres
     file: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
     columns: Mapped[Json] = mapped_column(
         JSONB, server_default=text("'{}'")
     )  # name and type of each, in order
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    settings: Mapped[bytes | None]  # encrypted: a database's address
+    settings: Mapped[bytes | None]  # encrypted: where a database is, and what is read there
     created_by: Mapped[str]
     updated_by: Mapped[str]
     created_at: Mapped[Created]
@@ -135,6 +135,7 @@ class Run(Base):
     as_of: Mapped[Moment]
     make_current: Mapped[bool] = mapped_column(server_default=text("false"))  # although older
     input: Mapped[Json | None] = mapped_column(JSONB)  # the upload: StoredFile, format, encoding
+    sources: Mapped[list[Json] | None] = mapped_column(JSONB)  # what it read, and when
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     lease_owner: Mapped[str | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
@@ -41,16 +41,24 @@ class DatasetRepository:
         query = select(func.count()).where(Dataset.space_id == space_id)
         return (await self.session.scalar(query)) or 0
 
-    async def all_with_content(self, space_id: str) -> Sequence[Dataset]:
-        """Those that SQL can read: the ones whose content was put."""
-        query = select(Dataset).where(Dataset.space_id == space_id, Dataset.file.is_not(None))
+    async def readable(self, space_id: str) -> Sequence[Dataset]:
+        """Those that there is something to read of: the ones whose content was put, and databases."""
+        query = select(Dataset).where(
+            Dataset.space_id == space_id,
+            or_(Dataset.file.is_not(None), Dataset.settings.is_not(None)),
+        )
         return (await self.session.scalars(query.order_by(Dataset.name))).all()
 
-    async def named(self, space_id: str, name: str) -> Dataset | None:
-        """The dataset of a name; SQL does not tell upper from lower case, so neither does this."""
+    async def named(self, space_id: str, name: str, *, lock: bool = False) -> Dataset | None:
+        """The dataset of a name; SQL does not tell upper from lower case, so neither does this.
+
+        ``lock``: it stays until the transaction ends.
+        """
         query = select(Dataset).where(
             Dataset.space_id == space_id, func.lower(Dataset.name) == name.lower()
         )
+        if lock:
+            query = query.with_for_update(read=True)
         return (await self.session.scalars(query)).first()
 
     async def audiences_naming(self, space_id: str, name: str) -> Sequence[Audience]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import Destination, Space
+from app.storage.models import Dataset, Destination, Space
+
+_MODELS: Final[dict[str, Any]] = {"destination": Destination, "dataset": Dataset}
+TABLES: Final = tuple(_MODELS)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """One ciphertext and where it stands."""
 
+    table: str
     workspace_id: str
     space_id: str
     id: str
@@ -21,28 +26,30 @@ class Sealed:
 
 
 class EncryptedRepository:
-    """Settings of accounts, in the order of their keys."""
+    """Settings of accounts and of datasets in databases, table by table in the order of their keys."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Sealed]:
-        """The next ones, locked, so that nobody changes them meanwhile."""
+    async def page(self, table: str, after: tuple[str, str], limit: int) -> list[Sealed]:
+        """The next ones of a table, locked, so that nobody changes them meanwhile."""
+        model = _MODELS[table]
         query = (
-            select(Space.workspace_id, Destination.space_id, Destination.id, Destination.settings)
-            .join(Space, Space.id == Destination.space_id)
-            .where(tuple_(Destination.space_id, Destination.id) > after)
-            .order_by(Destination.space_id, Destination.id)
+            select(Space.workspace_id, model.space_id, model.id, model.settings)
+            .join(Space, Space.id == model.space_id)
+            .where(tuple_(model.space_id, model.id) > after, model.settings.is_not(None))
+            .order_by(model.space_id, model.id)
             .limit(limit)
-            .with_for_update(of=Destination)
+            .with_for_update(of=model)
         )
-        return [Sealed(*row) for row in (await self.session.execute(query)).all()]
+        return [Sealed(table, *row) for row in (await self.session.execute(query)).all()]
 
     async def write(self, sealed: Sealed, settings: bytes) -> None:
         """Put another ciphertext of the same settings; nothing else of the row changes."""
+        model = _MODELS[sealed.table]
         await self.session.execute(
-            update(Destination)
-            .where(Destination.space_id == sealed.space_id, Destination.id == sealed.id)
-            .values(settings=settings, updated_at=Destination.updated_at)
+            update(model)
+            .where(model.space_id == sealed.space_id, model.id == sealed.id)
+            .values(settings=settings, updated_at=model.updated_at)
             .execution_options(synchronize_session=False)
         )

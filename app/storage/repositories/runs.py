@@ -105,9 +105,13 @@ class RunRepository:
         )
         return (await self.session.scalars(statement)).first()
 
-    async def renew(self, space_id: str, run_id: str, token: int, lease: timedelta) -> bool:
-        """Keep a lease; False where it was lost."""
-        return await self._fenced(space_id, run_id, token, lease_until=_database_now + lease)
+    async def renew(
+        self, space_id: str, run_id: str, token: int, lease: timedelta, **values: Any
+    ) -> bool:
+        """Keep a lease, and say how far it is; False where it was lost."""
+        return await self._fenced(
+            space_id, run_id, token, lease_until=_database_now + lease, **values
+        )
 
     async def release(
         self, space_id: str, run_id: str, token: int, wait: timedelta, **values: Any

@@ -13,6 +13,14 @@ from app.contract.extensions.base import StrictInput
 MODULES = (datasets, destinations, exports, holdings, members, runs, syncs)
 INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     datasets.DatasetInput: {"name": "sales", "kind": "upload"},
+    datasets.DatasetPatch: {},
+    datasets.PostgresSourceInput: {
+        "host": "db.example.com",
+        "database": "shop",
+        "user": "reader",
+        "password": "secret",
+    },
+    datasets.PostgresSourcePatch: {},
     destinations.DestinationInput: {"slug": "webhook", "name": "Hook"},
     destinations.DestinationPatch: {},
     destinations.CheckInput: {},
@@ -85,7 +93,7 @@ class TestOutputs:
         names = {field.alias for field in runs.RunOutput.model_fields.values()}
         assert names == {
             "id", "audienceId", "kind", "trigger", "status", "asOf", "makeCurrent", "becameCurrent", "members",
-            "entered", "exited", "snapshotId", "error", "createdAt", "startedAt", "finishedAt",
+            "entered", "exited", "snapshotId", "sources", "error", "createdAt", "startedAt", "finishedAt",
         }  # fmt: skip
 
     def test_a_sync_has_the_agreed_names(self) -> None:

@@ -95,7 +95,7 @@ async def read(
         if not deadline.expired():
             raise
         raise QueryRejected(
-            f"{source.place} took longer than {seconds:g} seconds and was stopped."
+            f"{source.place} took longer than {seconds:.0f} seconds and was stopped."
         ) from None
     kinds = {column.name: column.engine_type for column in columns}
     return ReadStats(file.rows, file.bytes, kinds, moment)
