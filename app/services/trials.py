@@ -43,7 +43,7 @@ from app.snapshots.types import (
     StoredFile,
 )
 from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
-from app.storage.repositories.batches import LONGEST_PAUSE
+from app.storage.repositories.breakers import LONGEST_PAUSE
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
