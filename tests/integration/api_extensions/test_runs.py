@@ -62,6 +62,7 @@ class TestRuns:
             "entered": None,
             "exited": None,
             "snapshotId": None,
+            "sources": None,
             "error": None,
             "startedAt": None,
             "finishedAt": None,
