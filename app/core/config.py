@@ -9,7 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -111,6 +118,18 @@ class Settings(BaseSettings):
     # Logs
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("lease")
+    @classmethod
+    def _outlasts_calls(cls, lease: timedelta, given: ValidationInfo) -> timedelta:
+        """A call is begun only while enough of the lease is left for it (R10)."""
+        longest: timedelta | None = given.data.get("http_total_timeout")
+        if longest is not None and lease < 2 * longest:
+            raise ValueError(
+                f"{lease.total_seconds():g} s is less than twice ACTIVATIONS_HTTP_TOTAL_TIMEOUT "
+                f"({longest.total_seconds():g} s), so no call would ever be begun; raise ACTIVATIONS_LEASE or lower the timeout"
+            )
+        return lease
 
     @property
     def storage(self) -> str:
