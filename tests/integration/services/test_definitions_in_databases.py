@@ -373,7 +373,8 @@ class TestFailures:
     async def test_a_run_tells_how_far_it_is(self, shop: Shop) -> None:
         await shop.dataset(
             "slow",
-            query="SELECT i::text AS id, pg_sleep(0.001)::text AS s FROM generate_series(1, 4000) AS i",
+            query="SELECT i::text AS id FROM generate_series(1, 3999) AS i "
+            "UNION ALL SELECT 'the last' FROM (SELECT pg_sleep(2.5)) AS nap",
         )
         run_id = await shop.open(await shop.define("SELECT id AS profile_id FROM slow"))
         task = asyncio.create_task(
