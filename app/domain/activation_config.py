@@ -5,6 +5,7 @@ A configuration is the JSON of a revision, in the words of the contract; it is n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,3 +96,9 @@ def _merged(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[
     if settings or "settings" in stored or "settings" in given:
         merged["settings"] = settings
     return merged
+
+
+def is_same(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations say the same; the order of a mapping's keys is that of columns in a file."""
+    mapped, mapped_other = (json.dumps(one.get("destinationMapping")) for one in (config, other))
+    return config == other and mapped == mapped_other

@@ -16,7 +16,7 @@ from app.connectors.base import Definition
 from app.core.errors import BadRequest, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
-from app.domain.activation_config import new_config, updated
+from app.domain.activation_config import is_same, new_config, updated
 from app.domain.options import DEFAULT_OPTIONS
 from app.services import audit, catalogue, reconciling
 from app.services.revisions import new_revision
@@ -187,7 +187,7 @@ async def update(
         # All will be sent: nothing is to be taken as already there.
         activation.baseline_wanted = False
     activation.updated_at = now
-    if config != view.config:
+    if not is_same(config, view.config):
         await new_revision(session, activation, config, actor, now)
     await session.flush()
     await reconciling.configuration_changed(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import Definition
 from app.core.clock import to_wire
 from app.core.errors import Invalid, Problem
+from app.domain.activation_config import is_same
 from app.domain.frequency import Frequency, next_due, parse_frequency
 from app.domain.options import (
     Notifications,
@@ -83,7 +84,7 @@ async def update(
             activation.next_due_at = next_due(frequency_of(options), now)
         activation.options = options
         activation.updated_at = now
-    if config != revision.config:
+    if not is_same(config, revision.config):
         await SyncRepository(session).set_sources(
             activation, [activation.audience_id, *(config.get("audiences") or ())]
         )

@@ -11,6 +11,7 @@ from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
 from app.mapping import plain_path
 from app.services import placing
+from app.services.actions import action_of
 from app.snapshots.types import Arm, KeyField, PlanSpec
 
 # Where an event that mappings see carries traits (architecture, section 10).
@@ -116,14 +117,27 @@ def column_of(pieces: tuple[str, ...]) -> str | None:
 
 def used_traits(definition: Definition, config: Mapping[str, Any]) -> Sequence[str]:
     """Trait columns that travel and are hashed: the personalised ones and those that the mapping names."""
-    profile = (config.get("personalization") or {}).get("profile") or {}
-    names = dict.fromkeys(profile.get("properties") or ())
+    names = dict.fromkeys(travelling(definition, config))
     mapping = (config.get("destinationMapping") or {}).get("settings") or {}
     for pieces in _plain_paths(mapping):
         for prefix in _TRAIT_PATHS:
             if pieces[: len(prefix)] == prefix and len(pieces) > len(prefix):
                 names.setdefault(pieces[len(prefix)])
     return tuple(names)
+
+
+def travelling(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+    """Traits that travel whole, and the name of each: the personalised ones, and those that a field of the action names."""
+    profile = (config.get("personalization") or {}).get("profile") or {}
+    renamed = profile.get("mapping") or {}
+    names = {name: renamed.get(name, name) for name in profile.get("properties") or ()}
+    action = action_of(definition, config)
+    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    for field in action.fields if action else ():
+        if field.names_traits and isinstance(given.get(field.key), Mapping):
+            for key in given[field.key]:
+                names.setdefault(trait := str(key).removeprefix("traits."), trait)
+    return names
 
 
 def _plain_paths(value: Any) -> list[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from app.domain.changes import ChangeKind
 from app.mapping import MappingError, compile_mapping
 from app.services import placing
 from app.services.actions import action_of
+from app.services.planning import travelling
 from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import PlannedChange
 
@@ -45,9 +46,7 @@ class Renderer:
     """Turns the changes of one sync into deliveries; made once for a sync."""
 
     def __init__(self, definition: Any, config: Mapping[str, Any], frame: EventFrame) -> None:
-        profile = (config.get("personalization") or {}).get("profile") or {}
-        properties: Sequence[str] = profile.get("properties") or ()
-        self._names = {name: (profile.get("mapping") or {}).get(name, name) for name in properties}
+        self._names = travelling(definition, config)
         self._frame = frame
         self._property = placing.arm_property(definition, config)
         action = action_of(definition, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import JSONB, Base, Created, Json, Moment
+from app.storage.models.base import JSONB, ORDERED_JSON, Base, Created, Json, Moment
 
 
 class Destination(Base):
@@ -130,6 +130,6 @@ class ActivationRevision(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     activation_id: Mapped[str]
     number: Mapped[int]
-    config: Mapped[Json] = mapped_column(JSONB)
+    config: Mapped[Json] = mapped_column(ORDERED_JSON)
     created_by: Mapped[str]
     created_at: Mapped[Created]

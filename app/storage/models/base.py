@@ -20,6 +20,8 @@ NAMING = {
 Json = dict[str, Any]
 # None is SQL's NULL and nothing else: with JSON's own null, `IS NULL` would be false of a column that says nothing.
 JSONB = postgresql.JSONB(none_as_null=True)
+#: Keeps the order of an object's keys, which JSONB does not.
+ORDERED_JSON = postgresql.JSON(none_as_null=True)
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Created = Annotated[
     datetime, mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))

@@ -44,10 +44,17 @@ class Desk:
     api: httpx.AsyncClient
     workspace_id: str
 
-    async def export(self, **connection: Any) -> tuple[str, list[dict[str, Any]]]:
+    async def export(
+        self,
+        properties: tuple[str, ...] = ("orders", "total", "vip", "city"),
+        mapping: dict[str, Any] | None = None,
+        **connection: Any,
+    ) -> tuple[str, list[dict[str, Any]]]:
         """Activate, supply the members, and list what the sync has written."""
         activation = await self.flow.activate(
-            connectionSettings=connection, properties=("orders", "total", "vip", "city")
+            connectionSettings=connection,
+            properties=properties,
+            destinationMapping={"settings": mapping} if mapping else None,
         )
         await self.flow.upload(MEMBERS)
         sync = await self.flow.quiet(activation, 60)
@@ -195,3 +202,26 @@ async def test_a_sync_of_another_activation_shows_nothing(desk: Desk) -> None:
     sync = (await desk.flow.syncs(activation))[-1]
     path = f"audiences/{desk.flow.audience_id}/activations/{other}/syncs/{sync.id}/exports"
     assert (await desk.api.get(path)).status_code == 404
+
+
+async def test_columns_are_those_chosen_in_their_order_traits_that_are_not_personalised_too(
+    desk: Desk,
+) -> None:
+    chosen = {"vip": "Very important", "profile_id": "Id", "traits.city": "City", "email": "Mail"}
+    mapping = {
+        "columns": chosen,
+        "additional_identifiers_and_traits_columns": {"total": "Spent", "nothing": "Empty"},
+    }
+    _, files = await desk.export(properties=(), mapping=mapping, format="csv")
+    text = (await download(desk.api, files[0]["url"])).text
+    rows = csv.DictReader(io.StringIO(text))
+    assert rows.fieldnames == [*chosen.values(), "Spent", "Empty"]
+    by_id = {row["Id"]: row for row in rows}
+    assert by_id["p0001"] == {
+        "Very important": "false",
+        "Id": "p0001",
+        "City": "City 1",
+        "Mail": "p1@example.com",
+        "Spent": "0.25",
+        "Empty": "",
+    }

@@ -49,6 +49,7 @@ _FIELDS = (
         "occurred_at, audience_id, audience_key, audience_name, space_id, activation_id, sync_id, seq, message_id, "
         "traits, identifiers, and the name of any identifier or trait.",
         default=SAME_NAMES,
+        names_traits=True,
         constant=True,
     ),
     ActionField(
@@ -56,6 +57,7 @@ _FIELDS = (
         "More columns",
         "OBJECT",
         "Further identifiers and traits → column name.",
+        names_traits=True,
         constant=True,
     ),
 )

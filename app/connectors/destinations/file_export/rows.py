@@ -81,7 +81,8 @@ def _fixed(batch: Batch, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Gett
 
 def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
     trait = field.removeprefix("traits.")
-    if field.startswith("traits.") or field in trait_types:
+    # A bare name of text may be an identifier's: nobody knows beforehand which of them a member has.
+    if field.startswith("traits.") or trait_types.get(field, "text") != "text":
         kind = _TYPES.get(trait_types.get(trait, "text"), pa.string())
         return Column(name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind))
     identifier = field.removeprefix("identifiers.")
