@@ -66,7 +66,9 @@ class ActionField:
     default: Any = None
     choices: Sequence[Any] | None = None
     hidden: bool = False
-    names_traits: bool = False  # an object whose keys name identifiers and traits that are to travel
+    names_traits: bool = (
+        False  # an object whose keys name identifiers and traits that are to travel
+    )
     constant: bool = (
         False  # cut before mapping, so a directive is refused (batch_size, batch_keys, url, …)
     )

@@ -1,7 +1,7 @@
 """What an activation is told about its delivery: brake, notifications, split, list; their defaults and their checks.
 
 Each ``parse_…`` takes the JSON of the wire and answers a value, or all the problems that it found. The first four
-names of :data:`DEFAULT_OPTIONS` are read live; mode, split, updates, consent and list are part of a revision.
+names of :data:`DEFAULT_OPTIONS` are read live; mode, split, updates, consent, list and the like are part of a revision.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.domain.frequency import Frequency, parse_frequency
 _MAX_ARMS = 20
 _MAX_NAME = 255
 MOST_AUDIENCES = 20
+INCLUDED = "Included in Audience"
 NOTIFIED_OF = ("finished", "failed", "held", "error")
 
 
@@ -212,6 +213,15 @@ def parse_consent(value: Any, *, field: str = "consent") -> str | list[Problem] 
     if value is None:
         return None
     return str(value) if _is_text(value) else [Problem("must be the name of a trait", field)]
+
+
+def parse_included(value: Any, *, field: str = "includedAttribute") -> str | list[Problem] | None:
+    """Under which name members carry the activation's name; true: ``Included in Audience``; null or false: none."""
+    if value is None or isinstance(value, bool):
+        return INCLUDED if value else None
+    if _is_text(value) and value.strip() == value and value.isprintable():
+        return str(value)
+    return [Problem("must be the name of an attribute, true, or null", field)]
 
 
 def unknown_keys(

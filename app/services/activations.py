@@ -180,6 +180,8 @@ async def update(
         return view
     if changes.name:
         activation.name = changes.name
+        if told := config.get("includedAttribute"):
+            config = {**config, "includedAttribute": {**told, "value": changes.name}}
     if changes.enabled is not None:
         _enable(activation, changes.enabled)
     if changes.perform_resync:

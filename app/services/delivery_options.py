@@ -22,6 +22,7 @@ from app.domain.options import (
     parse_audiences,
     parse_brake,
     parse_consent,
+    parse_included,
     parse_list,
     parse_mode,
     parse_notifications,
@@ -38,7 +39,7 @@ from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
 LIVE = ("frequency", "brake", "notifications")
-REVISED = ("mode", "split", "updates", "list", "consent", "audiences")
+REVISED = ("mode", "split", "updates", "list", "consent", "audiences", "included_attribute")
 
 
 async def get(
@@ -61,7 +62,7 @@ async def update(
 ) -> dict[str, Any]:
     """Change some options; what is not named stays. Invalid names every fault, and then nothing changes.
 
-    ``changes``: option → JSON value of the wire; null clears split, list and consent.
+    ``changes``: option → JSON value of the wire; null clears split, list, consent and included_attribute.
     """
     activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
     revision = await _revision(session, activation)
@@ -73,6 +74,8 @@ async def update(
             problems.extend(parsed)
         elif name in LIVE:
             options[name] = parsed
+        elif name == "included_attribute":
+            config |= _included(activation, config, parsed)
         else:
             config |= parsed if name == "split" else {name: parsed}
     problems += await _misfits(session, activation, config)
@@ -123,6 +126,8 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
             return parse_consent(value)
         case "audiences":
             return parse_audiences(value)
+        case "included_attribute":
+            return parse_included(value)
         case _:
             return value
 
@@ -133,6 +138,14 @@ def _stored(split: Split) -> dict[str, Any]:
         "split": [arm.to_json() for arm in split.arms] or None,
         "splitProperty": split.property,
     }
+
+
+def _included(
+    activation: Activation, config: Mapping[str, Any], name: str | None
+) -> dict[str, Any]:
+    """The attribute with its value, which is the activation's name: a revision holds all that is sent."""
+    told = {"name": name, "value": activation.name} if name is not None else None
+    return {"includedAttribute": told} if told != config.get("includedAttribute") else {}
 
 
 def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
@@ -153,7 +166,24 @@ async def _misfits(
     )
     assert destination is not None  # noqa: S101  it is kept while an activation uses it
     definition = connector_class(destination.slug).definition
-    return [*_lists_without_use(definition, config), *_arms_alike(definition, config)]
+    return [
+        *_lists_without_use(definition, config),
+        *_arms_alike(definition, config),
+        *_attribute_without_use(definition, config),
+    ]
+
+
+def _attribute_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    told = config.get("includedAttribute")
+    if told is None:
+        return []
+    action = action_of(definition, config)
+    if action is not None and not action.carries_properties:
+        words = f"the action {action.slug} writes no properties"
+        return [Problem(words, "includedAttribute")]
+    if told["name"] == placing.arm_property(definition, config):
+        return [Problem("is the property that tells the arms apart", "includedAttribute")]
+    return []
 
 
 def _lists_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
@@ -217,6 +247,7 @@ def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, An
         "list": config.get("list"),
         "consent": config.get("consent"),
         "audiences": list(config.get("audiences") or ()),
+        "includedAttribute": (config.get("includedAttribute") or {}).get("name"),
         "revision": revision.number,
     }
 

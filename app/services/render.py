@@ -49,6 +49,7 @@ class Renderer:
         self._names = travelling(definition, config)
         self._frame = frame
         self._property = placing.arm_property(definition, config)
+        self._included: Mapping[str, str] | None = config.get("includedAttribute")
         action = action_of(definition, config)
         self._carrier = action.properties_field if action else None
         # A sync has few places, and very many changes.
@@ -62,15 +63,15 @@ class Renderer:
     @property
     def trait_names(self) -> Mapping[str, str]:
         """The traits that travel, and under which names."""
-        if self._property is None:
-            return self._names
-        return {**self._names, self._property: self._property}
+        marks = [self._included["name"] if self._included else None, self._property]
+        return {**self._names, **{name: name for name in marks if name is not None}}
 
     @property
     def is_plain(self) -> bool:
         """Nothing is mapped and no trait is renamed: what the plan holds goes out as it is."""
         renamed = any(name != kept for name, kept in self._names.items())
-        return self._resolve is None and self._property is None and not renamed
+        marked = self._property is not None or self._included is not None
+        return self._resolve is None and not marked and not renamed
 
     def render(self, change: PlannedChange) -> Delivery | Refusal:
         """One delivery; a Refusal where the mapping cannot be carried out for this record."""
@@ -103,11 +104,14 @@ class Renderer:
         return {names[key]: value for key, value in traits.items() if key in names}
 
     def _marks(self, change: PlannedChange) -> Mapping[str, Any]:
-        """Properties of our own that travel with a change: the arm that it is in."""
-        if self._property is None:
-            return {}
-        arm = self._arm_of(change.place)
-        return {self._property: arm} if arm is not None else {}
+        """Properties of our own that travel with a change: the activation's name, taken away on exit, and its arm."""
+        marks: dict[str, Any] = {}
+        if self._included is not None:
+            left = change.kind is ChangeKind.EXITED
+            marks[self._included["name"]] = None if left else self._included["value"]
+        if self._property is not None and (arm := self._arm_of(change.place)) is not None:
+            marks[self._property] = arm
+        return marks
 
     def event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
         """The event that mappings see."""

@@ -68,7 +68,7 @@ async def update_delivery_options(
     id: Id,
     body: contract.DeliveryOptionsPatch,
 ) -> Response:
-    """The brake is merged, everything else replaced. Mode, split, updates, list and consent make a new revision."""
+    """The brake is merged, everything else replaced. All but frequency, brake and notifications make a new revision."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     options = await delivery_options.update(
         session,

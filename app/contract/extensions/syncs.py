@@ -83,7 +83,9 @@ class StatusOutput(Output):
 class DeliveryOptionsPatch(StrictInput):
     """What changes; the brake is merged, everything else replaced."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"split", "list", "consent"})
+    nullable: ClassVar[frozenset[str]] = frozenset(
+        {"split", "list", "consent", "includedAttribute"}
+    )
 
     frequency: Annotated[Any, Field(description="on_run, once, daily, interval or cron")] = None
     brake: Annotated[
@@ -100,6 +102,12 @@ class DeliveryOptionsPatch(StrictInput):
     audiences: Annotated[
         Any, Field(description="Ids of audiences that are sent besides the activation's own")
     ] = None
+    included_attribute: Annotated[
+        Any,
+        Field(
+            description="The attribute in which members carry the activation's name; true: Included in Audience"
+        ),
+    ] = None
 
 
 class DeliveryOptionsOutput(Output):
@@ -114,6 +122,7 @@ class DeliveryOptionsOutput(Output):
     list: dict[str, Any] | None
     consent: str | None
     audiences: Sequence[str]
+    included_attribute: str | None
     revision: int
 
 

@@ -304,6 +304,7 @@ class TestDeliveryOptions:
             "list": None,
             "consent": None,
             "audiences": [],
+            "includedAttribute": None,
             "revision": 1,
         }
 
