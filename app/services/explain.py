@@ -42,7 +42,7 @@ class _Known:
 
     activation: Activation
     spec: PlanSpec
-    arm_of: Callable[[str | None], str | None]  # by a key's place
+    arm_of: Callable[[str | None, str], str | None]  # by a key's place and profile
     renderer: Renderer
     sources: Sequence[tuple[Audience, Sequence[Snapshot]]]
     syncs: Sequence[Sync]
@@ -105,7 +105,7 @@ async def _gather(
             "explain", clock.now(), sources[0][0], revision.config, activation, made
         )
         syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
-        arm_of = partial(placing.arm_name, revision.config)
+        arm_of = partial(placing.arm_of, revision.config, activation_id)
         renderer = Renderer(definition, revision.config, frame)
         return _Known(activation, spec, arm_of, renderer, sources, syncs)
 
@@ -152,7 +152,7 @@ def _shown(known: _Known, change: PlannedChange) -> dict[str, Any]:
     return {
         "key": change.key,
         "keyType": change.key_type,
-        "arm": known.arm_of(change.place),
+        "arm": known.arm_of(change.place, change.profile_id),
         "identity": dict(change.identity),
         "traits": dict(change.traits),
         "fields": dict(rendered.fields) if isinstance(rendered, Delivery) else None,
@@ -167,7 +167,7 @@ async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict
         {
             "key": row["key"],
             "keyType": row["key_type"],
-            "arm": known.arm_of(row["place"]),
+            "arm": known.arm_of(row["place"], row["profile_id"]),
             "identity": row["identity"],
             "held": row["held"].value,
             "assumed": row["assumed"],
@@ -199,7 +199,7 @@ async def _history(platform: Platform, known: _Known, profile_id: str) -> list[d
             known.activation.space_id, sorted(batches)
         )
     return [
-        _event(row, by_number[row["sync_number"]], known.arm_of(row["place"]), attempts)
+        _event(row, by_number[row["sync_number"]], known.arm_of(row["place"], profile_id), attempts)
         for row in found
     ]
 

@@ -58,7 +58,9 @@ async def page(
     entries = [
         {
             **entry,
-            "arm": placing.arm_name(revision.config, entry["place"]),
+            "arm": placing.arm_of(
+                revision.config, activation_id, entry["place"], entry["profile_id"]
+            ),
             "list": placing.list_of(made, activation_id, entry["place"]),
         }
         for entry in entries

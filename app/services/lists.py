@@ -49,9 +49,9 @@ async def ensure(
     for key, place in places.items():
         if key in made:
             continue
-        name = f"{activation.name} ({place.arm})" if place.own else activation.name
+        name = f"{activation.name} ({place.arm})" if place.arm else activation.name
         # An arm's list is the activation's, so its reference is too.
-        reference = f"{activation.connection_id}:{key}" if place.own else activation.connection_id
+        reference = f"{activation.connection_id}:{key}" if place.arm else activation.connection_id
         list_id = await connector.create_list(name, reference)
         async with platform.unit_of_work() as session:
             await _keep(session, activation, key, list_id)

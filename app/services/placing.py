@@ -7,6 +7,7 @@ from typing import Any
 
 from app.connectors.base import Definition
 from app.domain.places import Place, place_of
+from app.domain.splits import assign
 from app.services.actions import action_of, constants
 from app.snapshots.types import Arm
 
@@ -56,11 +57,9 @@ def _place(
 ) -> Place:
     named = named_settings(definition, config)
     if chosen := arm.get("list"):
-        return Place(arm["name"], settings={**named, definition.place_keys[0][0]: chosen["id"]})
-    if not several:
-        return Place(settings=named)
-    own = arms_apart(definition, config) and not config.get("splitProperty")
-    return Place(arm["name"], own, named)
+        return Place(settings={**named, definition.place_keys[0][0]: chosen["id"]})
+    own = several and arms_apart(definition, config) and not config.get("splitProperty")
+    return Place(arm["name"] if own else None, named)
 
 
 def arms_apart(definition: Definition, config: Mapping[str, Any]) -> bool:
@@ -78,27 +77,31 @@ def arms_apart(definition: Definition, config: Mapping[str, Any]) -> bool:
 
 def arm_property(definition: Definition, config: Mapping[str, Any]) -> str | None:
     """The name under which an arm travels with its members; None where only its place tells it."""
+    if not config.get("split"):
+        return None
     if told := config.get("splitProperty"):
         return str(told)
-    shared = [one for one in arms(definition, config) if one.place and not place_of(one.place).own]
-    listed = any(arm.get("list") for arm in config.get("split") or ())
-    return DEFAULT_PROPERTY if len(shared) > 1 and not listed else None
+    places = [arm.place for arm in arms(definition, config) if arm.sent]
+    return DEFAULT_PROPERTY if len(set(places)) < len(places) else None
 
 
-def arm_name(config: Mapping[str, Any], place: str | None) -> str | None:
-    """The arm that a key belongs to: its place says so, or it is the only one that is sent."""
-    sent = [arm["name"] for arm in config.get("split") or () if arm.get("sent", True)]
-    return place_of(place).arm or (sent[0] if len(sent) == 1 else None)
+def arm_of(
+    config: Mapping[str, Any], activation_id: str, place: str | None, profile_id: str
+) -> str | None:
+    """The arm that a key belongs to: its place says so, else the split does."""
+    weights = [(arm["name"], float(arm["weight"])) for arm in config.get("split") or ()]
+    return place_of(place).arm or assign(activation_id, weights, profile_id)
 
 
 def list_key(activation_id: str, place: Place) -> str:
     """Under which a connection keeps the list that was made for a place."""
-    return f"{activation_id}:{place.arm}" if place.own else OWN_LIST
+    return f"{activation_id}:{place.arm}" if place.arm is not None else OWN_LIST
 
 
 def target_of(made: Mapping[str, str], activation_id: str, place: Place) -> str | None:
     """The list at the partner that was made for a place; None where settings name it, or none was made."""
-    return None if place.settings and not place.own else made.get(list_key(activation_id, place))
+    named = bool(place.settings) and place.arm is None
+    return None if named else made.get(list_key(activation_id, place))
 
 
 def list_of(made: Mapping[str, str], activation_id: str, text: str | None) -> str | None:

@@ -37,16 +37,19 @@ def plan_spec(
     retry_refused: bool = False,
 ) -> PlanSpec:
     """The specification of one sync's plan under a revision."""
+    sends = kinds_sent(config)
+    told = placing.arm_property(definition, config) is not None
     return PlanSpec(
         key=definition.key,
         mode=Mode(config.get("mode") or "maintain"),
-        sends=kinds_sent(config),
+        sends=sends,
         fields=key_fields(definition, config),
         traits=used_traits(definition, config),
         consent=config.get("consent"),
         place=placing.place_without_split(definition, config),
         arms=placing.arms(definition, config),
         split_seed=activation_id,
+        tells_arms=told and ChangeKind.ENTERED in sends,
         resync=kind == "resync",
         baseline=kind == "baseline",
         retry_refused=retry_refused,

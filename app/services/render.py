@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, overload
 
 from app.connectors.base import Delivery, Refusal
@@ -37,6 +37,7 @@ class EventFrame:
     space_id: str
     audience_id: str
     audience_key: str
+    activation_id: str
     list_of: Callable[[str | None], str | None]  # a key's place -> the list at the partner
     connection_settings: Mapping[str, Any]
     planned_at: datetime
@@ -52,9 +53,8 @@ class Renderer:
         self._included: Mapping[str, str] | None = config.get("includedAttribute")
         action = action_of(definition, config)
         self._carrier = action.properties_field if action else None
-        # A sync has few places, and very many changes.
-        self._arm_of = cache(lambda place: placing.arm_name(config, place))
-        self._list_of = cache(frame.list_of)
+        self._arm_of = partial(placing.arm_of, config, frame.activation_id)
+        self._list_of = cache(frame.list_of)  # a sync has few places, and very many changes
         mapping = _fields_to_map(definition, config)
         self._resolve: Callable[[Any], Any] | None = (
             compile_mapping(mapping).resolve if mapping else None
@@ -109,8 +109,10 @@ class Renderer:
         if self._included is not None:
             left = change.kind is ChangeKind.EXITED
             marks[self._included["name"]] = None if left else self._included["value"]
-        if self._property is not None and (arm := self._arm_of(change.place)) is not None:
-            marks[self._property] = arm
+        if self._property is not None:
+            arm = self._arm_of(change.place, change.profile_id)
+            if arm is not None:
+                marks[self._property] = arm
         return marks
 
     def event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:

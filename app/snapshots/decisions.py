@@ -45,7 +45,14 @@ def _wanted(spec: PlanSpec, held: Held) -> str:
         )
         for differs in (True, False)
     }
-    return _asked("w.fp1 IS DISTINCT FROM h.fp1", by_hash[True], by_hash[False])
+    return _asked(_differs(spec), by_hash[True], by_hash[False])
+
+
+def _differs(spec: PlanSpec) -> str:
+    """What is sent differs from what was; only the arm counts where changed values are not sent."""
+    if spec.tells_arms and ChangeKind.UPDATED not in spec.sends:
+        return "(w.fp1 >> 32) IS DISTINCT FROM (h.fp1 >> 32)"
+    return "w.fp1 IS DISTINCT FROM h.fp1"
 
 
 def _asked(condition: str, yes: str, no: str) -> str:
@@ -60,7 +67,7 @@ def _code(spec: PlanSpec, wanted: bool, held: Held, differs: bool, refused: bool
             hash_differs=differs,
             refused_same=refused,
             mode=spec.mode,
-            sends=spec.sends,
+            sends=spec.sends | {ChangeKind.UPDATED} if spec.tells_arms else spec.sends,
             resync=spec.resync,
             baseline=spec.baseline,
             retry_refused=spec.retry_refused,

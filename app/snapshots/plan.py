@@ -18,7 +18,6 @@ from app.snapshots.holding_rows import holding_rows
 from app.snapshots.holdings import count_held
 from app.snapshots.plan_file import PlanWriter, key_position, read_plan
 from app.snapshots.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
-from app.snapshots.shared_places import agree, drop_repeated
 from app.snapshots.sql import Cursor, one
 from app.snapshots.types import LocalManifest, PlanSpec, PlanStats
 from app.snapshots.wanted import Wanted, wanted_sources
@@ -47,7 +46,6 @@ def write_plan(
         sides = _sides(cursor, spec, wanted, holdings)
         for part, span in enumerate(sides.ranges):
             _decide(cursor, spec, sides, part, span)
-        agree(cursor, spec, sides.keys, sides.held, sides.ranges)
         counts = _counts(cursor)
         with PlanWriter(out, spec) as writer:
             _write(cursor, spec, sides, counts, writer)
@@ -90,8 +88,6 @@ def _sides(
         count = _number(cursor, f"SELECT count(*) FROM {sources[0].whole.sql}")
         return _Sides(sources, keys, True, held, key_ranges([weights, held_weights]), count, {})
     left_out = _stage(cursor, sources)
-    if shared := drop_repeated(cursor, spec):
-        left_out["shared_key"] = shared
     rows = _number(cursor, "SELECT count(*) FROM wanted_keys")
     weights = _sampled(cursor, rows)
     ranges = key_ranges([weights, held_weights])

@@ -139,6 +139,9 @@ class PlanSpec:
     place: str | None = None  # where the keys are (``app.domain.places``), without a split
     arms: Sequence[Arm] = ()
     split_seed: str = ""  # keyed hash of this and the profile id chooses the arm
+    tells_arms: bool = (
+        False  # the arm travels as a property: who changes arms is updated, whatever ``sends`` says
+    )
     resync: bool = False
     baseline: bool = False
     retry_refused: bool = False

@@ -18,6 +18,7 @@ from app.snapshots.sql import Cursor, json_members, json_object, name, text
 from app.snapshots.types import KeyField, LocalManifest, PlanSpec
 
 SEPARATOR = "chr(31)"
+HALF = 2**32 - 1  # of a hash, as a mask
 MEMBER = "member"  # the identity type of a key that is the member id
 
 
@@ -289,7 +290,18 @@ def _pointer(key: str) -> str:
 
 
 def _hash(spec: PlanSpec, whole: Members, fields: list[_Field]) -> str:
-    """The hash fp1 over what the revision uses: the other identifiers, traits, entities. Constant for nothing."""
+    """The hash fp1 over what the revision uses: the other identifiers, traits, entities. Constant for nothing.
+
+    Where arms travel its upper half is the arm's (``decisions`` may compare it alone).
+    """
+    whole_hash = _hash_of_values(spec, whole, fields)
+    if not spec.tells_arms:
+        return whole_hash
+    upper = f"(md5_number_lower(coalesce(arm, '')) & {HALF}) * {HALF + 1}"
+    return f"CAST({upper} + ({whole_hash} & {HALF}) AS UBIGINT)"
+
+
+def _hash_of_values(spec: PlanSpec, whole: Members, fields: list[_Field]) -> str:
     parts = []
     single = len(fields) == 1 and fields[0].entry.strategy != "all"
     if fields and not (spec.key == "identifiers" and single):

@@ -90,15 +90,43 @@ async def test_a_property_tells_the_arms_of_one_list(platform: Platform) -> None
         await world.members(set(range(MEMBERS)))
         await world.flow.quiet(activation, 60)
         assert inside(world, LIST) == set(range(MEMBERS))
-        klaviyo = world.emulator
-        assert isinstance(klaviyo, KlaviyoEmulator)
-        told = {}
-        for number in range(MEMBERS):
-            profile = klaviyo.account.find("email", f"p{number}@example.com")
-            assert profile is not None
-            told[number] = profile.attributes["properties"]["experiment"]
-        assert {i for i, name in told.items() if name == "A"} == arm(activation, "A")
-        assert set(told.values()) == {"A", "B"}
+        assert told(world) == {i: name for name in ("A", "B") for i in arm(activation, name)}
+
+        # Who changes arms is told so, and stays on the list.
+        arms = [*AB, {"name": "C", "weight": 50}]
+        await Hand(world.flow).configure(activation, split=arms)
+        sync = await world.flow.quiet(activation, 60)
+        moved = arm(activation, "C", arms)
+        assert (sync.entered, sync.exited, sync.updated) == (0, 0, len(moved))
+        assert {i for i, name in told(world).items() if name == "C"} == moved
+
+
+def told(world: World) -> dict[int, str]:
+    """The arm that each profile has been told."""
+    klaviyo = world.emulator
+    assert isinstance(klaviyo, KlaviyoEmulator)
+    found = {}
+    for number in range(MEMBERS):
+        profile = klaviyo.account.find("email", f"p{number}@example.com")
+        assert profile is not None
+        found[number] = profile.attributes["properties"]["experiment"]
+    return found
+
+
+async def test_two_who_share_an_address_are_one_member_whatever_their_arms(
+    platform: Platform,
+) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(
+            world, split=AB, splitProperty="experiment", connectionSettings={"list_id": LIST}
+        )
+        shared = [{"profile_id": f"p{i}", "email": "p0@example.com"} for i in range(20)]
+        await world.flow.upload(shared)
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.entered, sync.left_out) == (1, {"shared_key": 19})
+        await world.flow.upload(shared[1:])
+        await world.flow.quiet(activation, 60)
+        assert inside(world, LIST) == {0}
 
 
 async def test_each_arm_has_an_attribute(platform: Platform) -> None:
@@ -174,3 +202,25 @@ async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
         assert [request["change"] for request in requests] == ["entered", "entered"]
         assert all("makes it first" in request["note"] for request in requests)
         assert await lists(world) == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [None, {"kind": "status", "status": 429, "retry_after": 0}, {"kind": "cut_before"}],
+    ids=["nothing", "429", "cut"],
+)
+async def test_a_list_that_we_made_keeps_its_members_when_it_is_named(
+    platform: Platform, fault: dict[str, Any] | None
+) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(world)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        (made,) = (await lists(world)).values()
+        if fault:
+            world.sandbox.faults.add({"service": "klaviyo", **fault, "times": 1})
+        # To us it is another place, to the partner the same: who leaves late must not undo who entered.
+        await Hand(world.flow).configure(activation, connectionSettings={"list_id": made})
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.state, sync.delivered) == ("complete", sync.planned)
+        assert inside(world, made) == set(range(MEMBERS))

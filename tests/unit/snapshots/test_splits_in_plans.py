@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.domain.changes import ChangeKind
+from app.domain.splits import assign
 from app.snapshots.holdings import fold_outcome
 from app.snapshots.members import write_snapshot
 from app.snapshots.plan import write_plan
@@ -38,7 +41,9 @@ class Destination:
         self._held = LocalManifest()
         self._number = 0
 
-    def deliver(self, wanted: LocalManifest, arms: Sequence[Arm]) -> tuple[PlanStats, Path]:
+    def deliver(
+        self, wanted: LocalManifest, arms: Sequence[Arm], **options: Any
+    ) -> tuple[PlanStats, Path]:
         """Plan for the members and have everything taken."""
         self._number += 1
         spec = create_spec(
@@ -46,6 +51,7 @@ class Destination:
             split_seed="act_1",
             max_rows=ROWS_OF_A_BATCH,
             sync_number=self._number,
+            **options,
         )
         plan, folded = fresh(self._folder), fresh(self._folder)
         stats = write_plan(self._cursor, spec, [wanted], self._held, plan)
@@ -106,3 +112,37 @@ def test_a_split_of_100_000_through_its_life(
     assert set(moved.values()) == {"D"}
     assert arms_of(plan, "exited") == {profile: arms[profile] for profile in moved}
     assert abs(len(moved) / EVERYBODY - 25 / 125) < 0.005
+
+
+TOLD = tuple(Arm(arm.name, arm.weight) for arm in WEIGHTS)
+
+
+@pytest.mark.parametrize("updates", [False, True])
+def test_arms_that_are_told_share_keys_and_who_changes_is_updated(
+    cursor: Cursor, tmp_path: Path, updates: bool
+) -> None:
+    sends = {ChangeKind.ENTERED, ChangeKind.EXITED} | ({ChangeKind.UPDATED} if updates else set())
+    options = {"tells_arms": True, "sends": frozenset(sends), "traits": ("city",)}
+    destination = Destination(cursor, tmp_path)
+    everybody = range(1_000)
+    stats, _ = destination.deliver(cities(cursor, tmp_path, everybody, "Bern"), TOLD, **options)
+    assert (stats.entered, len(stats.cuts)) == (1_000, 1)
+
+    # An arm more: those whom it takes are told so, and nobody leaves.
+    more = (*TOLD, Arm("D", 25))
+    stats, _ = destination.deliver(cities(cursor, tmp_path, everybody, "Bern"), more, **options)
+    weights = [(arm.name, arm.weight) for arm in more]
+    moved = sum(assign("act_1", weights, f"user-{number}") == "D" for number in everybody)
+    assert (stats.entered, stats.exited, stats.updated) == (0, 0, moved)
+
+    # A trait that changes is told only where updates are sent.
+    stats, _ = destination.deliver(cities(cursor, tmp_path, everybody, "Graz"), more, **options)
+    assert stats.updated == (1_000 if updates else 0)
+
+
+def cities(cursor: Cursor, folder: Path, numbers: Sequence[int], city: str) -> LocalManifest:
+    given, out = fresh(folder), fresh(folder)
+    rows = {"profile_id": [f"user-{n}" for n in numbers], "city": [city] * len(numbers)}
+    pq.write_table(pa.table(rows), given)
+    write_snapshot(cursor, Upload(given, "parquet"), out, linked=False)
+    return LocalManifest((out,))
