@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError, TransientFailure
@@ -19,21 +16,12 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import retry
 from app.services import leases, reconciling
-from app.services.definition_rows import Reading, write_rows
-from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
+from app.services.computing import Computed, Work, compute
+from app.services.definition_rows import Reading
 from app.services.platform import Platform
 from app.services.runs import ring_run
-from app.snapshots import members
-from app.snapshots.types import (
-    Comparison,
-    LocalManifest,
-    Manifest,
-    SnapshotStats,
-    StoredFile,
-    Upload,
-)
 from app.snapshots.user_sql import DefinitionFailed
-from app.storage.models import Audience, MemberPatch, Run, Snapshot
+from app.storage.models import MemberPatch, Run, Snapshot
 from app.storage.repositories.runs import RunRepository
 
 log = get_logger(__name__)
@@ -41,36 +29,10 @@ log = get_logger(__name__)
 MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more (architecture, section 8)
 MAX_ATTEMPTS = 6
 KEPT = "The changes of members are kept, and are tried again in a while."
-MAX_DELTAS = 16
 
 
 class LostTwice(DefinitionFailed):
     """Whoever computed it did not come back, twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A claimed run with all that its computation reads."""
-
-    run: Run
-    audience: Audience
-    previous: Snapshot | None  # the current one, pinned or not
-    patches: Sequence[MemberPatch]
-    reading: Reading  # what its definition has read so far
-
-    @property
-    def sources(self) -> list[dict[str, Any]] | None:
-        """The same as the run's row keeps it."""
-        return self.reading.sources or None
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A written snapshot, before any row says so."""
-
-    manifest: Manifest
-    stats: SnapshotStats
-    comparison: Comparison
 
 
 async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str) -> bool:
@@ -93,7 +55,7 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
                 "The run was lost twice in a row; most likely it needs more memory than there is."
             )
         async with leases.kept(renew, lease):
-            computed = await _compute(platform, work)
+            computed = await compute(platform, work)
             await _make_current(platform, work, computed)
     except leases.LeaseLost:
         log.warning("run_lease_lost", run_id=run_id)
@@ -126,127 +88,6 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
         if run.kind == "patch":
             patches = await repository.take_patches(space_id, run.audience_id, run.id)
         return Work(run, audience, previous, patches, Reading())
-
-
-async def _compute(platform: Platform, work: Work) -> Computed:
-    if work.run.kind == "patch":
-        return await _compute_patch(platform, work)
-    supplied = work.run.input or {}
-    if supplied.get("format") == "snapshot":
-        # The upload was read, checked and sorted when it was accepted: the file is the snapshot.
-        file = StoredFile(**supplied["file"])
-        stats = SnapshotStats(**supplied["stats"])
-    else:
-        file, stats = await _compute_whole(platform, work)
-    manifest = Manifest(base=(file,))
-    return Computed(manifest, stats, await _compare(platform, work, manifest))
-
-
-async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, SnapshotStats]:
-    out = platform.engine.scratch_file(".parquet")
-    rows: Path | None = None
-    try:
-        if work.run.kind == "definition":
-            rows = platform.engine.scratch_file(".rows.parquet")
-            await write_rows(
-                platform,
-                work.run.space_id,
-                work.audience.query,
-                work.run.as_of,
-                rows,
-                reading=work.reading,
-            )
-            upload = Upload(rows, "parquet")
-        else:
-            upload = await _uploaded(platform, work)
-        linked = work.audience.audience_type == "LINKED"
-        stats = await platform.engine.run(members.write_snapshot, upload, out, linked=linked)
-        return await store(platform.objects, out, _snapshot_key(work, "base"), stats.rows), stats
-    finally:
-        out.unlink(missing_ok=True)
-        if rows is not None:
-            rows.unlink(missing_ok=True)
-
-
-async def _uploaded(platform: Platform, work: Work) -> Upload:
-    supplied = work.run.input or {}
-    file = StoredFile(**supplied["file"])
-    path = await fetch(platform.objects, file)
-    return Upload(path, supplied["format"], supplied.get("encoding"))
-
-
-async def _compute_patch(platform: Platform, work: Work) -> Computed:
-    previous = Manifest.from_json(work.previous.manifest if work.previous else None)
-    add, remove = _folded(work.patches)
-    local = await fetch_manifest(platform.objects, previous)
-    rows = platform.engine.scratch_file(".ndjson")
-    out = platform.engine.scratch_file(".parquet")
-    linked = work.audience.audience_type == "LINKED"
-    try:
-        rows.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in add))
-        delta = await platform.engine.run(
-            members.write_delta, rows if add else None, remove, local, out, linked=linked
-        )
-        file = await store(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
-    finally:
-        rows.unlink(missing_ok=True)
-        out.unlink(missing_ok=True)
-    manifest = _appended(previous, file)
-    if _needs_compaction(manifest):
-        manifest = await _compacted(platform, work, manifest)
-    traits = {**(work.previous.traits if work.previous else {}), **delta.traits}
-    identifiers = [*(work.previous.identifiers if work.previous else ()), *delta.identifiers]
-    stats = SnapshotStats(delta.members, traits, tuple(dict.fromkeys(identifiers)))
-    return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
-
-
-def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Several patches as one, in the order in which they were accepted: the last word on a member counts."""
-    add: dict[str, dict[str, Any]] = {}
-    remove: dict[str, None] = {}
-    for patch in patches:
-        for row in patch.add:
-            key = str(row.get("entity_id") or row["profile_id"])
-            add[key] = row
-            remove.pop(key, None)
-        for member in patch.remove:
-            add.pop(member, None)
-            remove[member] = None
-    return list(add.values()), list(remove)
-
-
-def _appended(previous: Manifest, file: StoredFile) -> Manifest:
-    """A delta stays one even where there is no base: it says who was taken out, and a base cannot."""
-    return Manifest(previous.base, (*previous.deltas, file))
-
-
-def _needs_compaction(manifest: Manifest) -> bool:
-    base_rows = sum(file.rows for file in manifest.base)
-    delta_rows = sum(file.rows for file in manifest.deltas)
-    return len(manifest.deltas) > MAX_DELTAS or delta_rows * 10 > max(base_rows, 10_000)
-
-
-async def _compacted(platform: Platform, work: Work, manifest: Manifest) -> Manifest:
-    out = platform.engine.scratch_file(".parquet")
-    local = await fetch_manifest(platform.objects, manifest)
-    stats = await platform.engine.run(members.compact, local, out)
-    key = _snapshot_key(work, "base")
-    return Manifest(base=(await store(platform.objects, out, key, stats.rows),))
-
-
-async def _compare(platform: Platform, work: Work, manifest: Manifest) -> Comparison:
-    previous: LocalManifest | None = None
-    if work.previous is not None:
-        previous = await fetch_manifest(
-            platform.objects, Manifest.from_json(work.previous.manifest)
-        )
-    now = await fetch_manifest(platform.objects, manifest)
-    return await platform.engine.run(members.compare, previous, now)
-
-
-def _snapshot_key(work: Work, name: str) -> str:
-    folder = audience_folder(work.run.space_id, work.run.audience_id)
-    return fresh_key(f"{folder}/snapshots/{work.run.id}", name)
 
 
 async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:

@@ -144,7 +144,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     finally:
         out.unlink(missing_ok=True)
     manifest = engine.folded(work.holdings, outcome)
-    if engine.needs_compaction(manifest):
+    if manifest.needs_compaction:
         manifest = await _compacted(platform, manifest, f"{folder}/holdings")
     return Folded(outcome, manifest, stats.held, stats.assumed)
 

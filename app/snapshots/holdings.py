@@ -27,8 +27,6 @@ from app.snapshots.types import (
 )
 from app.snapshots.wanted import MEMBER
 
-_MAX_DELTAS = 16
-_MAX_SHARE = 0.1
 _HELD = "held IN ('yes', 'maybe')"
 _PROFILE = f"coalesce(profile_id, member_id, {VALUE})"
 
@@ -132,13 +130,6 @@ def folded(manifest: Manifest, outcome: StoredFile) -> Manifest:
     if not manifest.files:
         return Manifest((outcome,))
     return Manifest(manifest.base, (*manifest.deltas, outcome))
-
-
-def needs_compaction(manifest: Manifest) -> bool:
-    """Whether reading many deltas costs more than writing one base anew."""
-    changed = sum(file.rows for file in manifest.deltas)
-    base = sum(file.rows for file in manifest.base)
-    return len(manifest.deltas) > _MAX_DELTAS or changed > max(base, 10_000) * _MAX_SHARE
 
 
 def compact_holdings(cursor: Cursor, manifest: LocalManifest, out: Path) -> int:

@@ -24,6 +24,11 @@ class StoredFile:
         return {"key": self.key, "sha256": self.sha256, "rows": self.rows, "bytes": self.bytes}
 
 
+MOST_DELTAS = 16
+MOST_CHANGED = 0.1  # of the base
+SMALL_BASE = 10_000  # rows: below it nothing is gained
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Files that are read as one: bases first, later deltas override earlier rows of the same key."""
@@ -52,6 +57,13 @@ class Manifest:
     def files(self) -> tuple[StoredFile, ...]:
         """All files, in the order of reading."""
         return self.base + self.deltas
+
+    @property
+    def needs_compaction(self) -> bool:
+        """Whether reading many deltas costs more than writing one base anew."""
+        changed = sum(file.rows for file in self.deltas)
+        base = max(sum(file.rows for file in self.base), SMALL_BASE)
+        return len(self.deltas) > MOST_DELTAS or changed > base * MOST_CHANGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,5 +107,6 @@ class TestOutputs:
     def test_the_status_has_the_agreed_names(self) -> None:
         names = {field.alias for field in syncs.StatusOutput.model_fields.values()}
         assert names == {
-            "state", "lastSyncedAt", "lastError", "openSync", "held", "assumed", "note",
+            "state", "lastSyncedAt", "lastError", "openSync", "revision", "deliveredRevision", "nextDueAt", "held", "assumed",
+            "note",
         }  # fmt: skip
