@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import orjson
 from fastapi import Response
 from starlette.background import BackgroundTask
 
 from app.contract.envelope import Output, PaginationOutput
+from app.core.json_bytes import to_json
 from app.core.pagination import Page
-
-
-def to_json(value: Any) -> bytes:
-    """Compact UTF-8; integers of any size."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # Only the general encoder writes integers beyond 64 bits, which a client's settings may hold.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def answer(data: Output | dict[str, Any], *, background: BackgroundTask | None = None) -> Response:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.api.answers import to_json
 from app.core.errors import AppError, BadRequest, Invalid, Problem, Unavailable
+from app.core.json_bytes import to_json
 from app.core.logging import get_logger
 
 log = get_logger(__name__)

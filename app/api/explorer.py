@@ -9,9 +9,9 @@ from starlette.responses import FileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from app.api.answers import to_json
 from app.api.openapi import document
 from app.api.router import ApiRouter
+from app.core.json_bytes import to_json
 
 FOLDER = Path(__file__).parent / "static" / "docs"
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from app.core.json_bytes import to_lines
 from app.services.definition_rows import Reading, write_rows
 from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -105,7 +104,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     out = platform.engine.scratch_file(".parquet")
     linked = work.audience.audience_type == "LINKED"
     try:
-        rows.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in add))
+        rows.write_bytes(to_lines(add))
         delta = await platform.engine.run(
             members.write_delta, rows if add else None, remove, local, out, linked=linked
         )

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from app.connectors.base import Delivery, Refusal
 from app.core import clock
 from app.core.clock import to_wire
+from app.core.json_bytes import to_lines
 from app.services import placing, planning
 from app.services.destination_settings import connector_class
 from app.services.existing import activation_of
@@ -124,7 +123,7 @@ async def _wanted(
     if linked:
         row["entity_id"] = member["id"]
     scratch = platform.engine.scratch_file(".explain")
-    scratch.write_bytes(orjson.dumps(row) + b"\n")
+    scratch.write_bytes(to_lines([row]))
     try:
         return await platform.engine.run(_plan_one, known, scratch, linked=linked, lane="small")
     finally:

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, Invalid
+from app.core.json_bytes import to_lines
 from app.core.pagination import Page, PageRequest, Position
 from app.domain import retry
 from app.services import audit, runs
@@ -179,7 +179,7 @@ async def _check(
     rows = platform.engine.scratch_file(".ndjson")
     scratch = platform.engine.scratch_file(".parquet")
     try:
-        rows.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in add))
+        rows.write_bytes(to_lines(add))
         await platform.engine.run(
             check_patch, rows if add else None, remove, local, scratch, linked=linked, lane="small"
         )

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
 from app.core.errors import Conflict, Invalid, NotFound
+from app.core.json_bytes import to_lines
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
 from app.services import holdings, lists, planning, reconciling, trial_notes
@@ -192,7 +192,7 @@ def _row(sample: Sample, folder: Path) -> Path:
     row = {**sample.traits, **sample.identifiers, "profile_id": sample.profile_id}
     if sample.entity_id is not None:
         row["entity_id"] = sample.entity_id
-    path.write_bytes(orjson.dumps(row) + b"\n")
+    path.write_bytes(to_lines([row]))
     return path
 
 

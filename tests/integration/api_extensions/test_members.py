@@ -272,6 +272,16 @@ class TestPatch:
         ]
         assert scratch_files(platform) == []
 
+    async def test_integers_of_any_size_are_taken(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
+    ) -> None:
+        response = await api.patch(
+            f"audiences/{audience}/members", json={"add": [{"profile_id": "p1", "points": 2**70}]}
+        )
+        await computed(platform, tenant, response)
+        listed = (await api.get(f"audiences/{audience}/members")).json()["data"]["members"]
+        assert float(listed[0]["traits"]["points"]) == 2**70
+
     async def test_patches_that_wait_share_a_run_and_the_last_word_counts(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:

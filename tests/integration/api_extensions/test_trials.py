@@ -176,6 +176,13 @@ class TestSample:
         assert desk.flow.received(activation) == {"p0", "p1"}
         assert await desk.held(activation) == {"p0": "yes", "p1": "yes"}
 
+    async def test_may_hold_integers_of_any_size(self, desk: Desk) -> None:
+        activation = await desk.flow.activate(enabled=False, properties=["points"])
+        await desk.flow.members(range(1))
+        told = await desk.send(activation, profile={**SAMPLE, "traits": {"points": 2**70}})
+        assert told["status"] == "delivered"
+        assert float(told["keys"][0]["traits"]["points"]) == 2**70
+
     async def test_of_a_mode_that_only_appends_stays_until_it_is_sent_as_exited(
         self, desk: Desk
     ) -> None:
