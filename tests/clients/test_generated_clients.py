@@ -1,4 +1,4 @@
-"""Clients that others' generators make of ``openapi/segment.json`` compile, and complete the life of an activation.
+"""Segment's own SDK, and clients that others' generators make of ``openapi/segment.json``, against the service.
 
 ``make clients`` runs these; each is skipped, with the reason, where its tools are not there.
 """
@@ -24,6 +24,8 @@ DOCUMENT = FOLDER / "segment.json"
 HERE = Path(__file__).parent
 PYTHON_GENERATOR = "openapi-python-client==0.29.1"
 NODE_PACKAGES = ("openapi-typescript@7", "openapi-fetch@0.17", "typescript@5", "@types/node@22")
+#: The newest that is published; it knows audiences, spaces and the audit trail, and no activations yet.
+OFFICIAL = "@segment/public-api-sdk-typescript@47.0.0-b8398"
 TSCONFIG = {
     "compilerOptions": {
         "strict": True,
@@ -93,3 +95,14 @@ async def test_typescript(service: Service, tmp_path: Path) -> None:
     await run(npx, "tsc", "-p", ".", folder=tmp_path)
     printed = await run(node, "life.js", *service.arguments, folder=tmp_path)
     assert "all ten operations done" in printed
+
+
+async def test_the_official_sdk(service: Service, tmp_path: Path) -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("needs node and npm")
+    (tmp_path / "package.json").write_text(json.dumps({"private": True}))
+    shutil.copy(HERE / "official.cjs", tmp_path)
+    await run(npm, "install", "--no-audit", "--no-fund", OFFICIAL, folder=tmp_path)
+    printed = await run(node, "official.cjs", *service.arguments, folder=tmp_path)
+    assert "official sdk: audiences, spaces and audit trail done" in printed
