@@ -102,6 +102,7 @@ async def send(
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id)
         scene = await _scene(platform, session, activation)
+    _refuse_misfit(scene.audiences[0], who)
     folder = platform.engine.scratch_file(".test")
     folder.mkdir()
     try:
@@ -248,6 +249,16 @@ def _is_left_alone(destination: Destination, now: datetime) -> bool:
     """Whether the breaker closes by itself in a while; one that waits for somebody is tried by whoever sends."""
     until = destination.open_until
     return until is not None and timedelta(0) < until - now < LONGEST_PAUSE
+
+
+def _refuse_misfit(audience: Audience, who: str | Sample) -> None:
+    if isinstance(who, Sample) and (who.entity_id is not None) != (
+        audience.audience_type == "LINKED"
+    ):
+        words = "is needed for" if who.entity_id is None else "is only for"
+        raise Invalid(
+            f'"profile.entityId": {words} a member of a linked audience', field="profile.entityId"
+        )
 
 
 def _somebody(scene: _Scene, planned: _Planned | None, who: str | Sample) -> _Planned:

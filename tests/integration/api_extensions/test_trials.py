@@ -22,7 +22,7 @@ from app.sandbox.talon_one import TalonOneEmulator
 from app.services import tokens, trials
 from app.services.destination_settings import seal
 from app.services.platform import Platform
-from app.storage.models import Activation, AuditEvent, Destination, Notice, Space
+from app.storage.models import Activation, Audience, AuditEvent, Destination, Notice, Space
 from tests.flow import Flow, eventually, installation, worker
 
 LIST = "AbCdEf"
@@ -209,6 +209,21 @@ class TestSample:
         assert sync.state == "held"
         assert "first plan" in (sync.hold_reason or "")
 
+    async def test_of_a_linked_audience_is_an_entity(self, desk: Desk) -> None:
+        async with desk.flow.platform.unit_of_work() as session:
+            audience = await session.get(Audience, (desk.flow.space_id, desk.flow.audience_id))
+            assert audience is not None
+            audience.audience_type = "LINKED"
+        activation = await desk.flow.activate(enabled=False)
+        await desk.flow.upload([{"entity_id": "e1", "profile_id": "p1", "email": "a@x.com"}])
+        refused = await desk.ask(activation, {"profile": SAMPLE})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["field"] == "profile.entityId"
+        told = await desk.send(activation, profile={**SAMPLE, "entityId": "e9"})
+        assert told["keys"][0]["key"] == "e9"
+        assert (await desk.send(activation, profileId="p1"))["keys"][0]["key"] == "e1"
+        assert desk.flow.received(activation) == {"e1", "e9"}
+
     async def test_that_does_not_fit_is_refused_by_name(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False)
         await desk.flow.members(range(2))
@@ -217,6 +232,7 @@ class TestSample:
             ({"profileId": "p1", "profile": SAMPLE}, None),
             ({"profileId": "p1", "change": "left"}, "change"),
             ({"profile": {"identifiers": {}}}, "profile.profileId"),
+            ({"profile": {**SAMPLE, "entityId": "e1"}}, "profile.entityId"),
         ):
             response = await desk.ask(activation, body)
             assert response.status_code == 422, body
