@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,10 +37,9 @@ async def listed(
     await activation_of(session, space_id, audience_id, activation_id)
     repository = RevisionRepository(session)
     found = await repository.newest(space_id, activation_id, before=before, limit=limit + 1)
-    olders = [*found[1:], None]
     entries = [
         Numbered(one, _changed(one.config, older.config if older else {}))
-        for one, older in zip(found, olders, strict=True)
+        for one, older in zip_longest(found, found[1:])
     ]
     total = await repository.newest_number(space_id, activation_id)
     return entries[:limit], total, await repository.delivered(space_id, activation_id)

@@ -45,7 +45,7 @@ def before_number(request: PageRequest) -> int | None:
     text = before(request)
     if text is None:
         return None
-    if not text.isdecimal() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 9:  # more entries than any list has
         raise Invalid("the cursor cannot be read", field="pagination.cursor")
     return int(text)
 

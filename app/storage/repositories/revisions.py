@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import ActivationRevision, Sync
+from app.storage.models import ASIDE_KINDS, ActivationRevision, Sync
 
 
 class RevisionRepository:
@@ -51,7 +51,7 @@ class RevisionRepository:
             .where(
                 Sync.space_id == space_id,
                 Sync.activation_id == activation_id,
-                Sync.kind != "dry_run",
+                Sync.kind.not_in(ASIDE_KINDS),
                 Sync.state == "complete",
             )
             .order_by(Sync.number.desc())

@@ -1,0 +1,48 @@
+"""Revisions: what is told of them where there is little to tell."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.pagination import Position
+from app.services.platform import Platform
+from tests.flow import Flow, installation, worker
+
+
+@pytest.fixture
+async def flow(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Flow]:
+    async with installation(platform) as made, worker(platform):
+        await made.sign_in(client)
+        yield made
+
+
+async def data(response: httpx.Response) -> Any:
+    assert response.status_code == 200, response.text
+    return response.json()["data"]
+
+
+@pytest.mark.parametrize(("before", "status"), [("1", 200), ("2", 200), ("9" * 12, 422)])
+async def test_a_cursor_may_be_anywhere(
+    flow: Flow, client: httpx.AsyncClient, before: str, status: int
+) -> None:
+    activation = await flow.activate(enabled=False)
+    path = f"audiences/{flow.audience_id}/activations/{activation}/revisions"
+    cursor = Position("after", (before,)).encode()
+    page = {"pagination.count": "2", "pagination.cursor": cursor}
+    response = await client.get(path, params=page)
+    assert response.status_code == status, response.text
+    if before == "1":
+        assert response.json()["data"]["revisions"] == []
+
+
+async def test_a_test_send_delivers_no_revision(flow: Flow, client: httpx.AsyncClient) -> None:
+    await flow.members(range(3))
+    activation = await flow.activate(enabled=False)
+    path = f"audiences/{flow.audience_id}/activations/{activation}"
+    sent = await data(await client.post(f"{path}/test-sends", json={"profileId": "p1"}))
+    assert sent["testSend"]["status"] == "delivered"
+    assert (await data(await client.get(f"{path}/revisions")))["delivered"] is None
