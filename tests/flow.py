@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import orjson
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.ids import new_hex_id, new_id
 from app.domain.options import DEFAULT_OPTIONS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
-from app.services import reconciling, runs
+from app.services import reconciling, runs, tokens
 from app.services.destination_settings import seal
 from app.services.platform import Platform
 from app.storage.models import (
@@ -116,6 +118,34 @@ class Flow:
                 session, activation, resync=resync, actor=ACTOR, now=clock.now()
             )
         return activation_id
+
+    async def sign_in(self, client: httpx.AsyncClient) -> None:
+        """Give a client a token of the workspace, and the space as its base."""
+        async with self.platform.unit_of_work() as session:
+            _, token = await tokens.create(
+                session,
+                keyring=self.platform.keyring,
+                workspace_id=await self._workspace(session),
+                name="test",
+                now=clock.now(),
+            )
+        client.headers["Authorization"] = f"Bearer {token}"
+        client.base_url = httpx.URL(f"http://service/spaces/{self.space_id}/")
+
+    async def use_account(self, slug: str, settings: dict[str, Any]) -> None:
+        """Make the account one at another partner."""
+        async with self.platform.unit_of_work() as session:
+            destination = await session.get(Destination, (self.space_id, self.destination_id))
+            assert destination is not None
+            destination.slug = slug
+            destination.settings = seal(
+                self.platform.keyring, await self._workspace(session), destination.id, settings
+            )
+
+    async def _workspace(self, session: AsyncSession) -> str:
+        space = await session.get(Space, self.space_id)
+        assert space is not None
+        return space.workspace_id
 
     async def upload(self, rows: Iterable[dict[str, Any]]) -> Run:
         """Supply the whole membership; the finished run."""

@@ -9,13 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core import clock
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services import tokens
-from app.services.destination_settings import seal
 from app.services.platform import Platform
-from app.storage.models import Destination, Space
 from tests.flow import Flow, installation, worker
 
 LIST = "AbCdEf"
@@ -68,25 +64,9 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
     klaviyo = KlaviyoEmulator(job_seconds=0.05)
     klaviyo.account.new_list("VIP", LIST)
     async with installation(platform) as flow, Sandbox([klaviyo]) as sandbox:
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            destination = await session.get(Destination, (flow.space_id, flow.destination_id))
-            assert space is not None
-            assert destination is not None
-            destination.slug = "klaviyo"
-            settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
-            destination.settings = seal(
-                platform.keyring, space.workspace_id, destination.id, settings
-            )
-            _, token = await tokens.create(
-                session,
-                keyring=platform.keyring,
-                workspace_id=space.workspace_id,
-                name="test",
-                now=clock.now(),
-            )
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL(f"http://service/spaces/{flow.space_id}/")
+        settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+        await flow.use_account("klaviyo", settings)
+        await flow.sign_in(client)
         async with worker(platform):
             yield Desk(flow, client, klaviyo, sandbox)
 
@@ -165,17 +145,9 @@ async def test_a_list_of_another_product_is_taken_over_without_sending_everybody
     assert desk.klaviyo.stats()["violations"] == 0
 
 
-async def test_a_destination_that_does_not_tell_is_a_conflict(
-    desk: Desk, platform: Platform
-) -> None:
+async def test_a_destination_that_does_not_tell_is_a_conflict(desk: Desk) -> None:
     activation = await desk.activate(enabled=False)
-    async with platform.unit_of_work() as session:
-        destination = await session.get(Destination, (desk.flow.space_id, desk.flow.destination_id))
-        space = await session.get(Space, desk.flow.space_id)
-        assert destination is not None
-        assert space is not None
-        destination.slug = "file-download"
-        destination.settings = seal(platform.keyring, space.workspace_id, destination.id, {})
+    await desk.flow.use_account("file-download", {})
     path = f"audiences/{desk.flow.audience_id}/activations/{activation}/holdings"
     answer = await desk.api.post(f"{path}/drift", json={})
     assert answer.status_code == 409, answer.text

@@ -19,10 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.core import clock
-from app.services import collect, exports, tokens
-from app.services.destination_settings import seal
+from app.services import collect, exports
 from app.services.platform import Platform
-from app.storage.models import Destination, Space
 from tests.flow import Flow, installation, worker
 
 MEMBERS = [
@@ -42,7 +40,6 @@ MEMBERS = [
 class Desk:
     flow: Flow
     api: httpx.AsyncClient
-    workspace_id: str
 
     async def export(
         self,
@@ -63,34 +60,14 @@ class Desk:
         return activation, (await self.api.get(path)).json()["data"]["exports"]
 
     async def settings(self, **settings: Any) -> None:
-        platform = self.flow.platform
-        async with platform.unit_of_work() as session:
-            destination = await session.get(
-                Destination, (self.flow.space_id, self.flow.destination_id)
-            )
-            assert destination is not None
-            destination.slug = "file-download"
-            destination.settings = seal(
-                platform.keyring, self.workspace_id, destination.id, settings
-            )
+        await self.flow.use_account("file-download", settings)
 
 
 @pytest.fixture
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
     async with installation(platform) as flow:
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            assert space is not None
-            _, token = await tokens.create(
-                session,
-                keyring=platform.keyring,
-                workspace_id=space.workspace_id,
-                name="test",
-                now=clock.now(),
-            )
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL(f"http://service/spaces/{flow.space_id}/")
-        desk = Desk(flow, client, space.workspace_id)
+        await flow.sign_in(client)
+        desk = Desk(flow, client)
         await desk.settings()
         async with worker(platform):
             yield desk

@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core import clock
 from app.core.ids import new_hex_id, new_id
-from app.services import tokens
 from app.services.destination_settings import seal
 from app.services.platform import Platform
 from app.snapshots import reach as engine
@@ -100,15 +98,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
                     updated_by=ACTOR,
                 )
             )
-            _, token = await tokens.create(
-                session,
-                keyring=platform.keyring,
-                workspace_id=space.workspace_id,
-                name="test",
-                now=clock.now(),
-            )
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL(f"http://service/spaces/{flow.space_id}/")
+        await flow.sign_in(client)
         yield Desk(flow, client, klaviyo_id)
 
 

@@ -8,9 +8,7 @@ import httpx
 import pytest
 
 from app.core import clock
-from app.services import tokens
 from app.services.platform import Platform
-from app.storage.models import Space
 from tests.flow import Flow, installation, worker
 
 
@@ -45,18 +43,7 @@ class Desk:
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
     """An installation with a worker and a receiver."""
     async with installation(platform) as flow, worker(platform):
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            assert space is not None
-            _, token = await tokens.create(
-                session,
-                keyring=platform.keyring,
-                workspace_id=space.workspace_id,
-                name="test",
-                now=clock.now(),
-            )
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL(f"http://service/spaces/{flow.space_id}/")
+        await flow.sign_in(client)
         yield Desk(flow, client)
 
 

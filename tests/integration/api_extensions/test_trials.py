@@ -12,17 +12,15 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from app.core import clock
 from app.sandbox.braze import DEFAULT_GROUP, DEFAULT_KEY, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.sandbox.service import Service
 from app.sandbox.talon_one import DEFAULT_KEY as TALON_KEY
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services import tokens, trials
-from app.services.destination_settings import seal
+from app.services import trials
 from app.services.platform import Platform
-from app.storage.models import Activation, Audience, AuditEvent, Destination, Notice, Space
+from app.storage.models import Activation, Audience, AuditEvent, Notice
 from tests.flow import Flow, eventually, installation, worker
 
 LIST = "AbCdEf"
@@ -59,33 +57,11 @@ class Desk:
         rows = (await self.api.get(path)).json()["data"]["holdings"]
         return {row["key"]: row["held"] for row in rows}
 
-    async def use(self, slug: str, settings: dict[str, Any]) -> None:
-        """Another destination in place of the webhook."""
-        platform = self.flow.platform
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, self.flow.space_id)
-            row = await session.get(Destination, (self.flow.space_id, self.flow.destination_id))
-            assert space is not None
-            assert row is not None
-            row.slug = slug
-            row.settings = seal(platform.keyring, space.workspace_id, row.id, settings)
-
 
 @asynccontextmanager
 async def desk_of(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
     async with installation(platform) as flow:
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            assert space is not None
-            _, token = await tokens.create(
-                session,
-                keyring=platform.keyring,
-                workspace_id=space.workspace_id,
-                name="test",
-                now=clock.now(),
-            )
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL(f"http://service/spaces/{flow.space_id}/")
+        await flow.sign_in(client)
         yield Desk(flow, client)
 
 
@@ -281,7 +257,7 @@ class TestRefusals:
     async def test_files_are_not_tested_by_one_row(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False)
         await desk.flow.members(range(2))
-        await desk.use("file-download", {})
+        await desk.flow.use_account("file-download", {})
         response = await desk.ask(activation, {"profileId": "p1"})
         assert response.status_code == 409
         assert "whole files" in response.text
@@ -295,7 +271,7 @@ class TestRefusals:
     async def test_a_profile_that_nobody_could_know_is_409(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False)
         await desk.flow.upload([{"profile_id": "p1", "email": None, "phone": None}])
-        await desk.use("klaviyo", {"api_key": "pk_x"})
+        await desk.flow.use_account("klaviyo", {"api_key": "pk_x"})
         response = await desk.ask(activation, {"profileId": "p1"})
         assert response.status_code == 409
         assert "none of the identifiers" in response.text
@@ -415,7 +391,7 @@ async def test_a_partner_takes_the_sample_and_loses_it_again(desk: Desk, number:
     partner = partners()[number]
     async with Sandbox([partner.emulator]) as sandbox:
         url = sandbox.urls[partner.emulator.name]
-        await desk.use(partner.slug, {**partner.settings, partner.address: url})
+        await desk.flow.use_account(partner.slug, {**partner.settings, partner.address: url})
         activation = await desk.flow.activate(
             resync=True,
             idSync=[{"externalId": partner.id_sync, "strategy": "last"}],

@@ -13,9 +13,8 @@ from app.core.config import Settings
 from app.core.ids import new_id
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services.destination_settings import seal
 from app.services.platform import Platform
-from app.storage.models import Attempt, Audience, Destination, DestinationConnection, Space
+from app.storage.models import Attempt, Audience, DestinationConnection
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 MANY, FEW = "AbCdEf", "GhIjKl"
@@ -76,16 +75,8 @@ async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
     klaviyo.account.new_list("Few", FEW)
     async with installation(platform) as flow, Sandbox([klaviyo]) as sandbox:
         others = await another_audience(flow)
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            destination = await session.get(Destination, (flow.space_id, flow.destination_id))
-            assert space is not None
-            assert destination is not None
-            destination.slug = "klaviyo"
-            settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
-            destination.settings = seal(
-                platform.keyring, space.workspace_id, destination.id, settings
-            )
+        settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+        await flow.use_account("klaviyo", settings)
 
         async def spent() -> bool:
             if slow:

@@ -18,9 +18,7 @@ from app.sandbox.sandbox import Sandbox
 from app.sandbox.service import Service
 from app.sandbox.talon_one import DEFAULT_KEY as TALON_KEY
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services.destination_settings import seal
 from app.services.platform import Platform
-from app.storage.models import Destination, Space
 from tests.flow import Flow, installation, worker
 
 LIST = "AbCdEf"
@@ -100,16 +98,7 @@ async def prepared(platform: Platform, partner: Partner) -> AsyncIterator[World]
     """Everything but a worker."""
     async with installation(platform) as flow, Sandbox([partner.emulator()]) as sandbox:
         url = sandbox.urls[partner.service]
-        async with platform.unit_of_work() as session:
-            space = await session.get(Space, flow.space_id)
-            destination = await session.get(Destination, (flow.space_id, flow.destination_id))
-            assert space is not None
-            assert destination is not None
-            destination.slug = partner.slug
-            settings = {**partner.settings, partner.address: url}
-            destination.settings = seal(
-                platform.keyring, space.workspace_id, destination.id, settings
-            )
+        await flow.use_account(partner.slug, {**partner.settings, partner.address: url})
         yield World(flow, sandbox, partner)
 
 
