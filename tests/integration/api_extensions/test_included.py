@@ -97,7 +97,7 @@ class TestIncludedAttribute:
         klaviyo = KlaviyoEmulator(job_seconds=0.05)
         klaviyo.account.new_list("VIP", LIST)
         async with Sandbox([klaviyo]) as sandbox:
-            await desk.use(
+            await desk.flow.use_account(
                 "klaviyo", {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
             )
             activation = await desk.flow.activate(resync=True, connectionSettings={"list_id": LIST})
@@ -112,7 +112,7 @@ class TestIncludedAttribute:
         braze = BrazeEmulator()
         async with Sandbox([braze]) as sandbox:
             url = sandbox.urls["braze"]
-            await desk.use("braze", {"api_key": DEFAULT_KEY, "rest_endpoint": url})
+            await desk.flow.use_account("braze", {"api_key": DEFAULT_KEY, "rest_endpoint": url})
             activation = await desk.flow.activate(
                 resync=True, idSync=[{"externalId": "email", "strategy": "last"}], idSyncGiven=True
             )
@@ -131,7 +131,9 @@ class TestIncludedAttribute:
         split = {"arms": arms, "property": "side"}
         response = await options(desk, activation, split=split, includedAttribute="side")
         assert response.status_code == 422
-        await desk.use("talon-one", {"api_key": "k", "base_url": "https://x.talon.one"})
+        await desk.flow.use_account(
+            "talon-one", {"api_key": "k", "base_url": "https://x.talon.one"}
+        )
         response = await options(desk, activation, includedAttribute=True)
         assert response.status_code == 422
         assert "writes no properties" in response.text
