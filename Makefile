@@ -43,7 +43,7 @@ format: $(STAMP) ## format the code
 test: $(STAMP) ## the tests, on real PostgreSQL and Redis (ARGS=...)
 	$(BIN)/pytest -q -n $(or $(JOBS),2) --dist loadfile --timeout 300 $(ARGS)
 
-chaos: $(STAMP) ## long failure tests
+chaos: $(STAMP) ## long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)
 
 replay: $(STAMP) ## the whole CDNOW purchase log through the service, day by day

@@ -1,61 +1,64 @@
-"""Random histories of one activation: a short run with every `make test`, a long one with `make chaos`."""
+"""Random histories of one activation: a few with every `make test`, many with `make chaos`."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase
-from hypothesis import settings as hypothesis_settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from app.core.config import Settings
-from app.services.platform import open_platform
-from tests.machine import ActivationMachine
+from tests.machine.partner import identifier_list
+from tests.machine.planted import PLANTS, Plant
+from tests.machine.play import found_by, play
+
+# How many, of how many steps, and the number from which on they are drawn: another one, and they are others.
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
+STEPS = int(os.environ.get("STEPS", "50"))
+FIRST = int(os.environ.get("FIRST", "0"))
+TOGETHER = 10  # that share a database and a seed
 
 
-def run_machine(settings: Settings, *, examples: int, steps: int, seeded: bool) -> None:
-    """So many histories of so many steps, on one database."""
-    quick = settings.model_copy(
-        update={
-            # The receiver has done what it does when the connection is cut: nothing is applied later.
-            "settle_time": timedelta(milliseconds=20),
-            "retry_waits": (timedelta(milliseconds=10),),
-        }
-    )
-    with asyncio.Runner() as runner:
-        opened = runner.run(open_platform(quick))
-
-        class Machine(ActivationMachine):
-            pass
-
-        Machine.runner, Machine.platform = runner, opened
-        try:
-            run_state_machine_as_test(
-                Machine,
-                settings=hypothesis_settings(
-                    max_examples=examples,
-                    stateful_step_count=steps,
-                    deadline=None,
-                    derandomize=seeded,
-                    database=None,
-                    phases=[
-                        Phase.generate
-                    ],  # a history takes a second: none is tried again to be made shorter
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(opened.close())
+@pytest.fixture(autouse=True)
+def destination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with identifier_list(tmp_path, monkeypatch):
+        yield
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_few_histories(settings: Settings) -> None:
-    run_machine(settings, examples=5, steps=20, seeded=True)
+    play(settings, histories=5, steps=20, number=1)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(3600)
-def test_many_histories(settings: Settings) -> None:
-    run_machine(settings, examples=200, steps=50, seeded=False)
+@pytest.mark.parametrize("first", range(FIRST, FIRST + HISTORIES, TOGETHER))
+def test_many_histories(settings: Settings, capfd: pytest.CaptureFixture[str], first: int) -> None:
+    histories = min(TOGETHER, FIRST + HISTORIES - first)
+    began = time.monotonic()
+    play(settings, histories=histories, steps=STEPS, number=first)
+    seconds = time.monotonic() - began
+    with capfd.disabled():
+        print(
+            f" {first + histories} histories of {STEPS} steps, the last {histories} in {seconds:.0f} s"
+        )
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("plant", PLANTS, ids=[plant.__name__ for plant in PLANTS])
+def test_a_planted_bug_is_found(
+    settings: Settings,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Plant,
+) -> None:
+    plant(monkeypatch)
+    began = time.monotonic()
+    found = found_by(settings, histories=HISTORIES, steps=STEPS, number=FIRST)
+    with capfd.disabled():
+        print(f" {plant.__name__}, after {time.monotonic() - began:.0f} s: {found[:1]}")
+    assert found
+    assert found[0].startswith("AssertionError")

@@ -1,0 +1,367 @@
+"""A state machine of one activation: whatever happens to it, its destination ends as its audience.
+
+Uploads, patches, rollbacks, resyncs, changes of the configuration and of the account, faults and refusals of the receiver,
+cancels, and workers that die anywhere come in any order; the work between them is done by hand, a piece at a time. Now and
+then all calms down, and the receiver's list and its books are compared with the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from random import Random
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from app.core.errors import Conflict
+from app.queue import Task
+from app.services.platform import Platform
+from tests.flow import SECRET, Flow, installation
+from tests.machine import truth
+from tests.machine.books import Books
+from tests.machine.life import Life
+from tests.machine.partner import SLUG, Ledger
+from tests.machine.truth import Arm, People, Told
+
+T = TypeVar("T")
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 429, "retry_after": 0},
+    {"kind": "status", "status": 429},
+    {"kind": "cut"},
+    {"kind": "cut_before"},
+    {"kind": "apply_then_status", "status": 500},
+    {"kind": "apply_then_status", "status": 504},
+    {"kind": "status", "status": 400},
+    {"kind": "status", "status": 401},
+    {"kind": "status", "status": 410},
+]
+TYPES = ["Audience Membership Changed"] * 6 + ["Audience Entered", "Audience Exited", "All Events"]
+IDENTITIES: list[tuple[tuple[str, str], ...]] = [
+    (("email", "last"),),
+    (("email", "first"), ("user_id", "last")),
+    (("user_id", "last"), ("email", "all")),
+    (("email", "all"),),
+    (("user_id", "last"),),
+]
+#: What it can be told of its delivery, one thing at a time.
+TOLD = st.one_of(
+    st.fixed_dictionaries({"mode": st.sampled_from(["maintain", "append", "remove"])}),
+    st.fixed_dictionaries({"updates": st.booleans()}),
+    st.fixed_dictionaries({"consent": st.booleans()}),
+    st.fixed_dictionaries({"traits": st.sampled_from([(), ("city",), ("city", "consents")])}),
+)
+ARMS = ("A", "B", "C", "control")
+#: All that is many comes from a number: it draws little, and a history is many steps.
+seeds = st.integers(0, 2**32)
+
+
+def arms_of(weights: tuple[int, ...]) -> tuple[Arm, ...]:
+    """Arms of those that weigh something; none where no split could be made of them."""
+    arms = tuple(
+        Arm(name, weight, name != "control")
+        for name, weight in zip(ARMS, weights, strict=True)
+        if weight
+    )
+    return arms if len(arms) > 1 else ()
+
+
+def _wire(told: dict[str, Any]) -> dict[str, Any]:
+    """What was told, as the delivery options have it."""
+    if "consent" in told:
+        return {"consent": "consents" if told["consent"] else None}
+    return told
+
+
+class History(RuleBasedStateMachine):
+    """One activation on a webhook. ``runner`` and ``platform`` are set by who makes a class of it."""
+
+    runner: asyncio.Runner
+    platform: Platform
+    differences: ClassVar[list[str]]  # what was found, in all histories of a class
+    flow: Flow
+    receiver: Ledger
+    life: Life
+    books: Books
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = AsyncExitStack()
+        self.begun = False
+        self.broken = False
+        self.versions: list[People] = []
+        self.pinned: int | None = None
+        self.told = Told()
+        self.refused = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it in the machine's loop."""
+        try:
+            return self.runner.run(work)
+        except BaseException as error:
+            self.broken = True
+            self.differences.append(f"{type(error).__name__}: {error}")
+            raise
+
+    @property
+    def now(self) -> People:
+        """The membership that is to be sent."""
+        return self.versions[-1 if self.pinned is None else self.pinned]
+
+    def wanted(self) -> dict[str, truth.Item]:
+        """What should be on the list now."""
+        return truth.wanted(self.life.activation, self.now, self.told)
+
+    @initialize(
+        by_member=st.booleans(),
+        type=st.sampled_from(TYPES),
+        baseline=st.sampled_from([False, False, True]),
+        seed=seeds,
+    )
+    def begin(self, by_member: bool, type: str, baseline: bool, seed: int) -> None:
+        """An activation before its audience has a snapshot, or after, and then it takes the members as there."""
+        self.told = replace(self.told, by_member=by_member, type=type)
+        self.run(self._begin(baseline and type != "Audience Exited", truth.people(seed)))
+
+    async def _begin(self, baseline: bool, first: People) -> None:
+        self.receiver = Ledger(SECRET)
+        slug = "webhook" if self.told.by_member else SLUG
+        self.flow = await self.stack.enter_async_context(
+            installation(self.platform, receiver=self.receiver, slug=slug, batch_size=5)
+        )
+        if baseline:
+            await self._supply(Life(self.flow, ""), first)
+        activation = await self.flow.activate(
+            type=self.told.type, resync=False, properties=self.told.traits
+        )
+        self.life = Life(self.flow, activation)
+        self.books = Books(self.life, self.receiver)
+        if baseline:
+            self.receiver.fill(activation, self.wanted())
+            await self.life.hand.quiet()
+        else:
+            await self._supply(self.life, first)
+        if not self.told.enters:
+            self.receiver.fill(activation, truth.every_id(self.told))
+            self.books.left_behind.update(truth.every_id(self.told))
+        self.begun = True
+
+    async def _supply(self, life: Life, membership: People) -> None:
+        await life.upload(membership)
+        await life.compute()
+        self.versions.append(membership)
+
+    # The audience
+
+    @rule(seed=seeds, dies=st.booleans())
+    def upload(self, seed: int, dies: bool) -> None:
+        """Another membership; it is computed at once, since the truth goes by it."""
+        membership = truth.people(seed)
+        self.run(self._change_members(self.life.upload(membership), dies))
+        self.versions.append(membership)
+
+    @rule(seed=seeds, dies=st.booleans())
+    def patch(self, seed: int, dies: bool) -> None:
+        """A few members come, go, or change."""
+        random = Random(seed)
+        current = self.versions[-1]
+        chosen = random.sample(range(truth.PEOPLE), random.randint(1, 4))
+        add = {f"p{number:02}": truth.person(number, random) for number in chosen}
+        gone = [
+            profile
+            for profile in random.sample(sorted(current), min(2, len(current)))
+            if profile not in add
+        ]
+        self.run(self._change_members(self.life.patch(add, gone), dies))
+        self.versions.append(
+            {profile: one for profile, one in {**current, **add}.items() if profile not in gone}
+        )
+
+    async def _change_members(self, change: Coroutine[Any, Any, None], dies: bool) -> None:
+        await change
+        if dies:
+            await self.life.hand.die_computing()
+        await self.life.compute()
+
+    @rule(choice=st.integers(0, 10))
+    def roll_back(self, choice: int) -> None:
+        """Pin the audience to one of its snapshots."""
+        self.pinned = choice % len(self.versions)
+        self.run(self.life.roll_back(self.pinned))
+
+    @precondition(lambda self: self.pinned is not None)
+    @rule()
+    def release(self) -> None:
+        """Go on from the newest snapshot."""
+        self.pinned = None
+        self.run(self.life.release())
+
+    # What the activation is told
+
+    @rule(told=TOLD)
+    def tell(self, told: dict[str, Any]) -> None:
+        """Another mode, updates or none, only those who consent, other traits."""
+        self.told = replace(self.told, **told)
+        if "traits" in told:
+            profile = {"properties": list(told["traits"])}
+            self.run(self.life.change(personalization={"profile": profile}))
+        else:
+            self.run(self.life.options(**_wire(told)))
+
+    @rule(weights=st.tuples(*[st.integers(0, 3)] * len(ARMS)))
+    def change_split(self, weights: tuple[int, ...]) -> None:
+        """Other arms, other weights, or no split."""
+        arms = arms_of(weights)
+        self.told = replace(self.told, arms=arms)
+        told = [{"name": arm.name, "weight": arm.weight, "sent": arm.sent} for arm in arms]
+        self.run(self.life.options(split={"arms": told} if arms else None))
+
+    @rule(chosen=st.sampled_from(IDENTITIES))
+    def choose_identities(self, chosen: tuple[tuple[str, str], ...]) -> None:
+        """Another choice of identifiers."""
+        self.told = replace(self.told, identities=chosen)
+        self.run(self.life.choose_identities(chosen))
+
+    @rule(on=st.booleans())
+    def change_brake(self, on: bool) -> None:
+        """A brake that bites easily, or none."""
+        brake = {"enabled": on, "maxRemovalPercent": 20, "minRemovals": 2, "holdEmptyFrom": 3}
+        self.run(self.life.options(brake=brake))
+
+    @rule(enabled=st.booleans(), resync=st.sampled_from([False, False, True]))
+    def switch(self, enabled: bool, resync: bool) -> None:
+        """Off and on, with a resync now and then."""
+        self.run(self.life.change(enabled=enabled, perform_resync=resync))
+
+    @rule(rows=st.integers(2, 9))
+    def change_account(self, rows: int) -> None:
+        """Other settings of the account, which heal it."""
+        self.run(self.life.change_account({"batch_size": rows}))
+
+    # Syncs
+
+    @rule(
+        kind=st.sampled_from(["incremental", "resync"]), dry=st.sampled_from([False, False, True])
+    )
+    def ask(self, kind: str, dry: bool) -> None:
+        """Sync now, or what would it do."""
+        self.run(self._ask(kind, dry))
+
+    async def _ask(self, kind: str, dry: bool) -> None:
+        try:
+            await self.life.start(kind, dry=dry)
+        except Conflict:
+            assert not await self.life.is_at_work(), "refused to sync though at work"
+
+    @rule()
+    def cancel(self) -> None:
+        """Cancel what is open."""
+        self.run(self.life.cancel())
+        self.books.undone = True
+
+    @rule(what=st.sampled_from(["approve", "retry", "forget"]))
+    def intervene(self, what: str) -> None:
+        """Let a held plan go out, try the refused once more, or take the destination as empty."""
+        there = set(self.receiver.listed(self.life.activation))
+        deeds = {"approve": self.life.approve, "retry": self.life.retry, "forget": self.life.forget}
+        if self.run(deeds[what]()) and what == "forget":
+            # What is there and is not wanted stays there for good.
+            self.books.left_behind |= there
+            self.books.undone = True
+
+    # The receiver
+
+    @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 4))
+    def break_the_receiver(self, fault: dict[str, Any], times: int) -> None:
+        """The next calls go wrong."""
+        self.flow.sandbox.faults.add({**fault, "times": times})
+
+    @rule(seed=seeds, share=st.sampled_from([0.0, 0.1, 0.5]))
+    def refuse(self, seed: int, share: float) -> None:
+        """The receiver refuses some, whatever they do."""
+        random = Random(seed)
+        ids = [one for one in truth.every_id(self.told) if random.random() < share]
+        self.receiver.refused = dict.fromkeys(ids, "not here")
+        self.books.once_refused = True
+
+    # Work
+
+    @rule(task=st.sampled_from([Task.PLAN, Task.DELIVER, Task.SETTLE]))
+    def work(self, task: Task) -> None:
+        """A piece of the work."""
+        self.run(self.life.hand.once(tasks=(task,)))
+
+    @rule(rounds=st.integers(1, 4))
+    def work_on(self, rounds: int) -> None:
+        """Some rounds of all work."""
+        for _ in range(rounds):
+            self.run(self.life.hand.once())
+
+    @rule(
+        seed=seeds,
+        fault=st.sampled_from(FAULTS),
+        times=st.integers(1, 4),
+        cancelled=st.booleans(),
+    )
+    def go_wrong(self, seed: int, fault: dict[str, Any], times: int, cancelled: bool) -> None:
+        """The sync of another membership is planned, and sent in part; perhaps it ends there."""
+        self.upload(seed, dies=False)
+        self.run(self.life.hand.once(tasks=(Task.SETTLE,)))
+        self.run(self.life.hand.once(tasks=(Task.PLAN,)))
+        self.break_the_receiver(fault, times)
+        self.run(self.life.hand.once(tasks=(Task.DELIVER,)))
+        if cancelled:
+            self.cancel()
+
+    @rule(where=st.sampled_from(["planning", "before sending", "after sending", "settling"]))
+    def die(self, where: str) -> None:
+        """A worker is not heard of again: what it has done stands in no row."""
+        hand = self.life.hand
+        match where:
+            case "planning":
+                self.run(hand.die_planning())
+            case "settling":
+                self.run(hand.die_settling())
+            case _:
+                self.run(hand.die_sending(sent=where == "after sending"))
+
+    @rule()
+    def write_late(self) -> None:
+        """One who was taken for dead comes back."""
+        self.run(self.life.hand.write_late())
+
+    # Looking
+
+    @rule()
+    def look(self) -> None:
+        """All calms down, and the list is as the activation wants it."""
+        self.run(self.books.look(self.told, self.now))
+
+    @rule()
+    def look_and_say(self) -> None:
+        """The same, and somebody says once more who is there: nothing follows from that."""
+        self.look()
+        if self.books.is_exact(self.told, self.now):
+            self.run(self.books.say_again(self.told, self.now))
+
+    def teardown(self) -> None:
+        """At the end nothing is refused, and all is sent."""
+        try:
+            if self.begun and not self.broken:
+                self.receiver.refused = {}
+                self.told = replace(self.told, mode="maintain", updates=True)
+                self.run(self._end())
+        finally:
+            self.runner.run(self.stack.aclose())
+
+    async def _end(self) -> None:
+        while self.life.hand.late:
+            await self.life.hand.write_late()
+        await self.life.options(mode="maintain", updates=True)
+        await self.books.look(self.told, self.now)
+        await self.books.balance()

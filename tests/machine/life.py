@@ -1,0 +1,227 @@
+"""What people do with an activation, each by the very service that the API calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from app.core import clock
+from app.core.errors import Conflict
+from app.queue import Task
+from app.services import (
+    activations,
+    delivery_options,
+    destination_connections,
+    destinations,
+    holdings,
+    members,
+    runs,
+    syncs,
+)
+from app.services.activations import Changes
+from app.storage.models import Run, Space, Sync
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+from tests.flow import ACTOR, Flow
+from tests.machine.crashes import Crashes
+from tests.machine.truth import People
+
+NDJSON = "application/x-ndjson"
+
+
+class Life:
+    """One activation of a flow, and the hand that does its work."""
+
+    def __init__(self, flow: Flow, activation: str) -> None:
+        self.flow = flow
+        self.platform = flow.platform
+        self.activation = activation
+        self.hand = Crashes(flow)
+        self._audience: dict[str, Any] = {
+            "space_id": flow.space_id,
+            "audience_id": flow.audience_id,
+        }
+        self._place: dict[str, Any] = {**self._audience, "activation_id": activation}
+
+    # The audience
+
+    async def upload(self, membership: People) -> None:
+        """Supply the whole membership."""
+        await members.put(
+            self.platform,
+            _rows(membership),
+            **self._audience,
+            content_type=NDJSON,
+            content_encoding=None,
+            announced=None,
+            **_by(),
+        )
+
+    async def patch(self, add: People, remove: Sequence[str]) -> None:
+        """Change single members."""
+        await members.patch(
+            self.platform,
+            **self._audience,
+            add=[one.row(profile) for profile, one in add.items()],
+            remove=list(remove),
+            **_by(),
+        )
+
+    async def compute(self) -> None:
+        """Carry out the runs that wait, and no other work."""
+        while await self._open_run() is not None:
+            await self.hand.once(tasks=(Task.RECOMPUTE,))
+
+    async def _open_run(self) -> Run | None:
+        async with self.platform.unit_of_work() as session:
+            return await RunRepository(session).next_open(self.flow.space_id, self.flow.audience_id)
+
+    async def roll_back(self, index: int) -> None:
+        """Pin the audience to one of its snapshots, by age."""
+        async with self.platform.unit_of_work() as session:
+            page = await RunRepository(session).snapshots(
+                self.flow.space_id, self.flow.audience_id, before=None, limit=1000
+            )
+            found = sorted(page, key=lambda snapshot: snapshot.version)[index]
+            await runs.rollback(session, **self._audience, snapshot_id=found.id, **_by())
+
+    async def release(self) -> None:
+        """Go on from the newest snapshot."""
+        async with self.platform.unit_of_work() as session:
+            await runs.release(session, **self._audience, **_by())
+
+    # The activation and its account
+
+    async def options(self, **changes: Any) -> None:
+        """Change delivery options, in the words of the wire."""
+        async with self.platform.unit_of_work() as session:
+            await delivery_options.update(session, **self._place, changes=changes, **_by())
+
+    async def change(self, **changes: Any) -> None:
+        """Change the activation itself."""
+        async with self.platform.unit_of_work() as session:
+            await activations.update(session, **self._place, changes=Changes(**changes), **_by())
+
+    async def choose_identities(self, chosen: Sequence[tuple[str, str]]) -> None:
+        """Another list of identifiers, on the connection."""
+        entries = [{"externalId": kind, "strategy": strategy} for kind, strategy in chosen]
+        async with self.platform.unit_of_work() as session:
+            await destination_connections.update(
+                session,
+                **self._audience,
+                path_id=self.flow.connection_id,
+                id_sync=entries,
+                connection_settings=None,
+                **_by(),
+            )
+
+    async def change_account(self, settings: Mapping[str, Any]) -> None:
+        """New settings of the account."""
+        async with self.platform.unit_of_work() as session:
+            workspace_id = await self._workspace(session)
+            await destinations.update(
+                session,
+                self.platform.keyring,
+                workspace_id=workspace_id,
+                space_id=self.flow.space_id,
+                destination_id=self.flow.destination_id,
+                name=None,
+                settings=settings,
+                **_by(),
+            )
+
+    async def check_account(self) -> bool:
+        """Try the account's credentials, which closes its breaker."""
+        async with self.platform.unit_of_work() as session:
+            workspace_id = await self._workspace(session)
+        result = await destinations.check(
+            self.platform,
+            workspace_id=workspace_id,
+            space_id=self.flow.space_id,
+            destination_id=self.flow.destination_id,
+            connection_settings={},
+            **_by(),
+        )
+        return result.ok
+
+    async def _workspace(self, session: Any) -> str:
+        space = await session.get(Space, self.flow.space_id)
+        assert space is not None
+        return str(space.workspace_id)
+
+    async def is_at_work(self) -> bool:
+        """Whether it sends at all."""
+        row = await self.flow.activation(self.activation)
+        return row.enabled and row.state == "active"
+
+    # Syncs
+
+    async def start(self, kind: str = "incremental", *, dry: bool = False) -> None:
+        """Sync now; Conflict where it is idle."""
+        await self.hand.start(self.activation, kind=kind, dry=dry)
+
+    async def cancel(self) -> None:
+        """Cancel what is open."""
+        sync = await self.open_sync()
+        if sync is not None:
+            async with self.platform.unit_of_work() as session:
+                await syncs.cancel(session, self.flow.space_id, self.activation, sync.id, **_by())
+
+    async def approve(self) -> bool:
+        """Let a held plan go out; whether one was."""
+        sync = await self.open_sync()
+        if sync is None or sync.state != "held":
+            return False
+        async with self.platform.unit_of_work() as session:
+            await syncs.approve(session, self.flow.space_id, self.activation, sync.id, **_by())
+        return True
+
+    async def retry(self) -> bool:
+        """Try what was refused once more; False where a sync is running, or nothing is at work."""
+        ended = (await self.flow.syncs(self.activation))[-1:]
+        try:
+            for sync in ended:
+                async with self.platform.unit_of_work() as session:
+                    await syncs.retry(
+                        session, self.flow.space_id, self.activation, sync.id, **_by()
+                    )
+        except Conflict:
+            return False
+        return True
+
+    async def forget(self) -> bool:
+        """Take the destination as empty; False while a sync is open."""
+        try:
+            async with self.platform.unit_of_work() as session:
+                await holdings.forget(session, **self._place, **_by())
+        except Conflict:
+            return False
+        return True
+
+    async def seed(self, membership: People) -> None:
+        """Say who is at the destination already."""
+        await holdings.seed(
+            self.platform,
+            _rows(membership),
+            **self._place,
+            content_type=NDJSON,
+            content_encoding=None,
+            announced=None,
+            **_by(),
+        )
+
+    async def open_sync(self) -> Sync | None:
+        """The sync that is under way, dry runs apart."""
+        async with self.platform.unit_of_work() as session:
+            return await SyncRepository(session).open_of(self.flow.space_id, self.activation)
+
+
+def _by() -> dict[str, Any]:
+    return {"actor": ACTOR, "now": clock.now()}
+
+
+async def _rows(membership: People) -> AsyncIterator[bytes]:
+    for profile, one in membership.items():
+        yield orjson.dumps(one.row(profile)) + b"\n"

@@ -1,0 +1,95 @@
+"""The machine's destinations: the webhook as it is, and one that knows identifiers; and a receiver that keeps books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from app.connectors import registry
+from app.connectors.base import Definition, IdentityField
+from app.connectors.destinations.webhook.connector import WebhookConnector
+from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.server import Answer, Request
+
+SLUG = "identifier-list"
+
+
+class IdentifierList(WebhookConnector):
+    """A partner that knows addresses and user ids, and no profiles; its messages are the webhook's."""
+
+    definition: ClassVar[Definition] = replace(
+        WebhookConnector.definition,
+        slug=SLUG,
+        name="List of identifiers",
+        metadata_id="66a1f0c2d4b8e90011aa00ff",
+        key="identifiers",
+        identity_fields=(
+            IdentityField("email", "email", "email"),
+            IdentityField("user_id", "user_id"),
+        ),
+        aliases=(),
+    )
+
+
+@contextmanager
+def identifier_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The destination is there as if another package had brought it."""
+    info = folder / "identifier_list-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: identifier-list\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{registry.ENTRY_POINTS}]\n{SLUG} = {__name__}:{IdentifierList.__name__}\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    registry.registry.cache_clear()
+    yield
+    registry.registry.cache_clear()
+
+
+@dataclass
+class Heard:
+    """What arrived of one sync: each change, and the message that it stood in."""
+
+    changes: dict[tuple[str, str], str] = field(default_factory=dict)  # kind and id -> message
+    twice: list[tuple[str, str]] = field(default_factory=list)  # in two messages
+
+
+class Ledger(WebhookReceiver):
+    """A receiver that remembers what each sync said."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(secrets={"*": [secret]})
+        self.heard: dict[int, Heard] = {}
+        self._message = ""
+
+    def handle(self, request: Request) -> Answer:
+        """Take one message."""
+        self._message = request.headers.get("webhook-id", "")
+        return super().handle(request)
+
+    def _apply_batch(self, data: dict[str, Any]) -> list[dict[str, str]]:
+        heard = self.heard.setdefault(int(data["seq"]), Heard())
+        for kind in ("exited", "entered", "updated"):
+            for item in data.get(kind) or ():
+                change = (kind, item["id"])
+                if heard.changes.setdefault(change, self._message) != self._message:
+                    heard.twice.append(change)
+        return super()._apply_batch(data)
+
+    def fill(self, activation: str, items: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put members on the list of an activation, as if somebody had uploaded them there by hand."""
+        self._list(activation, "buyers", "Buyers").members.update(
+            {key: dict(item) for key, item in items.items()}
+        )
+
+    def listed(self, activation: str) -> dict[str, dict[str, Any]]:
+        """The list of an activation, by id: identifiers and traits, no sequence numbers."""
+        return {
+            item["id"]: {key: item[key] for key in ("id", "identifiers", "traits")}
+            for item in self.members(activation) or ()
+        }

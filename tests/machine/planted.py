@@ -1,0 +1,170 @@
+"""Bugs that are planted into the product, one at a time, to see that histories find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.domain.changes import ChangeKind, Disposition, Held
+from app.domain.plan_rules import Decision, Row, decide, fold
+from app.services import settle as settling
+from app.snapshots import decisions, holdings, wanted
+from app.snapshots import plan as plans
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.syncs import SyncRepository
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def maybe_is_read_as_yes(patch: pytest.MonkeyPatch) -> None:
+    """Plan: what nobody answered is taken as delivered."""
+
+    def wrong(is_wanted: bool, held: Held, **given: Any) -> Decision:
+        return decide(is_wanted, Held.YES if held is Held.MAYBE else held, **given)
+
+    patch.setattr(decisions, "decide", wrong)
+
+
+def exits_of_changed_keys_are_lost(patch: pytest.MonkeyPatch) -> None:
+    """Plan: who enters under a new address is not taken out under the old one."""
+    right = plans._decide
+
+    def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
+        right(cursor, spec, sides, *where)
+        cursor.execute(
+            f"""DELETE FROM decided WHERE code = 1 AND k IN (SELECT k FROM {sides.held} AS rows
+            WHERE member_id IN (SELECT member_id FROM decided WHERE code = 2))"""
+        )
+
+    patch.setattr(plans, "_decide", wrong)
+
+
+def a_shared_value_leaves_with_the_first_who_leaves(patch: pytest.MonkeyPatch) -> None:
+    """Plan: an address is wanted only while the one who brought it is."""
+    right = plans._decide
+
+    def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
+        right(cursor, spec, sides, *where)
+        cursor.execute(
+            f"""INSERT INTO decided SELECT 0, 1, k, place, NULL, NULL, true FROM {sides.held} AS rows
+            WHERE held = 'yes' AND member_id NOT IN (SELECT member_id FROM {sides.keys} AS keys)
+            AND k NOT IN (SELECT k FROM decided)"""
+        )
+
+    patch.setattr(plans, "_decide", wrong)
+
+
+def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
+    """Split: who is in which arm depends on the sync."""
+    right = wanted._arm
+    patch.setattr(
+        wanted,
+        "_arm",
+        lambda spec, whole: right(
+            replace(spec, split_seed=f"{spec.split_seed}{spec.sync_number}"), whole
+        ),
+    )
+
+
+def control_is_sent(patch: pytest.MonkeyPatch) -> None:
+    """Split: members of an arm that is not sent go out like all others."""
+    right = wanted._reason
+    patch.setattr(wanted, "_reason", lambda spec, value: right(replace(spec, arms=()), value))
+
+
+def arms_are_not_told(patch: pytest.MonkeyPatch) -> None:
+    """Split: who changes arms on one list goes on with the property of the old one."""
+    right = wanted._hash
+    patch.setattr(
+        wanted,
+        "_hash",
+        lambda spec, whole, fields: right(replace(spec, tells_arms=False), whole, fields),
+    )
+
+
+def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
+    """Identity: who leaves is looked for under what he is called now, not under what was sent."""
+    right = plans._changes
+
+    def wrong(sides: Any, chosen: str, span: Any) -> str:
+        query = right(sides, chosen, span)
+        now = f"(SELECT min(x.k) FROM {sides.keys} AS x WHERE x.member_id = h.member_id)"
+        told = query.replace(
+            "c.k AS k,", f"CASE WHEN c.code = 1 THEN coalesce({now}, c.k) ELSE c.k END AS k,", 1
+        )
+        assert told != query
+        return told
+
+    patch.setattr(plans, "_changes", wrong)
+
+
+def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
+    """Settle: what went out and was not answered is forgotten when its sync is closed."""
+    right = settling.outcome_of
+
+    def wrong(batch: Any) -> Any:
+        outcome = right(batch)
+        return replace(outcome, state="untouched") if outcome.state == "attempted" else outcome
+
+    patch.setattr(settling, "outcome_of", wrong)
+
+
+def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
+    """Settle: whom the destination refused is taken as being there."""
+
+    def wrong(kind: ChangeKind, disposition: Disposition, **given: Any) -> Row:
+        refused = disposition is Disposition.REJECTED
+        return fold(kind, Disposition.DELIVERED if refused else disposition, **given)
+
+    patch.setattr(holdings, "fold", wrong)
+
+
+def what_was_cancelled_is_not_folded(patch: pytest.MonkeyPatch) -> None:
+    """Settle: what a cancelled sync had sent is forgotten."""
+    right = settling._fold
+
+    async def wrong(platform: Any, work: Any) -> Any:
+        folded = await right(platform, work)
+        return replace(folded, holdings=work.holdings) if work.sync.closing else folded
+
+    patch.setattr(settling, "_fold", wrong)
+
+
+def late_workers_are_let_write(patch: pytest.MonkeyPatch) -> None:
+    """Fence: whoever planned a sync may write that down, whoever has it by now."""
+    right = SyncRepository.fenced
+
+    async def wrong(self: Any, space_id: str, sync_id: str, token: int, **values: Any) -> bool:
+        now = await self.get(space_id, sync_id)
+        return await right(self, space_id, sync_id, now.lease_token, **values)
+
+    patch.setattr(SyncRepository, "fenced", wrong)
+
+
+def unknown_attempts_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
+    """Record: a batch without a definite answer waits like one that was refused before processing."""
+    right = BatchRepository.record
+
+    async def wrong(self: Any, batch: Any, *, values: dict[str, Any], **given: Any) -> bool:
+        return await right(self, batch, values={**values, "ambiguous": False}, **given)
+
+    patch.setattr(BatchRepository, "record", wrong)
+
+
+PLANTS: list[Plant] = [
+    maybe_is_read_as_yes,
+    exits_of_changed_keys_are_lost,
+    a_shared_value_leaves_with_the_first_who_leaves,
+    arms_change_from_sync_to_sync,
+    control_is_sent,
+    arms_are_not_told,
+    exits_go_by_todays_identity,
+    attempted_is_folded_as_not_attempted,
+    refused_is_folded_as_held,
+    what_was_cancelled_is_not_folded,
+    late_workers_are_let_write,
+    unknown_attempts_are_not_remembered,
+]
