@@ -50,7 +50,8 @@ class Reader:
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:
         await self.stats(sql)
-        return pq.read_table(self.out).to_pylist()
+        rows: list[dict[str, Any]] = pq.read_table(self.out).to_pylist()
+        return rows
 
 
 @pytest.fixture
