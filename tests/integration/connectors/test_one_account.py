@@ -18,13 +18,16 @@ from app.storage.models import Attempt, Audience, DestinationConnection
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 MANY, FEW = "AbCdEf", "GhIjKl"
-MEMBERS = [30_000, pytest.param(100_000, marks=[pytest.mark.chaos, pytest.mark.timeout(900)])]
+#: Members of the resync, and seconds that the exit may take: the promise holds on a machine that does nothing else.
+SIZES = [
+    (20_000, 20.0),
+    pytest.param(100_000, 5.0, marks=[pytest.mark.chaos, pytest.mark.timeout(900)]),
+]
 ROWS = 100  # in one import job, so that there are more of them than a minute allows
 WAITED = (
     8  # batches of the resync that have waited for the limit in vain: as many as may be in flight
 )
 SLOW_JOBS = 1  # begun, where they are slow
-PATIENCE = 5.0  # seconds
 
 
 async def another_audience(flow: Flow) -> Flow:
@@ -65,10 +68,10 @@ def settings(settings: Settings) -> Settings:
     )
 
 
-@pytest.mark.parametrize("members", MEMBERS)
+@pytest.mark.parametrize(("members", "patience"), SIZES)
 @pytest.mark.parametrize("slow", [False, True], ids=["limits spent", "slow imports"])
 async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
-    platform: Platform, slow: bool, members: int
+    platform: Platform, slow: bool, members: int, patience: float
 ) -> None:
     klaviyo = KlaviyoEmulator(job_seconds=0.3)
     klaviyo.account.new_list("Many", MANY)
@@ -117,5 +120,5 @@ async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
             assert len(klaviyo.members(FEW) or []) == 199
             stats = klaviyo.stats()
             print(f"{members} members: the exit took {took:.2f} s, {stats['throttled']} throttled")
-            assert took < PATIENCE
+            assert took < patience
             assert (stats["throttled"], stats["violations"]) == (0, 0)
