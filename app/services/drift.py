@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,8 +172,7 @@ async def _scene(
     account = await _readable(platform, repository, destination)
     spec = await service.baseline_spec(session, activation)
     made = await made_lists(repository, activation)
-    places: Sequence[str | None] = spec.places or (None,)
-    found = {place: placing.list_of(made, activation_id, place) for place in places}
+    found = {place: placing.list_of(made, activation_id, place) for place in spec.places}
     targets = {place: target for place, target in found.items() if target is not None}
     if not targets:
         raise Conflict("No list is named, and none was made yet; it is made by the first sync.")

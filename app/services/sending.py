@@ -130,8 +130,7 @@ class Sending:
 
     def leaves_an_old_place(self, batch: Batch) -> bool:
         """Whether its members leave a list that the revision no longer names: if that is gone, they have left it."""
-        current: Sequence[str | None] = self.spec.places or (None,)
-        return batch.kind == ChangeKind.EXITED and self._place_of(batch) not in current
+        return batch.kind == ChangeKind.EXITED and self._place_of(batch) not in self.spec.places
 
     def lacks_a_list(self, batch: Batch) -> bool:
         """Whether the list that it writes to has still to be made."""

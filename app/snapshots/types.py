@@ -164,10 +164,9 @@ class PlanSpec:
     whole_plan: bool = False
 
     @property
-    def places(self) -> Sequence[str]:
-        """Where keys can be, by the names that they carry; empty where there is only the one without a name."""
-        named = [arm.place for arm in self.arms if arm.sent] if self.arms else [self.place]
-        return [place for place in named if place is not None]
+    def places(self) -> Sequence[str | None]:
+        """Where keys can be, by the names that they carry; None is the place without a name."""
+        return [arm.place for arm in self.arms if arm.sent] if self.arms else [self.place]
 
 
 @dataclass(frozen=True, slots=True)

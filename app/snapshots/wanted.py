@@ -188,7 +188,7 @@ def _consent(spec: PlanSpec, whole: Members) -> str:
 def _key(spec: PlanSpec) -> tuple[str, str, str]:
     """Key text, identity type and value of a row, as expressions."""
     kind, value = (text(MEMBER), "member_id") if spec.key == "member" else ("_kind", "_value")
-    if spec.key == "member" and not spec.places:
+    if spec.key == "member" and not any(spec.places):
         return value, kind, value
     return f"{value} || {SEPARATOR} || {kind} || {SEPARATOR} || coalesce(place, '')", kind, value
 

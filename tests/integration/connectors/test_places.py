@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.core import clock
 from app.domain.splits import assign
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
+from app.services import drift
 from app.services.platform import Platform
 from app.storage.models import DestinationConnection
 from tests.integration.connectors.test_partners import LIST, PARTNERS, Partner, World, world_of
@@ -224,3 +226,37 @@ async def test_a_list_that_we_made_keeps_its_members_when_it_is_named(
         sync = await world.flow.quiet(activation, 60)
         assert (sync.state, sync.delivered) == ("complete", sync.planned)
         assert inside(world, made) == set(range(MEMBERS))
+
+
+async def test_drift_reads_the_shared_list_beside_that_of_one_arm(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]
+        activation = await activate(world, split=arms, splitProperty="experiment")
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        (made,) = (await lists(world)).values()
+        assert inside(world, made) == arm(activation, "B")
+        found = await drift.check(
+            platform,
+            space_id=world.flow.space_id,
+            audience_id=world.flow.audience_id,
+            activation_id=activation,
+            repair=False,
+            actor="test",
+            now=clock.now(),
+        )
+        assert (found.there, found.held, found.missing) == (MEMBERS, MEMBERS, 0)
+
+
+async def test_the_shared_list_of_a_split_may_not_be_gone(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]
+        activation = await activate(world, split=arms, splitProperty="experiment")
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        (made,) = (await lists(world)).values()
+        assert isinstance(world.emulator, KlaviyoEmulator)
+        world.emulator.account.lists.pop(made)
+        await world.members({i for i in range(MEMBERS) if i not in arm(activation, "B")})
+        sync = await world.flow.quiet(activation, 60)
+        assert sync.state == "failed"
