@@ -6,9 +6,13 @@ from app.core import clock
 from app.core.logging import get_logger
 from app.services import exports, housekeeping
 from app.services.platform import Platform
+from app.storage.models import Attempt
 from app.storage.repositories.collection import CollectionRepository
 
 log = get_logger(__name__)
+
+SYNCS_AT_ONCE = 500
+BATCHES_AT_ONCE = 20_000  # well within the time that a statement may take
 
 
 async def collect(platform: Platform) -> int:
@@ -27,9 +31,11 @@ async def collect(platform: Platform) -> int:
             candidates.append(key)
     # Finished exports are named by links, not by rows; they go by their own age.
     candidates += await exports.outdated(platform, written, clock.now())
+    await _forget_syncs(platform)
     async with platform.unit_of_work() as session:
         repository = CollectionRepository(session)
-        await repository.forget_history(platform.settings.history_kept)
+        await repository.drop_old(Attempt, Attempt.started_at, platform.settings.history_kept)
+        await repository.forget_snapshots(platform.settings.history_kept)
         named = await repository.named_keys()
         await housekeeping.forget_old(session, now=clock.now())
     orphans = [key for key in candidates if key not in named]
@@ -38,3 +44,21 @@ async def collect(platform: Platform) -> int:
     if orphans:
         log.info("orphans_removed", count=len(orphans))
     return len(orphans)
+
+
+async def _forget_syncs(platform: Platform) -> None:
+    """Let go of plans, outcomes, batches and tries of old syncs, a part at a time; the rows of the syncs stay."""
+    while True:
+        async with platform.unit_of_work() as session:
+            old = await CollectionRepository(session).old_syncs(
+                platform.settings.history_kept, SYNCS_AT_ONCE
+            )
+        for space_id, sync_id in old:
+            done = False
+            while not done:
+                async with platform.unit_of_work() as session:
+                    done = await CollectionRepository(session).forget_sync(
+                        space_id, sync_id, BATCHES_AT_ONCE
+                    )
+        if len(old) < SYNCS_AT_ONCE:
+            return

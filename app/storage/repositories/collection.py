@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import (
     Activation,
-    Attempt,
     Audience,
     Batch,
     Dataset,
@@ -22,6 +21,8 @@ from app.storage.models import (
     Sync,
     SyncSource,
 )
+
+_ENDED = Sync.state.in_(("complete", "failed", "cancelled", "superseded"))
 
 
 class CollectionRepository:
@@ -46,19 +47,33 @@ class CollectionRepository:
             keys.add((supplied or {})["file"]["key"])
         return keys
 
-    async def forget_history(self, age: timedelta) -> None:
-        """Let go of what only tells how things went: old snapshots that nothing uses, plans, outcomes, batches.
+    async def old_syncs(self, age: timedelta, limit: int) -> Sequence[tuple[str, str]]:
+        """Space and id of syncs that have ended so long ago and still name files."""
+        query = (
+            select(Sync.space_id, Sync.id)
+            .where(
+                _ENDED,
+                Sync.finished_at < func.clock_timestamp() - age,
+                or_(Sync.plan.is_not(None), Sync.outcome.is_not(None)),
+            )
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self.session.execute(query)]
 
-        Rows of runs and syncs stay, with their counts.
-        """
+    async def forget_sync(self, space_id: str, sync_id: str, most: int) -> bool:
+        """Remove up to ``most`` batches of a sync with their tries, and when none is left its files; whether it is done."""
+        of_it = (Batch.space_id == space_id, Batch.sync_id == sync_id)
+        some = select(Batch.number).where(*of_it).limit(most)
+        removed = await self._execute(delete(Batch).where(*of_it, Batch.number.in_(some)))
+        if removed == most:
+            return False
+        of_it = (Sync.space_id == space_id, Sync.id == sync_id)
+        await self._execute(update(Sync).where(*of_it).values(plan=None, outcome=None))
+        return True
+
+    async def forget_snapshots(self, age: timedelta) -> None:
+        """Remove old snapshots that no audience reads and no open sync was pinned to."""
         past = func.clock_timestamp() - age
-        ended = Sync.state.in_(("complete", "failed", "cancelled", "superseded"))
-        old = ended & (Sync.finished_at < past)
-        files = or_(Sync.plan.is_not(None), Sync.outcome.is_not(None))
-        await self._execute(update(Sync).where(old, files).values(plan=None, outcome=None))
-        of_old = exists().where(Sync.space_id == Batch.space_id, Sync.id == Batch.sync_id, old)
-        await self._execute(delete(Batch).where(of_old))
-        await self.drop_old(Attempt, Attempt.started_at, age)
         in_use = [
             exists().where(Audience.space_id == Snapshot.space_id, column == Snapshot.id)
             for column in (Audience.current_snapshot_id, Audience.pinned_snapshot_id)
@@ -69,7 +84,7 @@ class CollectionRepository:
                 SyncSource.snapshot_id == Snapshot.id,
                 Sync.space_id == SyncSource.space_id,
                 Sync.id == SyncSource.sync_id,
-                ~ended,
+                ~_ENDED,
             )
         )
         await self._execute(delete(Snapshot).where(Snapshot.created_at < past, ~or_(*in_use)))

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from app.services import collect as collecting
 from app.services.collect import collect
 from app.services.platform import Platform
 from app.storage.models import Audience, Batch, Snapshot, Sync
@@ -69,6 +70,22 @@ async def test_a_month_old_history_is_forgotten_and_what_is_in_use_is_not(flow: 
     last_sync = await flow.quiet(activation)
     assert (last_sync.entered, last_sync.exited) == (1, 5)
     assert flow.received(activation) == {f"p{i}" for i in range(5, 26)}
+
+
+async def test_much_history_is_forgotten_part_by_part(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "SYNCS_AT_ONCE", 1)
+    monkeypatch.setattr(collecting, "BATCHES_AT_ONCE", 2)
+    activation = await flow.activate(resync=True)
+    for last in (450, 480):
+        await flow.members(range(last))
+        await flow.quiet(activation)
+    syncs = await flow.syncs(activation)
+    assert sorted(sync.batches for sync in syncs) == [1, 5]
+    await grown_old(flow)
+    assert [await flow.batches(sync.id) for sync in syncs] == [[], []]
+    assert [sync.plan for sync in await flow.syncs(activation)] == [None, None]
 
 
 async def test_pinned_snapshots_and_those_of_open_syncs_stay(flow: Flow) -> None:
