@@ -32,7 +32,7 @@ _LOOKED_BACK = 50  # snapshots that are searched for the one in which a member c
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Whether somebody is a member now; ``since`` is exact unless more snapshots hold it than were searched."""
+    """Whether somebody is a member now; ``since`` is exact unless more snapshots held it than are kept and searched."""
 
     id: str
     snapshot: Snapshot | None
@@ -246,7 +246,7 @@ async def find(
         if await _look_up(platform, older, profile_id) is None:
             return Membership(profile_id, snapshot, member, since, True)
         since = older
-    return Membership(profile_id, snapshot, member, since, len(earlier) < _LOOKED_BACK)
+    return Membership(profile_id, snapshot, member, since, since.version == 1)
 
 
 async def _look_up(

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.services import collect as collecting
+from app.services import members
 from app.services.collect import collect
 from app.services.platform import Platform
 from app.storage.models import Audience, Batch, Snapshot, Sync
@@ -70,6 +71,25 @@ async def test_a_month_old_history_is_forgotten_and_what_is_in_use_is_not(flow: 
     last_sync = await flow.quiet(activation)
     assert (last_sync.entered, last_sync.exited) == (1, 5)
     assert flow.received(activation) == {f"p{i}" for i in range(5, 26)}
+
+
+async def test_since_when_a_member_is_there_is_not_exact_once_its_history_is_forgotten(
+    flow: Flow,
+) -> None:
+    for last in (5, 6):
+        await flow.members(range(last))
+
+    async def found() -> members.Membership:
+        return await members.find(
+            flow.platform,
+            space_id=flow.space_id,
+            audience_id=flow.audience_id,
+            profile_id="p1",
+        )
+
+    assert (await found()).since_is_exact
+    await grown_old(flow)
+    assert not (await found()).since_is_exact
 
 
 async def test_much_history_is_forgotten_part_by_part(
