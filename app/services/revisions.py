@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
+from app.domain.activation_config import is_same
 from app.services.existing import activation_of
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.revisions import RevisionRepository
@@ -46,7 +47,11 @@ async def listed(
 
 
 def _changed(config: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in {*config, *before} if config.get(key) != before.get(key))
+    return sorted(
+        key
+        for key in {*config, *before}
+        if not is_same({key: config.get(key)}, {key: before.get(key)})
+    )
 
 
 async def new_revision(

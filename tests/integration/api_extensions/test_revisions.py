@@ -11,6 +11,7 @@ import pytest
 from app.core.pagination import Position
 from app.services.platform import Platform
 from tests.flow import Flow, installation, worker
+from tests.stepping import Hand
 
 
 @pytest.fixture
@@ -46,3 +47,14 @@ async def test_a_test_send_delivers_no_revision(flow: Flow, client: httpx.AsyncC
     sent = await data(await client.post(f"{path}/test-sends", json={"profileId": "p1"}))
     assert sent["testSend"]["status"] == "delivered"
     assert (await data(await client.get(f"{path}/revisions")))["delivered"] is None
+
+
+async def test_another_order_of_columns_is_a_change(flow: Flow, client: httpx.AsyncClient) -> None:
+    columns = {"action": "action", "email": "email"}
+    mapping = {"actionId": "any", "settings": {"columns": columns}}
+    activation = await flow.activate(enabled=False, destinationMapping=mapping)
+    other = {"actionId": "any", "settings": {"columns": dict(reversed(columns.items()))}}
+    await Hand(flow).configure(activation, destinationMapping=other)
+    path = f"audiences/{flow.audience_id}/activations/{activation}/revisions"
+    newest, _ = (await data(await client.get(path)))["revisions"]
+    assert newest["changed"] == ["destinationMapping"]
