@@ -210,7 +210,6 @@ class Batch:
     space_id: str
     audience: AudienceRef
     activation_id: str
-    activation_name: str
     connection_id: str
     sync_id: str
     seq: int

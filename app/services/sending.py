@@ -103,7 +103,6 @@ class Sending:
             space_id=sync.space_id,
             audience=AudienceRef(audience.id, audience.key, self.audience_name),
             activation_id=self.activation.id,
-            activation_name=self.activation.name,
             connection_id=self.activation.connection_id or "",
             sync_id=sync.id,
             seq=sync.number,
@@ -209,7 +208,7 @@ class Sending:
             if not page:
                 return
             yield self.render(page).deliveries
-            after = page[-1].key
+            after = engine.key_position(page[-1])
 
 
 @dataclass(frozen=True, slots=True)

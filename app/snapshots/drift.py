@@ -25,7 +25,6 @@ from app.snapshots.wanted import MEMBER
 SAMPLES = 100
 _ROWS_AT_ONCE = 20_000
 _OURS = ", ".join(f"rows.{name(column)}" for column in COLUMNS)
-_OURS = ", ".join(f"rows.{name(column)}" for column in COLUMNS)
 _WITH_LIST = "JOIN listed_places ON rows.place IS NOT DISTINCT FROM listed_places.place"
 _HELD = "held IN ('yes', 'maybe')"
 _TABLES = ("there", "there_keys", "listed_places", "ours", "pairs")

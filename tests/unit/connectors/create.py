@@ -36,7 +36,6 @@ def create_batch(**changes: Any) -> Batch:
         "space_id": "spa_1",
         "audience": AudienceRef("aud_1", "vip", "VIP"),
         "activation_id": "act_1",
-        "activation_name": "VIP to partner",
         "connection_id": "ii_1",
         "sync_id": "syn_1",
         "seq": 7,
