@@ -8,6 +8,7 @@ import pytest
 
 from app.core import clock
 from app.domain.splits import assign
+from app.sandbox.braze import DEFAULT_GROUP, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
 from app.services import drift
@@ -145,6 +146,24 @@ async def test_each_arm_has_an_attribute(platform: Platform) -> None:
         await world.flow.quiet(activation, 60)
         assert inside(world, "vip") == set(range(MEMBERS))
         assert inside(world, "vip_A") | inside(world, "vip_B") == set()
+
+
+async def test_members_leave_a_group_that_takes_fewer_at_once(platform: Platform) -> None:
+    async with world_of(platform, BRAZE) as world:
+        braze = world.emulator
+        assert isinstance(braze, BrazeEmulator)
+        activation = await activate(
+            world, connectionSettings={"batch_size": 75, "segment_id": DEFAULT_GROUP}
+        )
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        assert inside(world, DEFAULT_GROUP) == set(range(MEMBERS))
+        await Hand(world.flow).configure(activation, connectionSettings={"batch_size": 75})
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.state, sync.batches, sync.delivered) == ("complete", 2, 2 * MEMBERS)
+        assert inside(world, DEFAULT_GROUP) == set()
+        assert inside(world, "audience_buyers") == set(range(MEMBERS))
+        assert braze.stats()["violations"] == 0
 
 
 @pytest.mark.parametrize("by", ["connection", "option"])

@@ -24,6 +24,7 @@ from app.connectors.destinations.braze.definition import DEFINITION, SUBSCRIBE, 
 from app.connectors.destinations.braze.payloads import Row
 from app.connectors.destinations.braze.settings import (
     DEFAULT_ROWS,
+    GROUP_ROWS,
     MOST_ROWS,
     BrazeConnectionSettings,
     BrazeSettings,
@@ -37,7 +38,6 @@ from app.connectors.errors import (
 from app.core import clock
 from app.domain.changes import ChangeKind
 
-_GROUP_ROWS = 50
 _NOBODY = "activations-connection-check"
 
 
@@ -58,7 +58,7 @@ class BrazeConnector:
     ) -> int:
         """The mapping's or the connection's batch size, at most 75, and 50 with a subscription group."""
         size = constants.get("batch_size") or connection_settings.get("batch_size") or DEFAULT_ROWS
-        most = _GROUP_ROWS if connection_settings.get("segment_id") else MOST_ROWS
+        most = GROUP_ROWS if connection_settings.get("segment_id") else MOST_ROWS
         return max(1, min(int(size), most))
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
@@ -140,8 +140,9 @@ class BrazeConnector:
             )
         if batch.kind is ChangeKind.UPDATED:
             return Receipts(rejected=rejected)
-        body, skipped = payloads.subscriptions(str(group), batch.kind, deliveries, rejected)
-        if body is not None:
+        bodies, skipped = payloads.subscriptions(str(group), batch.kind, deliveries, rejected)
+        for body in bodies:
+            # More than one where members leave a group that is no longer named: batches are not cut for it.
             await self._client.post(client.SET_STATUS, body, batch.attempted_at)
         return Receipts(rejected=rejected, skipped=skipped)
 

@@ -9,7 +9,11 @@ from typing import Any
 import orjson
 
 from app.connectors.base import Batch, Delivery, Refusal
-from app.connectors.destinations.braze.settings import attribute_for, attribute_for_arm
+from app.connectors.destinations.braze.settings import (
+    GROUP_ROWS,
+    attribute_for,
+    attribute_for_arm,
+)
 from app.connectors.identity import identity_of
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
@@ -132,13 +136,13 @@ def subscriptions(
     kind: ChangeKind | None,
     deliveries: Sequence[Delivery],
     without: Container[int],
-) -> tuple[bytes | None, dict[int, Refusal]]:
-    """The body of ``/v2/subscription/status/set``; e-mails and phones stand in objects of their own.
+) -> tuple[list[bytes], dict[int, Refusal]]:
+    """The bodies of ``/v2/subscription/status/set``, as many as it takes.
 
     ``without`` are the indexes that Braze has refused already.
     """
     state = "unsubscribed" if kind is ChangeKind.EXITED else "subscribed"
-    arrays: dict[str, list[str]] = {}
+    entries: list[tuple[str, str]] = []
     skipped = {}
     for index, delivery in enumerate(deliveries):
         if index in without:
@@ -149,12 +153,21 @@ def subscriptions(
             words = "a subscription group takes external_id, email or phone only"
             skipped[index] = Refusal("no_group_identifier", words) if who else NO_IDENTIFIER
         else:
-            arrays.setdefault(array, []).append(str(next(iter(who.values()))))
+            entries.append((array, str(next(iter(who.values())))))
+    parts = [entries[first : first + GROUP_ROWS] for first in range(0, len(entries), GROUP_ROWS)]
+    return [_group_body(group_id, state, part) for part in parts], skipped
+
+
+def _group_body(group_id: str, state: str, entries: Sequence[tuple[str, str]]) -> bytes:
+    """E-mails and phones stand in objects of their own."""
+    arrays: dict[str, list[str]] = {}
+    for array, value in entries:
+        arrays.setdefault(array, []).append(value)
     groups = [
         {"subscription_group_id": group_id, "subscription_state": state, array: values}
         for array, values in arrays.items()
     ]
-    return (_dumps({"subscription_groups": groups}) if groups else None), skipped
+    return _dumps({"subscription_groups": groups})
 
 
 def _dumps(value: Any) -> bytes:

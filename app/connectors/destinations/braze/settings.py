@@ -14,6 +14,7 @@ from app.connectors.base import ConnectorSettings
 
 DEFAULT_ROWS = 50  # valid under every contract
 MOST_ROWS = 75
+GROUP_ROWS = 50  # that a call for a subscription group takes
 
 #: Instance → REST endpoint; new ones appear, so any `rest.*` host of Braze is taken.
 ENDPOINTS = {
