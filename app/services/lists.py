@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Lists
+from app.connectors.errors import ConfigurationRejected
 from app.core.logging import get_logger
 from app.domain.places import Place, place_of
 from app.services import placing
 from app.services.accounts import Account
 from app.services.actions import action_of
 from app.services.platform import Platform
-from app.services.sending import connector_tools
+from app.services.sending import connector_tools, made_lists
 from app.snapshots.types import Cut
 from app.storage.models import Activation
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
+
+MOMENT = 1.0  # seconds: from the answer of a partner to the row that says so, and plenty
 
 
 async def ensure(
@@ -43,8 +47,7 @@ async def ensure(
     if not isinstance(connector, Lists):
         return
     places = {placing.list_key(activation.id, one): one for one in _unnamed(cuts)}
-    async with platform.unit_of_work() as session:
-        made = await _made(session, activation)
+    made = await _made(platform, activation)
     assert activation.connection_id is not None  # noqa: S101  only a deleted activation has none
     for key, place in places.items():
         if key in made:
@@ -52,7 +55,14 @@ async def ensure(
         name = f"{activation.name} ({place.arm})" if place.arm else activation.name
         # An arm's list is the activation's, so its reference is too.
         reference = f"{activation.connection_id}:{key}" if place.arm else activation.connection_id
-        list_id = await connector.create_list(name, reference)
+        try:
+            list_id = await connector.create_list(name, reference)
+        except ConfigurationRejected:
+            # That it exists may mean that the plan of another activation has made it just now.
+            await asyncio.sleep(MOMENT)
+            if key in await _made(platform, activation):
+                continue
+            raise
         async with platform.unit_of_work() as session:
             await _keep(session, activation, key, list_id)
         log.info("list_made", activation_id=activation.id, list_id=list_id)
@@ -63,11 +73,9 @@ def _unnamed(cuts: Sequence[Cut]) -> list[Place]:
     return [place for place in places if not place.settings]
 
 
-async def _made(session: AsyncSession, activation: Activation) -> Mapping[str, str]:
-    assert activation.connection_id is not None  # noqa: S101  as above
-    repository = SyncRepository(session)
-    connection = await repository.connection(activation.space_id, activation.connection_id)
-    return connection.lists if connection else {}
+async def _made(platform: Platform, activation: Activation) -> Mapping[str, str]:
+    async with platform.unit_of_work() as session:
+        return await made_lists(SyncRepository(session), activation)
 
 
 async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:

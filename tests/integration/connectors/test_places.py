@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from app.core import clock
 from app.domain.splits import assign
+from app.queue import Task
 from app.sandbox.braze import DEFAULT_GROUP, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
 from app.services import drift
+from app.services.plan import plan
 from app.services.platform import Platform
-from app.storage.models import DestinationConnection
-from tests.integration.connectors.test_partners import LIST, PARTNERS, Partner, World, world_of
+from app.storage.models import DestinationConnection, Sync
+from app.storage.repositories.due import DueRepository
+from tests.integration.connectors.test_partners import (
+    LIST,
+    PARTNERS,
+    Partner,
+    World,
+    prepared,
+    world_of,
+)
 from tests.stepping import Hand
 
 MEMBERS = 60
@@ -279,3 +290,27 @@ async def test_the_shared_list_of_a_split_may_not_be_gone(platform: Platform) ->
         await world.members({i for i in range(MEMBERS) if i not in arm(activation, "B")})
         sync = await world.flow.quiet(activation, 60)
         assert sync.state == "failed"
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
+async def test_two_activations_that_need_the_list_of_their_connection_at_once_agree_on_one(
+    platform: Platform, partner: Partner
+) -> None:
+    async with prepared(platform, partner) as world:
+        hand = Hand(world.flow)
+        for activation in [await activate(world) for _ in range(2)]:
+            assert await world.flow.syncs(activation) == []
+        await world.flow.supply(
+            {"profile_id": f"p{i}", "user_id": f"u{i}", "email": f"p{i}@example.com"}
+            for i in range(5)
+        )
+        await hand.once(tasks=(Task.RECOMPUTE,))
+        async with platform.unit_of_work() as session:
+            open_syncs = await DueRepository(session).to_plan(10)
+        planned = [plan(platform, one.space_id, one.id, lane="test") for one in open_syncs]
+        assert len(planned) == 2
+        await asyncio.gather(*planned)
+        async with platform.unit_of_work() as session:
+            states = [await session.get(Sync, (one.space_id, one.id)) for one in open_syncs]
+        assert [one.state for one in states if one is not None] == ["pending", "pending"]
+        assert set(await lists(world)) == {"list"}
