@@ -305,7 +305,7 @@ class History(RuleBasedStateMachine):
     @rule(
         seed=seeds,
         fault=st.sampled_from(FAULTS),
-        times=st.integers(1, 4),
+        times=st.integers(1, 12),
         cancelled=st.booleans(),
     )
     def go_wrong(self, seed: int, fault: dict[str, Any], times: int, cancelled: bool) -> None:

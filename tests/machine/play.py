@@ -37,7 +37,8 @@ def play(
         update={
             # The receiver has done what it does when the connection is cut: nothing is applied later.
             "settle_time": timedelta(milliseconds=20),
-            "retry_waits": (timedelta(milliseconds=10),),
+            # Long enough that a batch which fails is still undone when its sync is cancelled.
+            "retry_waits": (timedelta(milliseconds=60),),
             "failing_batch_limit": timedelta(milliseconds=200),
         }
     )
