@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, overload
 
-from app.connectors.base import Delivery, Refusal
+from app.connectors.base import Action, Definition, Delivery, Refusal
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 from app.mapping import MappingError, compile_mapping
@@ -46,13 +46,18 @@ class EventFrame:
 class Renderer:
     """Turns the changes of one sync into deliveries; made once for a sync."""
 
-    def __init__(self, definition: Any, config: Mapping[str, Any], frame: EventFrame) -> None:
+    def __init__(
+        self, definition: Definition, config: Mapping[str, Any], frame: EventFrame
+    ) -> None:
         self._names = travelling(definition, config)
         self._frame = frame
         self._property = placing.arm_property(definition, config)
         self._included: Mapping[str, str] | None = config.get("includedAttribute")
         action = action_of(definition, config)
         self._carrier = action.properties_field if action else None
+        given = (config.get("destinationMapping") or {}).get("settings") or {}
+        self._maps_properties = self._carrier in given
+        self._fields_by_name = _fields_by_name(definition, action)
         self._arm_of = partial(placing.arm_of, config, frame.activation_id)
         self._list_of = cache(frame.list_of)  # a sync has few places, and very many changes
         mapping = _fields_to_map(definition, config)
@@ -76,16 +81,16 @@ class Renderer:
     def render(self, change: PlannedChange) -> Delivery | Refusal:
         """One delivery; a Refusal where the mapping cannot be carried out for this record."""
         marks = self._marks(change)
-        traits = {**self._traits(change.traits), **marks}
+        named = self._traits(change.traits)
+        traits = {**named, **marks}
         fields: dict[str, Any] = {}
         if self._resolve is not None:
             try:
                 fields = dict(self._resolve(self.event(change, traits)) or {})
             except MappingError as error:
                 return Refusal("mapping_failed", str(error))
-        if marks and self._carrier and change.kind is not ChangeKind.EXITED:
-            given = fields.get(self._carrier)
-            fields[self._carrier] = {**(given if isinstance(given, Mapping) else {}), **marks}
+        if self._carrier is not None and change.kind is not ChangeKind.EXITED:
+            self._add_properties(self._carrier, fields, named, marks)
         return Delivery(
             kind=change.kind,
             key_type=change.key_type,
@@ -96,6 +101,28 @@ class Renderer:
             fields=fields,
             partner_id=change.partner_id,
         )
+
+    def _add_properties(
+        self,
+        carrier: str,
+        fields: dict[str, Any],
+        traits: Mapping[str, Any],
+        marks: Mapping[str, Any],
+    ) -> None:
+        """Put what travels where the connector looks: into the field of that name, else among the properties.
+
+        Where the mapping says what the properties are, only our marks are added to them.
+        """
+        given = fields.get(carrier)
+        properties = dict(given) if isinstance(given, Mapping) else {}
+        for name, value in traits.items() if not self._maps_properties else ():
+            if name not in self._fields_by_name:
+                properties.setdefault(name, value)
+            elif fields.get(name) is None:
+                fields[name] = value
+        properties.update(marks)
+        if properties:
+            fields[carrier] = properties
 
     def _traits(self, traits: Mapping[str, Any]) -> Mapping[str, Any]:
         names = self._names
@@ -175,7 +202,7 @@ class PlainDeliveries(Sequence[Delivery]):
         return rows.column("kind"), rows.keys(), rows.column("identity"), rows.column("traits")
 
 
-def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_to_map(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults of the action's fields, and what the user maps over them; constants and identity are elsewhere."""
     action = action_of(definition, config)
     if action is None:
@@ -186,6 +213,16 @@ def _fields_to_map(definition: Any, config: Mapping[str, Any]) -> dict[str, Any]
     mapping = {field.key: field.default for field in action.fields if field.default is not None}
     mapping.update(given)
     return {key: value for key, value in mapping.items() if key not in elsewhere}
+
+
+def _fields_by_name(definition: Definition, action: Action | None) -> frozenset[str]:
+    """Fields of the action that take a trait of their name: plain ones, that say nothing of who the member is."""
+    identity = {field.name for field in definition.identity_fields}
+    return frozenset(
+        field.key
+        for field in (action.fields if action else ())
+        if not field.constant and field.type != "OBJECT" and field.key not in identity
+    )
 
 
 def _last(value: Any) -> Any:

@@ -1,0 +1,94 @@
+"""Personalized properties reach the partner by their names, when a member enters and when one of them changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.services.platform import Platform
+from tests.integration.connectors.test_partners import PARTNERS, World, world_of
+
+KLAVIYO, BRAZE, TALON = PARTNERS
+PERSONALIZED: dict[str, Any] = {
+    "profile": {"properties": ["city", "first_name", "orders"], "mapping": {"city": "Home Town"}}
+}
+
+
+async def activate(world: World, **config: Any) -> str:
+    return await world.flow.activate(
+        resync=True,
+        idSync=[{"externalId": world.partner.id_sync, "strategy": "last"}],
+        idSyncGiven=True,
+        connectionSettings=dict(world.partner.connection),
+        personalization=PERSONALIZED,
+        updates=True,
+        **config,
+    )
+
+
+def ada(city: str) -> dict[str, Any]:
+    return {
+        "profile_id": "p1",
+        "user_id": "u1",
+        "email": "ada@example.com",
+        "city": city,
+        "first_name": "Ada",
+        "orders": 3,
+        "secret": "never",
+    }
+
+
+def profile(world: World) -> dict[str, Any]:
+    assert isinstance(world.emulator, KlaviyoEmulator)
+    found = world.emulator.account.find("email", "ada@example.com")
+    assert found is not None
+    return found.attributes
+
+
+async def test_klaviyo_writes_them_into_its_fields_or_own_properties(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(world)
+        await world.flow.upload([ada("Bern")])
+        await world.flow.quiet(activation)
+        assert profile(world)["first_name"] == "Ada"
+        assert profile(world)["properties"] == {"Home Town": "Bern", "orders": 3}
+        await world.flow.upload([ada("Graz")])
+        assert (await world.flow.quiet(activation)).updated == 1
+        assert profile(world)["properties"] == {"Home Town": "Graz", "orders": 3}
+        assert world.emulator.stats()["violations"] == 0
+
+
+async def test_a_mapping_of_the_properties_says_all_of_them(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        mapping = {
+            "actionId": "klaviyo-add-profile-to-list",
+            "settings": {"properties": {"place": {"@path": "$.traits.city"}}},
+        }
+        activation = await activate(world, destinationMapping=mapping)
+        await world.flow.upload([ada("Bern")])
+        await world.flow.quiet(activation)
+        assert profile(world)["properties"] == {"place": "Bern"}
+
+
+async def test_braze_writes_them_as_attributes_and_those_that_changed_again(
+    platform: Platform,
+) -> None:
+    async with world_of(platform, BRAZE) as world:
+        activation = await activate(world)
+        await world.flow.upload([ada("Bern")])
+        await world.flow.quiet(activation)
+        await world.flow.upload([ada("Graz")])
+        assert (await world.flow.quiet(activation)).updated == 1
+        bodies = [
+            json.loads(request["body"])["attributes"][0]
+            for request in world.sandbox.recorder.listed("braze", 100)
+            if request["method"] == "POST"
+        ]
+        assert bodies[0] | bodies[-1] == {
+            "external_id": "u1",
+            "audience_buyers": True,
+            "first_name": "Ada",
+            "Home Town": "Graz",
+            "orders": 3,
+        }
