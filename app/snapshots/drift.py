@@ -139,7 +139,8 @@ def seed_from(
 ) -> FoldStats:
     """Holdings of what is at the partner: what we held already and is there, and what is wanted and there, assumed.
 
-    ``spec`` is a baseline's. Rows of the partner that nobody wants stay the partner's.
+    ``spec`` is a baseline's. Rows of the partner that nobody wants stay the partner's. What we hold at places whose list
+    was not read stays as it is: it is still to leave them.
     """
     plan, every = out.with_name(f"{out.name}.plan"), out.with_name(f"{out.name}.every")
     try:
@@ -152,7 +153,9 @@ def seed_from(
                     f"""SELECT ours.* EXCLUDE (list) REPLACE (coalesce(ours.partner_id, found.partner_id) AS partner_id)
                     FROM ours JOIN (SELECT k, min(there.partner_id) AS partner_id
                         FROM pairs JOIN there USING (n) GROUP BY k) AS found USING (k)
-                    WHERE {_HELD} ORDER BY k""",
+                    WHERE {_HELD}
+                    UNION ALL SELECT {_OURS} FROM {holding_rows(holdings)} AS rows ANTI {_WITH_LIST}
+                    ORDER BY k""",
                     out,
                     narrow=False,
                 )

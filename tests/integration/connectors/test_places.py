@@ -16,7 +16,7 @@ from app.sandbox.talon_one import TalonOneEmulator
 from app.services import drift
 from app.services.plan import plan
 from app.services.platform import Platform
-from app.storage.models import DestinationConnection, Sync
+from app.storage.models import Activation, DestinationConnection, Sync
 from app.storage.repositories.due import DueRepository
 from tests.integration.connectors.test_partners import (
     LIST,
@@ -314,3 +314,41 @@ async def test_two_activations_that_need_the_list_of_their_connection_at_once_ag
             states = [await session.get(Sync, (one.space_id, one.id)) for one in open_syncs]
         assert [one.state for one in states if one is not None] == ["pending", "pending"]
         assert set(await lists(world)) == {"list"}
+
+
+async def test_what_is_held_on_an_old_list_is_kept_when_the_new_one_is_taken_over(
+    platform: Platform,
+) -> None:
+    async with prepared(platform, KLAVIYO) as world:
+        klaviyo, hand = world.emulator, Hand(world.flow)
+        assert isinstance(klaviyo, KlaviyoEmulator)
+        klaviyo.account.new_list("Other", "OtHeRr")
+        activation = await activate(world, connectionSettings={"list_id": LIST})
+        await world.flow.supply(
+            {"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in range(MEMBERS)
+        )
+        await hand.quiet()
+        await enable(world, activation, enabled=False)
+        await hand.configure(activation, connectionSettings={"list_id": "OtHeRr"})
+        space_id, audience_id = world.flow.space_id, world.flow.audience_id
+        await drift.seed(
+            platform,
+            space_id=space_id,
+            audience_id=audience_id,
+            activation_id=activation,
+            actor="test",
+            now=clock.now(),
+        )
+        await enable(world, activation, enabled=True)
+        await hand.configure(activation, updates=True)
+        await hand.quiet()
+        assert inside(world, LIST) == set()
+        assert inside(world, "OtHeRr") == set(range(MEMBERS))
+
+
+async def enable(world: World, activation: str, *, enabled: bool) -> None:
+    """As the API does, with nothing opened."""
+    async with world.flow.platform.unit_of_work() as session:
+        row = await session.get(Activation, (world.flow.space_id, activation))
+        assert row is not None
+        row.enabled, row.state = enabled, "active" if enabled else "inactive"
