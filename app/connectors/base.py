@@ -372,6 +372,15 @@ class SizesCalls(Protocol):
 
 
 @runtime_checkable
+class CountsCost(Protocol):
+    """Ability: say how many units (``Definition.cost_unit``) the partner bills for some changes of one batch."""
+
+    @classmethod
+    def cost(cls, batch: Batch, deliveries: Sequence[Delivery]) -> int:
+        """Units billed for these."""
+
+
+@runtime_checkable
 class ChecksConnectionSettings(Protocol):
     """Ability: a model that ``connectionSettings`` must fit, with the partner's own words for what is wrong."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from app.connectors.base import Definition, Delivery
+from app.connectors.base import CountsCost, Definition, Delivery
 from app.connectors.errors import ConnectorError
 from app.core import clock
 from app.services import request_notes
@@ -48,29 +49,44 @@ async def report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[st
     definition = sending.account.definition
     changes: dict[str, list[dict[str, Any]]] = {}
     requests: list[dict[str, Any]] = []
-    for batch in _first_batches(sync, cuts):
+    cost = 0.0
+    for batch, whole in _first_batches(sync, cuts):
         rows = await _rows(sending, batch, SAMPLE_ROWS)
+        cost += _cost(sending, batch, rows) * whole
         for delivery in rows:
             changes.setdefault(delivery.kind.value, []).append(_shown(delivery))
         if not definition.whole_plan and rows:
             shown = await _request(sending, batch, rows[:REQUEST_ROWS])
             if shown is not None:
                 requests.append({"change": batch.kind, **shown})
-    planned = sync.planned
     return {
         "calls": len(cuts),
         "minutes": minutes_needed(definition, len(cuts), requests),
-        "cost": {"unit": definition.cost_unit, "amount": planned} if definition.cost_unit else None,
+        "cost": {"unit": definition.cost_unit, "amount": round(cost)}
+        if definition.cost_unit
+        else None,
         "changes": changes,
         "requests": requests,
     }
 
 
-def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
-    """The first batch of each kind and place."""
+def _cost(sending: Sending, batch: Batch, rows: Sequence[Delivery]) -> float:
+    """Units that one change costs, by the sample; 1 where the connector does not say."""
+    if not rows:
+        return 0
+    connector = sending.connector
+    if not isinstance(connector, CountsCost):
+        return 1
+    return connector.cost(sending.call(batch, clock.now()), rows) / len(rows)
+
+
+def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
+    """The first batch of each kind and place, and the rows of all that are alike."""
     first: dict[tuple[str | None, str | None], Batch] = {}
+    alike: Counter[tuple[str | None, str | None]] = Counter()
     for number, cut in enumerate(cuts, start=1):
         kind = cut.kind.value if cut.kind else None
+        alike[kind, cut.place] += cut.rows
         if (kind, cut.place) not in first:
             first[kind, cut.place] = Batch(
                 space_id=sync.space_id,
@@ -81,7 +97,7 @@ def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
                 row_count=cut.rows,
                 attempts=0,
             )
-    return list(first.values())
+    return [(batch, alike[key]) for key, batch in first.items()]
 
 
 async def _rows(sending: Sending, batch: Batch, most: int) -> list[Delivery]:

@@ -8,6 +8,7 @@ from typing import Any
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
+from tests.stepping import Hand
 
 KLAVIYO, BRAZE, TALON = PARTNERS
 PERSONALIZED: dict[str, Any] = {
@@ -92,3 +93,15 @@ async def test_braze_writes_them_as_attributes_and_those_that_changed_again(
             "Home Town": "Graz",
             "orders": 3,
         }
+
+
+async def test_a_dry_run_counts_every_attribute_that_braze_bills(platform: Platform) -> None:
+    async with world_of(platform, BRAZE) as world:
+        activation = await activate(world, enabled=False)
+        everybody = [{**ada("Bern"), "profile_id": f"p{i}", "user_id": f"u{i}"} for i in range(100)]
+        await world.flow.upload(everybody)
+        await Hand(world.flow).start(activation, dry=True)
+        said = (await world.flow.quiet(activation)).report
+        assert said is not None
+        # Membership, first name, home town and orders of each.
+        assert said["cost"] == {"unit": "data points", "amount": 400}

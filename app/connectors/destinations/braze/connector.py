@@ -61,6 +61,15 @@ class BrazeConnector:
         most = GROUP_ROWS if connection_settings.get("segment_id") else MOST_ROWS
         return max(1, min(int(size), most))
 
+    @classmethod
+    def cost(cls, batch: Batch, deliveries: Sequence[Delivery]) -> int:
+        """Data points: each attribute or event that is written; the state of a subscription costs none."""
+        if batch.action_id == SUBSCRIBE.id:
+            return 0
+        if batch.action_id == TRACK_EVENT.id:
+            return len(payloads.events(batch, deliveries, None)[0])
+        return payloads.data_points(payloads.attributes(batch, deliveries)[0])
+
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
         """An empty write: Braze has no ping, and answers 400 where the key is good."""
         moment = clock.now()

@@ -80,6 +80,12 @@ def attributes(
     return rows, skipped
 
 
+def data_points(rows: Iterable[Row]) -> int:
+    """What Braze may bill for objects of ``attributes``: each value written, changed or not."""
+    names = {*IDENTITY, "_update_existing_only"}
+    return sum(len(row.content.keys() - names) for row in rows)
+
+
 NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze_id, email, phone")
 
 
