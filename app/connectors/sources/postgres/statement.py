@@ -16,7 +16,7 @@ PARAMETER = "($1::timestamp)"  # what takes the place of $as_of
 # Comments nest, which no regular expression can follow; all else of PostgreSQL's lexical structure is here.
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+|--[^\n]*)
+      (?P<space>\s+|--[^\r\n]*)
     | (?P<comment>/\*)
     | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
     | (?P<text>[eE]'(?:[^'\\]|\\.|'')*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*')

@@ -72,6 +72,9 @@ class TestReadStatement:
         statement = read_statement("SELECT $as_of, '$as_of', $AS_OF::date ; -- end")
         assert statement.sql == "SELECT ($1::timestamp), '$as_of', ($1::timestamp)::date"
 
+    def test_a_comment_ends_where_postgresql_ends_it(self) -> None:
+        assert read_statement("SELECT 1 -- x\rUNION SELECT 2").sql.endswith("UNION SELECT 2")
+
     def test_a_dollar_quote_may_be_called_as_the_parameter(self) -> None:
         assert "($1" not in read_statement("SELECT $as_of$ x $as_of$").sql
 
