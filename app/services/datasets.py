@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
-from app.connectors.sources.postgres import reader
+from app.connectors.sources.postgres import apart
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
@@ -137,7 +137,7 @@ async def check(
         source = dataset_sources.source_of(platform.keyring, workspace_id, dataset)
     try:
         async with platform.readings:
-            found = await reader.check(source, now, policy=platform.outbound)
+            found = await apart.check(source, now, policy=platform.outbound)
     except ConnectorError as error:
         return Check(False, error.message)
     if found.columns is not None:

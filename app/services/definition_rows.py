@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from app.connectors.errors import ConnectorError
-from app.connectors.sources.postgres.reader import ReadLimits, read
+from app.connectors.sources.postgres.apart import read
+from app.connectors.sources.postgres.reader import ReadLimits
 from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.clock import to_wire
 from app.services import dataset_sources
@@ -39,14 +40,14 @@ class Reading:
         return entry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """What all the readings of one definition share."""
 
     platform: Platform
     workspace_id: str
     as_of: datetime
-    deadline: float  # by the loop's clock
+    seconds: float  # left for reading; waiting for the readings of others does not count
     reading: Reading
 
     async def read(self, dataset: Dataset, sql: str, out: Path, *, pushed_down: bool) -> None:
@@ -54,7 +55,7 @@ class _Work:
         settings = self.platform.settings
         entry = self.reading.begin(dataset, pushedDown=pushed_down, rows=0, bytes=0, readAt=None)
         async with self.platform.readings:
-            left = max(self.deadline - asyncio.get_running_loop().time(), 1.0)
+            began = asyncio.get_running_loop().time()
             stats = await read(
                 self.source(dataset),
                 sql,
@@ -62,10 +63,13 @@ class _Work:
                 out,
                 policy=self.platform.outbound,
                 limits=ReadLimits(
-                    settings.source_max_rows, settings.source_max_bytes, timedelta(seconds=left)
+                    settings.source_max_rows,
+                    settings.source_max_bytes,
+                    timedelta(seconds=max(self.seconds, 1.0)),
                 ),
                 progress=lambda rows, size: entry.update(rows=rows, bytes=size),
             )
+            self.seconds -= asyncio.get_running_loop().time() - began
         entry.update(rows=stats.rows, bytes=stats.bytes, readAt=to_wire(stats.moment))
 
     def source(self, dataset: Dataset) -> PostgresSource:
@@ -94,8 +98,7 @@ async def write_rows(
     assert workspace_id is not None  # noqa: S101  a foreign key says so
     settings = platform.settings
     seconds = min(at_most or settings.source_timeout, settings.source_timeout).total_seconds()
-    deadline = asyncio.get_running_loop().time() + seconds
-    work = _Work(platform, workspace_id, as_of, deadline, reading)
+    work = _Work(platform, workspace_id, as_of, seconds, reading)
     target = run_in(query)
     if target is not None:
         await _run_there(work, target, datasets, query, out)

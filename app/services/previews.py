@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -32,6 +33,9 @@ SHOWN = 100  # members in a preview's results
 KEPT = timedelta(days=7)
 _TIMEOUT = timedelta(minutes=1)
 _LEASE = 2 * _TIMEOUT + timedelta(seconds=30)  # databases are read first
+_LATEST = _LEASE - timedelta(
+    seconds=15
+)  # for all of it, waiting for room too: nobody renews the lease
 _MAX_ATTEMPTS = 3
 _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
 
@@ -118,7 +122,10 @@ async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, An
     if preview.attempts > _MAX_ATTEMPTS:
         return _failed("The preview was lost several times; most likely it needs too much memory.")
     try:
-        return await _results(platform, preview)
+        async with asyncio.timeout(_LATEST.total_seconds()):
+            return await _results(platform, preview)
+    except TimeoutError:
+        return _failed("There was no room for the preview among other work; try it again later.")
     except AppError as error:
         return _failed("; ".join(problem.message for problem in error.problems))
     except (DefinitionFailed, ConnectorError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -370,6 +371,26 @@ class TestFailures:
         assert "took longer than 1 seconds" in str(run.error)
         assert shop.database.connected() == 0
 
+    async def test_waiting_for_the_readings_of_others_is_no_reading(
+        self, shop: Shop, settings: Settings
+    ) -> None:
+        query = "-- run in: warehouse\nSELECT 'p' AS profile_id, pg_sleep(1.5)::text AS slept"
+        run_id = await shop.open(await shop.define(query))
+        busy = await open_platform(
+            settings.model_copy(
+                update={"source_concurrency": 1, "source_timeout": timedelta(seconds=2)}
+            )
+        )
+        try:
+            async with busy.readings:
+                task = asyncio.create_task(recompute(busy, shop.flow.space_id, run_id, lane="test"))
+                await asyncio.sleep(2.5)
+            await task
+        finally:
+            await busy.close()
+        run = await shop.row(run_id)
+        assert (run.state, run.error) == ("complete", None)
+
     async def test_a_run_tells_how_far_it_is(self, shop: Shop) -> None:
         await shop.dataset(
             "slow",
@@ -443,6 +464,16 @@ class TestPreviews:
         assert preview.status in {"COMPLETED", "FAILED"}, preview.failure_reason
         assert preview.failure_reason is None
         assert preview.size is not None
+
+    async def test_where_there_is_no_room_it_says_so_before_its_lease_ends(
+        self, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(previews, "_LATEST", timedelta(seconds=1))
+        async with contextlib.AsyncExitStack() as readings:
+            for _ in range(settings.source_concurrency):
+                await readings.enter_async_context(shop.platform.readings)
+            preview = await shop.preview(IN_DATABASE)
+        assert "no room" in str(preview.failure_reason)
 
     async def test_says_what_is_wrong(self, shop: Shop) -> None:
         preview = await shop.preview("-- run in: warehouse\nSELECT nope AS profile_id FROM orders")

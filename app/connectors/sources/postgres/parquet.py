@@ -58,8 +58,10 @@ class RowFile:
 
     def abandon(self) -> None:
         """Let go of a file that nobody will read."""
-        self._writer.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._writer.close()
+        finally:  # where the disk is full it cannot be closed
+            remove(self._path)
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -83,7 +85,7 @@ class RowFile:
 
     def _rewrite(self, schema: Any) -> None:
         self._writer.close()
-        fresh = self._path.with_name(f"{self._path.name}.wider")
+        fresh = _wider(self._path)
         self._writer = pq.ParquetWriter(fresh, schema, compression="zstd")
         self._schema = schema
         if self._written:
@@ -91,6 +93,16 @@ class RowFile:
                 for group in range(former.num_row_groups):
                     self._writer.write_table(_cast(former.read_row_group(group), schema))
         fresh.replace(self._path)
+
+
+def remove(path: Path) -> None:
+    """Take away what there is of a file, also where it was being written anew."""
+    for part in (path, _wider(path)):
+        part.unlink(missing_ok=True)
+
+
+def _wider(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wider")
 
 
 def _array(column: Column, values: Sequence[Any]) -> Any:

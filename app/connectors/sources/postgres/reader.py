@@ -24,12 +24,12 @@ from app.connectors.sources.postgres.statement import (
 
 T = TypeVar("T")
 
-_FIRST_ROWS = 500
+_FIRST_ROWS = 50  # nobody knows yet how wide they are
 _MOST_ROWS = 10_000
 _FETCH_BYTES = (
     8 * 1024 * 1024
 )  # aimed at: what is in memory at a time is this, and a group of the file
-_CHECK_SECONDS = 20.0
+CHECK_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +168,8 @@ async def check(source: PostgresSource, as_of: datetime, *, policy: OutboundPoli
     statement = _statement(source.sql) if source.sql is not None else None
     try:
         async with (
-            asyncio.timeout(_CHECK_SECONDS),
-            reading(source, policy, statement_seconds=_CHECK_SECONDS) as connection,
+            asyncio.timeout(CHECK_SECONDS),
+            reading(source, policy, statement_seconds=CHECK_SECONDS) as connection,
         ):
             with told(source):
                 warnings = await _warnings(connection, source)
@@ -184,7 +184,7 @@ async def check(source: PostgresSource, as_of: datetime, *, policy: OutboundPoli
                     f"EXPLAIN {select(columns, statement.sql)}", *_arguments(statement, as_of)
                 )
     except TimeoutError:
-        raise QueryRejected(f"{source.place} did not finish within {_CHECK_SECONDS:g} s.") from None
+        raise QueryRejected(f"{source.place} did not finish within {CHECK_SECONDS:g} s.") from None
     kinds = {column.name: column.engine_type for column in columns}
     return SourceCheck(message, kinds, warnings)
 

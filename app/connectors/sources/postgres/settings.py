@@ -68,7 +68,7 @@ Query = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), AfterValidato
 class PostgresSource(BaseModel):
     """A connection, and what is read through it: a table, a query, or neither (then only definitions run there)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: Host
     port: Port = 5432

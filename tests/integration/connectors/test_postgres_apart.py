@@ -1,0 +1,156 @@
+"""Reading in a process of its own: whatever a server sends, and however large, this process goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from app.connectors.errors import ConnectorError, TransientFailure
+from app.connectors.sources.postgres import apart
+from app.connectors.sources.postgres.failures import QueryRejected
+from app.connectors.sources.postgres.reader import ReadLimits
+from tests.integration.connectors.test_postgres_source import AS_OF, LIMITS, OPEN, source
+from tests.users_database import PASSWORD, UsersDatabase
+
+SLEEP = "SELECT pg_sleep(60)::text AS s"
+
+# A worker whose kill nobody can catch.
+WORKER = """
+import asyncio, sys
+from tests.integration.connectors.test_postgres_apart import *
+fields = {"host": "127.0.0.1", "port": int(sys.argv[1]), "database": "shop", "user": "reader", "ssl_mode": "disable"}
+there = apart.PostgresSource(**fields, password=PASSWORD)
+asyncio.run(apart.read(there, SLEEP, AS_OF, Path(sys.argv[2]), policy=OPEN, limits=LIMITS))
+"""
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+@contextlib.asynccontextmanager
+async def saying(answer: bytes) -> AsyncIterator[int]:
+    """The port of something that answers this to whoever greets it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.read(1024)
+            writer.write(answer)
+            await writer.drain()
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+class TestReading:
+    async def test_gives_rows_and_tells_how_far_it_is(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        told: list[tuple[int, int]] = []
+        stats = await apart.read(
+            source(users_database),
+            "SELECT g AS n, $as_of AS at FROM generate_series(1, 20000) AS g",
+            AS_OF,
+            tmp_path / "rows",
+            policy=OPEN,
+            limits=LIMITS,
+            progress=lambda rows, size: told.append((rows, size)),
+        )
+        assert (stats.rows, stats.columns) == (20_000, {"n": "INTEGER", "at": "TIMESTAMP"})
+        assert stats.moment.tzinfo is not None
+        assert told[-1] == (20_000, stats.bytes)
+        assert pq.read_metadata(tmp_path / "rows").num_rows == 20_000
+
+    async def test_cancelling_cancels_the_query_at_the_server(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        task = asyncio.create_task(
+            apart.read(
+                source(users_database), SLEEP, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
+            )
+        )
+        await asyncio.to_thread(users_database.until, 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(users_database.until, 0, 2)
+        assert os.listdir(tmp_path) == []  # noqa: PTH208  (a moment's work)
+
+    async def test_a_worker_that_is_killed_ends_its_query(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        command = [sys.executable, "-c", WORKER, str(users_database.port), str(tmp_path / "x")]
+        worker = subprocess.Popen(command, cwd=Path(__file__).parents[3])  # noqa: ASYNC220
+        try:
+            await asyncio.to_thread(users_database.until, 1, 30)
+        finally:
+            worker.kill()
+            worker.wait()
+        await asyncio.to_thread(users_database.until, 0, 3)
+
+    async def test_a_row_too_large_for_memory_is_the_readings_end_and_nothing_is_left(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        sql = "SELECT repeat('x', 900000000) AS x"
+        with pytest.raises(ConnectorError):
+            await apart.read(
+                source(users_database), sql, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
+            )
+        assert os.listdir(tmp_path) == []  # noqa: PTH208  (a moment's work)
+
+    async def test_a_disk_of_ours_is_told_from_the_database(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "missing" / "x"
+        with pytest.raises(FileNotFoundError):
+            await apart.read(
+                source(users_database), "SELECT 1 AS x", AS_OF, out, policy=OPEN, limits=LIMITS
+            )
+
+
+class TestHostileServers:
+    async def test_bytes_that_crash_the_driver_end_the_reading_alone(
+        self, users_database: UsersDatabase
+    ) -> None:
+        # The second part of a password exchange that was never begun.
+        async with saying(message(b"R", struct.pack("!i", 11) + b"garbage")) as port:
+            there = source(users_database, port=port, query="SELECT 1 AS x")
+            with pytest.raises(QueryRejected, match="no PostgreSQL"):
+                await apart.check(there, AS_OF, policy=OPEN)
+
+    async def test_what_the_driver_stumbles_over_is_told_in_words(
+        self, users_database: UsersDatabase
+    ) -> None:
+        welcome = message(b"R", bytes(4)) + message(b"S", b"client_encoding\0NOSUCH\0")
+        answer = welcome + message(b"K", bytes(8)) + message(b"Z", b"I")
+        async with saying(answer) as port:
+            with pytest.raises(TransientFailure, match="what PostgreSQL does not") as caught:
+                await apart.check(source(users_database, port=port), AS_OF, policy=OPEN)
+        assert PASSWORD not in str(caught.value)
+
+    async def test_who_says_nothing_is_left_at_the_deadline(
+        self, users_database: UsersDatabase, tmp_path: Path
+    ) -> None:
+        async with saying(b"") as port:
+            hasty = ReadLimits(1, 1, timedelta(seconds=1))
+            with pytest.raises(QueryRejected, match="longer than 1 seconds"):
+                await apart.read(
+                    source(users_database, port=port),
+                    "SELECT 1 AS x",
+                    AS_OF,
+                    tmp_path / "x",
+                    policy=OPEN,
+                    limits=hasty,
+                )
