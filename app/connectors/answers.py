@@ -103,13 +103,17 @@ def retry_after(response: httpx.Response, *, now: datetime | None = None) -> tim
 
 
 def _seconds_until(date: str, now: datetime) -> float:
+    moment = moment_of(date)
+    return float("nan") if moment is None else (moment - now).total_seconds()
+
+
+def moment_of(date: str) -> datetime | None:
+    """An HTTP date; None where it cannot be read."""
     try:
         moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError):
-        return float("nan")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def request_id_of(response: httpx.Response) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from app.connectors.answers import LONGEST_WAIT
+from app.connectors.answers import LONGEST_WAIT, moment_of
 
 # A whole number at the start: a list of limits (`10, 10;w=1, 150;w=60`) begins with the one that binds now.
 _NUMBER = re.compile(r"\s*([0-9]{1,12})(?:\.[0-9]*)?\s*(?:[,;]|$)")
@@ -46,7 +46,8 @@ def told_limit(
     if remaining is None or reset is None:
         return None
     if names.reset_counts == "seconds_since_1970":
-        reset -= int(now.timestamp())
+        # By the partner's own clock, where it tells: ours may be minutes off.
+        reset -= int((moment_of(headers.get("date", "")) or now).timestamp())
     to_go = timedelta(seconds=max(reset, 0))
     limit = _number(headers.get(names.limit))
     return ToldLimit(limit or None, remaining, min(to_go + _WHOLE_SECOND, LONGEST_WAIT))

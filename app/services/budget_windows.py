@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from app.connectors.rate_headers import ToldLimit
 
 # KEYS: pause, then for each budget the set of its calls and what the partner told of it.
-# ARGV: id of this call, then for each budget its limit, window (ms) and the share of a told limit to leave.
+# ARGV: id of this call, then for each budget its limit, window (ms) and the share of a told limit to leave; that is
+# empty where the partner tells nothing.
 # Answers 0 where the call may go out, and is noted; else the milliseconds until it is worth asking again.
 _TAKE = """
 local paused = redis.call('PTTL', KEYS[1])
@@ -35,11 +36,12 @@ for i = 1, budgets do
     local entry = redis.call('ZRANGE', calls, -limit, -limit, 'WITHSCORES')
     wait = math.max(wait, tonumber(entry[2]) + window - now, 1)
   end
-  local said = redis.call('HMGET', told, 'limit', 'left', 'reset')
-  if said[1] then
+  local leaves = tonumber(ARGV[3 * i + 1])
+  local said = leaves and redis.call('HMGET', told, 'limit', 'left', 'reset')
+  if said and said[1] then
     left[i], reset[i] = tonumber(said[2]), tonumber(said[3])
     if now >= reset[i] then left[i], reset[i] = tonumber(said[1]), now + window end
-    if left[i] <= math.floor(tonumber(said[1]) * tonumber(ARGV[3 * i + 1])) then
+    if left[i] <= math.floor(tonumber(said[1]) * leaves) then
       wait = math.max(wait, reset[i] - now, 1)
     end
   end
@@ -73,12 +75,15 @@ redis.call('PEXPIRE', KEYS[2], tonumber(ARGV[4]) + 2 * tonumber(ARGV[5]))
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a call may use of one budget: so many calls in a window of seconds, and the share of a told limit it leaves."""
+    """What a call may use of one budget: so many calls in a window of seconds, and the share of a told limit it leaves.
+
+    ``leaves`` is None where the partner tells nothing.
+    """
 
     name: str
     calls: int
     window: float
-    leaves: float
+    leaves: float | None
 
 
 @dataclass(slots=True)
@@ -93,7 +98,8 @@ class SharedWindows:
         values: list[str] = [call]
         for one in allowances:
             keys += [_calls_key(account, one.name), _told_key(account, one.name)]
-            values += [str(one.calls), str(int(one.window * 1000)), str(one.leaves)]
+            values += [str(one.calls), str(int(one.window * 1000))]
+            values.append("" if one.leaves is None else str(one.leaves))
         script = self.redis.eval(_TAKE, len(keys), *keys, *values)
         milliseconds = await script  # type: ignore[misc]  # redis types both of its clients as one
         return int(milliseconds) / 1000
@@ -156,7 +162,7 @@ class LocalWindows:
 
     def _told_wait(self, account: str, one: Allowance, now: float) -> float:
         told = self._told.get((account, one.name))
-        if told is None:
+        if told is None or one.leaves is None:
             return 0.0
         if now >= told.reset:
             del self._told[account, one.name]

@@ -133,7 +133,12 @@ class Budgets:
 def _allowances(budgets: Sequence[RateBudget], resync: bool) -> list[Allowance]:
     share = RESYNC_SHARE if resync else 1.0
     return [
-        Allowance(budget.name, max(1, int(budget.calls * share)), _spread(budget.window), 1 - share)
+        Allowance(
+            budget.name,
+            max(1, int(budget.calls * share)),
+            _spread(budget.window),
+            None if budget.headers is None else 1 - share,
+        )
         for budget in budgets
     ]
 

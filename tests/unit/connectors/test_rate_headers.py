@@ -60,6 +60,22 @@ def test_what_is_no_number_says_nothing(value: str, where: str) -> None:
     assert told(TO_GO, "150", **values) is None
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Sun, 01 Mar 2026 11:50:00 GMT", 3),  # our clock is ten minutes before theirs
+        ("Sun, 01 Mar 2026 11:50:00 +99999999", 1),
+        ("soon", 1),
+        ("", 1),
+    ],
+)
+def test_a_moment_is_one_of_the_partners_clock(date: str, seconds: int) -> None:
+    reset = str(EPOCH - 600 + 2)
+    values = {SINCE_1970.remaining: "0", SINCE_1970.reset: reset, "date": date}
+    found = told_limit(SINCE_1970, httpx.Headers(values), now=NOW)
+    assert found == ToldLimit(None, 0, timedelta(seconds=seconds))
+
+
 def test_an_answer_without_the_headers_says_nothing() -> None:
     assert told_limit(TO_GO, httpx.Headers({"ratelimit-limit": "150"}), now=NOW) is None
     assert told_limit(SINCE_1970, httpx.Headers({"ratelimit-remaining": "0"}), now=NOW) is None
