@@ -121,16 +121,19 @@ async def compute(platform: Platform, space_id: str, preview_id: str) -> bool:
 async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
     if preview.attempts > _MAX_ATTEMPTS:
         return _failed("The preview was lost several times; most likely it needs too much memory.")
+    deadline = asyncio.timeout(_LATEST.total_seconds())
     try:
-        async with asyncio.timeout(_LATEST.total_seconds()):
+        async with deadline:
             return await _results(platform, preview)
-    except TimeoutError:
-        return _failed("There was no room for the preview among other work; try it again later.")
     except AppError as error:
         return _failed("; ".join(problem.message for problem in error.problems))
     except (DefinitionFailed, ConnectorError) as error:
         return _failed(error.message)
     except Exception as error:
+        if deadline.expired():
+            return _failed(
+                "There was no room for the preview among other work; try it again later."
+            )
         log.error("preview_broke", preview_id=preview.id, exc_info=error)
         return _failed("The computation broke; see the worker's log.")
 

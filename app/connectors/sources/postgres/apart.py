@@ -112,6 +112,7 @@ async def _heard(
         last = orjson.loads(line)
         if "progress" in last:
             progress(*last["progress"])
+    await child.wait()
     return last
 
 
