@@ -226,7 +226,7 @@ async def _commit(
             spec={
                 **planning.spec_to_json(work.spec),
                 planning.AUDIENCE_NAME: work.audience_name,
-                planning.EXITS_FIRST: _exits_come_first(stats.cuts),
+                planning.EXITS_FIRST: stats.moves or _places_change(stats.cuts),
                 planning.PLACES: places_of(stats.cuts),
             },
             planned_at=now,
@@ -288,7 +288,7 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
             raise leases.LeaseLost
 
 
-def _exits_come_first(cuts: Sequence[Cut]) -> bool:
+def _places_change(cuts: Sequence[Cut]) -> bool:
     """Whether somebody may leave one place and enter another: an exit that is late might undo the entry."""
     left = {cut.place for cut in cuts if cut.kind is ChangeKind.EXITED}
     entered = {cut.place for cut in cuts if cut.kind is ChangeKind.ENTERED}

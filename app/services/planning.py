@@ -20,7 +20,7 @@ _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
 # Beside the specification: bodies name the audience, and a retry must have the same bytes after it was renamed.
 AUDIENCE_NAME = "audienceName"
-# Likewise: members leave one place and enter another, and to the destination both may be one list.
+# Likewise: somebody leaves under one key and enters under another, and to the partner both may be one member.
 EXITS_FIRST = "exitsFirst"
 # Likewise: where each batch writes, as first row and place, for each row at which the place changes.
 PLACES = "places"

@@ -35,6 +35,7 @@ VALUE = (
     f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND place IS NULL AND NOT contains(k, chr(31))) THEN k "
     "ELSE left(k, length(k) - length(key_type) - length(coalesce(place, '')) - 2) END"
 )
+PROFILE = f"coalesce(profile_id, member_id, {VALUE})"
 EMPTY = "(SELECT {} WHERE false)".format(
     ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in COLUMNS.items())
 )

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Row, fold
-from app.snapshots.holding_rows import GONE, SHOWN, VALUE, holding_rows
+from app.snapshots.holding_rows import GONE, PROFILE, SHOWN, VALUE, holding_rows
 from app.snapshots.outcome_marks import batch_marks, exception_marks
 from app.snapshots.plan_file import key_value
 from app.snapshots.sql import Cursor, copy_to, one, parquet, text
@@ -28,7 +28,6 @@ from app.snapshots.types import (
 from app.snapshots.wanted import MEMBER
 
 _HELD = "held IN ('yes', 'maybe')"
-_PROFILE = f"coalesce(profile_id, member_id, {VALUE})"
 
 
 def fold_outcome(
@@ -169,7 +168,7 @@ def find_held(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> list[
     """Rows of the holdings that belong to a profile, in the form of ``page_holdings``."""
     rows = cursor.execute(
         f"""SELECT k, key_type, place, member_id, profile_id, identity, held, fp1_refused, partner_id, sync
-        FROM {holding_rows(manifest)} AS rows WHERE {_PROFILE} = $profile OR {VALUE} = $profile
+        FROM {holding_rows(manifest)} AS rows WHERE {PROFILE} = $profile OR {VALUE} = $profile
         ORDER BY k LIMIT 100""",
         {"profile": profile_id},
     ).fetchall()
@@ -216,7 +215,7 @@ def find_profile(cursor: Cursor, outcomes: Sequence[Path], profile_id: str) -> l
     result = cursor.execute(
         f"""SELECT sync_number, batch, row, kind, disposition, code, message, {VALUE} AS key,
             coalesce(key_type, '{MEMBER}') AS key_type, place, identity, nullif(held, '{GONE}') AS held, partner_id
-        FROM {parquet(outcomes)} WHERE {_PROFILE} = $profile OR {VALUE} = $profile
+        FROM {parquet(outcomes)} WHERE {PROFILE} = $profile OR {VALUE} = $profile
         ORDER BY sync_number, k""",
         {"profile": profile_id},
     )

@@ -9,16 +9,16 @@ change, range by range; then identities and traits are worked out for these alon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.domain.changes import ChangeKind
 from app.snapshots.decisions import KINDS, REFUSED_BEFORE, SILENT, decision_sql
-from app.snapshots.holding_rows import holding_rows
+from app.snapshots.holding_rows import PROFILE, holding_rows
 from app.snapshots.holdings import count_held
 from app.snapshots.plan_file import PlanWriter, key_position, read_plan
 from app.snapshots.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
-from app.snapshots.sql import Cursor, one
+from app.snapshots.sql import Cursor, one, parquet
 from app.snapshots.types import LocalManifest, PlanSpec, PlanStats
 from app.snapshots.wanted import Wanted, wanted_sources
 from app.snapshots.wanted_pages import read_wanted
@@ -49,7 +49,8 @@ def write_plan(
         counts = _counts(cursor)
         with PlanWriter(out, spec) as writer:
             _write(cursor, spec, sides, counts, writer)
-        return _stats(cursor, sides, counts, writer, holdings)
+        stats = _stats(cursor, sides, counts, writer, holdings)
+        return replace(stats, moves=_somebody_moves(cursor, stats, out))
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -216,6 +217,18 @@ def _changes(sides: _Sides, chosen: str, span: KeyRange) -> str:
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k
         ORDER BY silent, kind_code, place NULLS FIRST, c.k"""
+
+
+def _somebody_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
+    """Whether one profile both exits and enters: to the partner its two keys may be one person."""
+    if not stats.exited or not stats.entered:
+        return False
+    sides = [
+        f"SELECT {PROFILE} AS profile FROM {parquet([out])} WHERE kind = '{kind}' AND row IS NOT NULL"
+        for kind in (ChangeKind.EXITED, ChangeKind.ENTERED)
+    ]
+    query = f"SELECT count(*) FROM (SELECT 1 FROM ({sides[0]}) AS exits SEMI JOIN ({sides[1]}) AS entries USING (profile) LIMIT 1)"
+    return _number(cursor, query) > 0
 
 
 def _no_wide() -> str:

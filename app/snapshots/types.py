@@ -191,6 +191,7 @@ class PlanStats:
     held: int  # keys held (yes or maybe) before this plan
     left_out: Mapping[str, int]
     cuts: Sequence[Cut]
+    moves: bool = False  # somebody leaves under one key and enters under another
 
     @property
     def changes(self) -> int:

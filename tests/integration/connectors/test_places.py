@@ -352,3 +352,37 @@ async def enable(world: World, activation: str, *, enabled: bool) -> None:
         row = await session.get(Activation, (world.flow.space_id, activation))
         assert row is not None
         row.enabled, row.state = enabled, "active" if enabled else "inactive"
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO], ids=lambda partner: partner.slug)
+@pytest.mark.parametrize(
+    "fault", [None, {"kind": "status", "status": 503, "method": "DELETE"}], ids=["nothing", "503"]
+)
+async def test_who_changes_the_address_stays_on_the_list(
+    platform: Platform, partner: Partner, fault: dict[str, Any] | None
+) -> None:
+    """The partner knows both addresses as one profile, by the user id: the exit of the old one must not come last.
+
+    A few go by single calls, whose answers tell the profile's id: by that they are taken off.
+    """
+    few = 5
+    async with world_of(platform, partner) as world:
+        activation = await world.flow.activate(
+            resync=True,
+            idSync=[{"externalId": name, "strategy": "last"} for name in ("email", "user_id")],
+            idSyncGiven=True,
+            connectionSettings=dict(partner.connection),
+        )
+        people = [
+            {"profile_id": f"p{i}", "user_id": f"u{i}", "email": f"p{i}@example.com"}
+            for i in range(few)
+        ]
+        await world.flow.upload(people)
+        await world.flow.quiet(activation, 60)
+        if fault:
+            world.sandbox.faults.add({"service": "klaviyo", **fault, "times": 2})
+        moved = [{**one, "email": f"p{i + 1000}@example.com"} for i, one in enumerate(people)]
+        await world.flow.upload(moved)
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.entered, sync.exited, sync.state) == (few, few, "complete")
+        assert inside(world, LIST) == set(range(1000, 1000 + few))
