@@ -61,4 +61,5 @@ def test_a_planted_bug_is_found(
     with capfd.disabled():
         print(f" {plant.__name__}, after {time.monotonic() - began:.0f} s: {found[:1]}")
     assert found
-    assert found[0].startswith("AssertionError")
+    # Two plans for one sync are refused by the database itself.
+    assert found[0].startswith(("AssertionError", "IntegrityError"))

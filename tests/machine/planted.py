@@ -42,19 +42,9 @@ def exits_of_changed_keys_are_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plans, "_decide", wrong)
 
 
-def a_shared_value_leaves_with_the_first_who_leaves(patch: pytest.MonkeyPatch) -> None:
-    """Plan: an address is wanted only while the one who brought it is."""
-    right = plans._decide
-
-    def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
-        right(cursor, spec, sides, *where)
-        cursor.execute(
-            f"""INSERT INTO decided SELECT 0, 1, k, place, NULL, NULL, true FROM {sides.held} AS rows
-            WHERE held = 'yes' AND member_id NOT IN (SELECT member_id FROM {sides.keys} AS keys)
-            AND k NOT IN (SELECT k FROM decided)"""
-        )
-
-    patch.setattr(plans, "_decide", wrong)
+def a_shared_value_is_said_by_each(patch: pytest.MonkeyPatch) -> None:
+    """Plan: an address that two profiles share goes out for both."""
+    patch.setattr(plans, "_repeated", lambda cursor, sides, keys: 0)
 
 
 def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
@@ -157,7 +147,7 @@ def unknown_attempts_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
 PLANTS: list[Plant] = [
     maybe_is_read_as_yes,
     exits_of_changed_keys_are_lost,
-    a_shared_value_leaves_with_the_first_who_leaves,
+    a_shared_value_is_said_by_each,
     arms_change_from_sync_to_sync,
     control_is_sent,
     arms_are_not_told,
