@@ -374,17 +374,17 @@ class TestFailures:
     async def test_waiting_for_the_readings_of_others_is_no_reading(
         self, shop: Shop, settings: Settings
     ) -> None:
-        query = "-- run in: warehouse\nSELECT 'p' AS profile_id, pg_sleep(1.5)::text AS slept"
+        query = "-- run in: warehouse\nSELECT 'p' AS profile_id"
         run_id = await shop.open(await shop.define(query))
         busy = await open_platform(
             settings.model_copy(
-                update={"source_concurrency": 1, "source_timeout": timedelta(seconds=2)}
+                update={"source_concurrency": 1, "source_timeout": timedelta(seconds=6)}
             )
         )
         try:
             async with busy.readings:
                 task = asyncio.create_task(recompute(busy, shop.flow.space_id, run_id, lane="test"))
-                await asyncio.sleep(2.5)
+                await asyncio.sleep(6.5)
             await task
         finally:
             await busy.close()
