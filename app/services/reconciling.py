@@ -63,7 +63,7 @@ async def configuration_changed(
     if (
         resync
         or locked.baseline_wanted
-        or await _was_interrupted(session, locked)
+        or await was_interrupted(session, locked)
         or await something_newer(session, locked, snapshots=follows)
     ):
         trigger = "resync" if resync else "configuration"
@@ -170,7 +170,7 @@ async def something_newer(
     return await is_outdated(session, activation, last, snapshots=snapshots)
 
 
-async def _was_interrupted(session: AsyncSession, activation: Activation) -> bool:
+async def was_interrupted(session: AsyncSession, activation: Activation) -> bool:
     """Whether the last sync ended before its end, and not because somebody did not want it."""
     last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
     if last is None:

@@ -248,8 +248,9 @@ def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
 async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
     if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
         return
-    # Who is reconciled by the clock waits for it, unless it was a failure that ended the sync.
-    interrupted = sync.state == "failed" and sync.kind != "test"
-    follows = frequency_of(activation.options).follows_runs or interrupted
-    if await reconciling.something_newer(session, activation, snapshots=follows):
+    # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled. Who is
+    # reconciled by the clock waits for it otherwise.
+    cut = sync.kind != "test" and await reconciling.was_interrupted(session, activation)
+    follows = frequency_of(activation.options).follows_runs
+    if cut or await reconciling.something_newer(session, activation, snapshots=follows):
         await reconciling.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

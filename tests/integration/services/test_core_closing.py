@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from app.core import clock
-from app.services import syncs
+from app.queue import Task
+from app.services import activations, syncs
 from app.services.plan import plan
 from app.services.platform import Platform
 from app.storage.models import AuditEvent, Sync
@@ -123,6 +124,46 @@ class TestResyncBeforeTheBaseline:
         await Hand(flow).quiet()
         assert [one.kind for one in await flow.syncs(activation)] == ["baseline", "incremental"]
         assert flow.received(activation) == {"p10", "p11"}
+
+
+class TestEnabledAgainWhileTheSyncIsClosed:
+    """What was stopped is folded after that, and what it left undone is nobody's business but the next sync's."""
+
+    async def test_after_an_error(self, flow: Flow) -> None:
+        activation, hand = await self._planned(flow)
+        flow.sandbox.faults.add({"kind": "status", "status": 410})
+        await hand.once(tasks=(Task.DELIVER,))
+        assert (await flow.activation(activation)).state == "error"
+        flow.sandbox.faults.clear()
+        await self._switch(flow, activation, True)
+        await hand.quiet()
+        assert len(flow.received(activation)) == 10
+
+    async def test_after_it_was_switched_off(self, flow: Flow) -> None:
+        activation, hand = await self._planned(flow)
+        flow.sandbox.faults.add({"kind": "status", "status": 429, "times": 1})
+        await hand.once(tasks=(Task.DELIVER,))
+        await self._switch(flow, activation, False)
+        await self._switch(flow, activation, True)
+        await hand.quiet()
+        assert len(flow.received(activation)) == 10
+
+    async def _planned(self, flow: Flow) -> tuple[str, Hand]:
+        activation, hand = await flow.activate(resync=True), Hand(flow)
+        await hand.once(tasks=(Task.PLAN,))
+        return activation, hand
+
+    async def _switch(self, flow: Flow, activation: str, enabled: bool) -> None:
+        async with flow.platform.unit_of_work() as session:
+            await activations.update(
+                session,
+                space_id=flow.space_id,
+                audience_id=flow.audience_id,
+                activation_id=activation,
+                changes=activations.Changes(enabled=enabled),
+                actor=ACTOR,
+                now=clock.now(),
+            )
 
 
 class TestPlansThatCannotBeMade:
