@@ -53,4 +53,6 @@ async def test_no_server_error_and_no_schema_violation(
         found = await asyncio.to_thread(
             subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False
         )
-    assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
+    assert found.returncode == 0, (
+        found.stdout[found.stdout.find("= FAILURES =") :][:8000] + found.stderr[-2000:]
+    )

@@ -78,6 +78,7 @@ class TestCreate:
             ({**FIELDS, "sslrootcert": "/etc/passwd"}, "source.sslrootcert"),
             ({**FIELDS, "dsn": "postgresql://x"}, "source.dsn"),
             ({**FIELDS, "caCertificate": "/etc/ssl/ca.pem"}, "source.caCertificate"),
+            ({**FIELDS, "caCertificate": "¢("}, "source.caCertificate"),
             ({**FIELDS, "table": 'a"; DROP'}, "source.table"),
             ({**FIELDS, "table": "a.b.c"}, "source.table"),
             ({**FIELDS, "query": "DELETE FROM orders"}, "source.query"),

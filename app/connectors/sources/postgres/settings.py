@@ -27,7 +27,7 @@ def _plain(text: str) -> str:
 def _certificates(text: str) -> str:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):
         raise ValueError(
             "must be one or more certificates in PEM: -----BEGIN CERTIFICATE-----, …"
         ) from None
