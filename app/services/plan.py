@@ -148,6 +148,9 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         snapshot = await snapshots.snapshot(sync.space_id, pinned[audience.id])
         assert snapshot is not None  # noqa: S101  pinned rows are never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
+    # What was refused under another revision is tried once more.
+    last = await repository.last_planned(sync.space_id, sync.activation_id)
+    is_changed = last is not None and last.revision_id != revision.id
     workspace_id = await repository.workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     return Work(
@@ -160,12 +163,12 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         # A test send may have left something in the holdings before the first plan.
         first_plan=activation.holdings is None
         or await repository.last_planned(sync.space_id, sync.activation_id) is None,
-        spec=_spec(sync, account, revision.config),
+        spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_changed),
         audience_name=audiences[0].name,
     )
 
 
-def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
+def _spec(sync: Sync, account: Account, config: dict[str, Any], *, retry_refused: bool) -> PlanSpec:
     definition = account.definition
     fixed = constants(definition, config)
     # A dry run keeps in its trigger what the sync would be that it stands for.
@@ -182,7 +185,7 @@ def _spec(sync: Sync, account: Account, config: dict[str, Any]) -> PlanSpec:
             config.get("connectionSettings") or {},
             fixed,
         ),
-        retry_refused=sync.retry_refused,
+        retry_refused=retry_refused,
     )
 
 

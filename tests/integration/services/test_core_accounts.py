@@ -48,6 +48,22 @@ async def test_who_delivers_anything_does_not_only_fail(flow: Flow) -> None:
     assert row.state == "active"
 
 
+async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
+    """The partner refused what the old one said; nothing else tells whether it takes what the new one says."""
+    hand = Hand(flow)
+    flow.receiver.refused = {"p1": "not here"}
+    activation = await planned(flow, hand)
+    await hand.quiet()
+    flow.receiver.refused = {}
+    await hand.start(activation)
+    await hand.quiet()
+    assert (await flow.syncs(activation))[-1].left_out == {"refused_before": 1}
+    await hand.configure(activation, updates=True)
+    await hand.quiet()
+    assert (await flow.syncs(activation))[-1].entered == 1
+    assert "p1" in flow.received(activation)
+
+
 class TestStatus:
     @pytest.mark.parametrize(
         ("reason", "said"),
