@@ -137,10 +137,9 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
     revision = await repository.revision(sync.space_id, activation.revision_id)
     destination = await repository.destination(sync.space_id, sync.destination_id)
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
-    pinned = await repository.sources_of(sync.space_id, sync.id)
-    if sync.kind != "baseline" or not pinned:
+    if sync.kind != "baseline" or not await repository.sources_of(sync.space_id, sync.id):
         await reconciling.pin_sources(session, sync)
-        pinned = await repository.sources_of(sync.space_id, sync.id)
+    pinned = await repository.sources_of(sync.space_id, sync.id)
     snapshots = RunRepository(session)
     wanted = []
     audiences = await repository.sources(sync.space_id, sync.activation_id)
@@ -148,8 +147,8 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         snapshot = await snapshots.snapshot(sync.space_id, pinned[audience.id])
         assert snapshot is not None  # noqa: S101  pinned rows are never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
-    # What was refused under another revision is tried once more.
     last = await repository.last_planned(sync.space_id, sync.activation_id)
+    # What was refused under another revision is tried once more.
     is_changed = last is not None and last.revision_id != revision.id
     workspace_id = await repository.workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
@@ -161,8 +160,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         wanted=tuple(wanted),
         holdings=Manifest.from_json(activation.holdings),
         # A test send may have left something in the holdings before the first plan.
-        first_plan=activation.holdings is None
-        or await repository.last_planned(sync.space_id, sync.activation_id) is None,
+        first_plan=activation.holdings is None or last is None,
         spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_changed),
         audience_name=audiences[0].name,
     )
