@@ -26,6 +26,13 @@ WHERE a.space_id = $1 AND a.id = $2 AND a.audience_id = $3 AND a.deleted_at IS N
 """
 
 
+#: The condition of a join of activations with the configuration that they have now.
+CURRENT_REVISION = and_(
+    ActivationRevision.space_id == Activation.space_id,
+    ActivationRevision.id == Activation.revision_id,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RawActivation:
     """An activation as the hot read finds it; JSON values are text, None where they are not there."""
@@ -94,13 +101,7 @@ class ActivationRepository:
         """In the order of making, from a position on; before one, in the opposite order."""
         query = (
             select(Activation, ActivationRevision.config)
-            .join(
-                ActivationRevision,
-                and_(
-                    ActivationRevision.space_id == Activation.space_id,
-                    ActivationRevision.id == Activation.revision_id,
-                ),
-            )
+            .join(ActivationRevision, CURRENT_REVISION)
             .where(
                 Activation.space_id == space_id,
                 Activation.audience_id == audience_id,

@@ -17,6 +17,7 @@ from app.storage.models import (
     Destination,
     DestinationConnection,
 )
+from app.storage.repositories.activations import CURRENT_REVISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,7 @@ class DestinationRepository:
                     Activation.deleted_at.is_(None),
                 ),
             )
-            .outerjoin(
-                ActivationRevision,
-                and_(
-                    ActivationRevision.space_id == Activation.space_id,
-                    ActivationRevision.id == Activation.revision_id,
-                ),
-            )
+            .outerjoin(ActivationRevision, CURRENT_REVISION)
             .where(
                 DestinationConnection.space_id == space_id,
                 DestinationConnection.destination_id == destination_id,

@@ -20,6 +20,7 @@ from app.storage.models import (
     Sync,
 )
 from app.storage.repositories import keyset
+from app.storage.repositories.activations import CURRENT_REVISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,7 @@ class OverviewRepository:
                 Destination.slug,
                 newest.c.state,
             )
-            .join(
-                ActivationRevision,
-                and_(
-                    ActivationRevision.space_id == Activation.space_id,
-                    ActivationRevision.id == Activation.revision_id,
-                ),
-            )
+            .join(ActivationRevision, CURRENT_REVISION)
             .join(
                 Audience,
                 and_(

@@ -10,6 +10,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Activation, ActivationRevision, Sync, SyncSource
+from app.storage.repositories.activations import CURRENT_REVISION
 from app.storage.repositories.syncs import SyncRepository
 
 #: Syncs whose plans are made of the whole membership.
@@ -36,13 +37,7 @@ class ReachRepository:
         """Living activations of some connections with what they are told now, in the order of making."""
         query = (
             select(Activation, ActivationRevision.config)
-            .join(
-                ActivationRevision,
-                and_(
-                    ActivationRevision.space_id == Activation.space_id,
-                    ActivationRevision.id == Activation.revision_id,
-                ),
-            )
+            .join(ActivationRevision, CURRENT_REVISION)
             .where(
                 Activation.space_id == space_id,
                 Activation.connection_id.in_(connection_ids),
