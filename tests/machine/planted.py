@@ -47,6 +47,23 @@ def a_shared_value_is_said_by_each(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plans, "_repeated", lambda cursor, sides, keys: 0)
 
 
+def a_shared_value_leaves_with_who_brought_it(patch: pytest.MonkeyPatch) -> None:
+    """Plan: an address is taken out with the profile that it came with, though another one has it too."""
+    right = plans._decide
+
+    def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
+        right(cursor, spec, sides, *where)
+        others = f"""SELECT k FROM {sides.held} AS rows WHERE held = 'yes' AND k IN (SELECT k FROM {sides.keys} AS keys)
+            AND member_id NOT IN (SELECT member_id FROM {sides.keys} AS keys)"""
+        cursor.execute(f"DELETE FROM decided WHERE k IN ({others})")
+        cursor.execute(
+            f"""INSERT INTO decided SELECT 0, 1, k, place, NULL, NULL, true FROM {sides.held} AS rows
+            WHERE k IN ({others})"""
+        )
+
+    patch.setattr(plans, "_decide", wrong)
+
+
 def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
     """Split: who is in which arm depends on the sync."""
     right = wanted._arm
@@ -148,6 +165,7 @@ PLANTS: list[Plant] = [
     maybe_is_read_as_yes,
     exits_of_changed_keys_are_lost,
     a_shared_value_is_said_by_each,
+    a_shared_value_leaves_with_who_brought_it,
     arms_change_from_sync_to_sync,
     control_is_sent,
     arms_are_not_told,
