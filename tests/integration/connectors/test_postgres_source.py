@@ -359,13 +359,7 @@ class TestTls:
         self, users_database: UsersDatabase, tls: tuple[ssl.SSLContext, str], tmp_path: Path
     ) -> None:
         async with behind_tls(users_database, tls[0]) as port:
-            trusted = source(
-                users_database,
-                host="localhost",
-                port=port,
-                ssl_mode="verify-full",
-                ca_certificate=tls[1],
-            )
+            trusted = _verified(users_database, port, tls[1])
             found = await check(trusted, AS_OF, policy=OPEN)
             assert found.warnings == []
             stats = await read(
@@ -420,13 +414,7 @@ class TestTls:
         self, users_database: UsersDatabase, tls: tuple[ssl.SSLContext, str], tmp_path: Path
     ) -> None:
         async with behind_tls(users_database, tls[0]) as port:
-            trusted = source(
-                users_database,
-                host="localhost",
-                port=port,
-                ssl_mode="verify-full",
-                ca_certificate=tls[1],
-            )
+            trusted = _verified(users_database, port, tls[1])
             limits = ReadLimits(10, 10, timedelta(seconds=2))
             with pytest.raises(QueryRejected, match="longer"):
                 await read(
@@ -438,6 +426,17 @@ class TestTls:
                     limits=limits,
                 )
             await asyncio.to_thread(users_database.until, 0, 3)
+
+
+def _verified(users_database: UsersDatabase, port: int, authority: str) -> PostgresSource:
+    """The database by a name that its certificate must have, signed by that authority."""
+    return source(
+        users_database,
+        host="localhost",
+        port=port,
+        ssl_mode="verify-full",
+        ca_certificate=authority,
+    )
 
 
 def _resident() -> int:

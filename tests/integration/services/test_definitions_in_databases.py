@@ -142,6 +142,16 @@ async def shop(platform: Platform, users_database: UsersDatabase) -> AsyncIterat
         yield made
 
 
+@contextlib.asynccontextmanager
+async def other_platform(settings: Settings, **changes: Any) -> AsyncIterator[Platform]:
+    """A worker's platform with other settings."""
+    opened = await open_platform(settings.model_copy(update=changes))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
 class TestRuns:
     async def test_a_definition_over_a_dataset_in_a_database(self, shop: Shop) -> None:
         run = await shop.run(await shop.define(OVER_DATASETS))
@@ -280,12 +290,9 @@ class TestFailures:
 
     async def test_an_address_inside_fails_the_run(self, shop: Shop, settings: Settings) -> None:
         audience = await shop.define(IN_DATABASE)
-        closed = await open_platform(settings.model_copy(update={"outbound_allow": ""}))
-        try:
+        async with other_platform(settings, outbound_allow="") as closed:
             run_id = await shop.open(audience)
             await recompute(closed, shop.flow.space_id, run_id, lane="test")
-        finally:
-            await closed.close()
         run = await shop.row(run_id)
         assert run.state == "failed"
         assert "may not be called" in str(run.error)
@@ -358,14 +365,9 @@ class TestFailures:
         audience = await shop.define(
             "-- run in: warehouse\nSELECT pg_sleep(60)::text AS profile_id"
         )
-        hasty = await open_platform(
-            settings.model_copy(update={"source_timeout": timedelta(seconds=1)})
-        )
-        try:
+        async with other_platform(settings, source_timeout=timedelta(seconds=1)) as hasty:
             run_id = await shop.open(audience)
             await recompute(hasty, shop.flow.space_id, run_id, lane="test")
-        finally:
-            await hasty.close()
         run = await shop.row(run_id)
         assert run.state == "failed"
         assert "took longer than 1 seconds" in str(run.error)
@@ -376,18 +378,12 @@ class TestFailures:
     ) -> None:
         query = "-- run in: warehouse\nSELECT 'p' AS profile_id"
         run_id = await shop.open(await shop.define(query))
-        busy = await open_platform(
-            settings.model_copy(
-                update={"source_concurrency": 1, "source_timeout": timedelta(seconds=6)}
-            )
-        )
-        try:
+        few = {"source_concurrency": 1, "source_timeout": timedelta(seconds=6)}
+        async with other_platform(settings, **few) as busy:
             async with busy.readings:
                 task = asyncio.create_task(recompute(busy, shop.flow.space_id, run_id, lane="test"))
                 await asyncio.sleep(6.5)
             await task
-        finally:
-            await busy.close()
         run = await shop.row(run_id)
         assert (run.state, run.error) == ("complete", None)
 
