@@ -148,8 +148,8 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         assert snapshot is not None  # noqa: S101  pinned rows are never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
     last = await repository.last_planned(sync.space_id, sync.activation_id)
-    # What was refused under another revision is tried once more.
-    is_changed = last is not None and last.revision_id != revision.id
+    # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
+    is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, revision.id)
     workspace_id = await repository.workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     return Work(
@@ -161,7 +161,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         holdings=Manifest.from_json(activation.holdings),
         # A test send may have left something in the holdings before the first plan.
         first_plan=activation.holdings is None or last is None,
-        spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_changed),
+        spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_new),
         audience_name=audiences[0].name,
     )
 

@@ -118,6 +118,19 @@ class SyncRepository:
         )
         return (await self.session.scalars(query)).first()
 
+    async def is_delivered(self, space_id: str, activation_id: str, revision_id: str) -> bool:
+        """Whether a sync under that revision was carried out to its end."""
+        query = select(Sync.id).where(
+            Sync.space_id == space_id,
+            Sync.activation_id == activation_id,
+            Sync.revision_id == revision_id,
+            Sync.kind.not_in(ASIDE_KINDS),
+            Sync.state == "complete",
+        )
+        return (
+            await self.session.scalars(query.order_by(Sync.id.desc()).limit(1))
+        ).first() is not None
+
     async def state_before(self, sync: Sync) -> str | None:
         """How the last sync before this one that came to an end has ended."""
         query = (

@@ -10,12 +10,12 @@ from sqlalchemy import func, text, update
 
 from app.core import clock
 from app.queue import Task
-from app.services import status
+from app.services import status, syncs
 from app.services.due import batches_wait
 from app.services.platform import Platform
 from app.storage.models import Activation, Batch
 from app.storage.repositories.breakers import BreakerRepository
-from tests.flow import Flow, installation
+from tests.flow import ACTOR, Flow, installation
 from tests.stepping import Hand
 
 
@@ -61,6 +61,25 @@ async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
     await hand.configure(activation, updates=True)
     await hand.quiet()
     assert (await flow.syncs(activation))[-1].entered == 1
+    assert "p1" in flow.received(activation)
+
+
+async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow) -> None:
+    """Only a sync that was sent to its end under the new revision has asked for everybody."""
+    hand = Hand(flow)
+    flow.receiver.refused = {"p1": "not here"}
+    activation = await planned(flow, hand)
+    await hand.quiet()
+    flow.receiver.refused = {}
+    await hand.configure(activation, updates=True)
+    await hand.once(tasks=(Task.PLAN,))
+    sync = (await flow.syncs(activation))[-1]
+    async with flow.platform.unit_of_work() as session:
+        await syncs.cancel(
+            session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
+        )
+    await hand.start(activation)
+    await hand.quiet()
     assert "p1" in flow.received(activation)
 
 
