@@ -68,7 +68,7 @@ async def list_activations(
 ) -> Response:
     """In the order of making. ``active`` are those that send by themselves, ``error`` those that wait to be mended."""
     sought = overview.Sought(
-        state=queries.read_text(request, "state"),
+        state=request.query_params.get("state"),
         audience_id=queries.read_text(request, "audienceId"),
         destination_id=queries.read_text(request, "destinationId"),
         name=queries.read_text(request, "search"),

@@ -92,9 +92,10 @@ class TestListActivations:
         paused = (await listed(api, "?state=error"))[0]
         assert paused["status"] == "Disabled"
         assert paused["lastError"]["message"] == "The key was refused."
-        refused = await api.get("activations?state=asleep")
-        assert refused.status_code == 422
-        assert refused.json()["errors"][0]["field"] == "state"
+        for unknown in ("asleep", ""):
+            refused = await api.get(f"activations?state={unknown}")
+            assert refused.status_code == 422
+            assert refused.json()["errors"][0]["field"] == "state"
 
     async def test_can_be_narrowed_to_an_audience_an_account_and_a_name(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
