@@ -120,12 +120,22 @@ class Row(StrEnum):
     REFUSED = "refused"  # as it was (or a new row, held no), and the refused hash is remembered
 
 
-def fold(kind: ChangeKind, disposition: Disposition, *, mode: Mode, wanted: bool) -> Row:
+def fold(
+    kind: ChangeKind,
+    disposition: Disposition,
+    *,
+    mode: Mode,
+    wanted: bool,
+    held: Held = Held.YES,
+) -> Row:
     """How the end of a change changes the key's row.
 
     ``wanted`` matters for silent exits alone: in mode remove a wanted key becomes ``removed`` and an unwanted row goes.
-    A baseline folds like any silent entry, as ``yes``, but in mode remove as ``removed``.
+    A baseline folds like any silent entry, as ``yes``, but in mode remove as ``removed``. ``held`` matters for updates
+    alone: only a test send updates what is not held, and that makes nobody a member.
     """
+    if kind is ChangeKind.UPDATED and held is not Held.YES:
+        return _tried(disposition)
     if disposition is Disposition.PENDING or disposition is Disposition.SKIPPED:
         return Row.KEEP
     if disposition is Disposition.UNKNOWN:
@@ -135,3 +145,9 @@ def fold(kind: ChangeKind, disposition: Disposition, *, mode: Mode, wanted: bool
     if mode is Mode.REMOVE:
         return Row.REMOVED if wanted else Row.GONE
     return Row.GONE if kind is ChangeKind.EXITED else Row.YES
+
+
+def _tried(disposition: Disposition) -> Row:
+    """An update of what is not held: some partners make a member of it, and some do nothing at all."""
+    reached = disposition in {Disposition.DELIVERED, Disposition.UNKNOWN, Disposition.SILENT}
+    return Row.MAYBE if reached else Row.KEEP

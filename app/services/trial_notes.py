@@ -47,6 +47,8 @@ def _what_follows(kind: ChangeKind, wanted: bool, mode: str) -> str:
     if wanted:
         if kind is ChangeKind.EXITED:
             return "It is in the audience: the next sync lets it enter again."
+        if kind is ChangeKind.UPDATED:
+            return "It is in the audience, but an update makes nobody a member: who was not there enters with the next sync."
         return "It is in the audience, and there from now on: the next sync need not send it."
     if kind is ChangeKind.EXITED:
         return "It is not to be there, so the next sync leaves it at that."

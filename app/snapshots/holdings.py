@@ -86,20 +86,27 @@ def _fate(spec: PlanSpec) -> str:
     """``plan_rules.fold`` as SQL: each case is asked of the rule once."""
     cases = []
     for disposition in Disposition:
-        by_kind = {
-            kind: [_row(spec, kind, disposition, wanted) for wanted in (True, False)]
-            for kind in ChangeKind
-        }
-        whens = " ".join(
-            f"WHEN '{kind}' THEN CASE WHEN p.wanted THEN '{wanted}' ELSE '{unwanted}' END"
-            for kind, (wanted, unwanted) in by_kind.items()
-        )
+        by_kind = {kind: _by_want(spec, kind, disposition) for kind in ChangeKind}
+        by_kind[
+            ChangeKind.UPDATED
+        ] = f"""CASE WHEN p.old_held = '{Held.YES}' THEN {by_kind[ChangeKind.UPDATED]}
+            ELSE {_by_want(spec, ChangeKind.UPDATED, disposition, Held.NO)} END"""
+        whens = " ".join(f"WHEN '{kind}' THEN {row}" for kind, row in by_kind.items())
         cases.append(f"WHEN '{disposition}' THEN CASE p.kind {whens} END")
     return f"CASE d.disposition {' '.join(cases)} END"
 
 
-def _row(spec: PlanSpec, kind: ChangeKind, disposition: Disposition, wanted: bool) -> str:
-    row = fold(kind, disposition, mode=spec.mode, wanted=wanted)
+def _by_want(
+    spec: PlanSpec, kind: ChangeKind, disposition: Disposition, held: Held = Held.YES
+) -> str:
+    wanted, unwanted = (
+        _row(fold(kind, disposition, mode=spec.mode, wanted=is_wanted, held=held))
+        for is_wanted in (True, False)
+    )
+    return f"CASE WHEN p.wanted THEN '{wanted}' ELSE '{unwanted}' END"
+
+
+def _row(row: Row) -> str:
     return {Row.GONE: GONE}.get(row, row.value)
 
 

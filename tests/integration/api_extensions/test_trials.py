@@ -108,6 +108,34 @@ class TestMember:
         assert (sync.entered, sync.exited) == (1, 0)
         assert desk.flow.received(activation) == {"p0", "p1", "p2"}
 
+    async def test_that_is_only_updated_still_enters_with_the_next_sync(self, desk: Desk) -> None:
+        activation = await desk.flow.activate(resync=True)
+        await desk.flow.members(range(3))
+        await desk.flow.quiet(activation)
+        await desk.send(activation, profileId="p1", change="exited")
+        told = await desk.send(activation, profileId="p1", change="updated")
+        assert "makes nobody a member" in " ".join(told["notes"])
+        assert (await desk.held(activation))["p1"] == "maybe"
+        sync = await desk.sync(activation)
+        assert (sync.entered, sync.exited) == (1, 0)
+        assert (await desk.held(activation))["p1"] == "yes"
+        await desk.send(activation, profileId="p1", change="updated")
+        assert (await desk.held(activation))["p1"] == "yes"
+
+    async def test_that_is_refused_as_an_update_is_not_refused_as_a_member(
+        self, desk: Desk
+    ) -> None:
+        activation = await desk.flow.activate(resync=True)
+        await desk.flow.members(range(3))
+        await desk.flow.quiet(activation)
+        await desk.send(activation, profileId="p1", change="exited")
+        desk.flow.receiver.refused = {"p1": "not here"}
+        told = await desk.send(activation, profileId="p1", change="updated")
+        assert told["status"] == "rejected"
+        desk.flow.receiver.refused = {}
+        sync = await desk.sync(activation)
+        assert (sync.entered, sync.left_out) == (1, {})
+
     async def test_is_sent_though_a_sync_would_leave_it_out(self, desk: Desk) -> None:
         split = [
             {"name": "a", "weight": 0.000001, "sent": True},

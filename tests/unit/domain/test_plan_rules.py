@@ -120,6 +120,21 @@ class TestFold:
         assert fold(kind, disposition, mode=Mode.MAINTAIN, wanted=True) is row
         assert fold(kind, disposition, mode=Mode.APPEND, wanted=True) is row
 
+    @pytest.mark.parametrize("held", [Held.NO, Held.MAYBE, Held.REMOVED])
+    def test_an_update_makes_nobody_a_member(self, held: Held) -> None:
+        rows = {
+            Disposition.DELIVERED: Row.MAYBE,  # some partners do, and some do nothing
+            Disposition.UNKNOWN: Row.MAYBE,
+            Disposition.REJECTED: Row.KEEP,
+            Disposition.SKIPPED: Row.KEEP,
+            Disposition.PENDING: Row.KEEP,
+        }
+        for disposition, row in rows.items():
+            folded = fold(
+                ChangeKind.UPDATED, disposition, mode=Mode.MAINTAIN, wanted=True, held=held
+            )
+            assert folded is row
+
     def test_mode_remove_remembers_what_it_took_out(self) -> None:
         remove = {"mode": Mode.REMOVE}
         delivered = Disposition.DELIVERED
