@@ -89,6 +89,9 @@ class Action:
     #: connector takes them from a field rather than from the traits of the delivery.
     carries_properties: bool = True
     properties_field: str | None = None
+    #: Names that no property may take, because on the wire it would stand beside them: what finds the member, and
+    #: what steers the call. Refused when an activation is saved.
+    reserved_properties: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.domain.activation_config import is_same
+from app.services import reserved_names
 from app.services.existing import activation_of
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.revisions import RevisionRepository
@@ -61,7 +62,8 @@ async def new_revision(
     actor: str,
     now: datetime,
 ) -> ActivationRevision:
-    """Give a locked activation its next revision, which is flushed."""
+    """Give a locked activation its next revision, which is flushed. Invalid where properties take reserved names."""
+    await reserved_names.check(session, activation, config)
     repository = RevisionRepository(session)
     revision = ActivationRevision(
         space_id=activation.space_id,

@@ -15,7 +15,7 @@ from app.connectors.base import (
     RateBudget,
     SettingField,
 )
-from app.connectors.destinations.braze.payloads import PROFILE_FIELDS
+from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED
 from app.connectors.destinations.braze.settings import MOST_ROWS
 from app.connectors.rate_headers import RateHeaders
 
@@ -60,6 +60,7 @@ UPDATE = Action(
         *_BATCHING,
     ),
     properties_field="custom_attributes",
+    reserved_properties=RESERVED,
     default_trigger="Audience Membership Changed",
 )  # fmt: skip
 SUBSCRIBE = Action(

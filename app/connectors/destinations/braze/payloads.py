@@ -19,6 +19,8 @@ from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
+EXISTING_ONLY = "_update_existing_only"
+RESERVED = (*IDENTITY, EXISTING_ONLY)  # not for properties: they stand beside these in one object
 PROFILE_FIELDS = (
     "first_name",
     "last_name",
@@ -66,24 +68,23 @@ def attributes(
             continue
         if delivery.kind is ChangeKind.EXITED:
             value = None if batch.constants.get("attribute_value_on_exit") == "null" else False
-            rows.append(Row(index, {**who, name: value, "_update_existing_only": True}))
+            rows.append(Row(index, {**who, name: value, EXISTING_ONLY: True}))
             continue
-        content = {**who, **_profile(delivery)}
+        content = {**who, **_profile(delivery, (*_leading(who), name))}
         if delivery.kind is ChangeKind.ENTERED:
             content[name] = True
         if len(content) == len(who):
             continue  # an update of nothing that travels
-        if delivery.fields.get("_update_existing_only") or "user_alias" in who:
+        if delivery.fields.get(EXISTING_ONLY) or "user_alias" in who:
             # With an alias Braze makes no profile unless it is told to.
-            content["_update_existing_only"] = bool(delivery.fields.get("_update_existing_only"))
+            content[EXISTING_ONLY] = bool(delivery.fields.get(EXISTING_ONLY))
         rows.append(Row(index, content))
     return rows, skipped
 
 
 def data_points(rows: Iterable[Row]) -> int:
     """What Braze may bill for objects of ``attributes``: each value written, changed or not."""
-    names = {*IDENTITY, "_update_existing_only"}
-    return sum(len(row.content.keys() - names) for row in rows)
+    return sum(len(row.content.keys() - {*RESERVED}) for row in rows)
 
 
 NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze_id, email, phone")
@@ -99,10 +100,21 @@ def attribute_name(batch: Batch) -> str:
     return attribute_for_arm(name, batch.arm) if batch.arm else name
 
 
-def _profile(delivery: Delivery) -> dict[str, Any]:
+def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names that would lead to another user or steer the call.
+
+    Beside a stronger identifier Braze takes an e-mail or a phone for a field of the user.
+    """
+    weak = IDENTITY[IDENTITY.index(next(iter(who))) + 1 :]
+    return tuple(name for name in RESERVED if name not in weak or name not in ("email", "phone"))
+
+
+def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
+    """What is written of a member; names in ``without`` never come from its properties."""
     fields = delivery.fields
     custom = fields.get("custom_attributes")
-    content = dict(custom) if isinstance(custom, Mapping) else {}
+    given = custom if isinstance(custom, Mapping) else {}
+    content = {name: value for name, value in given.items() if name not in without}
     content.update({name: fields[name] for name in PROFILE_FIELDS if fields.get(name) is not None})
     return content
 
@@ -127,7 +139,7 @@ def events(
         if app_id:
             content["app_id"] = app_id
         if delivery.kind is ChangeKind.EXITED:
-            content["_update_existing_only"] = True
+            content[EXISTING_ONLY] = True
         rows.append(Row(index, content))
     return rows, skipped
 

@@ -103,6 +103,34 @@ class TestRequests:
         assert record["headers"]["authorization"] == f"Bearer {DEFAULT_KEY}"
         assert record["headers"]["content-type"] == "application/json"
 
+    async def test_properties_never_lead_to_another_user(self, world: World) -> None:
+        odd = {
+            "external_id": "someone-else",
+            "user_alias": {"alias_name": "1", "alias_label": "crm"},
+            "braze_id": "b9",
+            "email": "else@b.example",
+            "_update_existing_only": True,
+            "audience_vip": "no",
+            "plan": "gold",
+        }
+        rows = [
+            user(1, kind=ChangeKind.UPDATED, fields={"custom_attributes": odd}),
+            user(
+                2,
+                kind=ChangeKind.UPDATED,
+                key_type="phone",
+                key="+15005550006",
+                identifiers={"phone": ["+15005550006"]},
+                fields={"custom_attributes": odd},
+            ),
+        ]
+        await world.run(braze_batch(ChangeKind.UPDATED), rows)
+        assert world.requests()[0][2]["attributes"] == [
+            # The e-mail is a field of the user whom the external id finds; a phone would not outweigh it.
+            {"external_id": "u1", "email": "else@b.example", "plan": "gold"},
+            {"phone": "+15005550006", "plan": "gold"},
+        ]
+
     async def test_exited(self, world: World) -> None:
         await world.run(
             braze_batch(ChangeKind.EXITED),
