@@ -73,7 +73,7 @@ def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> Postgres
     """The source of a dataset, password included. Never answer or log it."""
     assert dataset.settings is not None  # noqa: S101  whoever calls this has looked at its kind
     plain = keyring.decrypt(dataset.settings, _place(workspace_id, dataset.id))
-    source = PostgresSource.model_validate(orjson.loads(plain))
+    source = PostgresSource.opened(orjson.loads(plain))
     register_secret(source.password.get_secret_value())
     return source
 

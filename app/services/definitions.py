@@ -18,7 +18,7 @@ from app.storage.repositories.datasets import DatasetRepository
 
 _COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 _BEGINNING = re.compile(r"(?:select|with)\b", re.IGNORECASE)
-_RUN_IN = re.compile(r"\A\s*--[ \t]*run in:[ \t]*([^\n]*?)[ \t\r]*(?:\n|\Z)", re.IGNORECASE)
+_RUN_IN = re.compile(r"\A\s*--[ \t]*run in:([^\n]*)", re.IGNORECASE)
 _SHOWN = 20  # databases that an error names
 FIELD = "definition.query"
 
@@ -26,7 +26,7 @@ FIELD = "definition.query"
 def run_in(query: str) -> str | None:
     """The dataset in whose database a definition is to run; None for one over the space's datasets."""
     found = _RUN_IN.match(query)
-    return found.group(1) if found else None
+    return found.group(1).strip(" \t\r") if found else None
 
 
 async def checked(session: AsyncSession, space_id: str, query: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -89,6 +90,11 @@ class PostgresSource(BaseModel):
         if self.ca_certificate is not None and self.ssl_mode == "disable":
             raise ValueError("a caCertificate is of no use with sslMode disable")
         return self
+
+    @classmethod
+    def opened(cls, fields: Mapping[str, Any]) -> PostgresSource:
+        """A source from fields that were checked when they were stored: reading a long query again takes its time."""
+        return cls.model_construct(**{**fields, "password": SecretStr(fields["password"])})
 
     @property
     def sql(self) -> str | None:

@@ -148,6 +148,7 @@ def _end_of_comment(text: str, place: int) -> int:
 
 def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
     words = [token.text.lower() for token in tokens]
+    lists = _brackets_with_commas(words)
     first = next((word for word in words if word != "("), "")
     if first not in {"select", "with"}:
         yield "The query must be one SELECT (or WITH … SELECT)."
@@ -159,33 +160,38 @@ def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
         if token.kind == "parameter" and words[place] != "$as_of":
             yield f"The only parameter is $as_of, not {token.text[:80]}."
         elif token.kind in {"word", "quoted"} and not member:
-            yield from _fault_of_word(words, place, called=called, quoted=token.kind == "quoted")
+            quoted = token.kind == "quoted"
+            single = called and place + 1 not in lists
+            yield from _fault_of_word(words[place], called=called, quoted=quoted, single=single)
         elif token.kind == "text" and _moves(words, place):
             yield f"{token.text} depends on when the query runs; use $as_of, the moment of the run."
 
 
-def _fault_of_word(
-    words: Sequence[str], place: int, *, called: bool, quoted: bool
-) -> Iterator[str]:
-    word = words[place].strip('"') if quoted else words[place]
+def _fault_of_word(word: str, *, called: bool, quoted: bool, single: bool) -> Iterator[str]:
+    """``called``: a bracket follows; ``single``: with no comma of its own in it."""
+    if quoted:
+        word = word.strip('"')
     if (word in _CLOCK_WORDS and not quoted) or (word in _CLOCK and called):
         yield f"{word} depends on when the query runs; use $as_of, the moment of the run."
     elif word in _CHANCE and called:
         yield f"{word}() gives another answer each time; a run must give the same when it is repeated."
     elif word == "tablesample" and not quoted:
         yield "A sample is another one each time; a run must give the same when it is repeated."
-    elif word == "age" and called and _arguments(words, place + 1) == 1:
+    elif word == "age" and single:
         yield "age(x) depends on when the query runs; use age($as_of, x)."
 
 
-def _arguments(words: Sequence[str], bracket: int) -> int:
-    depth, count = 0, 1
-    for word in words[bracket:]:
-        depth += (word in "([") - (word in ")]") if len(word) == 1 else 0
-        if depth == 0:
-            break
-        count += depth == 1 and word == ","
-    return count
+def _brackets_with_commas(words: Sequence[str]) -> set[int]:
+    """The places of brackets that hold a comma of their own; in one pass, however deep they are."""
+    found, opened = set(), []
+    for place, word in enumerate(words):
+        if word in {"(", "["}:
+            opened.append(place)
+        elif word in {")", "]"} and opened:
+            opened.pop()
+        elif word == "," and opened:
+            found.add(opened[-1])
+    return found
 
 
 def _moves(words: Sequence[str], place: int) -> bool:

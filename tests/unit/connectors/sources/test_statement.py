@@ -18,7 +18,7 @@ class TestReadStatement:
             "-- a note\n/* two /* nested */ */ WITH a AS (SELECT 1) SELECT * FROM a; -- the end",
             "SELECT 'now() ; random()', \"current_date\", $$ ; now() $$, $x$ random() $x$, E'\\';', U&'d\\0061t'",
             "SELECT t.now, t.age, now AS n, t.random FROM t",
-            "SELECT age($as_of, x), age(f(a, b), c) FROM t",
+            "SELECT age($as_of, x), age(f(a, b), c), age(y[f(1)], c) FROM t",
             "SELECT 'today' AS label, label = 'now' FROM t",
             "SELECT a -> 'b' ->> 'c', a @> '{}', b ?| ARRAY['x'], x::int[], y[1:2], 1e5, .5 FROM t",
             "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b LIMIT 5 FOR UPDATE",
@@ -49,6 +49,8 @@ class TestReadStatement:
             ("SELECT clock_timestamp()", r"\$as_of"),
             ("SELECT age(born) FROM t", r"\$as_of"),
             ("SELECT age(greatest(a, b)) FROM t", r"\$as_of"),
+            ("SELECT f(a, age((b)), c) FROM t", r"\$as_of"),
+            ("SELECT age(array[b, c]) FROM t", r"\$as_of"),
             ("SELECT 'now'::timestamp", r"\$as_of"),
             ("SELECT date 'today'", r"\$as_of"),
             ("SELECT CAST(' Yesterday ' AS date)", r"\$as_of"),
@@ -84,7 +86,15 @@ class TestReadStatement:
         assert statement.line_and_column(statement.sql.index("nope") + 1) == (2, 11)
 
     @pytest.mark.parametrize(
-        "text", ["$a$" * 20_000, "'" * 64_001, "/*" * 30_000, "(" * 60_000, "$a" * 30_000]
+        "text",
+        [
+            "$a$" * 20_000,
+            "'" * 64_001,
+            "/*" * 30_000,
+            "(" * 60_000,
+            "$a" * 30_000,
+            "age(a," * 9_000 + "b" + ")" * 9_000,
+        ],
     )
     def test_is_quick_whatever_the_text(self, text: str) -> None:
         begun = time.monotonic()

@@ -1,0 +1,60 @@
+"""What is read of a query on the event loop takes no time that others would notice."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pydantic import SecretStr
+
+from app.connectors.sources.postgres.settings import PostgresSource
+from app.core.crypto import Keyring
+from app.services import dataset_sources
+from app.services.definitions import run_in
+from app.storage.models import Dataset
+
+_FIELDS = {"host": "db.example.com", "database": "shop", "user": "u", "password": "long-enough"}
+
+
+def _stored(keyring: Keyring, source: PostgresSource) -> Dataset:
+    return Dataset(
+        space_id="spa", id="dst", settings=dataset_sources.seal(keyring, "wsp", "dst", source)
+    )
+
+
+class TestSourceOf:
+    def test_opens_what_was_made(self) -> None:
+        keyring = Keyring({"k1": b"k" * 32}, b"p" * 32)
+        source = dataset_sources.made({**_FIELDS, "query": "SELECT 1", "ssl_mode": "require"})
+        opened = dataset_sources.source_of(keyring, "wsp", _stored(keyring, source))
+        assert opened == source
+        assert opened.sql == "SELECT 1"
+        assert (opened.place, opened.password) == ("db.example.com:5432", SecretStr("long-enough"))
+
+    def test_does_not_read_the_query_again(self) -> None:
+        """It was read when it was stored, and is once more before it is sent."""
+        keyring = Keyring({"k1": b"k" * 32}, b"p" * 32)
+        made = dataset_sources.made(_FIELDS).model_copy(update={"query": "no longer taken"})
+        opened = dataset_sources.source_of(keyring, "wsp", _stored(keyring, made))
+        assert opened.query == "no longer taken"
+
+
+class TestRunIn:
+    @pytest.mark.parametrize(
+        ("query", "target"),
+        [
+            ("-- run in: shop\nSELECT 1", "shop"),
+            ("\n  -- RUN IN:shop \t\r\nSELECT 1", "shop"),
+            ("-- run in: two words", "two words"),
+            ("-- run in:\nSELECT 1", ""),
+            ("-- runs in: shop\nSELECT 1", None),
+            ("SELECT 1 -- run in: shop", None),
+        ],
+    )
+    def test_tells_the_dataset(self, query: str, target: str | None) -> None:
+        assert run_in(query) == target
+
+    def test_is_quick_whatever_the_first_line(self) -> None:
+        begun = time.monotonic()
+        assert run_in(f"-- run in: a{' ' * 60_000}b\nSELECT 1") is not None
+        assert time.monotonic() - begun < 2
