@@ -72,6 +72,8 @@ class ActionField:
     constant: bool = (
         False  # cut before mapping, so a directive is refused (batch_size, batch_keys, url, …)
     )
+    #: A type for pydantic that the value of a constant fits (each of them, where ``multiple``); None: that of ``type``.
+    accepts: Any = None
 
 
 @dataclass(frozen=True, slots=True)

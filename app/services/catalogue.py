@@ -12,7 +12,7 @@ from app.connectors import registry
 from app.connectors.base import Action, ActionField, Connector, Definition, SettingField
 from app.core.errors import Invalid, Problem
 from app.mapping import plain_path, validate
-from app.services import audit
+from app.services import audit, constant_fields
 from app.services.planning import column_of
 
 _MAPPING = "/destinationMapping/settings"
@@ -161,7 +161,8 @@ def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
         )
     settings = mapping.get("settings") or {}
     problems = [_fault(fault) for fault in validate(settings)]
-    problems += _required_faults(action, settings) + _constant_faults(action, settings)
+    problems += _required_faults(action, settings)
+    problems += constant_fields.faults(action, settings, _MAPPING)
     problems += _identity_faults(definition, settings)
     if problems:
         raise Invalid("invalid destinationMapping", problems=problems)
@@ -180,25 +181,6 @@ def _required_faults(action: Action, settings: Mapping[str, Any]) -> list[Proble
         for field in action.fields
         if field.required and settings.get(field.key, field.default) is None
     ]
-
-
-def _constant_faults(action: Action, settings: Mapping[str, Any]) -> list[Problem]:
-    return [
-        Problem(
-            f"{_MAPPING}/{field.key} is the same for all members: give a value, no directive",
-            f"{_MAPPING}/{field.key}",
-        )
-        for field in action.fields
-        if field.constant and _has_directive(settings.get(field.key))
-    ]
-
-
-def _has_directive(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(key.startswith("@") for key in value) or any(
-            _has_directive(item) for item in value.values()
-        )
-    return isinstance(value, list) and any(_has_directive(item) for item in value)
 
 
 def _identity_faults(definition: Definition, settings: Mapping[str, Any]) -> list[Problem]:

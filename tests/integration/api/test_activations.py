@@ -103,6 +103,16 @@ class TestAdd:
                 {
                     "destinationMapping": {
                         "actionId": "webhook-send",
+                        "settings": {"method": "DELETE"},
+                    }
+                },
+                422,
+                "/destinationMapping/settings/method",
+            ),
+            (
+                {
+                    "destinationMapping": {
+                        "actionId": "webhook-send",
                         "settings": {"data": {"@nope": 1}},
                     }
                 },

@@ -16,7 +16,7 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED
-from app.connectors.destinations.braze.settings import MOST_ROWS
+from app.connectors.destinations.braze.settings import MOST_ROWS, AttributeName, Rows
 from app.connectors.rate_headers import RateHeaders
 
 
@@ -39,6 +39,7 @@ _BATCHING = (
         "INTEGER",
         "Users in one call; 50 is valid under every contract, 75 the most.",
         constant=True,
+        accepts=Rows,
     ),
 )  # fmt: skip
 
@@ -50,7 +51,7 @@ UPDATE = Action(
     (
         *_IDENTITY,
         ActionField("custom_attributes", "Custom attributes", "OBJECT", "Written on entry and update; each may be billed."),
-        ActionField("attribute_name", "Attribute", "STRING", "The connection's, else audience_<audience key>.", hidden=True, constant=True),
+        ActionField("attribute_name", "Attribute", "STRING", "The connection's, else audience_<audience key>.", hidden=True, constant=True, accepts=AttributeName),
         ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to take the attribute away.", default="false", choices=("false", "null"), constant=True),
         ActionField("_update_existing_only", "Existing users only", "BOOLEAN", "On entry; on exit no profile is ever made.", default=False),
         *(

@@ -107,6 +107,10 @@ def checked_attribute(name: str) -> str:
     return name
 
 
+AttributeName = Annotated[str, AfterValidator(checked_attribute)]
+Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+
+
 class BrazeSettings(ConnectorSettings):
     """One workspace. The key needs ``users.track``; with a group also ``subscription.status.set``."""
 
@@ -121,8 +125,8 @@ class BrazeConnectionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     segment_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{8,64}$")] | None = None
-    attribute_name: Annotated[str, AfterValidator(checked_attribute)] | None = None
-    batch_size: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
+    attribute_name: AttributeName | None = None
+    batch_size: Rows | None = None
 
 
 def attribute_for(audience_key: str) -> str:

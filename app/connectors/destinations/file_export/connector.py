@@ -51,6 +51,7 @@ _FIELDS = (
         default=SAME_NAMES,
         names_traits=True,
         constant=True,
+        accepts=dict[str, str],
     ),
     ActionField(
         "additional_identifiers_and_traits_columns",
@@ -59,6 +60,7 @@ _FIELDS = (
         "Further identifiers and traits → column name.",
         names_traits=True,
         constant=True,
+        accepts=dict[str, str],
     ),
 )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from app.connectors.base import (
     Action,
@@ -15,7 +17,11 @@ from app.connectors.base import (
     RateBudget,
     SettingField,
 )
+from app.connectors.destinations.klaviyo.settings import ListId
 from app.connectors.rate_headers import RateHeaders
+
+_MOST_ROWS = 10_000
+_Rows = Annotated[int, Field(ge=1, le=_MOST_ROWS)]
 
 
 def _path(path: str) -> dict[str, Any]:
@@ -60,9 +66,10 @@ def _batching(size: int, *, list_required: bool) -> tuple[ActionField, ...]:
             dynamic=True,
             hidden=list_required,
             constant=True,
+            accepts=ListId,
         ),
         ActionField("enable_batching", "Batch", "BOOLEAN", "Send many at once.", default=True, constant=True),
-        ActionField("batch_size", "Batch size", "INTEGER", "Profiles in one job.", default=size, constant=True),
+        ActionField("batch_size", "Batch size", "INTEGER", "Profiles in one job.", default=size, constant=True, accepts=_Rows),
         ActionField(
             "batch_keys",
             "Batch keys",
@@ -156,7 +163,7 @@ DEFINITION = Definition(
         IdentityField("external_id", "user_id", "text", rule="user_id_unless_email"),
         IdentityField("phone_number", "phone", "phone"),
     ),
-    max_rows=10_000,
+    max_rows=_MOST_ROWS,
     rate_budgets=(
         *_limited("import", r"^POST .*/api/profile-bulk-import-jobs/?$", 10, 150),
         *_limited("poll", r"^GET .*/api/profile-bulk-import-jobs/[^/]+/?$", 10, 150),

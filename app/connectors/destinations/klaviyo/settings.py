@@ -42,6 +42,9 @@ def checked_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+ListId = Annotated[str, AfterValidator(checked_list_id)]
+
+
 class KlaviyoSettings(ConnectorSettings):
     """One account. ``base_url`` is for the sandbox."""
 
@@ -54,6 +57,4 @@ class KlaviyoConnectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    list_id: Annotated[str, AfterValidator(checked_list_id)] | None = Field(
-        default=None, validation_alias=AliasChoices("list_id", "listId")
-    )
+    list_id: ListId | None = Field(default=None, validation_alias=AliasChoices("list_id", "listId"))

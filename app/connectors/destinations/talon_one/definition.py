@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from app.connectors.base import (
     Action,
@@ -16,6 +19,7 @@ from app.connectors.base import (
 )
 from app.connectors.destinations.talon_one.memberships import CALL_ROWS
 
+_Rows = Annotated[int, Field(ge=1, le=CALL_ROWS)]
 _COMMON = (
     ActionField(
         "customerProfileId",
@@ -36,7 +40,7 @@ UPDATE_MANY = Action(
     "Add and delete in batches; unknown profiles are made, and the rule engine does not run.",
     (
         *_COMMON,
-        ActionField("batch_size", "Batch size", "INTEGER", "At most 1,000.", default=CALL_ROWS, constant=True),
+        ActionField("batch_size", "Batch size", "INTEGER", "At most 1,000.", default=CALL_ROWS, constant=True, accepts=_Rows),
     ),
     carries_properties=False,
     default_trigger="Audience Membership Changed",

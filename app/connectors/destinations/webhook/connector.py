@@ -38,6 +38,7 @@ _FIELDS = (
         "STRING",
         "Where to post, in place of the destination's own URL.",
         constant=True,
+        accepts=settings.Url,
     ),
     ActionField(
         "method",
@@ -48,7 +49,14 @@ _FIELDS = (
         choices=("POST", "PUT", "PATCH"),
         constant=True,
     ),
-    ActionField("headers", "Headers", "OBJECT", "More headers, in ASCII.", constant=True),
+    ActionField(
+        "headers",
+        "Headers",
+        "OBJECT",
+        "More headers, in ASCII.",
+        constant=True,
+        accepts=settings.Headers,
+    ),
     ActionField(
         "data",
         "Data",
@@ -63,6 +71,7 @@ _FIELDS = (
         "Members in one message; 0 or 1 sends them one by one.",
         default=100,
         constant=True,
+        accepts=settings.Rows,
     ),
     ActionField(
         "batch_keys",

@@ -71,6 +71,7 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
 Url = Annotated[str, Field(max_length=2048), AfterValidator(checked_url)]
 Headers = Annotated[dict[str, str], Field(max_length=32), AfterValidator(checked_headers)]
 Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
+Rows = Annotated[int, Field(ge=0, le=MAX_ROWS)]  # 0 and 1: one by one
 Method = Literal["POST", "PUT", "PATCH"]
 
 
@@ -83,7 +84,7 @@ class WebhookSettings(ConnectorSettings):
     previous_secret_expires_at: AwareDatetime | None = None
     method: Method = "POST"
     headers: Headers = Field(default_factory=dict)
-    batch_size: int = Field(default=100, ge=0, le=MAX_ROWS)  # 0 and 1: one by one
+    batch_size: Rows = 100
     form: Literal["batch", "single"] = "batch"
 
     def keys_at(self, moment: datetime) -> list[bytes]:

@@ -1,0 +1,71 @@
+"""Mapped fields that are the same for all members: each value is checked when it is saved, as nothing maps it later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import GenericAlias
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.connectors.base import Action, ActionField
+from app.core.errors import Problem
+
+# What the types of fields are in JSON; all others are texts.
+_TYPES: Mapping[str, Any] = {
+    "INTEGER": int,
+    "NUMBER": float,
+    "BOOLEAN": bool,
+    "OBJECT": dict[str, Any],
+}
+_WORDS = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+}
+
+
+def faults(action: Action, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
+    """A problem for each constant field of an action whose value does not fit, at ``<pointer>/<field>``; null is none."""
+    return [
+        problem
+        for field in action.fields
+        if field.constant and settings.get(field.key) is not None
+        for problem in _faults(field, settings[field.key], f"{pointer}/{field.key}")
+    ]
+
+
+def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
+    if _has_directive(value):
+        words = "is the same for all members: give a value, no directive"
+        return [Problem(f"{pointer} {words}", pointer)]
+    one: Any = field.accepts or _TYPES.get(field.type, str)
+    wanted: Any = GenericAlias(list, one) if field.multiple else one
+    try:
+        TypeAdapter(wanted).validate_python(value, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return [_problem(dict(fault), pointer) for fault in found]
+    chosen = value if field.multiple else [value]
+    if field.choices is not None and any(item not in field.choices for item in chosen):
+        named = ", ".join(str(choice) for choice in field.choices)
+        return [Problem(f"{pointer} must be one of {named}", pointer)]
+    return []
+
+
+def _problem(fault: Mapping[str, Any], pointer: str) -> Problem:
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in fault["loc"]]
+    where = "/".join([pointer, *parts])
+    message = _WORDS.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
+    return Problem(f"{where} {message[:1].lower()}{message[1:]}", where)
+
+
+def _has_directive(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(key.startswith("@") for key in value) or any(
+            _has_directive(item) for item in value.values()
+        )
+    return isinstance(value, list) and any(_has_directive(item) for item in value)

@@ -1,0 +1,76 @@
+"""What is the same for all members is checked when it is saved, by the destinations' own rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.connectors import registry
+from app.core.errors import Invalid
+from app.services.catalogue import check_mapping
+
+WEBHOOK = ("webhook", "webhook-send")
+BRAZE = ("braze", "braze-update-user-profile")
+KLAVIYO = ("klaviyo", "klaviyo-add-profile-to-list")
+TALON_ONE = ("talon-one", "talon-one-update-customer-profiles-audiences")
+FILE = ("file-download", "file-download-sync-audience-to-file")
+
+
+def check(where: tuple[str, str], settings: dict[str, Any]) -> None:
+    slug, action = where
+    mapping = {"actionId": action, "settings": settings}
+    check_mapping(registry.get(slug).definition, mapping)
+
+
+@pytest.mark.parametrize(
+    ("where", "settings", "pointer", "words"),
+    [
+        (BRAZE, {"batch_size": "abc"}, "batch_size", "must be a whole number"),
+        (BRAZE, {"batch_size": 76}, "batch_size", "less than or equal to 75"),
+        (BRAZE, {"enable_batching": "yes"}, "enable_batching", "must be true or false"),
+        (BRAZE, {"attribute_value_on_exit": "no"}, "attribute_value_on_exit", "one of false, null"),
+        (BRAZE, {"attribute_name": "external_id"}, "attribute_name", "choose another name"),
+        (TALON_ONE, {"batch_size": [1]}, "batch_size", "must be a whole number"),
+        (TALON_ONE, {"batch_size": 0}, "batch_size", "greater than or equal to 1"),
+        (WEBHOOK, {"method": "DELETE"}, "method", "must be one of POST, PUT, PATCH"),
+        (WEBHOOK, {"headers": "x"}, "headers", "must be an object"),
+        (WEBHOOK, {"headers": {"X/Y": 1}}, "headers/X~1Y", "must be a text"),
+        (WEBHOOK, {"headers": {"Host": "x"}}, "headers", "the header Host is set by the service"),
+        (WEBHOOK, {"url": "not a url"}, "url", "must be a full URL"),
+        (WEBHOOK, {"batch_size": True}, "batch_size", "must be a whole number"),
+        (WEBHOOK, {"batch_keys": "url"}, "batch_keys", "must be a list"),
+        (KLAVIYO, {"list_id": {"a": 1}}, "list_id", "must be a text"),
+        (KLAVIYO, {"list_id": "short"}, "list_id", "exactly 6 letters and digits"),
+        (KLAVIYO, {"batch_size": 10_001}, "batch_size", "less than or equal to 10000"),
+        (FILE, {"columns": {"email": 5}}, "columns/email", "must be a text"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_pointer(
+    where: tuple[str, str], settings: dict[str, Any], pointer: str, words: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        check(where, settings)
+    (problem,) = caught.value.problems
+    assert problem.field == f"/destinationMapping/settings/{pointer}"
+    assert words in problem.message
+
+
+def test_what_fits_passes_and_null_stands_for_unset() -> None:
+    check(BRAZE, {"batch_size": 75, "attribute_name": "is_vip", "attribute_value_on_exit": "null"})
+    more = {"url": "https://hooks.example.com/in?a=1", "headers": {"X-Team": "crm"}}
+    check(WEBHOOK, {**more, "method": "PATCH", "batch_size": 0})
+    check(WEBHOOK, {"url": None, "method": None, "headers": None, "batch_size": None})
+    check(KLAVIYO, {"list_id": "Xy12Zz", "batch_keys": ["list_id"], "batch_size": 500})
+    check(FILE, {"columns": {"email": "E-mail"}})
+
+
+def test_every_default_of_a_constant_fits() -> None:
+    for definition in registry.definitions():
+        for action in definition.actions:
+            defaults = {
+                field.key: list(field.default) if field.multiple else field.default
+                for field in action.fields
+                if field.constant and field.default is not None
+            }
+            check((definition.slug, action.id), defaults)
