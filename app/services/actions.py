@@ -24,11 +24,13 @@ def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | Non
 
 
 def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that a revision gives to the fields that are constant for an activation."""
+    """Values that a revision gives to the fields that are constant for an activation; null only where it means something."""
     action = action_of(definition, config)
     given = (config.get("destinationMapping") or {}).get("settings") or {}
     return {
         field.key: given[field.key]
         for field in (action.fields if action else ())
-        if field.constant and given.get(field.key) is not None
+        if field.constant
+        and field.key in given
+        and (field.allow_null or given[field.key] is not None)
     }

@@ -49,17 +49,22 @@ def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         return [_problem(dict(fault), pointer) for fault in found]
-    chosen = value if field.multiple else [value]
-    if field.choices is not None and any(item not in field.choices for item in chosen):
-        named = ", ".join(str(choice) for choice in field.choices)
+    choices = field.choices if field.accepts is None else None
+    if choices is not None and any(item not in choices for item in _each(field, value)):
+        named = ", ".join(str(choice) for choice in choices)
         return [Problem(f"{pointer} must be one of {named}", pointer)]
     return []
+
+
+def _each(field: ActionField, value: Any) -> list[Any]:
+    return value if field.multiple else [value]
 
 
 def _problem(fault: Mapping[str, Any], pointer: str) -> Problem:
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in fault["loc"]]
     where = "/".join([pointer, *parts])
     message = _WORDS.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
+    message = message.replace("Input should be", "must be", 1)
     return Problem(f"{where} {message[:1].lower()}{message[1:]}", where)
 
 

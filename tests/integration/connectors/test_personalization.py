@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
@@ -105,3 +107,26 @@ async def test_a_dry_run_counts_every_attribute_that_braze_bills(platform: Platf
         assert said is not None
         # Membership, first name, home town and orders of each.
         assert said["cost"] == {"unit": "data points", "amount": 400}
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [({"attribute_value_on_exit": None}, None), ({"attribute_value_on_exit": "null"}, None),
+     ({"attribute_value_on_exit": False}, False), ({"attribute_value_on_exit": "false"}, False), ({}, False)],
+)  # fmt: skip
+async def test_braze_is_sent_on_exit_what_the_mapping_says(
+    platform: Platform, given: dict[str, Any], written: bool | None
+) -> None:
+    async with world_of(platform, BRAZE) as world:
+        mapping = {"actionId": "braze-update-user-profile", "settings": given}
+        activation = await activate(world, destinationMapping=mapping)
+        await world.flow.upload([ada("Bern"), {**ada("Graz"), "profile_id": "p2", "user_id": "u2"}])
+        await world.flow.quiet(activation)
+        await world.flow.upload([ada("Bern")])
+        assert (await world.flow.quiet(activation)).exited == 1
+        newest = world.sandbox.recorder.listed("braze", 1)[0]
+        assert json.loads(newest["body"]) == {
+            "attributes": [
+                {"external_id": "u2", "audience_buyers": written, "_update_existing_only": True}
+            ]
+        }

@@ -27,9 +27,14 @@ def check(where: tuple[str, str], settings: dict[str, Any]) -> None:
     ("where", "settings", "pointer", "words"),
     [
         (BRAZE, {"batch_size": "abc"}, "batch_size", "must be a whole number"),
-        (BRAZE, {"batch_size": 76}, "batch_size", "less than or equal to 75"),
+        (BRAZE, {"batch_size": 76}, "batch_size", "must be less than or equal to 75"),
         (BRAZE, {"enable_batching": "yes"}, "enable_batching", "must be true or false"),
-        (BRAZE, {"attribute_value_on_exit": "no"}, "attribute_value_on_exit", "one of false, null"),
+        (
+            BRAZE,
+            {"attribute_value_on_exit": "no"},
+            "attribute_value_on_exit",
+            "must be 'false', 'null' or False",
+        ),
         (BRAZE, {"attribute_name": "external_id"}, "attribute_name", "choose another name"),
         (TALON_ONE, {"batch_size": [1]}, "batch_size", "must be a whole number"),
         (TALON_ONE, {"batch_size": 0}, "batch_size", "greater than or equal to 1"),
@@ -58,6 +63,8 @@ def test_what_does_not_fit_is_refused_with_its_pointer(
 
 def test_what_fits_passes_and_null_stands_for_unset() -> None:
     check(BRAZE, {"batch_size": 75, "attribute_name": "is_vip", "attribute_value_on_exit": "null"})
+    check(BRAZE, {"attribute_value_on_exit": None})
+    check(BRAZE, {"attribute_value_on_exit": False})
     more = {"url": "https://hooks.example.com/in?a=1", "headers": {"X-Team": "crm"}}
     check(WEBHOOK, {**more, "method": "PATCH", "batch_size": 0})
     check(WEBHOOK, {"url": None, "method": None, "headers": None, "batch_size": None})

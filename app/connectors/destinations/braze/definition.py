@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from app.connectors.base import (
     Action,
@@ -52,7 +52,7 @@ UPDATE = Action(
         *_IDENTITY,
         ActionField("custom_attributes", "Custom attributes", "OBJECT", "Written on entry and update; each may be billed."),
         ActionField("attribute_name", "Attribute", "STRING", "The connection's, else audience_<audience key>.", hidden=True, constant=True, accepts=AttributeName),
-        ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to take the attribute away.", default="false", choices=("false", "null"), constant=True),
+        ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to take the attribute away.", default="false", choices=("false", "null"), allow_null=True, constant=True, accepts=Literal["false", "null", False]),
         ActionField("_update_existing_only", "Existing users only", "BOOLEAN", "On entry; on exit no profile is ever made.", default=False),
         *(
             ActionField(name, name.replace("_", " ").capitalize(), "STRING", default=_path(f"$.traits.{name}"))

@@ -67,7 +67,8 @@ def attributes(
             skipped[index] = NO_IDENTIFIER
             continue
         if delivery.kind is ChangeKind.EXITED:
-            value = None if batch.constants.get("attribute_value_on_exit") == "null" else False
+            gone = batch.constants.get("attribute_value_on_exit", False) in (None, "null")
+            value = None if gone else False
             rows.append(Row(index, {**who, name: value, EXISTING_ONLY: True}))
             continue
         content = {**who, **_profile(delivery, (*_leading(who), name))}
