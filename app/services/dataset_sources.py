@@ -13,6 +13,7 @@ from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.crypto import Keyring, Place
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
+from app.services import where_to
 from app.storage.models import Dataset
 
 UPLOAD, POSTGRES = "upload", "postgres"
@@ -47,12 +48,10 @@ def changed(former: PostgresSource, changes: Mapping[str, Any]) -> PostgresSourc
     elif changes.get("query") is not None and changes.get("table") is None:
         fields["table"] = None
     source = made(fields)
-    moved = [name for name in _WHERE_TO if getattr(source, name) != getattr(former, name)]
-    if moved and "password" not in changes:
-        raise Invalid(
-            f'"source.password": give it again where {to_camel(moved[0])} changes: it goes only to where it was given for',
-            field="source.password",
-        )
+    moved = where_to.moved(former, source, _WHERE_TO)
+    if moved is not None and "password" not in changes:
+        problem = where_to.give_again("source.password", to_camel(moved))
+        raise Invalid(problem.message, problems=[problem])
     return source
 
 

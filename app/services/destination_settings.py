@@ -15,6 +15,7 @@ from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
 from app.core.redaction import is_secret_field
+from app.services import where_to
 from app.services.accounts import settings_place
 from app.storage.models import Destination
 
@@ -40,6 +41,7 @@ def complete(
 
     Raises Invalid with a problem for each fault, at ``settings.<path>``.
     """
+    given = settings
     if previous is not None:
         settings = {**previous, **_unmasked(settings, previous)}
     _check_masks(settings)
@@ -50,6 +52,8 @@ def complete(
         done, shown = dict(settings), {}
     done = {name: value for name, value in done.items() if value is not None}
     model = _validated(connector, done)
+    if previous is not None:
+        _check_kept(model, previous, given)
     for secret in _secrets(model.model_dump()):
         register_secret(secret)
     return done, shown
@@ -71,6 +75,44 @@ def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> Conne
             message = f"is not a setting here; there are {known}"
         problems.append(Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path))
     raise Invalid("the settings do not fit", problems=problems)
+
+
+def _check_kept(
+    model: ConnectorSettings, previous: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Invalid where what is stored and goes along with calls would go to where it was not given for."""
+    try:
+        former = type(model).model_validate(dict(previous))
+    except ValidationError:
+        former = model.model_copy(update={name: previous.get(name) for name in model.where_to})
+    moved = where_to.moved(former, model, model.where_to)
+    if moved is None:
+        return
+    kept = [
+        where_to.give_again(f"settings.{name}", moved)
+        for name in type(model).model_fields
+        if previous.get(name) and _goes_along(model, name) and not _is_given(given.get(name))
+    ]
+    if kept:
+        raise Invalid("the settings do not fit", problems=kept)
+
+
+def _goes_along(model: ConnectorSettings, name: str) -> bool:
+    value = getattr(model, name)
+    if model.sent_there is not None:
+        return bool(value) and name in model.sent_there
+    return any(True for _ in _secrets(value, name))
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a change holds the value itself, and not the mask that stands for what is stored."""
+    if _is_mask(value):
+        return False
+    return (
+        all(_is_given(item) for item in value.values())
+        if isinstance(value, Mapping)
+        else value is not None
+    )
 
 
 def seal(

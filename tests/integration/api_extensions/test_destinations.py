@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.connectors import registry
 from app.services.platform import Platform
 from app.storage.models import AuditEvent, Destination
 from tests.integration.api_extensions.conftest import Tenant
@@ -132,7 +133,7 @@ class TestUpdate:
         made = await create(api, secret=CANARY, headers={"X-Api-Key": "CANARY-header-value"})
         shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
         # What was answered, sent back with one change, changes that one thing.
-        settings = {**shown["settings"], "url": "https://hooks.example.com/other"}
+        settings = {**shown["settings"], "method": "PUT"}
         response = await api.patch(
             f"destinations/{made['id']}", json={"name": "New", "settings": settings}
         )
@@ -143,7 +144,7 @@ class TestUpdate:
         kept = unseal(platform.keyring, tenant.workspace_id, row)
         assert kept["secret"] == CANARY
         assert kept["headers"] == {"X-Api-Key": "CANARY-header-value"}
-        assert kept["url"] == "https://hooks.example.com/other"
+        assert kept["method"] == "PUT"
 
     async def test_a_null_secret_makes_a_new_one_and_the_old_signs_on(
         self, api: httpx.AsyncClient
@@ -283,6 +284,81 @@ class TestCheck:
         receiver.on_request = look
         await api.post(f"destinations/{made['id']}/checks")
         assert seen == [0]
+
+
+ACCOUNTS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "webhook": (
+        {"url": "https://hooks.example.com/in", "headers": {"X-Team": "1234567", "X-Api-Key": "k"}},
+        {"url": "https://evil.example/in"},
+        ["headers"],
+    ),
+    "klaviyo": ({"api_key": "pk_key"}, {"base_url": "https://evil.example"}, ["api_key"]),
+    "braze": (
+        {"api_key": "key", "rest_endpoint": "https://rest.iad-01.braze.com"},
+        {"rest_endpoint": "https://rest.iad-02.braze.com"},
+        ["api_key"],
+    ),
+    "talon-one": (
+        {"base_url": "https://one.talon.one", "api_key": "k1", "management_key": "k2"},
+        {"base_url": "https://two.talon.one"},
+        ["api_key", "management_key"],
+    ),
+    "s3": (
+        {"bucket": "files", "access_key_id": "id", "secret_access_key": "key"},
+        {"endpoint_url": "https://evil.example"},
+        ["secret_access_key"],
+    ),
+    "gcs": (
+        {
+            "bucket": "files",
+            "service_account_json": json.dumps(
+                {"type": "service_account", "client_email": "a@b.example", "private_key": "x"}
+            ),
+        },
+        {"endpoint_url": "https://evil.example"},
+        ["service_account_json"],
+    ),
+}
+
+
+class TestWhereSecretsGo:
+    @pytest.mark.parametrize("slug", ACCOUNTS)
+    async def test_a_stored_secret_never_goes_to_another_place(
+        self, api: httpx.AsyncClient, slug: str
+    ) -> None:
+        settings, move, secrets = ACCOUNTS[slug]
+        made = await api.post("destinations", json={**WEBHOOK, "slug": slug, "settings": settings})
+        assert made.status_code == 200, made.text
+        shown = made.json()["data"]["destination"]
+        path = f"destinations/{shown['id']}"
+        masked = {name: shown["settings"][name] for name in secrets}
+        for change in (move, move | masked):
+            response = await api.patch(path, json={"settings": change})
+            assert response.status_code == 422, response.text
+            assert fields(response) == [f"settings.{name}" for name in secrets]
+            assert f"where {next(iter(move))} changes" in response.json()["errors"][0]["message"]
+        again = move | {name: settings[name] for name in secrets}
+        moved = await api.patch(path, json={"settings": again})
+        assert moved.status_code == 200, moved.text
+        # What says where calls go may be repeated without them, as long as it stays.
+        same = await api.patch(
+            path, json={"settings": moved.json()["data"]["destination"]["settings"]}
+        )
+        assert same.status_code == 200, same.text
+
+    async def test_a_webhook_that_only_signs_moves_freely(self, api: httpx.AsyncClient) -> None:
+        made = await create(api, secret=CANARY)
+        body = {"settings": {"url": "https://elsewhere.example.com/in"}}
+        response = await api.patch(f"destinations/{made['id']}", json=body)
+        assert response.status_code == 200, response.text
+
+    def test_every_setting_that_is_an_address_is_named_as_one(self) -> None:
+        for definition in registry.definitions():
+            model = registry.get(definition.slug).settings_model
+            addresses = {
+                name for name in model.model_fields if name.endswith(("url", "endpoint", "host"))
+            }
+            assert addresses == set(model.where_to), definition.slug
 
 
 class TestSecrets:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -113,6 +114,8 @@ Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 
 class BrazeSettings(ConnectorSettings):
     """One workspace. The key needs ``users.track``; with a group also ``subscription.status.set``."""
+
+    where_to: ClassVar[Sequence[str]] = ("rest_endpoint",)
 
     api_key: Annotated[SecretStr, Field(min_length=1)]
     rest_endpoint: Annotated[str, AfterValidator(checked_endpoint)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -56,6 +56,8 @@ class DownloadSettings(_FileSettings):
 class S3Settings(_FileSettings):
     """A bucket of Amazon S3 or of a compatible store, written with a key or in a role."""
 
+    where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
+
     bucket: Bucket
     region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
     access_key_id: str | None = Field(default=None, max_length=200)
@@ -93,6 +95,8 @@ def checked_service_account(secret: SecretStr) -> SecretStr:
 
 class GCSSettings(_FileSettings):
     """A bucket of Google Cloud Storage; an emulator at ``endpoint_url`` needs no key."""
+
+    where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
 
     bucket: Bucket
     service_account_json: Annotated[SecretStr, AfterValidator(checked_service_account)] | None = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 
@@ -47,6 +48,8 @@ ListId = Annotated[str, AfterValidator(checked_list_id)]
 
 class KlaviyoSettings(ConnectorSettings):
     """One account. ``base_url`` is for the sandbox."""
+
+    where_to: ClassVar[Sequence[str]] = ("base_url",)
 
     api_key: Annotated[SecretStr, AfterValidator(_checked_key)]
     base_url: Annotated[str, AfterValidator(checked_base_url)] = BASE_URL

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -61,6 +62,8 @@ def _without_prefix(prefix: str, other: str) -> AfterValidator:
 
 class TalonOneSettings(ConnectorSettings):
     """One deployment. The management key, where there is one, lists audiences and reads members."""
+
+    where_to: ClassVar[Sequence[str]] = ("base_url",)
 
     base_url: Annotated[str, AfterValidator(checked_base_url)]
     api_key: Annotated[SecretStr, _without_prefix("ApiKey-v1", "ManagementKey-v1")]

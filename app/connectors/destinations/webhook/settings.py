@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
@@ -77,6 +77,9 @@ Method = Literal["POST", "PUT", "PATCH"]
 
 class WebhookSettings(ConnectorSettings):
     """One receiver. ``previous_secret`` signs beside ``secret`` until it expires."""
+
+    where_to: ClassVar[Sequence[str]] = ("url",)
+    sent_there: ClassVar[Sequence[str] | None] = ("headers",)  # the secrets only sign
 
     url: Url
     secret: Secret
