@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 from pydantic import BaseModel
@@ -15,10 +16,11 @@ from app.storage.models import Destination
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is needed to call a partner for a destination."""
+    """What is needed to call a partner for a destination; ``version``: when somebody changed it last."""
 
     connector_class: type[Connector]
     settings: BaseModel
+    version: datetime
 
     @property
     def definition(self) -> Definition:
@@ -35,4 +37,5 @@ def open_account(keyring: Keyring, workspace_id: str, destination: Destination) 
     """Decrypt the settings and find the connector."""
     plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
     connector_class = registry.get(destination.slug)
-    return Account(connector_class, connector_class.settings_model(**orjson.loads(plain)))
+    settings = connector_class.settings_model(**orjson.loads(plain))
+    return Account(connector_class, settings, destination.updated_at)

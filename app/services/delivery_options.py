@@ -82,16 +82,19 @@ async def update(
     problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
     if problems:
         raise Invalid("the delivery options do not fit", problems=problems)
+    is_retimed = options["frequency"] != activation.options.get("frequency")
     if options != activation.options:
-        if options["frequency"] != activation.options.get("frequency"):
+        if is_retimed:
             activation.next_due_at = next_due(frequency_of(options), now)
         activation.options = options
         activation.updated_at = now
-    if not is_same(config, revision.config):
+    is_revised = not is_same(config, revision.config)
+    if is_revised:
         await SyncRepository(session).set_sources(
             activation, [activation.audience_id, *(config.get("audiences") or ())]
         )
         revision = await new_revision(session, activation, config, actor, now)
+    if is_revised or is_retimed:
         await session.flush()
         await reconciling.configuration_changed(
             session, activation, resync=False, actor=actor, now=now

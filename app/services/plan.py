@@ -20,7 +20,7 @@ from app.domain import retry
 from app.domain.brake import hold_reason
 from app.domain.changes import ChangeKind, Mode
 from app.domain.options import brake_of
-from app.services import dry_run, leases, lists, notify, planning, reconciling, troubles
+from app.services import dry_run, leases, lists, notify, pins, planning, reconciling, troubles
 from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
@@ -33,7 +33,8 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 8  # of a dry run
+TOLD_AFTER = 3  # attempts that failed, their activation says so
 PRIORITY = {ChangeKind.EXITED: 0, ChangeKind.ENTERED: 1, ChangeKind.UPDATED: 2, None: 1}
 PRIORITY_OF_RESYNC = 3
 _LET_GO: dict[str, Any] = {
@@ -80,17 +81,13 @@ async def plan(platform: Platform, space_id: str, sync_id: str, *, lane: str) ->
             if work is None:
                 return True
             stats, file = await _write(platform, work)
-            if stats.cuts and work.sync.kind != "dry_run":
-                await lists.ensure(
-                    platform, work.activation, work.account, work.revision.config, stats.cuts
-                )
+            if not await _can_be_sent(platform, work, stats):
+                return True
             await _commit(platform, work, stats, file)
             if work.sync.kind == "dry_run":
                 await _complete_dry_run(platform, work, stats)
     except leases.LeaseLost:
         log.warning("plan_lease_lost", sync_id=sync_id)
-    except (AuthenticationRejected, ConfigurationRejected) as error:
-        await troubles.planning_refused(platform, sync, error)
     except ConnectorError as error:
         # The partner is away or busy: that is no reason to give the sync up.
         await _later(platform, sync, {"message": error.message, "code": error.code})
@@ -137,16 +134,10 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
     revision = await repository.revision(sync.space_id, activation.revision_id)
     destination = await repository.destination(sync.space_id, sync.destination_id)
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
-    if sync.kind != "baseline" or not await repository.sources_of(sync.space_id, sync.id):
-        await reconciling.pin_sources(session, sync)
-    pinned = await repository.sources_of(sync.space_id, sync.id)
-    snapshots = RunRepository(session)
-    wanted = []
-    audiences = await repository.sources(sync.space_id, sync.activation_id)
-    for audience in audiences:
-        snapshot = await snapshots.snapshot(sync.space_id, pinned[audience.id])
-        assert snapshot is not None  # noqa: S101  pinned rows are never deleted
-        wanted.append(Manifest.from_json(snapshot.manifest))
+    await pins.pin(session, sync)
+    snapshots = await pins.snapshots(session, sync, activation, revision.config)
+    audience = await RunRepository(session).audience(sync.space_id, activation.audience_id)
+    assert audience is not None  # noqa: S101  a foreign key says so
     last = await repository.last_planned(sync.space_id, sync.activation_id)
     # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
     is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, revision.id)
@@ -157,12 +148,12 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         activation=activation,
         revision=revision,
         account=account,
-        wanted=tuple(wanted),
+        wanted=tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots),
         holdings=Manifest.from_json(activation.holdings),
         # A test send may have left something in the holdings before the first plan.
         first_plan=activation.holdings is None or last is None,
         spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_new),
-        audience_name=audiences[0].name,
+        audience_name=audience.name,
     )
 
 
@@ -200,6 +191,21 @@ async def _write(platform: Platform, work: Work) -> tuple[PlanStats, StoredFile 
         return stats, await store(platform.objects, out, key, stats.changes + stats.silent)
     finally:
         out.unlink(missing_ok=True)
+
+
+async def _can_be_sent(platform: Platform, work: Work, stats: PlanStats) -> bool:
+    """Make the lists that the plan needs; False where they are refused, and then everything is seen to."""
+    if not stats.cuts or work.sync.kind == "dry_run":
+        return True
+    try:
+        await lists.ensure(
+            platform, work.activation, work.account, work.revision.config, stats.cuts
+        )
+    except (AuthenticationRejected, ConfigurationRejected) as error:
+        if not await troubles.planning_refused(platform, work.sync, work.account, error):
+            await _later(platform, work.sync, {"message": error.message, "code": error.code})
+        return False
+    return True
 
 
 async def _commit(
@@ -358,18 +364,24 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
 
 async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
     described = {"message": f"{type(error).__name__}: planning broke; see the worker's log."}
-    if sync.attempts >= MAX_ATTEMPTS:
+    if sync.kind == "dry_run" and sync.attempts >= MAX_ATTEMPTS:
         await _fail(platform, sync, described)
         return
+    # A sync is not given up: nobody would ask for it again.
     await _later(platform, sync, described)
 
 
 async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
     async with platform.unit_of_work() as session:
-        await SyncRepository(session).release(
+        repository = SyncRepository(session)
+        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        released = await repository.release(
             sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
         )
+        is_told = sync.kind != "dry_run" and sync.attempts >= TOLD_AFTER
+        if released and is_told and activation is not None:
+            activation.last_error = error
 
 
 async def _given_back(platform: Platform, sync: Sync) -> None:

@@ -230,8 +230,11 @@ class Pump:
                     kept = await BatchRepository(session).renew(
                         [item.claimed.batch for item in held], lease
                     )
-            except Exception as error:  # noqa: BLE001  without renewal the deadlines pass, and that is safe
+            except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
                 log.warning("leases_not_renewed", error=type(error).__name__)
+                for item in held:
+                    if item.deadline < loop.time():
+                        self._lose(item)
                 continue
             for item in held:
                 if item.place in kept:

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, NotFound
+from app.core.errors import NotFound
 from app.core.ids import new_id
 from app.domain.options import frequency_of
 from app.queue import Task
+from app.services import pins
 from app.services.wakeups import ring
-from app.storage.models import Activation, Audience, Destination, Sync, SyncSource
+from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -56,19 +57,26 @@ async def configuration_changed(
         await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
         return None
     if not await all_have_snapshots(session, locked):
-        # Nobody is there to be taken as already sent: the first snapshot enters (architecture, section 3).
-        locked.baseline_wanted = False
-        return None
-    follows = frequency_of(locked.options).follows_runs
-    if (
-        resync
-        or locked.baseline_wanted
-        or await was_interrupted(session, locked)
-        or await something_newer(session, locked, snapshots=follows)
-    ):
+        await _supersede_unsent(session, locked)
+        # Who is there already is taken as sent; of audiences that nobody has computed that is nobody, and their first
+        # snapshot enters (architecture, section 3).
+        if kind_of(locked) != "baseline" or not await _any_has_a_snapshot(session, locked):
+            locked.baseline_wanted = False
+            return None
+    if resync or await is_due(session, locked):
         trigger = "resync" if resync else "configuration"
         return await open_sync(session, locked, trigger=trigger, actor=actor)
     return None
+
+
+async def is_due(session: AsyncSession, activation: Activation) -> bool:
+    """Whether an activation has something to send now. Who is reconciled by the clock waits for it with new snapshots."""
+    follows = frequency_of(activation.options).follows_runs
+    return (
+        activation.baseline_wanted
+        or await was_interrupted(session, activation)
+        or await something_newer(session, activation, snapshots=follows)
+    )
 
 
 async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
@@ -172,7 +180,7 @@ async def something_newer(
 
 async def was_interrupted(session: AsyncSession, activation: Activation) -> bool:
     """Whether the last sync ended before its end, and not because somebody did not want it."""
-    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
+    last = await SyncRepository(session).last_begun(activation.space_id, activation.id)
     if last is None:
         return False
     stopped = last.state == "cancelled" and "by" not in (last.error or {})
@@ -235,32 +243,13 @@ async def create(
     session.add(sync)
     await session.flush()
     if kind == "baseline":
-        await pin_sources(session, sync)
+        await pins.pin(session, sync)
     elif kind != "dry_run":
         # Somebody wants to send: an account that was let down by its credentials is probed once more.
         await BreakerRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
     ring_plan(session, sync)
     return sync
-
-
-async def pin_sources(session: AsyncSession, sync: Sync) -> list[Audience]:
-    """Write down which snapshots a sync is planned from; Conflict where an audience has none."""
-    repository = SyncRepository(session)
-    audiences = list(await repository.sources(sync.space_id, sync.activation_id))
-    for audience in audiences:
-        if audience.snapshot_id is None:
-            raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
-        await session.merge(
-            SyncSource(
-                space_id=sync.space_id,
-                sync_id=sync.id,
-                audience_id=audience.id,
-                snapshot_id=audience.snapshot_id,
-            )
-        )
-    await session.flush()
-    return audiences
 
 
 def kind_of(activation: Activation) -> str:
@@ -278,10 +267,24 @@ async def _supersede(session: AsyncSession, sync: Sync) -> None:
     await SyncRepository(session).drop_batches(sync.space_id, sync.id)
 
 
+async def _supersede_unsent(session: AsyncSession, activation: Activation) -> None:
+    """What has sent nothing is not what is wanted any more, and there is nothing yet to be planned in its place."""
+    repository = SyncRepository(session)
+    sync = await repository.open_of(activation.space_id, activation.id, lock=True)
+    is_plain = sync is not None and sync.kind not in ("test", "baseline")
+    if sync is not None and is_plain and sync.closing is None and sync.state in UNSENT:
+        await _supersede(session, sync)
+
+
 async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
     """Whether every source has been computed: an audience without a snapshot is not an empty one."""
     audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
     return all(audience.snapshot_id is not None for audience in audiences)
+
+
+async def _any_has_a_snapshot(session: AsyncSession, activation: Activation) -> bool:
+    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    return any(audience.snapshot_id is not None for audience in audiences)
 
 
 def is_at_work(activation: Activation) -> bool:

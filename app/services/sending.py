@@ -26,7 +26,7 @@ from app.connectors.base import Batch as Call
 from app.core.objects import ObjectStore
 from app.domain.changes import ChangeKind
 from app.domain.places import Place, place_of
-from app.services import placing, planning
+from app.services import pins, placing, planning
 from app.services.accounts import Account, open_account
 from app.services.actions import action_of, constants
 from app.services.files import fetch, fetch_manifest
@@ -36,7 +36,7 @@ from app.services.trait_types import trait_types
 from app.snapshots import plan as engine
 from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile
-from app.storage.models import Activation, Audience, Batch, Snapshot, Sync
+from app.storage.models import Activation, Audience, Batch, Sync
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -78,7 +78,6 @@ class Sending:
     sync: Sync
     activation: Activation
     audience: Audience
-    destination_version: datetime
     account: Account
     connector: Connector
     spec: PlanSpec
@@ -233,7 +232,7 @@ class SendingCache:
         kept = self._kept.get(sync_id)
         if kept is not None:
             destination = await repository.destination(space_id, kept.sync.destination_id)
-            if destination is not None and destination.updated_at == kept.destination_version:
+            if destination is not None and destination.updated_at == kept.account.version:
                 self._kept.move_to_end(sync_id)
                 return kept
         loaded = await _load(self._platform, session, repository, space_id, sync_id)
@@ -272,13 +271,12 @@ async def _load(
         revision.config,
         event_frame(sync.id, sync.planned_at, audience, revision.config, activation, made),
     )
-    snapshots = await _snapshots(session, repository, sync)
+    snapshots = await pins.snapshots(session, sync, activation, revision.config)
     return Sending(
         platform=platform,
         sync=sync,
         activation=activation,
         audience=audience,
-        destination_version=destination.updated_at,
         account=account,
         connector=account.connector_class(
             account.settings,
@@ -299,18 +297,6 @@ async def _load(
 
 def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
     return PlanReader(platform, StoredFile(**sync.plan)) if sync.plan is not None else None
-
-
-async def _snapshots(
-    session: AsyncSession, repository: SyncRepository, sync: Sync
-) -> Sequence[Snapshot]:
-    pinned = await repository.sources_of(sync.space_id, sync.id)
-    snapshots = []
-    for audience in await repository.sources(sync.space_id, sync.activation_id):
-        snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience.id])
-        assert snapshot is not None  # noqa: S101  pinned rows are never deleted
-        snapshots.append(snapshot)
-    return snapshots
 
 
 async def made_lists(repository: SyncRepository, activation: Activation) -> Mapping[str, str]:

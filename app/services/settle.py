@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
-from app.domain.options import frequency_of
 from app.services import leases, notify, planning, reconciling
 from app.services.files import activation_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
@@ -248,9 +247,8 @@ def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
 async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
     if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
         return
-    # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled. Who is
-    # reconciled by the clock waits for it otherwise.
-    cut = sync.kind != "test" and await reconciling.was_interrupted(session, activation)
-    follows = frequency_of(activation.options).follows_runs
-    if cut or await reconciling.something_newer(session, activation, snapshots=follows):
+    # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled.
+    if await reconciling.all_have_snapshots(session, activation) and await reconciling.is_due(
+        session, activation
+    ):
         await reconciling.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

@@ -22,7 +22,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.json_bytes import to_lines
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
-from app.services import holdings, lists, planning, reconciling, trial_notes
+from app.services import holdings, lists, pins, planning, reconciling, trial_notes
 from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.existing import activation_of
@@ -323,7 +323,7 @@ async def _open(
         "keys": [_key(change) for change in planned.changes],
         "requests": [],
     }
-    await reconciling.pin_sources(session, sync)
+    await pins.pin(session, sync)
     session.add_all(batches_of(sync, stats.cuts))
     await session.flush()
     reconciling.ring_deliver(session, sync)

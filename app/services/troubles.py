@@ -13,6 +13,7 @@ from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
 from app.services import notify, reconciling
+from app.services.accounts import Account
 from app.services.platform import Platform
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.batches import Claimed
@@ -37,10 +38,18 @@ async def after_failure(
     error: ConnectorError,
     verdict: Verdict,
 ) -> None:
-    """Pause what has to be paused; called in the transaction that recorded the attempt."""
+    """Pause what has to be paused; called in the transaction that recorded the attempt.
+
+    What was refused under settings that somebody has changed meanwhile says nothing of those that there are now.
+    """
     batch = claimed.batch
+    account = sending.sync.destination_id
+    if (verdict.pause_account or verdict.pause_activation) and await _is_changed(
+        session, batch.space_id, account, sending.account
+    ):
+        return
     if verdict.pause_account:
-        await _pause_account(session, batch.space_id, sending.sync.destination_id, error)
+        await _pause_account(session, batch.space_id, account, error)
     if sending.sync.kind == "test":
         await _end_test(session, sending, failure, error)
     elif verdict.pause_account:
@@ -79,15 +88,30 @@ async def lock(session: AsyncSession, sending: Sending, verdict: Verdict) -> Non
         await repository.activation(sync.space_id, sync.activation_id, lock=True)
 
 
-async def planning_refused(platform: Platform, sync: Sync, error: ConnectorError) -> None:
-    """The partner refused what had to be made before anything is sent (a list): pause, and close the sync."""
+async def planning_refused(
+    platform: Platform, sync: Sync, account: Account, error: ConnectorError
+) -> bool:
+    """The partner refused what had to be made before anything is sent (a list): pause, and close the sync.
+
+    False where the account was changed meanwhile: then it is to be tried with what it has now.
+    """
     async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
+        await SyncRepository(session).activations_of_account(sync.space_id, sync.destination_id)
+        if await _is_changed(session, sync.space_id, sync.destination_id, account):
+            return False
         if isinstance(error, AuthenticationRejected):
-            await repository.activations_of_account(sync.space_id, sync.destination_id)
             await _pause_account(session, sync.space_id, sync.destination_id, error)
         else:
             await _pause_activation(session, sync.space_id, sync.activation_id, error)
+    return True
+
+
+async def _is_changed(
+    session: AsyncSession, space_id: str, destination_id: str, account: Account
+) -> bool:
+    """Whether an account was changed since it was opened; who changes settings has its activations locked, as we do."""
+    destination = await SyncRepository(session).destination(space_id, destination_id)
+    return destination is not None and destination.updated_at != account.version
 
 
 async def _pause_account(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Integer,
     case,
@@ -35,6 +36,8 @@ from app.storage.models import (
     SyncSource,
 )
 from app.storage.repositories.due import is_free
+
+ENDED_STATES = ("complete", "failed", "cancelled")  # superseded ones have done nothing
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -104,14 +107,23 @@ class SyncRepository:
 
     async def last_planned(self, space_id: str, activation_id: str) -> Sync | None:
         """The newest sync that was planned and carried out, in whole or in part."""
+        return await self._last(space_id, activation_id, Sync.revision_id.is_not(None))
+
+    async def last_begun(self, space_id: str, activation_id: str) -> Sync | None:
+        """The newest sync that is running or has ended, planned or not."""
+        return await self._last(space_id, activation_id)
+
+    async def _last(
+        self, space_id: str, activation_id: str, *conditions: ColumnElement[bool]
+    ) -> Sync | None:
         query = (
             select(Sync)
             .where(
                 Sync.space_id == space_id,
                 Sync.activation_id == activation_id,
                 Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state.in_(("complete", "failed", "cancelled", "running")),
-                Sync.revision_id.is_not(None),
+                Sync.state.in_((*ENDED_STATES, "running")),
+                *conditions,
             )
             .order_by(Sync.number.desc())
             .limit(1)
@@ -140,7 +152,7 @@ class SyncRepository:
                 Sync.activation_id == sync.activation_id,
                 Sync.number < sync.number,
                 Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state.in_(("complete", "failed", "cancelled")),
+                Sync.state.in_(ENDED_STATES),
             )
             .order_by(Sync.number.desc())
             .limit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ class TestFold:
             assert folded is row
 
     def test_mode_remove_remembers_what_it_took_out(self) -> None:
-        remove = {"mode": Mode.REMOVE}
+        remove: dict[str, Any] = {"mode": Mode.REMOVE}
         delivered = Disposition.DELIVERED
         assert fold(ChangeKind.EXITED, delivered, wanted=True, **remove) is Row.REMOVED
         assert fold(ChangeKind.EXITED, Disposition.SILENT, wanted=False, **remove) is Row.GONE
