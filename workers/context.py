@@ -11,8 +11,20 @@ from app.queue import Task
 from app.services.platform import Platform
 from app.services.sending import SendingCache
 
-MAX_HEAVY = 12  # of the jobs that arq runs at once
-MAX_UNHEARD = 1000
+# How many jobs of a kind go on at once in a process, so that none takes the slots of the others. Runs that read users'
+# databases come on top of the recomputes: those may take long.
+MOST = {Task.RECOMPUTE: 6, Task.PLAN: 4, Task.PREVIEW: 4}
+MAX_UNHEARD = 1000  # of each kind
+
+
+@dataclass(slots=True)
+class Room:
+    """For jobs of one kind."""
+
+    most: int
+    taken: int = 0
+    # Bells that found it full, by what they were for; the sweep rings again for what is left out.
+    unheard: OrderedDict[str, Callable[[], Awaitable[None]]] = field(default_factory=OrderedDict)
 
 
 @dataclass(slots=True)
@@ -24,31 +36,30 @@ class Program:
     cache: SendingCache = field(init=False)
     pumping: bool = False
     next_pass: float = 0.0  # not before then is a bell passed on to other workers
-    heavy: int = 0
-    # Bells of heavy work that found no room, by what they were for; the sweep rings again for what is left out.
-    unheard: OrderedDict[tuple[Task, str], Callable[[], Awaitable[None]]] = field(
-        default_factory=OrderedDict
-    )
+    rooms: dict[Task, Room] = field(init=False)
 
     def __post_init__(self) -> None:
         self.cache = SendingCache(self.platform)
+        more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
+        self.rooms = {task: Room(most + more.get(task, 0)) for task, most in MOST.items()}
 
     async def work_heavily(
         self, task: Task, subject_id: str, work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Recomputes and plans wait for the engine; so many at once that sends and settling still find a slot."""
-        if self.heavy >= MAX_HEAVY:
-            if len(self.unheard) < MAX_UNHEARD:
-                self.unheard[task, subject_id] = work
+        """Work within the room of its kind, and then what has come in meanwhile; nothing now where it is full."""
+        room = self.rooms[task]
+        if room.taken >= room.most:
+            if len(room.unheard) < MAX_UNHEARD:
+                room.unheard[subject_id] = work
             return
-        self.heavy += 1
+        room.taken += 1
         try:
             await work()
-            while self.unheard and not self.stop.is_set():
-                _, following = self.unheard.popitem(last=False)
+            while room.unheard and not self.stop.is_set():
+                _, following = room.unheard.popitem(last=False)
                 await following()
         finally:
-            self.heavy -= 1
+            room.taken -= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 5.0
 POLL_SECONDS = 0.05  # each look asks Redis about every job under way, so it is not for nothing
-MAX_JOBS = 24
+OTHER_JOBS = 6  # to send, settle and notify, which have no room of their own
 JOB_TIMEOUT = timedelta(
     hours=6
 )  # a recompute may be long; its lease and its own deadline watch over it
@@ -75,7 +75,7 @@ async def _run_arq(platform: Platform, program: Program, url: str, stop: asyncio
         redis_settings=redis_settings(url),
         queue_name=QUEUE_NAME,
         handle_signals=False,
-        max_jobs=MAX_JOBS,
+        max_jobs=OTHER_JOBS + sum(room.most for room in program.rooms.values()),
         max_tries=1,  # attempts are counted in PostgreSQL (R13)
         keep_result=0,
         job_timeout=JOB_TIMEOUT,

@@ -23,7 +23,7 @@ from workers.tasks import TASKS
 log = get_logger(__name__)
 
 COLLECT_EVERY = 3600.0  # seconds
-OWN_WORK = 4  # tasks at once while the sweep works itself
+OWN_WORK = 6  # tasks of a kind at once while the sweep works itself
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Sweep:
             # Deliveries have a slot of their own; one pump works in a process.
             if self.program.pumping:
                 return
-        elif len(self.working) >= OWN_WORK:
+        elif sum(job.startswith(f"{due.task}:") for job in self.working) >= OWN_WORK:
             return
         if due.job_id in self.working:
             return

@@ -113,7 +113,9 @@ class Settings(BaseSettings):
     source_timeout: Duration = timedelta(minutes=15)
     source_max_rows: int = 100_000_000
     source_max_bytes: int = 20 * 1024**3  # in memory form; on the disk it is a fraction
-    source_concurrency: int = Field(default=4, ge=1)  # readings at once in one process
+    source_concurrency: int = Field(
+        default=4, ge=1
+    )  # runs that read at once in one process; as many previews and checks
 
     # Logs
     log_level: str = "info"

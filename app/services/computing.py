@@ -11,6 +11,7 @@ from app.core.json_bytes import to_lines
 from app.services.definition_rows import Reading, write_rows
 from app.services.files import audience_folder, fetch, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
+from app.services.reading_turns import room_of_run
 from app.snapshots import members
 from app.snapshots.types import (
     Comparison,
@@ -76,6 +77,7 @@ async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, Sn
                 work.run.as_of,
                 rows,
                 reading=work.reading,
+                room=room_of_run(platform, work.run.space_id, work.run.id),
             )
             upload = Upload(rows, "parquet")
         else:

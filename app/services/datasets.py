@@ -136,7 +136,7 @@ async def check(
         seen = dataset.settings
         source = dataset_sources.source_of(platform.keyring, workspace_id, dataset)
     try:
-        async with platform.readings:
+        async with platform.readings.short:
             found = await apart.check(source, now, policy=platform.outbound)
     except ConnectorError as error:
         return Check(False, error.message)

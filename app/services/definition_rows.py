@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,29 +47,29 @@ class _Work:
     platform: Platform
     workspace_id: str
     as_of: datetime
-    seconds: float  # left for reading; waiting for the readings of others does not count
+    seconds: float  # left for reading; waiting for room does not count
     reading: Reading
+    room: AbstractAsyncContextManager[None]  # entered once, for all readings
 
     async def read(self, dataset: Dataset, sql: str, out: Path, *, pushed_down: bool) -> None:
         """Stream one statement's rows into a file."""
         settings = self.platform.settings
         entry = self.reading.begin(dataset, pushedDown=pushed_down, rows=0, bytes=0, readAt=None)
-        async with self.platform.readings:
-            began = asyncio.get_running_loop().time()
-            stats = await read(
-                self.source(dataset),
-                sql,
-                self.as_of,
-                out,
-                policy=self.platform.outbound,
-                limits=ReadLimits(
-                    settings.source_max_rows,
-                    settings.source_max_bytes,
-                    timedelta(seconds=max(self.seconds, 1.0)),
-                ),
-                progress=lambda rows, size: entry.update(rows=rows, bytes=size),
-            )
-            self.seconds -= asyncio.get_running_loop().time() - began
+        began = asyncio.get_running_loop().time()
+        stats = await read(
+            self.source(dataset),
+            sql,
+            self.as_of,
+            out,
+            policy=self.platform.outbound,
+            limits=ReadLimits(
+                settings.source_max_rows,
+                settings.source_max_bytes,
+                timedelta(seconds=max(self.seconds, 1.0)),
+            ),
+            progress=lambda rows, size: entry.update(rows=rows, bytes=size),
+        )
+        self.seconds -= asyncio.get_running_loop().time() - began
         entry.update(rows=stats.rows, bytes=stats.bytes, readAt=to_wire(stats.moment))
 
     def source(self, dataset: Dataset) -> PostgresSource:
@@ -85,11 +85,12 @@ async def write_rows(
     out: Path,
     *,
     reading: Reading,
+    room: AbstractAsyncContextManager[None],
     at_most: timedelta | None = None,
 ) -> None:
     """Write the rows of a definition to ``out`` as Parquet; ``reading`` tells meanwhile what it reads.
 
-    ``at_most`` bounds the time for reading databases, and again for the engine's. DefinitionFailed for whatever is
+    ``room`` is entered while databases are read, only then.     ``at_most`` bounds the time for reading databases, and again for the engine's. DefinitionFailed for whatever is
     wrong with the query; ConnectorErrors for a database that is away, or does not let us in.
     """
     async with platform.unit_of_work() as session:
@@ -98,7 +99,7 @@ async def write_rows(
     assert workspace_id is not None  # noqa: S101  a foreign key says so
     settings = platform.settings
     seconds = min(at_most or settings.source_timeout, settings.source_timeout).total_seconds()
-    work = _Work(platform, workspace_id, as_of, seconds, reading)
+    work = _Work(platform, workspace_id, as_of, seconds, reading, room)
     target = run_in(query)
     if target is not None:
         await _run_there(work, target, datasets, query, out)
@@ -122,8 +123,9 @@ async def _run_there(
     dataset = next((found for found in datasets if found.name.lower() == target.lower()), None)
     if dataset is None or dataset.settings is None:
         raise DefinitionFailed(f"There is no database {target} among the datasets of this space.")
-    with _named(dataset):
-        await work.read(dataset, query, out, pushed_down=True)
+    async with work.room:
+        with _named(dataset):
+            await work.read(dataset, query, out, pushed_down=True)
 
 
 async def _tables(
@@ -133,26 +135,27 @@ async def _tables(
     names = [dataset.name for dataset in datasets]
     if problems := await asyncio.to_thread(check_definition, query, names):
         raise DefinitionFailed(problems[0].message)
-    used = await asyncio.to_thread(tables_of, query)
-    tables = {}
-    for dataset in datasets:
-        if dataset.name.lower() not in used:
-            continue
-        if dataset.settings is None:
-            tables[dataset.name] = await _uploaded(work, dataset)
-            continue
-        sql = work.source(dataset).sql
-        if sql is None:
-            raise DefinitionFailed(
-                f"{dataset.name} is a connection without a table or query of its own; to run in it, begin the "
-                f"definition with the line: -- run in: {dataset.name}"
-            )
-        path = work.platform.engine.scratch_file(".dataset.parquet")
-        files.callback(path.unlink, missing_ok=True)
-        with _named(dataset):
-            await work.read(dataset, sql, path, pushed_down=False)
-        tables[dataset.name] = path
-    return tables
+    names_used = await asyncio.to_thread(tables_of, query)
+    used = [dataset for dataset in datasets if dataset.name.lower() in names_used]
+    reads = any(dataset.settings is not None for dataset in used)
+    async with work.room if reads else nullcontext():
+        return {dataset.name: await _table(work, dataset, files) for dataset in used}
+
+
+async def _table(work: _Work, dataset: Dataset, files: ExitStack) -> Path:
+    if dataset.settings is None:
+        return await _uploaded(work, dataset)
+    sql = work.source(dataset).sql
+    if sql is None:
+        raise DefinitionFailed(
+            f"{dataset.name} is a connection without a table or query of its own; to run in it, begin the "
+            f"definition with the line: -- run in: {dataset.name}"
+        )
+    path = work.platform.engine.scratch_file(".dataset.parquet")
+    files.callback(path.unlink, missing_ok=True)
+    with _named(dataset):
+        await work.read(dataset, sql, path, pushed_down=False)
+    return path
 
 
 async def _uploaded(work: _Work, dataset: Dataset) -> Path:

@@ -28,7 +28,7 @@ def owner(lane: str) -> str:
 
 
 async def let_go(release: Coroutine[Any, Any, None]) -> None:
-    """Give a lease back in a task that is being cancelled; where that fails, the lease ends by itself (R18)."""
+    """Give a lease back in a task that may be being cancelled; where that fails, the lease ends by itself (R18)."""
     try:
         async with asyncio.timeout(LETTING_GO):
             await release

@@ -19,6 +19,7 @@ from app.core.ids import new_id
 from app.core.objects import ObjectStore
 from app.queue import Queue
 from app.services.budgets import Budgets
+from app.services.readings import Readings
 from app.services.wakeups import QUEUE
 from app.snapshots.engine import Engine
 from app.storage.engine import Database, open_database
@@ -45,7 +46,7 @@ class Platform:
     budgets: Budgets
     definitions: asyncio.Semaphore  # users' SQL runs in processes of its own, a few at a time
     outbound: OutboundPolicy  # which addresses of users' databases may be dialled
-    readings: asyncio.Semaphore  # of users' databases, a few at a time
+    readings: Readings  # of users' databases, a few at a time
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -89,7 +90,7 @@ async def open_platform(settings: Settings) -> Platform:
         budgets=Budgets(queue, settings.worker_processes),
         definitions=asyncio.Semaphore(settings.sql_concurrency),
         outbound=OutboundPolicy(settings.outbound_allow),
-        readings=asyncio.Semaphore(settings.source_concurrency),
+        readings=Readings(settings.source_concurrency),
     )
 
 

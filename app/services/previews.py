@@ -154,6 +154,7 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
             preview.created_at,
             rows,
             reading=Reading(),
+            room=platform.readings.short,
             at_most=_TIMEOUT,
         )
         stats = await platform.engine.run(

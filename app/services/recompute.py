@@ -19,6 +19,7 @@ from app.services import leases, reconciling
 from app.services.computing import Computed, Work, compute
 from app.services.definition_rows import Reading
 from app.services.platform import Platform
+from app.services.reading_turns import NoRoom
 from app.services.runs import ring_run
 from app.snapshots.user_sql import DefinitionFailed
 from app.storage.models import MemberPatch, Run, Snapshot
@@ -61,6 +62,8 @@ async def recompute(platform: Platform, space_id: str, run_id: str, *, lane: str
         log.warning("run_lease_lost", run_id=run_id)
     except LostTwice as error:
         await _fail(platform, work, _described(error))
+    except NoRoom as error:
+        await _given_back(platform, work, error.wait)
     except TransientFailure as error:
         await _later_or_fail(platform, work, error)
     except (AppError, ConnectorError, DefinitionFailed) as error:
@@ -258,13 +261,13 @@ async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> No
         )
 
 
-async def _given_back(platform: Platform, work: Work) -> None:
-    """R18: a worker that stops lets go of what it has not done."""
+async def _given_back(platform: Platform, work: Work, wait: timedelta = timedelta(0)) -> None:
+    """R18: a worker that stops lets go of what it has not done; so does one that has no room for it."""
     async with platform.unit_of_work() as session:
         await RunRepository(session).release(
             work.run.space_id,
             work.run.id,
             work.run.lease_token,
-            timedelta(0),
+            wait,
             attempts=work.run.attempts - 1,
         )

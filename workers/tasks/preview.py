@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.queue import Task
 from app.services import previews
 from workers.context import CONTEXT, Context
 
@@ -11,4 +12,8 @@ from workers.context import CONTEXT, Context
 async def preview(ctx: dict[str, Any], space_id: str, preview_id: str) -> None:
     """Try a definition before it is saved."""
     context: Context = ctx[CONTEXT]
-    await previews.compute(context.platform, space_id, preview_id)
+
+    async def work() -> None:
+        await previews.compute(context.platform, space_id, preview_id)
+
+    await context.program.work_heavily(Task.PREVIEW, preview_id, work)

@@ -128,6 +128,16 @@ class RunRepository:
             **values,
         )
 
+    async def hasten(self, space_id: str, run_id: str) -> Run | None:
+        """Let a run that was put off begin at once; None where it is no longer waiting."""
+        statement = (
+            update(Run)
+            .where(Run.space_id == space_id, Run.id == run_id, Run.state == "new")
+            .values(next_at=None)
+            .returning(Run)
+        )
+        return (await self.session.scalars(statement)).first()
+
     async def finish(self, space_id: str, run_id: str, token: int, **values: Any) -> bool:
         """Settle a run under its fence; False where the lease was lost."""
         return await self._fenced(

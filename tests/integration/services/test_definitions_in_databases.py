@@ -20,6 +20,7 @@ from app.core.errors import Invalid
 from app.services import audiences, datasets, previews
 from app.services.files import fetch_manifest
 from app.services.platform import Platform, open_platform
+from app.services.reading_turns import room_of_run
 from app.services.recompute import recompute
 from app.snapshots.types import Manifest
 from app.storage.models import Audience, AudiencePreview, Run, Snapshot, Space
@@ -373,19 +374,36 @@ class TestFailures:
         assert "took longer than 1 seconds" in str(run.error)
         assert shop.database.connected() == 0
 
-    async def test_waiting_for_the_readings_of_others_is_no_reading(
-        self, shop: Shop, settings: Settings
+    @pytest.mark.parametrize("query", [OVER_DATASETS, IN_DATABASE])
+    async def test_without_room_it_is_put_off_and_called_when_there_is_some(
+        self, shop: Shop, settings: Settings, query: str
     ) -> None:
-        query = "-- run in: warehouse\nSELECT 'p' AS profile_id"
         run_id = await shop.open(await shop.define(query))
-        few = {"source_concurrency": 1, "source_timeout": timedelta(seconds=6)}
-        async with other_platform(settings, **few) as busy:
-            async with busy.readings:
-                task = asyncio.create_task(recompute(busy, shop.flow.space_id, run_id, lane="test"))
-                await asyncio.sleep(6.5)
-            await task
+        async with other_platform(settings, source_concurrency=1) as busy:
+            async with room_of_run(busy, "another", "run"):
+                await recompute(busy, shop.flow.space_id, run_id, lane="test")
+                run = await shop.row(run_id)
+                assert (run.state, run.attempts, run.error) == ("new", 0, None)
+                assert run.next_at is not None, "it would be taken up again at once"
+            assert (await shop.row(run_id)).next_at is None, "nobody called it"
+            await recompute(busy, shop.flow.space_id, run_id, lane="test")
         run = await shop.row(run_id)
-        assert (run.state, run.error) == ("complete", None)
+        assert (run.state, run.attempts, run.error) == ("complete", 1, None)
+
+    async def test_slow_databases_hold_up_neither_uploads_nor_syncs(self, shop: Shop) -> None:
+        """More of them than a worker does recomputes at once."""
+        query = "-- run in: warehouse\nSELECT pg_sleep(12)::text AS profile_id"
+        for _ in range(16):
+            await shop.open(await shop.define(query))
+        activation_id = await shop.flow.activate(resync=True)
+        async with worker(shop.platform):
+            await eventually(lambda: shop.database.active() > 0)
+            await asyncio.sleep(0.5)
+            supplied = await shop.flow.supply([{"profile_id": "p1", "email": "a@example.com"}])
+            run = await shop.flow.finished(supplied.id, 8)
+            assert (run.state, run.error) == ("complete", None)
+            await eventually(lambda: shop.flow.received(activation_id) == {"p1"}, 8)
+            assert shop.database.active() > 0, "they were done before"
 
     async def test_a_run_tells_how_far_it_is(self, shop: Shop) -> None:
         await shop.dataset(
@@ -467,7 +485,7 @@ class TestPreviews:
         monkeypatch.setattr(previews, "_LATEST", timedelta(seconds=1))
         async with contextlib.AsyncExitStack() as readings:
             for _ in range(settings.source_concurrency):
-                await readings.enter_async_context(shop.platform.readings)
+                await readings.enter_async_context(shop.platform.readings.short)
             preview = await shop.preview(IN_DATABASE)
         assert "no room" in str(preview.failure_reason)
 
