@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,11 @@ from app.services import syncs
 from app.services.platform import Platform
 from app.services.pump import Pump
 from app.services.sending import SendingCache
+from app.storage.engine import open_database
 from app.storage.models import Audience, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.breakers import BreakerRepository
+from app.storage.session import unit_of_work_of
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
 
@@ -96,6 +99,25 @@ class TestLostLeases:
         pump._begin()
         assert not pump._flying
         assert len(flow.received(activation)) == before
+
+    async def test_a_batch_whose_lease_ran_out_is_not_sent_though_the_database_is_away(
+        self, flow: Flow
+    ) -> None:
+        """Somebody else may have it by then, and nobody can be asked (R10)."""
+        async with worker(flow.platform):
+            activation = await flow.activate(brake=True)
+            held = await held_sync(flow, activation)
+        await approve(flow, held)
+        pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
+        assert await pump._claim()
+        nowhere = open_database("postgresql://nobody@127.0.0.1:1/nothing")
+        pump.platform = replace(flow.platform, unit_of_work=unit_of_work_of(nowhere.sessions))
+        for item in pump._waiting:
+            item.deadline = asyncio.get_running_loop().time() + 0.5
+        renewing = asyncio.create_task(pump._renew())
+        await eventually(lambda: not pump._waiting)
+        renewing.cancel()
+        await nowhere.close()
 
 
 class TestBytes:
