@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from app.connectors.echoes import without_echoes
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -18,6 +19,7 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
+from app.core.logging import masked
 
 LONGEST_WAIT = timedelta(hours=1)
 _REQUEST_ID_HEADERS = (
@@ -130,11 +132,19 @@ def quoted(response: httpx.Response) -> str:
     kind = response.headers.get("content-type", "")
     if "json" not in kind and not kind.startswith("text/plain"):
         return ""
-    text = printable(response.text, _QUOTED)
+    text = printable(without_echoes(response.text, _request_of(response)), _QUOTED)
     return f': "{text}"' if text else ""
 
 
+def _request_of(response: httpx.Response) -> httpx.Request | None:
+    try:
+        return response.request
+    except RuntimeError:  # httpx's word for an answer to nothing
+        return None
+
+
 def printable(text: str, length: int) -> str:
-    """Text for messages and logs: one line, control characters gone, cut."""
-    cleaned = "".join(letter if letter.isprintable() else " " for letter in text[: length * 2])
+    """A partner's text for messages and logs: secrets masked, one line, control characters gone, cut."""
+    begin = masked(text)[: length * 2]
+    cleaned = "".join(letter if letter.isprintable() else " " for letter in begin)
     return " ".join(cleaned.split())[:length]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from app.connectors import registry
 from app.connectors.base import Connector, Definition
 from app.core.crypto import Keyring, Place
+from app.core.logging import register_secret
+from app.core.redaction import is_secret_field
 from app.storage.models import Destination
 
 
@@ -34,8 +38,29 @@ def settings_place(workspace_id: str, destination_id: str) -> Place:
 
 
 def open_account(keyring: Keyring, workspace_id: str, destination: Destination) -> Account:
-    """Decrypt the settings and find the connector."""
+    """Decrypt the settings and find the connector. From now on no log and no quoted answer shows the secrets."""
     plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
     connector_class = registry.get(destination.slug)
     settings = connector_class.settings_model(**orjson.loads(plain))
+    register_secrets(settings)
     return Account(connector_class, settings, destination.updated_at)
+
+
+def register_secrets(settings: BaseModel) -> None:
+    """Mask the secrets of some settings in all that this process logs, quotes and keeps for people."""
+    for secret in secrets_in(settings.model_dump()):
+        register_secret(secret)
+
+
+def secrets_in(value: Any, name: str = "") -> Iterator[str]:
+    """The secrets among some settings: what is typed as one, and texts in fields that are named like one."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str) and name and is_secret_field(name):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from secrets_in(item, str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from secrets_in(item, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -13,10 +13,9 @@ from app.connectors import registry
 from app.connectors.base import Connector, ConnectorSettings
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
-from app.core.logging import register_secret
 from app.core.redaction import is_secret_field
 from app.services import where_to
-from app.services.accounts import settings_place
+from app.services.accounts import register_secrets, secrets_in, settings_place
 from app.storage.models import Destination
 
 _SHOWN_FROM = 12  # characters: of a shorter secret the last four would give too much away
@@ -54,8 +53,7 @@ def complete(
     model = _validated(connector, done)
     if previous is not None:
         _check_kept(model, previous, given)
-    for secret in _secrets(model.model_dump()):
-        register_secret(secret)
+    register_secrets(model)
     return done, shown
 
 
@@ -101,7 +99,7 @@ def _goes_along(model: ConnectorSettings, name: str) -> bool:
     value = getattr(model, name)
     if model.sent_there is not None:
         return bool(value) and name in model.sent_there
-    return any(True for _ in _secrets(value, name))
+    return any(True for _ in secrets_in(value, name))
 
 
 def _is_given(value: Any) -> bool:
@@ -135,8 +133,7 @@ def settings_of(
     """The connector class of an account and its checked settings; Invalid where they do not fit any more."""
     connector = connector_class(destination.slug)
     model = _validated(connector, unseal(keyring, workspace_id, destination))
-    for secret in _secrets(model.model_dump()):
-        register_secret(secret)
+    register_secrets(model)
     return connector, model
 
 
@@ -197,16 +194,3 @@ def _check_masks(settings: Mapping[str, Any]) -> None:
             "the settings do not fit",
             problems=[Problem(f'"{path}": no secret is stored here', path) for path in masked],
         )
-
-
-def _secrets(value: Any, name: str = "") -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, str) and name and is_secret_field(name):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _secrets(item, str(key))
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        for item in value:
-            yield from _secrets(item, name)

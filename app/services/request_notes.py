@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
 
+from app.connectors.echoes import shown_headers, shown_url, without_echoes
 from app.connectors.http import Hear
+from app.core.logging import without_live_secrets
 from app.services.sending import Sending
 from app.storage.repositories.syncs import SyncRepository
 
 BODY_BYTES = 16 * 1024
 MOST = 50  # requests that are noted of one test send
-_MASK = "<…>"
-# Headers that hold no secret; others may be a user's own, with a key in them.
-_HARMLESS = {
-    "accept", "accept-encoding", "connection", "content-length", "content-type", "host", "revision", "user-agent",
-    "webhook-id", "webhook-timestamp",
-}  # fmt: skip
 
 
 def shown(request: httpx.Request) -> dict[str, Any]:
-    """``{method, url, headers, body, truncated}``; headers that may hold a secret are masked."""
+    """``{method, url, headers, body, truncated}``; what may be a secret is masked."""
     return {
         "method": request.method,
-        "url": str(request.url),
-        "headers": {
-            name: value if name.lower() in _HARMLESS else _MASK
-            for name, value in request.headers.items()
-        },
-        **_body(request.content),
+        "url": shown_url(request.url),
+        "headers": shown_headers(request),
+        **_body(request.content, without_live_secrets),
     }
 
 
@@ -62,7 +56,8 @@ def noting(sending: Sending) -> Sending:
         async def hear(response: httpx.Response) -> None:
             if heard is not None:
                 await heard(response)
-            note["answer"] = {"status": response.status_code, **_body(response.content)}
+            mask = partial(without_echoes, request=request)
+            note["answer"] = {"status": response.status_code, **_body(response.content, mask)}
             await keep()
 
         return hear
@@ -71,8 +66,10 @@ def noting(sending: Sending) -> Sending:
     return replace(sending, connector=connector)
 
 
-def _body(content: bytes) -> Mapping[str, Any]:
+def _body(content: bytes, mask: Callable[[str], str]) -> Mapping[str, Any]:
+    """Masked before it is cut: a cut could leave half a secret."""
+    text = mask(content.decode(errors="replace")).encode()
     return {
-        "body": content[:BODY_BYTES].decode(errors="replace"),
-        "truncated": len(content) > BODY_BYTES,
+        "body": text[:BODY_BYTES].decode(errors="replace"),
+        "truncated": len(text) > BODY_BYTES,
     }

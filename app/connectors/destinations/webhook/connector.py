@@ -28,6 +28,7 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.webhook import payloads, settings
+from app.connectors.echoes import without_echoes
 from app.connectors.errors import ConfigurationRejected, ConnectorError
 from app.core import clock
 
@@ -224,6 +225,7 @@ def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[
     for entry in named:
         index = index_of.get(str(entry.get("id"))) if isinstance(entry, dict) else None
         if index is not None:
-            reason = printable(str(entry.get("reason") or "refused by the receiver"), 300)
+            said = str(entry.get("reason") or "refused by the receiver")
+            reason = printable(without_echoes(said, response.request), 300)
             refusals[index] = Refusal("rejected_by_receiver", reason)
     return refusals
