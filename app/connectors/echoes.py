@@ -44,6 +44,7 @@ def _secrets(request: httpx.Request) -> set[str]:
     values = [value for name, value in request.headers.items() if name.lower() not in _HARMLESS]
     values += [value for _, value in request.url.params.multi_items()]
     values += [pair.partition("=")[2] for pair in request.url.query.decode().split("&")]
-    parts = {part for value in values for part in (value, *value.split())}
+    # Of "Bearer …" and the like the first word says the kind of key, which partners name in their advice.
+    parts = {part for value in values for part in (value, *value.split()[1:])}
     parts |= {json.dumps(part)[1:-1] for part in parts}
     return {part for part in parts if len(part) >= SHORTEST_SECRET}
