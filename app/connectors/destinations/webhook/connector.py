@@ -37,7 +37,7 @@ _FIELDS = (
         "url",
         "URL",
         "STRING",
-        "Where to post, in place of the destination's own URL.",
+        "Where to post, in place of the destination's own URL; its headers go along to the same server only.",
         constant=True,
         accepts=settings.Url,
     ),
@@ -198,6 +198,8 @@ class WebhookConnector:
         try:
             url = settings.checked_url(constants.get("url") or self._settings.url)
             more = settings.checked_headers(constants.get("headers") or {})
+            # The destination's own headers may hold a key, which was given for its own server.
+            own = self._settings.headers if settings.same_server(url, self._settings.url) else {}
         except ValueError as error:
             raise ConfigurationRejected(f"the mapping's url or headers: {error}") from error
         signed = payloads.signed_headers(message_id, moment, body, self._settings.keys_at(moment))
@@ -205,7 +207,7 @@ class WebhookConnector:
             constants.get("method") or self._settings.method,
             url,
             content=body,
-            headers={**self._settings.headers, **more, **signed},
+            headers={**own, **more, **signed},
         )
 
 

@@ -37,6 +37,16 @@ def checked_url(url: str) -> str:
     return url
 
 
+def same_server(url: str, other: str) -> bool:
+    """Whether two URLs lead to one server: the same scheme, host and port. ValueError for a port that is none."""
+    return _server(url) == _server(other)
+
+
+def _server(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers that a user may add, or ValueError that names the one that is not allowed."""
     for name, value in headers.items():

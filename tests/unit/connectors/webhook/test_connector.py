@@ -128,6 +128,21 @@ class TestBatchForm:
             "1",
         )
 
+    async def test_a_key_among_the_headers_goes_to_its_own_server_only(
+        self, sandbox: Sandbox
+    ) -> None:
+        settings = settings_for(sandbox, headers={"x-key": "k"})
+        own = now_batch(constants={"url": sandbox.urls["webhook"] + "/other"})
+        await deliver(settings, own, CHANGES)
+        assert last_request(sandbox)["headers"]["x-key"] == "k"
+        elsewhere = settings.model_copy(update={"url": "http://127.0.0.1:9/in"})
+        await deliver(
+            elsewhere, replace(own, constants={**own.constants, "headers": {"x-b": "1"}}), CHANGES
+        )
+        headers = last_request(sandbox)["headers"]
+        assert "x-key" not in headers
+        assert headers["x-b"] == "1"
+
     async def test_constants_may_not_forge_a_signature(self, sandbox: Sandbox) -> None:
         with pytest.raises(ConfigurationRejected, match="Webhook-Signature"):
             await deliver(
