@@ -38,7 +38,14 @@ async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def platform_once(request: Request) -> Platform:
+    """The platform for a POST that has no transaction for all of its work: its key is claimed apart."""
+    await repeats.begin(request, caller_of(request))
+    return platform_of(request)
+
+
 PlatformDep = Annotated[Platform, Depends(platform_of)]
+PlatformOnceDep = Annotated[Platform, Depends(platform_once)]
 CurrentToken = Annotated[Caller, Depends(caller_of)]
 SessionDep = Annotated[AsyncSession, Depends(session_of, scope="function")]
 

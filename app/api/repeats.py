@@ -11,6 +11,7 @@ from app.services.platform import Platform
 from app.services.tokens import Caller
 
 _CLAIMED = "activations.claimed"  # in the ASGI scope: the session in which the key is held
+_BEGUN = "activations.begun"  # in the ASGI scope: whose key has a row that says that work has begun
 HEADER = "idempotency-key"
 
 
@@ -43,8 +44,45 @@ async def claim(request: Request, session: AsyncSession, caller: Caller) -> None
     request.scope[_CLAIMED] = (session, caller)
 
 
+async def begin(request: Request, caller: Caller) -> None:
+    """The same for work that no transaction holds together: that it has begun is committed before it does."""
+    platform: Platform = request.app.state.platform
+    async with platform.unit_of_work() as session:
+        await claim(request, session, caller)
+        if request.scope.pop(_CLAIMED, None) is None:
+            return
+        idempotency.keep(
+            session,
+            keyring=platform.keyring,
+            workspace_id=caller.workspace_id,
+            key=request.headers[HEADER],
+            request=_name(request),
+            body=await request.body(),
+            status=None,
+            response=None,
+            now=clock.now(),
+        )
+    request.scope[_BEGUN] = caller
+
+
+async def let_go(request: Request) -> None:
+    """The request was refused: what had begun changed nothing."""
+    begun: Caller | None = request.scope.get(_BEGUN)
+    if begun is None:
+        return
+    platform: Platform = request.app.state.platform
+    async with platform.unit_of_work() as session:
+        await idempotency.let_go(
+            session, workspace_id=begun.workspace_id, key=request.headers[HEADER]
+        )
+
+
 async def keep(request: Request, response: Response) -> None:
-    """Put the answer into the transaction that is about to be committed."""
+    """Put the answer into the transaction that is about to be committed, or to what has begun."""
+    begun: Caller | None = request.scope.get(_BEGUN)
+    if begun is not None:
+        await _settle(request, response, begun)
+        return
     claimed: tuple[AsyncSession, Caller] | None = request.scope.get(_CLAIMED)
     if claimed is None or response.status_code != 200:
         return
@@ -61,6 +99,19 @@ async def keep(request: Request, response: Response) -> None:
         response=bytes(response.body),
         now=clock.now(),
     )
+
+
+async def _settle(request: Request, response: Response, caller: Caller) -> None:
+    platform: Platform = request.app.state.platform
+    async with platform.unit_of_work() as session:
+        await idempotency.settle(
+            session,
+            keyring=platform.keyring,
+            workspace_id=caller.workspace_id,
+            key=request.headers[HEADER],
+            status=response.status_code,
+            response=bytes(response.body),
+        )
 
 
 def _name(request: Request) -> str:

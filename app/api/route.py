@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from app.api import auth, repeats
@@ -19,7 +20,7 @@ from app.api.errors import ANSWER_HEADERS
 from app.api.operation import Operation, operation_of
 from app.api.rate_limits import RateLimiter
 from app.api.versioning import check_json, negotiate
-from app.core.errors import BadRequest, Unauthorized
+from app.core.errors import AppError, BadRequest, Unauthorized
 from app.services.tokens import Authenticator
 
 CALLER = "activations.caller"
@@ -68,6 +69,9 @@ class ApiRoute(APIRoute):
                 response = await handle(request)
             except repeats.Repeated as repeated:
                 response = repeated.response
+            except (AppError, RequestValidationError):
+                await repeats.let_go(request)
+                raise
             else:
                 await repeats.keep(request, response)
             headers = response.headers

@@ -13,6 +13,7 @@ from app.api.deps import (
     CurrentSpace,
     PageDep,
     PlatformDep,
+    PlatformOnceDep,
     Scene,
     SessionDep,
     SpaceId,
@@ -212,7 +213,7 @@ async def update_dataset(
     ),
 )
 async def check_dataset(
-    platform: PlatformDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
+    platform: PlatformOnceDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
     """Connects and plans the query without running it; says what is wrong, or which columns there are."""
     found = await datasets.check(

@@ -17,6 +17,7 @@ from app.api.deps import (
     Id,
     PageDep,
     PlatformDep,
+    PlatformOnceDep,
     SessionDep,
     SpaceId,
 )
@@ -174,7 +175,7 @@ def _count(held: int, assumed: int) -> Response:
     ),
 )
 async def check_drift(
-    platform: PlatformDep,
+    platform: PlatformOnceDep,
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,

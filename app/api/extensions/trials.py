@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from app.api.answers import answer
-from app.api.deps import AudienceId, CurrentSpace, Id, PlatformDep, SpaceId
+from app.api.deps import AudienceId, CurrentSpace, Id, PlatformOnceDep, SpaceId
 from app.api.extensions.parts import ACTIVATION
 from app.api.operation import described
 from app.api.route import ApiRoute
@@ -41,7 +41,7 @@ _SAMPLE = {
     ),
 )
 async def send_test(
-    platform: PlatformDep,
+    platform: PlatformOnceDep,
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,

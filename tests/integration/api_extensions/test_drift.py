@@ -112,6 +112,20 @@ async def test_what_is_missing_extra_and_foreign_is_told_apart_and_only_ours_is_
     assert (await desk.flow.activation(activation)).held == 140
 
 
+async def test_a_repeated_repair_gets_the_first_answer(desk: Desk) -> None:
+    activation = await desk.activate(resync=True)
+    await desk.flow.members(range(3))
+    await desk.flow.quiet(activation)
+    desk.take(address(1))
+    path = f"audiences/{desk.flow.audience_id}/activations/{activation}/holdings/drift"
+    first, again = [
+        await desk.api.post(path, json={"repair": True}, headers={"Idempotency-Key": "once"})
+        for _ in range(2)
+    ]
+    assert first.json()["data"]["drift"]["missing"]["count"] == 1
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+
+
 async def test_addresses_that_come_back_in_other_letters_are_no_drift(desk: Desk) -> None:
     await desk.flow.members(range(40))
     activation = await desk.activate(resync=True)
