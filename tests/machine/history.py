@@ -335,6 +335,13 @@ class History(RuleBasedStateMachine):
         """One who was taken for dead comes back."""
         self.run(self.life.hand.write_late())
 
+    @rule(where=st.sampled_from(["planning", "after sending", "settling"]))
+    def be_late(self, where: str) -> None:
+        """Somebody else has taken over by the time that a worker writes what he has done."""
+        self.die(where)
+        self.run(self.life.hand.once())
+        self.write_late()
+
     # Looking
 
     @rule()
