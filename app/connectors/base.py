@@ -102,6 +102,8 @@ class Action:
     #: Names that no property may take, because on the wire it would stand beside them: what finds the member, and
     #: what steers the call. Refused when an activation is saved.
     reserved_properties: Sequence[str] = ()
+    #: Those of them that a mapping of ``properties_field`` may write all the same: fields of the profile there.
+    mappable_properties: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

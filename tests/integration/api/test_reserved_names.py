@@ -95,3 +95,14 @@ async def test_where_properties_stand_by_themselves_names_are_free(
 async def test_a_renamed_property_is_fine(api: httpx.AsyncClient, braze: Scene) -> None:
     profile = {"properties": ["email"], "mapping": {"email": "login"}}
     await create_activation(api, braze, personalization={"profile": profile})
+
+
+async def test_a_mapped_property(api: httpx.AsyncClient, braze: Scene) -> None:
+    mapped = {"email": {"@path": "$.traits.mail"}, "plan": "gold"}
+    mapping = {"actionId": "braze-update-user-profile", "settings": {"custom_attributes": mapped}}
+    activation = await create_activation(api, braze, destinationMapping=mapping)
+    path = f"{braze.activations}/{activation['id']}"
+    change = {**mapping, "settings": {"custom_attributes": {**mapped, "external_id": "x"}}}
+    named, words = await refused(await api.patch(path, json={"destinationMapping": change}))
+    assert named == "/destinationMapping/settings/custom_attributes/external_id"
+    assert "map the field external_id of the action" in words

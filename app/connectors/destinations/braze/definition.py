@@ -15,7 +15,7 @@ from app.connectors.base import (
     RateBudget,
     SettingField,
 )
-from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED
+from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED, WEAK
 from app.connectors.destinations.braze.settings import MOST_ROWS, AttributeName, Rows
 from app.connectors.rate_headers import RateHeaders
 
@@ -62,6 +62,7 @@ UPDATE = Action(
     ),
     properties_field="custom_attributes",
     reserved_properties=RESERVED,
+    mappable_properties=WEAK,
     default_trigger="Audience Membership Changed",
 )  # fmt: skip
 SUBSCRIBE = Action(

@@ -19,6 +19,7 @@ from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
+WEAK = ("email", "phone")  # fields of the user, where something stronger has found it
 EXISTING_ONLY = "_update_existing_only"
 RESERVED = (*IDENTITY, EXISTING_ONLY)  # not for properties: they stand beside these in one object
 PROFILE_FIELDS = (
@@ -106,8 +107,8 @@ def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:
 
     Beside a stronger identifier Braze takes an e-mail or a phone for a field of the user.
     """
-    weak = IDENTITY[IDENTITY.index(next(iter(who))) + 1 :]
-    return tuple(name for name in RESERVED if name not in weak or name not in ("email", "phone"))
+    weaker = IDENTITY[IDENTITY.index(next(iter(who))) + 1 :]
+    return tuple(name for name in RESERVED if name not in weaker or name not in WEAK)
 
 
 def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
