@@ -87,6 +87,7 @@ async def _gather(
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
         assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
         definition = connector_class(destination.slug).definition
+        made = await made_lists(repository, activation)
         spec = planning.plan_spec(
             definition,
             revision.config,
@@ -94,12 +95,12 @@ async def _gather(
             sync_number=activation.sync_number,
             activation_id=activation_id,
             max_rows=definition.max_rows,
+            made=made,
         )
         sources = [
             (audience, await snapshots_of(session, audience))
             for audience in await repository.sources(space_id, activation_id)
         ]
-        made = await made_lists(repository, activation)
         frame = event_frame(
             "explain", clock.now(), sources[0][0], revision.config, activation, made
         )

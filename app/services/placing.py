@@ -32,24 +32,39 @@ def named_settings(definition: Definition, config: Mapping[str, Any]) -> dict[st
     return named
 
 
-def place_without_split(definition: Definition, config: Mapping[str, Any]) -> str | None:
-    """The place of all keys, by its name in plans and holdings."""
-    return Place(settings=named_settings(definition, config)).text
+def place_without_split(
+    definition: Definition, config: Mapping[str, Any], made: Mapping[str, str]
+) -> str | None:
+    """The place of all keys, by its name in plans and holdings; ``made``: the connection's lists."""
+    return _as_made(Place(settings=named_settings(definition, config)), {OWN_LIST: None}, made).text
 
 
-def arms(definition: Definition, config: Mapping[str, Any]) -> tuple[Arm, ...]:
-    """The sides of a revision's split, each with its place."""
+def arms(
+    definition: Definition,
+    config: Mapping[str, Any],
+    activation_id: str,
+    made: Mapping[str, str],
+) -> tuple[Arm, ...]:
+    """The sides of a revision's split, each with its place; ``made``: the connection's lists."""
     split = config.get("split") or ()
     several = sum(arm.get("sent", True) for arm in split) > 1
-    return tuple(
-        Arm(
-            name=arm["name"],
-            weight=arm["weight"],
-            sent=arm.get("sent", True),
-            place=_place(definition, config, arm, several=several).text,
-        )
-        for arm in split
-    )
+    found = []
+    for arm in split:
+        name = arm["name"]
+        own = {list_key(activation_id, Place(name)): name, OWN_LIST: None}
+        place = _as_made(_place(definition, config, arm, several=several), own, made)
+        found.append(Arm(name, arm["weight"], arm.get("sent", True), place.text))
+    return tuple(found)
+
+
+def _as_made(place: Place, own: Mapping[str, str | None], made: Mapping[str, str]) -> Place:
+    """A list that we made is the same place when it is named: nobody moves. ``own``: arm by key of a list."""
+    named = list(place.settings.values())
+    if place.arm is None and len(named) == 1:
+        for key, arm in own.items():
+            if made.get(key) == named[0]:
+                return Place(arm)
+    return place
 
 
 def _place(
@@ -81,7 +96,7 @@ def arm_property(definition: Definition, config: Mapping[str, Any]) -> str | Non
         return None
     if told := config.get("splitProperty"):
         return str(told)
-    places = [arm.place for arm in arms(definition, config) if arm.sent]
+    places = [arm.place for arm in arms(definition, config, "", {}) if arm.sent]
     return DEFAULT_PROPERTY if len(set(places)) < len(places) else None
 
 
@@ -114,7 +129,7 @@ def lists_of(
     definition: Definition, config: Mapping[str, Any], made: Mapping[str, str], activation_id: str
 ) -> list[str]:
     """All lists at the partner that a revision writes to, as far as they are there."""
-    sides = [arm.place for arm in arms(definition, config) if arm.sent]
-    places = sides or [place_without_split(definition, config)]
+    sides = [arm.place for arm in arms(definition, config, activation_id, made) if arm.sent]
+    places = sides or [place_without_split(definition, config, made)]
     found = [list_of(made, activation_id, place) for place in dict.fromkeys(places)]
     return [list_id for list_id in found if list_id is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -25,6 +25,7 @@ from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
+from app.services.sending import made_lists
 from app.snapshots import plan as engine
 from app.snapshots.types import Cut, Manifest, PlanSpec, PlanStats, StoredFile
 from app.storage.models import Activation, ActivationRevision, Batch, Sync
@@ -152,12 +153,25 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         holdings=Manifest.from_json(activation.holdings),
         # A test send may have left something in the holdings before the first plan.
         first_plan=activation.holdings is None or last is None,
-        spec=_spec(sync, account, revision.config, retry_refused=sync.retry_refused or is_new),
+        spec=_spec(
+            sync,
+            account,
+            revision.config,
+            made=await made_lists(repository, activation),
+            retry_refused=sync.retry_refused or is_new,
+        ),
         audience_name=audience.name,
     )
 
 
-def _spec(sync: Sync, account: Account, config: dict[str, Any], *, retry_refused: bool) -> PlanSpec:
+def _spec(
+    sync: Sync,
+    account: Account,
+    config: Mapping[str, Any],
+    *,
+    made: Mapping[str, str],
+    retry_refused: bool,
+) -> PlanSpec:
     definition = account.definition
     fixed = constants(definition, config)
     # A dry run keeps in its trigger what the sync would be that it stands for.
@@ -174,6 +188,7 @@ def _spec(sync: Sync, account: Account, config: dict[str, Any], *, retry_refused
             config.get("connectionSettings") or {},
             fixed,
         ),
+        made=made,
         retry_refused=retry_refused,
     )
 

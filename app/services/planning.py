@@ -34,9 +34,10 @@ def plan_spec(
     sync_number: int,
     activation_id: str,
     max_rows: int,
+    made: Mapping[str, str],
     retry_refused: bool = False,
 ) -> PlanSpec:
-    """The specification of one sync's plan under a revision."""
+    """The specification of one sync's plan under a revision; ``made``: the connection's lists."""
     sends = kinds_sent(config)
     told = placing.arm_property(definition, config) is not None
     return PlanSpec(
@@ -46,8 +47,8 @@ def plan_spec(
         fields=key_fields(definition, config),
         traits=used_traits(definition, config),
         consent=config.get("consent"),
-        place=placing.place_without_split(definition, config),
-        arms=placing.arms(definition, config),
+        place=placing.place_without_split(definition, config, made),
+        arms=placing.arms(definition, config, activation_id, made),
         split_seed=activation_id,
         tells_arms=told and ChangeKind.ENTERED in sends,
         resync=kind == "resync",

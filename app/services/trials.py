@@ -30,6 +30,7 @@ from app.services.files import activation_folder, fetch_manifest, fresh_key, sto
 from app.services.partner_words import in_words
 from app.services.plan import batches_of, places_of
 from app.services.platform import Platform
+from app.services.sending import made_lists
 from app.snapshots import single
 from app.snapshots.plan import write_plan
 from app.snapshots.plan_file import read_plan
@@ -72,6 +73,7 @@ class _Scene:
     account: Account
     audiences: Sequence[Audience]
     wanted: Sequence[Manifest]
+    made_lists: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def _spec(scene: _Scene) -> PlanSpec:
             config.get("connectionSettings") or {},
             constants(definition, config),
         ),
+        made=scene.made_lists,
         retry_refused=True,
     )
 
@@ -220,7 +223,8 @@ async def _scene(platform: Platform, session: AsyncSession, activation: Activati
         snapshot = await RunRepository(session).snapshot(space_id, audience.snapshot_id)
         assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
-    return _Scene(activation, revision, account, audiences, wanted)
+    made = await made_lists(repository, activation)
+    return _Scene(activation, revision, account, audiences, wanted, made)
 
 
 async def _refuse_now(

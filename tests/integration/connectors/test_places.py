@@ -236,26 +236,45 @@ async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
         assert await lists(world) == {}
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [None, {"kind": "status", "status": 429, "retry_after": 0}, {"kind": "cut_before"}],
-    ids=["nothing", "429", "cut"],
-)
-async def test_a_list_that_we_made_keeps_its_members_when_it_is_named(
-    platform: Platform, fault: dict[str, Any] | None
-) -> None:
+@pytest.mark.parametrize("by", ["connection", "option"])
+async def test_nobody_moves_when_a_list_that_we_made_is_named(platform: Platform, by: str) -> None:
     async with world_of(platform, KLAVIYO) as world:
         activation = await activate(world)
         await world.members(set(range(MEMBERS)))
         await world.flow.quiet(activation, 60)
         (made,) = (await lists(world)).values()
-        if fault:
-            world.sandbox.faults.add({"service": "klaviyo", **fault, "times": 1})
-        # To us it is another place, to the partner the same: who leaves late must not undo who entered.
-        await Hand(world.flow).configure(activation, connectionSettings={"list_id": made})
+        named: dict[str, Any] = (
+            {"connectionSettings": {"list_id": made}}
+            if by == "connection"
+            else {"list": {"id": made}}
+        )
+        await Hand(world.flow).configure(activation, **named)
         sync = await world.flow.quiet(activation, 60)
-        assert (sync.state, sync.delivered) == ("complete", sync.planned)
-        assert inside(world, made) == set(range(MEMBERS))
+        assert (sync.number, sync.state, sync.planned) == (2, "complete", 0)
+        await world.members(set(range(1, MEMBERS + 1)))
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.entered, sync.exited, sync.state) == (1, 1, "complete")
+        assert inside(world, made) == set(range(1, MEMBERS + 1))
+
+
+async def test_nobody_moves_when_the_list_that_was_made_for_an_arm_is_named(
+    platform: Platform,
+) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(world, split=AB)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        made = await lists(world)
+        named = [{**one, "list": {"id": made[str(one["name"])]}} for one in AB]
+        await Hand(world.flow).configure(activation, split=named)
+        sync = await world.flow.quiet(activation, 60)
+        assert (sync.number, sync.state, sync.planned) == (2, "complete", 0)
+        # The other way round all change places.
+        swapped = [{**AB[0], "list": {"id": made["B"]}}, {**AB[1], "list": {"id": made["A"]}}]
+        await Hand(world.flow).configure(activation, split=swapped)
+        await world.flow.quiet(activation, 60)
+        assert inside(world, made["B"]) == arm(activation, "A")
+        assert inside(world, made["A"]) == arm(activation, "B")
 
 
 async def test_drift_reads_the_shared_list_beside_that_of_one_arm(platform: Platform) -> None:
