@@ -51,6 +51,8 @@ class _Backend(Protocol):
 
     def fetch(self, key: str, sha256: str) -> Path: ...
 
+    def at_hand(self, key: str, sha256: str) -> bool: ...
+
     def delete(self, key: str) -> None: ...
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, datetime]]: ...
@@ -100,6 +102,10 @@ class ObjectStore:
     async def fetch(self, key: str, sha256: str) -> Path:
         """A local path with the object's bytes, to be read only. ObjectMissing or ObjectDamaged."""
         return await asyncio.to_thread(self._backend.fetch, checked_key(key), sha256)
+
+    async def at_hand(self, key: str, sha256: str) -> bool:
+        """Whether fetching it would cost nothing: it is on this machine."""
+        return await asyncio.to_thread(self._backend.at_hand, checked_key(key), sha256)
 
     async def delete(self, key: str) -> None:
         """Remove an object; none there is as good."""
@@ -179,6 +185,9 @@ class _LocalFolder:
             raise ObjectMissing(key)
         return path
 
+    def at_hand(self, key: str, sha256: str) -> bool:
+        return True
+
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
@@ -238,11 +247,15 @@ class _Bucket:
         except OSError:
             return
 
+    def _cached(self, key: str, sha256: str) -> Path:
+        name = hashlib.sha256(key.encode()).hexdigest()
+        return self._cache / f"{name}-{sha256[:16]}{Path(key).suffix}"
+
+    def at_hand(self, key: str, sha256: str) -> bool:
+        return self._cached(key, sha256).exists()
+
     def fetch(self, key: str, sha256: str) -> Path:
-        cached = (
-            self._cache
-            / f"{hashlib.sha256(key.encode()).hexdigest()}-{sha256[:16]}{Path(key).suffix}"
-        )
+        cached = self._cached(key, sha256)
         if cached.exists():
             os.utime(cached)
             return cached

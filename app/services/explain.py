@@ -19,6 +19,7 @@ from app.services.files import fetch, fetch_manifest
 from app.services.memberships import membership, snapshots_of
 from app.services.platform import Platform
 from app.services.render import Renderer
+from app.services.searching import Search
 from app.services.sending import event_frame, made_lists
 from app.snapshots import holdings as holdings_engine
 from app.snapshots import members as members_engine
@@ -50,30 +51,39 @@ class _Known:
 async def profile(
     platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
 ) -> dict[str, Any]:
-    """``{profileId, memberships, wanted, leftOut, held, history}`` in the form of the wire.
+    """``{profileId, memberships, wanted, leftOut, held, history, historyStoppedAt}`` in the form of the wire.
 
     ``memberships``: by source, whether it is in the current snapshot and with what, and when it came and went.
     ``wanted``: the keys that the revision makes of it now, with identity, arm and mapped fields; ``leftOut``: why it
     has none. ``held``: what the destination holds of it, as far as we know. ``history``: all that syncs within reach
-    did for it, with the tries at their batches.
+    did for it, with the tries at their batches; ``historyStoppedAt``: the newest sync beyond it, or None.
     """
     known = await _gather(platform, space_id, audience_id, activation_id)
+    of_syncs, *searches = Search.shares(platform.objects, 1 + len(known.sources))
     memberships = [
-        await membership(platform, audience, snapshots, profile_id)
-        for audience, snapshots in known.sources
+        await membership(platform, audience, snapshots, profile_id, search)
+        for (audience, snapshots), search in zip(known.sources, searches, strict=True)
     ]
     member = next((found["row"] for found in memberships if found["row"]), None)
     wanted: list[dict[str, Any]] = []
     left_out: dict[str, int] = {}
     if member is not None:
         wanted, left_out = await _wanted(platform, known, member)
+    held = await _held(platform, known, profile_id)  # of the same files as the newest history
+    history, stopped = await _history(platform, known, profile_id, of_syncs)
     return {
         "profileId": profile_id,
         "memberships": memberships,
         "wanted": wanted,
         "leftOut": left_out,
-        "held": await _held(platform, known, profile_id),
-        "history": await _history(platform, known, profile_id),
+        "held": held,
+        "history": history,
+        "historyStoppedAt": stopped
+        and {
+            "syncId": stopped.id,
+            "syncNumber": stopped.number,
+            "plannedAt": to_wire(stopped.planned_at) if stopped.planned_at else None,
+        },
     }
 
 
@@ -179,13 +189,19 @@ async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict
     ]
 
 
-async def _history(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:
+async def _history(
+    platform: Platform, known: _Known, profile_id: str, search: Search
+) -> tuple[list[dict[str, Any]], Sync | None]:
+    """What syncs did for a profile, and the newest one that the search did not reach."""
     by_number = {sync.number: sync for sync in known.syncs}
-    outcomes = [
-        await fetch(platform.objects, StoredFile(**sync.outcome))
-        for sync in known.syncs
-        if sync.outcome
-    ]
+    outcomes: list[Path] = []
+    stopped: Sync | None = None
+    for sync in known.syncs:
+        file = StoredFile(**(sync.outcome or {}))
+        if not await search.reaches([file]):
+            stopped = sync
+            break
+        outcomes.append(await fetch(platform.objects, file))
     found = await platform.engine.run(
         holdings_engine.find_profile, outcomes, profile_id, lane="small"
     )
@@ -198,10 +214,11 @@ async def _history(platform: Platform, known: _Known, profile_id: str) -> list[d
         attempts = await ExplanationRepository(session).attempts(
             known.activation.space_id, sorted(batches)
         )
-    return [
+    events = [
         _event(row, by_number[row["sync_number"]], known.arm_of(row["place"], profile_id), attempts)
         for row in found
     ]
+    return events, stopped
 
 
 def _event(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import to_wire
 from app.services.files import fetch_manifest
 from app.services.platform import Platform
+from app.services.searching import Search
 from app.snapshots import members as engine
 from app.snapshots.types import Manifest
 from app.storage.models import Audience, Snapshot
@@ -32,15 +33,25 @@ async def snapshots_of(session: AsyncSession, audience: Audience) -> Sequence[Sn
 
 
 async def membership(
-    platform: Platform, audience: Audience, snapshots: Sequence[Snapshot], profile_id: str
+    platform: Platform,
+    audience: Audience,
+    snapshots: Sequence[Snapshot],
+    profile_id: str,
+    search: Search,
 ) -> dict[str, Any]:
-    """``{audienceId, snapshotId, asOf, member, row, history}`` in the form of the wire.
+    """``{audienceId, snapshotId, asOf, member, row, history, historyStoppedAt}`` in the form of the wire.
 
     ``history``: of the snapshots that are kept, newest first, those in which the profile is for the first time or no
-    longer.
+    longer. ``historyStoppedAt``: the newest snapshot beyond the search's reach, or None.
     """
-    rows = {one.id: await _row(platform, one, profile_id) for one in snapshots}
     current = snapshots[0] if snapshots else None
+    rows: dict[str, Mapping[str, Any] | None] = {}
+    stopped: Snapshot | None = None
+    for one in snapshots:
+        if one is not current and not await search.reaches(Manifest.from_json(one.manifest).files):
+            stopped = one
+            break
+        rows[one.id] = await _row(platform, one, profile_id)
     row = rows[current.id] if current else None
     return {
         "audienceId": audience.id,
@@ -55,7 +66,8 @@ async def membership(
             "traits": row["traits"],
             "entities": row["entities"],
         },
-        "history": _turns([(one, rows[one.id] is not None) for one in snapshots]),
+        "history": _turns([(one, rows[one.id] is not None) for one in snapshots if one.id in rows]),
+        "historyStoppedAt": stopped and {"snapshotId": stopped.id, "asOf": to_wire(stopped.as_of)},
     }
 
 

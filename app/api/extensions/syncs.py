@@ -303,7 +303,12 @@ async def explain_profile(
     id: Id,
     profile_id: ProfileId,
 ) -> Response:
-    """Membership, identifiers, arm, batch and the partner's answer, in one place."""
+    """Membership, identifiers, arm, batch and the partner's answer, in one place.
+
+    The past is searched as far as 512 MiB from the object store and 20 s reach, within the newest 20 snapshots of each
+    audience and 200 syncs; `historyStoppedAt`, of the profile (`syncId`, `syncNumber`, `plannedAt`) and of each of its
+    memberships (`snapshotId`, `asOf`), names the newest that was not looked into, or is null.
+    """
     found = await explain.profile(
         platform,
         space_id=scene.space_id,

@@ -1,0 +1,103 @@
+"""Explain with a store that is elsewhere: how much of the past one request brings to this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from pyarrow import fs
+
+from app.core import clock
+from app.core.objects import ObjectStore, _Bucket
+from app.services import explain, holdings, searching
+from app.services.platform import Platform
+from tests.flow import ACTOR, Flow, installation, worker
+
+
+def elsewhere(platform: Platform) -> tuple[Platform, Path]:
+    """The same objects as a bucket that is not on this machine, and its cache."""
+    root = unquote(urlsplit(platform.settings.storage).path)
+    cache = platform.settings.cache / "objects"
+    bucket = ObjectStore(_Bucket(fs.LocalFileSystem(), root, cache))
+    return dataclasses.replace(platform, objects=bucket), cache / "objects"
+
+
+async def explained(platform: Platform, flow: Flow, activation_id: str) -> dict[str, Any]:
+    return await explain.profile(
+        platform,
+        space_id=flow.space_id,
+        audience_id=flow.audience_id,
+        activation_id=activation_id,
+        profile_id="p0",
+    )
+
+
+async def forget(flow: Flow, activation_id: str) -> None:
+    """The holdings are made of the newest outcomes, which are read anyway."""
+    async with flow.platform.unit_of_work() as session:
+        await holdings.forget(
+            session, flow.space_id, flow.audience_id, activation_id, actor=ACTOR, now=clock.now()
+        )
+
+
+async def test_it_stops_at_the_bound_and_says_where(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with installation(platform) as flow:
+        async with worker(platform):
+            activation_id = await flow.activate(resync=True)
+            for ids in (range(3), range(1, 3), range(3)):
+                await flow.members(ids)
+                await flow.quiet(activation_id)
+        await forget(flow, activation_id)
+        here = await explained(platform, flow, activation_id)
+        assert len(here["history"]) == len(here["memberships"][0]["history"]) == 3
+        assert (here["historyStoppedAt"], here["memberships"][0]["historyStoppedAt"]) == (
+            None,
+            None,
+        )
+
+        remote, cache = elsewhere(platform)
+        newest = (await flow.syncs(activation_id))[-1]
+        assert newest.outcome is not None
+        monkeypatch.setattr(searching, "BYTES", 2 * newest.outcome["bytes"] + 10)  # two parts
+        short = await explained(remote, flow, activation_id)
+        assert [one["syncNumber"] for one in short["history"]] == [newest.number]
+        assert short["historyStoppedAt"]["syncNumber"] == newest.number - 1
+        brought = len(list(cache.iterdir()))
+
+        monkeypatch.setattr(searching, "BYTES", 0)
+        again = await explained(remote, flow, activation_id)
+        assert again["history"] == short["history"], "what is at hand is free"
+        assert len(list(cache.iterdir())) == brought
+
+        monkeypatch.undo()
+        assert await explained(remote, flow, activation_id) == here
+
+
+async def test_it_stops_when_its_time_is_over(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with installation(platform) as flow:
+        async with worker(platform):
+            activation_id = await flow.activate(resync=True)
+            first = await flow.members(range(2))
+            await flow.quiet(activation_id)
+            await flow.members(range(1))
+            sync = await flow.quiet(activation_id)
+        remote, _ = elsewhere(platform)
+        await forget(flow, activation_id)
+        monkeypatch.setattr(searching, "SECONDS", -1.0)
+        found = await explained(remote, flow, activation_id)
+        assert (found["history"], found["historyStoppedAt"]["syncId"]) == ([], sync.id)
+        membership = found["memberships"][0]
+        assert membership["member"] is True, "the current snapshot is always read"
+        assert [turn["member"] for turn in membership["history"]] == [True]
+        assert membership["historyStoppedAt"]["snapshotId"] == first.snapshot_id
+        monkeypatch.undo()
+        whole = await explained(remote, flow, activation_id)
+        monkeypatch.setattr(searching, "SECONDS", -1.0)
+        assert await explained(remote, flow, activation_id) == whole, "what is at hand is free"
