@@ -8,6 +8,8 @@ import time
 from datetime import timedelta
 
 from app.core.ids import new_id
+from app.queue import Task
+from app.services.due import Due
 from app.services.platform import Platform
 from tests.flow import eventually
 from workers.context import Program
@@ -31,3 +33,44 @@ async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
 
 async def _is_empty(platform: Platform) -> bool:
     return not [key async for key, _, _ in platform.objects.list("orphans/")]
+
+
+async def test_jobs_of_one_kind_take_no_places_of_another(platform: Platform) -> None:
+    program = Program(platform, asyncio.Event())
+    gate, done = asyncio.Event(), []
+
+    async def slow() -> None:
+        await gate.wait()
+
+    async def quick() -> None:
+        done.append("quick")
+
+    room = program.rooms[Task.RECOMPUTE]
+    full = [
+        asyncio.create_task(program.work_heavily(Task.RECOMPUTE, f"run{number}", slow))
+        for number in range(room.most)
+    ]
+    await eventually(lambda: room.taken == room.most)
+    await program.work_heavily(Task.RECOMPUTE, "later", quick)
+    assert done == [], "there was no room"
+    await asyncio.wait_for(program.work_heavily(Task.PLAN, "sync", quick), 1)
+    await asyncio.wait_for(program.work_heavily(Task.PREVIEW, "preview", quick), 1)
+    assert done == ["quick"] * 2
+    gate.set()
+    await asyncio.gather(*full)
+    assert done == ["quick"] * 3
+    assert room.taken == 0
+
+
+async def test_without_redis_slow_runs_leave_room_for_syncs(platform: Platform) -> None:
+    stop = asyncio.Event()
+    sweep = Sweep(platform, Program(platform, stop), stop)
+    forever = [asyncio.create_task(stop.wait()) for _ in range(50)]
+    sweep.working = {f"recompute:{number}": task for number, task in enumerate(forever)}  # type: ignore[misc]
+    sweep._do(Due(Task.RECOMPUTE, "spa", "run", "recompute:run:0"))
+    assert "recompute:run:0" not in sweep.working
+    sweep._do(Due(Task.PLAN, "spa", "syn", "plan:syn:0"))
+    planned = sweep.working["plan:syn:0"]
+    await asyncio.wait_for(planned, 5)
+    stop.set()
+    await asyncio.gather(*forever)
