@@ -22,9 +22,8 @@ class Books:
         #: What is on the list and nobody has to take out: others put it there, or it was forgotten.
         self.left_behind: set[str] = set()
         self.once_refused = False  # somebody was, and nobody has asked again since
-        self.undone = (
-            False  # a sync was cancelled, or the holdings forgotten: that waits for somebody to ask
-        )
+        #: A sync was cancelled, the holdings forgotten, or a test sent: that waits for somebody to ask.
+        self.undone = False
 
     async def look(self, told: Told, members: People) -> None:
         """Let all faults pass and all work end; the list is as it should be, and another sync has nothing to do."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from app.core import clock
-from app.core.errors import Conflict
+from app.core.errors import Conflict, NotFound
+from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.services import (
     activations,
@@ -19,6 +21,7 @@ from app.services import (
     members,
     runs,
     syncs,
+    trials,
 )
 from app.services.activations import Changes
 from app.storage.models import Run, Space, Sync
@@ -180,7 +183,7 @@ class Life:
 
     async def retry(self) -> bool:
         """Try what was refused once more; False where a sync is running, or nothing is at work."""
-        ended = (await self.flow.syncs(self.activation))[-1:]
+        ended = [one for one in await self.flow.syncs(self.activation) if one.kind != "test"][-1:]
         try:
             for sync in ended:
                 async with self.platform.unit_of_work() as session:
@@ -189,6 +192,25 @@ class Life:
                     )
         except Conflict:
             return False
+        return True
+
+    async def send_test(self, profile: str, kind: ChangeKind) -> bool:
+        """Send one member as a test; False where that is refused. Who asked may not wait for the end."""
+        asked = asyncio.create_task(
+            trials.send(self.platform, **self._place, who=profile, kind=kind, actor=ACTOR)
+        )
+        for _ in range(10):
+            await self.hand.once(tasks=(Task.DELIVER, Task.SETTLE))
+            done, _ = await asyncio.wait((asked,), timeout=0.02)
+            if done:
+                break
+        asked.cancel()
+        try:
+            await asked
+        except (Conflict, NotFound):
+            return False
+        except asyncio.CancelledError:
+            pass
         return True
 
     async def forget(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from app.connectors import registry
 from app.connectors.base import Definition, IdentityField
 from app.connectors.destinations.webhook.connector import WebhookConnector
-from app.sandbox.receiver import WebhookReceiver
+from app.sandbox.receiver import ReceivedList, WebhookReceiver
 from app.sandbox.server import Answer, Request
 
 SLUG = "identifier-list"
@@ -80,6 +80,11 @@ class Ledger(WebhookReceiver):
                 if heard.changes.setdefault(change, self._message) != self._message:
                     heard.twice.append(change)
         return super()._apply_batch(data)
+
+    def _change(self, held: ReceivedList, kind: str, item: dict[str, Any], seq: int) -> None:
+        # As with some partners, an update makes nobody a member.
+        if kind != "updated" or item["id"] in held.members:
+            super()._change(held, kind, item, seq)
 
     def fill(self, activation: str, items: Mapping[str, Mapping[str, Any]]) -> None:
         """Put members on the list of an activation, as if somebody had uploaded them there by hand."""

@@ -129,6 +129,15 @@ def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holdings, "fold", wrong)
 
 
+def a_test_update_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
+    """Settle: whom a test send has updated is taken as being there."""
+
+    def wrong(kind: ChangeKind, disposition: Disposition, **given: Any) -> Row:
+        return fold(kind, disposition, **{**given, "held": Held.YES})
+
+    patch.setattr(holdings, "fold", wrong)
+
+
 def what_was_cancelled_is_not_folded(patch: pytest.MonkeyPatch) -> None:
     """Settle: what a cancelled sync had sent is forgotten."""
     right = settling._fold
@@ -172,6 +181,7 @@ PLANTS: list[Plant] = [
     exits_go_by_todays_identity,
     attempted_is_folded_as_not_attempted,
     refused_is_folded_as_held,
+    a_test_update_is_folded_as_held,
     what_was_cancelled_is_not_folded,
     late_workers_are_let_write,
     unknown_attempts_are_not_remembered,
