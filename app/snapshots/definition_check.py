@@ -5,8 +5,6 @@ Nothing is run here; the child process of ``user_sql`` is what keeps SQL in, thi
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -110,7 +108,10 @@ def _checked(
     if unknown:
         return [_problem(f"The only parameter is $as_of, not ${unknown[0]}.")]
     tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
-    parsed = orjson.loads(tree)
+    try:
+        parsed = orjson.loads(tree)
+    except orjson.JSONDecodeError:  # hundreds of tables, one joined to the other, are as many levels
+        return [_problem("The query nests too deep; join fewer tables in one FROM.")]
     if parsed.get("error"):
         return [_problem(f"This is not SQL that can be read: {parsed.get('error_message')}")]
     return [
@@ -165,12 +166,12 @@ def _unknown_tables(tree: Any, datasets: Collection[str] | None) -> Iterator[str
         return
     known = {name.lower() for name in datasets}
     nodes = list(_nodes(tree))
+    shown = ", ".join(sorted(datasets)[:20]) or "none yet"
     for node in nodes:
         known |= {str(entry["key"]).lower() for entry in (node.get("cte_map") or {}).get("map", ())}
     for node in nodes:
         table = str(node.get("table_name", ""))
         if node.get("type") == "BASE_TABLE" and table.lower() not in known:
-            shown = ", ".join(sorted(datasets)[:20]) or "none yet"
             yield f"There is no dataset {table[:100]} in this space; there are: {shown}."
 
 
@@ -199,12 +200,14 @@ def tables_of(sql: str) -> set[str]:
 
 def without_semicolon(sql: str) -> str:
     """A statement without the semicolon at its end and what is behind it; the engine takes none in a part."""
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
-        for place in (found.start() for found in re.finditer(";", sql)):
-            with contextlib.suppress(duckdb.Error):  # a semicolon inside a comment or a text
-                if not connection.extract_statements(sql[place:]):
-                    return sql[:place]
-    return sql
+    text = sql.encode()  # places of tokens count bytes
+    end = len(text)
+    for place, kind in reversed(duckdb.tokenize(sql)):
+        if text[place : place + 1] == b";":
+            end = place
+        elif kind != duckdb.token_type.comment:
+            break
+    return text[:end].decode()
 
 
 def readable(error: Exception) -> str:

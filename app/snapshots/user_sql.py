@@ -54,10 +54,10 @@ async def run_definition(
     parameter ``$as_of``. ``limit``: rows at the most, for previews. DefinitionFailed for whatever is wrong with the
     query, its need of memory and time included. A cancelled caller kills the process and waits for its end.
     """
-    if problems := check_definition(sql, datasets):
+    if problems := await asyncio.to_thread(check_definition, sql, datasets):
         raise DefinitionFailed(problems[0].message)
     job = {
-        "sql": without_semicolon(sql),
+        "sql": await asyncio.to_thread(without_semicolon, sql),
         "datasets": {name: str(path.resolve()) for name, path in datasets.items()},
         "as_of": as_of.astimezone(UTC).replace(tzinfo=None).isoformat(),
         "memory": memory_bytes,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.snapshots import user_sql
-from app.snapshots.definition_check import check_definition
+from app.snapshots.definition_check import check_definition, without_semicolon
 from app.snapshots.user_sql import DefinitionFailed, run_definition
 
 AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
@@ -288,3 +288,33 @@ class TestCheckDefinition:
         (problem,) = check_definition("SELECT * FROM visits", ["orders"])
         assert "no dataset visits" in problem.message
         assert "orders" in problem.message
+
+    def test_joins_of_very_many_tables_are_a_fault_of_the_query(self) -> None:
+        tables = ", ".join(f"t{number}" for number in range(2000))
+        (problem,) = check_definition(f"SELECT t0.profile_id FROM {tables}")
+        assert "nests too deep" in problem.message
+
+
+class TestWithoutSemicolon:
+    @pytest.mark.parametrize(
+        ("sql", "bare"),
+        [
+            ("SELECT 1; -- x", "SELECT 1"),
+            ("SELECT ';' AS a ; ; ", "SELECT ';' AS a "),
+            ("SELECT 1 /* ; */", "SELECT 1 /* ; */"),
+            ("SELECT 'äö€' ;", "SELECT 'äö€' "),
+            ("-- a;\nSELECT 2;/* b; */\n", "-- a;\nSELECT 2"),
+            ('SELECT "a;b" FROM t', 'SELECT "a;b" FROM t'),
+        ],
+    )
+    def test_only_the_one_at_the_end_is_taken_off(self, sql: str, bare: str) -> None:
+        assert without_semicolon(sql) == bare
+
+    def test_ten_times_as_many_take_no_hundred_times_as_long(self) -> None:
+        def seconds(count: int) -> float:
+            began = time.perf_counter()
+            without_semicolon("SELECT '" + ";" * count + "' AS a")
+            return time.perf_counter() - began
+
+        seconds(10)
+        assert seconds(60_000) < 30 * max(seconds(6_000), 0.01)
