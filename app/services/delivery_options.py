@@ -36,6 +36,7 @@ from app.services.revisions import new_revision
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 LIVE = ("frequency", "brake", "notifications")
@@ -90,7 +91,7 @@ async def update(
         activation.updated_at = now
     is_revised = not is_same(config, revision.config)
     if is_revised:
-        await SyncRepository(session).set_sources(
+        await SourceRepository(session).replace(
             activation, [activation.audience_id, *(config.get("audiences") or ())]
         )
         revision = await new_revision(session, activation, config, actor, now)

@@ -36,6 +36,7 @@ from app.snapshots.wanted import MEMBER
 from app.storage.models import Activation, Destination
 from app.storage.repositories.explanations import ExplanationRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 OUTCOMES = 100  # syncs that are asked for what was ours
@@ -199,7 +200,9 @@ async def _readable(
 
 async def _wanted(session: AsyncSession, activation: Activation) -> list[Manifest] | None:
     manifests = []
-    for audience in await SyncRepository(session).sources(activation.space_id, activation.id):
+    for audience in await SourceRepository(session).of_activation(
+        activation.space_id, activation.id
+    ):
         if audience.snapshot_id is None:
             return None
         snapshot = await RunRepository(session).snapshot(activation.space_id, audience.snapshot_id)

@@ -30,6 +30,7 @@ from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.explanations import ExplanationRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 _SYNCS = 200  # that are searched, the newest
@@ -109,7 +110,7 @@ async def _gather(
         )
         sources = [
             (audience, await snapshots_of(session, audience))
-            for audience in await repository.sources(space_id, activation_id)
+            for audience in await SourceRepository(session).of_activation(space_id, activation_id)
         ]
         frame = event_frame(
             "explain", clock.now(), sources[0][0], revision.config, activation, made

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict
 from app.storage.models import Activation, Snapshot, Sync, SyncSource
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.sources import SourceRepository
 
 
 async def pin(session: AsyncSession, sync: Sync) -> None:
@@ -19,11 +19,11 @@ async def pin(session: AsyncSession, sync: Sync) -> None:
     A baseline goes by the members of the moment when it was asked for: it keeps what it has, and leaves out the
     audiences that had nobody then.
     """
-    repository = SyncRepository(session)
+    repository = SourceRepository(session)
     is_baseline = sync.kind == "baseline"
-    if is_baseline and await repository.sources_of(sync.space_id, sync.id):
+    if is_baseline and await repository.pinned(sync.space_id, sync.id):
         return
-    for audience in await repository.sources(sync.space_id, sync.activation_id):
+    for audience in await repository.of_activation(sync.space_id, sync.activation_id):
         if audience.snapshot_id is None:
             if is_baseline:
                 continue
@@ -43,7 +43,7 @@ async def snapshots(
     session: AsyncSession, sync: Sync, activation: Activation, config: Mapping[str, Any]
 ) -> Sequence[Snapshot]:
     """What a sync is planned from, whatever its activation reads by now: in the order of the revision that it goes by."""
-    pinned = await SyncRepository(session).sources_of(sync.space_id, sync.id)
+    pinned = await SourceRepository(session).pinned(sync.space_id, sync.id)
     found = []
     for audience_id in (activation.audience_id, *(config.get("audiences") or ())):
         if audience_id in pinned:

@@ -29,7 +29,7 @@ from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.reach import ReachRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.sources import SourceRepository
 
 # How keys are chosen where there is no activation yet; its type does not matter for that.
 _ANY_TYPE = "Audience Membership Changed"
@@ -231,7 +231,7 @@ async def _sources(
     session: AsyncSession, activation: Activation, own: Snapshot | None
 ) -> dict[str, Snapshot | None]:
     found: dict[str, Snapshot | None] = {}
-    for source in await SyncRepository(session).sources(activation.space_id, activation.id):
+    for source in await SourceRepository(session).of_activation(activation.space_id, activation.id):
         if source.id == activation.audience_id:
             found[source.id] = own
         else:

@@ -16,6 +16,7 @@ from app.services.wakeups import ring
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 UNSENT = ("new", "pending", "held")
@@ -191,15 +192,15 @@ async def is_outdated(
     session: AsyncSession, activation: Activation, sync: Sync, *, snapshots: bool = True
 ) -> bool:
     """Whether a sync pinned something older than what is there now."""
-    repository = SyncRepository(session)
     if activation.resync_wanted > max(activation.resync_done, sync.resync_generation):
         return True
     if activation.revision_id != sync.revision_id:
         return True
     if not snapshots:
         return False
-    pinned = await repository.sources_of(activation.space_id, sync.id)
-    audiences = await repository.sources(activation.space_id, activation.id)
+    repository = SourceRepository(session)
+    pinned = await repository.pinned(activation.space_id, sync.id)
+    audiences = await repository.of_activation(activation.space_id, activation.id)
     return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
 
 
@@ -278,12 +279,12 @@ async def _supersede_unsent(session: AsyncSession, activation: Activation) -> No
 
 async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
     """Whether every source has been computed: an audience without a snapshot is not an empty one."""
-    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
     return all(audience.snapshot_id is not None for audience in audiences)
 
 
 async def _any_has_a_snapshot(session: AsyncSession, activation: Activation) -> bool:
-    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
     return any(audience.snapshot_id is not None for audience in audiences)
 
 

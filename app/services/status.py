@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import to_wire
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import BatchCounts, SyncRepository
 
 _PAUSED_FOR = {
@@ -83,7 +84,7 @@ async def _note(
     if sync is not None:
         account = await SyncRepository(session).destination(sync.space_id, sync.destination_id)
         return _note_of_open(sync, account, now)
-    audiences = await SyncRepository(session).sources(activation.space_id, activation.id)
+    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
     for audience in audiences:
         if audience.snapshot_id is None:
             return f"The audience {audience.key!r} has not been computed yet: force a run or upload its members."

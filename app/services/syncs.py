@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, NotFound
 from app.services import audit, reconciling
 from app.storage.models import Activation, Sync
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import BatchCounts, SyncRepository
 
 
@@ -220,7 +221,7 @@ async def get_sync(
 async def _views(repository: SyncRepository, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
     ids = [sync.id for sync in page]
     counts = await repository.counts(space_id, ids)
-    snapshots = await repository.sources_of_many(space_id, ids)
+    snapshots = await SourceRepository(repository.session).pinned_by_each(space_id, ids)
     return [SyncView(sync, counts.get(sync.id), snapshots[sync.id]) for sync in page]
 
 

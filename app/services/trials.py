@@ -46,6 +46,7 @@ from app.snapshots.types import (
 from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
 from app.storage.repositories.breakers import LONGEST_PAUSE
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 KIND = "test"  # of its sync
@@ -215,7 +216,7 @@ async def _scene(platform: Platform, session: AsyncSession, activation: Activati
             f"{account.definition.name} takes whole files: a dry run shows what one would hold."
         )
     await _refuse_now(platform, session, activation, destination)
-    audiences = await repository.sources(space_id, activation.id)
+    audiences = await SourceRepository(session).of_activation(space_id, activation.id)
     wanted = []
     for audience in audiences:
         if audience.snapshot_id is None:

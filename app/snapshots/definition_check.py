@@ -110,7 +110,8 @@ def _checked(
     tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
     try:
         parsed = orjson.loads(tree)
-    except orjson.JSONDecodeError:  # hundreds of tables, one joined to the other, are as many levels
+    except orjson.JSONDecodeError:
+        # Hundreds of tables, each joined to the one before, are as many levels.
         return [_problem("The query nests too deep; join fewer tables in one FROM.")]
     if parsed.get("error"):
         return [_problem(f"This is not SQL that can be read: {parsed.get('error_message')}")]

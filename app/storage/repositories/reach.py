@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Activation, ActivationRevision, Sync, SyncSource
 from app.storage.repositories.activations import CURRENT_REVISION
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.sources import SourceRepository
 
 #: Syncs whose plans are made of the whole membership.
 _WHOLE = ("incremental", "resync", "baseline")
@@ -71,7 +71,7 @@ class ReachRepository:
         sync = (await self._session.scalars(query)).first()
         if sync is None or sync.wanted is None:
             return None
-        pinned = await SyncRepository(self._session).sources_of(sync.space_id, sync.id)
+        pinned = await SourceRepository(self._session).pinned(sync.space_id, sync.id)
         if pinned != snapshots:
             return None
         return Planned(sync.wanted, sync.left_out)

@@ -26,14 +26,11 @@ from app.storage.models import (
     OPEN_STATES,
     Activation,
     ActivationRevision,
-    ActivationSource,
-    Audience,
     Batch,
     Destination,
     DestinationConnection,
     Space,
     Sync,
-    SyncSource,
 )
 from app.storage.repositories.due import is_free
 
@@ -159,25 +156,6 @@ class SyncRepository:
         )
         return await self.session.scalar(query)
 
-    async def sources_of(self, space_id: str, sync_id: str) -> dict[str, str]:
-        """Audience to snapshot, as pinned."""
-        query = select(SyncSource.audience_id, SyncSource.snapshot_id).where(
-            SyncSource.space_id == space_id, SyncSource.sync_id == sync_id
-        )
-        return {row.audience_id: row.snapshot_id for row in await self.session.execute(query)}
-
-    async def sources_of_many(
-        self, space_id: str, sync_ids: Sequence[str]
-    ) -> dict[str, dict[str, str]]:
-        """The same for several syncs at once."""
-        query = select(SyncSource.sync_id, SyncSource.audience_id, SyncSource.snapshot_id).where(
-            SyncSource.space_id == space_id, SyncSource.sync_id.in_(sync_ids)
-        )
-        found: dict[str, dict[str, str]] = {sync_id: {} for sync_id in sync_ids}
-        for sync_id, audience, snapshot in await self.session.execute(query):
-            found[sync_id][audience] = snapshot
-        return found
-
     async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
         """Progress of syncs, summed over their batches."""
         query = (
@@ -211,43 +189,6 @@ class SyncRepository:
             query = query.with_for_update()
         query = query.execution_options(populate_existing=True)
         return (await self.session.scalars(query)).first()
-
-    async def sources(self, space_id: str, activation_id: str) -> Sequence[Audience]:
-        """The audiences whose union is sent, in order."""
-        query = (
-            select(Audience)
-            .join(
-                ActivationSource,
-                (ActivationSource.space_id == Audience.space_id)
-                & (ActivationSource.audience_id == Audience.id),
-            )
-            .where(
-                ActivationSource.space_id == space_id,
-                ActivationSource.activation_id == activation_id,
-            )
-            .order_by(ActivationSource.position)
-            .execution_options(populate_existing=True)
-        )
-        return (await self.session.scalars(query)).all()
-
-    async def set_sources(self, activation: Activation, audience_ids: Sequence[str]) -> None:
-        """Whose union an activation sends from now on; the first is its own audience."""
-        await self.session.execute(
-            delete(ActivationSource).where(
-                ActivationSource.space_id == activation.space_id,
-                ActivationSource.activation_id == activation.id,
-            )
-        )
-        self.session.add_all(
-            ActivationSource(
-                space_id=activation.space_id,
-                activation_id=activation.id,
-                position=position,
-                audience_id=audience_id,
-            )
-            for position, audience_id in enumerate(audience_ids)
-        )
-        await self.session.flush()
 
     async def revision(self, space_id: str, revision_id: str) -> ActivationRevision | None:
         """One revision."""
