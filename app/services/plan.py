@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,17 +17,17 @@ from app.core.errors import AppError
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.brake import hold_reason
-from app.domain.changes import ChangeKind, Mode
+from app.domain.changes import Mode
 from app.domain.options import brake_of
-from app.services import dry_run, leases, lists, notify, pins, planning, reconciling, troubles
+from app.services import cuts, dry_run, leases, lists, notify, pins, planning, reconciling, troubles
 from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.sending import made_lists
 from app.snapshots import plan as engine
-from app.snapshots.types import Cut, Manifest, PlanSpec, PlanStats, StoredFile
-from app.storage.models import Activation, ActivationRevision, Batch, Sync
+from app.snapshots.types import Manifest, PlanSpec, PlanStats, StoredFile
+from app.storage.models import Activation, ActivationRevision, Sync
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -36,8 +35,6 @@ log = get_logger(__name__)
 
 MAX_ATTEMPTS = 8  # of a dry run
 TOLD_AFTER = 3  # attempts that failed, their activation says so
-PRIORITY = {ChangeKind.EXITED: 0, ChangeKind.ENTERED: 1, ChangeKind.UPDATED: 2, None: 1}
-PRIORITY_OF_RESYNC = 3
 _LET_GO: dict[str, Any] = {
     "lease_owner": None,
     "lease_until": None,
@@ -248,8 +245,8 @@ async def _commit(
             spec={
                 **planning.spec_to_json(work.spec),
                 planning.AUDIENCE_NAME: work.audience_name,
-                planning.EXITS_FIRST: stats.moves or _places_change(stats.cuts),
-                planning.PLACES: places_of(stats.cuts),
+                planning.EXITS_FIRST: stats.moves or cuts.places_change(stats.cuts),
+                planning.PLACES: cuts.places_of(stats.cuts),
             },
             planned_at=now,
             wanted=stats.wanted,
@@ -267,7 +264,7 @@ async def _commit(
         sync = await repository.get(work.sync.space_id, work.sync.id)
         assert sync is not None  # noqa: S101  it was just written
         if sync.kind != "dry_run":
-            session.add_all(batches_of(sync, stats.cuts))
+            session.add_all(cuts.batches_of(sync, stats.cuts))
             await session.flush()
         if sync.state == "held" and await reconciling.is_outdated(session, activation, sync):
             await reconciling.replace(session, activation, sync)
@@ -310,21 +307,6 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
             raise leases.LeaseLost
 
 
-def _places_change(cuts: Sequence[Cut]) -> bool:
-    """Whether somebody may leave one place and enter another: an exit that is late might undo the entry."""
-    left = {cut.place for cut in cuts if cut.kind is ChangeKind.EXITED}
-    entered = {cut.place for cut in cuts if cut.kind is ChangeKind.ENTERED}
-    return any(one != other for one in left for other in entered)
-
-
-def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
-    """Where batches write, as first row and place; empty where no place has a name."""
-    if not any(cut.place for cut in cuts):
-        return []
-    runs = groupby(cuts, key=lambda cut: cut.place)
-    return [(next(run).first_row, place) for place, run in runs]
-
-
 def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | None:
     return hold_reason(
         brake_of(activation.options),
@@ -334,23 +316,6 @@ def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | 
         wanted=stats.wanted,
         first_plan=work.first_plan,
     )
-
-
-def batches_of(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
-    """The rows of a plan's batches."""
-    resync = sync.kind == "resync"
-    return [
-        Batch(
-            space_id=sync.space_id,
-            sync_id=sync.id,
-            number=number,
-            kind=cut.kind.value if cut.kind else None,
-            priority=PRIORITY_OF_RESYNC if resync else PRIORITY[cut.kind],
-            first_row=cut.first_row,
-            row_count=cut.rows,
-        )
-        for number, cut in enumerate(cuts, start=1)
-    ]
 
 
 async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:

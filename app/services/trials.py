@@ -25,10 +25,10 @@ from app.domain.changes import ChangeKind, Mode
 from app.services import holdings, lists, pins, planning, reconciling, trial_notes
 from app.services.accounts import Account, open_account
 from app.services.actions import constants
+from app.services.cuts import batches_of, places_of
 from app.services.existing import activation_of
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.partner_words import in_words
-from app.services.plan import batches_of, places_of
 from app.services.platform import Platform
 from app.services.sending import made_lists
 from app.snapshots import single
