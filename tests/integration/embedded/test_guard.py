@@ -25,6 +25,8 @@ from tests.servers import make_reachable_folder
 
 pytestmark = pytest.mark.timeout(120)
 
+SOON = 20.0  # seconds; a server that ends writes its files to a disk that may be busy
+
 # A program that holds the servers, says where they are, and lets go when its standard input closes.
 HOLDER = """
 import dataclasses, json, sys
@@ -131,7 +133,7 @@ class TestNoOrphans:
     ) -> None:
         holder = hold()
         holder.process.send_signal(number)
-        seconds_until(lambda: not any(map(is_running, holder.pids)), 5)
+        seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         assert processes_of(data_dir) == []
 
     @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death signal is Linux's")
@@ -141,7 +143,7 @@ class TestNoOrphans:
     ) -> None:
         holder = hold()
         os.kill(holder.servers["guard_pid"], number)
-        seconds_until(lambda: not any(map(is_running, holder.pids)), 5)
+        seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         assert processes_of(data_dir) == []
 
     @pytest.mark.chaos
@@ -153,7 +155,7 @@ class TestNoOrphans:
                 holder = hold()
                 victim = holder.servers["guard_pid"] if number is None else holder.process.pid
                 os.kill(victim, number or signal.SIGKILL)
-                seconds_until(lambda h=holder: not any(map(is_running, h.pids)), 5)  # type: ignore[misc]
+                seconds_until(lambda h=holder: not any(map(is_running, h.pids)), SOON)  # type: ignore[misc]
                 assert processes_of(data_dir) == []
                 holder.end()
 
@@ -179,7 +181,7 @@ class TestNoOrphans:
         assert client.stdout is not None
         client.stdout.readline()
         holder.process.kill()
-        seconds_until(lambda: not any(map(is_running, holder.pids)), 5)
+        seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         client.stdout.close()
         client.kill()
         client.wait()
@@ -225,7 +227,7 @@ class TestSecondStart:
         first = hold()
         os.kill(first.servers["postgres_pid"], signal.SIGSTOP)
         os.kill(first.servers["guard_pid"], signal.SIGKILL)
-        seconds_until(lambda: not is_running(first.servers["redis_pid"]), 5)
+        seconds_until(lambda: not is_running(first.servers["redis_pid"]), SOON)
         go_on = Timer(0.7, os.kill, (first.servers["postgres_pid"], signal.SIGCONT))
         go_on.start()
         second = hold()
@@ -248,7 +250,7 @@ class TestSecondStart:
         first = hold()
         owner = (data_dir / "servers").stat()
         first.process.kill()
-        seconds_until(lambda: not any(map(is_running, first.pids)), 5)
+        seconds_until(lambda: not any(map(is_running, first.pids)), SOON)
         other = subprocess.Popen(["sleep", "60"], user=owner.st_uid, group=owner.st_gid, cwd="/")
         pid_file = data_dir / "servers" / "postgres" / "postmaster.pid"
         socket_lock = data_dir / "servers" / "run" / ".s.PGSQL.5432.lock"
@@ -270,7 +272,7 @@ class TestSharing:
         first.process.wait()
         assert await execute(second.servers["database_url"], "SELECT 1") == 1
         second.process.kill()
-        seconds_until(lambda: not any(map(is_running, second.pids)), 5)
+        seconds_until(lambda: not any(map(is_running, second.pids)), SOON)
 
     def test_two_first_starts_at_once_make_one_server(self, data_dir: Path) -> None:
         command = [sys.executable, "-c", HOLDER, str(data_dir)]
@@ -290,7 +292,7 @@ class TestSharing:
         assert len({servers["postgres_pid"] for servers in said}) == 1
         for process in processes:
             process.communicate()
-        seconds_until(lambda: not processes_of(data_dir), 5)
+        seconds_until(lambda: not processes_of(data_dir), SOON)
 
     def test_the_one_who_started_them_may_leave_first(self, data_dir: Path) -> None:
         first = start_servers(data_dir)
@@ -308,14 +310,14 @@ class TestGuard:
         os.kill(holder.servers[name], signal.SIGKILL)
         again = hold()
         seconds_until(lambda: hold().servers[name] != holder.servers[name], 10)
-        seconds_until(lambda: not is_running(holder.servers[name]), 5)
+        seconds_until(lambda: not is_running(holder.servers[name]), SOON)
         assert again.servers["guard_pid"] == holder.servers["guard_pid"]
 
     def test_its_end_is_noticed(self, data_dir: Path) -> None:
         with start_servers(data_dir) as running:
             assert running.alive()
             os.kill(running.servers.guard_pid, signal.SIGKILL)
-            seconds_until(lambda: not running.alive(), 5)
+            seconds_until(lambda: not running.alive(), SOON)
 
 
 class TestClearMessages:
