@@ -29,9 +29,10 @@ SOON = 20.0  # seconds; a server that ends writes its files to a disk that may b
 
 # A program that holds the servers, says where they are, and lets go when its standard input closes.
 HOLDER = """
-import dataclasses, json, sys
+import dataclasses, json, signal, sys
 from pathlib import Path
 from app.embedded.servers import start_servers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with start_servers(Path(sys.argv[1])) as running:
     print(json.dumps(dataclasses.asdict(running.servers)), flush=True)
     sys.stdin.read()
