@@ -15,14 +15,19 @@ DEFAULT_PROPERTY = "split_arm"
 OWN_LIST = "list"  # under which a connection keeps the list that was made for it
 
 
+def uses_list(definition: Definition, config: Mapping[str, Any]) -> bool:
+    """Whether the activation's list is what a revision's action writes to; others only go by a list that is named."""
+    action = action_of(definition, config)
+    return action is None or action.uses_list
+
+
 def named_settings(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
     """Settings that name the activation's place at the partner: the mapping's, else the chosen list, else the connection's."""
-    action = action_of(definition, config)
-    uses_list = action is None or action.uses_list
     given: list[Mapping[str, Any]] = [constants(definition, config)]
-    if uses_list and (chosen := config.get("list")) and definition.place_keys:
+    on_list = uses_list(definition, config)
+    if on_list and (chosen := config.get("list")) and definition.place_keys:
         given.append({definition.place_keys[0][0]: chosen["id"]})
-    if uses_list:
+    if on_list:
         given.append(config.get("connectionSettings") or {})
     named = {}
     for names in definition.place_keys:
@@ -36,7 +41,10 @@ def place_without_split(
     definition: Definition, config: Mapping[str, Any], made: Mapping[str, str]
 ) -> str | None:
     """The place of all keys, by its name in plans and holdings; ``made``: the connection's lists."""
-    return _as_made(Place(settings=named_settings(definition, config)), {OWN_LIST: None}, made).text
+    place = Place(settings=named_settings(definition, config))
+    return (
+        _as_made(place, {OWN_LIST: None}, made) if uses_list(definition, config) else place
+    ).text
 
 
 def arms(
@@ -52,7 +60,9 @@ def arms(
     for arm in split:
         name = arm["name"]
         own = {list_key(activation_id, Place(name)): name, OWN_LIST: None}
-        place = _as_made(_place(definition, config, arm, several=several), own, made)
+        place = _place(definition, config, arm, several=several)
+        if uses_list(definition, config):
+            place = _as_made(place, own, made)
         found.append(Arm(name, arm["weight"], arm.get("sent", True), place.text))
     return tuple(found)
 
@@ -82,8 +92,7 @@ def arms_apart(definition: Definition, config: Mapping[str, Any]) -> bool:
     action = action_of(definition, config)
     match definition.arm_places:
         case "lists":
-            uses_list = action is None or action.uses_list
-            return uses_list and not named_settings(definition, config)
+            return uses_list(definition, config) and not named_settings(definition, config)
         case "names":
             return action is None or (action.carries_properties and action.uses_list)
         case _:

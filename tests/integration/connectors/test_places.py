@@ -257,6 +257,23 @@ async def test_nobody_moves_when_a_list_that_we_made_is_named(platform: Platform
         assert inside(world, made) == set(range(1, MEMBERS + 1))
 
 
+async def test_an_upsert_that_names_a_list_which_we_made_puts_its_members_there(
+    platform: Platform,
+) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        activation = await activate(world)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        (made,) = (await lists(world)).values()
+        await enable(world, activation, enabled=False)
+        await world.members(set(range(MEMBERS + 5)))
+        mapping = {"actionId": "klaviyo-upsert-profile", "settings": {"list_id": made}}
+        upserting = await activate(world, destinationMapping=mapping)
+        await Hand(world.flow).start(upserting, kind="resync")
+        await world.flow.quiet(upserting, 60)
+        assert inside(world, made) == set(range(MEMBERS + 5))
+
+
 async def test_nobody_moves_when_the_list_that_was_made_for_an_arm_is_named(
     platform: Platform,
 ) -> None:
