@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
 from app.connectors.base import Definition
-from app.core.errors import BadRequest, Invalid, NotFound
+from app.core.errors import BadRequest, Invalid, NotFound, Problem
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import is_same, new_config, updated
@@ -175,7 +175,8 @@ async def update(
             space_id, audience_id, activation.connection_id or ""
         )
         assert connection is not None  # noqa: S101  a living activation has one
-        _check(audience, await _definition(session, connection), config)
+        definition = await _definition(session, connection)
+        _check(audience, definition, config, view.config.get("destinationMapping"))
     if changes == Changes():
         return view
     if changes.name:
@@ -234,7 +235,9 @@ def _check_display_name(display_name: str | None) -> None:
         raise BadRequest("displayName is for warehouses only", field="displayName")
 
 
-def _check(audience: Audience, definition: Definition, config: Json) -> None:
+def _check(
+    audience: Audience, definition: Definition, config: Json, stored: Json | None = None
+) -> None:
     personalization = config["personalization"]
     if personalization.get("entities") and audience.audience_type != "LINKED":
         raise BadRequest("entities are for linked audiences only", field="personalization.entities")
@@ -245,7 +248,36 @@ def _check(audience: Audience, definition: Definition, config: Json) -> None:
         field = "personalization.syncEntityPropertyChanges"
         raise Invalid(f'"{field}": only with Audience Membership Changed', field=field)
     if "destinationMapping" in config:
-        catalogue.check_mapping(definition, config["destinationMapping"])
+        _check_mapping(definition, config["destinationMapping"], stored)
+
+
+def _check_mapping(definition: Definition, mapping: Json, stored: Json | None) -> None:
+    """Invalid; but what was stored before it was refused stays until its field changes."""
+    found = _mapping_faults(definition, mapping)
+    known = _mapping_faults(definition, stored) if found and stored else ()
+    problems = [
+        problem
+        for problem in found
+        if stored is None
+        or problem not in known
+        or _mapped_at(problem, mapping) != _mapped_at(problem, stored)
+    ]
+    if problems:
+        raise Invalid("invalid destinationMapping", problems=problems)
+
+
+def _mapping_faults(definition: Definition, mapping: Json) -> Sequence[Problem]:
+    try:
+        catalogue.check_mapping(definition, mapping)
+    except Invalid as error:
+        return error.problems
+    return ()
+
+
+def _mapped_at(problem: Problem, mapping: Json) -> Any:
+    """What a mapping has for the field in which a problem is."""
+    _, _, place = (problem.field or "").partition("/destinationMapping/settings/")
+    return (mapping.get("settings") or {}).get(place.partition("/")[0])
 
 
 async def _definition(session: AsyncSession, connection: DestinationConnection) -> Definition:

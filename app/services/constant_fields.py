@@ -29,13 +29,21 @@ _WORDS = {
 
 
 def faults(action: Action, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
-    """A problem for each constant field of an action whose value does not fit, at ``<pointer>/<field>``; null is none."""
+    """A problem for each constant field of an action whose value does not fit, at ``<pointer>/<field>``.
+
+    Null is no value, and for a text neither is an empty one. A number without a fraction is whole, as JSON has it.
+    """
     return [
         problem
         for field in action.fields
-        if field.constant and settings.get(field.key) is not None
+        if field.constant and not _is_unset(field, settings.get(field.key))
         for problem in _faults(field, settings[field.key], f"{pointer}/{field.key}")
     ]
+
+
+def _is_unset(field: ActionField, value: Any) -> bool:
+    is_text = field.type not in _TYPES and not field.multiple
+    return value is None or (is_text and value == "")
 
 
 def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
@@ -44,6 +52,8 @@ def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
         return [Problem(f"{pointer} {words}", pointer)]
     one: Any = field.accepts or _TYPES.get(field.type, str)
     wanted: Any = GenericAlias(list, one) if field.multiple else one
+    if field.type == "INTEGER" and isinstance(value, float) and value.is_integer():
+        value = int(value)
     try:
         TypeAdapter(wanted).validate_python(value, strict=True)
     except ValidationError as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from app.services.platform import Platform
+from app.storage.models import Activation, ActivationRevision
 from tests.integration.api.conftest import Tenant
 
 SQL = "SELECT 'p1' AS profile_id, 'ada@example.com' AS email"
@@ -102,3 +104,14 @@ async def create_activation(api: httpx.AsyncClient, scene: Scene, **fields: Any)
     assert answer.status_code == 200, answer.text
     activation: dict[str, Any] = answer.json()["data"]["activation"]
     return activation
+
+
+async def store(platform: Platform, scene: Scene, activation: dict[str, Any], **parts: Any) -> None:
+    """Parts of an activation's configuration as they were stored before they were refused."""
+    space_id = scene.tenant.space_id
+    async with platform.unit_of_work() as session:
+        row = await session.get(Activation, (space_id, activation["id"]))
+        assert row is not None
+        revision = await session.get(ActivationRevision, (space_id, row.revision_id))
+        assert revision is not None
+        revision.config = {**revision.config, **parts}

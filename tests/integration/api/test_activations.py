@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.services.platform import Platform
 from tests.integration.api.conftest import Tenant
-from tests.integration.api.scene import Scene, create_activation, create_scene
+from tests.integration.api.scene import Scene, create_activation, create_scene, store
 
 MAPPING: dict[str, Any] = {
     "actionId": "webhook-send",
@@ -245,6 +246,26 @@ class TestUpdate:
         assert (await patch(api, scene, activation, {"performResync": True}))[
             "performResync"
         ] is True
+
+    async def test_a_mapped_value_that_was_stored_before_it_was_checked_stays_until_it_changes(
+        self, api: httpx.AsyncClient, scene: Scene, platform: Platform
+    ) -> None:
+        activation = await create_activation(api, scene, destinationMapping=MAPPING)
+        stale = {**MAPPING, "settings": {**MAPPING["settings"], "batch_size": "abc"}}
+        await store(platform, scene, activation, destinationMapping=stale)
+        profile = {"personalization": {"profile": {"properties": ["plan"]}}}
+        await patch(api, scene, activation, profile)
+
+        def mapped(**settings: Any) -> dict[str, Any]:
+            return {"destinationMapping": {"actionId": "webhook-send", "settings": settings}}
+
+        await patch(api, scene, activation, mapped(method="PATCH", batch_size="abc"))
+        path = f"{scene.activations}/{activation['id']}"
+        for field, wrong in (("batch_size", "xyz"), ("method", "DELETE")):
+            answer = await api.patch(path, json=mapped(**{field: wrong}))
+            assert answer.status_code == 422, answer.text
+            (error,) = answer.json()["errors"]
+            assert error["field"] == f"/destinationMapping/settings/{field}"
 
     async def test_a_mapping_needs_its_action(self, api: httpx.AsyncClient, scene: Scene) -> None:
         activation = await create_activation(api, scene, destinationMapping=MAPPING)

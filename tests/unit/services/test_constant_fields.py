@@ -44,6 +44,9 @@ def check(where: tuple[str, str], settings: dict[str, Any]) -> None:
         (WEBHOOK, {"headers": {"Host": "x"}}, "headers", "the header Host is set by the service"),
         (WEBHOOK, {"url": "not a url"}, "url", "must be a full URL"),
         (WEBHOOK, {"batch_size": True}, "batch_size", "must be a whole number"),
+        (WEBHOOK, {"batch_size": 100.5}, "batch_size", "must be a whole number"),
+        (WEBHOOK, {"batch_size": ""}, "batch_size", "must be a whole number"),
+        (BRAZE, {"batch_size": 76.0}, "batch_size", "must be less than or equal to 75"),
         (WEBHOOK, {"batch_keys": "url"}, "batch_keys", "must be a list"),
         (KLAVIYO, {"list_id": {"a": 1}}, "list_id", "must be a text"),
         (KLAVIYO, {"list_id": "short"}, "list_id", "exactly 6 letters and digits"),
@@ -70,6 +73,23 @@ def test_what_fits_passes_and_null_stands_for_unset() -> None:
     check(WEBHOOK, {"url": None, "method": None, "headers": None, "batch_size": None})
     check(KLAVIYO, {"list_id": "Xy12Zz", "batch_keys": ["list_id"], "batch_size": 500})
     check(FILE, {"columns": {"email": "E-mail"}})
+
+
+def test_an_empty_text_stands_for_unset() -> None:
+    check(KLAVIYO, {"list_id": ""})
+    check(WEBHOOK, {"url": "", "method": ""})
+    check(BRAZE, {"attribute_name": "", "attribute_value_on_exit": ""})
+
+
+@pytest.mark.parametrize("where", [WEBHOOK, BRAZE, KLAVIYO, TALON_ONE])
+def test_a_whole_number_may_be_written_with_a_point(where: tuple[str, str]) -> None:
+    check(where, {"batch_size": 75.0})
+
+
+@pytest.mark.parametrize("where", [BRAZE, KLAVIYO, TALON_ONE])
+def test_and_counts_rows_as_a_whole_number(where: tuple[str, str]) -> None:
+    rows = registry.get(where[0]).rows_per_call(None, {}, {"batch_size": 200.0})
+    assert isinstance(rows, int)
 
 
 def test_every_default_of_a_constant_fits() -> None:
