@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.services.platform import Platform
 from tests.integration.api.conftest import Tenant
-from tests.integration.api.scene import Scene, connect, create_activation, create_audience
+from tests.integration.api.scene import Scene, connect, create_activation, create_audience, store
 
 SETTINGS = {
     "braze": {"api_key": "key", "rest_endpoint": "http://127.0.0.1:9"},
@@ -106,3 +107,20 @@ async def test_a_mapped_property(api: httpx.AsyncClient, braze: Scene) -> None:
     named, words = await refused(await api.patch(path, json={"destinationMapping": change}))
     assert named == "/destinationMapping/settings/custom_attributes/external_id"
     assert "map the field external_id of the action" in words
+
+
+async def test_what_was_stored_before_stays_where_other_properties_go(
+    api: httpx.AsyncClient, braze: Scene, platform: Platform
+) -> None:
+    activation = await create_activation(api, braze)
+    profile = {"profile": {"properties": ["plan", "email"]}}
+    await store(platform, braze, activation, personalization=profile)
+    path = f"{braze.activations}/{activation['id']}"
+
+    async def change(*names: str) -> httpx.Response:
+        body = {"personalization": {"profile": {"properties": list(names)}}}
+        return await api.patch(path, json=body)
+
+    assert (await change("Email")).status_code == 200
+    named, _ = await refused(await change("email", "phone"))
+    assert named == "personalization.profile.properties.1"
