@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
-from app.services import idempotency
+from app.services import idempotency, trials
 from app.services.platform import Platform
 from app.services.tokens import Caller
 
@@ -65,10 +65,10 @@ async def begin(request: Request, caller: Caller) -> None:
     request.scope[_BEGUN] = caller
 
 
-async def let_go(request: Request) -> None:
-    """The request was refused: what had begun changed nothing."""
+async def let_go(request: Request, error: Exception) -> None:
+    """The request was refused: what had begun changed nothing, unless the error says that nobody knows."""
     begun: Caller | None = request.scope.get(_BEGUN)
-    if begun is None:
+    if begun is None or isinstance(error, trials.Unsettled):
         return
     platform: Platform = request.app.state.platform
     async with platform.unit_of_work() as session:

@@ -69,8 +69,8 @@ class ApiRoute(APIRoute):
                 response = await handle(request)
             except repeats.Repeated as repeated:
                 response = repeated.response
-            except (AppError, RequestValidationError):
-                await repeats.let_go(request)
+            except (AppError, RequestValidationError) as error:
+                await repeats.let_go(request, error)
                 raise
             else:
                 await repeats.keep(request, response)

@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
-from app.core.errors import Conflict, Invalid, NotFound
+from app.connectors.errors import TransientFailure
+from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.json_bytes import to_lines
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
@@ -36,6 +37,7 @@ from app.snapshots.plan import write_plan
 from app.snapshots.plan_file import read_plan
 from app.snapshots.sql import Cursor
 from app.snapshots.types import (
+    Cut,
     LocalManifest,
     Manifest,
     PlannedChange,
@@ -53,6 +55,10 @@ KIND = "test"  # of its sync
 PATIENCE = 20.0  # seconds that a test send is waited for
 LOOK = 0.1
 _NOTHING = LocalManifest()
+
+
+class Unsettled(Unavailable):
+    """A call was cut that may have made something at the partner: a repeat could make another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,8 @@ async def send(
     """Send a member, or a sample, as one kind of change, and wait a while for the end: the sync, and what became of it.
 
     NotFound where nobody of that id is in the audience. Conflict where a sync is open, the destination takes whole
-    files only, or the profile has nothing to be known by; Invalid for a sample that cannot be read.
+    files only, or the profile has nothing to be known by; Invalid for a sample that cannot be read; Unsettled where a
+    list may have been made that we do not know.
     """
     async with platform.unit_of_work() as session:
         activation = await activation_of(session, space_id, audience_id, activation_id)
@@ -119,10 +126,7 @@ async def send(
             ),
             who,
         )
-        with in_words(scene.account.definition):
-            await lists.ensure(
-                platform, scene.activation, scene.account, scene.revision.config, planned.stats.cuts
-            )
+        await _ensure_lists(platform, scene, planned.stats.cuts)
         key = fresh_key(f"{activation_folder(space_id, activation_id)}/tests", "plan")
         file = await store(platform.objects, folder / "plan.parquet", key, len(planned.changes))
     finally:
@@ -130,6 +134,18 @@ async def send(
     async with platform.unit_of_work() as session:
         sync = await _open(session, scene, _wanted_spec(spec), planned, file, who, kind, actor)
     return await _ended(platform, sync)
+
+
+async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) -> None:
+    try:
+        with in_words(scene.account.definition):
+            await lists.ensure(
+                platform, scene.activation, scene.account, scene.revision.config, cuts
+            )
+    except Unavailable as error:
+        if isinstance(error.__cause__, TransientFailure) and error.__cause__.ambiguous:
+            raise Unsettled(error.message) from error
+        raise
 
 
 # What is sent

@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.sandbox.sandbox import Sandbox
 from app.services import trials
 from app.services.platform import Platform
 from tests.flow import Flow, installation, worker
 
+LISTS = "/api/lists"
 SAMPLE = {"profile": {"profileId": "t", "identifiers": {"email": "t@example.com"}}}
 
 
@@ -82,6 +85,23 @@ class TestTestSends:
         assert await desk.sent() == 1
         assert (await desk.send(key="other")).status_code == 200
 
+    async def test_one_whose_list_may_have_been_made_does_not_make_another(
+        self, desk: Desk
+    ) -> None:
+        emulator = KlaviyoEmulator(job_seconds=0.05)
+        there = len(emulator.account.lists)
+        async with Sandbox([emulator]) as sandbox:
+            account = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+            await desk.flow.use_account("klaviyo", account)
+            sandbox.faults.add({"kind": "status", "status": 401, "path": LISTS, "times": 1})
+            assert (await desk.send()).status_code == 409
+            sandbox.faults.add({"kind": "cut", "method": "POST", "path": LISTS, "times": 1})
+            assert (await desk.send()).status_code == 503
+            again = await desk.send()
+            assert again.status_code == 409
+            assert "may have taken effect" in again.text
+            assert len(emulator.account.lists) == there + 1
+
 
 class TestOthers:
     async def test_checks_are_answered_once(self, desk: Desk) -> None:
@@ -94,3 +114,19 @@ class TestOthers:
         await desk.send()
         path = f"destinations/{desk.flow.destination_id}/checks"
         assert (await desk.post(path, {})).status_code == 422
+
+    async def test_a_comparison_that_was_cut_off_frees_its_key(self, desk: Desk) -> None:
+        emulator = KlaviyoEmulator()
+        emulator.account.new_list("VIP", "AbCdEf")
+        async with Sandbox([emulator]) as sandbox:
+            account = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+            await desk.flow.use_account("klaviyo", account)
+            activation = await desk.flow.activate(
+                resync=True, connectionSettings={"list_id": "AbCdEf"}
+            )
+            await desk.flow.quiet(activation)
+            path = f"audiences/{desk.flow.audience_id}/activations/{activation}/holdings/drift"
+            sandbox.faults.add({"kind": "status", "status": 500, "method": "GET"})
+            assert (await desk.post(path, {})).status_code == 503
+            sandbox.faults.clear()
+            assert (await desk.post(path, {})).status_code == 200
