@@ -90,8 +90,9 @@ async def write_rows(
 ) -> None:
     """Write the rows of a definition to ``out`` as Parquet; ``reading`` tells meanwhile what it reads.
 
-    ``room`` is entered while databases are read, only then.     ``at_most`` bounds the time for reading databases, and again for the engine's. DefinitionFailed for whatever is
-    wrong with the query; ConnectorErrors for a database that is away, or does not let us in.
+    ``room`` is entered while databases are read, only then. ``at_most`` bounds the time for reading databases, and
+    again for the engine's. DefinitionFailed for whatever is wrong with the query; ConnectorErrors for a database that
+    is away, or does not let us in.
     """
     async with platform.unit_of_work() as session:
         datasets = await DatasetRepository(session).readable(space_id)
