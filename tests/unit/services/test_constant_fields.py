@@ -87,8 +87,8 @@ def test_a_whole_number_may_be_written_with_a_point(where: tuple[str, str]) -> N
 
 
 @pytest.mark.parametrize("where", [BRAZE, KLAVIYO, TALON_ONE])
-def test_and_counts_rows_as_a_whole_number(where: tuple[str, str]) -> None:
-    rows = registry.get(where[0]).rows_per_call(None, {}, {"batch_size": 200.0})
+def test_a_whole_number_with_a_point_counts_rows(where: tuple[str, str]) -> None:
+    rows = registry.rows_per_call(registry.get(where[0]), None, {}, {"batch_size": 200.0})
     assert isinstance(rows, int)
 
 
