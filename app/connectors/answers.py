@@ -5,12 +5,13 @@ A destination handles its own special cases first and leaves the rest to ``raise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from app.connectors.echoes import without_echoes
+from app.connectors.echoes import secrets_sent, without_secrets
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -19,7 +20,7 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
-from app.core.logging import masked
+from app.core.redaction import mask_patterns
 
 LONGEST_WAIT = timedelta(hours=1)
 _REQUEST_ID_HEADERS = (
@@ -123,7 +124,7 @@ def request_id_of(response: httpx.Response) -> str | None:
     for name in _REQUEST_ID_HEADERS:
         value = response.headers.get(name)
         if value:
-            return printable(value, 128)
+            return said(value, 128, response)
     return None
 
 
@@ -132,19 +133,25 @@ def quoted(response: httpx.Response) -> str:
     kind = response.headers.get("content-type", "")
     if "json" not in kind and not kind.startswith("text/plain"):
         return ""
-    text = printable(without_echoes(response.text, _request_of(response)), _QUOTED)
+    text = said(response.text, _QUOTED, response)
     return f': "{text}"' if text else ""
 
 
-def _request_of(response: httpx.Response) -> httpx.Request | None:
+def said(text: str, length: int, response: httpx.Response) -> str:
+    """Words of an answer, ``printable`` and without the secrets of the account that has asked."""
+    return printable(text, length, secrets_of(response))
+
+
+def secrets_of(response: httpx.Response) -> Sequence[str]:
+    """What ``printable`` masks in words of this answer; for many of them, where ``said`` would look anew each time."""
     try:
-        return response.request
+        return secrets_sent(response.request)
     except RuntimeError:  # httpx's word for an answer to nothing
-        return None
+        return ()
 
 
-def printable(text: str, length: int) -> str:
-    """A partner's text for messages and logs: secrets masked, one line, control characters gone, cut."""
-    begin = masked(text)[: length * 2]
+def printable(text: str, length: int, forms: Sequence[str] = ()) -> str:
+    """A partner's text for messages and logs: secrets (by ``forms_of``) masked, one line, control characters gone, cut."""
+    begin = mask_patterns(without_secrets(text, forms, length * 2)[0])[: length * 2]
     cleaned = "".join(letter if letter.isprintable() else " " for letter in begin)
     return " ".join(cleaned.split())[:length]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 import httpx
 
-from app.core.logging import masked
-from app.core.redaction import SHORTEST_SECRET
+from app.core.redaction import SHORTEST_SECRET, mask_patterns
 
 MASK = "<…>"
+# The name among a request's extensions of the secrets of the account that it is made for.
+ACCOUNT_SECRETS = "account_secrets"
+_SLACK = 8192  # characters masked beyond what is wanted: masks are shorter than what they stand for
 # Headers that hold no secret; others may be a user's own, with a key in them.
 _HARMLESS = {
     "accept", "accept-encoding", "connection", "content-length", "content-type", "host", "revision", "user-agent",
@@ -25,26 +29,47 @@ def shown_headers(request: httpx.Request) -> dict[str, str]:
     }
 
 
-def shown_url(url: httpx.URL) -> str:
+def shown_url(url: httpx.URL, forms: Sequence[str] = ()) -> str:
     """A URL with the names of its parameters, and without their values: a key may be among them."""
     names = [pair.partition("=")[0] for pair in url.query.decode().split("&") if pair]
     query = "?" + "&".join(f"{name}={MASK}" for name in names) if names else ""
-    return masked(str(url.copy_with(query=None, fragment=None))) + query
+    begin = str(url.copy_with(query=None, fragment=None))
+    return mask_patterns(without_secrets(begin, forms, len(begin))[0]) + query
 
 
-def without_echoes(text: str, request: httpx.Request | None) -> str:
-    """A partner's words without secrets: the live ones, what looks like one, and what the request's headers and URL held."""
-    for secret in sorted(_secrets(request), key=len, reverse=True) if request else ():
-        text = text.replace(secret, MASK)
-    return masked(text)
+def without_secrets(text: str, forms: Sequence[str], length: int) -> tuple[str, bool]:
+    """The beginning of a text, masked, mostly longer than ``length`` characters; and whether it is the whole.
+
+    ``forms`` as from ``forms_of``. A long text is cut before it is masked, and then the end, where half a secret could
+    stand, is left out.
+    """
+    longest = len(forms[0]) if forms else 0
+    begin = text[: length + _SLACK + longest]
+    is_whole = len(begin) == len(text)
+    for form in forms:
+        begin = begin.replace(form, MASK)
+    return begin if is_whole else begin[: max(0, len(begin) - longest)], is_whole
 
 
-def _secrets(request: httpx.Request) -> set[str]:
-    """Values that may be secret, whole and by their words, as they are and as they stand in JSON."""
+def forms_of(secrets: Iterable[str]) -> list[str]:
+    """Secrets as they are, as they stand in JSON and in URLs; the longest first."""
+    forms = {
+        form
+        for secret in secrets
+        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""))
+        if len(form) >= SHORTEST_SECRET
+    }
+    return sorted(forms, key=len, reverse=True)
+
+
+def secrets_sent(request: httpx.Request) -> list[str]:
+    """Forms of what no answer is shown with: the account's secrets, and values of the request's headers and URL.
+
+    The values whole and by their words: of "Bearer …" and the like the first says the kind of key, which partners name
+    in their advice.
+    """
     values = [value for name, value in request.headers.items() if name.lower() not in _HARMLESS]
     values += [value for _, value in request.url.params.multi_items()]
     values += [pair.partition("=")[2] for pair in request.url.query.decode().split("&")]
-    # Of "Bearer …" and the like the first word says the kind of key, which partners name in their advice.
     parts = {part for value in values for part in (value, *value.split()[1:])}
-    parts |= {json.dumps(part)[1:-1] for part in parts}
-    return {part for part in parts if len(part) >= SHORTEST_SECRET}
+    return forms_of({*parts, *request.extensions.get(ACCOUNT_SECRETS, ())})

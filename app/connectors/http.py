@@ -10,7 +10,7 @@ import copy
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -23,6 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
+from app.connectors.echoes import ACCOUNT_SECRETS
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
 
 __all__ = [
@@ -93,16 +94,18 @@ class OutboundClient(httpx.AsyncClient):
         self._policy = policy
         self._total_timeout = total_timeout
         self._gate: Gate | None = None
+        self._secrets: Sequence[str] = ()
         # Accounts of different customers share this client; no answer may leave something for another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
-    def gated(self, gate: Gate) -> OutboundClient:
+    def gated(self, gate: Gate, secrets: Sequence[str] = ()) -> OutboundClient:
         """The same client, whose calls each wait for ``gate`` first; their deadline begins behind it.
 
-        Where the gate gives something back, it is told the answer, if one comes.
+        Where the gate gives something back, it is told the answer, if one comes. ``secrets``: the account's, which no
+        answer is quoted with.
         """
         client = copy.copy(self)
-        client._gate = gate
+        client._gate, client._secrets = gate, secrets
         return client
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
@@ -113,6 +116,7 @@ class OutboundClient(httpx.AsyncClient):
             raise ConfigurationRejected("the URL is not valid", code="url_invalid") from error
         if request.url.userinfo:
             raise ConfigurationRejected("the URL must not hold a password", code="url_invalid")
+        request.extensions[ACCOUNT_SECRETS] = self._secrets
         return request
 
     async def require_allowed(self, url: str) -> None:

@@ -20,7 +20,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.core.config import Settings
-from app.core.redaction import Redactor, SecretRegistry, mask_patterns
+from app.core.redaction import Redactor, SecretRegistry
 
 _registry = SecretRegistry()
 _redactor = Redactor(_registry)
@@ -45,16 +45,6 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def register_secret(value: str) -> None:
     """Masks a live secret value in every log line of this process from now on."""
     _registry.add(value)
-
-
-def without_live_secrets(text: str) -> str:
-    """A text, of any length, with every live secret of this process masked."""
-    return _registry.mask(text)
-
-
-def masked(text: str) -> str:
-    """The same, and masked is what shows by its form that it is a secret; for what others wrote and people will read."""
-    return mask_patterns(_registry.mask(text))
 
 
 def log_context(**fields: Any) -> AbstractContextManager[Any]:

@@ -37,7 +37,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class SecretRegistry:
-    """The live secret values of this process; every text of a log line is searched for them."""
+    """The live secret values of this process, each once; for log lines only, since they are of many customers."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -48,15 +48,22 @@ class SecretRegistry:
         """Masks a value from now on, also where it stands percent-encoded in a URL."""
         forms = {form for form in (value, quote(value, safe="")) if len(form) >= SHORTEST_SECRET}
         with self._lock:
-            if forms <= self._values:
-                return
-            self._values |= forms
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            if not forms <= self._values:
+                self._values |= forms
+                self._pattern = None
 
     def mask(self, text: str) -> str:
         """The text without any of them."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        pattern = self._pattern or self._compiled()
+        return pattern.sub(MASK, text) if pattern else text
+
+    def _compiled(self) -> re.Pattern[str] | None:
+        """Compiled when it is needed, not for each of many that are added one after another."""
+        with self._lock:
+            if self._values and self._pattern is None:
+                longest_first = sorted(self._values, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            return self._pattern
 
 
 def is_secret_field(name: str) -> bool:

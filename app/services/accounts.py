@@ -31,6 +31,11 @@ class Account:
         """The partner's description of itself."""
         return self.connector_class.definition
 
+    @property
+    def secrets(self) -> Sequence[str]:
+        """Its own secrets: nothing that is kept or shown of its calls holds them."""
+        return secrets_of(self.settings)
+
 
 def settings_place(workspace_id: str, destination_id: str) -> Place:
     """Where a destination's settings stand, to which their ciphertext is bound."""
@@ -38,7 +43,7 @@ def settings_place(workspace_id: str, destination_id: str) -> Place:
 
 
 def open_account(keyring: Keyring, workspace_id: str, destination: Destination) -> Account:
-    """Decrypt the settings and find the connector. From now on no log and no quoted answer shows the secrets."""
+    """Decrypt the settings and find the connector. From now on no log shows the secrets."""
     plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
     connector_class = registry.get(destination.slug)
     settings = connector_class.settings_model(**orjson.loads(plain))
@@ -47,9 +52,14 @@ def open_account(keyring: Keyring, workspace_id: str, destination: Destination) 
 
 
 def register_secrets(settings: BaseModel) -> None:
-    """Mask the secrets of some settings in all that this process logs, quotes and keeps for people."""
-    for secret in secrets_in(settings.model_dump()):
+    """Mask the secrets of some settings in all that this process logs."""
+    for secret in secrets_of(settings):
         register_secret(secret)
+
+
+def secrets_of(settings: BaseModel) -> Sequence[str]:
+    """The secrets of one account."""
+    return tuple(secrets_in(settings.model_dump()))
 
 
 def secrets_in(value: Any, name: str = "") -> Iterator[str]:

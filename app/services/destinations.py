@@ -17,6 +17,7 @@ from app.core.ids import new_hex_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.services import audit, reconciling
 from app.services import destination_settings as kept
+from app.services.accounts import secrets_of
 from app.services.platform import Platform
 from app.services.sending import connector_tools
 from app.storage.models import Destination
@@ -148,7 +149,9 @@ async def check(
             return CheckResult(False, "; ".join(problem.message for problem in error.problems))
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
-            tools = connector_tools(platform, destination_id, connector_class.definition)
+            tools = connector_tools(
+                platform, destination_id, connector_class.definition, secrets_of(settings)
+            )
             connector = connector_class(settings, tools)
             result = await connector.check(connection_settings)
     except ConnectorError as error:

@@ -223,7 +223,11 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
     """The members of the partner's lists in a scratch file."""
     account = scene.account
     tools = connector_tools(
-        platform, scene.activation.destination_id, account.definition, resync=True
+        platform,
+        scene.activation.destination_id,
+        account.definition,
+        account.secrets,
+        resync=True,
     )
     connector = account.connector_class(account.settings, tools)
     assert isinstance(connector, ReadBack)  # noqa: S101  the caller has looked

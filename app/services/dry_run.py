@@ -134,7 +134,8 @@ async def _request(
             return {"error": error.message}
         else:
             return None
-    return {**request_notes.shown(request), **({"note": _NO_LIST_YET} if to_be_made else {})}
+    shown = request_notes.shown(request, sending.account.secrets)
+    return {**shown, **({"note": _NO_LIST_YET} if to_be_made else {})}
 
 
 def minutes_needed(

@@ -42,7 +42,7 @@ async def ensure(
     action = action_of(definition, config)
     if action is not None and not action.uses_list:
         return
-    tools = connector_tools(platform, activation.destination_id, definition)
+    tools = connector_tools(platform, activation.destination_id, definition, account.secrets)
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Lists):
         return

@@ -159,7 +159,7 @@ async def _post(platform: Platform, notice: Notice) -> None:
     if destination is None:
         raise ConfigurationRejected(f"the account {notice.recipient} for notices is gone")
     account = open_account(platform.keyring, workspace_id, destination)
-    tools = connector_tools(platform, destination.id, account.definition)
+    tools = connector_tools(platform, destination.id, account.definition, account.secrets)
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Notifies):
         raise ConfigurationRejected(f"{account.definition.name} takes no notices; name a webhook")

@@ -61,7 +61,7 @@ async def page(
         account = open_account(platform.keyring, workspace_id, destination)
         uses = await repository.uses(space_id, destination_id)
     definition = account.definition
-    tools = connector_tools(platform, destination_id, definition, resync=True)
+    tools = connector_tools(platform, destination_id, definition, account.secrets, resync=True)
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Lists):
         raise Conflict(f"{definition.name} has no lists to choose from.")

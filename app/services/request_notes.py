@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import httpx
 
-from app.connectors.echoes import shown_headers, shown_url, without_echoes
+from app.connectors.echoes import (
+    forms_of,
+    secrets_sent,
+    shown_headers,
+    shown_url,
+    without_secrets,
+)
 from app.connectors.http import Hear
-from app.core.logging import without_live_secrets
+from app.core.redaction import mask_patterns
 from app.services.sending import Sending
 from app.storage.repositories.syncs import SyncRepository
 
@@ -19,13 +24,14 @@ BODY_BYTES = 16 * 1024
 MOST = 50  # requests that are noted of one test send
 
 
-def shown(request: httpx.Request) -> dict[str, Any]:
-    """``{method, url, headers, body, truncated}``; what may be a secret is masked."""
+def shown(request: httpx.Request, secrets: Sequence[str]) -> dict[str, Any]:
+    """``{method, url, headers, body, truncated}``; what may be a secret is masked, as are the account's ``secrets``."""
+    forms = forms_of(secrets)
     return {
         "method": request.method,
-        "url": shown_url(request.url),
+        "url": shown_url(request.url, forms),
         "headers": shown_headers(request),
-        **_body(request.content, without_live_secrets),
+        **_body(*_masked(request.content, forms)),
     }
 
 
@@ -49,27 +55,32 @@ def noting(sending: Sending) -> Sending:
         heard = await gate(request)
         if len(notes) >= MOST:
             return heard
-        note = shown(request)
+        note = shown(request, sending.account.secrets)
         notes.append(note)
         await keep()
 
         async def hear(response: httpx.Response) -> None:
             if heard is not None:
                 await heard(response)
-            mask = partial(without_echoes, request=request)
-            note["answer"] = {"status": response.status_code, **_body(response.content, mask)}
+            text, is_whole = _masked(response.content, secrets_sent(request))
+            body = _body(mask_patterns(text), is_whole)
+            note["answer"] = {"status": response.status_code, **body}
             await keep()
 
         return hear
 
-    connector = sending.connector_with(platform.http.gated(pass_gate))
+    connector = sending.connector_with(platform.http.gated(pass_gate, sending.account.secrets))
     return replace(sending, connector=connector)
 
 
-def _body(content: bytes, mask: Callable[[str], str]) -> Mapping[str, Any]:
+def _masked(content: bytes, forms: Sequence[str]) -> tuple[str, bool]:
+    return without_secrets(content.decode(errors="replace"), forms, BODY_BYTES)
+
+
+def _body(text: str, is_whole: bool) -> Mapping[str, Any]:
     """Masked before it is cut: a cut could leave half a secret."""
-    text = mask(content.decode(errors="replace")).encode()
+    encoded = text.encode()
     return {
-        "body": text[:BODY_BYTES].decode(errors="replace"),
-        "truncated": len(text) > BODY_BYTES,
+        "body": encoded[:BODY_BYTES].decode(errors="replace"),
+        "truncated": len(encoded) > BODY_BYTES or not is_whole,
     }

@@ -154,7 +154,9 @@ class Sending:
 
     def connector_with(self, client: httpx.AsyncClient) -> Connector:
         """The same connector on another client."""
-        tools = replace(connector_tools(self.platform, "", self.account.definition), http=client)
+        tools = replace(
+            connector_tools(self.platform, "", self.account.definition, ()), http=client
+        )
         return self.account.connector_class(self.account.settings, tools)
 
     async def deliveries(self, batch: Batch) -> Rendered:
@@ -281,7 +283,11 @@ async def _load(
         connector=account.connector_class(
             account.settings,
             connector_tools(
-                platform, destination.id, account.definition, resync=sync.kind == "resync"
+                platform,
+                destination.id,
+                account.definition,
+                account.secrets,
+                resync=sync.kind == "resync",
             ),
         ),
         spec=planning.spec_from_json(sync.spec),
@@ -342,12 +348,17 @@ class StoredExports:
 
 
 def connector_tools(
-    platform: Platform, account: str, definition: Definition, *, resync: bool = False
+    platform: Platform,
+    account: str,
+    definition: Definition,
+    secrets: Sequence[str],
+    *,
+    resync: bool = False,
 ) -> ConnectorTools:
-    """What a connector is given to work with: calls pass the account's budgets."""
+    """What a connector is given to work with: calls pass the account's budgets, no answer is quoted with its secrets."""
     gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
     return ConnectorTools(
-        http=platform.http.gated(gate),
+        http=platform.http.gated(gate, secrets),
         exports=StoredExports(platform.objects),
         scratch=str(platform.settings.cache),
     )

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.connectors.destinations.webhook.settings import WebhookSettings
+from app.services.accounts import register_secrets
 from app.services.platform import Platform
 from tests.flow import worker
 from tests.integration.api_extensions.test_trials import SAMPLE, Desk, desk_of
@@ -18,6 +20,7 @@ from tests.unit.connectors.raw_server import read_request, serve
 SECRET = "whsec_" + "ZWNobw" * 6
 HEADERS = {"X-Own": "key-of-the-receiver", "Authorization": "Bearer token-of-the-receiver"}
 QUERY = "code=word-in-the-url"
+OTHERS = "a-word-that-another-keeps-secret"
 
 
 @asynccontextmanager
@@ -26,7 +29,7 @@ async def echo(status: int) -> AsyncIterator[str]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, _ = await read_request(reader)
-        said = head + SECRET.encode()
+        said = head + SECRET.encode() + OTHERS.encode()
         begin = b"HTTP/1.1 %d X\r\ncontent-type: text/plain\r\nconnection: close\r\n" % status
         writer.write(begin + b"content-length: %d\r\n\r\n" % len(said) + said)
         await writer.drain()
@@ -58,3 +61,18 @@ async def test_no_secret_of_the_account_is_kept_or_shown(desk: Desk, status: int
     for text in (str(told), shown):
         for secret in (SECRET, "key-of-the-receiver", "token-of-the-receiver", "word-in-the-url"):
             assert secret not in text
+
+
+async def test_what_another_account_keeps_secret_is_shown_as_it_is(desk: Desk) -> None:
+    other = {"url": "https://b.example/", "secret": SECRET, "headers": {"Authorization": OTHERS}}
+    register_secrets(WebhookSettings.model_validate(other))
+    activation = await desk.flow.activate(enabled=False)
+    await desk.flow.members(range(2))
+    profile = {**SAMPLE, "identifiers": {"user_id": f"{OTHERS} {SECRET}"}}
+    async with echo(422) as url:
+        await desk.flow.use_account("webhook", {"url": url, "secret": SECRET})
+        told = await desk.send(activation, profile=profile)
+    note = told["requests"][0]
+    assert OTHERS in note["body"]
+    assert OTHERS in note["answer"]["body"]
+    assert SECRET not in str(note)

@@ -1,20 +1,28 @@
-"""A partner that answers with what it was sent tells nobody our secrets."""
+"""A partner that answers with what it was sent tells nobody our secrets, and nobody's secrets change another's report."""
 
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
 
-from app.connectors.answers import error_for_answer, printable
-from app.connectors.echoes import shown_url, without_echoes
+from app.connectors.answers import error_for_answer, quoted
+from app.connectors.echoes import shown_url
 from app.core.logging import register_secret
 
+OWN = "own-secret/of+the-account"
 
-def request(**headers: str) -> httpx.Request:
+
+def request(*, secrets: tuple[str, ...] = (), **headers: str) -> httpx.Request:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Request("POST", "https://a.example/x?code=in%2Fthe-url&page=1", headers=named)
+    url = "https://a.example/x?code=in%2Fthe-url&page=1"
+    return httpx.Request("POST", url, headers=named, extensions={"account_secrets": secrets})
+
+
+def quote_of(text: str, asked: httpx.Request) -> str:
+    return quoted(httpx.Response(422, text=text, request=asked))
 
 
 @pytest.mark.parametrize("echo", ["Basic Zm9vOmJhcg", 'say "hello"', "Token 0123456789"])
@@ -28,15 +36,52 @@ def test_a_header_is_not_quoted(echo: str) -> None:
         assert secret not in error.message
 
 
-def test_what_a_cut_would_halve_is_masked_before() -> None:
-    register_secret("a-secret-of-an-account")
-    assert printable("x" * 295 + "a-secret-of-an-account", 300) == "x" * 295 + "***"
+def test_secrets_of_others_stay_as_they_are_and_the_own_are_masked() -> None:
+    register_secret("postgres-of-another")
+    text = f"postgres-of-another is not {OWN}, own-secret%2Fof%2Bthe-account"
+    asked = request(secrets=(OWN,))
+    assert quote_of(text, asked) == ': "postgres-of-another is not <…>, <…>"'
+
+
+@pytest.mark.parametrize("before", range(250, 301, 10))
+def test_what_the_cut_of_a_quote_would_halve_is_masked_before(before: int) -> None:
+    words = quote_of("x" * before + OWN, request(secrets=(OWN,)))
+    assert words == f': "{("x" * before + "<…>")[:300]}"'
+
+
+@pytest.mark.parametrize("shift", [0, 1, 77, 1000, 1999])
+def test_what_the_cut_of_a_long_answer_halves_is_not_quoted(shift: int) -> None:
+    secret = "k" + "0123456789" * 200
+    text = " " * shift + secret * 100  # each mask moves what is behind it forward
+    words = quote_of(text, request(secrets=(secret,)))
+    assert not any(digit in words for digit in "0123456789")
+
+
+def test_a_long_answer_is_quoted_as_quickly_as_a_short_one() -> None:
+    for number in range(500):
+        register_secret(f"secret-of-one-of-many-{number}")
+    asked = request(secrets=(OWN,))
+    short, long = (
+        httpx.Response(422, text=("words of a partner " * 60_000)[:size], request=asked)
+        for size in (10_000, 1024 * 1024)
+    )
+
+    def seconds(response: httpx.Response) -> float:
+        response.text  # noqa: B018  read once before
+        taken = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            quoted(response)
+            taken.append(time.perf_counter() - begin)
+        return min(taken)
+
+    assert seconds(long) < 10 * seconds(short)
 
 
 def test_words_that_are_no_secret_stay() -> None:
     asked = request(authorization="Klaviyo-API-Key 0123456789", content_type="application/json")
     words = "send application/json with the header Klaviyo-API-Key"
-    assert without_echoes(words, asked) == words
+    assert quote_of(words, asked) == f': "{words}"'
 
 
 def test_a_url_is_shown_without_the_values_of_its_parameters() -> None:

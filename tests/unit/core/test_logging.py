@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.core.logging import (
     log_context,
     register_secret,
 )
+from app.core.redaction import SecretRegistry
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +102,18 @@ class TestLine:
 
 
 class TestSecrets:
+    def test_a_registry_holds_a_secret_once_and_compiles_only_to_mask(self) -> None:
+        registry = SecretRegistry()
+        begin = time.perf_counter()
+        for _ in range(3):
+            for number in range(2000):
+                registry.add(f"secret/{number:04d}")
+        assert time.perf_counter() - begin < 1  # compiled at each of them it takes minutes
+        assert len(registry._values) == 2 * 2000  # as it is, and as it stands in a URL
+        assert registry.mask("secret/0007 secret%2F1999 secret/2000") == "*** *** secret/2000"
+        registry.add("secret/2000")
+        assert registry.mask("secret/2000") == "***"
+
     def test_a_registered_value_is_masked_everywhere(
         self, captured: pytest.CaptureFixture[str]
     ) -> None:

@@ -16,6 +16,8 @@ from app.connectors.answers import (
     printable,
     request_id_of,
     retry_after,
+    said,
+    secrets_of,
 )
 from app.connectors.destinations.braze.settings import BrazeSettings
 from app.connectors.errors import (
@@ -72,7 +74,7 @@ class BrazeClient:
 
     def _understood(self, response: httpx.Response, attempted_at: datetime) -> list[NamedError]:
         if 200 <= response.status_code < 300 and not _is_html(response):
-            return named_errors(_content(response))
+            return named_errors(response)
         raise failure(response, attempted_at)
 
 
@@ -83,28 +85,28 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
         "http_status": status,
         "vendor_request_id": request_id_of(response),
     }
-    words = printable(str(_content(response).get("message") or ""), 200)
-    said = f' ("{words}")' if words else ""
+    words = said(str(_content(response).get("message") or ""), 200, response)
+    reason = f' ("{words}")' if words else ""
     match status:
         case 401:
             return AuthenticationRejected(
-                f"Braze refused the key{said}; check that it has the permission users.track",
+                f"Braze refused the key{reason}; check that it has the permission users.track",
                 **facts,
             )
         case 403:
             return AuthenticationRejected(
-                f"Braze refused access{said}: inactive account, plan, or a list of allowed addresses",
+                f"Braze refused access{reason}: inactive account, plan, or a list of allowed addresses",
                 **facts,
             )
         case 404:
             return ConfigurationRejected(
-                f"Braze does not know the key there{said}; check that rest_endpoint is of your instance's region",
+                f"Braze does not know the key there{reason}; check that rest_endpoint is of your instance's region",
                 **facts,
             )
         case 413:
             return BrazeTooMany("Braze takes fewer bytes at once", **facts)
         case 400:
-            return _refusal(_content(response), words, facts)
+            return _refusal(response, words, facts)
         case 429:
             return Throttled(
                 "Braze is limiting requests (HTTP 429); retried automatically",
@@ -121,20 +123,22 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
     return error_for_answer(response, partner="Braze") or TransientFailure("Braze failed", **facts)
 
 
-def _refusal(content: dict[str, Any], words: str, facts: dict[str, Any]) -> BrazeRefusal:
+def _refusal(response: httpx.Response, words: str, facts: dict[str, Any]) -> BrazeRefusal:
     too_many = "max input length exceeded" in words.lower()
     kind = BrazeTooMany if too_many else BrazeRefusal
     error = kind(f"Braze refused the request: {words or 'HTTP 400'}", **facts)
-    error.named = named_errors(content)
+    error.named = named_errors(response)
     return error
 
 
-def named_errors(content: dict[str, Any]) -> list[NamedError]:
+def named_errors(response: httpx.Response) -> list[NamedError]:
     """Entries of ``errors`` that name an object; bare texts are warnings."""
-    entries = content.get("errors")
+    entries, secrets = _content(response).get("errors"), secrets_of(response)
     return [
         NamedError(
-            str(entry.get("input_array")), entry["index"], printable(str(entry.get("type")), 300)
+            str(entry.get("input_array")),
+            entry["index"],
+            printable(str(entry.get("type")), 300, secrets),
         )
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict) and isinstance(entry.get("index"), int)

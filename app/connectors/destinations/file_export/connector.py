@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from app.connectors.base import (
     Action,
@@ -32,6 +32,7 @@ from app.connectors.destinations.file_export.export import Export
 from app.connectors.destinations.file_export.google_token import fetch_token
 from app.connectors.destinations.file_export.options import SAME_NAMES, FileOptions
 from app.connectors.destinations.file_export.targets import DownloadTarget, StoreTarget, Target
+from app.connectors.echoes import forms_of
 from app.connectors.errors import ConfigurationRejected, ConnectorError
 from app.connectors.http import OutboundClient
 from app.core import clock
@@ -210,6 +211,10 @@ class FileConnector:
             await self._tools.http.require_allowed(endpoint_url)
 
 
+def _forms(*secrets: SecretStr | None) -> Sequence[str]:
+    return forms_of(secret.get_secret_value() for secret in secrets if secret is not None)
+
+
 class DownloadConnector(FileConnector):
     """Files that the service keeps for download."""
 
@@ -261,7 +266,9 @@ class S3Connector(FileConnector):
             parts = urlsplit(given.endpoint_url)
             arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
         files = pafs.S3FileSystem(**arguments)
-        return StoreTarget(files, given.bucket, options.prefix, f"the S3 bucket {given.bucket}")
+        masked = _forms(given.secret_access_key, given.external_id)
+        where = f"the S3 bucket {given.bucket}"
+        return StoreTarget(files, given.bucket, options.prefix, where, masked)
 
 
 class GCSConnector(FileConnector):
@@ -292,4 +299,6 @@ class GCSConnector(FileConnector):
             parts = urlsplit(given.endpoint_url)
             arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
         files = pafs.GcsFileSystem(**arguments)
-        return StoreTarget(files, given.bucket, options.prefix, f"the GCS bucket {given.bucket}")
+        masked = _forms(given.service_account_json)
+        where = f"the GCS bucket {given.bucket}"
+        return StoreTarget(files, given.bucket, options.prefix, where, masked)

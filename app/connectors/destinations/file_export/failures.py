@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 from app.connectors.answers import printable
 from app.connectors.errors import (
@@ -36,8 +37,10 @@ _CONFIGURATION = {
 _SLOW_DOWN = ("SLOW_DOWN", "SLOWDOWN", "TOO MANY REQUESTS", "RESOURCE_EXHAUSTED", "HTTP STATUS 429")
 
 
-def as_connector_error(error: BaseException, where: str) -> ConnectorError:
-    """The connector error for a failed write; ``where`` names the store for people."""
+def as_connector_error(
+    error: BaseException, where: str, secrets: Sequence[str] = ()
+) -> ConnectorError:
+    """The connector error for a failed write; ``where`` names the store for people, ``secrets`` (forms) are masked."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ConfigurationRejected(
             "the disk for export files is full; an operator must make room", code="disk_full"
@@ -53,4 +56,5 @@ def as_connector_error(error: BaseException, where: str) -> ConnectorError:
         return ConfigurationRejected(f"{where}: the bucket does not exist", code="NOT_FOUND")
     if any(word in text for word in _SLOW_DOWN):
         return Throttled(f"{where} is limiting requests; retried automatically")
-    return TransientFailure(f"{where} failed: {printable(str(error), 200)}", ambiguous=True)
+    words = printable(str(error), 200, secrets)
+    return TransientFailure(f"{where} failed: {words}", ambiguous=True)

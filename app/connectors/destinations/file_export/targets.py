@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -54,16 +55,24 @@ class StoreTarget:
     compared, and only then is it copied to its name.
     """
 
-    def __init__(self, files: pafs.FileSystem, bucket: str, prefix: str, where: str) -> None:
+    def __init__(
+        self,
+        files: pafs.FileSystem,
+        bucket: str,
+        prefix: str,
+        where: str,
+        secrets_masked: Sequence[str] = (),
+    ) -> None:
         self._files = files
         self._root = f"{bucket}/{prefix}"
         self._where = where
+        self._secrets = secrets_masked
 
     async def publish(self, name: str, path: Path) -> str:
         try:
             await asyncio.to_thread(self._upload, self._root + name, path)
         except (OSError, pa.ArrowException) as error:
-            raise as_connector_error(error, self._where) from error
+            raise as_connector_error(error, self._where, self._secrets) from error
         return self._root + name
 
     def _upload(self, final: str, path: Path) -> None:
@@ -89,7 +98,7 @@ class StoreTarget:
         try:
             await asyncio.to_thread(self._write_and_delete, name)
         except (OSError, pa.ArrowException) as error:
-            raise as_connector_error(error, self._where) from error
+            raise as_connector_error(error, self._where, self._secrets) from error
         return f"{self._where} can be written"
 
     def _write_and_delete(self, name: str) -> None:

@@ -11,7 +11,13 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import httpx
 import orjson
 
-from app.connectors.answers import error_for_answer, printable, request_id_of, retry_after
+from app.connectors.answers import (
+    error_for_answer,
+    printable,
+    request_id_of,
+    retry_after,
+    secrets_of,
+)
 from app.connectors.destinations.klaviyo.settings import KlaviyoSettings
 from app.connectors.errors import (
     AuthenticationRejected,
@@ -158,6 +164,7 @@ def faults_of(response: httpx.Response) -> list[Fault]:
     except orjson.JSONDecodeError:
         return []
     found = content.get("errors") if isinstance(content, dict) else None
+    secrets = secrets_of(response)
     faults = []
     for entry in found if isinstance(found, list) else []:
         if isinstance(entry, dict):
@@ -166,7 +173,9 @@ def faults_of(response: httpx.Response) -> list[Fault]:
             faults.append(
                 Fault(
                     code=str(entry.get("code") or "error"),
-                    detail=str(entry.get("detail") or entry.get("title") or "refused"),
+                    detail=printable(
+                        str(entry.get("detail") or entry.get("title") or "refused"), 300, secrets
+                    ),
                     pointer=source.get("pointer") if isinstance(source, dict) else None,
                     meta=meta if isinstance(meta, dict) else {},
                 )

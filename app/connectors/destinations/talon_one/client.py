@@ -10,7 +10,13 @@ from typing import Any
 import httpx
 import orjson
 
-from app.connectors.answers import error_for_answer, printable, request_id_of, retry_after
+from app.connectors.answers import (
+    error_for_answer,
+    printable,
+    request_id_of,
+    retry_after,
+    secrets_of,
+)
 from app.connectors.destinations.talon_one.settings import TalonOneSettings
 from app.connectors.errors import (
     AuthenticationRejected,
@@ -149,13 +155,13 @@ def _faults(response: httpx.Response) -> tuple[str, list[Fault]]:
         return "", []
     if not isinstance(content, dict):
         return "", []
-    entries = content.get("errors")
+    entries, secrets = content.get("errors"), secrets_of(response)
     faults = [
         Fault(
-            printable(str(entry.get("details") or entry.get("title") or "refused"), 300),
+            printable(str(entry.get("details") or entry.get("title") or "refused"), 300, secrets),
             (entry.get("source") or {}).get("pointer"),
         )
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict)
     ]
-    return printable(str(content.get("message") or ""), 200), faults
+    return printable(str(content.get("message") or ""), 200, secrets), faults

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import httpx
 import orjson
 
-from app.connectors.answers import printable, raise_for_answer, request_id_of
+from app.connectors.answers import printable, raise_for_answer, request_id_of, secrets_of
 from app.connectors.base import (
     Action,
     ActionField,
@@ -28,7 +28,6 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.webhook import payloads, settings
-from app.connectors.echoes import without_echoes
 from app.connectors.errors import ConfigurationRejected, ConnectorError
 from app.core import clock
 
@@ -223,11 +222,11 @@ def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[
     if not isinstance(named, list):
         return {}
     index_of = {delivery.key: index for index, delivery in enumerate(deliveries)}
+    secrets = secrets_of(response)
     refusals = {}
     for entry in named:
         index = index_of.get(str(entry.get("id"))) if isinstance(entry, dict) else None
         if index is not None:
             said = str(entry.get("reason") or "refused by the receiver")
-            reason = printable(without_echoes(said, response.request), 300)
-            refusals[index] = Refusal("rejected_by_receiver", reason)
+            refusals[index] = Refusal("rejected_by_receiver", printable(said, 300, secrets))
     return refusals
