@@ -92,7 +92,7 @@ def _dropped(held: Held) -> Decision:
 def _wanted(
     held: Held, hash_differs: bool, sends: Collection[ChangeKind], resync: bool
 ) -> ChangeKind | None:
-    if held is not Held.YES or resync:
+    if held is not Held.YES or (resync and ChangeKind.ENTERED in sends):
         return ChangeKind.ENTERED
     if hash_differs and ChangeKind.UPDATED in sends:
         return ChangeKind.UPDATED
@@ -102,8 +102,6 @@ def _wanted(
 def _sent_or_silent(kind: ChangeKind, held: Held, sends: Collection[ChangeKind]) -> Decision:
     if kind in sends:
         return Decision(kind)
-    if kind is ChangeKind.ENTERED and held is Held.YES:
-        return NOTHING  # a resync of a type that does not send it: known already
     if kind is ChangeKind.EXITED and held is Held.REMOVED:
         return NOTHING
     return Decision(kind, silent=True)

@@ -80,6 +80,10 @@ class TestDecide:
         assert ruled(False, Held.YES, sends=only_exits) == EXITED
         assert ruled(False, Held.YES, sends=only_entries) == SILENT_OUT
         assert ruled(True, Held.YES, sends=only_exits, resync=True) == NOTHING
+        with_updates = only_exits | {ChangeKind.UPDATED}
+        told: dict[str, Any] = {"sends": with_updates, "resync": True}
+        assert ruled(True, Held.YES, hash_differs=True, **told) == UPDATED
+        assert ruled(True, Held.YES, hash_differs=False, **told) == NOTHING
 
     @pytest.mark.parametrize("mode", list(Mode))
     def test_a_baseline_sends_nothing_and_takes_the_wanted_as_there(self, mode: Mode) -> None:
