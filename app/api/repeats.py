@@ -51,17 +51,7 @@ async def begin(request: Request, caller: Caller) -> None:
         await claim(request, session, caller)
         if request.scope.pop(_CLAIMED, None) is None:
             return
-        idempotency.keep(
-            session,
-            keyring=platform.keyring,
-            workspace_id=caller.workspace_id,
-            key=request.headers[HEADER],
-            request=_name(request),
-            body=await request.body(),
-            status=None,
-            response=None,
-            now=clock.now(),
-        )
+        await _add(request, session, caller, None)
     request.scope[_BEGUN] = caller
 
 
@@ -87,6 +77,13 @@ async def keep(request: Request, response: Response) -> None:
     if claimed is None or response.status_code != 200:
         return
     session, caller = claimed
+    await _add(request, session, caller, response)
+
+
+async def _add(
+    request: Request, session: AsyncSession, caller: Caller, response: Response | None
+) -> None:
+    """A row for the request's key; None: there is no answer yet."""
     platform: Platform = request.app.state.platform
     idempotency.keep(
         session,
@@ -95,8 +92,8 @@ async def keep(request: Request, response: Response) -> None:
         key=request.headers[HEADER],
         request=_name(request),
         body=await request.body(),
-        status=response.status_code,
-        response=bytes(response.body),
+        status=response.status_code if response is not None else None,
+        response=bytes(response.body) if response is not None else None,
         now=clock.now(),
     )
 

@@ -198,7 +198,8 @@ async def _history(
     outcomes: list[Path] = []
     stopped: Sync | None = None
     for sync in known.syncs:
-        file = StoredFile(**(sync.outcome or {}))
+        assert sync.outcome is not None  # noqa: S101  only such syncs were asked for
+        file = StoredFile(**sync.outcome)
         if not await search.reaches([file]):
             stopped = sync
             break

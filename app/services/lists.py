@@ -14,7 +14,6 @@ from app.core.logging import get_logger
 from app.domain.places import Place, place_of
 from app.services import placing
 from app.services.accounts import Account
-from app.services.actions import action_of
 from app.services.platform import Platform
 from app.services.sending import connector_tools, made_lists
 from app.snapshots.types import Cut
@@ -39,8 +38,7 @@ async def ensure(
     written down first.
     """
     definition = account.definition
-    action = action_of(definition, config)
-    if action is not None and not action.uses_list:
+    if not placing.uses_list(definition, config):
         return
     tools = connector_tools(platform, activation.destination_id, definition, account.secrets)
     connector = account.connector_class(account.settings, tools)

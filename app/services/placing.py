@@ -41,10 +41,8 @@ def place_without_split(
     definition: Definition, config: Mapping[str, Any], made: Mapping[str, str]
 ) -> str | None:
     """The place of all keys, by its name in plans and holdings; ``made``: the connection's lists."""
-    place = Place(settings=named_settings(definition, config))
-    return (
-        _as_made(place, {OWN_LIST: None}, made) if uses_list(definition, config) else place
-    ).text
+    ours = made if uses_list(definition, config) else {}
+    return _as_made(Place(settings=named_settings(definition, config)), {OWN_LIST: None}, ours).text
 
 
 def arms(
@@ -56,13 +54,12 @@ def arms(
     """The sides of a revision's split, each with its place; ``made``: the connection's lists."""
     split = config.get("split") or ()
     several = sum(arm.get("sent", True) for arm in split) > 1
+    ours = made if uses_list(definition, config) else {}
     found = []
     for arm in split:
         name = arm["name"]
         own = {list_key(activation_id, Place(name)): name, OWN_LIST: None}
-        place = _place(definition, config, arm, several=several)
-        if uses_list(definition, config):
-            place = _as_made(place, own, made)
+        place = _as_made(_place(definition, config, arm, several=several), own, ours)
         found.append(Arm(name, arm["weight"], arm.get("sent", True), place.text))
     return tuple(found)
 

@@ -57,11 +57,12 @@ async def configuration_changed(
     if not is_at_work(locked):
         await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
         return None
-    if not await all_have_snapshots(session, locked):
+    computed = await _computed(session, locked)
+    if not all(computed):
         await _supersede_unsent(session, locked)
         # Who is there already is taken as sent; of audiences that nobody has computed that is nobody, and their first
         # snapshot enters (architecture, section 3).
-        if kind_of(locked) != "baseline" or not await _any_has_a_snapshot(session, locked):
+        if kind_of(locked) != "baseline" or not any(computed):
             locked.baseline_wanted = False
             return None
     if resync or await is_due(session, locked):
@@ -272,20 +273,21 @@ async def _supersede_unsent(session: AsyncSession, activation: Activation) -> No
     """What has sent nothing is not what is wanted any more, and there is nothing yet to be planned in its place."""
     repository = SyncRepository(session)
     sync = await repository.open_of(activation.space_id, activation.id, lock=True)
-    is_plain = sync is not None and sync.kind not in ("test", "baseline")
-    if sync is not None and is_plain and sync.closing is None and sync.state in UNSENT:
+    if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
+        return
+    if sync.state in UNSENT:
         await _supersede(session, sync)
 
 
 async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
     """Whether every source has been computed: an audience without a snapshot is not an empty one."""
-    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
-    return all(audience.snapshot_id is not None for audience in audiences)
+    return all(await _computed(session, activation))
 
 
-async def _any_has_a_snapshot(session: AsyncSession, activation: Activation) -> bool:
+async def _computed(session: AsyncSession, activation: Activation) -> list[bool]:
+    """Of each source, whether it has a snapshot."""
     audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
-    return any(audience.snapshot_id is not None for audience in audiences)
+    return [audience.snapshot_id is not None for audience in audiences]
 
 
 def is_at_work(activation: Activation) -> bool:

@@ -133,8 +133,7 @@ class Sending:
     def lacks_a_list(self, batch: Batch) -> bool:
         """Whether the list that it writes to has still to be made."""
         definition, place = self.account.definition, place_of(self._place_of(batch))
-        action = action_of(definition, self.config)
-        if definition.arm_places != "lists" or (action is not None and not action.uses_list):
+        if definition.arm_places != "lists" or not placing.uses_list(definition, self.config):
             return False
         made = placing.list_key(self.activation.id, place) in self.made_lists
         return not place.settings and not made
