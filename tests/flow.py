@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -19,7 +19,7 @@ from app.core.ids import new_hex_id, new_id
 from app.domain.options import DEFAULT_OPTIONS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
-from app.services import reconciling, runs, tokens
+from app.services import destinations, reconciling, runs, tokens
 from app.services.destination_settings import seal
 from app.services.platform import Platform
 from app.storage.models import (
@@ -141,6 +141,40 @@ class Flow:
             destination.settings = seal(
                 self.platform.keyring, await self._workspace(session), destination.id, settings
             )
+
+    async def change_account(self, settings: Mapping[str, Any]) -> None:
+        """New settings of the account, as the API takes them."""
+        async with self.platform.unit_of_work() as session:
+            await destinations.update(
+                session,
+                self.platform.keyring,
+                workspace_id=await self._workspace(session),
+                space_id=self.space_id,
+                destination_id=self.destination_id,
+                name=None,
+                settings=settings,
+                actor=ACTOR,
+                now=clock.now(),
+            )
+
+    async def another_audience(self) -> Flow:
+        """A second audience of the space, never computed and connected to nothing."""
+        audience_id = new_id("aud")
+        async with self.platform.unit_of_work() as session:
+            session.add(
+                Audience(
+                    space_id=self.space_id,
+                    id=audience_id,
+                    name="Others",
+                    key="others",
+                    enabled=True,
+                    audience_type="USERS",
+                    query="",
+                    created_by=ACTOR,
+                    updated_by=ACTOR,
+                )
+            )
+        return replace(self, audience_id=audience_id)
 
     async def _workspace(self, session: AsyncSession) -> str:
         space = await session.get(Space, self.space_id)

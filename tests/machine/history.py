@@ -242,7 +242,7 @@ class History(RuleBasedStateMachine):
     @rule(rows=st.integers(2, 9))
     def change_account(self, rows: int) -> None:
         """Other settings of the account, which heal it."""
-        self.run(self.life.change_account({"batch_size": rows}))
+        self.run(self.flow.change_account({"batch_size": rows}))
 
     # Syncs
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import orjson
@@ -117,21 +117,6 @@ class Life:
                 path_id=self.flow.connection_id,
                 id_sync=entries,
                 connection_settings=None,
-                **_by(),
-            )
-
-    async def change_account(self, settings: Mapping[str, Any]) -> None:
-        """New settings of the account."""
-        async with self.platform.unit_of_work() as session:
-            workspace_id = await self._workspace(session)
-            await destinations.update(
-                session,
-                self.platform.keyring,
-                workspace_id=workspace_id,
-                space_id=self.flow.space_id,
-                destination_id=self.flow.destination_id,
-                name=None,
-                settings=settings,
                 **_by(),
             )
 

@@ -14,8 +14,8 @@ from app.core.ids import new_id
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services.platform import Platform
-from app.storage.models import Attempt, Audience, DestinationConnection
-from tests.flow import ACTOR, Flow, eventually, installation, worker
+from app.storage.models import Attempt, DestinationConnection
+from tests.flow import Flow, eventually, installation, worker
 
 MANY, FEW = "AbCdEf", "GhIjKl"
 #: Members of the resync, and seconds that the exit may take: the promise holds on a machine that does nothing else.
@@ -32,32 +32,18 @@ SLOW_JOBS = 1  # begun, where they are slow
 
 async def another_audience(flow: Flow) -> Flow:
     """A second audience, connected to the same account."""
-    audience_id, connection_id = new_id("aud"), new_id("ii")
+    others, connection_id = await flow.another_audience(), new_id("ii")
     async with flow.platform.unit_of_work() as session:
-        session.add(
-            Audience(
-                space_id=flow.space_id,
-                id=audience_id,
-                name="Others",
-                key="others",
-                enabled=True,
-                audience_type="USERS",
-                query="",
-                created_by=ACTOR,
-                updated_by=ACTOR,
-            )
-        )
-        await session.flush()
         session.add(
             DestinationConnection(
                 space_id=flow.space_id,
                 id=connection_id,
-                audience_id=audience_id,
+                audience_id=others.audience_id,
                 destination_id=flow.destination_id,
                 id_sync=[],
             )
         )
-    return replace(flow, audience_id=audience_id, connection_id=connection_id)
+    return replace(others, connection_id=connection_id)
 
 
 @pytest.fixture

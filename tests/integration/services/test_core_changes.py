@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +13,10 @@ from sqlalchemy import update
 from app.connectors.errors import AuthenticationRejected
 from app.core import clock
 from app.core.errors import Conflict
-from app.core.ids import new_id
 from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.services import (
     delivery_options,
-    destinations,
     reconciling,
     schedules,
     syncs,
@@ -30,7 +27,7 @@ from app.services.accounts import open_account
 from app.services.platform import Platform
 from app.services.pump import Pump
 from app.services.sending import SendingCache
-from app.storage.models import Activation, Audience, Destination, Space, Sync
+from app.storage.models import Activation, Destination, Space, Sync
 from tests.flow import ACTOR, Flow, eventually, installation
 from tests.stepping import Hand
 
@@ -51,26 +48,6 @@ def hand(flow: Flow) -> Hand:
 async def computed(flow: Flow, hand: Hand, ids: Any) -> None:
     await flow.supply({"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in ids)
     await hand.once(tasks=(Task.RECOMPUTE,))
-
-
-async def another_audience(flow: Flow) -> Flow:
-    """A second audience of the space, never computed."""
-    audience_id = new_id("aud")
-    async with flow.platform.unit_of_work() as session:
-        session.add(
-            Audience(
-                space_id=flow.space_id,
-                id=audience_id,
-                name="Others",
-                key=audience_id,
-                enabled=True,
-                audience_type="USERS",
-                query="",
-                created_by=ACTOR,
-                updated_by=ACTOR,
-            )
-        )
-    return replace(flow, audience_id=audience_id)
 
 
 async def tell(flow: Flow, activation: str, **changes: Any) -> None:
@@ -112,7 +89,7 @@ class TestAudiences:
         self, flow: Flow, hand: Hand
     ) -> None:
         activation = await half_sent(flow, hand)
-        other = await another_audience(flow)
+        other = await flow.another_audience()
         await computed(other, hand, [90])
         await tell(flow, activation, audiences=[other.audience_id])
         await Hand(flow).quiet()  # another worker, which has not loaded the sync before
@@ -133,7 +110,7 @@ class TestAudiences:
         await hand.quiet()
         held = (await flow.syncs(activation))[-1]
         assert held.state == "held"
-        other = await another_audience(flow)
+        other = await flow.another_audience()
         await tell(flow, activation, audiences=[other.audience_id])
         async with flow.platform.unit_of_work() as session:
             with pytest.raises(Conflict, match="superseded"):
@@ -152,7 +129,7 @@ class TestAudiences:
     ) -> None:
         await computed(flow, hand, range(10))
         activation = await flow.activate(enabled=False)
-        other = await another_audience(flow)
+        other = await flow.another_audience()
         await tell(flow, activation, audiences=[other.audience_id])
         await switch(flow, activation, on=True)
         await hand.quiet()
@@ -164,7 +141,7 @@ class TestAudiences:
         self, flow: Flow, hand: Hand
     ) -> None:
         await computed(flow, hand, range(10))
-        other = await another_audience(flow)
+        other = await flow.another_audience()
         await computed(other, hand, [90])
         activation = await flow.activate(enabled=False)
         await switch(flow, activation, on=True)
@@ -177,23 +154,6 @@ class TestAudiences:
 _BRAKE = {"enabled": True, "maxRemovalPercent": 20, "minRemovals": 2, "holdEmptyFrom": 3}
 
 
-async def change_account(flow: Flow, **settings: Any) -> None:
-    async with flow.platform.unit_of_work() as session:
-        space = await session.get(Space, flow.space_id)
-        assert space is not None
-        await destinations.update(
-            session,
-            flow.platform.keyring,
-            workspace_id=space.workspace_id,
-            space_id=flow.space_id,
-            destination_id=flow.destination_id,
-            name=None,
-            settings=settings,
-            actor=ACTOR,
-            now=clock.now(),
-        )
-
-
 class TestOldCredentials:
     async def test_what_they_are_refused_for_does_not_pause_who_has_new_ones(
         self, flow: Flow, hand: Hand
@@ -203,7 +163,7 @@ class TestOldCredentials:
         await hand.once(tasks=(Task.PLAN,))
         pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
         assert await pump._claim()
-        await change_account(flow, batch_size=6)
+        await flow.change_account({"batch_size": 6})
         flow.sandbox.faults.add({"kind": "status", "status": 401, "times": 2})
         await pump.run()
         assert (await flow.activation(activation)).state == "active"
@@ -221,7 +181,7 @@ class TestOldCredentials:
             assert space is not None
             assert row is not None
             old = open_account(flow.platform.keyring, space.workspace_id, row)
-        await change_account(flow, batch_size=6)
+        await flow.change_account({"batch_size": 6})
         sync = (await flow.syncs(activation))[-1]
         refused = AuthenticationRejected("The key was refused.")
         assert not await troubles.planning_refused(flow.platform, sync, old, refused)

@@ -27,21 +27,7 @@ async def flow(platform: Platform) -> AsyncIterator[Flow]:
 
 
 async def heal(flow: Flow) -> None:
-    """New settings of the account, as the API takes them."""
-    async with flow.platform.unit_of_work() as session:
-        space = await session.get(Space, flow.space_id)
-        assert space is not None
-        await destinations.update(
-            session,
-            flow.platform.keyring,
-            workspace_id=space.workspace_id,
-            space_id=flow.space_id,
-            destination_id=flow.destination_id,
-            name=None,
-            settings={"batch_size": 7},
-            actor=ACTOR,
-            now=clock.now(),
-        )
+    await flow.change_account({"batch_size": 7})
 
 
 async def check(flow: Flow) -> None:
