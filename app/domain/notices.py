@@ -1,35 +1,56 @@
-"""What people are told: which changes of state are worth a notice, and its words."""
+"""Notices to users: which changes of state cause one, and the text of the mail."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
+from app.domain.sync_states import SyncState
+
+#: Attempts to send a notice before it fails.
 ATTEMPTS = 8
 
 
-def event_of(state: str, previous: str | None) -> str | None:
-    """The event that a sync's end is; a failure that follows a failure is no news."""
-    if state == "complete":
-        return "finished"
-    if state == "failed" and previous != "failed":
-        return "failed"
+class NoticeEvent(StrEnum):
+    """What a notice reports: the column ``notice.event``, and the values of the delivery option ``notifications.on``."""
+
+    FINISHED = "finished"  # a sync is complete
+    FAILED = "failed"  # a sync failed, and the one before it had not
+    HELD = "held"  # a sync is on hold until it is approved
+    ERROR = "error"  # the activation is paused by an error
+
+
+_SUBJECTS: Mapping[str, str] = {
+    NoticeEvent.FINISHED: "was delivered",
+    NoticeEvent.FAILED: "failed",
+    NoticeEvent.HELD: "waits for your approval",
+    NoticeEvent.ERROR: "is paused by an error",
+}
+
+
+def event_of(state: str, previous: str | None) -> NoticeEvent | None:
+    """Return the event that the end of a sync causes, or None.
+
+    ``previous`` is the final state of the sync before. A failure that follows a failure causes no notice.
+    """
+    if state == SyncState.COMPLETE:
+        return NoticeEvent.FINISHED
+    if state == SyncState.FAILED and previous != SyncState.FAILED:
+        return NoticeEvent.FAILED
     return None
 
 
 def subject(event: str, name: str) -> str:
-    """The subject line."""
-    words = {
-        "finished": "was delivered",
-        "failed": "failed",
-        "held": "waits for your approval",
-        "error": "is paused by an error",
-    }
-    return f"Activation “{name}” {words[event]}"
+    """Return the subject line of the mail for an activation with this name."""
+    return f"Activation “{name}” {_SUBJECTS[event]}"
 
 
 def body(event: str, content: Mapping[str, Any]) -> str:
-    """The text of a mail."""
+    """Return the text of the mail.
+
+    ``content`` is ``{activationId, activationName, syncId, counts?, reason?}``, as stored in ``notice.content``.
+    """
     lines = [subject(event, content["activationName"]) + ".", ""]
     if content.get("counts"):
         lines += [f"{key}: {value}" for key, value in content["counts"].items()]

@@ -13,12 +13,13 @@ from typing import Any, TypeGuard
 from app.core.errors import Problem
 from app.domain.changes import Mode
 from app.domain.frequency import Frequency, parse_frequency
+from app.domain.notices import NoticeEvent
 
 _MAX_ARMS = 20
 _MAX_NAME = 255
 MOST_AUDIENCES = 20
 INCLUDED = "Included in Audience"
-NOTIFIED_OF = ("finished", "failed", "held", "error")
+NOTIFIED_OF = tuple(NoticeEvent)
 
 
 @dataclass(frozen=True, slots=True)

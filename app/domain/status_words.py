@@ -1,27 +1,33 @@
-"""The words in which people are told how an activation is doing."""
+"""The status of an activation, as shown to users."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
+
+from app.domain.activation_states import ActivationState
+from app.domain.sync_states import SyncState
 
 Status = Literal["New", "Pending", "Running", "Complete", "Failed", "Disabled"]
 
-#: States of a sync that say how its activation is doing; one that was cancelled or superseded says nothing.
-TELLING: dict[str, Status] = {
-    "new": "Pending",
-    "pending": "Pending",
-    "held": "Pending",
-    "running": "Running",
-    "complete": "Complete",
-    "failed": "Failed",
+#: Status of an activation by the state of its newest sync. Cancelled and superseded syncs are skipped.
+TELLING: Mapping[SyncState, Status] = {
+    SyncState.NEW: "Pending",
+    SyncState.PENDING: "Pending",
+    SyncState.HELD: "Pending",
+    SyncState.RUNNING: "Running",
+    SyncState.COMPLETE: "Complete",
+    SyncState.FAILED: "Failed",
 }
 
 
 def status_of(state: str, paused_by: str | None, sync_state: str | None) -> Status:
-    """The word for an activation in ``state``, by the newest of its syncs that tells.
+    """Return the status of an activation.
 
-    Disabled: the account's credentials are refused. Failed, too, where it is paused by an error of its own.
+    ``state`` is the state of the activation, ``sync_state`` the state of its newest sync that is a key of
+    :data:`TELLING`, or None. An activation in state ``error`` is Disabled if its account paused it (the credentials
+    are refused), else Failed.
     """
-    if state == "error":
+    if state == ActivationState.ERROR:
         return "Disabled" if paused_by == "account" else "Failed"
-    return "New" if sync_state is None else TELLING[sync_state]
+    return "New" if sync_state is None else TELLING[SyncState(sync_state)]

@@ -1,5 +1,6 @@
 """One file per table family."""
 
+from app.domain.sync_states import ASIDE_KINDS, OPEN_STATES
 from app.storage.models.activations import (
     Activation,
     ActivationRevision,
@@ -18,7 +19,7 @@ from app.storage.models.audiences import (
 )
 from app.storage.models.base import Base
 from app.storage.models.notices import Notice
-from app.storage.models.syncs import ASIDE_KINDS, OPEN_STATES, Attempt, Batch, Sync, SyncSource
+from app.storage.models.syncs import Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
     AuditEvent,

@@ -7,10 +7,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
-OPEN_STATES = ("new", "pending", "held", "running")
-#: Kinds of syncs that say nothing of what was reconciled.
-ASIDE_KINDS = ("dry_run", "test")
-
 
 class Sync(Base):
     """One reconciliation of an activation."""

@@ -1,0 +1,15 @@
+"""The reasons why a plan leaves out a member."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LeftOut(StrEnum):
+    """Why a plan leaves out a member: the keys of ``sync.left_out`` and of the field ``leftOut`` on the wire."""
+
+    NO_CONSENT = "no_consent"  # the consent trait of the delivery options is not true
+    CONTROL = "control"  # the member is in an arm of the split that is not sent
+    NO_IDENTIFIER = "no_identifier"  # no mapped identifier has a value
+    SHARED_KEY = "shared_key"  # another member has the same destination key
+    REFUSED_BEFORE = "refused_before"  # the destination refused exactly these inputs before
