@@ -29,11 +29,12 @@ demo: $(STAMP) ## run the main job on real purchases (DAYS=28, ARGS=--stay)
 up: $(STAMP) ## start the service on this machine (DATA=activations-data PORT=8000)
 	$(BIN)/activations up --data $(or $(DATA),activations-data) --port $(or $(PORT),8000)
 
-check: $(STAMP) ## format, lint, types, layers, spec drift
+check: $(STAMP) ## format, lint, types, layers, structure, spec drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m checks
 	$(BIN)/activations export-openapi --check
 
 format: $(STAMP) ## format the code

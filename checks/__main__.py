@@ -1,0 +1,63 @@
+"""``python -m checks``: all checks; ``python -m checks NAME [PATH …]``: one check, of these files only.
+
+``python -m checks all`` includes the pending ones, ``counts`` shows faults per package, ``map --write`` writes the module
+map.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from checks import module_map
+from checks.pending import PENDING
+from checks.registry import CHECKS
+from checks.source import Fault
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the arguments say. Returns the exit code: 1 if there are faults, 2 for an unknown check."""
+    name, *paths = arguments or ["kept"]
+    if [name, *paths] == ["map", "--write"]:
+        module_map.write()
+        return 0
+    if name == "counts":
+        _show_counts()
+        return 0
+    if name in CHECKS:
+        names = [name]
+    elif name in ("kept", "all"):
+        names = [one for one in CHECKS if name == "all" or one not in PENDING]
+    else:
+        print(
+            f"Unknown check: {name}. There are: {', '.join([*CHECKS, 'all', 'counts', 'map --write'])}."
+        )
+        return 2
+    found = [(one, fault) for one in names for fault in CHECKS[one](paths=paths)]
+    for one, fault in found:
+        print(f"{fault} [{one}]")
+    print(
+        f"{len(found)} faults ({', '.join(names)})"
+        if found
+        else f"Checks kept: {', '.join(names)}."
+    )
+    return 1 if found else 0
+
+
+def _show_counts() -> None:
+    for name, check in CHECKS.items():
+        found = check()
+        print(f"{name}: {len(found)}{' (pending)' if name in PENDING else ''}")
+        for package, count in sorted(Counter(_package(fault) for fault in found).items()):
+            print(f"    {count:5} {package}")
+
+
+def _package(fault: Fault) -> str:
+    """Return the folder of a fault, to the depth of packages in services."""
+    parts = fault.path.split("/")
+    return "/".join(parts[:-1][:3]) or parts[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

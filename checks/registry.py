@@ -1,0 +1,29 @@
+"""All checks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from checks import cycles, docstrings, faces, module_map, references, sizes, states, tested, words
+from checks.source import ROOT, Fault
+
+
+class Check(Protocol):
+    """A function that reports faults of the repository, or of the given paths only."""
+
+    def __call__(self, root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]: ...
+
+
+CHECKS: dict[str, Check] = {
+    "docstrings": docstrings.check,
+    "words": words.check,
+    "references": references.check,
+    "states": states.check,
+    "sizes": sizes.check,
+    "cycles": cycles.check,
+    "faces": faces.check,
+    "tested": tested.check,
+    "map": module_map.check,
+}
