@@ -9,11 +9,11 @@ import orjson
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.crypto import Keyring, Place
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
 from app.services import where_to
+from app.sources.postgres.settings import PostgresSource
 from app.storage.models import Dataset
 
 UPLOAD, POSTGRES = "upload", "postgres"

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
-from app.connectors.sources.postgres import apart
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
@@ -21,6 +20,7 @@ from app.services.files import fresh_key, store
 from app.services.platform import Platform
 from app.services.receiving import received
 from app.snapshots.datasets import write_dataset
+from app.sources.postgres import apart
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
 

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from app.connectors.errors import ConnectorError
-from app.connectors.sources.postgres.apart import read
-from app.connectors.sources.postgres.reader import ReadLimits
-from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.clock import to_wire
 from app.services import dataset_sources
 from app.services.definitions import run_in
@@ -23,6 +20,9 @@ from app.services.spaces import workspace_of
 from app.snapshots.definition_check import check_definition, tables_of
 from app.snapshots.types import StoredFile
 from app.snapshots.user_sql import DefinitionFailed, run_definition
+from app.sources.postgres.apart import read
+from app.sources.postgres.reader import ReadLimits
+from app.sources.postgres.settings import PostgresSource
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
 

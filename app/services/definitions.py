@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors.sources.postgres.statement import StatementRejected, read_statement
 from app.core.errors import Invalid, Problem
 from app.snapshots import user_sql
+from app.sources.postgres.statement import StatementRejected, read_statement
 from app.storage.repositories.datasets import DatasetRepository
 
 _COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)

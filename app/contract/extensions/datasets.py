@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app.connectors.sources.postgres import settings as postgres
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.sources.postgres import settings as postgres
 
 DatasetName = Annotated[
     str,

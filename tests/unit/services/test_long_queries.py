@@ -7,10 +7,10 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.crypto import Keyring
 from app.services import dataset_sources
 from app.services.definitions import run_in
+from app.sources.postgres.settings import PostgresSource
 from app.storage.models import Dataset
 
 _FIELDS = {"host": "db.example.com", "database": "shop", "user": "u", "password": "long-enough"}

@@ -19,8 +19,8 @@ from app.connectors.errors import (
 from app.core.redaction import MASK, SHORTEST_SECRET, cut, escape
 
 if TYPE_CHECKING:
-    from app.connectors.sources.postgres.settings import PostgresSource
-    from app.connectors.sources.postgres.statement import Statement
+    from app.sources.postgres.settings import PostgresSource
+    from app.sources.postgres.statement import Statement
 
 _LONGEST = 1000  # bytes of what a server said
 

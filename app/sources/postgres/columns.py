@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from asyncpg.types import Attribute
 
-from app.connectors.sources.postgres.failures import QueryRejected
+from app.sources.postgres.failures import QueryRejected
 
 #: The widest exact number that a file can hold; its scale follows the values.
 NUMERIC = pa.decimal128(38, 0)

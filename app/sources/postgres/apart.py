@@ -22,18 +22,18 @@ import orjson
 import app
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
-from app.connectors.sources.postgres.failures import QueryRejected, away
-from app.connectors.sources.postgres.parquet import remove
-from app.connectors.sources.postgres.reader import CHECK_SECONDS, ReadLimits, ReadStats, SourceCheck
-from app.connectors.sources.postgres.settings import PostgresSource
 from app.core.logging import get_logger
+from app.sources.postgres.failures import QueryRejected, away
+from app.sources.postgres.parquet import remove
+from app.sources.postgres.reader import CHECK_SECONDS, ReadLimits, ReadStats, SourceCheck
+from app.sources.postgres.settings import PostgresSource
 
 log = get_logger(__name__)
 
 _GRACE = 15.0  # seconds beyond its own deadline, for its start and its end
 _ENDING = 8.0  # seconds to cancel the query at the server
 _LONGEST_LINE = 16 * 1024 * 1024  # a check of very many columns
-_COMMAND = (sys.executable, "-B", "-P", "-m", "app.connectors.sources.postgres.child")
+_COMMAND = (sys.executable, "-B", "-P", "-m", "app.sources.postgres.child")
 _KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # of our environment: which authorities are trusted
 _ERRORS: Final = {
     kind.__name__: kind

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from app.connectors.errors import ConnectorError
-from app.connectors.sources.postgres import reader
+from app.sources.postgres import reader
 
 _MEMORY = 2 * 1024**3  # of addresses; a reading uses a small part of it
 _ENDING = 8.0

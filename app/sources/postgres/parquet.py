@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.connectors.sources.postgres.columns import NUMERIC, Column
-from app.connectors.sources.postgres.failures import QueryRejected
+from app.sources.postgres.columns import NUMERIC, Column
+from app.sources.postgres.failures import QueryRejected
 
 _GROUP_ROWS = 122_880
 _GROUP_BYTES = 32 * 1024 * 1024

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.connectors.addresses import OutboundPolicy
-from app.connectors.sources.postgres.columns import Column, columns_of, select
-from app.connectors.sources.postgres.connection import Connection, reading
-from app.connectors.sources.postgres.failures import QueryRejected, told
-from app.connectors.sources.postgres.parquet import RowFile
-from app.connectors.sources.postgres.settings import PostgresSource
-from app.connectors.sources.postgres.statement import (
+from app.sources.postgres.columns import Column, columns_of, select
+from app.sources.postgres.connection import Connection, reading
+from app.sources.postgres.failures import QueryRejected, told
+from app.sources.postgres.parquet import RowFile
+from app.sources.postgres.settings import PostgresSource
+from app.sources.postgres.statement import (
     Statement,
     StatementRejected,
     read_statement,

@@ -20,9 +20,9 @@ from app.connectors.errors import (
     ConnectorError,
     TransientFailure,
 )
-from app.connectors.sources.postgres.failures import QueryRejected
-from app.connectors.sources.postgres.reader import ReadLimits, ReadStats, check, read
-from app.connectors.sources.postgres.settings import PostgresSource
+from app.sources.postgres.failures import QueryRejected
+from app.sources.postgres.reader import ReadLimits, ReadStats, check, read
+from app.sources.postgres.settings import PostgresSource
 from tests.users_database import PASSWORD, USER, UsersDatabase, behind_tls, certificate
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from app.connectors.sources.postgres.statement import MAX_LENGTH, StatementRejected, read_statement
+from app.sources.postgres.statement import MAX_LENGTH, StatementRejected, read_statement
 
 SslMode = Literal["disable", "require", "verify-full"]
 

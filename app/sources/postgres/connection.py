@@ -13,8 +13,8 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from app.connectors.addresses import OutboundPolicy
-from app.connectors.sources.postgres.failures import away, told
-from app.connectors.sources.postgres.settings import PostgresSource
+from app.sources.postgres.failures import away, told
+from app.sources.postgres.settings import PostgresSource
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

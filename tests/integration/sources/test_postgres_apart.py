@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.connectors.errors import ConnectorError, TransientFailure
-from app.connectors.sources.postgres import apart
-from app.connectors.sources.postgres.failures import QueryRejected
-from app.connectors.sources.postgres.reader import ReadLimits
-from tests.integration.connectors.test_postgres_source import AS_OF, LIMITS, OPEN, source
+from app.sources.postgres import apart
+from app.sources.postgres.failures import QueryRejected
+from app.sources.postgres.reader import ReadLimits
+from tests.integration.sources.test_postgres_source import AS_OF, LIMITS, OPEN, source
 from tests.users_database import PASSWORD, UsersDatabase
 
 SLEEP = "SELECT pg_sleep(60)::text AS s"
@@ -27,7 +27,7 @@ SLEEP = "SELECT pg_sleep(60)::text AS s"
 # A worker whose kill nobody can catch.
 WORKER = """
 import asyncio, sys
-from tests.integration.connectors.test_postgres_apart import *
+from tests.integration.sources.test_postgres_apart import *
 fields = {"host": "127.0.0.1", "port": int(sys.argv[1]), "database": "shop", "user": "reader", "ssl_mode": "disable"}
 there = apart.PostgresSource(**fields, password=PASSWORD)
 asyncio.run(apart.read(there, SLEEP, AS_OF, Path(sys.argv[2]), policy=OPEN, limits=LIMITS))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from asyncpg import exceptions
 
-from app.connectors.sources.postgres.failures import explained
-from app.connectors.sources.postgres.settings import PostgresSource
+from app.sources.postgres.failures import explained
+from app.sources.postgres.settings import PostgresSource
 
 PASSWORD = "correct-horse-battery"
 SOURCE = PostgresSource(host="db.example.com", database="shop", user="reader", password=PASSWORD)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.connectors.sources.postgres.statement import StatementRejected, read_statement
+from app.sources.postgres.statement import StatementRejected, read_statement
 
 
 class TestReadStatement:
