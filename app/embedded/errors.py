@@ -1,4 +1,4 @@
-"""Why the one-command start could not go on, each reason with an exit code of its own."""
+"""Errors of the one-command start, each with an exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line (1: anything else, 2: wrong arguments)."""
+    """Exit codes of the command line. Code 1 means any other error, code 2 wrong arguments."""
 
     PORT_IN_USE = 3
     OTHER_VERSION = 4
@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
 
 
 class StartError(Exception):
-    """The start cannot go on. The message is a whole sentence for the operator."""
+    """The start failed. The message is a complete sentence for the operator."""
 
     exit_code = ExitCode.SERVERS_UNAVAILABLE
 
@@ -28,7 +28,7 @@ class StartError(Exception):
 
 
 class PortInUse(StartError):
-    """Another program listens where the API should."""
+    """Another program listens on the API's port."""
 
     exit_code = ExitCode.PORT_IN_USE
 
@@ -46,7 +46,7 @@ class DiskFull(StartError):
 
 
 class FolderNotUsable(StartError):
-    """A folder cannot be made, entered or written, or belongs to somebody else."""
+    """A folder cannot be created, entered or written, or belongs to another user."""
 
     exit_code = ExitCode.FOLDER_NOT_USABLE
 
@@ -58,7 +58,7 @@ class ServersUnavailable(StartError):
 
 
 def error_for(message: str, exit_code: int) -> StartError:
-    """The error that another process of ours told by its exit code."""
+    """Return the error that matches the exit code that the guard reported."""
     for kind in StartError.__subclasses__():
         if kind.exit_code == exit_code:
             return kind(message)

@@ -1,8 +1,9 @@
-"""The process that owns the embedded servers, and ends them when nobody needs them any more.
+"""The guard: the process that runs the embedded servers, and stops them when no program uses them.
 
-Everybody who uses the servers holds one open socket to the guard: the program that started it over its standard
-input, others on the same data folder over ``guard.sock``. The kernel closes a socket however its holder dies, so the
-last one closed is the end of the servers. If the guard itself is killed, Linux signals them (``die_with_parent``).
+Each program that uses the servers (a holder) keeps one socket to the guard open: the program that started the guard
+over the guard's standard input, the others on the same data folder over ``guard.sock``. The kernel closes a socket
+when its holder ends for any reason. When the last socket closes, the guard stops the servers. If the guard itself is
+killed, Linux signals the servers (``die_with_parent``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,83 +25,33 @@ from app.embedded import postgres, redis
 from app.embedded.accounts import Account
 from app.embedded.binaries import Binaries
 from app.embedded.errors import StartError
-from app.embedded.places import Places, clear_folder_errors
+from app.embedded.folders import ServerFolders, explain_folder_errors
+from app.embedded.server_process import ServerProcess, end, write_log_line
 
-FAST_SECONDS = (
-    3.0  # for a fast shutdown; then PostgreSQL stops at once and recovers on its next start
-)
-LAST_SECONDS = 2.0
-LONGEST_LOG = 32 * 2**20
-RESTART_WAITS = (0.2, 1.0, 5.0, 15.0, 30.0)
-STEADY_SECONDS = 60.0  # a server that ran for so long is restarted without a wait again
-
-
-def say(level: str, event: str, **fields: Any) -> None:
-    """One JSON line on stderr, in the form of all our logs."""
-    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    line = {"event": event, "level": level, "logger": "app.embedded.guard", "timestamp": moment}
-    with suppress(OSError):
-        sys.stderr.write(json.dumps(line | fields) + "\n")
-        sys.stderr.flush()
-
-
-class Server:
-    """One server program with its log, restarted when it ends by itself."""
-
-    def __init__(self, name: str, log: Path) -> None:
-        self.name = name
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
-        self.failures = 0
-        self.started_at = 0.0
-        self.restart_at: float | None = None
-
-    def started(self, process: subprocess.Popen[bytes]) -> None:
-        """Takes note of a new process."""
-        self.process = process
-        self.started_at = time.monotonic()
-        self.restart_at = None
-
-    def notice_end(self) -> None:
-        """Sets the time of the restart where the process has ended."""
-        if self.process is None or self.restart_at is not None or self.process.poll() is None:
-            return
-        if time.monotonic() - self.started_at > STEADY_SECONDS:
-            self.failures = 0
-        wait = RESTART_WAITS[min(self.failures, len(RESTART_WAITS) - 1)]
-        self.failures += 1
-        self.restart_at = time.monotonic() + wait
-        say(
-            "error", "server_ended", server=self.name, code=self.process.returncode, restart_in=wait
-        )
-
-    def shorten_log(self) -> None:
-        """Starts a log anew that has become too long; the server goes on writing at its end."""
-        with suppress(OSError):
-            if self.log.stat().st_size > LONGEST_LOG:
-                os.truncate(self.log, 0)
+# Seconds for a fast shutdown. After that, PostgreSQL stops immediately and recovers on its next start.
+FAST_SECONDS = 3.0
 
 
 class Guard:
-    """Owns both servers; see the module's sentence."""
+    """Both servers, and the programs that use them."""
 
-    def __init__(self, places: Places, binaries: Binaries) -> None:
-        self.places = places
+    def __init__(self, folders: ServerFolders, binaries: Binaries) -> None:
+        self.folders = folders
         self.binaries = binaries
         self.selector = selectors.DefaultSelector()
         self.holders: set[socket.socket] = set()
         self.stopping = False
-        self.postgres = Server("postgres", places.logs / "postgres.log")
-        self.redis = Server("redis", places.logs / "redis.log")
+        self.postgres = ServerProcess("postgres", folders.logs / "postgres.log")
+        self.redis = ServerProcess("redis", folders.logs / "redis.log")
         self.redis_url: str | None = None
         self.lock = -1
         self.listener: socket.socket | None = None
 
-    # Who holds the servers
+    # Holders
 
     def take_lock(self) -> bool:
-        """False where another guard has the folder, or a server of a lost one is still ending."""
-        self.lock = os.open(self.places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Lock the folder. Returns False if another guard, or a server that is still stopping, holds the lock."""
+        self.lock = os.open(self.folders.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,22 +59,22 @@ class Guard:
         return True
 
     def listen(self) -> None:
-        """Opens the socket on which others join."""
-        self.places.guard_socket.unlink(missing_ok=True)
+        """Open the socket on which other programs join."""
+        self.folders.guard_socket.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.places.guard_socket))
+        self.listener.bind(str(self.folders.guard_socket))
         self.listener.listen(64)
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ)
 
     def add_holder(self, holder: socket.socket) -> None:
-        """Counts a program that uses the servers."""
+        """Add a program that uses the servers."""
         holder.setblocking(False)
         self.holders.add(holder)
         self.selector.register(holder, selectors.EVENT_READ)
 
     def accept(self) -> None:
-        """Lets another program join, and tells it where the servers are."""
+        """Accept another program, and send it the servers' addresses."""
         if self.listener is None:
             return
         with suppress(OSError):
@@ -133,7 +83,7 @@ class Guard:
             send(holder, self.report())
 
     def read_holder(self, holder: socket.socket) -> None:
-        """A holder says nothing; it only ends."""
+        """Check whether a holder has closed its socket, and remove it if so."""
         try:
             alive = bool(holder.recv(1024))
         except BlockingIOError:
@@ -144,7 +94,7 @@ class Guard:
             return
         self.selector.unregister(holder)
         if len(self.holders) == 1:
-            # The last one may wait for the end of the servers: its socket closes with this process.
+            # The last holder may wait until the servers have stopped: its socket closes when this process ends.
             self.stopping = True
             return
         self.holders.discard(holder)
@@ -153,9 +103,12 @@ class Guard:
         holder.close()
 
     def report(self) -> dict[str, Any]:
-        """What every holder is told."""
+        """Return the message for a holder.
+
+        Returns ``{"database_url", "redis_url", "guard_pid", "postgres_pid", "redis_pid"}``.
+        """
         return {
-            "database_url": postgres.database_url(self.places.run),
+            "database_url": postgres.database_url(self.folders.run),
             "redis_url": self.redis_url,
             "guard_pid": os.getpid(),
             "postgres_pid": self.postgres.process.pid if self.postgres.process else None,
@@ -165,80 +118,82 @@ class Guard:
     # The servers
 
     def start_postgres(self) -> None:
-        """Starts PostgreSQL, without waiting for it."""
+        """Start PostgreSQL without waiting until it is ready."""
         with self.postgres.log.open("ab") as log:
-            self.postgres.started(
-                postgres.start(self.binaries.postgres, self.places, log, self.lock)
+            self.postgres.note_start(
+                postgres.start(self.binaries.postgres, self.folders, log, self.lock)
             )
 
     def start_redis(self) -> None:
-        """Starts Redis, without waiting for it."""
+        """Start Redis without waiting until it is ready."""
         if self.binaries.redis is None:
             return
         with self.redis.log.open("ab") as log:
-            self.redis.started(redis.start(self.binaries.redis, self.places, log))
+            self.redis.note_start(redis.start(self.binaries.redis, self.folders, log))
 
     def start_all(self) -> None:
-        """Starts both, and returns when they answer. Raises ``StartError``."""
-        places = self.places
+        """Start both servers and wait until they accept connections. Raises StartError."""
+        folders = self.folders
         self.start_redis()
-        postgres.check_version(places.postgres_data)
-        postgres.check_room(places.postgres_data, places.home)
-        if not places.postgres_data.exists():
-            postgres.create_cluster(self.binaries.postgres, places)
-        postgres.forget_dead_server(places)
+        postgres.check_version(folders.postgres_data)
+        postgres.check_room(folders.postgres_data, folders.home)
+        if not folders.postgres_data.exists():
+            postgres.create_cluster(self.binaries.postgres, folders)
+        postgres.forget_dead_server(folders)
         log_start = self.postgres.log.stat().st_size if self.postgres.log.exists() else 0
         self.start_postgres()
         if self.postgres.process is not None:
-            postgres.wait_until_ready(self.postgres.process, places, self.postgres.log, log_start)
-        postgres.run_sql(self.binaries.postgres, places.run, places.account, postgres.PREPARE)
+            postgres.wait_until_ready(self.postgres.process, folders, self.postgres.log, log_start)
+        postgres.run_sql(self.binaries.postgres, folders.run, folders.account, postgres.PREPARE)
         self.finish_redis()
 
     def finish_redis(self) -> None:
-        """Without Redis everything works, later: the sweep does what the doorbell would have hurried."""
-        if self.redis.process and redis.wait_until_ready(self.redis.process, self.places):
-            self.redis_url = redis.redis_url(self.places)
+        """Wait for Redis. If it does not start, continue without it: the sweep then finds due work, but later."""
+        if self.redis.process and redis.wait_until_ready(self.redis.process, self.folders):
+            self.redis_url = redis.redis_url(self.folders)
             return
         found = "does not start" if self.redis.process else "was not found on this machine"
-        say("warning", "without_doorbell", reason=f"Redis {found}; due work waits for the sweep")
+        write_log_line(
+            "warning", "redis_unavailable", reason=f"Redis {found}; due work waits for the sweep"
+        )
         end(self.redis.process, signal.SIGTERM)
         self.redis.process = None
 
     def watch(self) -> None:
-        """Serves holders and keeps the servers up until the last holder is gone."""
-        next_look = 0.0
+        """Serve the holders and keep the servers running until the last holder has left."""
+        next_log_check = 0.0
         while self.holders and not self.stopping:
-            for key, _ in self.selector.select(timeout=self.patience()):
+            for key, _ in self.selector.select(timeout=self.seconds_to_wait()):
                 if key.fileobj is self.listener:
                     self.accept()
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj in self.holders:
                     self.read_holder(key.fileobj)
                 elif isinstance(key.fileobj, socket.socket):
-                    key.fileobj.recv(1024)  # a signal woke us
-            self.restart_ended()
-            if time.monotonic() > next_look:
-                next_look = time.monotonic() + 60
+                    key.fileobj.recv(1024)  # a signal arrived
+            self.restart_exited()
+            if time.monotonic() > next_log_check:
+                next_log_check = time.monotonic() + 60
                 self.postgres.shorten_log()
                 self.redis.shorten_log()
 
-    def patience(self) -> float:
-        """Seconds until something is due although nothing happens."""
+    def seconds_to_wait(self) -> float:
+        """Return the seconds until the next restart, or 60 if none is scheduled."""
         due = [server.restart_at for server in (self.postgres, self.redis) if server.restart_at]
         return max(0.0, min(due) - time.monotonic()) if due else 60.0
 
-    def restart_ended(self) -> None:
-        """Starts again what has ended by itself, after its wait."""
+    def restart_exited(self) -> None:
+        """Restart each server that has exited, once its wait is over."""
         for server, start in ((self.postgres, self.start_postgres), (self.redis, self.start_redis)):
-            server.notice_end()
+            server.schedule_restart()
             if server.restart_at is not None and time.monotonic() >= server.restart_at:
                 with suppress(OSError):
                     start()
 
     def stop_all(self) -> None:
-        """Ends the servers: politely, then firmly. Lets nobody join meanwhile."""
+        """Stop accepting holders, then stop the servers: first by a request, then by force."""
         if self.listener is not None:
             self.listener.close()
-            self.places.guard_socket.unlink(missing_ok=True)
+            self.folders.guard_socket.unlink(missing_ok=True)
         running = [server.process for server in (self.postgres, self.redis) if server.process]
         for process in running:
             with suppress(ProcessLookupError):
@@ -253,20 +208,8 @@ class Guard:
             end(process, signal.SIGQUIT if process is self.postgres.process else signal.SIGKILL)
 
 
-def end(process: subprocess.Popen[bytes] | None, firmly: signal.Signals) -> None:
-    """Ends a child that is still there."""
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(firmly)
-    try:
-        process.wait(LAST_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 def send(holder: socket.socket, message: dict[str, Any]) -> None:
-    """One JSON line to a holder, which may be gone."""
+    """Send one JSON line to a holder. Ignores a closed socket."""
     with suppress(OSError):
         holder.send(json.dumps(message).encode() + b"\n")
 
@@ -278,19 +221,19 @@ def _wake_on_signals(guard: Guard) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-    ours, kernels = socket.socketpair()
-    ours.setblocking(False)
-    kernels.setblocking(False)
-    signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
-    guard.selector.register(ours, selectors.EVENT_READ, data=kernels)
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    guard.selector.register(reader, selectors.EVENT_READ, data=writer)
 
 
-def run(places: Places, binaries: Binaries, first_holder: socket.socket) -> int:
-    """The guard's whole life; answers its exit code."""
-    guard = Guard(places, binaries)
+def run(folders: ServerFolders, binaries: Binaries, first_holder: socket.socket) -> int:
+    """Run the guard until its last holder has left. Returns the exit code."""
+    guard = Guard(folders, binaries)
     _wake_on_signals(guard)
     try:
-        with clear_folder_errors(places.home):
+        with explain_folder_errors(folders.home):
             if not guard.take_lock():
                 send(first_holder, {"busy": True})
                 return 0
@@ -309,17 +252,17 @@ def run(places: Places, binaries: Binaries, first_holder: socket.socket) -> int:
 
 
 def main() -> int:
-    """Reads what to guard from the first argument (JSON), and its first holder from standard input."""
+    """Run the guard. The first argument (JSON) names folders and programs; standard input is the first holder."""
     os.umask(0o077)
-    orders = json.loads(sys.argv[1])
-    places = Places(
-        home=Path(orders["home"]),
-        run=Path(orders["run"]),
-        account=Account(orders["uid"], orders["gid"]),
+    given = json.loads(sys.argv[1])
+    folders = ServerFolders(
+        home=Path(given["home"]),
+        run=Path(given["run"]),
+        account=Account(given["uid"], given["gid"]),
     )
-    program = orders["redis"]
-    binaries = Binaries(postgres=Path(orders["postgres"]), redis=Path(program) if program else None)
-    return run(places, binaries, socket.socket(fileno=os.dup(0)))
+    program = given["redis"]
+    binaries = Binaries(postgres=Path(given["postgres"]), redis=Path(program) if program else None)
+    return run(folders, binaries, socket.socket(fileno=os.dup(0)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The API's HTTP server: uvicorn, with deadlines for receiving that uvicorn itself does not have (R36).
+"""The API's HTTP server: uvicorn with deadlines for receiving requests, which uvicorn does not have (R36).
 
-A request's headers must be there 10 s after its first byte (or the connection's start) and within 32 KiB, its body
-60 s after them. Uploads (PUT) may take longer: whoever reads them watches their rate.
+Headers must arrive within 10 s of the request's first byte (or of the start of the connection) and take at most
+32 KiB. The body must arrive within 60 s of the headers. Uploads (PUT) may take longer, because the code that reads
+them checks their rate.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ LONGEST_HEADERS = 32 * 1024
 KEEP_ALIVE_SECONDS = 5
 
 
-def _answer(status: str) -> bytes:
+def _empty_response(status: str) -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """One connection. Cuts it where a request does not arrive in time or in bounds."""
+    """One connection. Closes it if a request arrives too slowly or its headers are too large."""
 
     header_seconds = HEADER_SECONDS
     body_seconds = BODY_SECONDS
@@ -37,18 +38,18 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._header_bytes = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Starts the first deadline."""
-        # uvloop's transports are asyncio's by behaviour, not by class.
+        """Start the deadline of the first request's headers."""
+        # uvloop's transports behave like asyncio's, but do not inherit from its class.
         super().connection_made(cast(Transport, transport))
         self._set_deadline(self.header_seconds, self._headers_are_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets the deadline."""
+        """Cancel the deadline."""
         self._clear_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Takes a piece of a request, and counts it as long as the headers go on."""
+        """Parse received bytes, and count them while headers are being received."""
         if self._in_headers:
             if self._deadline is None:
                 self._set_deadline(self.header_seconds, self._headers_are_late)
@@ -58,24 +59,24 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._refuse("431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
-        """A request begins, perhaps right behind another one."""
+        """Start to count the headers of a request."""
         self._in_headers = True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers are dropped: nobody reads them, and nothing else bounds them."""
+        """Keep a header. Drops trailers, because nothing reads them and nothing else limits their size."""
         if self._in_headers:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The body's deadline takes the place of the headers'."""
+        """Replace the deadline of the headers by that of the body."""
         self._in_headers = False
         self._header_bytes = 0
         self._set_deadline(self.body_seconds, self._body_is_late)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The whole request is there."""
+        """Cancel the deadline, because the request is complete."""
         self._clear_deadline()
         self._in_headers = True
         super().on_message_complete()
@@ -99,10 +100,10 @@ class DeadlineProtocol(HttpToolsProtocol):
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete:
-            self.transport.write(_answer(status))
+            self.transport.write(_empty_response(status))
             self.transport.close()
         else:
-            # A request before this one is still being answered on the same connection.
+            # An earlier request on this connection is still being served.
             cycle.keep_alive = False
 
     def _body_is_late(self) -> None:
@@ -115,7 +116,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
 
 def fast_loop() -> Callable[[], AbstractEventLoop] | None:
-    """What makes the event loop of API and worker: uvloop where it is installed (not on Windows), else asyncio's own."""
+    """Return the factory of the event loop: uvloop's if it is installed (not on Windows), else None for asyncio's."""
     try:
         import uvloop
     except ImportError:
@@ -124,7 +125,7 @@ def fast_loop() -> Callable[[], AbstractEventLoop] | None:
 
 
 def make_server(application: FastAPI, *, shutdown_seconds: int) -> uvicorn.Server:
-    """The server for an application. On SIGTERM, requests under way have `shutdown_seconds` to end."""
+    """Create the server of an application. After SIGTERM, running requests have ``shutdown_seconds`` to finish."""
     config = uvicorn.Config(
         application,
         http=DeadlineProtocol,

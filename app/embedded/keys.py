@@ -1,4 +1,4 @@
-"""The keys of an installation that sets none: made once in the data folder, readable by their owner only."""
+"""The generated keys of an installation that configures none: files in the data folder, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.embedded.errors import FolderNotUsable
-from app.embedded.places import clear_folder_errors, write_whole
+from app.embedded.folders import explain_folder_errors, write_atomically
 
 ENCRYPTION_KEYS = "encryption_keys"
 TOKEN_PEPPER = "token_pepper"  # noqa: S105 - a file's name
 
 
 def with_keys(settings: Settings, *, make: bool) -> Settings:
-    """The settings with both keys: those set, else those of the data folder, else (with `make`) new ones.
+    """Return the settings with both keys: the configured ones, else those of the data folder.
 
-    Keys that are neither set nor there stay unset without `make`. Raises ``FolderNotUsable`` or ``DiskFull``.
+    With ``make``, missing keys are generated in the data folder; without it, they stay None. Raises FolderNotUsable
+    or DiskFull.
     """
     folder = settings.data_dir / "keys"
-    with clear_folder_errors(folder):
+    with explain_folder_errors(folder):
         if make and not (settings.encryption_keys and settings.token_pepper):
             folder.mkdir(mode=0o700, exist_ok=True)
         return settings.model_copy(
@@ -45,14 +46,16 @@ def _key(file: Path, fresh: str | None) -> SecretStr | None:
             return None
         _make_once(file, fresh)
     if file.stat().st_mode & 0o077:
-        raise FolderNotUsable(f"{file} holds a key and others may read it. Give it the mode 0600.")
+        raise FolderNotUsable(
+            f"{file} contains a key, and other users may read it. Change its mode to 0600."
+        )
     return SecretStr(file.read_text(encoding="ascii").strip())
 
 
 def _make_once(file: Path, text: str) -> None:
-    """Of two programs that start at once, the first one's key stays: a link is made only where there is none."""
+    """Create a key file if there is none. If two programs start at once, both use the key that is linked first."""
     own = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    write_whole(own, text + "\n")
+    write_atomically(own, text + "\n")
     try:
         file.hardlink_to(own)
     except FileExistsError:

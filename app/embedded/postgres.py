@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: makes its data folder, starts it, and prepares role and database."""
+"""The embedded PostgreSQL: its data folder, its start, its role and its database."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from app.embedded.accounts import Account
 from app.embedded.binaries import POSTGRES_MAJOR
 from app.embedded.children import die_with_parent
 from app.embedded.errors import DiskFull, OtherVersion, ServersUnavailable
-from app.embedded.places import Places
+from app.embedded.folders import ServerFolders
 
-PORT = 5432  # only part of the socket's name: nothing listens on TCP
+PORT = 5432  # only a part of the socket's file name; PostgreSQL does not listen on TCP
 DATABASE = "activations"
 ROLE = "activations"
 SUPERUSER = "postgres"
-FREE_BYTES_TO_CREATE = (
-    200 * 1024 * 1024
-)  # an empty cluster takes about 55 MB, its log grows to 80 MB at least
-FREE_BYTES_TO_START = 24 * 1024 * 1024  # one segment of the log and some room
-START_SECONDS = 120.0  # recovery after a crash included
+# An empty cluster takes about 55 MB, and its write-ahead log grows to at least 80 MB.
+FREE_BYTES_TO_CREATE = 200 * 1024 * 1024
+FREE_BYTES_TO_START = 24 * 1024 * 1024  # one segment of the write-ahead log, and a reserve
+START_SECONDS = 120.0  # includes recovery after a crash
 
-# English messages, and nothing of our own environment (which may hold secrets) in the servers'.
+# English messages. The servers do not inherit this process's environment, because it may contain secrets.
 SERVER_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 SETTINGS = {
@@ -44,14 +43,14 @@ SETTINGS = {
     "tcp_keepalives_interval": "30",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Statements and details hold people's data and secrets: they stay out of the log.
+    # Statements and error details contain personal data and secrets, so they are not logged.
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
 
-HOST_RULES = """# Only the socket, in a folder that only its owner may enter.
+HOST_RULES = """# Only the socket; only its owner may enter the socket's folder.
 local all all trust
 """
 
@@ -64,47 +63,48 @@ SELECT 'CREATE DATABASE activations OWNER activations'
 
 
 def database_url(socket_folder: Path, database: str = DATABASE) -> str:
-    """A plain ``postgresql://`` URL through the socket, for asyncpg, psycopg and SQLAlchemy."""
+    """Return a plain ``postgresql://`` URL of the socket, for asyncpg, psycopg and SQLAlchemy."""
     return f"postgresql://{ROLE}@/{quote(database)}?host={quote(str(socket_folder))}&port={PORT}"
 
 
 def check_version(data: Path) -> None:
-    """Raises ``OtherVersion`` where the data folder is of another major version."""
+    """Check the version of the data folder. Raises OtherVersion if another major version wrote it."""
     marker = data / "PG_VERSION"
     if not marker.exists():
         return
     found = marker.read_text(encoding="ascii").strip()
     if found != str(POSTGRES_MAJOR):
         raise OtherVersion(
-            f"The data in {data} is of PostgreSQL {found}, and this version brings PostgreSQL {POSTGRES_MAJOR}. "
-            "Move it with pg_dump under the version that wrote it, or choose another data folder."
+            f"The data in {data} is of PostgreSQL {found}, but this version of the service contains "
+            f"PostgreSQL {POSTGRES_MAJOR}. Export the data with pg_dump of PostgreSQL {found}, "
+            "or choose another data folder."
         )
 
 
 def check_room(data: Path, folder: Path) -> None:
-    """Raises ``DiskFull`` where the servers would stop half way."""
+    """Check the free space of the disk. Raises DiskFull if it is too small to start."""
     needed = FREE_BYTES_TO_START if data.exists() else FREE_BYTES_TO_CREATE
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"There are {free // 2**20} MiB free for {folder}, and the start needs {needed // 2**20} MiB."
+            f"The disk of {folder} has {free // 2**20} MiB free. The start needs {needed // 2**20} MiB."
         )
 
 
 def failure(text: str, what: str) -> ServersUnavailable | DiskFull | OtherVersion:
-    """The error for what a server program said when it failed."""
+    """Return the error that fits the output of a server program that failed."""
     if "No space left on device" in text or "Disk quota exceeded" in text:
-        return DiskFull(f"{what} failed: there is no room left on the disk.")
+        return DiskFull(f"{what} failed: the disk is full.")
     if "incompatible with server" in text:
-        return OtherVersion(f"{what} failed: its data is of another version of PostgreSQL.")
+        return OtherVersion(f"{what} failed: the data is of another version of PostgreSQL.")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = " / ".join(lines[-3:])[-600:] or "it said nothing"
-    return ServersUnavailable(f"{what} failed: {said}")
+    reason = " / ".join(lines[-3:])[-600:] or "it printed nothing"
+    return ServersUnavailable(f"{what} failed: {reason}")
 
 
-def create_cluster(programs: Path, places: Places) -> None:
-    """Makes the data folder, whole or not at all. Raises ``DiskFull`` or ``ServersUnavailable``."""
-    unfinished = places.postgres_data.with_name("postgres.unfinished")
+def create_cluster(programs: Path, folders: ServerFolders) -> None:
+    """Create PostgreSQL's data folder, completely or not at all. Raises DiskFull or ServersUnavailable."""
+    unfinished = folders.postgres_data.with_name("postgres.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)
     command = [
@@ -117,7 +117,7 @@ def create_cluster(programs: Path, places: Places) -> None:
         "--locale=C.UTF-8",
         "--no-instructions",
     ]
-    result = subprocess.run(  # noqa: S603 - our own binary, fixed arguments
+    result = subprocess.run(  # noqa: S603 - an embedded program, fixed arguments
         command,
         cwd="/",
         env=SERVER_ENVIRONMENT,
@@ -126,44 +126,46 @@ def create_cluster(programs: Path, places: Places) -> None:
         text=True,
         errors="replace",
         preexec_fn=die_with_parent(signal.SIGTERM),
-        **places.account.popen_options(),
+        **folders.account.popen_options(),
     )
     if result.returncode != 0:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise failure(result.stderr + result.stdout, "Making PostgreSQL's data folder")
+        raise failure(result.stderr + result.stdout, "Creating PostgreSQL's data folder")
     (unfinished / "pg_hba.conf").write_text(HOST_RULES, encoding="ascii")
-    unfinished.rename(places.postgres_data)
+    unfinished.rename(folders.postgres_data)
 
 
-def forget_dead_server(places: Places) -> None:
-    """Removes the pid files of a server that is gone.
+def forget_dead_server(folders: ServerFolders) -> None:
+    """Remove the pid files of a server that no longer runs.
 
-    PostgreSQL would refuse to start where its old pid now belongs to another program of the same account, as
-    happens in a restarted container. Our lock is inherited by the server, so whoever holds it knows that ours is
-    gone; only a server that somebody started by hand may still be there.
+    PostgreSQL refuses to start if its old pid now belongs to another program of its account, as happens in a
+    restarted container. The embedded server inherits the guard's lock, so a guard that has the lock knows that no
+    embedded server runs. Only a server that an operator started manually can still run; its files are kept.
     """
-    pid_file = places.postgres_data / "postmaster.pid"
+    pid_file = folders.postgres_data / "postmaster.pid"
     if sys.platform != "linux":
         return
     if pid_file.exists():
         pid = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
         try:
-            # PostgreSQL works in its data folder, however it was started.
-            if Path("/proc", pid, "cwd").readlink() == places.postgres_data:
+            # PostgreSQL's working folder is its data folder, no matter who started it.
+            if Path("/proc", pid, "cwd").readlink() == folders.postgres_data:
                 return
         except OSError:
-            pass  # no such process, or one of somebody else
+            pass  # no such process, or a process of another user
         pid_file.unlink(missing_ok=True)
-    for left_over in places.run.glob(".s.PGSQL.*"):
+    for left_over in folders.run.glob(".s.PGSQL.*"):
         left_over.unlink(missing_ok=True)
 
 
-def start(programs: Path, places: Places, log: IO[bytes], lock: int) -> subprocess.Popen[bytes]:
-    """Starts PostgreSQL as a direct child; it keeps the lock's descriptor open."""
-    command = [str(programs / "postgres"), "-D", str(places.postgres_data)]
-    for name, value in {**SETTINGS, "unix_socket_directories": str(places.run)}.items():
+def start(
+    programs: Path, folders: ServerFolders, log: IO[bytes], lock: int
+) -> subprocess.Popen[bytes]:
+    """Start PostgreSQL as a child process that inherits the descriptor of the lock."""
+    command = [str(programs / "postgres"), "-D", str(folders.postgres_data)]
+    for name, value in {**SETTINGS, "unix_socket_directories": str(folders.run)}.items():
         command += ["-c", f"{name}={value}"]
-    return subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments
+    return subprocess.Popen(  # noqa: S603 - an embedded program, fixed arguments
         command,
         cwd="/",
         env=SERVER_ENVIRONMENT,
@@ -172,12 +174,12 @@ def start(programs: Path, places: Places, log: IO[bytes], lock: int) -> subproce
         stderr=log,
         pass_fds=(lock,),
         preexec_fn=die_with_parent(signal.SIGINT),
-        **places.account.popen_options(),
+        **folders.account.popen_options(),
     )
 
 
 def _status(data: Path) -> str:
-    """The last line of the pid file, where PostgreSQL says how far it is."""
+    """Return the last line of the pid file, in which PostgreSQL reports the state of its start."""
     try:
         lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -186,11 +188,14 @@ def _status(data: Path) -> str:
 
 
 def wait_until_ready(
-    process: subprocess.Popen[bytes], places: Places, log: Path, log_start: int
+    process: subprocess.Popen[bytes], folders: ServerFolders, log: Path, log_start: int
 ) -> None:
-    """Returns when PostgreSQL takes connections. Raises what its log says if it ends or takes too long."""
+    """Wait until PostgreSQL accepts connections.
+
+    Raises the error that fits its log if it exits, and ServersUnavailable if it takes longer than START_SECONDS.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while _status(places.postgres_data) != "ready":
+    while _status(folders.postgres_data) != "ready":
         if process.poll() is not None:
             text = log.read_bytes()[log_start:].decode("utf-8", "replace")
             raise failure(text, "Starting PostgreSQL")
@@ -202,11 +207,11 @@ def wait_until_ready(
 
 
 def run_sql(programs: Path, socket_folder: Path, account: Account, sql: str) -> str:
-    """Runs SQL as the cluster's superuser; answers what it printed. Raises ``ServersUnavailable``."""
+    """Run SQL as the cluster's superuser. Returns psql's output. Raises the error that fits it if psql fails."""
     command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]
     command += ["--set=ON_ERROR_STOP=1", f"--host={socket_folder}", f"--port={PORT}"]
     command += [f"--username={SUPERUSER}", "--dbname=postgres"]
-    result = subprocess.run(  # noqa: S603 - our own binary, fixed arguments
+    result = subprocess.run(  # noqa: S603 - an embedded program, fixed arguments
         command,
         cwd="/",
         env=SERVER_ENVIRONMENT,

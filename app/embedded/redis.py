@@ -1,4 +1,4 @@
-"""The embedded Redis: a doorbell that forgets everything when it ends, as it may."""
+"""The embedded Redis. It carries wake-ups for workers and keeps no data when it stops."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pathlib import Path
 from typing import IO
 
 from app.embedded.children import die_with_parent
-from app.embedded.places import Places
+from app.embedded.folders import ServerFolders
 from app.embedded.postgres import SERVER_ENVIRONMENT
 
 READY_SECONDS = 10.0
 
 
-def socket_path(places: Places) -> Path:
-    """Where Redis listens."""
-    return places.run / "redis.sock"
+def socket_path(folders: ServerFolders) -> Path:
+    """Return the path of the socket on which Redis listens."""
+    return folders.run / "redis.sock"
 
 
-def redis_url(places: Places) -> str:
-    """A ``unix://`` URL, for redis-py and arq."""
-    return f"unix://{socket_path(places)}"
+def redis_url(folders: ServerFolders) -> str:
+    """Return a ``unix://`` URL, for redis-py and arq."""
+    return f"unix://{socket_path(folders)}"
 
 
-def start(program: Path, places: Places, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Starts Redis as a direct child."""
-    socket_path(places).unlink(missing_ok=True)
+def start(program: Path, folders: ServerFolders, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start Redis as a child process."""
+    socket_path(folders).unlink(missing_ok=True)
     settings = {
         "port": "0",
-        "unixsocket": str(socket_path(places)),
+        "unixsocket": str(socket_path(folders)),
         "unixsocketperm": "700",
-        "dir": str(places.redis_data),
+        "dir": str(folders.redis_data),
         "save": "",
         "appendonly": "no",
         "maxmemory-policy": "noeviction",
@@ -43,7 +43,7 @@ def start(program: Path, places: Places, log: IO[bytes]) -> subprocess.Popen[byt
     command = [str(program)]
     for name, value in settings.items():
         command += [f"--{name}", value]
-    return subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments
+    return subprocess.Popen(  # noqa: S603 - an embedded program, fixed arguments
         command,
         cwd="/",
         env=SERVER_ENVIRONMENT,
@@ -51,11 +51,11 @@ def start(program: Path, places: Places, log: IO[bytes]) -> subprocess.Popen[byt
         stdout=log,
         stderr=log,
         preexec_fn=die_with_parent(signal.SIGTERM),
-        **places.account.popen_options(),
+        **folders.account.popen_options(),
     )
 
 
-def _answers(path: Path) -> bool:
+def _is_ready(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         try:
@@ -66,11 +66,11 @@ def _answers(path: Path) -> bool:
             return False
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], places: Places) -> bool:
-    """True when Redis answers, False if it ends or stays silent."""
+def wait_until_ready(process: subprocess.Popen[bytes], folders: ServerFolders) -> bool:
+    """Wait until Redis responds. Returns False if it exits or does not respond in time."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if _answers(socket_path(places)):
+        if _is_ready(socket_path(folders)):
             return True
         time.sleep(0.01)
     return False

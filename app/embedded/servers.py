@@ -1,4 +1,4 @@
-"""Starts the embedded servers for a data folder, or joins those that already run on it."""
+"""The start of the embedded servers of a data folder, or the use of servers that already run on it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from typing import Any, Self
 import app
 from app.embedded.binaries import Binaries, reachable_binaries
 from app.embedded.errors import ServersUnavailable, error_for
-from app.embedded.places import Places, find_places, make_data_dir
+from app.embedded.folders import ServerFolders, find_folders, make_data_dir
 
-PATIENCE = 150.0  # seconds until the servers are ready: recovery after a crash, or the end of a former guard
+READY_SECONDS = 150.0  # includes recovery after a crash, or waiting for the previous guard to end
 STOP_SECONDS = 8.0
-KEPT = b"kept\n"  # the guard's word to a leaving holder: others are still there
+KEPT = b"kept\n"  # the guard's reply to a holder that leaves: other holders remain
 
 
 @dataclass(frozen=True)
 class EmbeddedServers:
-    """Where the servers are. Without `redis_url` there is no doorbell; pids are those of the moment of joining."""
+    """The servers' addresses and process ids when this program joined. ``redis_url`` is None without Redis."""
 
     database_url: str
     redis_url: str | None
@@ -36,7 +36,7 @@ class EmbeddedServers:
 
 
 class RunningServers:
-    """A hold on the servers: they run at least until ``stop`` or the end of this process."""
+    """A connection to the guard: the servers run at least until ``stop`` or the end of this process."""
 
     def __init__(
         self, servers: EmbeddedServers, holder: socket.socket, guard: subprocess.Popen[bytes] | None
@@ -47,16 +47,16 @@ class RunningServers:
 
     @property
     def database_url(self) -> str:
-        """``postgresql://…`` through a socket; the driver's name is for the caller to add."""
+        """``postgresql://…`` of a socket, without a driver's name."""
         return self.servers.database_url
 
     @property
     def redis_url(self) -> str | None:
-        """``unix://…``, or None where there is no Redis."""
+        """``unix://…``, or None without Redis."""
         return self.servers.redis_url
 
     def alive(self) -> bool:
-        """False once the guard is gone."""
+        """Check whether the guard still runs."""
         try:
             return bool(self._holder.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except BlockingIOError:
@@ -65,13 +65,13 @@ class RunningServers:
             return False
 
     def stop(self) -> None:
-        """Lets go. Returns when the servers have ended, or at once where others still hold them."""
+        """Leave the guard. Waits until the servers have stopped, unless other programs still use them."""
         with suppress(OSError):
             self._holder.shutdown(socket.SHUT_WR)
             self._holder.settimeout(STOP_SECONDS)
             kept = self._holder.recv(16) == KEPT
             if self._guard is not None and kept:
-                # It goes on, still our child: somebody has to take note of its end.
+                # The guard continues as a child of this process, so a thread must collect its exit status.
                 Thread(target=self._guard.wait, daemon=True).start()
             elif self._guard is not None:
                 self._guard.wait(STOP_SECONDS)
@@ -90,56 +90,57 @@ class RunningServers:
 
 
 def start_servers(data_dir: Path, *, server_dir: Path | None = None) -> RunningServers:
-    """Starts PostgreSQL and Redis for a data folder, or joins a guard that has them running.
+    """Start PostgreSQL and Redis for a data folder, or join a guard that already runs them.
 
-    `server_dir` is where root keeps servers' data and binaries that their account cannot reach otherwise
-    (default /var/lib/activations). Raises ``StartError``, whose subclasses say what is wrong.
+    If the service runs as root, ``server_dir`` (default /var/lib/activations) holds data and programs that the
+    servers' account cannot reach otherwise. Raises a subclass of StartError that says what is wrong, for example
+    ServersUnavailable.
     """
-    places = find_places(make_data_dir(data_dir), server_dir)
-    binaries = reachable_binaries(places.account, server_dir)
-    deadline = time.monotonic() + PATIENCE
+    folders = find_folders(make_data_dir(data_dir), server_dir)
+    binaries = reachable_binaries(folders.account, server_dir)
+    deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        running = _join(places) or _launch(places, binaries)
+        running = _join(folders) or _launch(folders, binaries)
         if running is not None:
             return running
         time.sleep(0.05)
     raise ServersUnavailable(
-        f"Another program has held {places.home} for {PATIENCE:.0f} seconds without offering its servers."
+        f"Another program has locked {folders.home} for {READY_SECONDS:.0f} seconds, but its servers are not ready."
     )
 
 
-def _join(places: Places) -> RunningServers | None:
-    """Joins a guard that is there. None where there is none, or one that is just ending."""
+def _join(folders: ServerFolders) -> RunningServers | None:
+    """Join a running guard. Returns None if there is none, or if it is ending."""
     holder = socket.socket(socket.AF_UNIX)
     try:
-        holder.connect(str(places.guard_socket))
+        holder.connect(str(folders.guard_socket))
     except OSError:
         holder.close()
         return None
     return _hold(holder, None)
 
 
-def _launch(places: Places, binaries: Binaries) -> RunningServers | None:
-    """Starts a guard. None where another one came first."""
-    ours, guards = socket.socketpair()
-    orders = {
-        "home": str(places.home),
-        "run": str(places.run),
-        "uid": places.account.uid,
-        "gid": places.account.gid,
+def _launch(folders: ServerFolders, binaries: Binaries) -> RunningServers | None:
+    """Start a guard. Returns None if another guard has started first."""
+    own_end, guard_end = socket.socketpair()
+    argument = {
+        "home": str(folders.home),
+        "run": str(folders.run),
+        "uid": folders.account.uid,
+        "gid": folders.account.gid,
         "postgres": str(binaries.postgres),
         "redis": str(binaries.redis) if binaries.redis else None,
     }
-    with guards:
-        guard = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "app.embedded.guard", json.dumps(orders)],
-            stdin=guards.fileno(),
+    with guard_end:
+        guard = subprocess.Popen(  # noqa: S603 - a module of this package
+            [sys.executable, "-P", "-m", "app.embedded.guard", json.dumps(argument)],
+            stdin=guard_end.fileno(),
             stdout=subprocess.DEVNULL,
             cwd="/",
             env={"PYTHONPATH": str(Path(app.__file__).parent.parent)},
             start_new_session=True,
         )
-    return _hold(ours, guard)
+    return _hold(own_end, guard)
 
 
 def _hold(holder: socket.socket, guard: subprocess.Popen[bytes] | None) -> RunningServers | None:
@@ -161,8 +162,8 @@ def _hold(holder: socket.socket, guard: subprocess.Popen[bytes] | None) -> Runni
 
 
 def _read_line(holder: socket.socket) -> dict[str, Any]:
-    """The guard's one line; empty where it ended without a word."""
-    holder.settimeout(PATIENCE)
+    """Read the guard's message. Returns an empty dictionary if the guard ended without one."""
+    holder.settimeout(READY_SECONDS)
     received = b""
     try:
         while not received.endswith(b"\n"):
@@ -172,7 +173,7 @@ def _read_line(holder: socket.socket) -> dict[str, Any]:
             received += part
     except TimeoutError as error:
         raise ServersUnavailable(
-            f"The servers were not ready after {PATIENCE:.0f} seconds."
+            f"The servers were not ready after {READY_SECONDS:.0f} seconds."
         ) from error
     except ConnectionError:
         return {}

@@ -1,4 +1,4 @@
-"""Child processes that are started again when they end, and that end with us."""
+"""Child processes that are restarted when they exit, and that end when this process ends."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ STEADY_SECONDS = 60.0
 
 
 class Child:
-    """One program: started, watched, restarted with a growing wait.
+    """One supervised program. Each restart waits longer than the one before.
 
-    It ends with us however we end: on Linux by the death signal, elsewhere because its standard input, a pipe that
-    only we hold, comes to its end. Its standard output goes to our standard error.
+    The program ends when this process ends for any reason: on Linux by the parent's death signal, on other systems
+    because its standard input, a pipe to this process, is closed. Its standard output goes to this process's
+    standard error.
     """
 
     def __init__(
@@ -42,26 +43,26 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process at present; None before the start."""
+        """The id of the current process, or None before the start."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the program. To be called from the main thread: the death signal follows the thread."""
+        """Start the program. Call this from the main thread: the death signal is sent when the calling thread ends."""
         self._close()
-        self._process = subprocess.Popen(  # noqa: S603 - our own modules
+        self._process = subprocess.Popen(  # noqa: S603 - modules of this package
             self._command,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=2,
             pass_fds=self._descriptors,
-            start_new_session=True,  # an interrupt of the terminal is ours to pass on
+            start_new_session=True,  # this process passes on an interrupt from the terminal
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         self._started_at = time.monotonic()
         self._restart_at = None
 
-    def look_after(self) -> None:
-        """Notices an end, and starts again once the wait is over."""
+    def restart_if_ended(self) -> None:
+        """Restart the program if it has exited and the wait is over."""
         if self._process is None:
             return
         if self._restart_at is None and self._process.poll() is not None:
@@ -70,18 +71,18 @@ class Child:
             self.failures = 1 if steady else self.failures + 1
             self._restart_at = time.monotonic() + wait
             log.error(
-                "process_ended", process=self.name, code=self._process.returncode, restart_in=wait
+                "process_exited", process=self.name, code=self._process.returncode, restart_in=wait
             )
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self.start()
 
-    def ask_to_end(self) -> None:
-        """Sends SIGTERM."""
+    def terminate(self) -> None:
+        """Send SIGTERM."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
-    def end(self, deadline: float) -> None:
-        """Waits until `deadline` (monotonic), then kills."""
+    def wait_or_kill(self, deadline: float) -> None:
+        """Wait for the end of the program until ``deadline`` (monotonic clock), then kill it."""
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""``activations up``: servers, migrations, API and worker from one command, supervised until a signal."""
+"""``activations up``: servers, migrations, API and worker, started by one command and supervised until a signal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from app.embedded.connections import check_database, listen, with_servers
 from app.embedded.data_folder import with_data_dir
 from app.embedded.environment import child_environment, command_line
 from app.embedded.errors import ExitCode, StartError
+from app.embedded.folders import explain_folder_errors, write_atomically
 from app.embedded.keys import with_keys
-from app.embedded.places import clear_folder_errors, write_whole
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
 from app.services.bootstrap import Bootstrap, first_start
@@ -28,29 +28,29 @@ from app.storage.migrate import upgrade
 log = get_logger(__name__)
 
 READY_SECONDS = 60.0
-END_SECONDS = 5.0  # for API and worker; the servers take up to 5 more
-LOOK_SECONDS = 0.2
+END_SECONDS = 5.0  # for API and worker; the servers may take 5 more
+CHECK_SECONDS = 0.2
 FAILURES_BEFORE_READY = 3
 
 
 class Stop(BaseException):
-    """A signal asks us to end."""
+    """A signal asks this process to end."""
 
 
 def keep_token(data_dir: Path, token: str | None) -> Path | None:
-    """Writes a new token to its file (mode 0600); answers the file, None where there is none."""
+    """Write a new token to its file (mode 0600). Returns the file, or None if there is no token file."""
     file = data_dir / "token"
     if token is not None:
-        with clear_folder_errors(file):
-            write_whole(file, token + "\n")
+        with explain_folder_errors(file):
+            write_atomically(file, token + "\n")
     if file.exists():
         return file
-    log.warning("no_token_file", advice="make another with `activations token create`")
+    log.warning("token_file_missing", advice="create another token with `activations token create`")
     return None
 
 
 class Up:
-    """The running whole."""
+    """The running servers, API processes and worker."""
 
     def __init__(
         self, settings: Settings, running: RunningServers | None, listener: socket.socket
@@ -71,13 +71,17 @@ class Up:
 
     @property
     def url(self) -> str:
-        """How clients reach the API."""
-        local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised, not bound
+        """The URL under which clients reach the API."""
+        local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
         shown = local.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
         return self.settings.public_url or f"http://{shown}:{self.port}"
 
     def pids(self) -> dict[str, int | None]:
-        """The processes of this moment by their names."""
+        """Return the current process ids.
+
+        Returns ``{name: pid}`` with the names of all children and ``guard``, ``postgres`` and ``redis``; a pid is None
+        for a server that does not run here.
+        """
         pids = {child.name: child.pid for child in self.children}
         servers = self.running.servers if self.running else None
         return pids | {
@@ -87,24 +91,26 @@ class Up:
         }
 
     def start(self) -> None:
-        """Starts API and worker, and returns when the API says that it is ready. Raises ``StartError``."""
+        """Start API and worker, and wait until the API is ready. Raises StartError if it does not become ready."""
         for child in self.children:
             child.start()
         deadline = time.monotonic() + READY_SECONDS
         while not self._is_ready():
-            self.look_after()
+            self.restart_exited()
             failing = [child for child in self.children if child.failures >= FAILURES_BEFORE_READY]
             if failing or time.monotonic() > deadline:
                 what = (
-                    f"the {failing[0].name} keeps ending"
+                    f"the {failing[0].name} process exits repeatedly"
                     if failing
-                    else "the API does not get ready"
+                    else "the API does not become ready"
                 )
-                raise StartError(f"The start failed: {what}; the log says why.", ExitCode.NOT_READY)
+                raise StartError(
+                    f"The start failed: {what}. The log contains the reason.", ExitCode.NOT_READY
+                )
             time.sleep(0.05)
 
     def _is_ready(self) -> bool:
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - as above
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         connection = http.client.HTTPConnection(address, self.port, timeout=2)
         try:
             connection.request("GET", "/health/ready")
@@ -114,29 +120,29 @@ class Up:
         finally:
             connection.close()
 
-    def look_after(self) -> None:
-        """Starts again what has ended: a child, or the guard and with it the servers."""
+    def restart_exited(self) -> None:
+        """Restart each child that has exited, and the servers if the guard has exited."""
         if self.running is not None and not self.running.alive():
-            log.error("guard_ended", advice="the servers are started again")
+            log.error("guard_exited", action="the servers are restarted")
             self.running.stop()
             self.running = start_servers(
                 self.settings.data_dir, server_dir=self.settings.server_dir
             )
         for child in self.children:
-            child.look_after()
+            child.restart_if_ended()
 
     def end(self) -> None:
-        """Ends API and worker; what does not listen is killed."""
+        """End API and worker. A process that does not end in time is killed."""
         deadline = time.monotonic() + END_SECONDS
         for child in self.children:
-            child.ask_to_end()
+            child.terminate()
         for child in self.children:
-            child.end(deadline)
+            child.wait_or_kill(deadline)
 
 
 def _stop_on_signals() -> None:
     def stop(number: int, _frame: object) -> None:
-        # A second signal of this kind ends us at once; all children end with us.
+        # A second signal of this kind ends this process immediately, and all children end with it.
         signal.signal(number, signal.SIG_DFL)
         raise Stop
 
@@ -157,7 +163,7 @@ def _ready_line(up: Up, bootstrap: Bootstrap, token_file: Path | None) -> str:
 
 
 def run_up(settings: Settings, host: str, port: int) -> None:
-    """Runs until SIGINT or SIGTERM. Raises ``StartError`` where it cannot start."""
+    """Run the whole service until SIGINT or SIGTERM. Raises StartError if it cannot start."""
     _stop_on_signals()
     try:
         settings = with_keys(with_data_dir(settings), make=True)
@@ -165,7 +171,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
         with listen(host, port) as listener, with_servers(settings) as (complete, running):
             _serve(complete, running, listener)
     except Stop:
-        log.info("ended")
+        log.info("shut_down")
 
 
 def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
@@ -179,7 +185,7 @@ def _serve(settings: Settings, running: RunningServers | None, listener: socket.
         sys.stdout.write(_ready_line(up, bootstrap, token_file) + "\n")
         sys.stdout.flush()
         while True:
-            time.sleep(LOOK_SECONDS)
-            up.look_after()
+            time.sleep(CHECK_SECONDS)
+            up.restart_exited()
     finally:
         up.end()

@@ -100,7 +100,7 @@ def is_running(pid: int) -> bool:
 def seconds_until(fact: Callable[[], bool], limit: float) -> float:
     start = time.monotonic()
     while not fact():
-        assert time.monotonic() - start < limit, "did not come true in time"
+        assert time.monotonic() - start < limit, "the condition was not met in time"
         time.sleep(0.02)
     return time.monotonic() - start
 
@@ -286,5 +286,5 @@ class TestRefusal:
             folder / "data", "--port", "0", DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x"
         )
         assert code == 8
-        assert "does not answer" in message
+        assert "Cannot connect to the database" in message
         assert "hidden" not in message

@@ -1,4 +1,4 @@
-"""Real processes: whoever dies, and however, no server stays behind and no data is lost."""
+"""Tests of the guard with real processes: no server is left running and no data is lost, whichever process ends."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.servers import make_reachable_folder
 
 pytestmark = pytest.mark.timeout(120)
 
-SOON = 20.0  # seconds; a server that ends writes its files to a disk that may be busy
+SOON = 20.0  # seconds; a server that stops writes its files to a disk that may be busy
 
-# A program that holds the servers, says where they are, and lets go when its standard input closes.
+# A program that uses the servers, prints their addresses, and leaves when its standard input closes.
 HOLDER = """
 import dataclasses, json, signal, sys
 from pathlib import Path
@@ -74,7 +74,7 @@ def is_running(pid: int) -> bool:
 
 
 def processes_of(data_dir: Path) -> list[int]:
-    """All processes whose command line names the folder, but for the holders themselves."""
+    """Return the ids of all processes whose command line names the folder, without the holders."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -89,7 +89,7 @@ def processes_of(data_dir: Path) -> list[int]:
 def seconds_until(fact: Callable[[], bool], limit: float) -> float:
     start = time.monotonic()
     while not fact():
-        assert time.monotonic() - start < limit, "did not come true in time"
+        assert time.monotonic() - start < limit, "the condition was not met in time"
         time.sleep(0.01)
     return time.monotonic() - start
 
@@ -150,7 +150,7 @@ class TestNoOrphans:
     @pytest.mark.chaos
     @pytest.mark.timeout(600)
     def test_however_often(self, data_dir: Path, hold: Callable[[], Holder]) -> None:
-        """20 times each: the program killed, interrupted, terminated; the guard killed as if memory ran out."""
+        """Kill, interrupt and terminate the program, and kill the guard as if memory ran out, 20 times each."""
         for _ in range(20):
             for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, None):
                 holder = hold()
@@ -208,7 +208,7 @@ class TestSecondStart:
         await execute(url, "CREATE TABLE kept AS SELECT 42 AS n")
         first.process.send_signal(number)
         first.process.wait()
-        second = hold()  # at once: the former servers may still be ending
+        second = hold()  # immediately: the previous servers may still be stopping
         assert second.servers["database_url"] == url
         assert await execute(url, "SELECT n FROM kept") == 42
 
@@ -295,7 +295,7 @@ class TestSharing:
             process.communicate()
         seconds_until(lambda: not processes_of(data_dir), SOON)
 
-    def test_the_one_who_started_them_may_leave_first(self, data_dir: Path) -> None:
+    def test_the_first_holder_may_leave_first(self, data_dir: Path) -> None:
         first = start_servers(data_dir)
         second = start_servers(data_dir)
         first.stop()
@@ -314,7 +314,7 @@ class TestGuard:
         seconds_until(lambda: not is_running(holder.servers[name]), SOON)
         assert again.servers["guard_pid"] == holder.servers["guard_pid"]
 
-    def test_its_end_is_noticed(self, data_dir: Path) -> None:
+    def test_alive_notices_the_end_of_the_guard(self, data_dir: Path) -> None:
         with start_servers(data_dir) as running:
             assert running.alive()
             os.kill(running.servers.guard_pid, signal.SIGKILL)
@@ -326,7 +326,7 @@ class TestClearMessages:
         with start_servers(data_dir):
             pass
         (data_dir / "servers" / "postgres" / "PG_VERSION").write_text("17\n")
-        with pytest.raises(OtherVersion, match=r"is of PostgreSQL 17.*brings PostgreSQL 18"):
+        with pytest.raises(OtherVersion, match=r"is of PostgreSQL 17.*contains PostgreSQL 18"):
             start_servers(data_dir)
         assert processes_of(data_dir) == []
 
@@ -386,12 +386,12 @@ class TestRoot:
             pointer = (closed / "data" / "servers-folder").read_text().strip()
             assert Path(pointer).parent == server_dir
             assert Path(pointer).stat().st_mode & 0o777 == 0o700
-        with start_servers(closed / "data") as running:  # found again, without being told
+        with start_servers(closed / "data") as running:  # found again without server_dir
             assert f"host={server_dir}" in running.database_url
         assert {path: path.stat().st_mode for path in modes} == modes
 
     def test_unreachable_binaries_are_copied(self, data_dir: Path) -> None:
-        """A virtual environment below a closed home directory."""
+        """Start the servers from a virtual environment below a private home directory."""
         closed = data_dir.parent / "home"
         closed.mkdir(mode=0o700)
         packages = closed / "site-packages"
@@ -425,7 +425,7 @@ class TestDeepFolders:
         with start_servers(deep) as running:
             assert "host=/tmp/activations-" in running.database_url
 
-    async def test_so_do_those_of_a_folder_with_a_blank_in_its_name(self, data_dir: Path) -> None:
+    async def test_a_space_in_the_folders_name_moves_the_sockets(self, data_dir: Path) -> None:
         with start_servers(data_dir / "two words") as running:
             assert await execute(running.database_url, "SELECT 1") == 1
             assert running.redis_url is not None

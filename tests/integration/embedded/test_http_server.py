@@ -1,4 +1,4 @@
-"""A real server on a real socket, with deadlines short enough to wait for."""
+"""Tests of the HTTP server on a real socket, with short deadlines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Connection:
         await self.writer.drain()
 
     async def rest(self) -> bytes:
-        """Everything until the server closes, with which the test ends."""
+        """Return all bytes until the server closes the connection."""
         received = b""
         try:
             while part := await asyncio.wait_for(self.reader.read(65536), 5):

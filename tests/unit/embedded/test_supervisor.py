@@ -20,7 +20,7 @@ ENVIRONMENT = {"PATH": os.environ["PATH"]}
 def wait_for(fact: Callable[[], bool], limit: float = 10) -> None:
     deadline = time.monotonic() + limit
     while not fact():
-        assert time.monotonic() < deadline, "did not come true in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
@@ -37,24 +37,24 @@ class TestChild:
         os.kill(first, signal.SIGKILL)
 
         def restarted() -> bool:
-            child.look_after()
+            child.restart_if_ended()
             return child.pid != first
 
         wait_for(restarted)
-        child.end(time.monotonic())
+        child.wait_or_kill(time.monotonic())
 
     def test_that_keeps_ending_waits_longer(self) -> None:
         child = Child("x", ends_with(1), ENVIRONMENT)
         child.start()
 
         def failed_thrice() -> bool:
-            child.look_after()
+            child.restart_if_ended()
             return child.failures == 3
 
         started = time.monotonic()
         wait_for(failed_thrice)
         assert time.monotonic() - started > 0.2 + 1.0
-        child.end(time.monotonic())
+        child.wait_or_kill(time.monotonic())
 
     def test_that_ignores_the_signal_is_killed(self) -> None:
         code = "import signal,sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', file=sys.stderr, flush=True); signal.pause()"
@@ -63,8 +63,8 @@ class TestChild:
         pid = child.pid
         assert pid is not None
         wait_for(lambda: _ignores_term(pid))
-        child.ask_to_end()
-        child.end(time.monotonic() + 0.2)
+        child.terminate()
+        child.wait_or_kill(time.monotonic() + 0.2)
         assert not Path(f"/proc/{pid}").exists()
 
     def test_ends_with_a_killed_parent(self) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded.accounts import own_account
+from app.embedded.accounts import current_account
 from app.embedded.errors import ExitCode, FolderNotUsable, StartError, error_for
-from app.embedded.places import make_data_dir, make_private_folder, write_whole
+from app.embedded.folders import make_data_dir, make_private_folder, write_atomically
 
 
 class TestMakeDataDir:
@@ -34,7 +34,7 @@ class TestMakeDataDir:
 
 class TestMakePrivateFolder:
     def test_makes_it_for_its_owner_only(self, tmp_path: Path) -> None:
-        make_private_folder(tmp_path / "x", own_account())
+        make_private_folder(tmp_path / "x", current_account())
         assert (tmp_path / "x").stat().st_mode & 0o777 == 0o700
 
     def test_refuses_a_link_and_an_open_folder(self, tmp_path: Path) -> None:
@@ -42,14 +42,14 @@ class TestMakePrivateFolder:
         (tmp_path / "open").mkdir(mode=0o755)
         for name in ("link", "open"):
             with pytest.raises(FolderNotUsable):
-                make_private_folder(tmp_path / name, own_account())
+                make_private_folder(tmp_path / name, current_account())
 
 
-class TestWriteWhole:
+class TestWriteAtomically:
     def test_replaces_and_keeps_it_private(self, tmp_path: Path) -> None:
         file = tmp_path / "token"
         file.write_text("old")
-        write_whole(file, "new\n")
+        write_atomically(file, "new\n")
         assert file.read_text() == "new\n"
         assert file.stat().st_mode & 0o777 == 0o600
         assert list(tmp_path.iterdir()) == [file]
