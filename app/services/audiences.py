@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.slugs import slug_of
 from app.services import audit, definitions, runs
 from app.storage.models import Audience, Run
 from app.storage.repositories.audiences import (
@@ -226,18 +225,13 @@ async def force_run(
 
 
 async def _free_key(repository: AudienceRepository, space_id: str, name: str) -> str:
-    base = _slug_of(name)
+    base = slug_of(name, separator="_", limit=_MAX_KEY, fallback="audience")
     taken = await repository.keys_like(space_id, base)
     key, number = base, 1
     while key in taken:
         number += 1
         key = f"{base}_{number}"
     return key
-
-
-def _slug_of(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:_MAX_KEY].strip("_") or "audience"
 
 
 async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:

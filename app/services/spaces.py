@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.slugs import slug_of
 from app.services import audit
 from app.storage.models import Space
 from app.storage.repositories.spaces import SpaceRepository, workspace_of
@@ -24,7 +24,7 @@ async def create(
     session: AsyncSession, *, workspace_id: str, name: str, slug: str | None = None, actor: str
 ) -> Space:
     """A new space; its slug is made from the name where none is given. Conflict: the slug is taken."""
-    slug = slug or _slug_of(name)
+    slug = slug or slug_of(name, separator="-", limit=_MAX_SLUG, fallback="space")
     if len(slug) > _MAX_SLUG or not _SLUG.fullmatch(slug):
         raise Invalid(
             f'"slug": small letters, digits and single hyphens, at most {_MAX_SLUG}', field="slug"
@@ -61,8 +61,3 @@ async def page(session: AsyncSession, workspace_id: str, request: PageRequest) -
     return make_page(
         found, request=request, position=position, key=lambda space: (space.id,), total=total
     )
-
-
-def _slug_of(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MAX_SLUG].strip("-") or "space"
