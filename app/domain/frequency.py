@@ -2,8 +2,7 @@
 
 ``{"type": "on_run"}``: after each run of a source. ``{"type": "once", "at"?}``: a single sync, at that moment or as
 soon as it is said. ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
-``{"type": "cron", "expression", "zone"}``: by the clock. A local time that the change to summer time leaves out is
-kept at the same distance from midnight (02:30 becomes 03:30); one that happens twice counts the first time only.
+``{"type": "cron", "expression", "zone"}``: by the clock; ``local_time`` has the rule for changes of the clock.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast, get_args
-from zoneinfo import ZoneInfo
-
-from croniter import CroniterError, croniter
 
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Problem
+from app.domain.local_time import is_cron, is_zone, next_match
 
 FrequencyType = Literal["on_run", "once", "daily", "interval", "cron"]
 
@@ -99,22 +96,10 @@ def next_due(frequency: Frequency, after: datetime) -> datetime | None:
         return after + timedelta(minutes=frequency.minutes)
     if frequency.type == "daily" and frequency.at is not None:
         hour, minute = frequency.at.split(":")
-        return _next_local(f"{int(minute)} {int(hour)} * * *", frequency.zone, after)
+        return next_match(f"{int(minute)} {int(hour)} * * *", frequency.zone, after)
     if frequency.type == "cron" and frequency.expression is not None:
-        return _next_local(frequency.expression, frequency.zone, after)
+        return next_match(frequency.expression, frequency.zone, after)
     return None
-
-
-def _next_local(expression: str, zone: str, after: datetime) -> datetime:
-    """The next match in local wall time, put into UTC: walking naive times keeps clock changes out of the search."""
-    place = ZoneInfo(zone)
-    start = after.astimezone(place).replace(tzinfo=None) - timedelta(hours=3)
-    walk = croniter(expression, start)
-    while True:
-        local: datetime = walk.get_next(datetime)
-        moment = local.replace(tzinfo=place).astimezone(UTC)
-        if moment > after:
-            return moment
 
 
 def _fault(kind: str, key: str, value: Any) -> str:
@@ -124,9 +109,9 @@ def _fault(kind: str, key: str, value: Any) -> str:
     if not isinstance(value, str):
         return "must be text"
     if key == "zone":
-        return "" if _is_zone(value) else "must be a time zone's name, such as Europe/Berlin"
+        return "" if is_zone(value) else "must be a time zone's name, such as Europe/Berlin"
     if key == "expression":
-        return "" if _is_cron(value) else "must be a cron expression of five fields"
+        return "" if is_cron(value) else "must be a cron expression of five fields"
     if kind == "daily":
         fits = bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value))
         return "" if fits else "must be a time of the day, such as 06:30"
@@ -135,22 +120,3 @@ def _fault(kind: str, key: str, value: Any) -> str:
     except (ValueError, OverflowError):
         return "must be an RFC 3339 time with its offset"
     return ""
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
-def _is_cron(expression: str) -> bool:
-    """Whether it has five fields and ever comes true (31 February does not)."""
-    if len(expression) > 255 or len(expression.split()) != 5:
-        return False
-    try:
-        croniter(expression, datetime(2026, 1, 1, tzinfo=UTC)).get_next(datetime)
-    except (CroniterError, ValueError):
-        return False
-    return True

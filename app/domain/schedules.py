@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from app.core.errors import Problem
+from app.domain.local_time import is_zone, next_match
 
 INTERVALS = {
     "15m": timedelta(minutes=15),
@@ -21,7 +21,6 @@ INTERVALS = {
     "1d": timedelta(days=1),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_DAYS = 8  # a week, and one more for a day whose only hour was before ``after``
 
 
 def problems_of(strategy: str, config: Mapping[str, Any]) -> list[Problem]:
@@ -50,33 +49,14 @@ def normal(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def next_due(config: Mapping[str, Any], after: datetime) -> datetime:
     """The first moment after ``after`` (aware) at which a faultless schedule is due, in UTC.
 
-    Intervals count from midnight UTC of 1970-01-01, so a restart does not shift them. Days and hours are those of
-    the schedule's own clock: an hour that the clock skips in spring is due when it has moved on, one that it repeats
-    in autumn is due once, the first time.
+    Intervals count from midnight UTC of 1970-01-01, so a restart does not shift them. Days (0 is Sunday) and hours
+    are those of the schedule's time zone.
     """
     if "interval" in config:
         step = INTERVALS[config["interval"]]
         return _EPOCH + (((after - _EPOCH) // step) + 1) * step
-    zone = ZoneInfo(config["timezone"])
-    first = after.astimezone(zone).date() - timedelta(days=1)
-    candidates = (
-        _moment(day, hour, zone)
-        for offset in range(_MOST_DAYS + 2)
-        for day in (first + timedelta(days=offset),)
-        if _weekday(day) in config["days"]
-        for hour in config["hours"]
-    )
-    return min(moment for moment in candidates if moment > after)
-
-
-def _moment(day: date, hour: int, zone: ZoneInfo) -> datetime:
-    # fold=0: of a repeated hour the first; of a skipped one the offset before the change, which lands behind the gap.
-    return datetime.combine(day, time(hour), tzinfo=zone).astimezone(UTC)
-
-
-def _weekday(day: date) -> int:
-    """0 is Sunday."""
-    return (day.weekday() + 1) % 7
+    days, hours = (",".join(map(str, config[name])) for name in ("days", "hours"))
+    return next_match(f"0 {hours} * * {days}", config["timezone"], after)
 
 
 def _numbers(config: Mapping[str, Any], name: str, most: int) -> Problem | None:
@@ -93,11 +73,6 @@ def _numbers(config: Mapping[str, Any], name: str, most: int) -> Problem | None:
 
 def _zone(config: Mapping[str, Any]) -> Problem | None:
     name = config.get("timezone")
-    try:
-        if isinstance(name, str) and name:
-            ZoneInfo(name)
-            return None
-    except (OSError, ValueError, LookupError):
-        # Odd names reach the file system, which has faults of its own for them.
-        pass
+    if isinstance(name, str) and is_zone(name):
+        return None
     return Problem('"config.timezone": a name such as Europe/Berlin', "config.timezone")

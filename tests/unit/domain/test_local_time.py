@@ -1,0 +1,123 @@
+"""Which cron expressions are accepted, and when they match: facts that another library or release must not change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.domain.local_time import is_cron, is_zone, next_match
+
+REFUSED = [
+    "",
+    "@daily",
+    "* * * *",
+    "* * * * * *",
+    "@daily * * * *",
+    "every day at six o'clock",
+    "60 * * * *",
+    "0 24 * * *",
+    "0 0 0 * *",
+    "0 0 1 13 *",
+    "0 0 * * 8",
+    "-1 * * * *",
+    "1.5 * * * *",
+    "1--2 * * * *",
+    "*/0 * * * *",
+    "5/ * * * *",
+    ", * * * *",
+    "a * * * *",
+    "H * * * *",
+    "? * * * *",
+    "0 0 * foo *",
+    "0 0 L-3 * *",
+    "0 0 LW * *",
+    "0 0 * * L",
+    "0 0 * * 5L",
+    "0 0 * * mon#6",
+    "0 0 * * *\u00a0",
+    "\u0663 * * * *",
+    # days that never come
+    "0 0 30 2 *",
+    "0 0 31 2 *",
+    "0 0 31 4,6,9,11 *",
+    f"{','.join(['0'] * 130)} * * * *",
+]
+
+
+class TestIsCron:
+    @pytest.mark.parametrize("expression", REFUSED)
+    def test_refuses(self, expression: str) -> None:
+        assert not is_cron(expression)
+
+
+class TestIsZone:
+    @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Argentina/Salta"])
+    def test_knows(self, name: str) -> None:
+        assert is_zone(name)
+
+    @pytest.mark.parametrize(
+        "name", ["", ".", "/", "Europe", "Mars/Base", "../UTC", "a\0b", "x" * 5000]
+    )
+    def test_refuses(self, name: str) -> None:
+        assert not is_zone(name)
+
+
+class TestNextMatch:
+    @pytest.mark.parametrize(
+        ("expression", "local"),
+        [
+            # 2026-01-01 is a Thursday.
+            ("*/20 * * * *", ["01-01 00:20", "01-01 00:40", "01-01 01:00"]),
+            ("0 22-2 * * *", ["01-01 01:00", "01-01 02:00", "01-01 22:00"]),
+            ("0 0 * * fri-mon", ["01-02 00:00", "01-03 00:00", "01-04 00:00"]),
+            ("0 0 * * 0", ["01-04 00:00", "01-11 00:00", "01-18 00:00"]),
+            ("0 0 * * 7", ["01-04 00:00", "01-11 00:00", "01-18 00:00"]),
+            # A day of the month and a weekday: one of the two is enough.
+            ("0 6 13 * mon", ["01-05 06:00", "01-12 06:00", "01-13 06:00"]),
+            ("0 6 */10 * 1", ["01-01 06:00", "01-05 06:00", "01-11 06:00"]),
+            ("0 0 31 2 mon", ["02-02 00:00", "02-09 00:00", "02-16 00:00"]),
+            ("0 0 L * *", ["01-31 00:00", "02-28 00:00", "03-31 00:00"]),
+            ("0 0 15W 8 *", ["08-14 00:00"]),
+            ("0 0 ? * 5#2", ["01-09 00:00", "02-13 00:00", "03-13 00:00"]),
+            ("0 0 * * L5", ["01-30 00:00", "02-27 00:00", "03-27 00:00"]),
+            ("0 0 1 JAN-MAR *", ["02-01 00:00", "03-01 00:00"]),
+        ],
+    )
+    def test_follows_the_expression(self, expression: str, local: list[str]) -> None:
+        assert is_cron(expression)
+        moment = datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
+        for text in local:
+            moment = next_match(expression, "UTC", moment)
+            assert moment == datetime.fromisoformat(f"2026-{text.replace(' ', 'T')}:00Z")
+
+    def test_finds_a_leap_day(self) -> None:
+        due = next_match("0 0 29 2 *", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
+        assert due == datetime(2028, 2, 29, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("zone", "expression", "after", "due"),
+        [
+            # Berlin skips 02:00 to 03:00 on 2026-03-29: a skipped time keeps its distance from midnight.
+            ("Europe/Berlin", "30 2 * * *", "2026-03-28T12:00Z", "2026-03-29T01:30Z"),
+            ("Europe/Berlin", "0 2 * * *", "2026-03-28T12:00Z", "2026-03-29T01:00Z"),
+            ("Europe/Berlin", "30 2 * * *", "2026-03-29T01:30Z", "2026-03-30T00:30Z"),
+            # It repeats 02:00 to 03:00 on 2026-10-25: only the first time counts, also for each half hour.
+            ("Europe/Berlin", "30 2 * * *", "2026-10-25T00:30Z", "2026-10-26T01:30Z"),
+            ("Europe/Berlin", "*/30 * * * *", "2026-10-25T00:30Z", "2026-10-25T02:00Z"),
+            # Lord Howe Island changes its clock by half an hour.
+            ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03T12:00Z", "2026-10-03T15:45Z"),
+            ("America/New_York", "30 2 * * 0", "2026-03-08T00:00Z", "2026-03-08T07:30Z"),
+        ],
+    )  # fmt: skip
+    def test_keeps_its_rule_over_clock_changes(
+        self, zone: str, expression: str, after: str, due: str
+    ) -> None:
+        found = next_match(expression, zone, datetime.fromisoformat(after))
+        assert found == datetime.fromisoformat(due)
+
+    def test_is_later_than_a_moment_between_two_minutes(self) -> None:
+        after = datetime(2026, 5, 1, 10, 15, 0, 1, ZoneInfo("Asia/Kolkata"))
+        due = next_match("15 10 * * *", "Asia/Kolkata", after)
+        assert due == datetime(2026, 5, 2, 4, 45, tzinfo=UTC)
