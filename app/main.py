@@ -1,4 +1,4 @@
-"""The application: the only place where the parts are put together."""
+"""The FastAPI application: routers, error handlers and the platform are assembled here only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.services.tokens import Authenticator
 
 
 def create_app(settings: Settings, *, platform: Platform | None = None) -> FastAPI:
-    """The API. Opens its own platform when it starts, unless one is given (which it then leaves open)."""
+    """Create the API. It opens and closes a platform with the application, unless one is given."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +65,7 @@ def _equip(app: FastAPI, settings: Settings, platform: Platform) -> None:
 
 
 def openapi_documents(settings: Settings) -> dict[str, dict[str, object]]:
-    """The OpenAPI documents by file name, as they stand in ``openapi/``."""
+    """Return the OpenAPI documents as ``{file name: document}``, equal to the files in ``openapi/``."""
     router = create_app(settings).router
-    assert isinstance(router, ApiRouter)  # noqa: S101  made above
+    assert isinstance(router, ApiRouter)  # noqa: S101  create_app sets it
     return {name: document(router.operations, view) for name, view in FILES.items()}

@@ -1,4 +1,4 @@
-"""The doorbell: arq jobs that carry ids and mean «this is due». Losing one loses nothing; the sweep rings again."""
+"""Wake-ups: arq jobs that hold ids and mean "this is due". A lost job does no harm; the sweep enqueues it again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app.core.logging import get_logger
 log = get_logger(__name__)
 
 QUEUE_NAME = "activations"
-_BUDGET_SECONDS = 1  # R28: a silent Redis may cost no more than this
+_BUDGET_SECONDS = 1  # R28: the longest wait for a Redis that does not respond
 
 
 class Task(StrEnum):
-    """The arq tasks, by the names under which the worker knows them."""
+    """The arq tasks, by the names that workers register."""
 
     RECOMPUTE = "recompute"
     PREVIEW = "preview"
@@ -33,18 +33,18 @@ class Task(StrEnum):
 
 
 def serialize(value: dict[str, Any]) -> bytes:
-    """JSON in place of arq's pickle: who can write to Redis must not be able to run code (R28)."""
+    """Encode a job as JSON instead of arq's pickle, so that write access to Redis does not allow running code (R28)."""
     return orjson.dumps(value, default=str)
 
 
 def deserialize(data: bytes) -> dict[str, Any]:
-    """The inverse of :func:`serialize`."""
+    """Decode a job that :func:`serialize` encoded. Returns arq's own dictionary, ``{t, f, a, k, et}``."""
     value: dict[str, Any] = orjson.loads(data)
     return value
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """arq's settings for a ``redis://`` or ``unix://`` URL, with short timeouts and few tries."""
+    """Return arq's settings for a ``redis://`` or ``unix://`` URL, with a short timeout and no retries."""
     settings = RedisSettings.from_dsn(url)
     settings.conn_timeout = _BUDGET_SECONDS
     settings.conn_retries = 0
@@ -52,7 +52,7 @@ def redis_settings(url: str) -> RedisSettings:
 
 
 class Queue:
-    """Rings arq. Every method returns within about a second and never raises for a Redis that is away."""
+    """Enqueues arq jobs. Every method returns within about a second; an unreachable Redis raises nothing."""
 
     def __init__(self, url: str | None) -> None:
         self._url = url
@@ -63,11 +63,11 @@ class Queue:
 
     @property
     def pool(self) -> ArqRedis | None:
-        """The connection pool, once one was made."""
+        """The connection pool, or None before the first connection."""
         return self._pool
 
     def silent_for(self) -> timedelta:
-        """How long Redis has not answered; zero while it does."""
+        """Return how long Redis has not responded; zero if it responds."""
         if self._silent_since is None:
             return timedelta(0)
         return timedelta(seconds=time.monotonic() - self._silent_since)
@@ -75,7 +75,10 @@ class Queue:
     async def ring(
         self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
     ) -> bool:
-        """Enqueue ``task`` with ids. ``job_id`` names the thing and its version (R13). False where Redis is away."""
+        """Enqueue ``task`` with ids. Returns False if Redis is unreachable.
+
+        ``job_id`` names the row and its version, so that arq drops duplicates (R13).
+        """
         if self._url is None or self._was_just_away():
             return False
         try:
@@ -90,7 +93,7 @@ class Queue:
         return True
 
     async def ping(self) -> bool:
-        """Whether Redis answers now."""
+        """Return whether Redis responds now."""
         if self._url is None:
             return False
         try:
@@ -109,7 +112,7 @@ class Queue:
             self._pool = None
 
     def _was_just_away(self) -> bool:
-        """Many bells of one commit must not wait a second each; the sweep rings again."""
+        """Skip further attempts for a second, so that many jobs of one commit do not wait a second each."""
         last = self._last_unheard
         return last is not None and time.monotonic() - last < _BUDGET_SECONDS
 
@@ -119,7 +122,7 @@ class Queue:
 
     async def _connect(self) -> ArqRedis:
         if self._pool is None:
-            assert self._url is not None  # noqa: S101  the callers have looked
+            assert self._url is not None  # noqa: S101  the callers checked it
             self._pool = await create_pool(
                 redis_settings(self._url),
                 job_serializer=serialize,

@@ -1,1 +1,1 @@
-"""What every layer may use; imports nothing of ours."""
+"""Basics that every layer may import. Imports no other package of the product."""

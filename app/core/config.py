@@ -1,6 +1,6 @@
-"""Settings, and the only reader of the environment.
+"""The settings. Only this module reads the environment.
 
-``DATABASE_URL``, ``REDIS_URL`` and ``STORAGE_URL`` have their customary names; all else begins with ``ACTIVATIONS_``.
+``DATABASE_URL``, ``REDIS_URL`` and ``STORAGE_URL`` have their usual names; all other names begin with ``ACTIVATIONS_``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _plain_seconds(value: Any) -> Any:
-    """Environment values are text: a bare number means seconds."""
+    """Turn a text that is a bare number into seconds; environment values are text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -32,13 +32,13 @@ Duration = Annotated[timedelta, BeforeValidator(_plain_seconds)]
 
 
 class Settings(BaseSettings):
-    """What an operator can set; durations are ISO 8601 or seconds."""
+    """The settings of the service. Durations are ISO 8601 or a number of seconds."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACTIVATIONS_", extra="ignore", frozen=True, populate_by_name=True
     )
 
-    # Where things are. Without URLs, `activations up` starts its own servers in the data folder.
+    # Servers and folders. Without URLs, `activations up` starts embedded servers in the data folder.
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("database_url", "DATABASE_URL")
     )
@@ -53,12 +53,12 @@ class Settings(BaseSettings):
         None  # local copies and scratch files; default: `cache` in the data folder
     )
     server_dir: Path | None = (
-        None  # embedded servers of root, where the data folder is out of their reach
+        None  # for embedded servers started by root that cannot reach the data folder
     )
-    public_url: str | None = None  # how clients reach the API, for links; default: host and port
+    public_url: str | None = None  # URL of the API in links; default: host and port
 
-    # Keys. Files in the data folder stand in where neither is set (made on first start, mode 0600).
-    encryption_keys: SecretStr | None = None  # "kid:base64,…": the first writes, all read
+    # Keys. If neither is set, files in the data folder are used (created on first start, mode 0600).
+    encryption_keys: SecretStr | None = None  # "kid:base64,…": the first encrypts, all decrypt
     token_pepper: SecretStr | None = None
 
     # API
@@ -70,17 +70,15 @@ class Settings(BaseSettings):
     max_upload_bytes: int = 10 * 1024**3
 
     # Outbound
-    outbound_allow: str = (
-        ""  # "host[:port]" or CIDR, comma-separated: opened for private addresses and plain http
-    )
+    outbound_allow: str = ""  # "host[:port]" or CIDR, comma-separated: private addresses and plain http are allowed there
     http_total_timeout: Duration = timedelta(seconds=20)
     http_connect_timeout: Duration = timedelta(seconds=5)
 
-    # Delivery core (reliability R10, R11, R21 to R23)
+    # Delivery (R10, R11, R21 to R23)
     lease: Duration = timedelta(seconds=60)
     settle_time: Duration = timedelta(seconds=60)
     sweep_interval: Duration = timedelta(seconds=5)
-    redis_silence: Duration = timedelta(seconds=10)  # then the sweep works itself
+    redis_silence: Duration = timedelta(seconds=10)  # after this, the sweep runs the jobs
     retry_waits: tuple[Duration, ...] = (
         timedelta(seconds=5),
         timedelta(seconds=30),
@@ -93,7 +91,9 @@ class Settings(BaseSettings):
     failing_activation_limit: Duration = timedelta(days=5)
     delivery_concurrency: int = Field(default=32, ge=1)  # calls in flight in one worker
     delivery_concurrency_per_account: int = Field(default=16, ge=1)
-    worker_processes: int = Field(default=1, ge=1)  # share an account's budget while Redis is away
+    worker_processes: int = Field(
+        default=1, ge=1
+    )  # share the rate budget of an account while Redis is unreachable
     orphan_age: Duration = timedelta(hours=24)
     history_kept: Duration = timedelta(days=30)
     job_completion_wait: Duration = timedelta(seconds=25)
@@ -109,13 +109,13 @@ class Settings(BaseSettings):
     sql_concurrency: int = Field(default=2, ge=1)  # definitions that run at once in one process
     sql_timeout: Duration = timedelta(minutes=5)
 
-    # Users' databases: what one dataset, or one definition that runs there, may take
+    # Users' databases: limits for one dataset, or for one definition that runs there
     source_timeout: Duration = timedelta(minutes=15)
     source_max_rows: int = 100_000_000
-    source_max_bytes: int = 20 * 1024**3  # in memory form; on the disk it is a fraction
+    source_max_bytes: int = 20 * 1024**3  # in memory; on disk it is a fraction of that
     source_concurrency: int = Field(
         default=4, ge=1
-    )  # runs that read at once in one process; as many previews and checks
+    )  # runs that read at the same time in one process; previews and checks have a separate limit of this size
 
     # Logs
     log_level: str = "info"
@@ -124,21 +124,21 @@ class Settings(BaseSettings):
     @field_validator("lease")
     @classmethod
     def _outlasts_calls(cls, lease: timedelta, given: ValidationInfo) -> timedelta:
-        """A call is begun only while enough of the lease is left for it (R10)."""
+        """Refuse a lease in which no call could start: a call starts only if the lease outlasts it (R10)."""
         longest: timedelta | None = given.data.get("http_total_timeout")
         if longest is not None and lease < 2 * longest:
             raise ValueError(
                 f"{lease.total_seconds():g} s is less than twice ACTIVATIONS_HTTP_TOTAL_TIMEOUT "
-                f"({longest.total_seconds():g} s), so no call would ever be begun; raise ACTIVATIONS_LEASE or lower the timeout"
+                f"({longest.total_seconds():g} s), so no call would ever start; raise ACTIVATIONS_LEASE or lower the timeout"
             )
         return lease
 
     @property
     def storage(self) -> str:
-        """The object store's URL: the one set, or the folder `objects` in the data folder."""
+        """URL of the object store: the setting, or the folder ``objects`` in the data folder."""
         return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()
 
     @property
     def cache(self) -> Path:
-        """Where local copies and scratch files live."""
+        """Folder of local copies and scratch files."""
         return self.cache_dir or self.data_dir / "cache"

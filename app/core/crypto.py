@@ -1,7 +1,7 @@
-"""Secrets at rest: AES-256-GCM under a ring of keys, bound to the place where the ciphertext stands (R38).
+"""Encryption of stored secrets: AES-256-GCM with a ring of keys (R38).
 
-A ciphertext is ``v1|kid|nonce(12 bytes)|ct``; its associated data is ``workspace|table|row|column|kid``, so that one
-that is moved to another row or tenant does not open.
+A stored value is ``v1|kid|nonce (12 bytes)|ciphertext``. Its associated data is ``workspace|table|row|column|kid``,
+so a value that is copied to another row or tenant cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _NONCE = 12
 
 
 class KeyringError(Exception):
-    """A key is missing or malformed, or a ciphertext does not open."""
+    """A key is missing or malformed, or a stored value cannot be decrypted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a ciphertext stands."""
+class Binding:
+    """The row and column that a stored value belongs to. It can be decrypted only with an equal binding."""
 
     workspace_id: str
     table: str
@@ -37,12 +37,12 @@ class Place:
     column: str
 
     def associated_data(self, kid: str) -> bytes:
-        """What the ciphertext is bound to."""
+        """Return the associated data: ``workspace|table|row|column|kid``."""
         return "|".join((self.workspace_id, self.table, self.row, self.column, kid)).encode()
 
 
 class Keyring:
-    """The first key writes, all read. Also holds the pepper of the tokens."""
+    """The encryption keys, and the pepper of API tokens. The first key encrypts, every key decrypts."""
 
     def __init__(self, keys: Mapping[str, bytes], pepper: bytes) -> None:
         if not keys:
@@ -56,11 +56,14 @@ class Keyring:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Keyring:
-        """Read ``kid:base64`` pairs, comma-separated; KeyringError says what is wrong with them."""
+        """Read the keys, ``kid:base64`` pairs separated by commas, and the pepper.
+
+        Raises KeyringError if either setting is missing or a key is malformed.
+        """
         if settings.encryption_keys is None or settings.token_pepper is None:
             raise KeyringError(
                 "ACTIVATIONS_ENCRYPTION_KEYS and ACTIVATIONS_TOKEN_PEPPER must be set; "
-                "`activations up` makes both on its first start, in the folder keys/ of its data."
+                "`activations up` creates both on its first start, in the folder keys/ of its data folder."
             )
         keys: dict[str, bytes] = {}
         for item in settings.encryption_keys.get_secret_value().split(","):
@@ -75,42 +78,42 @@ class Keyring:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """All keys by name, the writing one first."""
+        """Names of all keys, the encrypting one first."""
         return tuple(self._keys)
 
-    def encrypt(self, plaintext: bytes, place: Place) -> bytes:
-        """Seal under the writing key."""
+    def encrypt(self, plaintext: bytes, binding: Binding) -> bytes:
+        """Encrypt with the first key."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._keys[self.current].encrypt(
-            nonce, plaintext, place.associated_data(self.current)
+            nonce, plaintext, binding.associated_data(self.current)
         )
         return b"|".join((_VERSION, self.current.encode(), nonce + sealed))
 
-    def decrypt(self, blob: bytes, place: Place) -> bytes:
-        """Open; KeyringError where the key is unknown or the place is another."""
+    def decrypt(self, blob: bytes, binding: Binding) -> bytes:
+        """Decrypt. Raises KeyringError if the key is unknown or the binding differs."""
         version, _, rest = blob.partition(b"|")
         kid_bytes, _, sealed = rest.partition(b"|")
         kid = kid_bytes.decode(errors="replace")
         if version != _VERSION or kid not in self._keys:
-            raise KeyringError(f"no key {kid!r} to open this with")
+            raise KeyringError(f"no encryption key {kid!r} to decrypt a secret with")
         try:
             return self._keys[kid].decrypt(
-                sealed[:_NONCE], sealed[_NONCE:], place.associated_data(kid)
+                sealed[:_NONCE], sealed[_NONCE:], binding.associated_data(kid)
             )
         except InvalidTag:
             raise KeyringError(
-                "a secret does not open: wrong key, or moved from its place"
+                "a secret cannot be decrypted: wrong key, or copied from another row"
             ) from None
 
     def token_hash(self, secret: str) -> bytes:
-        """HMAC-SHA256 of a token's secret under the pepper (R32)."""
+        """Return the HMAC-SHA256 of a token's secret with the pepper (R32)."""
         return hmac.new(self._pepper, secret.encode(), hashlib.sha256).digest()
 
     def sign(self, purpose: str, message: bytes) -> bytes:
-        """HMAC-SHA256 under the pepper; what is signed for one purpose is worth nothing for another."""
+        """Return the HMAC-SHA256 with the pepper. A signature for one purpose is not valid for another."""
         return hmac.new(self._pepper, purpose.encode() + b"\0" + message, hashlib.sha256).digest()
 
     @staticmethod
     def key_of(blob: bytes) -> str:
-        """Under which key a ciphertext stands."""
+        """Return the name of the key that a stored value was encrypted with."""
         return blob.split(b"|", 2)[1].decode(errors="replace")

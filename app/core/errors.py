@@ -1,18 +1,18 @@
-"""The errors that services raise; each carries its own HTTP status, wire type and headers.
+"""The errors that services raise, each with its HTTP status, wire type and headers.
 
 AppError
-├── BadRequest 400        the request cannot be understood or asks for nothing
-├── Unauthorized 401      no token, a wrong one, or one that may not
-├── Forbidden 403         a known token without the permission
-├── NotFound 404          unknown, or of somebody else
-├── NotAcceptable 406     no version that the client takes
-├── Conflict 409          clashes with what is there
+├── BadRequest 400        the request is malformed or asks for nothing
+├── Unauthorized 401      the token is missing, wrong, expired or revoked
+├── Forbidden 403         a valid token without the permission
+├── NotFound 404          unknown, or in another workspace
+├── NotAcceptable 406     no version that the client accepts
+├── Conflict 409          clashes with the current state
 ├── PayloadTooLarge 413   larger than allowed
-├── UnsupportedMediaType 415
+├── UnsupportedMediaType 415  a body of a type that is not read here
 ├── Invalid 422           fails validation; names the field
-├── RateLimited 429       carries its own Retry-After
-├── Unavailable 503       a part that is needed is away
-└── InsufficientStorage 507  no room on the disk for what was sent
+├── RateLimited 429       has a Retry-After header
+├── Unavailable 503       a server that is needed cannot be reached
+└── InsufficientStorage 507  the disk is too full for the upload
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault in an input: where it is (dotted path or JSON pointer) and what to do about it."""
+    """One fault in an input: a message, and the field (dotted path or JSON pointer)."""
 
     message: str
     field: str | None = None
 
 
 class AppError(Exception):
-    """A failure with a meaning to the caller; anything else that is raised is a 500."""
+    """A failure that is reported to the client. Every other exception becomes a 500."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal"
@@ -52,12 +52,12 @@ class AppError(Exception):
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """What is wrong, one entry for each fault."""
+        """The faults, one entry each."""
         return (Problem(self.message, self.field),)
 
 
 class BadRequest(AppError):
-    """400: broken JSON, or a request that asks for nothing."""
+    """400: malformed JSON, or a request that asks for nothing."""
 
     status = 400
     type = "bad-request"
@@ -71,14 +71,14 @@ class Unauthorized(AppError):
 
 
 class Forbidden(AppError):
-    """403: the token is known and may not do this."""
+    """403: the token is valid but lacks the permission."""
 
     status = 403
     type = "forbidden"
 
 
 class NotFound(AppError):
-    """404: nothing of that id in this workspace."""
+    """404: this workspace has nothing with that id."""
 
     status = 404
     type = "not-found"
@@ -92,7 +92,7 @@ class NotAcceptable(AppError):
 
 
 class Conflict(AppError):
-    """409: clashes with what is there."""
+    """409: the request clashes with the current state."""
 
     status = 409
     type = "conflict"
@@ -106,14 +106,14 @@ class PayloadTooLarge(AppError):
 
 
 class UnsupportedMediaType(AppError):
-    """415: a body of a type that is not read here."""
+    """415: the body has a type that is not read here."""
 
     status = 415
     type = "unsupported-media-type"
 
 
 class Invalid(AppError):
-    """422: the input fails validation; one problem or several."""
+    """422: the input fails validation, with one problem or several."""
 
     status = 422
     type = "input-validation"
@@ -131,26 +131,26 @@ class Invalid(AppError):
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """All the faults that were found."""
+        """All faults that were found."""
         return self._problems or super().problems
 
 
 class RateLimited(AppError):
-    """429: try again after the time in its header."""
+    """429: try again after the time in the Retry-After header."""
 
     status = 429
     type = "RequestError"
 
 
 class Unavailable(AppError):
-    """503: something that is needed cannot be reached now."""
+    """503: a server that is needed cannot be reached now."""
 
     status = 503
     type = "unavailable"
 
 
 class InsufficientStorage(AppError):
-    """507: the disk has no room for what was sent."""
+    """507: the disk is too full for the upload."""
 
     status = 507
     type = "insufficient-storage"

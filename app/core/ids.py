@@ -1,4 +1,4 @@
-"""Ids: a prefix that names the kind, then text that sorts by time of making."""
+"""Ids: a prefix that names the kind of resource, then text that sorts by creation time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LENGTH = 22  # 128 bits in base 62
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id such as ``aud_0ujsszwN8NRY24YaXiTIE2``.
+    """Create an id such as ``aud_0ujsszwN8NRY24YaXiTIE2``.
 
-    48 bits of milliseconds since 1970, then 80 random bits, in base 62 of fixed width, so that text order is
-    the order of making (to the millisecond).
+    The text after the prefix is 48 bits of milliseconds since 1970 and 80 random bits, in base 62 of fixed width,
+    so that ids sort by creation time, to the millisecond.
     """
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     digits = []
@@ -24,5 +24,5 @@ def new_id(prefix: str) -> str:
 
 
 def new_hex_id() -> str:
-    """A fresh id of 24 hex digits, the form in which destinations are named; sorts by time to the second."""
+    """Create an id of 24 hex digits, the form of destination ids. It sorts by creation time, to the second."""
     return f"{int(time.time()):08x}{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""JSON as bytes, with integers of any size: what clients send and users upload may hold them."""
+"""JSON as bytes, with integers of any size, which clients may send and uploads may contain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 
 def to_json(value: Any) -> bytes:
-    """Compact UTF-8."""
+    """Encode a value as compact JSON in UTF-8."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -19,5 +19,5 @@ def to_json(value: Any) -> bytes:
 
 
 def to_lines(rows: Iterable[Any]) -> bytes:
-    """NDJSON: one value on each line."""
+    """Encode values as NDJSON, one on each line."""
     return b"".join(to_json(row) + b"\n" for row in rows)

@@ -1,7 +1,7 @@
-"""Logs: one JSON line per event on stderr; a constant event name and its fields, and never a secret.
+"""Logging: one JSON line per event on stderr, with a constant event name, fields, and no secrets.
 
-Everything goes this way: structlog, and whatever uvicorn, arq and other libraries say through the standard library.
-Bind ``correlation_id``, ``space_id`` and ``sync_id`` once with ``log_context``; they follow the task.
+All logs are written in this form: those of structlog, and those that uvicorn, arq and other libraries write with the
+standard library. Bind ``correlation_id``, ``space_id`` and ``sync_id`` once with ``log_context``; tasks inherit them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _registry = SecretRegistry()
 _redactor = Redactor(_registry)
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-# Libraries that set up handlers of their own, or say at "info" what nobody needs for every event.
+# Libraries that install their own handlers.
 _LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "arq", "asyncio")
-_TALKATIVE = {
+# Libraries that log too much at "info": their minimum level.
+_MIN_LEVELS = {
     "alembic.runtime.plugins": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -37,30 +38,33 @@ _TALKATIVE = {
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger that carries its module's name."""
+    """Return a logger that adds the name of the module to its events."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
 def register_secret(value: str) -> None:
-    """Masks a live secret value in every log line of this process from now on."""
+    """Mask a secret value in every later log line of this process."""
     _registry.add(value)
 
 
 def log_context(**fields: Any) -> AbstractContextManager[Any]:
-    """Binds fields to every event inside a ``with`` block, in this task and those that it starts."""
+    """Bind fields to every event inside a ``with`` block, in this task and in tasks that it starts."""
     return structlog.contextvars.bound_contextvars(**fields)
 
 
 def correlation_id(from_client: str | None = None) -> str:
-    """The client's id where it is harmless, else a fresh one (R42)."""
+    """Return the id that the client sent if it is harmless, else a new one (R42)."""
     if from_client and _CLIENT_ID.fullmatch(from_client):
         return from_client
     return secrets.token_hex(8)
 
 
 def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Masks, escapes and cuts every field. The last processor before the line is written."""
+    """Mask, escape and cut every field; the last processor before rendering.
+
+    Returns ``{field: value}`` with the keys of ``event``; names that begin with an underscore pass unchanged.
+    """
     cleaned: MutableMapping[str, Any] = {}
     for name, value in event.items():
         if name.startswith("_"):
@@ -73,7 +77,7 @@ def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _drop_colours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    event.pop("color_message", None)  # uvicorn's second copy of its message
+    event.pop("color_message", None)  # uvicorn adds a coloured copy of its message
     return event
 
 
@@ -99,9 +103,9 @@ def _log_uncaught(
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends all logs of this process to stderr, in the settings' form and from their level on.
+    """Send all logs of this process to stderr, in the format and from the level of the settings.
 
-    The process's own keys are registered as secrets here.
+    Also registers the encryption keys and the token pepper as secrets.
     """
     for secret in (settings.encryption_keys, settings.token_pepper):
         for part in secret.get_secret_value().split(",") if secret else ():
@@ -139,7 +143,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error at that moment: it may be replaced after the set-up."""
+    """Writes to the current ``sys.stderr``, which may be replaced after the handler was created."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
@@ -159,6 +163,6 @@ def _take_over_standard_logging(formatter: logging.Formatter, level: str) -> Non
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
-    for name, least in _TALKATIVE.items():
+    for name, least in _MIN_LEVELS.items():
         logging.getLogger(name).setLevel(least)
     logging.captureWarnings(True)

@@ -1,7 +1,7 @@
-"""Pages by key: what a client asks for, where a page begins, and the cursors that say so.
+"""Keyset pagination: the page that a client asks for, and the cursors between pages.
 
-A cursor is opaque to clients. It names a position between entries by the sort key of its neighbour, so that entries
-which come or go elsewhere neither repeat nor skip one.
+A cursor is opaque to clients. It holds the sort key of the entry before or after it, so inserted or deleted entries
+do not make a walk repeat or skip others.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _MAX_CURSOR = 4096
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The beginning of a listing, or the place just after or before the entry with this sort key."""
+    """The start of a listing, or the position just after or before the entry with this sort key."""
 
     side: Side = "start"
     key: tuple[str, ...] = ()
 
     def encode(self) -> str:
-        """The cursor's text."""
+        """Return the text of the cursor."""
         text = json.dumps([_LETTERS[self.side], *self.key], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode()
 
@@ -43,13 +43,17 @@ START = Position()
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """How many entries, and from where."""
+    """Number of entries, and the cursor to start from."""
 
     count: int = DEFAULT_COUNT
     cursor: str | None = None
 
     def position(self, width: int = 1) -> Position:
-        """Where the page begins; ``width`` is the number of values in the listing's sort key. Invalid: unreadable."""
+        """Decode the cursor.
+
+        ``width`` is the number of values in the sort key of the listing. Raises Invalid if the cursor is
+        malformed.
+        """
         if not self.cursor:
             return START
         fault = Invalid("the cursor cannot be read", field="pagination.cursor")
@@ -77,7 +81,7 @@ def _is_storable(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Entries with the cursors of this page and its neighbours."""
+    """Entries, and the cursors of this page, the next and the previous one."""
 
     entries: Sequence[T]
     current: str
@@ -86,7 +90,7 @@ class Page(Generic[T]):
     total: int | None = None
 
     def map(self, function: Callable[[T], S]) -> Page[S]:
-        """The same page of something else."""
+        """Return a page of ``function(entry)`` for each entry, with equal cursors."""
         return Page(
             [function(entry) for entry in self.entries],
             self.current,
@@ -104,10 +108,10 @@ def make_page(
     key: Callable[[T], tuple[str, ...]],
     total: int | None = None,
 ) -> Page[T]:
-    """Cut a page out of what a query found.
+    """Build a page from the result of a query.
 
-    ``found`` holds up to ``request.count + 1`` entries walking away from the position: in the listing's order after
-    a position, in the opposite order before one.
+    ``found`` holds up to ``request.count + 1`` entries, nearest to the position first: in the order of the listing
+    after a position, in the opposite order before one.
     """
     more = len(found) > request.count
     entries = list(found[: request.count])

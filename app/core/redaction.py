@@ -1,4 +1,4 @@
-"""What may stand in a log line: secrets masked, control characters escaped, long values cut."""
+"""Redaction of log fields: secrets are masked, control characters escaped, long values cut."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import SecretBytes, SecretStr
 
 MASK = "***"
 LONGEST_VALUE = 2048  # bytes of UTF-8
-SHORTEST_SECRET = 6  # characters: shorter texts would mask ordinary words
+SHORTEST_SECRET = 6  # characters; shorter secrets would mask ordinary words
 MOST_ITEMS = 50
 DEEPEST = 5
 
-# The end of a field's name (snake case) that makes its text a secret, whatever it holds.
+# Endings of field names (in snake case) whose values are always masked.
 _SECRET_FIELD = re.compile(
     r"(^|_)(authorization|proxy_authorization|cookie|set_cookie|password|passwd|passphrase|secret|secrets|token"
     r"|api_key|apikey|access_key|private_key|signing_key|secret_key|encryption_keys?|pepper|credentials?|dsn"
@@ -28,7 +28,7 @@ _API_TOKEN = re.compile(r"(aact_(?:live|test)_[A-Za-z0-9]{12})_[A-Za-z0-9_-]+")
 _USERINFO = re.compile(r"(?<=://)[^/\s@?#]+@")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 
-# C0, DEL, C1, line separators, and the marks that turn the direction of text around.
+# C0, DEL, C1, line separators, and marks that change the direction of text.
 _DANGEROUS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _DANGEROUS_BUT_LINES = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
@@ -37,7 +37,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class SecretRegistry:
-    """The live secret values of this process, each once; for log lines only, since they are of many customers."""
+    """The secret values in use in this process. For log lines only: they belong to many tenants."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -45,7 +45,7 @@ class SecretRegistry:
         self._lock = Lock()
 
     def add(self, value: str) -> None:
-        """Masks a value from now on, also where it stands percent-encoded in a URL."""
+        """Mask a value from now on, also in its percent-encoded form."""
         forms = {form for form in (value, quote(value, safe="")) if len(form) >= SHORTEST_SECRET}
         with self._lock:
             if not forms <= self._values:
@@ -53,12 +53,12 @@ class SecretRegistry:
                 self._pattern = None
 
     def mask(self, text: str) -> str:
-        """The text without any of them."""
+        """Replace each registered value in the text by ``***``."""
         pattern = self._pattern or self._compiled()
         return pattern.sub(MASK, text) if pattern else text
 
     def _compiled(self) -> re.Pattern[str] | None:
-        """Compiled when it is needed, not for each of many that are added one after another."""
+        """Compile on first use, so that adding many values in a row costs one compilation."""
         with self._lock:
             if self._values and self._pattern is None:
                 longest_first = sorted(self._values, key=len, reverse=True)
@@ -67,12 +67,12 @@ class SecretRegistry:
 
 
 def is_secret_field(name: str) -> bool:
-    """Whether a field of this name holds a secret: ``signingSecret``, ``api_key``, but not ``token_id``."""
+    """Return whether a field of this name holds a secret: ``signingSecret``, ``api_key``, but not ``token_id``."""
     return bool(_SECRET_FIELD.search(_CAMEL_HUMP.sub("_", name).replace("-", "_").lower()))
 
 
 def mask_patterns(text: str) -> str:
-    """Masks what shows by its form that it is a secret: our tokens, bearer headers, passwords in URLs."""
+    """Mask secrets that are recognised by their form: API tokens, bearer headers, passwords in URLs."""
     text = _API_TOKEN.sub(rf"\1_{MASK}", text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     return _USERINFO.sub(f"{MASK}@", text)
@@ -86,13 +86,13 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def escape(text: str, *, keep_lines: bool = False) -> str:
-    """Control characters as visible escapes, so that a terminal obeys nothing that stands in a log."""
+    """Replace control characters by visible escapes, so that a log line cannot control a terminal."""
     text = (_DANGEROUS_BUT_LINES if keep_lines else _DANGEROUS).sub(_escaped, text)
     return _SURROGATE.sub(_escaped, text)
 
 
 def cut(text: str, limit: int = LONGEST_VALUE) -> str:
-    """At most `limit` bytes of UTF-8, and a note of how many are missing."""
+    """Keep the first ``limit`` bytes of UTF-8, and append how many were cut."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= limit:
         return text
@@ -100,7 +100,7 @@ def cut(text: str, limit: int = LONGEST_VALUE) -> str:
 
 
 def cut_front(text: str, limit: int = LONGEST_VALUE) -> str:
-    """The last `limit` bytes: the end of a traceback says what happened."""
+    """Keep the last ``limit`` bytes of UTF-8: the end of a traceback names the error."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= limit:
         return text
@@ -108,18 +108,18 @@ def cut_front(text: str, limit: int = LONGEST_VALUE) -> str:
 
 
 class Redactor:
-    """Makes any value fit for a log line."""
+    """Redacts values of any type for a log line."""
 
     def __init__(self, registry: SecretRegistry) -> None:
         self._registry = registry
 
     def text(self, text: str, *, keep_lines: bool = False, keep_end: bool = False) -> str:
-        """A text masked, escaped and cut. Masking comes first: a cut could leave half a secret."""
+        """Mask, escape and cut a text. Masking comes first, since a cut could leave half a secret."""
         text = escape(mask_patterns(self._registry.mask(text)), keep_lines=keep_lines)
         return cut_front(text) if keep_end else cut(text)
 
     def field(self, name: str, value: Any, depth: int = 0) -> Any:
-        """The value of a named field."""
+        """Redact the value of a field; ``***`` if its name says that it is a secret."""
         if (
             is_secret_field(name)
             and value not in (None, True, False)
@@ -129,7 +129,7 @@ class Redactor:
         return self.value(value, depth)
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """A value of any type, as JSON can hold it."""
+        """Redact a value of any type. The result can be encoded as JSON."""
         match value:
             case None | bool() | int() | float():
                 return value

@@ -1,1 +1,1 @@
-"""The rules: pure functions and frozen dataclasses, no I/O."""
+"""The rules of the service: pure functions and frozen dataclasses, without I/O."""

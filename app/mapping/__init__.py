@@ -1,4 +1,4 @@
-"""Mapping directives: JSON that says how an event becomes a partner's payload."""
+"""Mapping directives: JSON that describes how to build a partner's payload from an event."""
 
 from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
 from app.mapping.identity import plain_path

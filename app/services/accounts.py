@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from app.connectors import registry
 from app.connectors.base import Connector, Definition
-from app.core.crypto import Keyring, Place
+from app.core.crypto import Binding, Keyring
 from app.core.logging import register_secret
 from app.core.redaction import is_secret_field
 from app.storage.models import Destination
@@ -37,14 +37,14 @@ class Account:
         return secrets_of(self.settings)
 
 
-def settings_place(workspace_id: str, destination_id: str) -> Place:
+def settings_binding(workspace_id: str, destination_id: str) -> Binding:
     """Where a destination's settings stand, to which their ciphertext is bound."""
-    return Place(workspace_id, "destination", destination_id, "settings")
+    return Binding(workspace_id, "destination", destination_id, "settings")
 
 
 def open_account(keyring: Keyring, workspace_id: str, destination: Destination) -> Account:
     """Decrypt the settings and find the connector. From now on no log shows the secrets."""
-    plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
+    plain = keyring.decrypt(destination.settings, settings_binding(workspace_id, destination.id))
     connector_class = registry.get(destination.slug)
     settings = connector_class.settings_model(**orjson.loads(plain))
     register_secrets(settings)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.config import Settings
-from app.core.crypto import Keyring, KeyringError, Place
+from app.core.crypto import Binding, Keyring, KeyringError
 from app.services import spaces, tokens
 from app.storage.engine import open_database
 from app.storage.models import ApiToken, EncryptionCheck, Space, Workspace
@@ -78,16 +78,16 @@ async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
     for key_id, check in known.items():
         if key_id not in keyring.key_ids:
             continue
-        if keyring.decrypt(check.ciphertext, _place(key_id)) != _KNOWN:
+        if keyring.decrypt(check.ciphertext, _binding(key_id)) != _KNOWN:
             raise KeyringError(f"the encryption key {key_id!r} is not the one of this database")
     if known and not set(known) & set(keyring.key_ids):
         raise KeyringError(
             f"none of the keys of this database ({', '.join(sorted(known))}) is in ACTIVATIONS_ENCRYPTION_KEYS"
         )
     if keyring.current not in known:
-        sealed = keyring.encrypt(_KNOWN, _place(keyring.current))
+        sealed = keyring.encrypt(_KNOWN, _binding(keyring.current))
         session.add(EncryptionCheck(key_id=keyring.current, ciphertext=sealed))
 
 
-def _place(key_id: str) -> Place:
-    return Place("-", "encryption_check", key_id, "ciphertext")
+def _binding(key_id: str) -> Binding:
+    return Binding("-", "encryption_check", key_id, "ciphertext")

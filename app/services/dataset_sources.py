@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.core.crypto import Keyring, Place
+from app.core.crypto import Binding, Keyring
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
 from app.services import where_to
@@ -59,19 +59,19 @@ def _plain(source: PostgresSource) -> dict[str, Any]:
     return {**source.model_dump(), "password": source.password.get_secret_value()}
 
 
-def _place(workspace_id: str, dataset_id: str) -> Place:
-    return Place(workspace_id, "dataset", dataset_id, "settings")
+def _binding(workspace_id: str, dataset_id: str) -> Binding:
+    return Binding(workspace_id, "dataset", dataset_id, "settings")
 
 
 def seal(keyring: Keyring, workspace_id: str, dataset_id: str, source: PostgresSource) -> bytes:
     """A source as the column holds it."""
-    return keyring.encrypt(orjson.dumps(_plain(source)), _place(workspace_id, dataset_id))
+    return keyring.encrypt(orjson.dumps(_plain(source)), _binding(workspace_id, dataset_id))
 
 
 def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> PostgresSource:
     """The source of a dataset, password included. Never answer or log it."""
     assert dataset.settings is not None  # noqa: S101  whoever calls this has looked at its kind
-    plain = keyring.decrypt(dataset.settings, _place(workspace_id, dataset.id))
+    plain = keyring.decrypt(dataset.settings, _binding(workspace_id, dataset.id))
     source = PostgresSource.opened(orjson.loads(plain))
     register_secret(source.password.get_secret_value())
     return source

@@ -15,7 +15,7 @@ from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
 from app.core.redaction import is_secret_field
 from app.services import where_to
-from app.services.accounts import register_secrets, secrets_in, settings_place
+from app.services.accounts import register_secrets, secrets_in, settings_binding
 from app.storage.models import Destination
 
 _SHOWN_FROM = 12  # characters: of a shorter secret the last four would give too much away
@@ -117,12 +117,12 @@ def seal(
     keyring: Keyring, workspace_id: str, destination_id: str, settings: Mapping[str, Any]
 ) -> bytes:
     """Settings as the column holds them."""
-    return keyring.encrypt(orjson.dumps(settings), settings_place(workspace_id, destination_id))
+    return keyring.encrypt(orjson.dumps(settings), settings_binding(workspace_id, destination_id))
 
 
 def unseal(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
     """An account's settings as plain JSON values, secrets included. Never answer or log them."""
-    plain = keyring.decrypt(destination.settings, settings_place(workspace_id, destination.id))
+    plain = keyring.decrypt(destination.settings, settings_binding(workspace_id, destination.id))
     settings: dict[str, Any] = orjson.loads(plain)
     return settings
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.crypto import Keyring, Place
+from app.core.crypto import Binding, Keyring
 from app.core.errors import Conflict, Invalid
 from app.storage.models import IdempotencyKey
 from app.storage.repositories.idempotency import IdempotencyRepository
@@ -23,8 +23,8 @@ LIFETIME = timedelta(hours=24)
 _MAX_KEY = 255
 
 
-def _place(workspace_id: str, key: str) -> Place:
-    return Place(workspace_id, "idempotency_key", key, "response")
+def _binding(workspace_id: str, key: str) -> Binding:
+    return Binding(workspace_id, "idempotency_key", key, "response")
 
 
 async def claim(
@@ -59,7 +59,7 @@ async def claim(
             "a request with this Idempotency-Key is still running, or was cut off and may have taken effect: "
             "see what became of it, then use another key"
         )
-    return kept.status, keyring.decrypt(kept.response, _place(workspace_id, key))
+    return kept.status, keyring.decrypt(kept.response, _binding(workspace_id, key))
 
 
 def keep(
@@ -82,7 +82,7 @@ def keep(
             request=request,
             body_hash=hashlib.sha256(body).digest(),
             status=status,
-            response=keyring.encrypt(response, _place(workspace_id, key))
+            response=keyring.encrypt(response, _binding(workspace_id, key))
             if response is not None
             else None,
             created_at=now,
@@ -103,7 +103,7 @@ async def settle(
     kept = await IdempotencyRepository(session).get(workspace_id, key)
     if kept is not None:
         kept.status = status
-        kept.response = keyring.encrypt(response, _place(workspace_id, key))
+        kept.response = keyring.encrypt(response, _binding(workspace_id, key))
 
 
 async def let_go(session: AsyncSession, *, workspace_id: str, key: str) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core.crypto import Keyring, KeyringError, Place
+from app.core.crypto import Binding, Keyring, KeyringError
 from app.core.logging import get_logger
 from app.services.platform import Platform
 from app.storage.repositories.encrypted import TABLES, EncryptedRepository
@@ -47,15 +47,15 @@ async def _rotate(platform: Platform, table: str, left: Counter[str], unreadable
             page = await repository.page(table, after, PAGE)
             for sealed in page:
                 key = Keyring.key_of(sealed.settings)
-                place = Place(sealed.workspace_id, table, sealed.id, "settings")
+                binding = Binding(sealed.workspace_id, table, sealed.id, "settings")
                 try:
-                    plain = keyring.decrypt(sealed.settings, place)
+                    plain = keyring.decrypt(sealed.settings, binding)
                 except KeyringError:
                     unreadable.append(sealed.id)
                     left[key] += 1
                     continue
                 if key != keyring.current:
-                    await repository.write(sealed, keyring.encrypt(plain, place))
+                    await repository.write(sealed, keyring.encrypt(plain, binding))
                     written += 1
                 left[keyring.current] += 1
         if len(page) < PAGE:

@@ -1,1 +1,1 @@
-"""PostgreSQL: the truth about everything but members."""
+"""PostgreSQL: the record of everything except members, whose rows are in files."""

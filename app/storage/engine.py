@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: one SQLAlchemy engine for all work, one small asyncpg pool for measured hot reads."""
+"""Connections to PostgreSQL: one SQLAlchemy engine, and a small asyncpg pool for hot reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-# R25: a query against a frozen server must end by itself; R27: a lost client must not keep its locks.
+# R25: a query to a server that hangs must time out. R27: a lost client must not keep its locks.
 COMMAND_TIMEOUT = 10.0
 CONNECT_TIMEOUT = 3.0
 SERVER_SETTINGS = {
@@ -20,12 +20,12 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "30000",
     "lock_timeout": "5000",
     "timezone": "UTC",
-    "jit": "off",  # no statement here is worth compiling
+    "jit": "off",  # compiling costs more than it saves for these statements
 }
 
 
 def driver_url(url: str) -> str:
-    """A plain ``postgresql://`` URL with the async driver's name in it."""
+    """Add the async driver to a ``postgresql://`` URL. Raises ValueError for any other scheme."""
     for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
         if url.startswith(scheme):
             return "postgresql+asyncpg://" + url[len(scheme) :]
@@ -33,24 +33,24 @@ def driver_url(url: str) -> str:
 
 
 def plain_url(url: str) -> str:
-    """The same without a driver's name, for asyncpg itself."""
+    """Remove the driver from a URL: asyncpg accepts ``postgresql://`` only."""
     return url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
 async def _keep(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Single reads leave nothing behind, so a connection goes back without the round trip that would reset it."""
+    """Skip the reset of a connection: single reads leave no state, and a reset costs a round trip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An engine and its sessions."""
+    """An engine and its session factory."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     url: str
 
     async def hot_pool(self, size: int = 8) -> asyncpg.Pool[asyncpg.Record]:
-        """A pool of bare asyncpg connections, for reads whose cost was measured."""
+        """Open a pool of asyncpg connections, for reads that are too frequent for the ORM."""
         return await asyncpg.create_pool(
             plain_url(self.url),
             min_size=1,
@@ -62,19 +62,19 @@ class Database:
         )
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         await self.engine.dispose()
 
 
 def open_database(url: str, *, pool_size: int = 10) -> Database:
-    """Make the engine; connects when first used."""
+    """Create the engine. It connects on first use."""
     engine = create_async_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_recycle=1800,
-        hide_parameters=True,  # errors are logged, and parameters may name people
+        hide_parameters=True,  # errors are logged, and parameters may hold personal data
         connect_args={
             "command_timeout": COMMAND_TIMEOUT,
             "timeout": CONNECT_TIMEOUT,

@@ -1,4 +1,4 @@
-"""Bring a database to the newest revision, from a checkout or from an installed wheel."""
+"""Migration of a database to the newest revision, from a checkout or from an installed wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configuration(database_url: str) -> Config:
-    """Alembic's configuration for a database; the scripts lie beside the package or inside it."""
+    """Return the Alembic configuration for a database. The scripts are inside the package, or next to it."""
     inside = _PACKAGE / "migrations"
     scripts = inside if inside.is_dir() else _PACKAGE.parent / "migrations"
     config = Config()
@@ -23,10 +23,10 @@ def configuration(database_url: str) -> Config:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Run all migrations that are missing. Must be called outside an event loop."""
+    """Run all missing migrations. Must be called outside an event loop."""
     command.upgrade(configuration(database_url), revision)
 
 
 def head() -> str | None:
-    """The newest revision that this code knows."""
+    """Return the newest revision that this code contains."""
     return ScriptDirectory.from_config(configuration("")).get_current_head()

@@ -1,4 +1,4 @@
-"""The unit of work: one transaction, one commit, then what was left to be done after it."""
+"""The unit of work: one transaction, one commit, then the actions registered with ``on_commit``."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _KEY = "after_commit"
 
 
 def on_commit(session: AsyncSession, action: AfterCommit) -> None:
-    """Run ``action`` once this session's transaction is committed; never, if it is not."""
+    """Run ``action`` after the transaction of this session is committed. A rollback drops it."""
     session.info.setdefault(_KEY, []).append(action)
 
 
 async def commit(session: AsyncSession) -> None:
-    """Commit, then run what was left; a failing bell is logged, since the sweep rings again."""
+    """Commit, then run the registered actions. A failing wake-up is only logged: the sweep repeats it."""
     await session.commit()
     for action in session.info.pop(_KEY, []):
         try:
             await action()
-        except Exception as error:  # noqa: BLE001  the work is committed; whatever fails now is only a hint
+        except Exception as error:  # noqa: BLE001  the work is committed; the actions are only wake-ups
             log.warning("after_commit_failed", error=type(error).__name__)
 
 
 def unit_of_work_of(sessions: async_sessionmaker[AsyncSession], **info: Any) -> UnitOfWork:
-    """A factory of transactions: ``async with unit_of_work() as session``; ``info`` is put into each session's."""
+    """Return a factory of transactions: ``async with unit_of_work() as session``. Each session gets ``info``."""
 
     @asynccontextmanager
     async def unit_of_work() -> AsyncIterator[AsyncSession]:
