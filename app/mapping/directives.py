@@ -1,7 +1,7 @@
-"""What each directive does: its argument as written becomes a function of the payload.
+"""The directives: each compiles its argument, as written, into a function of the payload.
 
-Nothing here may rely on validation, which does not look into arrays: an argument of the
-wrong kind compiles into a part that fails when it is run.
+A directive must not rely on validation, which does not look into arrays. An argument of the wrong type compiles into
+a part that fails when it is run.
 """
 
 from __future__ import annotations
@@ -12,83 +12,81 @@ from typing import Any, Final
 from app.mapping.errors import MappingFailed
 from app.mapping.json_text import decode, encode
 from app.mapping.liquid_engine import compile_liquid
+from app.mapping.location import Compile, Evaluate, Location
 from app.mapping.paths import lookup, split_path, without_root
-from app.mapping.place import Compile, Evaluate, Place
 from app.mapping.replacement import Replacement
 from app.mapping.reshape import flatten, overlay, without_nulls
 from app.mapping.templates import compile_template, render_template
 from app.mapping.text import scalar_text, text_of
-from app.mapping.values import ABSENT, is_truthy, kind_of, running_directive
+from app.mapping.values import ABSENT, is_truthy, kind_of
 
-Directive = Callable[[Any, Place, Compile, Compile], Evaluate]
-"""Argument, its place, how to compile a part, how to compile a complete mapping."""
+Directive = Callable[[Any, Location, Compile, Compile], Evaluate]
+"""Takes the argument, its location, and the functions that compile a part and a complete mapping."""
 
 
 def _nothing(payload: Any) -> Any:
     return ABSENT
 
 
-def _is_running_directive(node: Any) -> bool:
-    return isinstance(node, dict) and running_directive(node) is not None
-
-
-def _string_only(value: Any, place: Place) -> str:
+def _string_only(value: Any, location: Location) -> str:
     if isinstance(value, str):
         return value
-    raise MappingFailed(place.location, f"should be a string but found {kind_of(value)}.")
+    raise MappingFailed(location.path, f"should be a string but found {kind_of(value)}.")
 
 
-def _path(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _path(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if isinstance(argument, str):
         look_up = lookup(split_path(without_root(argument)))
-        return place.cleaned(look_up) if place.loose else look_up
-    find_path = part(argument, place)
+        return location.cleaned(look_up) if location.loose else look_up
+    find_path = part(argument, location)
 
     def look_up_found(payload: Any) -> Any:
-        path = _string_only(find_path(payload), place)
+        path = _string_only(find_path(payload), location)
         return lookup(split_path(without_root(path)))(payload)
 
-    return place.cleaned(look_up_found) if place.loose else look_up_found
+    return location.cleaned(look_up_found) if location.loose else look_up_found
 
 
-def _template(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _template(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if isinstance(argument, str):
-        return compile_template(argument, place.location)
-    find_text = part(argument, place)
+        return compile_template(argument, location.path)
+    find_text = part(argument, location)
     return lambda payload: render_template(
-        _string_only(find_text(payload), place), payload, place.location
+        _string_only(find_text(payload), location), payload, location.path
     )
 
 
-def _literal(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
-    return part(argument, place)
+def _literal(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
+    return part(argument, location)
 
 
-def _exclude_when_null(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
-    evaluate = part(argument, place)
-    return place.cleaned(lambda payload: without_nulls(evaluate(payload)))
+def _exclude_when_null(
+    argument: Any, location: Location, part: Compile, _complete: Compile
+) -> Evaluate:
+    evaluate = part(argument, location)
+    return location.cleaned(lambda payload: without_nulls(evaluate(payload)))
 
 
-def _liquid(argument: Any, place: Place, _part: Compile, _complete: Compile) -> Evaluate:
+def _liquid(argument: Any, location: Location, _part: Compile, _complete: Compile) -> Evaluate:
     if isinstance(argument, str):
-        return compile_liquid(argument, place.location)
-    return place.failing(f"should be a string but found {kind_of(argument)}.")
+        return compile_liquid(argument, location.path)
+    return location.failing(f"should be a string but found {kind_of(argument)}.")
 
 
 def _is_blank(value: Any) -> bool:
     return not text_of(value) if isinstance(value, list) else not is_truthy(value)
 
 
-def _if(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _if(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     if not is_truthy(argument.get("exists")) and not is_truthy(argument.get("blank")):
-        return place.failing('needs an "exists" or a "blank" condition.')
+        return location.failing('needs an "exists" or a "blank" condition.')
     name = "exists" if "exists" in argument else "blank"
-    condition = part(argument[name], place.at(name))
-    then = part(argument["then"], place.at("then")) if "then" in argument else _nothing
+    condition = part(argument[name], location.at(name))
+    then = part(argument["then"], location.at("then")) if "then" in argument else _nothing
     has_else = is_truthy(argument.get("else"))
-    otherwise = part(argument["else"], place.at("else")) if has_else else _nothing
+    otherwise = part(argument["else"], location.at("else")) if has_else else _nothing
 
     def choose_by_existence(payload: Any) -> Any:
         value = condition(payload)
@@ -100,15 +98,15 @@ def _if(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evalu
     return choose_by_existence if name == "exists" else choose_by_blankness
 
 
-def _case(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _case(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     operator = argument.get("operator")
     if not is_truthy(operator):
-        return place.failing('needs an "operator", "lower" or "upper".')
+        return location.failing('needs an "operator", "lower" or "upper".')
     if not is_truthy(argument.get("value")):
         return _nothing
-    evaluate = part(argument["value"], place.at("value"))
+    evaluate = part(argument["value"], location.at("value"))
 
     def convert(payload: Any) -> Any:
         value = evaluate(payload)
@@ -118,19 +116,19 @@ def _case(argument: Any, place: Place, part: Compile, _complete: Compile) -> Eva
             return value.lower()
         if operator == "upper":
             return value.upper()
-        raise MappingFailed(f"{place.location}/operator", 'should be "lower" or "upper".')
+        raise MappingFailed(f"{location.path}/operator", 'should be "lower" or "upper".')
 
     return convert
 
 
-def _replace(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _replace(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     if not is_truthy(argument.get("pattern")):
-        return place.failing('needs a "pattern".')
+        return location.failing('needs a "pattern".')
     if not is_truthy(argument.get("value")):
         return _nothing
-    evaluate = part(argument["value"], place.at("value"))
+    evaluate = part(argument["value"], location.at("value"))
     first = _replacement(argument, "")
     second = _replacement(argument, "2") if is_truthy(argument.get("pattern2")) else None
 
@@ -138,14 +136,14 @@ def _replace(argument: Any, place: Place, part: Compile, _complete: Compile) -> 
         text = scalar_text(evaluate(payload))
         if text is None or first is None:
             return ""
-        text = first.apply(text, place.location)
-        return second.apply(text, place.location) if second else text
+        text = first.apply(text, location.path)
+        return second.apply(text, location.path) if second else text
 
     return find_and_replace
 
 
 def _replacement(argument: dict[str, Any], suffix: str) -> Replacement | None:
-    """Read one pair of options; None where one of them has a kind that switches it off."""
+    """Read one pair of options. Returns None if an option has a wrong type, which disables the pair."""
     pattern = argument.get(f"pattern{suffix}")
     replacement = _given(argument, f"replacement{suffix}", "")
     ignore_case = _given(argument, "ignorecase", False)
@@ -162,25 +160,25 @@ def _given(argument: dict[str, Any], name: str, default: object) -> Any:
     return default if value is None else value
 
 
-def _array_path(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _array_path(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, list):
-        return place.failing(f"should be an array but found {kind_of(argument)}.")
+        return location.failing(f"should be an array but found {kind_of(argument)}.")
     first = argument[0] if argument else ABSENT
     is_path = isinstance(first, str)
     source: Evaluate = (
-        _path(first, place.keeping_absent(), part, part)
+        _path(first, location.keeping_absent(), part, part)
         if is_path
         else _nothing
         if first is ABSENT
-        else part(first, place.at(0).keeping_absent())
+        else part(first, location.at(0).keeping_absent())
     )
-    loose = place.loose or not is_path
-    whole = place.cleaned(source) if loose else source
+    loose = location.loose or not is_path
+    whole = location.cleaned(source) if loose else source
     shape = argument[1] if len(argument) > 1 else None
     if not isinstance(shape, dict) or not shape:
         return whole
-    shape_one = part(shape, place.at(1).with_payload(loose=loose))
-    absent_item = ABSENT if place.keep_absent else None
+    shape_one = part(shape, location.at(1).with_payload(loose=loose))
+    absent_item = ABSENT if location.keep_absent else None
 
     def shape_each(payload: Any) -> Any:
         items = source(payload)
@@ -194,15 +192,15 @@ def _array_path(argument: Any, place: Place, part: Compile, _complete: Compile) 
     return shape_each
 
 
-def _json(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _json(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     mode = argument.get("mode")
     if not is_truthy(mode):
-        return place.failing('needs a "mode", "encode" or "decode".')
+        return location.failing('needs a "mode", "encode" or "decode".')
     if not is_truthy(argument.get("value")):
-        return place.failing('needs a "value" that is not null, false, 0 or empty text.')
-    evaluate = part(argument["value"], place.at("value"))
+        return location.failing('needs a "value" that is not null, false, 0 or empty text.')
+    evaluate = part(argument["value"], location.at("value"))
 
     def write(payload: Any) -> Any:
         value = evaluate(payload)
@@ -224,55 +222,55 @@ def _json(argument: Any, place: Place, part: Compile, _complete: Compile) -> Eva
     return write if mode == "encode" else read if mode == "decode" else skip
 
 
-def _flatten(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _flatten(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     if not is_truthy(argument.get("separator")):
-        return place.failing('needs a "separator" text.')
-    find_separator = part(argument["separator"], place.at("separator"))
-    nested = part(argument.get("value", ABSENT), place.at("value").keeping_absent())
+        return location.failing('needs a "separator" text.')
+    find_separator = part(argument["separator"], location.at("separator"))
+    nested = part(argument.get("value", ABSENT), location.at("value").keeping_absent())
     keep_arrays = is_truthy(argument.get("omitArrays"))
 
     def flatten_nested(payload: Any) -> dict[str, Any]:
-        separator = _string_only(find_separator(payload), place.at("separator"))
+        separator = _string_only(find_separator(payload), location.at("separator"))
         return flatten(nested(payload), separator, keep_arrays=keep_arrays)
 
-    return place.cleaned(flatten_nested)
+    return location.cleaned(flatten_nested)
 
 
-def _merge(argument: Any, place: Place, part: Compile, _complete: Compile) -> Evaluate:
+def _merge(argument: Any, location: Location, part: Compile, _complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     objects = argument.get("objects")
     if not is_truthy(argument.get("direction")):
-        return place.failing('needs a "direction", "left" or "right".')
+        return location.failing('needs a "direction", "left" or "right".')
     if not isinstance(objects, list):
-        return place.failing(f'needs an array of "objects" but found {kind_of(objects)}.')
-    entry = place.at("objects").keeping_absent()
+        return location.failing(f'needs an array of "objects" but found {kind_of(objects)}.')
+    entry = location.at("objects").keeping_absent()
     entries = [part(node, entry.at(index)) for index, node in enumerate(objects)]
-    find_direction = part(argument["direction"], place.at("direction"))
+    find_direction = part(argument["direction"], location.at("direction"))
 
     def merge(payload: Any) -> dict[str, Any]:
         step = -1 if find_direction(payload) == "left" else 1
         return overlay([evaluate(payload) for evaluate in entries][::step])
 
-    return place.cleaned(merge)
+    return location.cleaned(merge)
 
 
-def _transform(argument: Any, place: Place, part: Compile, complete: Compile) -> Evaluate:
+def _transform(argument: Any, location: Location, part: Compile, complete: Compile) -> Evaluate:
     if not isinstance(argument, dict):
-        return _not_options(argument, place)
+        return _not_options(argument, location)
     if not isinstance(argument.get("apply"), dict):
-        return place.failing('needs an object or a directive to "apply".')
+        return location.failing('needs an object or a directive to "apply".')
     if not is_truthy(argument.get("mapping")):
-        return place.failing('needs a "mapping".')
-    first = complete(argument["apply"], place.at("apply"))
-    second = part(argument["mapping"], place.at("mapping").with_payload(loose=False))
+        return location.failing('needs a "mapping".')
+    first = complete(argument["apply"], location.at("apply"))
+    second = part(argument["mapping"], location.at("mapping").with_payload(loose=False))
     return lambda payload: second(first(payload))
 
 
-def _not_options(argument: Any, place: Place) -> Evaluate:
-    return place.failing(f"should be an object but found {kind_of(argument)}.")
+def _not_options(argument: Any, location: Location) -> Evaluate:
+    return location.failing(f"should be an object but found {kind_of(argument)}.")
 
 
 DIRECTIVES: Final[dict[str, Directive]] = {

@@ -1,8 +1,8 @@
-"""What a mapping may raise: it is invalid as written, or it fails on one payload.
+"""The errors of mappings: a mapping is invalid as written, or it fails on one payload.
 
 MappingError
-├── InvalidMapping   refused before anything ran; carries every fault
-└── MappingFailed    accepted, and failed while running
+├── InvalidMapping   refused before it ran; lists every fault
+└── MappingFailed    valid, and failed while running
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 
 class MappingError(Exception):
-    """Anything that the mapping language refuses; `str()` is a sentence with its location."""
+    """Base class. `str()` is a sentence that begins with the location."""
 
 
 class InvalidMapping(MappingError):
-    """The mapping breaks a rule that can be seen without a payload.
+    """The mapping breaks a rule that can be checked without a payload.
 
-    `faults` holds one message each, beginning with the location and a blank.
+    `faults` is a list of messages; each begins with the location and a space.
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class InvalidMapping(MappingError):
 
 
 class MappingFailed(MappingError):
-    """A valid mapping that cannot be applied to this payload; `location` says which part."""
+    """A valid mapping cannot be applied to this payload. `location` names the part that failed."""
 
     def __init__(self, location: str, reason: str) -> None:
         super().__init__(f"{location or '/'} {reason}")

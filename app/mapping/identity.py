@@ -1,4 +1,4 @@
-"""Which parts of a mapping are nothing but a path, and so can become a column of a query."""
+"""Parts of a mapping that are only a path, and can therefore become a column of a query."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.mapping.values import METADATA
 
 
 def plain_path(value: Any) -> tuple[str, ...] | None:
-    """Give the keys of a value that is exactly `{"@path": "<text>"}`, else None.
+    """Return the keys of a value that is exactly `{"@path": "<text>"}`, else None.
 
-    `_metadata` beside it is ignored, as everywhere. No keys stand for the whole payload.
+    The key `_metadata` is ignored. An empty tuple means the whole payload.
     """
     if not isinstance(value, dict) or set(value) - {METADATA} != {"@path"}:
         return None

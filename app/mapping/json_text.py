@@ -1,4 +1,4 @@
-"""JSON text as `@json` writes and reads it."""
+"""JSON text, as the directive `@json` writes and reads it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def encode(value: Any) -> str:
-    """Write a value without blanks; absent members are left out, absent items are null."""
+    """Encode a value without spaces. Absent members are omitted, absent array items become null."""
     if isinstance(value, str):
         return _string(value)
     if value is None or value is ABSENT:
@@ -34,7 +34,7 @@ def encode(value: Any) -> str:
 
 
 def _member_order(member: tuple[str, Any]) -> tuple[bool, int]:
-    """Sort keys that are array indexes first, by number; the others keep their order."""
+    """Sort keys that are array indexes first, by number. The others keep their order."""
     key = member[0]
     if _ARRAY_INDEX.fullmatch(key) and int(key) <= _LARGEST_ARRAY_INDEX:
         return False, int(key)
@@ -49,7 +49,7 @@ def _string(text: str) -> str:
 
 
 def decode(text: str) -> Any:
-    """Read strict JSON; raises `ValueError` for anything else, `NaN` and its like included."""
+    """Parse strict JSON. Raises `ValueError` for anything else, including `NaN` and `Infinity`."""
     return _DECODER.decode(text)
 
 

@@ -1,4 +1,4 @@
-"""Comparisons in `@liquid` conditions, which read numbers out of text as the reference does."""
+"""Comparisons in `@liquid` conditions. As in the reference implementation, text can be compared as a number."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Compare = Callable[[Any, Any], bool]
 
 
 class Comparison(Expression):
-    """Two sides and a test; takes the place of one of the library's, which refuses mixed kinds."""
+    """Two sides and a test. Replaces a comparison of the library, which refuses mixed types."""
 
     __slots__ = ("compare", "left", "right")
 
@@ -48,7 +48,7 @@ class Comparison(Expression):
         return self.compare(self.left.evaluate(context), self.right.evaluate(context))
 
     def children(self) -> Iterable[Expression]:
-        """Give the two sides."""
+        """Return the two sides."""
         return [self.left, self.right]
 
 
@@ -71,7 +71,7 @@ def _primitive(value: Any) -> Any:
 
 
 def _magnitude(value: Any) -> float:
-    """Read a value as a number to compare; what is none compares with nothing."""
+    """Convert a value to a number to compare. Other values become NaN, which is never less or greater."""
     if value is None or isinstance(value, bool | int | float):
         return number_in_liquid(value)
     if isinstance(value, str) and (not trim(value) or NUMBER.fullmatch(value)):
@@ -123,12 +123,12 @@ _COMPARISONS = (EqExpression, NeExpression, ContainsExpression, *_ORDERED)
 
 
 def _never(left: Any, right: Any) -> bool:
-    """Order nothing against a written nil; a null of the payload counts as 0."""
+    """Return False: `nil` written in a template is never less or greater. A null in the payload counts as 0."""
     return False
 
 
 def adapt(expression: Expression) -> Expression:
-    """Exchange the comparisons in a parsed condition; works on the expression in place."""
+    """Replace the comparisons in a parsed condition, in place. Returns the new expression."""
     if isinstance(expression, BooleanExpression):
         expression.expression = adapt(expression.expression)
     elif isinstance(expression, LogicalNotExpression):

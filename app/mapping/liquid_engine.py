@@ -1,4 +1,4 @@
-"""Liquid templates: the library set up to the rules of the language, with its limits."""
+"""Liquid templates: the Liquid library, configured with the rules and limits of the mapping language."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from app.mapping.errors import MappingFailed
 from app.mapping.liquid_conditions import adapt
 from app.mapping.liquid_filters import FILTERS, forbidden
 from app.mapping.liquid_values import MAXIMUM_SIZE, size_in_liquid, text_in_liquid, too_large
-from app.mapping.place import Evaluate
+from app.mapping.location import Evaluate
 from app.mapping.text import paired, units
 
 MAXIMUM_SOURCE: Final = 1000
-"""UTF-16 units that a template may have."""
+"""Maximum length of a template, in UTF-16 units."""
 
 RENDER_SECONDS: Final = 0.5
-"""How long one rendering may take."""
+"""Maximum duration of one rendering."""
 
 _TAGS: Final = frozenset(
     [
@@ -53,17 +53,17 @@ _LONGEST_DATE: Final = 100
 
 
 class _Context(RenderContext):
-    """The state of one rendering, which also counts what it makes and how long it takes."""
+    """The state of one rendering. It also limits the size of what is created, and the time."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Without the library's own `now` and `today`: a mapping sees its payload only.
+        # Without `now` and `today` of the library: a mapping sees only its payload.
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
         self._ends_at = time.monotonic() + RENDER_SECONDS
         self._size = 0
 
     def spend(self, size: int) -> None:
-        """Count what was made; raises `LiquidError` beyond either limit."""
+        """Count the size of a new value. Raises `LiquidError` if the size or time limit is exceeded."""
         self._size += size
         if self._size > MAXIMUM_SIZE:
             raise too_large()
@@ -71,7 +71,7 @@ class _Context(RenderContext):
             raise LiquidError(f"takes more than {RENDER_SECONDS} seconds", token=None)
 
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
-        """Give the filter of that name; an unknown one hands its input on."""
+        """Return the filter with this name. An unknown filter returns its input."""
         error = forbidden(name)
         if error:
             raise error
@@ -166,7 +166,7 @@ class _Environment(Environment):
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS | _PARTS}
         for tag in (_Output, _Echo, _If, _Unless):
             self.add_tag(tag)
-        # Filters come from the context, which knows the limits of the rendering.
+        # `_Context.filter` returns the filters, since it knows the limits of the rendering.
         self.filters = {}
 
 
@@ -174,9 +174,10 @@ _ENVIRONMENT: Final = _Environment()
 
 
 def compile_liquid(source: str, location: str) -> Evaluate:
-    """Turn a Liquid template into a function of the payload.
+    """Compile a Liquid template into a function of the payload.
 
-    A template that is too long or broken gives one that raises `MappingFailed` when it runs.
+    The function raises `MappingFailed` if the rendering fails, or if the template is too long or malformed: the
+    `LiquidError` of a malformed template is not raised here.
     """
     length = units(source)
     try:
@@ -203,7 +204,7 @@ def _failing(reason: str, location: str) -> Evaluate:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong; only the library's own words, which hold nothing of the payload."""
+    """Describe an error. Only texts of the library are used: they contain nothing of the payload."""
     return (
         str(error.args[0])
         if isinstance(error, LiquidError) and error.args

@@ -1,4 +1,4 @@
-"""The filters of `@liquid`: numbers are doubles, text counts as everywhere in the language."""
+"""The filters of `@liquid`. Numbers are doubles, and text is measured in UTF-16 units."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SWITCHED_OFF: Final = frozenset(
         "where_exp",
     ]
 )
-"""Filters that the language forbids; using one is an error."""
+"""Filters that the language forbids. Their use is an error."""
 
 NOT_SUPPORTED: Final = frozenset(
     [
@@ -70,7 +70,7 @@ NOT_SUPPORTED: Final = frozenset(
         "uri_escape",
     ]
 )
-"""Filters known elsewhere and not offered here; passing them by in silence would send wrong data."""
+"""Filters of other Liquid dialects. Their use is an error too, since ignoring them would send wrong data."""
 
 
 def _of_texts(function: Filter) -> Filter:
@@ -195,7 +195,7 @@ def _round(number: float, places: float = 0.0) -> float:
 
 
 def _to_integer(value: Any) -> float:
-    """Read a number as it is, fractions included; what is none is not a number."""
+    """Convert a value to a number, and keep its fraction. Other values become NaN."""
     if isinstance(value, str) and trim(value) and not NUMBER.fullmatch(value):
         return math.nan
     return math.nan if isinstance(value, list | dict) else number_in_liquid(value)
@@ -262,11 +262,11 @@ FILTERS: Final[dict[str, tuple[Filter, int]]] = {
     "where": (_where, 2),
     "xml_escape": (_of_texts(_escape), 0),
 }
-"""Name to function and the most arguments it takes; further ones are dropped."""
+"""Filters by name: the function, and the maximum number of its arguments. Further arguments are dropped."""
 
 
 def forbidden(name: str) -> LiquidError | None:
-    """Give the error for a filter that may not be used, if it is one."""
+    """Return the error for a filter that may not be used, or None if it may."""
     if name in SWITCHED_OFF:
         return LiquidError(f"filter '{name}' is switched off", token=None)
     if name in NOT_SUPPORTED:

@@ -1,4 +1,4 @@
-"""Strips HTML from text in time linear in its length, however badly it is formed."""
+"""Removal of HTML from text, in time linear in its length, also for malformed HTML."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _PAIRS: Final = (("<script", "</script>"), ("<style", "</style>"))
 
 
 class _Finder:
-    """Finds the next place of a few marks; each is looked for once over the whole text."""
+    """Finds the next position of a few marks. Each mark is searched once over the whole text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._next: dict[str, int] = {}
 
     def after(self, mark: str, position: int) -> int:
-        """Give the first place of a mark at or after a position, or the text's length."""
+        """Return the first position of a mark at or after ``position``, or the length of the text."""
         found = self._next.get(mark, -1)
         if found < position:
             found = self._search(mark, position)
@@ -33,7 +33,7 @@ class _Finder:
 
 
 def strip_html(text: str) -> str:
-    """Delete scripts and styles with what they hold, tags that end on their line, comments."""
+    """Remove scripts and styles with their content, tags that end on their line, and comments."""
     finder = _Finder(text)
     kept: list[str] = []
     copied = position = 0
@@ -49,7 +49,7 @@ def strip_html(text: str) -> str:
 
 
 def _end_of_markup(text: str, start: int, finder: _Finder) -> int:
-    """Give where the markup that begins at `start` ends, or 0 where none does."""
+    """Return the end of the markup that begins at `start`, or 0 if no markup begins there."""
     for opening, closing in _PAIRS:
         if text.startswith(opening, start):
             end = finder.after(closing, start + len(opening))

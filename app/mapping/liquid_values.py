@@ -1,4 +1,4 @@
-"""Values as a Liquid template sees them: as text, as numbers, as lists."""
+"""Conversion of values to text, numbers and lists, as Liquid templates need them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from liquid.exceptions import LiquidError
 from app.mapping.text import scalar_text
 
 MAXIMUM_SIZE: Final = 100_000_000
-"""Units that one rendering may make in all, what it throws away again included."""
+"""Maximum size of all values that one rendering creates, in UTF-16 units, including those that it drops."""
 
 ITEM_SIZE: Final = 64
-"""What an item of a list is reckoned to take."""
+"""Assumed size of a list item."""
 
 NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def too_large() -> LiquidError:
-    """The error for a rendering that would use too much memory."""
-    return LiquidError(f"makes more than {MAXIMUM_SIZE} units", token=None)
+    """Return the error for a rendering that would use too much memory."""
+    return LiquidError(f"creates more than {MAXIMUM_SIZE} units", token=None)
 
 
 def text_in_liquid(value: Any) -> str:
-    """Write a value: the items of lists without a separator, nothing for what is not there."""
+    """Convert a value to text. List items are joined without a separator, null and absent become empty."""
     text = scalar_text(value)
     if text is not None:
         return text
@@ -35,7 +35,7 @@ def text_in_liquid(value: Any) -> str:
 
 
 def number_in_liquid(value: Any) -> float:
-    """Read a value as a double; what is no number counts as 0."""
+    """Convert a value to a double. Anything that is no number counts as 0."""
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, int | float):
@@ -49,13 +49,13 @@ def number_in_liquid(value: Any) -> float:
 
 
 def whole_in_liquid(value: Any) -> int:
-    """Read a value as a length or a place; what is beyond any text is cut to that."""
+    """Convert a value to a length or position, limited to the maximum size of a text."""
     number = number_in_liquid(value)
     return 0 if math.isnan(number) else int(max(min(number, MAXIMUM_SIZE), -MAXIMUM_SIZE))
 
 
 def list_in_liquid(value: Any) -> list[Any]:
-    """Give the items of a list; anything else that is there is a list of one."""
+    """Return the items of a list or range. Another value is returned as a list of one, null as an empty list."""
     if isinstance(value, list):
         return value
     if isinstance(value, range):
@@ -66,7 +66,7 @@ def list_in_liquid(value: Any) -> list[Any]:
 
 
 def size_in_liquid(value: Any) -> int:
-    """Reckon the memory that a value newly made by a filter takes."""
+    """Estimate the size of a value that a filter created."""
     if isinstance(value, str):
         return len(value)
     return len(value) * ITEM_SIZE if isinstance(value, list) else 0

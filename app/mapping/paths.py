@@ -1,4 +1,4 @@
-"""Paths: cut into pieces once, then walked through a payload."""
+"""Paths: split into pieces once, then looked up in each payload."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _QUOTES: Final = str.maketrans("", "", "\"'")
 
 
 def without_root(path: str) -> str:
-    """Delete the root marker: the first `$.`, wherever it stands."""
+    """Remove the root marker: the first `$.`, at any position."""
     return path.replace("$.", "", 1)
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """Cut a path (root marker already gone) into its keys; none mean the whole payload."""
+    """Split a path without root marker into its keys. An empty tuple means the whole payload."""
     return tuple(piece.translate(_QUOTES) for piece in _SEPARATOR.split(path) if piece)
 
 
 def walk(value: Any, pieces: tuple[str, ...]) -> Any:
-    """Look up the pieces one by one; a falsy value on the way is itself the result."""
+    """Look up the pieces one by one. A falsy value on the way is the result."""
     for piece in pieces:
         if isinstance(value, dict):
             value = value.get(piece, ABSENT)
@@ -56,7 +56,7 @@ def _in_string(text: str, piece: str) -> Any:
 
 
 def lookup(pieces: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Turn pieces into a function of the payload; short paths get the shorter way."""
+    """Compile pieces into a function of the payload. Paths of one key have a faster function."""
     if not pieces:
         return lambda payload: payload
     if len(pieces) > 1:

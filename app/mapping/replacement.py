@@ -1,4 +1,4 @@
-"""Literal find and replace, as `@replace` does it."""
+"""Literal find and replace, for the directive `@replace`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from app.mapping.errors import MappingFailed
 from app.mapping.text import has_half_pair, in_units, joined, units
 
 LONGEST_PART: Final = 10
-"""UTF-16 units that a pattern or a replacement may have."""
+"""Maximum length of a pattern or a replacement, in UTF-16 units."""
 
 _SPECIAL: Final = re.compile(r"\$([$&`'])")
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """One search: what to find, what to put there, and the two switches."""
+    """A pattern, its replacement, and the options `ignorecase` and `global`."""
 
     pattern: str
     replacement: str
@@ -26,9 +26,9 @@ class Replacement:
     everywhere: bool
 
     def apply(self, text: str, location: str) -> str:
-        """Replace in a text; raises `MappingFailed` where a part is too long or the outcome is.
+        """Replace in a text. Raises `MappingFailed` if the pattern, the replacement or the result is too long.
 
-        Validation has seen the first pattern and its replacement, but not inside arrays.
+        Validation checks the length of the first pattern and its replacement, but not inside arrays.
         """
         for name, part in (("pattern", self.pattern), ("replacement", self.replacement)):
             if units(part) > LONGEST_PART:
@@ -59,9 +59,9 @@ class Replacement:
 
 
 def upper_characters(text: str) -> str:
-    """Put each character in upper case where that is one character of the same sort.
+    """Convert to upper case without changing the length.
 
-    Length is kept; an astral character stays, and no other character becomes an ASCII one.
+    A character is converted only if both forms are single UTF-16 units, and both or neither are ASCII.
     """
     return text.upper() if text.isascii() else "".join(map(_upper_character, text))
 

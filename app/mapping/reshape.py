@@ -1,4 +1,4 @@
-"""Whole values turned into others: flattened, laid over each other, freed of nulls."""
+"""Conversions of whole values: flattening, merging, and removal of nulls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.mapping.values import ABSENT
 
 
 def flatten(value: Any, separator: str, *, keep_arrays: bool) -> dict[str, Any]:
-    """Turn nested containers into one object whose keys are the joined ways to the leaves."""
+    """Flatten nested containers into ``{joined path of keys: leaf}``."""
     flat: dict[str, Any] = {}
 
     def enter(item: Any, name: str) -> None:
@@ -28,7 +28,7 @@ def flatten(value: Any, separator: str, *, keep_arrays: bool) -> dict[str, Any]:
 
 
 def overlay(values: list[Any]) -> dict[str, Any]:
-    """Lay values over each other, first to last; an absent member still overwrites."""
+    """Merge values into one object, ``{key: value}``. Later values win, also with an absent member."""
     merged: dict[str, Any] = {}
     for value in values:
         if isinstance(value, dict):
@@ -41,7 +41,7 @@ def overlay(values: list[Any]) -> dict[str, Any]:
 
 
 def without_nulls(value: Any) -> Any:
-    """Make null absent, alone and as a member at every depth; arrays are not entered."""
+    """Replace null by absent: the value, and members at every depth. Arrays are not entered."""
     if value is None:
         return ABSENT
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The root directive: a key that puts the rest of a mapping into a directive's `mapping`."""
+"""The root directive: a key that moves the rest of a mapping into the option `mapping` of a directive."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ROOT_DIRECTIVE: Final = "__segment_internal_directive"
 
 
 def rewrite_root(mapping: Any) -> Any:
-    """Give the mapping that really runs; the one given is left as it is.
+    """Return the mapping that is run; the argument is not changed.
 
-    Raises `MappingFailed` where the key does not hold exactly one directive with options.
+    Raises `MappingFailed` if the root key does not hold exactly one directive with options.
     """
     if not isinstance(mapping, dict) or ROOT_DIRECTIVE not in mapping:
         return mapping
@@ -28,7 +28,7 @@ def rewrite_root(mapping: Any) -> Any:
 
 def _with_fields(name: str, options: Any, fields: dict[str, Any]) -> Any:
     if isinstance(options, list):
-        # A further named member of an array can be read by nobody.
+        # An array cannot have the named member `mapping`.
         return options
     if isinstance(options, dict):
         return {**options, "mapping": fields}

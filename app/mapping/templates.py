@@ -12,7 +12,7 @@ from app.mapping.text import joined, text_of, trim
 def _cut(text: str, braces: int) -> Iterator[str]:
     """Yield text and placeholder names in turn, beginning and ending with text.
 
-    Every closing brace is looked at once, so that the time is linear in the text.
+    Each closing brace is visited once, so that the time is linear in the text.
     """
     opening, closing = "{" * braces, "}" * braces
     copied = position = 0
@@ -43,14 +43,14 @@ def _one_pass(text: str, braces: int, payload: Any, location: str) -> str:
 
 
 def render_template(text: str, payload: Any, location: str) -> str:
-    """Fill in a template that is known only now."""
+    """Fill in a template that is computed at run time."""
     return _one_pass(_one_pass(text, 3, payload, location), 2, payload, location)
 
 
 def compile_template(text: str, location: str) -> Callable[[Any], str]:
-    """Turn a template into a function of the payload."""
+    """Compile a template into a function of the payload."""
     if len(list(_cut(text, 3))) > 1:
-        # What the first pass puts in is itself scanned for placeholders.
+        # The second pass also fills placeholders in the values that the first pass inserted.
         return lambda payload: render_template(text, payload, location)
     pieces = list(_cut(text, 2))
     texts, fill = pieces[::2], [_values(name) for name in pieces[1::2]]

@@ -1,4 +1,4 @@
-"""Values as text, and text counted and cut in UTF-16 units as the language does."""
+"""Conversion of values to text, and text measured in UTF-16 units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.mapping.errors import MappingFailed
 
 MAXIMUM_TEXT: Final = 100_000_000
-"""Units that a text made by a mapping may have; a short template can multiply a payload."""
+"""Maximum length of a text that a mapping creates, since a short template can multiply a payload."""
 
 _WHITE_SPACE: Final = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -21,22 +21,22 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def trim(text: str) -> str:
-    """Cut white space from both ends; U+FEFF counts, U+001C to U+001F and U+0085 do not."""
+    """Remove white space from both ends. U+FEFF is white space; U+001C to U+001F and U+0085 are not."""
     return text.strip(_WHITE_SPACE)
 
 
 def trim_start(text: str) -> str:
-    """Cut white space from the start."""
+    """Remove white space from the start."""
     return text.lstrip(_WHITE_SPACE)
 
 
 def trim_end(text: str) -> str:
-    """Cut white space from the end."""
+    """Remove white space from the end."""
     return text.rstrip(_WHITE_SPACE)
 
 
 def number_text(number: float) -> str:
-    """Write a number as the shortest decimal that reads back the same double."""
+    """Format a number as the shortest decimal that parses to an equal double."""
     if isinstance(number, int):
         if -_SAFE_INTEGER <= number <= _SAFE_INTEGER:
             return str(number)
@@ -53,7 +53,7 @@ def number_text(number: float) -> str:
 
 
 def _shortest_digits(number: float) -> tuple[str, int]:
-    """Give the significant digits, and the place of the decimal point counted from their start."""
+    """Return the significant digits, and the position of the decimal point relative to the first digit."""
     mantissa, _, exponent = repr(number).partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -73,7 +73,7 @@ def _positive_text(digits: str, point: int) -> str:
 
 
 def scalar_text(value: Any) -> str | None:
-    """Write a string, boolean or number; None for every other kind."""
+    """Convert a string, boolean or number to text. Returns None for every other type."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -84,7 +84,7 @@ def scalar_text(value: Any) -> str | None:
 
 
 def text_of(value: Any) -> str:
-    """Write any value: arrays joined by commas, null and absent as nothing."""
+    """Convert any value to text. Array items are joined by commas, null and absent become empty."""
     text = scalar_text(value)
     if text is not None:
         return text
@@ -94,13 +94,13 @@ def text_of(value: Any) -> str:
 
 
 def joined(parts: Iterable[str], location: str) -> str:
-    """Join parts into one text; raises `MappingFailed` rather than fill the memory."""
+    """Join parts into one text. Raises `MappingFailed` if it is too long for the memory."""
     kept: list[str] = []
     size = 0
     for part in parts:
         size += len(part)
         if size > MAXIMUM_TEXT:
-            raise MappingFailed(location, f"makes a text of more than {MAXIMUM_TEXT} units.")
+            raise MappingFailed(location, f"creates a text of more than {MAXIMUM_TEXT} units.")
         kept.append(part)
     return paired("".join(kept))
 
@@ -111,7 +111,7 @@ def units(text: str) -> int:
 
 
 def in_units(text: str) -> str:
-    """Write every UTF-16 unit as a character of its own, halves of a pair included."""
+    """Return a text with one character for each UTF-16 unit; a surrogate pair becomes two characters."""
     if text.isascii():
         return text
     encoded = memoryview(text.encode("utf-16-le", "surrogatepass"))
@@ -121,12 +121,12 @@ def in_units(text: str) -> str:
 
 
 def paired(text: str) -> str:
-    """Put halves of a surrogate pair that stand together back into one character."""
+    """Join adjacent halves of surrogate pairs into single characters."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def has_half_pair(text: str) -> bool:
-    """Say whether a text holds half of a surrogate pair."""
+    """Return whether a text holds half of a surrogate pair."""
     return not text.isascii() and _SURROGATE.search(text) is not None

@@ -1,8 +1,8 @@
-"""Finds the faults of a mapping without a payload.
+"""Validation of a mapping without a payload.
 
-A location is the keys leading to a part, each with a `/` before it. A fault is a text that
-begins with its location and a blank. Arrays are not entered, and a plain object handed to an
-option that takes any value is not looked into; what is wrong in there shows when it is run.
+A location is the keys that lead to a part, each with a `/` before it. A fault is a text that begins with its location
+and a space. Arrays and plain objects in options that accept any value are not entered: faults in them appear when the
+mapping is run.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from app.mapping.values import (
     written_kind_of,
 )
 
-Location = tuple[str, ...]
+Keys = tuple[str, ...]
 """The keys that lead to a part of the mapping."""
 
-Rule = Callable[[Any, Location], list[str]]
-"""A part and its location in, the faults out."""
+Rule = Callable[[Any, Keys], list[str]]
+"""Takes a part and its location, returns the faults."""
 
 
 def validate(mapping: Any) -> list[str]:
-    """Give all the faults of a mapping; none mean that it can be run.
+    """Return all faults of a mapping. An empty list means that it can be run.
 
-    A mapping with a root directive is checked as what it is rewritten to. Where that cannot
-    be done the mapping is accepted here, and fails on every run.
+    A mapping with a root directive is rewritten first. If that is not possible, there are no faults, and every run
+    fails.
     """
     try:
         return faults_of(rewrite_root(mapping))
@@ -45,19 +45,19 @@ def validate(mapping: Any) -> list[str]:
 
 
 def faults_of(mapping: Any) -> list[str]:
-    """Give all the faults of a mapping whose root directive has been rewritten."""
+    """Return all faults of a mapping whose root directive was rewritten."""
     return _walk(mapping, ())
 
 
-def _fault(location: Location, text: str) -> list[str]:
+def _fault(location: Keys, text: str) -> list[str]:
     return [f"/{'/'.join(location)} {text}"]
 
 
-def _expected(location: Location, what: str, found: Any) -> list[str]:
+def _expected(location: Keys, what: str, found: Any) -> list[str]:
     return _fault(location, f"should be {what} but found {written_kind_of(found)}.")
 
 
-def _walk(node: Any, location: Location) -> list[str]:
+def _walk(node: Any, location: Keys) -> list[str]:
     if not isinstance(node, dict):
         return []
     if len(location) > MAXIMUM_DEPTH:
@@ -67,7 +67,7 @@ def _walk(node: Any, location: Location) -> list[str]:
     return [fault for key, item in node.items() for fault in _walk(item, (*location, key))]
 
 
-def _directive(node: dict[str, Any], location: Location) -> list[str]:
+def _directive(node: dict[str, Any], location: Keys) -> list[str]:
     names = [key for key in node if is_directive_key(key)]
     if len(names) > 1:
         return _fault(location, f"should have only one @-key but it has {len(names)} @-keys.")
@@ -79,42 +79,42 @@ def _directive(node: dict[str, Any], location: Location) -> list[str]:
     return ARGUMENTS[name](node[name], (*location, name))
 
 
-def _any(value: Any, location: Location) -> list[str]:
+def _any(value: Any, location: Keys) -> list[str]:
     return _walk(value, location) if written_kind_of(value) == "directive" else []
 
 
-def _text(value: Any, location: Location) -> list[str]:
+def _text(value: Any, location: Keys) -> list[str]:
     return _text_kind(value, location) or _walk(value, location)
 
 
-def _object(value: Any, location: Location) -> list[str]:
+def _object(value: Any, location: Keys) -> list[str]:
     return _object_kind(value, location) or _walk(value, location)
 
 
-def _text_kind(value: Any, location: Location) -> list[str]:
+def _text_kind(value: Any, location: Keys) -> list[str]:
     if isinstance(value, str) or written_kind_of(value) == "directive":
         return []
     return _expected(location, "a string or a directive", value)
 
 
-def _object_kind(value: Any, location: Location) -> list[str]:
+def _object_kind(value: Any, location: Keys) -> list[str]:
     return [] if isinstance(value, dict) else _expected(location, "an object or a directive", value)
 
 
-def _plain_string(value: Any, location: Location) -> list[str]:
+def _plain_string(value: Any, location: Keys) -> list[str]:
     return [] if isinstance(value, str) else _expected(location, "a string", value)
 
 
-def _boolean(value: Any, location: Location) -> list[str]:
+def _boolean(value: Any, location: Keys) -> list[str]:
     return [] if isinstance(value, bool) else _expected(location, "a boolean", value)
 
 
-def _unchecked(value: Any, location: Location) -> list[str]:
+def _unchecked(value: Any, location: Keys) -> list[str]:
     return []
 
 
 def _length(least: int, most: int) -> Rule:
-    def check(value: Any, location: Location) -> list[str]:
+    def check(value: Any, location: Keys) -> list[str]:
         if not isinstance(value, str):
             return _expected(location, "a string", value)
         length = units(value)
@@ -130,7 +130,7 @@ def _length(least: int, most: int) -> Rule:
 def _one_of(*allowed: str) -> Rule:
     listed = " or ".join(f'"{choice}"' for choice in allowed)
 
-    def check(value: Any, location: Location) -> list[str]:
+    def check(value: Any, location: Keys) -> list[str]:
         if not isinstance(value, str):
             return _expected(location, "a string", value)
         if value.lower() in allowed:
@@ -140,21 +140,21 @@ def _one_of(*allowed: str) -> Rule:
     return check
 
 
-def _array(value: Any, location: Location) -> list[str]:
+def _array(value: Any, location: Keys) -> list[str]:
     return [] if isinstance(value, list) else _expected(location, "an array", value)
 
 
-def _merge(value: Any, location: Location) -> list[str]:
-    """Check the options, then the entries up to the first with a fault."""
+def _merge(value: Any, location: Keys) -> list[str]:
+    """Check the options, then the entries up to the first that has a fault."""
     faults = MERGE_OPTIONS(value, location)
     if faults:
         return faults
-    place = (*location, "objects")
-    checked = (_object(entry, (*place, str(at))) for at, entry in enumerate(value["objects"]))
+    objects = (*location, "objects")
+    checked = (_object(entry, (*objects, str(at))) for at, entry in enumerate(value["objects"]))
     return next((found for found in checked if found), [])
 
 
-def _array_path(value: Any, location: Location) -> list[str]:
+def _array_path(value: Any, location: Keys) -> list[str]:
     if not isinstance(value, list):
         return _expected(location, "an array", value)
     faults = _text(value[0] if value else ABSENT, location)
@@ -165,7 +165,7 @@ def _array_path(value: Any, location: Location) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A named option of a directive: the rule for its value, and whether it must be there."""
+    """An option of a directive: its name, the rule for its value, and whether it is required."""
 
     name: str
     rule: Rule
@@ -173,13 +173,13 @@ class Option:
 
 
 def _options(*options: Option) -> Rule:
-    """Make the rule for an object of options, in two rounds.
+    """Create the rule for an object of options, which works in two rounds.
 
-    The first walks every member. The second runs only after a clean first, so that its rules
-    look at kinds alone: a second walk at every level would double the work at each.
+    The first round walks every member. The second runs only if the first found no fault, and its rules check types
+    only: a second walk would double the work at every level.
     """
 
-    def check(value: Any, location: Location) -> list[str]:
+    def check(value: Any, location: Keys) -> list[str]:
         if written_kind_of(value) != "object":
             return _expected(location, "an object", value)
         return _walk(value, location) or [
@@ -189,7 +189,7 @@ def _options(*options: Option) -> Rule:
     return check
 
 
-def _option(option: Option, options: dict[str, Any], location: Location) -> list[str]:
+def _option(option: Option, options: dict[str, Any], location: Keys) -> list[str]:
     if option.name in options:
         return option.rule(options[option.name], (*location, option.name))
     if option.required:

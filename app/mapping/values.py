@@ -1,4 +1,4 @@
-"""The values of the language: JSON, plus one mark for what is not there."""
+"""The values of the mapping language: JSON, and `ABSENT`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 
 class Absent(Enum):
-    """The type of the mark; it has one member, so that identity is the test."""
+    """The type of `ABSENT`, its only member, so that values can be compared by identity."""
 
     ABSENT = "absent"
 
@@ -16,29 +16,29 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
-"""What a lookup gives when there is nothing; null is data and is written as `None`."""
+"""The result of a lookup that finds nothing. Null is data, and is `None`."""
 
 METADATA: Final = "_metadata"
-"""The one ordinary key that may stand beside a directive; its value means nothing."""
+"""The only ordinary key that is allowed next to a directive. Its value is ignored."""
 
 MAXIMUM_DEPTH: Final = 200
-"""How many levels a mapping may nest; keeps the walk inside Python's own stack."""
+"""Maximum depth of a mapping, so that recursion stays within the stack of Python."""
 
 
 def is_truthy(value: Any) -> bool:
-    """Say whether a value counts as true: empty arrays and objects do."""
+    """Return whether a value counts as true. Empty arrays and objects do."""
     return bool(value) or isinstance(value, list | dict)
 
 
 def is_directive_key(key: object) -> bool:
-    """Say whether an object's key names a directive."""
+    """Return whether the key of an object names a directive."""
     return isinstance(key, str) and key.startswith("@")
 
 
 def running_directive(node: dict[str, Any]) -> str | None:
-    """Name the directive that an object runs as, or None where it is plain data.
+    """Return the directive that an object is run as, or None if it is plain data.
 
-    An ordinary key next to the directive makes it plain data; validation is stricter.
+    An ordinary key next to the directive makes the object plain data. Validation is stricter.
     """
     first: str | None = None
     for key in node:
@@ -50,7 +50,7 @@ def running_directive(node: dict[str, Any]) -> str | None:
 
 
 def kind_of(value: Any) -> str:
-    """Name the kind of a value as the messages do."""
+    """Return the type of a value, as messages name it."""
     match value:
         case None:
             return "null"
@@ -71,17 +71,14 @@ def kind_of(value: Any) -> str:
 
 
 def written_kind_of(value: Any) -> str:
-    """Name the kind of a part of a mapping; any `@` key makes an object a directive."""
+    """Return the type of a part of a mapping. An object with a key that begins with `@` is a directive."""
     if isinstance(value, dict) and any(is_directive_key(key) for key in value):
         return "directive"
     return kind_of(value)
 
 
 def without_absent(value: Any) -> Any:
-    """Copy a value without its absent members; absent array items become null.
-
-    An absent value itself stays absent.
-    """
+    """Copy a value without absent members. Absent array items become null, an absent value stays absent."""
     if isinstance(value, dict):
         return {key: without_absent(item) for key, item in value.items() if item is not ABSENT}
     if isinstance(value, list):
