@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from checks.source import CODE, ROOT, Fault, Source, files
@@ -57,14 +57,11 @@ def _face(root: Path, package: str, face: Source) -> tuple[list[str], list[Fault
         for name in names
         if name not in bound
     ]
-    for name in names:
-        inner = root / package / name
-        origin = bound.get(name)
-        is_module = inner.with_suffix(".py").exists() or (inner / "__init__.py").exists()
-        if origin == package.replace("/", ".") and is_module:
-            found.append(
-                face.fault(1, f"exports the module {name}; export the names that others use")
-            )
+    found += [
+        face.fault(1, f"{name} is the name of a module; export what is in it, under another name")
+        for name in names
+        if (root / package / f"{name}.py").exists() or (root / package / name).is_dir()
+    ]
     if sorted(set(names)) != sorted(names):
         found.append(face.fault(1, "__all__ has a name twice"))
     return names, found
@@ -108,7 +105,6 @@ def _bound(tree: ast.Module) -> dict[str, str]:
 def _past_faces(source: Source, protected: dict[str, list[str]]) -> list[Fault]:
     """Return the imports of a module that reach into a protected package, or take what its face does not export."""
     found = []
-    parents = {package.rpartition(".")[0] for package in protected}
 
     def inside(package: str) -> bool:
         return source.module == package or source.module.startswith(f"{package}.")
@@ -136,12 +132,18 @@ def _past_faces(source: Source, protected: dict[str, list[str]]) -> list[Fault]:
                         for alias in node.names
                         if alias.name not in names
                     ]
-            if node.module in parents:
-                found += [
-                    source.fault(
-                        node, f"imports the module {node.module}.{alias.name}; import names from it"
-                    )
-                    for alias in node.names
-                    if f"{node.module}.{alias.name}" in protected
-                ]
+            for alias in node.names:
+                names = protected.get(f"{node.module}.{alias.name}")
+                if names is not None:
+                    found += _attributes(source, alias.asname or alias.name, alias.name, names)
     return found
+
+
+def _attributes(source: Source, local: str, package: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Yield the uses of a face, imported under a local name, that take what it does not export."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if (
+                name == local and attribute not in names
+            ):
+                yield source.fault(node, f"{package} does not export {attribute}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from checks.source import CODE, ROOT, Fault, Source
 
 DOCUMENT = "docs/architecture.md"
-BEGIN = "<!-- module map: begin; written by `python -m checks map --write` -->"
+BEGIN = "<!-- module map: start -->"
 END = "<!-- module map: end -->"
 #: Folders whose modules are listed, too.
 WITH_MODULES = ("app/services/", "app/snapshots/")

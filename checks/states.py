@@ -1,15 +1,18 @@
 """No bare state strings: states of syncs, batches, runs and activations are written as members of their enums.
 
-A string constant is a bare state
+The words are the values of the enums in ``app/domain/*_states.py`` whose name ends in ``State``. A string constant is a bare
+state
 
-- if it is compared with, assigned to, or passed as something named ``state``, ``closing`` or ``…_state``, whatever it says;
-- if it is one of the words below and is compared with anything, or all parts of a tuple, list, set, ``case`` or of the keys
-  of a dictionary are such words;
-- if it stands in quotes inside a line of SQL that names ``state``.
+- if it is compared with, assigned to, or passed as something named ``state``, ``closing`` or ``…_state``, whatever word it is;
+- if it is one of the words, and is compared with anything, or is assigned to or passed as ``status``;
+- if it is a part of a tuple, list, set, or a key of a dictionary whose parts or keys are all such words;
+- if it is in quotes in a line of SQL that also names ``state`` or ``status``.
 
-Words that belong to another vocabulary (an attempt's ``outcome``, a column's name) are recognised by what they are compared
-with. Exempt are enums, the tables' definitions (``server_default``, indexes), and the layers that speak somebody's wire
-format: contract, connectors, sandbox, demo and the examples of the API.
+A reason of ``LeftOut`` is a bare state wherever a string, or a quoted word in it, says it.
+
+Words of another vocabulary (an attempt's ``outcome``, a column's name) are recognised by what they are compared with.
+Exempt are enums, the tables' definitions (``server_default``, indexes), and code that speaks a wire format: contract,
+connectors, sources, sandbox, demo, embedded, and in ``app/api`` what is not compared with something named ``state``.
 """
 
 from __future__ import annotations
@@ -22,23 +25,7 @@ from pathlib import Path
 from checks.source import CODE, ROOT, Fault, Source, files, last_name
 
 ENUMS = "app/domain"
-#: The words of the enums in ``app/domain/*_states.py`` are added to these.
-WORDS = frozenset(
-    {
-        *(
-            "new",
-            "pending",
-            "held",
-            "running",
-            "complete",
-            "failed",
-            "cancelled",
-            "superseded",
-        ),  # syncs, runs
-        *("waiting", "sending", "settled"),  # batches
-        *("active", "inactive", "error"),  # activations
-    }
-)
+REASONS = "app/domain/left_out.py"
 #: Layers whose strings are a wire format: Segment's, a partner's, or that of a child process.
 WIRE = (
     "app/contract/",
@@ -47,44 +34,60 @@ WIRE = (
     "app/sandbox/",
     "app/demo/",
     "app/embedded/",
-    "app/api/",
 )
+#: A layer that speaks a wire format, and must not compare states.
+EDGE = "app/api/"
 _STATE = re.compile(r"(^|_)states?$|^closing$")
 #: What else a word can be: the outcome of an attempt, a column, a kind of notice.
 _OTHER = re.compile(r"(^|_)(outcome|column|kind|key|field|name|event|notice|reason)s?$")
-_SQL = re.compile(r"\bstate\b.*'([a-z_]+)'|'([a-z_]+)'.*\bstate\b", re.IGNORECASE)
+#: Not the codes of SQLSTATE.
+_WORD = re.compile(r"^[A-Za-z_]+$")
+_QUOTED = re.compile(r"'([A-Za-z_]+)'")
+_SQL = re.compile(r"\b(state|status)\b")
+#: A string constant, and the word it says.
+Hit = tuple[ast.Constant, str]
 #: File, word, reason.
 ALLOWED: tuple[tuple[str, str, str], ...] = ()
 
 
 def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
     """Return the bare state strings of ``app`` and ``workers``."""
-    words = WORDS | {word for source in files(root, [ENUMS]) for word in _members(source)}
+    states = files(root, [ENUMS])
+    words = frozenset(
+        word
+        for source in states
+        if source.path.endswith("_states.py")
+        for word in _members(source, "State")
+    )
+    reasons = frozenset(
+        word for source in states if source.path == REASONS for word in _members(source, "LeftOut")
+    )
     allowed = {(path, word) for path, word, _ in ALLOWED}
     found = set()
     for source in files(root, CODE, within=paths):
         if source.path.startswith(WIRE):
             continue
+        is_edge = source.path.startswith(EDGE)
         exempt = {id(inner) for node in _exempt(source) for inner in ast.walk(node)}
         for node in ast.walk(source.tree):
             if id(node) in exempt:
                 continue
-            for constant, word in _bare(node, words):
+            hits = list(_named(node))
+            if not is_edge:
+                hits += [*_worded(node, words), *_quoted(node, words, reasons)]
+            for constant, word in hits:
                 if id(constant) not in exempt and (source.path, word) not in allowed:
-                    found.add(
-                        source.fault(constant, f"the state “{word}” is a bare string; use its enum")
-                    )
+                    told = f"the state “{word}” is a bare string; use its enum"
+                    found.add(source.fault(constant, told))
     return sorted(found)
 
 
-def _members(source: Source) -> Iterator[str]:
-    """Yield the values of the enums in a module of states."""
-    if not source.path.endswith("_states.py"):
-        return
-    for node in _enums(source.tree):
-        for part in node.body:
+def _members(source: Source, suffix: str) -> Iterator[str]:
+    """Yield the values of the enums of a module whose names end in ``suffix``."""
+    for enum in _enums(source.tree):
+        for part in enum.body:
             match part:
-                case ast.Assign(value=ast.Constant(value=str(word))):
+                case ast.Assign(value=ast.Constant(value=str(word))) if enum.name.endswith(suffix):
                     yield word
 
 
@@ -109,16 +112,13 @@ def _exempt(source: Source) -> Iterator[ast.AST]:
                 yield node
 
 
-def _bare(node: ast.AST, words: frozenset[str] | set[str]) -> Iterator[tuple[ast.Constant, str]]:
-    """Yield the constants of one node that are bare states, each with its word."""
+def _named(node: ast.AST) -> Iterator[Hit]:
+    """Yield the constants that one node gives to, or compares with, something that is named as a state."""
     match node:
         case ast.Compare(left=left, comparators=rights):
             sides = [left, *rights]
-            names = [last_name(side) for side in sides]
-            if any(_STATE.search(name) for name in names):
+            if any(_STATE.search(last_name(side)) for side in sides):
                 yield from _texts(sides)
-            elif not any(_OTHER.search(name) for name in names):
-                yield from (hit for hit in _texts(sides, nested=False) if hit[1] in words)
         case ast.Assign(targets=targets, value=value):
             for target in targets:
                 yield from _assigned(target, value)
@@ -128,27 +128,49 @@ def _bare(node: ast.AST, words: frozenset[str] | set[str]) -> Iterator[tuple[ast
             yield from _texts(_branches(value))
         case ast.arguments():
             yield from _defaults(node)
-        case ast.Call(
-            func=ast.Attribute(value=column, attr="in_" | "not_in" | "is_distinct_from"),
-            args=arguments,
+        case ast.Call(func=ast.Attribute(value=column, attr=attribute), args=arguments) if (
+            attribute in ("in_", "not_in", "is_distinct_from")
         ):
             if _STATE.search(last_name(column)):
                 yield from _texts(arguments)
-        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-            yield from _all_of(parts, words)
         case ast.Dict(keys=keys, values=values):
-            if len(keys) > 1:
-                yield from _all_of(keys, words)
             for key, value in zip(keys, values, strict=True):
                 if isinstance(key, ast.Constant) and _STATE.search(str(key.value)):
                     yield from _texts(_branches(value))
+
+
+def _worded(node: ast.AST, words: frozenset[str]) -> Iterator[Hit]:
+    """Yield the constants of one node that say a state, where nothing shows that they say something else."""
+    match node:
+        case ast.Compare(left=left, comparators=rights):
+            sides = [left, *rights]
+            if not any(_OTHER.search(last_name(side)) for side in sides):
+                yield from (hit for hit in _texts(sides, nested=False) if hit[1] in words)
+        case ast.Assign(targets=[target], value=value) if last_name(target) == "status":
+            yield from (hit for hit in _texts(_branches(value)) if hit[1] in words)
+        case ast.keyword(arg="status", value=value):
+            yield from (hit for hit in _texts(_branches(value)) if hit[1] in words)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            yield from _all_of(parts, words)
+        case ast.Dict(keys=keys) if len(keys) > 1:
+            yield from _all_of(keys, words)
         case ast.MatchValue(value=ast.Constant(value=str(word)) as constant) if word in words:
             yield constant, word
-        case ast.Constant(value=str(text)):
-            yield from _in_sql(node, text, words)
 
 
-def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.Constant, str]]:
+def _quoted(node: ast.AST, words: frozenset[str], reasons: frozenset[str]) -> Iterator[Hit]:
+    """Yield the states in a line of SQL, and the reasons that a string says."""
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return
+    if node.value in reasons:
+        yield node, node.value
+    for number, line in enumerate(node.value.splitlines()):
+        for word in _QUOTED.findall(line):
+            if word in reasons or (word in words and _SQL.search(line)):
+                yield ast.Constant(value=word, lineno=node.lineno + number, col_offset=0), word
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[Hit]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for one, other in zip(target.elts, value.elts, strict=False):
             yield from _assigned(one, other)
@@ -156,7 +178,7 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.Constant,
         yield from _texts(_branches(value))
 
 
-def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.Constant, str]]:
+def _defaults(arguments: ast.arguments) -> Iterator[Hit]:
     names = [*arguments.posonlyargs, *arguments.args]
     pairs = [
         *zip(names[::-1], arguments.defaults[::-1], strict=False),
@@ -177,18 +199,16 @@ def _branches(value: ast.expr) -> list[ast.expr]:
     return [value]
 
 
-def _texts(nodes: Sequence[ast.AST], nested: bool = True) -> Iterator[tuple[ast.Constant, str]]:
+def _texts(nodes: Sequence[ast.AST], nested: bool = True) -> Iterator[Hit]:
     for node in nodes:
         match node:
-            case ast.Constant(value=str(word)):
+            case ast.Constant(value=str(word)) if _WORD.match(word):
                 yield node, word
             case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts) if nested:
                 yield from _texts(parts)
 
 
-def _all_of(
-    parts: Sequence[ast.AST | None], words: frozenset[str] | set[str]
-) -> Iterator[tuple[ast.Constant, str]]:
+def _all_of(parts: Sequence[ast.AST | None], words: frozenset[str]) -> Iterator[Hit]:
     """Yield the constants of a collection if all its parts are states."""
     hits = [
         (part, part.value)
@@ -197,14 +217,3 @@ def _all_of(
     ]
     if hits and len(hits) == len(parts) and all(word in words for _, word in hits):
         yield from hits
-
-
-def _in_sql(
-    node: ast.Constant, text: str, words: frozenset[str] | set[str]
-) -> Iterator[tuple[ast.Constant, str]]:
-    for number, line in enumerate(text.splitlines()):
-        if _SQL.search(line):
-            for word in re.findall(r"'([a-z_]+)'", line):
-                if word in words:
-                    at = ast.Constant(value=text, lineno=node.lineno + number, col_offset=0)
-                    yield at, word
