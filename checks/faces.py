@@ -133,9 +133,9 @@ def _past_faces(source: Source, protected: dict[str, list[str]]) -> list[Fault]:
                         if alias.name not in names
                     ]
             for alias in node.names:
-                names = protected.get(f"{node.module}.{alias.name}")
-                if names is not None:
-                    found += _attributes(source, alias.asname or alias.name, alias.name, names)
+                face = protected.get(f"{node.module}.{alias.name}")
+                if face is not None:
+                    found += _attributes(source, alias.asname or alias.name, alias.name, face)
     return found
 
 

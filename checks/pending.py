@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-PENDING = {
-    "docstrings": 716,
-    "words": 217,
-    "references": 103,
+PENDING: dict[str, int] = {
+    "docstrings": 635,
+    "words": 189,
+    "references": 33,
     "states": 158,
-    "sizes": 109,
+    "sizes": 110,
     "cycles": 2,
+    "faces": 1,
     "tested": 49,
     "map": 1,
 }
