@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from app.connectors.base import Batch as Call
-from app.connectors.base import Pending, Receipts, Refusal, WholePlan
+from app.connectors.base import Call, Pending, Receipts, Refusal, WholePlan
 from app.connectors.errors import (
     AuthenticationRejected,
     BudgetSpent,

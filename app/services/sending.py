@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import (
     AudienceRef,
+    Call,
     Connector,
     ConnectorTools,
     Definition,
     Delivery,
     Refusal,
 )
-from app.connectors.base import Batch as Call
 from app.core.objects import ObjectStore
 from app.domain.changes import ChangeKind
 from app.domain.places import Place, place_of
@@ -108,7 +108,7 @@ class Sending:
             number=batch.number,
             count=sync.batches,
             kind=ChangeKind(batch.kind) if batch.kind else None,
-            mode="resync" if sync.kind == "resync" else "incremental",
+            resync=sync.kind == "resync",
             planned_at=sync.planned_at,
             attempted_at=attempted_at,
             rows=batch.row_count,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import TYPE_CHECKING, Any
+
 from app.connectors.base.call import (
     AudienceRef,
-    Batch,
+    Call,
     CheckResult,
     Delivery,
     Pending,
@@ -47,7 +50,7 @@ __all__ = [
     "ActionField",
     "AudienceRef",
     "AudienceType",
-    "Batch",
+    "Call",
     "CheckResult",
     "ChecksConnectionSettings",
     "CompletesSettings",
@@ -75,3 +78,18 @@ __all__ = [
     "SizesCalls",
     "WholePlan",
 ]
+
+if TYPE_CHECKING:
+    Batch = Call
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Return a former name of the interface, with a DeprecationWarning. Raises AttributeError for other names."""
+        if name != "Batch":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from app.connectors.base.deprecated import Batch
+
+        warnings.warn(
+            "app.connectors.base.Batch is deprecated: use Call", DeprecationWarning, stacklevel=2
+        )
+        return Batch

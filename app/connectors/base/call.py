@@ -1,7 +1,8 @@
-"""One call to a partner: what it carries, and what became of it."""
+"""One call to a partner: what the connector receives, and what it reports back."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from app.domain.changes import ChangeKind
 class Delivery:
     """One change, ready to be sent.
 
-    ``fields`` are the action's mapped fields; ``identifiers`` the identifiers that travel (for an exit those that
-    were stored when the member was sent); ``partner_id`` the partner's own id, where the holdings know it.
+    ``fields`` are the mapped fields of the action. ``identifiers`` are the identifiers to send; for an exit, those
+    that were stored when the member was sent. ``partner_id`` is the partner's own id of the member, if known.
     """
 
     kind: ChangeKind
@@ -30,7 +31,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AudienceRef:
-    """The audience that a batch speaks of."""
+    """The audience that a call is about."""
 
     id: str
     key: str
@@ -38,11 +39,11 @@ class AudienceRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """One writing call at the partner.
+class Call:
+    """One writing call to the partner.
 
-    ``idempotency_key`` is the sync, number, first row and rows, and with ``planned_at`` and ``seq`` the same on every
-    retry; ``attempted_at`` is the moment of this attempt.
+    ``idempotency_key`` identifies the sync and the rows. It is equal on every retry, and so are ``planned_at`` and
+    ``seq``. ``attempted_at`` is the time of this attempt.
     """
 
     idempotency_key: str
@@ -54,24 +55,30 @@ class Batch:
     seq: int
     number: int  # from 1
     count: int
-    kind: ChangeKind | None  # None: a batch of the whole plan
-    mode: Literal["incremental", "resync"]
+    kind: ChangeKind | None  # None: the call carries the whole plan
+    resync: bool  # every member is sent again, not only the changes
     planned_at: datetime
     attempted_at: datetime
     rows: int
     action_id: str | None = None
-    target: str | None = None  # the list that was made for the activation, or for its arm
-    arm: str | None = None  # the side of a split, where it has a place to itself
+    target: str | None = None  # the list that was created for the activation, or for its arm
+    arm: str | None = None  # the arm of a split, if the arm has a place of its own
     connection_settings: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)  # the constant fields of the mapping
-    #: Traits that travel and their types (text, integer, number, boolean, timestamp, json), in the order of columns;
-    #: None where that is not known.
+    #: Traits to send and their types (text, integer, number, boolean, timestamp, json), in column order; None if
+    #: unknown.
     trait_types: Mapping[str, str] | None = None
+
+    @property
+    def mode(self) -> Literal["incremental", "resync"]:
+        """Return the former name of ``resync``. Deprecated, for connectors in other packages."""
+        warnings.warn("Call.mode is deprecated: use Call.resync", DeprecationWarning, stacklevel=2)
+        return "resync" if self.resync else "incremental"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one change was not taken: a code, words for people, and the partner's pointer where it gives one."""
+    """Why one change was refused: a code, a message for people, and the partner's pointer if it gives one."""
 
     code: str
     message: str
@@ -80,19 +87,19 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """What became of the deliveries of a batch, by their index from 0; what is not named was delivered."""
+    """Results of the deliveries of a call, by their index from 0. A delivery that is not named was delivered."""
 
     rejected: Mapping[int, Refusal] = field(default_factory=dict)
     skipped: Mapping[int, Refusal] = field(default_factory=dict)
     partner_ids: Mapping[int, str] = field(default_factory=dict)
     http_status: int | None = None
     vendor_request_id: str | None = None
-    exports: Sequence[str] = ()  # keys of the files that were published, for downloads
+    exports: Sequence[str] = ()  # keys of the published files, for downloads
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The partner works on it: keep the handle (JSON) with the batch and call ``resume`` after a while."""
+    """The partner is still working. The service stores the handle (JSON) and calls ``resume`` after ``check_after``."""
 
     handle: Mapping[str, Any]
     check_after: timedelta
@@ -100,7 +107,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether credentials work, in the partner's terms."""
+    """Whether the credentials work, in the partner's terms."""
 
     ok: bool
     message: str

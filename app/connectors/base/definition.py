@@ -146,7 +146,7 @@ class Definition:
     #: Connection settings (or constants of a mapping) that say where in the account members are put, each with its
     #: other names: a list, an attribute. Where it is a list and none is named, one is made.
     place_keys: Sequence[Sequence[str]] = ()
-    #: How each arm of a split has a place to itself: "lists": a list that is named or made for it (``Batch.target``);
-    #: "names": the connector makes a name with ``Batch.arm``. None: only a property tells arms apart.
+    #: How each arm of a split has a place to itself: "lists": a list that is named or made for it (``Call.target``);
+    #: "names": the connector makes a name with ``Call.arm``. None: only a property tells arms apart.
     arm_places: Literal["lists", "names"] | None = None
     aliases: Sequence[str] = ()  # other names under which users know it

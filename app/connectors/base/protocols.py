@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import httpx
 from pydantic import BaseModel
 
-from app.connectors.base.call import Batch, CheckResult, Delivery, Pending, Receipts
+from app.connectors.base.call import Call, CheckResult, Delivery, Pending, Receipts
 from app.connectors.base.definition import Definition
 from app.connectors.base.settings import ConnectorSettings
 
@@ -47,11 +47,11 @@ class Connector(Protocol):
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
         """Try the credentials; never writes anything that stays."""
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """Send one batch. Raises the errors of ``app.connectors.errors`` where the whole batch fails."""
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Take up a batch that ``deliver`` or an earlier ``resume`` left pending."""
 
@@ -61,15 +61,15 @@ class WholePlan(Protocol):
     """Ability of destinations whose definition says ``whole_plan``: one batch holds the plan, streamed in chunks."""
 
     async def deliver_all(
-        self, batch: Batch, chunks: AsyncIterator[Sequence[Delivery]]
+        self, call: Call, chunks: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
         """Send the whole plan."""
 
-    def wants_members(self, batch: Batch) -> bool:
+    def wants_members(self, call: Call) -> bool:
         """Whether ``replace`` is wanted in place of ``deliver_all`` (contents: snapshot)."""
 
     async def replace(
-        self, batch: Batch, members: AsyncIterator[Sequence[Delivery]]
+        self, call: Call, members: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
         """Write the whole wanted membership, in place of the changes."""
 
@@ -138,7 +138,7 @@ class CountsCost(Protocol):
     """Ability: say how many units (``Definition.cost_unit``) the partner bills for some changes of one batch."""
 
     @classmethod
-    def cost(cls, batch: Batch, deliveries: Sequence[Delivery]) -> int:
+    def cost(cls, call: Call, deliveries: Sequence[Delivery]) -> int:
         """Units billed for these."""
 
 

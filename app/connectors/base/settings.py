@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ConnectorSettings(BaseModel):
-    """Settings of one account at a partner; secrets are SecretStr. Unknown keys are refused.
+    """Settings of one account at a partner. Secrets are SecretStr; unknown keys are refused.
 
-    ``where_to`` are the settings that say where calls go (a URL, a host, an endpoint), and ``sent_there`` those that
-    go along; by default all secrets. Who changes one of the former has to give the latter again, so that none that is
-    stored is sent to where it was not given for.
+    ``where_to`` lists the settings that decide the target host (a URL, a host, an endpoint). ``sent_there`` lists the
+    settings that are sent to that host; None means all secrets. If a user changes a setting in ``where_to``, the user
+    must enter those in ``sent_there`` again: a stored secret is never sent to a host that it was not entered for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.connectors.base import AudienceRef, Batch, ConnectorTools, Delivery
+from app.connectors.base import AudienceRef, Call, ConnectorTools, Delivery
 from app.connectors.http import make_client
 from app.domain.changes import ChangeKind
 
@@ -30,7 +30,7 @@ async def create_tools(
         yield ConnectorTools(http=http, exports=NoExports(), scratch=scratch)
 
 
-def create_batch(**changes: Any) -> Batch:
+def create_call(**changes: Any) -> Call:
     values: dict[str, Any] = {
         "idempotency_key": "syn_1-1-0-2",
         "space_id": "spa_1",
@@ -42,12 +42,12 @@ def create_batch(**changes: Any) -> Batch:
         "number": 1,
         "count": 3,
         "kind": ChangeKind.ENTERED,
-        "mode": "incremental",
+        "resync": False,
         "planned_at": PLANNED,
         "attempted_at": ATTEMPTED,
         "rows": 2,
     }
-    return Batch(**{**values, **changes})
+    return Call(**{**values, **changes})
 
 
 def create_delivery(key: str = "p1", **changes: Any) -> Delivery:

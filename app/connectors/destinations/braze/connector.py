@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from app.connectors.base import (
-    Batch,
+    Call,
     CheckResult,
     ConnectorSettings,
     ConnectorTools,
@@ -62,13 +62,13 @@ class BrazeConnector:
         return max(1, min(int(size), most))
 
     @classmethod
-    def cost(cls, batch: Batch, deliveries: Sequence[Delivery]) -> int:
+    def cost(cls, call: Call, deliveries: Sequence[Delivery]) -> int:
         """Data points: each attribute or event that is written; the state of a subscription costs none."""
-        if batch.action_id == SUBSCRIBE.id:
+        if call.action_id == SUBSCRIBE.id:
             return 0
-        if batch.action_id == TRACK_EVENT.id:
-            return len(payloads.events(batch, deliveries, None)[0])
-        return payloads.data_points(payloads.attributes(batch, deliveries)[0])
+        if call.action_id == TRACK_EVENT.id:
+            return len(payloads.events(call, deliveries, None)[0])
+        return payloads.data_points(payloads.attributes(call, deliveries)[0])
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
         """An empty write: Braze has no ping, and answers 400 where the key is good."""
@@ -95,64 +95,64 @@ class BrazeConnector:
             return CheckResult(ok=False, message=f"the subscription group: {error.message}")
         return CheckResult(ok=True, message="the key can read the group", warnings=(words,))
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """One call; a second for the subscription group, which has to wait its turn."""
-        if batch.action_id == SUBSCRIBE.id:
-            return await self._subscribe(batch, deliveries, {})
-        if batch.action_id == TRACK_EVENT.id:
-            rows, skipped = payloads.events(batch, deliveries, self._settings.app_id)
-            rejected = await self._track(batch, "events", rows)
+        if call.action_id == SUBSCRIBE.id:
+            return await self._subscribe(call, deliveries, {})
+        if call.action_id == TRACK_EVENT.id:
+            rows, skipped = payloads.events(call, deliveries, self._settings.app_id)
+            rejected = await self._track(call, "events", rows)
             return Receipts(rejected=rejected, skipped=skipped)
-        rows, skipped = payloads.attributes(batch, deliveries)
-        rejected = await self._track(batch, "attributes", rows)
-        if batch.connection_settings.get("segment_id") and batch.kind is not ChangeKind.UPDATED:
-            return await self._subscribe(batch, deliveries, rejected)
+        rows, skipped = payloads.attributes(call, deliveries)
+        rejected = await self._track(call, "attributes", rows)
+        if call.connection_settings.get("segment_id") and call.kind is not ChangeKind.UPDATED:
+            return await self._subscribe(call, deliveries, rejected)
         return Receipts(rejected=rejected, skipped=skipped)
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Never asked for: Braze answers at once."""
         raise ConfigurationRejected("Braze leaves nothing pending")
 
     async def _track(
-        self, batch: Batch, array: str, rows: Sequence[Row], *, again: bool = True
+        self, call: Call, array: str, rows: Sequence[Row], *, again: bool = True
     ) -> dict[int, Refusal]:
         """Write; halves what is too much, and sends the rest once where single objects are at fault."""
         if not rows:
             return {}
         try:
             errors = await self._client.post(
-                client.TRACK, payloads.track(array, rows), batch.attempted_at
+                client.TRACK, payloads.track(array, rows), call.attempted_at
             )
         except BrazeTooMany:
             if len(rows) == 1:
                 raise
             half = len(rows) // 2
-            first = await self._track(batch, array, rows[:half])
-            return {**first, **await self._track(batch, array, rows[half:])}
+            first = await self._track(call, array, rows[:half])
+            return {**first, **await self._track(call, array, rows[half:])}
         except BrazeRefusal as error:
             named = _refusals(error.named, array, rows)
             if not named or not again:
                 raise
             rest = [row for row in rows if row.index not in named]
-            return {**named, **await self._track(batch, array, rest, again=False)}
+            return {**named, **await self._track(call, array, rest, again=False)}
         return _refusals(errors, array, rows)
 
     async def _subscribe(
-        self, batch: Batch, deliveries: Sequence[Delivery], rejected: Mapping[int, Refusal]
+        self, call: Call, deliveries: Sequence[Delivery], rejected: Mapping[int, Refusal]
     ) -> Receipts:
-        group = batch.connection_settings.get("segment_id")
+        group = call.connection_settings.get("segment_id")
         if not group:
             raise ConfigurationRejected(
                 "the connection names no subscription group (segment_id)", code="no_group"
             )
-        if batch.kind is ChangeKind.UPDATED:
+        if call.kind is ChangeKind.UPDATED:
             return Receipts(rejected=rejected)
-        bodies, skipped = payloads.subscriptions(str(group), batch.kind, deliveries, rejected)
+        bodies, skipped = payloads.subscriptions(str(group), call.kind, deliveries, rejected)
         for body in bodies:
             # More than one where members leave a group that is no longer named: batches are not cut for it.
-            await self._client.post(client.SET_STATUS, body, batch.attempted_at)
+            await self._client.post(client.SET_STATUS, body, call.attempted_at)
         return Receipts(rejected=rejected, skipped=skipped)
 
 

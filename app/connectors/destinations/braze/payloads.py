@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.connectors.base import Batch, Delivery, Refusal
+from app.connectors.base import Call, Delivery, Refusal
 from app.connectors.destinations.braze.settings import (
     GROUP_ROWS,
     attribute_for,
@@ -56,11 +56,9 @@ def identity(delivery: Delivery) -> dict[str, Any]:
     return {name: found[name]}
 
 
-def attributes(
-    batch: Batch, deliveries: Sequence[Delivery]
-) -> tuple[list[Row], dict[int, Refusal]]:
+def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
     """Objects of ``attributes``: only what changed, since every attribute written may be billed."""
-    name = attribute_name(batch)
+    name = attribute_name(call)
     rows, skipped = [], {}
     for index, delivery in enumerate(deliveries):
         who = identity(delivery)
@@ -68,7 +66,7 @@ def attributes(
             skipped[index] = NO_IDENTIFIER
             continue
         if delivery.kind is ChangeKind.EXITED:
-            gone = batch.constants.get("attribute_value_on_exit", False) in (None, "null")
+            gone = call.constants.get("attribute_value_on_exit", False) in (None, "null")
             value = None if gone else False
             rows.append(Row(index, {**who, name: value, EXISTING_ONLY: True}))
             continue
@@ -92,14 +90,14 @@ def data_points(rows: Iterable[Row]) -> int:
 NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze_id, email, phone")
 
 
-def attribute_name(batch: Batch) -> str:
+def attribute_name(call: Call) -> str:
     """The custom attribute that says membership, of the audience or of an arm of it."""
     name = str(
-        batch.constants.get("attribute_name")
-        or batch.connection_settings.get("attribute_name")
-        or attribute_for(batch.audience.key)
+        call.constants.get("attribute_name")
+        or call.connection_settings.get("attribute_name")
+        or attribute_for(call.audience.key)
     )
-    return attribute_for_arm(name, batch.arm) if batch.arm else name
+    return attribute_for_arm(name, call.arm) if call.arm else name
 
 
 def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:
@@ -122,7 +120,7 @@ def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
 
 
 def events(
-    batch: Batch, deliveries: Sequence[Delivery], app_id: str | None
+    call: Call, deliveries: Sequence[Delivery], app_id: str | None
 ) -> tuple[list[Row], dict[int, Refusal]]:
     """Objects of ``events``, of the plan's time."""
     rows, skipped = [], {}
@@ -135,7 +133,7 @@ def events(
         content = {
             **who,
             "name": str(delivery.fields.get("name") or default),
-            "time": to_wire(batch.planned_at),
+            "time": to_wire(call.planned_at),
             "properties": dict(delivery.fields.get("properties") or {}),
         }
         if app_id:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from app.connectors.base import (
     Action,
     ActionField,
-    Batch,
+    Call,
     CheckResult,
     ConnectorSettings,
     ConnectorTools,
@@ -158,42 +158,42 @@ class FileConnector:
         except ConnectorError as error:
             return CheckResult(ok=False, message=error.message)
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """The whole plan at once, where it is small."""
 
         async def chunks() -> AsyncIterator[Sequence[Delivery]]:
             yield deliveries
 
-        return await self.deliver_all(batch, chunks())
+        return await self.deliver_all(call, chunks())
 
     async def deliver_all(
-        self, batch: Batch, chunks: AsyncIterator[Sequence[Delivery]]
+        self, call: Call, chunks: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
         """One file with the changes."""
-        return await self._export(batch, chunks, snapshot=False)
+        return await self._export(call, chunks, snapshot=False)
 
-    def wants_members(self, batch: Batch) -> bool:
+    def wants_members(self, call: Call) -> bool:
         """Whether the file holds all members in place of the changes."""
-        return self._options(batch.connection_settings).contents == "snapshot"
+        return self._options(call.connection_settings).contents == "snapshot"
 
     async def replace(
-        self, batch: Batch, members: AsyncIterator[Sequence[Delivery]]
+        self, call: Call, members: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
         """One file with the whole membership."""
-        return await self._export(batch, members, snapshot=True)
+        return await self._export(call, members, snapshot=True)
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Never asked for: a file is there or it is not."""
         raise ConfigurationRejected("files leave nothing pending")
 
     async def _export(
-        self, batch: Batch, rows: AsyncIterator[Sequence[Delivery]], *, snapshot: bool
+        self, call: Call, rows: AsyncIterator[Sequence[Delivery]], *, snapshot: bool
     ) -> Receipts:
-        options = self._options(batch.connection_settings)
-        target = await self._target(options, f"exports/{batch.space_id}/{batch.activation_id}")
-        export = Export(batch, options, target, self._tools.scratch, snapshot=snapshot)
+        options = self._options(call.connection_settings)
+        target = await self._target(options, f"exports/{call.space_id}/{call.activation_id}")
+        export = Export(call, options, target, self._tools.scratch, snapshot=snapshot)
         return await export.run(rows)
 
     def _options(self, connection_settings: Mapping[str, Any]) -> FileOptions:

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from app.connectors.base import Batch, Delivery, Receipts, Refusal
+from app.connectors.base import Call, Delivery, Receipts, Refusal
 from app.connectors.destinations.file_export.failures import as_connector_error
 from app.connectors.destinations.file_export.options import FileOptions, file_name, wanted_columns
 from app.connectors.destinations.file_export.rows import make_columns, values_of
@@ -27,14 +27,14 @@ class Export:
     """Writes the file of one batch."""
 
     def __init__(
-        self, batch: Batch, options: FileOptions, target: Target, scratch: str, *, snapshot: bool
+        self, call: Call, options: FileOptions, target: Target, scratch: str, *, snapshot: bool
     ) -> None:
-        self._batch = batch
+        self._call = call
         self._options = options
         self._target = target
         self._scratch = scratch
         self._snapshot = snapshot
-        self._columns = make_columns(batch, wanted_columns(batch), snapshot=snapshot)
+        self._columns = make_columns(call, wanted_columns(call), snapshot=snapshot)
         self._counts: Counter[str] = Counter()
         self._rejected: dict[int, Refusal] = {}
         self._seen = 0
@@ -68,7 +68,7 @@ class Export:
             await asyncio.to_thread(writer.__exit__, type(error), error, None)
             raise
         await asyncio.to_thread(writer.__exit__, None, None, None)
-        return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._batch))
+        return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._call))
 
     def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
         values, faults = values_of(self._columns, chunk)
@@ -84,10 +84,10 @@ class Export:
 
     def _facts(self) -> dict[str, str]:
         return {
-            "audience_key": self._batch.audience.key,
-            "sync_id": self._batch.sync_id,
+            "audience_key": self._call.audience.key,
+            "sync_id": self._call.sync_id,
             "contents": self._options.contents,
-            "mode": self._batch.mode,
+            "mode": "resync" if self._call.resync else "incremental",
         }
 
     async def _publish(self, folder: Path, path: Path) -> Receipts:
@@ -98,7 +98,7 @@ class Export:
         return Receipts(rejected={} if self._snapshot else self._rejected, exports=keys)
 
     def _write_manifest(self, manifest: Path, path: Path) -> None:
-        batch = self._batch
+        call = self._call
         content = {
             "file": path.name,
             "format": self._options.format,
@@ -110,16 +110,16 @@ class Export:
             "leftOut": len(self._rejected),
             "bytes": path.stat().st_size,
             "sha256": digest_of(path),
-            "spaceId": batch.space_id,
+            "spaceId": call.space_id,
             "audience": {
-                "id": batch.audience.id,
-                "key": batch.audience.key,
-                "name": batch.audience.name,
+                "id": call.audience.id,
+                "key": call.audience.key,
+                "name": call.audience.name,
             },
-            "activationId": batch.activation_id,
-            "syncId": batch.sync_id,
-            "mode": batch.mode,
-            "seq": batch.seq,
-            "plannedAt": to_wire(batch.planned_at),
+            "activationId": call.activation_id,
+            "syncId": call.sync_id,
+            "mode": "resync" if call.resync else "incremental",
+            "seq": call.seq,
+            "plannedAt": to_wire(call.planned_at),
         }
         manifest.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")

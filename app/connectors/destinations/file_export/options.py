@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.connectors.base import Batch
+from app.connectors.base import Call
 
 DEFAULT_COLUMNS = (
     "profile_id",
@@ -79,12 +79,12 @@ class FileOptions(BaseModel):
         return "csv.gz" if self.effective_compression == "gzip" else "csv"
 
 
-def file_name(options: FileOptions, batch: Batch) -> str:
+def file_name(options: FileOptions, call: Call) -> str:
     """The name of a batch's file: the same on every retry, so that a repeat overwrites its own."""
-    moment = batch.planned_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    part = f"_{batch.number}" if batch.count > 1 else ""
+    moment = call.planned_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    part = f"_{call.number}" if call.count > 1 else ""
     stem = "_".join(
-        (_safe(batch.audience.key), options.contents, moment, _safe(batch.sync_id) + part)
+        (_safe(call.audience.key), options.contents, moment, _safe(call.sync_id) + part)
     )
     return f"{options.filename_prefix}{stem}.{options.extension}"
 
@@ -93,20 +93,20 @@ def _safe(text: str) -> str:
     return _UNSAFE.sub("-", text)[:100] or "-"
 
 
-def wanted_columns(batch: Batch) -> dict[str, str]:
+def wanted_columns(call: Call) -> dict[str, str]:
     """Our field → column name, in order: what the mapping says, else the defaults and the traits that travel.
 
     Where the traits that travel are not known beforehand they share one column of JSON.
     """
-    given: Mapping[str, Any] | None = batch.constants.get("columns")
+    given: Mapping[str, Any] | None = call.constants.get("columns")
     if given == SAME_NAMES:  # the field's default, filled in on the way
         given = None
     columns = (
         {str(name): str(column) for name, column in given.items()} if given else dict(SAME_NAMES)
     )
-    more = batch.constants.get("additional_identifiers_and_traits_columns") or {}
+    more = call.constants.get("additional_identifiers_and_traits_columns") or {}
     columns.update({str(name): str(column) for name, column in more.items()})
     if not given:
-        traits = ["traits"] if batch.trait_types is None else list(batch.trait_types)
+        traits = ["traits"] if call.trait_types is None else list(call.trait_types)
         columns.update({name: name for name in traits if name not in columns})
     return columns

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from app.connectors.base import Batch, Delivery
+from app.connectors.base import Call, Delivery
 from app.core.clock import from_wire
 from app.domain.changes import ChangeKind
 
@@ -38,20 +38,20 @@ class Column:
     get: Getter
 
 
-def make_columns(batch: Batch, wanted: Mapping[str, str], *, snapshot: bool) -> list[Column]:
+def make_columns(call: Call, wanted: Mapping[str, str], *, snapshot: bool) -> list[Column]:
     """The columns of a file, in the order wanted."""
-    fixed = _fixed(batch, snapshot=snapshot)
+    fixed = _fixed(call, snapshot=snapshot)
     columns = []
     for field, name in wanted.items():
         if field in fixed:
             kind, get = fixed[field]
             columns.append(Column(name, kind, get))
         else:
-            columns.append(_column(field, name, batch.trait_types or {}))
+            columns.append(_column(field, name, call.trait_types or {}))
     return columns
 
 
-def _fixed(batch: Batch, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter]]:
+def _fixed(call: Call, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter]]:
     """Fields that every change has."""
 
     def constant(value: Any) -> Getter:
@@ -63,16 +63,16 @@ def _fixed(batch: Batch, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Gett
         "member_id": (text, lambda delivery: delivery.key),
         "action": (text, constant("member") if snapshot else lambda delivery: delivery.kind.value),
         "audience_action": (pa.bool_(), lambda delivery: delivery.kind is not ChangeKind.EXITED),
-        "occurred_at": (_TIMESTAMP, constant(batch.planned_at.astimezone(UTC))),
-        "timestamp": (_TIMESTAMP, constant(batch.planned_at.astimezone(UTC))),
-        "message_id": (text, lambda delivery: f"{batch.sync_id}-{delivery.key}"),
-        "audience_id": (text, constant(batch.audience.id)),
-        "audience_key": (text, constant(batch.audience.key)),
-        "audience_name": (text, constant(batch.audience.name)),
-        "space_id": (text, constant(batch.space_id)),
-        "activation_id": (text, constant(batch.activation_id)),
-        "sync_id": (text, constant(batch.sync_id)),
-        "seq": (pa.int64(), constant(batch.seq)),
+        "occurred_at": (_TIMESTAMP, constant(call.planned_at.astimezone(UTC))),
+        "timestamp": (_TIMESTAMP, constant(call.planned_at.astimezone(UTC))),
+        "message_id": (text, lambda delivery: f"{call.sync_id}-{delivery.key}"),
+        "audience_id": (text, constant(call.audience.id)),
+        "audience_key": (text, constant(call.audience.key)),
+        "audience_name": (text, constant(call.audience.name)),
+        "space_id": (text, constant(call.space_id)),
+        "activation_id": (text, constant(call.activation_id)),
+        "sync_id": (text, constant(call.sync_id)),
+        "seq": (pa.int64(), constant(call.seq)),
         "identifiers": (text, lambda delivery: as_json(delivery.identifiers)),
         "traits": (text, lambda delivery: as_json(delivery.traits)),
         "properties_or_traits": (text, lambda delivery: as_json(delivery.traits)),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from app.connectors.base import (
-    Batch,
+    Call,
     CheckResult,
     ConnectorSettings,
     ConnectorTools,
@@ -79,25 +79,25 @@ class KlaviyoConnector:
         name = answer["data"]["attributes"].get("name")
         return CheckResult(ok=True, message=f"the key can read the list {name}")
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """Begin a batch."""
-        return await self._go_on(batch, deliveries, Progress())
+        return await self._go_on(call, deliveries, Progress())
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Take up an import job, or go on with the next part."""
-        return await self._go_on(batch, deliveries, Progress.of(handle))
+        return await self._go_on(call, deliveries, Progress.of(handle))
 
     async def _go_on(
-        self, batch: Batch, deliveries: Sequence[Delivery], progress: Progress
+        self, call: Call, deliveries: Sequence[Delivery], progress: Progress
     ) -> Receipts | Pending:
-        rows = self.rows_per_call(None, batch.connection_settings, batch.constants)
-        if batch.action_id == UPSERT.id:
-            list_id = batch.constants.get("list_id")
+        rows = self.rows_per_call(None, call.connection_settings, call.constants)
+        if call.action_id == UPSERT.id:
+            list_id = call.constants.get("list_id")
             return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
-        list_id = _list_of(batch)
-        if batch.kind is ChangeKind.EXITED:
+        list_id = _list_of(call)
+        if call.kind is ChangeKind.EXITED:
             return await Removals(self._client, deliveries, list_id).go_on(progress)
         return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
 
@@ -133,12 +133,12 @@ class KlaviyoConnector:
             ]
 
 
-def _list_of(batch: Batch) -> str:
+def _list_of(call: Call) -> str:
     """The mapping's list, else the activation's (or its arm's), else the connection's."""
-    settings = batch.connection_settings
+    settings = call.connection_settings
     found = (
-        batch.constants.get("list_id")
-        or batch.target
+        call.constants.get("list_id")
+        or call.target
         or settings.get("list_id")
         or settings.get("listId")
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from app.connectors.base import (
-    Batch,
+    Call,
     CheckResult,
     ConnectorSettings,
     ConnectorTools,
@@ -78,26 +78,26 @@ class TalonOneConnector:
             return CheckResult(ok=False, message=error.message)
         return CheckResult(ok=True, message="the keys are accepted", warnings=warnings)
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """One call for the batch; profile by profile where that action was chosen."""
-        if batch.action_id == UPDATE_ONE.id:
-            return await self._one_by_one(batch, deliveries, 0, {})
-        if batch.kind is ChangeKind.UPDATED:
+        if call.action_id == UPDATE_ONE.id:
+            return await self._one_by_one(call, deliveries, 0, {})
+        if call.kind is ChangeKind.UPDATED:
             return Receipts()  # membership is the same, and this action sends nothing else
-        rows, skipped = _rows(batch, deliveries)
+        rows, skipped = _rows(call, deliveries)
         memberships = Memberships(self._client)
         await memberships.send(rows)
         return Receipts(rejected=memberships.rejected, skipped=skipped)
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Go on with the next profiles."""
-        return await self._one_by_one(batch, deliveries, handle["next"], dict(handle["rejected"]))
+        return await self._one_by_one(call, deliveries, handle["next"], dict(handle["rejected"]))
 
     async def _one_by_one(
         self,
-        batch: Batch,
+        call: Call,
         deliveries: Sequence[Delivery],
         start: int,
         rejected: dict[str, list[str | None]],
@@ -108,7 +108,7 @@ class TalonOneConnector:
         stop = min(start + _ONE_BY_ONE, len(deliveries))
         for index in range(start, stop):
             if index not in skipped:
-                await self._update(batch, deliveries[index], index, rejected)
+                await self._update(call, deliveries[index], index, rejected)
         if stop < len(deliveries):
             return Pending({"next": stop, "rejected": rejected}, timedelta(0))
         return Receipts(
@@ -120,11 +120,11 @@ class TalonOneConnector:
         )
 
     async def _update(
-        self, batch: Batch, delivery: Delivery, index: int, rejected: dict[str, list[str | None]]
+        self, call: Call, delivery: Delivery, index: int, rejected: dict[str, list[str | None]]
     ) -> None:
-        options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if batch.constants.get(name)]  # fmt: skip
+        options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if call.constants.get(name)]  # fmt: skip
         path = f"/v2/customer_profiles/{quote(_profile_id(delivery), safe='')}"
-        adds, deletes = _changes(batch, delivery)
+        adds, deletes = _changes(call, delivery)
         content: dict[str, Any] = {"audiencesChanges": {"adds": adds, "deletes": deletes}}
         attributes = delivery.fields.get("attributes")
         if (
@@ -200,14 +200,14 @@ def _member_id(entry: Mapping[str, Any]) -> str:
     return str(entry.get("integrationId") or entry.get("profileIntegrationId") or "")
 
 
-def _rows(batch: Batch, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
+def _rows(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
     rows, skipped = [], {}
     for index, delivery in enumerate(deliveries):
         refusal = _refusal(delivery)
         if refusal is not None:
             skipped[index] = refusal
             continue
-        adds, deletes = _changes(batch, delivery)
+        adds, deletes = _changes(call, delivery)
         for action, audiences in (("add", adds), ("delete", deletes)):
             rows += [
                 Row(
@@ -236,7 +236,7 @@ def _profile_id(delivery: Delivery) -> str:
     return identity_of(delivery, (PROFILE_ID,)).get(PROFILE_ID, "")
 
 
-def _changes(batch: Batch, delivery: Delivery) -> tuple[list[int], list[int]]:
+def _changes(call: Call, delivery: Delivery) -> tuple[list[int], list[int]]:
     """Audiences to add to and to take from."""
     if delivery.kind is ChangeKind.UPDATED:
         return [], []
@@ -245,13 +245,13 @@ def _changes(batch: Batch, delivery: Delivery) -> tuple[list[int], list[int]]:
     audiences = (
         [int(one) for one in (mapped if isinstance(mapped, list) else [mapped])]
         if mapped
-        else [_audience_of(batch)]
+        else [_audience_of(call)]
     )
     return ([], audiences) if exits else (audiences, [])
 
 
-def _audience_of(batch: Batch) -> int:
-    found = batch.target or batch.connection_settings.get("audience_id")
+def _audience_of(call: Call) -> int:
+    found = call.target or call.connection_settings.get("audience_id")
     if not found or not str(found).isdecimal():
         raise ConfigurationRejected(
             "no Talon.One audience is named and none was made", code="no_audience"

@@ -14,7 +14,7 @@ from app.connectors.answers import printable, raise_for_answer, request_id_of, s
 from app.connectors.base import (
     Action,
     ActionField,
-    Batch,
+    Call,
     CheckResult,
     ConnectorSettings,
     ConnectorTools,
@@ -161,16 +161,16 @@ class WebhookConnector:
             return CheckResult(ok=False, message=error.message)
         return CheckResult(ok=True, message=f"the receiver answered HTTP {response.status_code}")
 
-    async def deliver(self, batch: Batch, deliveries: Sequence[Delivery]) -> Receipts | Pending:
+    async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """One message; it succeeds or fails whole, unless the receiver names members that it refuses."""
-        extras = batch.connection_settings.get("extras") or {}
+        extras = call.connection_settings.get("extras") or {}
         if self._settings.form == "single" and len(deliveries) == 1:
-            body = payloads.single_body(batch, deliveries[0], extras)
+            body = payloads.single_body(call, deliveries[0], extras)
         else:
-            body = payloads.batch_body(batch, deliveries, extras)
+            body = payloads.batch_body(call, deliveries, extras)
         # The separator of the signed text must not stand in the id.
-        message_id = batch.idempotency_key.replace(".", "-")
-        response = await self._post(message_id, batch.attempted_at, body, batch.constants)
+        message_id = call.idempotency_key.replace(".", "-")
+        response = await self._post(message_id, call.attempted_at, body, call.constants)
         raise_for_answer(response)
         return Receipts(
             rejected=_refusals(response, deliveries),
@@ -186,7 +186,7 @@ class WebhookConnector:
         raise_for_answer(await self._post(notice_id, attempted_at, body, {}))
 
     async def resume(
-        self, batch: Batch, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Never asked for: a message has its answer at once."""
         raise ConfigurationRejected("webhooks leave nothing pending")

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.connectors.base import Batch, Delivery, JsonColumns
+from app.connectors.base import Call, Delivery, JsonColumns
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 
@@ -22,25 +22,25 @@ TEST_TYPE = "webhook.test"
 _ORDER = (ChangeKind.ENTERED, ChangeKind.EXITED, ChangeKind.UPDATED)
 
 
-def batch_body(batch: Batch, deliveries: Sequence[Delivery], extras: Mapping[str, Any]) -> bytes:
+def batch_body(call: Call, deliveries: Sequence[Delivery], extras: Mapping[str, Any]) -> bytes:
     """The batch form: one message with the changes under ``entered``, ``exited`` and ``updated``."""
     lists = _plain_lists(deliveries) if isinstance(deliveries, JsonColumns) else _lists(deliveries)
     message = {
         "type": MESSAGE_TYPE,
-        "timestamp": to_wire(batch.planned_at),
+        "timestamp": to_wire(call.planned_at),
         "data": {
-            "spaceId": batch.space_id,
+            "spaceId": call.space_id,
             "audience": {
-                "id": batch.audience.id,
-                "key": batch.audience.key,
-                "name": batch.audience.name,
+                "id": call.audience.id,
+                "key": call.audience.key,
+                "name": call.audience.name,
             },
-            "activationId": batch.activation_id,
-            "syncId": batch.sync_id,
-            "mode": batch.mode,
-            "seq": batch.seq,
-            "batch": batch.number,
-            "batches": batch.count,
+            "activationId": call.activation_id,
+            "syncId": call.sync_id,
+            "mode": "resync" if call.resync else "incremental",
+            "seq": call.seq,
+            "batch": call.number,
+            "batches": call.count,
             **lists,
         },
     }
@@ -95,24 +95,24 @@ def _item(delivery: Delivery) -> dict[str, Any]:
     return item
 
 
-def single_body(batch: Batch, delivery: Delivery, extras: Mapping[str, Any]) -> bytes:
+def single_body(call: Call, delivery: Delivery, extras: Mapping[str, Any]) -> bytes:
     """The single-event form: the mapped ``data``, or the whole event where nothing was mapped."""
-    data = delivery.fields["data"] if "data" in delivery.fields else event(batch, delivery)
+    data = delivery.fields["data"] if "data" in delivery.fields else event(call, delivery)
     return encode({**extras, **data} if extras and isinstance(data, dict) else data)
 
 
-def event(batch: Batch, delivery: Delivery) -> dict[str, Any]:
+def event(call: Call, delivery: Delivery) -> dict[str, Any]:
     """The change as one event in Segment's manner: a track call with the audience in ``context.personas``."""
     inside = delivery.kind is not ChangeKind.EXITED
-    traits = {**delivery.traits, batch.audience.key: inside}
+    traits = {**delivery.traits, call.audience.key: inside}
     user_id, anonymous_id = (
         _last(delivery.identifiers.get(k)) for k in ("user_id", "anonymous_id")
     )
     return {
         "type": "track",
         "event": "Audience Entered" if inside else "Audience Exited",
-        "messageId": f"{batch.sync_id}-{delivery.key}",
-        "timestamp": to_wire(batch.planned_at),
+        "messageId": f"{call.sync_id}-{delivery.key}",
+        "timestamp": to_wire(call.planned_at),
         "userId": user_id or delivery.profile_id,
         "anonymousId": anonymous_id,
         "properties": traits,
@@ -126,12 +126,12 @@ def event(batch: Batch, delivery: Delivery) -> dict[str, Any]:
             ],
             "personas": {
                 "computation_class": "audience",
-                "computation_id": batch.audience.id,
-                "computation_key": batch.audience.key,
-                "space_id": batch.space_id,
+                "computation_id": call.audience.id,
+                "computation_key": call.audience.key,
+                "space_id": call.space_id,
             },
         },
-        "seq": batch.seq,
+        "seq": call.seq,
     }
 
 

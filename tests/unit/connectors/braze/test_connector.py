@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.connectors.base import Batch, Delivery, Receipts
+from app.connectors.base import Call, Delivery, Receipts
 from app.connectors.destinations.braze.connector import BrazeConnector
 from app.connectors.destinations.braze.definition import SUBSCRIBE, TRACK_EVENT, UPDATE
 from app.connectors.destinations.braze.settings import BrazeConnectionSettings, BrazeSettings
@@ -23,7 +23,7 @@ from app.connectors.errors import (
 from app.domain.changes import ChangeKind
 from app.sandbox.braze import DEFAULT_GROUP, DEFAULT_KEY, BrazeEmulator
 from app.sandbox.sandbox import Sandbox
-from tests.unit.connectors.create import ATTEMPTED, create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import ATTEMPTED, create_call, create_delivery, create_tools
 
 
 @dataclass
@@ -32,8 +32,8 @@ class World:
     partner: BrazeEmulator
     connector: BrazeConnector
 
-    async def run(self, batch: Batch, rows: Sequence[Delivery]) -> Receipts:
-        result = await self.connector.deliver(batch, rows)
+    async def run(self, call: Call, rows: Sequence[Delivery]) -> Receipts:
+        result = await self.connector.deliver(call, rows)
         assert isinstance(result, Receipts)
         return result
 
@@ -67,8 +67,8 @@ def user(number: int, **changes: Any) -> Delivery:
     return create_delivery(**{"profile_id": f"p{number}", **values, **changes})
 
 
-def braze_batch(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Batch:
-    return create_batch(kind=kind, **{"action_id": UPDATE.id, **changes})
+def braze_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
+    return create_call(kind=kind, **{"action_id": UPDATE.id, **changes})
 
 
 class TestRequests:
@@ -81,7 +81,7 @@ class TestRequests:
             ),
             user(2),
         ]
-        await world.run(braze_batch(), rows)
+        await world.run(braze_call(), rows)
         assert world.requests() == [
             (
                 "POST",
@@ -124,7 +124,7 @@ class TestRequests:
                 fields={"custom_attributes": odd},
             ),
         ]
-        await world.run(braze_batch(ChangeKind.UPDATED), rows)
+        await world.run(braze_call(ChangeKind.UPDATED), rows)
         assert world.requests()[0][2]["attributes"] == [
             # The e-mail is a field of the user whom the external id finds; a phone would not outweigh it.
             {"external_id": "u1", "email": "else@b.example", "plan": "gold"},
@@ -133,12 +133,12 @@ class TestRequests:
 
     async def test_exited(self, world: World) -> None:
         await world.run(
-            braze_batch(ChangeKind.EXITED),
+            braze_call(ChangeKind.EXITED),
             [user(1, kind=ChangeKind.EXITED, fields={"custom_attributes": {"plan": "x"}})],
         )
         constants = {"attribute_value_on_exit": "null"}
         await world.run(
-            braze_batch(ChangeKind.EXITED, constants=constants), [user(1, kind=ChangeKind.EXITED)]
+            braze_call(ChangeKind.EXITED, constants=constants), [user(1, kind=ChangeKind.EXITED)]
         )
         first, second = (body for _, _, body in world.requests())
         assert first == {
@@ -158,23 +158,23 @@ class TestRequests:
             user(1, kind=ChangeKind.UPDATED, fields={"custom_attributes": {"plan": "gold"}}),
             user(2, kind=ChangeKind.UPDATED),
         ]
-        await world.run(braze_batch(ChangeKind.UPDATED), rows)
+        await world.run(braze_call(ChangeKind.UPDATED), rows)
         assert world.requests() == [
             ("POST", "/users/track", {"attributes": [{"external_id": "u1", "plan": "gold"}]})
         ]
-        await world.run(braze_batch(ChangeKind.UPDATED), rows[1:])
+        await world.run(braze_call(ChangeKind.UPDATED), rows[1:])
         assert len(world.requests()) == 1
 
     async def test_a_resync_is_the_same_request(self, world: World) -> None:
-        await world.run(braze_batch(), [user(1)])
-        await world.run(braze_batch(mode="resync"), [user(1)])
+        await world.run(braze_call(), [user(1)])
+        await world.run(braze_call(resync=True), [user(1)])
         first, second = world.requests()
         assert first == second
 
     async def test_the_attribute_is_named_by_the_connection_or_the_arm(self, world: World) -> None:
         settings = {"attribute_name": "is_vip"}
-        await world.run(braze_batch(connection_settings=settings), [user(1)])
-        await world.run(braze_batch(connection_settings=settings, arm="a"), [user(2)])
+        await world.run(braze_call(connection_settings=settings), [user(1)])
+        await world.run(braze_call(connection_settings=settings, arm="a"), [user(2)])
         assert (world.inside("is_vip"), world.inside("is_vip_a")) == ({"u1"}, {"u2"})
 
     async def test_one_identifier_goes_the_key_first(self, world: World) -> None:
@@ -189,7 +189,7 @@ class TestRequests:
             user(3, key_type="phone", key="+15005550006", identifiers={"phone": ["+15005550006"]}),
             user(4, key_type="braze_id", key="b4", identifiers={}),
         ]
-        await world.run(braze_batch(), rows)
+        await world.run(braze_call(), rows)
         assert world.requests()[0][2]["attributes"] == [
             {"email": "a@b.example", "audience_vip": True},
             {
@@ -207,7 +207,7 @@ class TestRequests:
             user(1),
             user(2, key_type="email", key="a@b.example", identifiers={"email": "a@b.example"}),
         ]
-        await world.run(braze_batch(connection_settings=settings), rows)
+        await world.run(braze_call(connection_settings=settings), rows)
         method, url, body = world.requests()[1]
         assert (method, url) == ("POST", "/v2/subscription/status/set")
         assert body == {
@@ -226,7 +226,7 @@ class TestRequests:
         }
         exits = [user(1, kind=ChangeKind.EXITED)]
         await world.run(
-            braze_batch(ChangeKind.EXITED, connection_settings=settings, action_id=SUBSCRIBE.id),
+            braze_call(ChangeKind.EXITED, connection_settings=settings, action_id=SUBSCRIBE.id),
             exits,
         )
         assert (
@@ -236,7 +236,7 @@ class TestRequests:
 
     async def test_an_event(self, world: World) -> None:
         rows = [user(1, fields={"name": "Audience Entered", "properties": {"plan": "gold"}})]
-        await world.run(braze_batch(action_id=TRACK_EVENT.id), rows)
+        await world.run(braze_call(action_id=TRACK_EVENT.id), rows)
         assert world.requests()[0][2] == {
             "events": [
                 {
@@ -252,7 +252,7 @@ class TestRequests:
 class TestPartialFailure:
     async def test_objects_named_in_a_success_are_rejected(self, world: World) -> None:
         world.partner.refused = {"u1": "provided external_id is blacklisted and disallowed"}
-        receipts = await world.run(braze_batch(), [user(n) for n in range(3)])
+        receipts = await world.run(braze_call(), [user(n) for n in range(3)])
         assert {i: (r.message, r.pointer) for i, r in receipts.rejected.items()} == {
             1: ("provided external_id is blacklisted and disallowed", "/attributes/1")
         }
@@ -260,8 +260,8 @@ class TestPartialFailure:
 
     async def test_a_refused_user_is_not_subscribed(self, world: World) -> None:
         world.partner.refused = {"u1": "no"}
-        batch = braze_batch(connection_settings={"segment_id": DEFAULT_GROUP})
-        await world.run(batch, [user(n) for n in range(3)])
+        call = braze_call(connection_settings={"segment_id": DEFAULT_GROUP})
+        await world.run(call, [user(n) for n in range(3)])
         assert world.requests()[1][2]["subscription_groups"][0]["external_ids"] == ["u0", "u2"]
 
     async def test_objects_named_in_a_refusal_are_left_out_and_the_rest_goes_again(
@@ -274,7 +274,7 @@ class TestPartialFailure:
         world.sandbox.faults.add(
             {"kind": "status", "status": 400, "body": json.dumps(body), "times": 1}
         )
-        receipts = await world.run(braze_batch(), [user(n) for n in range(4)])
+        receipts = await world.run(braze_call(), [user(n) for n in range(4)])
         assert {i: r.message for i, r in receipts.rejected.items()} == {2: "wrong"}
         assert world.inside() == {"u0", "u1", "u3"}
 
@@ -283,21 +283,21 @@ class TestPartialFailure:
         world.partner.most_objects = 50
         if status == 413:
             world.sandbox.faults.add({"kind": "status", "status": 413, "times": 1})
-        receipts = await world.run(braze_batch(), [user(n) for n in range(75)])
+        receipts = await world.run(braze_call(), [user(n) for n in range(75)])
         assert receipts == Receipts()
         assert len(world.inside()) == 75
         assert len(world.requests()) == 3
 
     async def test_without_any_identifier_it_is_our_own_skip(self, world: World) -> None:
         receipts = await world.run(
-            braze_batch(), [user(0), user(1, key_type="other", identifiers={})]
+            braze_call(), [user(0), user(1, key_type="other", identifiers={})]
         )
         assert receipts.skipped[1].code == "no_identifier"
 
     async def test_bare_texts_among_errors_are_warnings(self, world: World) -> None:
         body = {"message": "success", "errors": ["something odd"]}
         world.sandbox.faults.add({"kind": "status", "status": 201, "body": json.dumps(body)})
-        assert await world.run(braze_batch(), [user(0)]) == Receipts()
+        assert await world.run(braze_call(), [user(0)]) == Receipts()
 
 
 HTML = {"body": "<html>", "headers": {"content-type": "text/html"}}
@@ -328,17 +328,17 @@ class TestAnswers:
     ) -> None:
         world.sandbox.faults.add({"kind": "status", **fault})
         with pytest.raises(error, match=words):
-            await world.run(braze_batch(), [user(0)])
+            await world.run(braze_call(), [user(0)])
 
     async def test_a_refusal_that_names_nobody_is_not_sent_twice(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 400})
         with pytest.raises(PayloadRejected):
-            await world.run(braze_batch(), [user(0), user(1)])
+            await world.run(braze_call(), [user(0), user(1)])
         assert len(world.requests()) == 1
 
     async def test_202_in_maintenance_is_a_success(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 202, "body": '{"message": "queued"}'})
-        assert await world.run(braze_batch(), [user(0)]) == Receipts()
+        assert await world.run(braze_call(), [user(0)]) == Receipts()
 
     async def test_a_throttle_waits_until_the_window_ends(self, world: World) -> None:
         reset = str(int(ATTEMPTED.timestamp()) + 90)
@@ -346,7 +346,7 @@ class TestAnswers:
             {"kind": "status", "status": 429, "headers": {"x-ratelimit-reset": reset}}
         )
         with pytest.raises(Throttled) as caught:
-            await world.run(braze_batch(), [user(0)])
+            await world.run(braze_call(), [user(0)])
         assert caught.value.retry_after is not None
         assert caught.value.retry_after.total_seconds() == 90
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.connectors.base import Batch, ConnectorTools, Delivery, Receipts
+from app.connectors.base import Call, ConnectorTools, Delivery, Receipts
 from app.connectors.destinations.file_export.connector import DownloadConnector, FileConnector
 from app.connectors.destinations.file_export.settings import DownloadSettings
 from tests.unit.connectors.create import create_tools
@@ -44,22 +44,22 @@ async def chunked(rows: Sequence[Delivery], size: int = 2) -> AsyncIterator[Sequ
         yield rows[start : start + size]
 
 
-async def run(connector: FileConnector, batch: Batch, rows: Sequence[Delivery]) -> Receipts:
-    if connector.wants_members(batch):
-        receipts = await connector.replace(batch, chunked(rows))
+async def run(connector: FileConnector, call: Call, rows: Sequence[Delivery]) -> Receipts:
+    if connector.wants_members(call):
+        receipts = await connector.replace(call, chunked(rows))
     else:
-        receipts = await connector.deliver_all(batch, chunked(rows))
+        receipts = await connector.deliver_all(call, chunked(rows))
     assert isinstance(receipts, Receipts)
     return receipts
 
 
 async def download(
-    scratch: Path, batch: Batch, rows: Sequence[Delivery], **settings: Any
+    scratch: Path, call: Call, rows: Sequence[Delivery], **settings: Any
 ) -> tuple[Exports, Receipts]:
     exports = Exports()
     async with create_tools() as tools:
         local = ConnectorTools(http=tools.http, exports=exports, scratch=str(scratch))
         connector = DownloadConnector(DownloadSettings.model_validate(settings), local)
-        receipts = await run(connector, batch, rows)
+        receipts = await run(connector, call, rows)
     assert is_empty(scratch)
     return exports, receipts

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from app.connectors.base import Batch, ConnectorTools, Delivery, Receipts
+from app.connectors.base import Call, ConnectorTools, Delivery, Receipts
 from app.connectors.destinations.file_export.connector import DownloadConnector
 from app.connectors.destinations.file_export.options import FileOptions
 from app.connectors.destinations.file_export.settings import (
@@ -25,7 +25,7 @@ from app.connectors.destinations.file_export.settings import (
 )
 from app.connectors.errors import ConfigurationRejected
 from app.domain.changes import ChangeKind
-from tests.unit.connectors.create import create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import create_call, create_delivery, create_tools
 from tests.unit.connectors.file_export.create import Exports, download, is_empty
 
 TYPES = {
@@ -57,13 +57,13 @@ ROWS = [
 ]
 
 
-def file_batch(**changes: Any) -> Batch:
-    return create_batch(kind=None, count=1, rows=len(ROWS), **{"trait_types": TYPES, **changes})
+def file_call(**changes: Any) -> Call:
+    return create_call(kind=None, count=1, rows=len(ROWS), **{"trait_types": TYPES, **changes})
 
 
 class TestCsv:
     async def test_the_exact_bytes(self, tmp_path: Path) -> None:
-        exports, receipts = await download(tmp_path, file_batch(), ROWS)
+        exports, receipts = await download(tmp_path, file_call(), ROWS)
         assert exports.data().decode() == (
             "profile_id,email,user_id,action,occurred_at,audience_key,sync_id,plan,spent,orders,vip,seen,tags\r\n"
             "p1,a@example.com,u1,entered,2026-03-01T12:00:00.000Z,vip,syn_1,gold,12.5,3,true,2026-02-03T04:05:06.000Z,"
@@ -84,13 +84,13 @@ class TestCsv:
             "traits.plan": "Plan",
             "identifiers.user_id": "id",
         }
-        batch = file_batch(
+        call = file_call(
             constants={
                 "columns": columns,
                 "additional_identifiers_and_traits_columns": {"orders": "n"},
             }
         )
-        exports, _ = await download(tmp_path, batch, ROWS, delimiter=";")
+        exports, _ = await download(tmp_path, call, ROWS, delimiter=";")
         assert exports.data().decode().splitlines()[:3] == [
             "in;E-Mail;Plan;id;n",
             "true;a@example.com;gold;u1;3",
@@ -100,25 +100,25 @@ class TestCsv:
     async def test_traits_share_a_column_where_they_are_not_known_beforehand(
         self, tmp_path: Path
     ) -> None:
-        exports, _ = await download(tmp_path, file_batch(trait_types=None), ROWS)
+        exports, _ = await download(tmp_path, file_call(trait_types=None), ROWS)
         rows = list(csv.DictReader(io.StringIO(exports.data().decode())))
         assert rows[0]["traits"].startswith('{"orders":3,"plan":"gold"')
 
     async def test_a_delta_without_changes_is_a_header(self, tmp_path: Path) -> None:
-        exports, receipts = await download(tmp_path, file_batch(), [])
+        exports, receipts = await download(tmp_path, file_call(), [])
         assert exports.data().count(b"\r\n") == 1
         assert exports.manifest()["rows"] == 0
         assert len(receipts.exports) == 2
-        exports, receipts = await download(tmp_path, file_batch(), [], empty_delta="skip")
+        exports, receipts = await download(tmp_path, file_call(), [], empty_delta="skip")
         assert not exports.files
         assert not receipts.exports
 
     async def test_gzip_has_the_same_bytes_each_time(self, tmp_path: Path) -> None:
-        first, _ = await download(tmp_path, file_batch(), ROWS, compression="gzip")
-        second, _ = await download(tmp_path, file_batch(), ROWS, compression="gzip")
+        first, _ = await download(tmp_path, file_call(), ROWS, compression="gzip")
+        second, _ = await download(tmp_path, file_call(), ROWS, compression="gzip")
         assert first.files == second.files
         assert first.order[0].endswith(".csv.gz")
-        plain, _ = await download(tmp_path, file_batch(), ROWS)
+        plain, _ = await download(tmp_path, file_call(), ROWS)
         assert gzip.decompress(first.data()) == plain.data()
 
     @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ class TestCsv:
     )
     async def test_formulas_are_guarded(self, tmp_path: Path, text: str) -> None:
         rows = [create_delivery("p1", traits={"plan": text})]
-        batch = file_batch(constants={"columns": {"plan": "plan", "profile_id": "id"}})
-        exports, _ = await download(tmp_path, batch, rows)
+        call = file_call(constants={"columns": {"plan": "plan", "profile_id": "id"}})
+        exports, _ = await download(tmp_path, call, rows)
         cell = next(
             csv.reader(io.StringIO(exports.data().decode().split("\r\n", 1)[1], newline=""))
         )[0]
         assert cell == "'" + text
-        exports, _ = await download(tmp_path, batch, rows, formula_guard=False)
+        exports, _ = await download(tmp_path, call, rows, formula_guard=False)
         cell = next(
             csv.reader(io.StringIO(exports.data().decode().split("\r\n", 1)[1], newline=""))
         )[0]
@@ -161,15 +161,13 @@ class TestCsv:
 
     async def test_harmless_cells_and_numbers_stay_as_they_are(self, tmp_path: Path) -> None:
         rows = [create_delivery("p1", traits={"plan": "a=b", "spent": -5.0, "orders": -3})]
-        batch = file_batch(constants={"columns": {"plan": "p", "spent": "s", "orders": "o"}})
-        exports, _ = await download(tmp_path, batch, rows)
+        call = file_call(constants={"columns": {"plan": "p", "spent": "s", "orders": "o"}})
+        exports, _ = await download(tmp_path, call, rows)
         assert exports.data() == b"p,s,o\r\na=b,-5.0,-3\r\n"
 
     async def test_quotes_newlines_and_broken_unicode(self, tmp_path: Path) -> None:
         rows = [create_delivery("p1", traits={"plan": 'say "hi",\nü\ud800'})]
-        exports, _ = await download(
-            tmp_path, file_batch(constants={"columns": {"plan": "p"}}), rows
-        )
+        exports, _ = await download(tmp_path, file_call(constants={"columns": {"plan": "p"}}), rows)
         assert exports.data().decode() == 'p\r\n"say ""hi"",\nü?"\r\n'
 
 
@@ -180,7 +178,7 @@ def read(query: str) -> list[Any]:
 
 class TestParquet:
     async def test_types_values_and_metadata(self, tmp_path: Path) -> None:
-        exports, _ = await download(tmp_path, file_batch(), ROWS, format="parquet")
+        exports, _ = await download(tmp_path, file_call(), ROWS, format="parquet")
         table = pq.read_table(io.BytesIO(exports.data()))
         types = {field.name: str(field.type) for field in table.schema}
         assert types["occurred_at"] == types["seen"] == "timestamp[us, tz=UTC]"
@@ -211,7 +209,7 @@ class TestParquet:
         scratch = tmp_path / "scratch"
         for format in ("csv", "parquet"):
             scratch.mkdir(exist_ok=True)
-            exports, _ = await download(scratch, file_batch(), ROWS, format=format)
+            exports, _ = await download(scratch, file_call(), ROWS, format=format)
             (out / f"x.{format}").write_bytes(exports.data())
         query = "SELECT profile_id, email, action, plan, spent, orders, vip, seen AT TIME ZONE 'UTC' FROM "
         parquet = read(query + f"'{out}/x.parquet'")
@@ -221,7 +219,7 @@ class TestParquet:
 
     async def test_a_value_that_does_not_fit_leaves_its_row_out(self, tmp_path: Path) -> None:
         rows = [*ROWS[:1], create_delivery("p9", traits={"spent": "much"}), *ROWS[1:]]
-        exports, receipts = await download(tmp_path, file_batch(), rows, format="parquet")
+        exports, receipts = await download(tmp_path, file_call(), rows, format="parquet")
         assert {i: r.message for i, r in receipts.rejected.items()} == {
             1: "spent: str does not fit a column of double"
         }
@@ -233,7 +231,7 @@ class TestSnapshot:
     async def test_holds_all_members(self, tmp_path: Path) -> None:
         members = [create_delivery(f"p{n}") for n in range(5)]
         exports, receipts = await download(
-            tmp_path, file_batch(trait_types={}), members, contents="snapshot"
+            tmp_path, file_call(trait_types={}), members, contents="snapshot"
         )
         rows = list(csv.DictReader(io.StringIO(exports.data().decode())))
         assert [row["action"] for row in rows] == ["member"] * 5
@@ -243,14 +241,14 @@ class TestSnapshot:
 
     async def test_an_empty_membership_is_a_file(self, tmp_path: Path) -> None:
         exports, _ = await download(
-            tmp_path, file_batch(), [], contents="snapshot", empty_delta="skip"
+            tmp_path, file_call(), [], contents="snapshot", empty_delta="skip"
         )
         assert exports.manifest()["rows"] == 0
 
 
 class TestManifest:
     async def test_counts_and_checksums(self, tmp_path: Path) -> None:
-        exports, _ = await download(tmp_path, file_batch(), ROWS)
+        exports, _ = await download(tmp_path, file_call(), ROWS)
         manifest = exports.manifest()
         assert manifest["counts"] == {"entered": 1, "exited": 1, "updated": 1}
         assert manifest["rows"] == 3
@@ -259,7 +257,7 @@ class TestManifest:
         assert (manifest["syncId"], manifest["seq"], manifest["contents"]) == ("syn_1", 7, "delta")
 
     async def test_it_comes_after_the_file(self, tmp_path: Path) -> None:
-        exports, _ = await download(tmp_path, file_batch(), ROWS)
+        exports, _ = await download(tmp_path, file_call(), ROWS)
         assert exports.order[1] == exports.order[0] + ".manifest.json"
 
 
@@ -277,7 +275,7 @@ class TestFailure:
                     DownloadSettings.model_validate({"format": format}), local
                 )
                 with pytest.raises(RuntimeError):
-                    await connector.deliver_all(file_batch(), broken())
+                    await connector.deliver_all(file_call(), broken())
             assert not exports.files
             assert is_empty(tmp_path)
 
@@ -289,12 +287,12 @@ class TestFailure:
         async with create_tools() as tools:
             local = ConnectorTools(http=tools.http, exports=Full(), scratch=str(tmp_path))
             with pytest.raises(ConfigurationRejected, match="disk for export files is full"):
-                await DownloadConnector(DownloadSettings(), local).deliver(file_batch(), ROWS)
+                await DownloadConnector(DownloadSettings(), local).deliver(file_call(), ROWS)
 
     async def test_connection_settings_that_do_not_fit_are_named(self, tmp_path: Path) -> None:
-        batch = file_batch(connection_settings={"format": "xml"})
+        call = file_call(connection_settings={"format": "xml"})
         with pytest.raises(ConfigurationRejected, match="connectionSettings format"):
-            await download(tmp_path, batch, ROWS)
+            await download(tmp_path, call, ROWS)
 
 
 class TestOptions:
@@ -324,8 +322,8 @@ class TestOptions:
         assert FileOptions(prefix="a/b").prefix == FileOptions(prefix="a/b/").prefix == "a/b/"
 
     async def test_names_hold_nothing_dangerous(self, tmp_path: Path) -> None:
-        batch = file_batch(sync_id="../../etc/passwd")
-        exports, _ = await download(tmp_path, batch, ROWS, filename_prefix="crm_")
+        call = file_call(sync_id="../../etc/passwd")
+        exports, _ = await download(tmp_path, call, ROWS, filename_prefix="crm_")
         assert (
             exports.order[0] == "exports/spa_1/act_1/crm_vip_delta_20260301T120000Z_-etc-passwd.csv"
         )
@@ -397,8 +395,8 @@ async def test_many_rows_in_flat_memory(tmp_path: Path) -> None:
             settings = DownloadSettings.model_validate(
                 {"format": "parquet", "contents": "snapshot"}
             )
-            batch = file_batch(trait_types={"plan": "text", "spent": "number"})
-            await DownloadConnector(settings, local).replace(batch, million(rows))
+            call = file_call(trait_types={"plan": "text", "spent": "number"})
+            await DownloadConnector(settings, local).replace(call, million(rows))
 
     await run(70_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from gcp_storage_emulator.server import create_server
 from moto.server import ThreadedMotoServer
 
-from app.connectors.base import Batch, ConnectorTools
+from app.connectors.base import Call, ConnectorTools
 from app.connectors.destinations.file_export.connector import (
     FileConnector,
     GCSConnector,
@@ -38,7 +38,7 @@ from app.connectors.errors import (
     TransientFailure,
 )
 from app.connectors.http import make_client
-from tests.unit.connectors.create import NoExports, create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import NoExports, create_call, create_delivery, create_tools
 from tests.unit.connectors.file_export.create import run
 from tests.unit.connectors.raw_server import plain_answer, read_request, serve
 
@@ -102,10 +102,8 @@ def content(store: tuple[str, str], name: str) -> bytes:
         return bytes(stream.read())
 
 
-def file_batch(sync_id: str, **changes: Any) -> Batch:
-    return create_batch(
-        kind=None, count=1, sync_id=sync_id, trait_types={"plan": "text"}, **changes
-    )
+def file_call(sync_id: str, **changes: Any) -> Call:
+    return create_call(kind=None, count=1, sync_id=sync_id, trait_types={"plan": "text"}, **changes)
 
 
 @pytest.fixture
@@ -120,7 +118,7 @@ class TestStores:
         self, store: tuple[str, str], tools: ConnectorTools, format: str
     ) -> None:
         connector = create_connector(store, tools, format=format)
-        receipts = await run(connector, file_batch(f"back-{format}"), ROWS)
+        receipts = await run(connector, file_call(f"back-{format}"), ROWS)
         name = f"crm/vip_delta_20260301T120000Z_back-{format}.{format}"
         assert receipts.exports == [f"exports/{name}", f"exports/{name}.manifest.json"]
         data = content(store, name)
@@ -137,7 +135,7 @@ class TestStores:
     ) -> None:
         connector = create_connector(store, tools, prefix="repeat")
         for _ in range(2):
-            await run(connector, file_batch("again"), ROWS)
+            await run(connector, file_call("again"), ROWS)
         assert len(names(store, "exports/repeat")) == 2
 
     async def test_a_file_of_several_parts_arrives(
@@ -190,7 +188,7 @@ class TestStores:
         assert not result.ok
         assert "the bucket does not exist" in result.message
         with pytest.raises(ConfigurationRejected):
-            await run(connector, file_batch("x"), ROWS)
+            await run(connector, file_call("x"), ROWS)
 
     async def test_an_endpoint_that_is_not_opened_is_not_called(
         self, store: tuple[str, str], tmp_path: Path

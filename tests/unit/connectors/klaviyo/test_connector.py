@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 import pytest
 from pydantic import ValidationError
 
-from app.connectors.base import Batch, Connector, Delivery, Lists, Pending, ReadBack, Receipts
+from app.connectors.base import Call, Connector, Delivery, Lists, Pending, ReadBack, Receipts
 from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.connectors.destinations.klaviyo.definition import UPSERT
 from app.connectors.destinations.klaviyo.settings import (
@@ -29,7 +29,7 @@ from app.connectors.errors import (
 from app.domain.changes import ChangeKind
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from tests.unit.connectors.create import create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import create_call, create_delivery, create_tools
 
 LIST = "AbCdEf"
 
@@ -42,13 +42,13 @@ class World:
     partner: KlaviyoEmulator
     connector: KlaviyoConnector
 
-    async def run(self, batch: Batch, rows: Sequence[Delivery]) -> Receipts:
+    async def run(self, call: Call, rows: Sequence[Delivery]) -> Receipts:
         """Deliver, and come back as often as is asked for, handles going through JSON."""
-        result = await self.connector.deliver(batch, rows)
+        result = await self.connector.deliver(call, rows)
         while isinstance(result, Pending):
             await asyncio.sleep(min(result.check_after.total_seconds(), 0.05))
             handle = json.loads(json.dumps(result.handle))
-            result = await self.connector.resume(batch, rows, handle)
+            result = await self.connector.resume(call, rows, handle)
         return result
 
     def requests(self) -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ def people(count: int, **changes: Any) -> list[Delivery]:
     return [person(number, **changes) for number in range(count)]
 
 
-def list_batch(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Batch:
-    return create_batch(kind=kind, **{"target": LIST, **changes})
+def list_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
+    return create_call(kind=kind, **{"target": LIST, **changes})
 
 
 class TestRequests:
@@ -110,7 +110,7 @@ class TestRequests:
                 "location": {"city": "Bonn", "zip": 53111, "region": None},
             },
         )
-        result = await world.connector.deliver(list_batch(), rows)
+        result = await world.connector.deliver(list_call(), rows)
         assert isinstance(result, Pending)
         assert result.check_after.total_seconds() == 1
         (request,) = world.requests()
@@ -142,7 +142,7 @@ class TestRequests:
     async def test_a_few_that_enter_go_one_by_one_and_their_ids_come_back(
         self, world: World
     ) -> None:
-        receipts = await world.run(list_batch(), people(2))
+        receipts = await world.run(list_call(), people(2))
         single, _, add = world.requests()
         assert (single["method"], single["url"]) == ("POST", "/api/profile-import")
         assert json.loads(single["body"]) == {
@@ -154,11 +154,11 @@ class TestRequests:
         assert receipts.partner_ids == dict(enumerate(ids))
 
     async def test_who_exits_is_taken_off_by_the_known_id(self, world: World) -> None:
-        receipts = await world.run(list_batch(), people(2))
+        receipts = await world.run(list_call(), people(2))
         exits = [
             person(n, kind=ChangeKind.EXITED, partner_id=receipts.partner_ids[n]) for n in (0, 1)
         ]
-        await world.run(list_batch(ChangeKind.EXITED), exits)
+        await world.run(list_call(ChangeKind.EXITED), exits)
         request = world.requests()[-1]
         assert (request["method"], request["url"]) == (
             "DELETE",
@@ -173,12 +173,12 @@ class TestRequests:
         assert len(world.partner.account.profiles) == 2
 
     async def test_who_exits_without_an_id_is_searched_for(self, world: World) -> None:
-        await world.run(list_batch(), people(2))
+        await world.run(list_call(), people(2))
         exits = [
             person(0, kind=ChangeKind.EXITED),
             person(7, kind=ChangeKind.EXITED, email='a"b@example.com'),
         ]
-        receipts = await world.run(list_batch(ChangeKind.EXITED), exits)
+        receipts = await world.run(list_call(ChangeKind.EXITED), exits)
         search, delete = world.requests()[-2:]
         assert unquote_plus(search["url"]) == (
             '/api/profiles?filter=any(email,["p0@example.com","a\\"b@example.com"])'
@@ -189,18 +189,18 @@ class TestRequests:
         assert world.emails() == {"p1@example.com"}
 
     async def test_nobody_known_needs_no_removal(self, world: World) -> None:
-        await world.run(list_batch(ChangeKind.EXITED), people(3, kind=ChangeKind.EXITED))
+        await world.run(list_call(ChangeKind.EXITED), people(3, kind=ChangeKind.EXITED))
         assert world.calls() == {"GET /api/profiles": 1}
 
     async def test_a_resync_is_the_same_request(self, world: World) -> None:
         rows = people(11)
-        await world.connector.deliver(list_batch(), rows)
-        await world.connector.deliver(list_batch(mode="resync"), rows)
+        await world.connector.deliver(list_call(), rows)
+        await world.connector.deliver(list_call(resync=True), rows)
         first, second = world.requests()
         assert first["body"] == second["body"]
 
     async def test_an_upsert_names_no_list(self, world: World) -> None:
-        await world.connector.deliver(list_batch(action_id=UPSERT.id, target=None), people(11))
+        await world.connector.deliver(list_call(action_id=UPSERT.id, target=None), people(11))
         assert "relationships" not in json.loads(world.requests()[0]["body"])["data"]
 
     async def test_a_list_is_made_under_its_name(self, world: World) -> None:
@@ -215,27 +215,27 @@ class TestRequests:
 
 class TestDeliver:
     async def test_ten_thousand_in_one_job(self, world: World) -> None:
-        receipts = await world.run(list_batch(), people(10_000))
+        receipts = await world.run(list_call(), people(10_000))
         assert receipts == Receipts()
         assert len(world.emails()) == 10_000
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 1
 
     async def test_thousands_exit_a_thousand_at_a_time(self, world: World) -> None:
-        await world.run(list_batch(), people(2_500))
+        await world.run(list_call(), people(2_500))
         ids = {p.attributes["email"]: p.id for p in world.partner.account.profiles.values()}
         exits = [
             person(n, kind=ChangeKind.EXITED, partner_id=ids[f"p{n}@example.com"])
             for n in range(2_500)
         ]
-        await world.run(list_batch(ChangeKind.EXITED), exits)
+        await world.run(list_call(ChangeKind.EXITED), exits)
         assert world.emails() == set()
         assert world.calls()[f"DELETE /api/lists/{LIST}/relationships/profiles"] == 3
         assert world.calls()["GET /api/profiles"] == 0
 
     async def test_a_hundred_are_searched_at_a_time(self, world: World) -> None:
         world.partner.limits = False
-        await world.run(list_batch(), people(250))
-        await world.run(list_batch(ChangeKind.EXITED), people(250, kind=ChangeKind.EXITED))
+        await world.run(list_call(), people(250))
+        await world.run(list_call(ChangeKind.EXITED), people(250, kind=ChangeKind.EXITED))
         assert world.emails() == set()
         assert world.calls()["GET /api/profiles"] == 3
 
@@ -243,7 +243,7 @@ class TestDeliver:
         rows = people(30)
         rows[3] = person(3, email="not an address")
         rows[20] = person(20, email="x@")
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert {i: (r.code, r.message, r.pointer) for i, r in receipts.rejected.items()} == {
             3: (
                 "invalid",
@@ -261,7 +261,7 @@ class TestDeliver:
 
     async def test_a_bad_address_among_a_few_is_refused_alone(self, world: World) -> None:
         rows = [person(0), person(1, email="x@")]
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert list(receipts.rejected) == [1]
         assert world.emails() == {"p0@example.com"}
 
@@ -269,7 +269,7 @@ class TestDeliver:
         world.partner.refused.update({"p4@example.com": "suppressed", "u9": "blocked"})
         rows = people(150)
         rows[9] = person(9, key_type="external_id", key="u9", identifiers={"external_id": "u9"})
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert {i: r.message for i, r in receipts.rejected.items()} == {
             4: "suppressed",
             9: "blocked",
@@ -280,42 +280,42 @@ class TestDeliver:
         self, world: World
     ) -> None:
         await world.run(
-            list_batch(),
+            list_call(),
             [
                 person(0),
                 person(1, key_type="external_id", key="u1", identifiers={"external_id": "u1"}),
             ],
         )
         both = person(0, identifiers={"email": "p0@example.com", "external_id": "u1"})
-        receipts = await world.run(list_batch(), [both])
+        receipts = await world.run(list_call(), [both])
         assert receipts.rejected[0].code == "duplicate_profile"
-        receipts = await world.run(list_batch(), [both, *(person(n) for n in range(2, 14))])
+        receipts = await world.run(list_call(), [both, *(person(n) for n in range(2, 14))])
         assert receipts.rejected[0].code == "duplicate_profile"
 
     async def test_without_any_identifier_it_is_our_own_skip(self, world: World) -> None:
         rows = [person(0), person(1, key_type="other", identifiers={})]
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert receipts.skipped[1].code == "no_identifier"
         rows = [person(1, kind=ChangeKind.EXITED, key_type="other", identifiers={})]
-        receipts = await world.run(list_batch(ChangeKind.EXITED), rows)
+        receipts = await world.run(list_call(ChangeKind.EXITED), rows)
         assert receipts.skipped[0].code == "no_identifier"
 
     async def test_a_profile_of_more_than_100_kilobytes_is_our_own_skip(self, world: World) -> None:
         rows = [person(0, fields={"properties": {"x": "y" * 100_000}}), person(1)]
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert receipts.skipped[0].code == "profile_too_large"
         assert world.emails() == {"p1@example.com"}
 
     async def test_jobs_are_cut_by_bytes_too(self, world: World) -> None:
         rows = people(200, fields={"properties": {"x": "y" * 50_000}})
-        receipts = await world.run(list_batch(), rows)
+        receipts = await world.run(list_call(), rows)
         assert receipts == Receipts()
         assert len(world.emails()) == 200
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 3
 
     async def test_a_user_id_that_is_an_address_goes_as_e_mail(self, world: World) -> None:
         await world.run(
-            list_batch(),
+            list_call(),
             [
                 person(
                     0,
@@ -331,65 +331,65 @@ class TestDeliver:
 class TestJobs:
     async def test_a_job_is_taken_up_again_and_not_started_twice(self, world: World) -> None:
         rows = people(50)
-        first = await world.connector.deliver(list_batch(), rows)
+        first = await world.connector.deliver(list_call(), rows)
         assert isinstance(first, Pending)
         async with create_tools() as tools:  # another worker, after a crash
             settings = {"api_key": "pk_sandbox", "base_url": world.sandbox.urls["klaviyo"]}
             other: Connector = KlaviyoConnector(KlaviyoSettings.model_validate(settings), tools)
             await asyncio.sleep(0.05)
-            result = await other.resume(list_batch(), rows, json.loads(json.dumps(first.handle)))
+            result = await other.resume(list_call(), rows, json.loads(json.dumps(first.handle)))
         assert isinstance(result, Receipts)
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 1
 
     async def test_the_waits_grow_to_thirty_seconds(self, world: World) -> None:
         world.partner.account.job_seconds = 60
         rows = people(50)
-        result = await world.connector.deliver(list_batch(), rows)
+        result = await world.connector.deliver(list_call(), rows)
         waits = []
         for _ in range(7):
             assert isinstance(result, Pending)
             waits.append(result.check_after.total_seconds())
-            result = await world.connector.resume(list_batch(), rows, result.handle)
+            result = await world.connector.resume(list_call(), rows, result.handle)
         assert waits == [1, 2, 4, 8, 16, 30, 30]
 
     async def test_a_cancelled_job_is_started_anew(self, world: World) -> None:
         world.partner.account.job_seconds = 60
         rows = people(50)
-        first = await world.connector.deliver(list_batch(), rows)
+        first = await world.connector.deliver(list_call(), rows)
         assert isinstance(first, Pending)
         for job in world.partner.account.jobs.values():
             job.status = "cancelled"
         world.partner.account.job_seconds = 0
-        second = await world.connector.resume(list_batch(), rows, first.handle)
+        second = await world.connector.resume(list_call(), rows, first.handle)
         assert isinstance(second, Pending)
-        assert isinstance(await world.connector.resume(list_batch(), rows, second.handle), Receipts)
+        assert isinstance(await world.connector.resume(list_call(), rows, second.handle), Receipts)
         assert len(world.emails()) == 50
 
     async def test_a_job_that_vanishes_again_and_again_is_somebody_elses(
         self, world: World
     ) -> None:
         rows = people(50)
-        result = await world.connector.deliver(list_batch(), rows)
+        result = await world.connector.deliver(list_call(), rows)
 
         async def come_back_again_and_again() -> None:
             handle: Pending | Receipts = result
             for _ in range(10):
                 assert isinstance(handle, Pending)
                 world.partner.account.jobs.clear()
-                handle = await world.connector.resume(list_batch(), rows, handle.handle)
+                handle = await world.connector.resume(list_call(), rows, handle.handle)
 
         with pytest.raises(ConfigurationRejected, match="another account"):
             await come_back_again_and_again()
 
     async def test_a_failure_while_polling_keeps_the_job(self, world: World) -> None:
         rows = people(50)
-        first = await world.connector.deliver(list_batch(), rows)
+        first = await world.connector.deliver(list_call(), rows)
         assert isinstance(first, Pending)
         world.sandbox.faults.add({"kind": "status", "status": 503, "times": 1})
         with pytest.raises(TransientFailure):
-            await world.connector.resume(list_batch(), rows, first.handle)
+            await world.connector.resume(list_call(), rows, first.handle)
         await asyncio.sleep(0.05)
-        assert isinstance(await world.connector.resume(list_batch(), rows, first.handle), Receipts)
+        assert isinstance(await world.connector.resume(list_call(), rows, first.handle), Receipts)
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 1
 
 
@@ -432,11 +432,11 @@ class TestAnswers:
     ) -> None:
         world.sandbox.faults.add(fault)
         with pytest.raises(error, match=words):
-            await world.run(list_batch(), people(20))
+            await world.run(list_call(), people(20))
 
     async def test_413_halves_the_job(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 413, "times": 1})
-        receipts = await world.run(list_batch(), people(20))
+        receipts = await world.run(list_call(), people(20))
         assert receipts == Receipts()
         assert len(world.emails()) == 20
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 3
@@ -444,14 +444,14 @@ class TestAnswers:
     async def test_the_limits_headers_are_obeyed(self, world: World) -> None:
         world.sandbox.faults.add({**json_fault(429, "throttled"), "retry_after": 7})
         with pytest.raises(Throttled) as caught:
-            await world.run(list_batch(), people(20))
+            await world.run(list_call(), people(20))
         assert caught.value.retry_after is not None
         assert caught.value.retry_after.total_seconds() == 7
 
     async def test_a_throttle_in_the_middle_of_searches_does_not_begin_anew(
         self, world: World
     ) -> None:
-        await world.run(list_batch(), people(500))
+        await world.run(list_call(), people(500))
         world.sandbox.recorder.clear()
         exits = people(500, kind=ChangeKind.EXITED)
         path = {"path": "/api/profiles", "method": "GET"}
@@ -459,11 +459,11 @@ class TestAnswers:
         world.sandbox.faults.add(
             {"kind": "status", "status": 429, "retry_after": 0, "times": 1, **path}
         )
-        result = await world.connector.deliver(list_batch(ChangeKind.EXITED), exits)
+        result = await world.connector.deliver(list_call(ChangeKind.EXITED), exits)
         assert isinstance(result, Pending)
         assert result.handle["searched"] == 3
         result = await world.connector.resume(
-            list_batch(ChangeKind.EXITED), exits, json.loads(json.dumps(result.handle))
+            list_call(ChangeKind.EXITED), exits, json.loads(json.dumps(result.handle))
         )
         assert result == Receipts()
         assert world.emails() == set()
@@ -477,7 +477,7 @@ class TestAnswers:
         world.sandbox.faults.add(
             {"kind": "status", "status": 429, "retry_after": 0, "times": 1, **path}
         )
-        receipts = await world.run(list_batch(), people(5))
+        receipts = await world.run(list_call(), people(5))
         assert set(receipts.partner_ids) == {0, 1, 2, 3, 4}
         assert len(world.emails()) == 5
         assert world.calls()["POST /api/profile-import"] == 6
@@ -485,21 +485,21 @@ class TestAnswers:
         world.sandbox.faults.add(
             {"kind": "status", "status": 429, "retry_after": 0, "times": 1, "path": "/api/lists"}
         )
-        receipts = await world.run(list_batch(), [person(9)])
+        receipts = await world.run(list_call(), [person(9)])
         assert set(receipts.partner_ids) == {0}
         assert len(world.emails()) == 6
 
     async def test_applied_then_500_converges(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "apply_then_status", "status": 500, "times": 1})
         with pytest.raises(TransientFailure) as caught:
-            await world.run(list_batch(), people(20))
+            await world.run(list_call(), people(20))
         assert caught.value.ambiguous
-        await world.run(list_batch(), people(20))
+        await world.run(list_call(), people(20))
         assert len(world.emails()) == 20
 
     async def test_no_list_is_said(self, world: World) -> None:
         with pytest.raises(ConfigurationRejected, match="no Klaviyo list"):
-            await world.run(list_batch(target=None), people(1))
+            await world.run(list_call(target=None), people(1))
 
 
 class TestCheck:
@@ -564,7 +564,7 @@ class TestLists:
 
     async def test_members_are_read_back_page_by_page(self, world: World) -> None:
         assert isinstance(world.connector, ReadBack)
-        await world.run(list_batch(), people(250))
+        await world.run(list_call(), people(250))
         pages = [page async for page in world.connector.members(LIST)]
         assert [len(page) for page in pages] == [100, 100, 50]
         first = pages[0][0]
@@ -575,8 +575,8 @@ class TestLists:
         self, world: World
     ) -> None:
         world.sandbox.faults.add({"kind": "reformat"})
-        await world.run(list_batch(), people(30))
+        await world.run(list_call(), people(30))
         (page,) = [page async for page in world.connector.members(LIST)]
         assert page[0]["email"] == "P0@Example.Com"
-        await world.run(list_batch(kind=ChangeKind.EXITED), people(30, kind=ChangeKind.EXITED))
+        await world.run(list_call(kind=ChangeKind.EXITED), people(30, kind=ChangeKind.EXITED))
         assert world.partner.members(LIST) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.connectors.base import Batch, ConnectorTools, Delivery, Lists, Pending, ReadBack, Receipts
+from app.connectors.base import Call, ConnectorTools, Delivery, Lists, Pending, ReadBack, Receipts
 from app.connectors.destinations.talon_one.connector import TalonOneConnector
 from app.connectors.destinations.talon_one.definition import UPDATE_MANY, UPDATE_ONE
 from app.connectors.destinations.talon_one.settings import (
@@ -26,7 +26,7 @@ from app.connectors.errors import (
 from app.domain.changes import ChangeKind
 from app.sandbox.sandbox import Sandbox
 from app.sandbox.talon_one import DEFAULT_KEY, DEFAULT_MANAGEMENT_KEY, TalonOneEmulator
-from tests.unit.connectors.create import create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import create_call, create_delivery, create_tools
 
 
 @dataclass
@@ -39,11 +39,11 @@ class World:
         given = {"api_key": DEFAULT_KEY, "base_url": self.sandbox.urls["talon_one"], **changes}
         return TalonOneConnector(TalonOneSettings.model_validate(given), self.tools)
 
-    async def run(self, batch: Batch, rows: Sequence[Delivery]) -> Receipts:
+    async def run(self, call: Call, rows: Sequence[Delivery]) -> Receipts:
         connector = self.connector()
-        result = await connector.deliver(batch, rows)
+        result = await connector.deliver(call, rows)
         while isinstance(result, Pending):
-            result = await connector.resume(batch, rows, json.loads(json.dumps(result.handle)))
+            result = await connector.resume(call, rows, json.loads(json.dumps(result.handle)))
         return result
 
     def requests(self) -> list[tuple[str, str, Any]]:
@@ -79,16 +79,16 @@ def profiles(count: int, **changes: Any) -> list[Delivery]:
     return [profile(number, **changes) for number in range(count)]
 
 
-def talon_batch(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Batch:
-    return create_batch(kind=kind, **{"action_id": UPDATE_MANY.id, "target": "7", **changes})
+def talon_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
+    return create_call(kind=kind, **{"action_id": UPDATE_MANY.id, "target": "7", **changes})
 
 
 class TestRequests:
     """The exact requests, action by action."""
 
     async def test_entered_and_exited(self, world: World) -> None:
-        await world.run(talon_batch(), profiles(2))
-        await world.run(talon_batch(ChangeKind.EXITED), [profile(0, kind=ChangeKind.EXITED)])
+        await world.run(talon_call(), profiles(2))
+        await world.run(talon_call(ChangeKind.EXITED), [profile(0, kind=ChangeKind.EXITED)])
         assert world.requests() == [
             (
                 "POST",
@@ -110,22 +110,22 @@ class TestRequests:
         assert record["headers"]["authorization"] == f"ApiKey-v1 {DEFAULT_KEY}"
 
     async def test_a_resync_is_the_same_request(self, world: World) -> None:
-        await world.run(talon_batch(), profiles(2))
-        await world.run(talon_batch(mode="resync"), profiles(2))
+        await world.run(talon_call(), profiles(2))
+        await world.run(talon_call(resync=True), profiles(2))
         first, second = world.requests()
         assert first == second
 
     async def test_an_update_changes_no_membership_and_sends_nothing(self, world: World) -> None:
         assert (
-            await world.run(talon_batch(ChangeKind.UPDATED), profiles(2, kind=ChangeKind.UPDATED))
+            await world.run(talon_call(ChangeKind.UPDATED), profiles(2, kind=ChangeKind.UPDATED))
             == Receipts()
         )
         assert world.requests() == []
 
     async def test_one_profile_at_a_time_with_attributes(self, world: World) -> None:
-        batch = talon_batch(action_id=UPDATE_ONE.id, constants={"runRuleEngine": True})
-        await world.run(batch, [profile(0, key="a/b", fields={"attributes": {"plan": "gold"}})])
-        exits = talon_batch(ChangeKind.EXITED, action_id=UPDATE_ONE.id)
+        call = talon_call(action_id=UPDATE_ONE.id, constants={"runRuleEngine": True})
+        await world.run(call, [profile(0, key="a/b", fields={"attributes": {"plan": "gold"}})])
+        exits = talon_call(ChangeKind.EXITED, action_id=UPDATE_ONE.id)
         await world.run(
             exits,
             [profile(0, key="a/b", kind=ChangeKind.EXITED, fields={"attributes": {"plan": "x"}})],
@@ -145,7 +145,7 @@ class TestRequests:
 
     async def test_mapped_audiences_win(self, world: World) -> None:
         world.partner.new_audience("Other", "x", 8)
-        await world.run(talon_batch(), [profile(0, fields={"adds": [7, 8]})])
+        await world.run(talon_call(), [profile(0, fields={"adds": [7, 8]})])
         assert [row["audienceId"] for row in world.requests()[0][2]["data"]] == [7, 8]
 
     async def test_an_audience_is_made_under_our_reference(self, world: World) -> None:
@@ -158,7 +158,7 @@ class TestRequests:
 
 class TestDeliver:
     async def test_a_thousand_in_one_call(self, world: World) -> None:
-        assert await world.run(talon_batch(), profiles(1000)) == Receipts()
+        assert await world.run(talon_call(), profiles(1000)) == Receipts()
         assert len(world.inside()) == 1000
         assert len(world.requests()) == 1
 
@@ -166,7 +166,7 @@ class TestDeliver:
         self, world: World
     ) -> None:
         world.partner.refused = {"u3": "unknown profile", "u9": "blocked"}
-        receipts = await world.run(talon_batch(), profiles(20))
+        receipts = await world.run(talon_call(), profiles(20))
         assert {i: r.message for i, r in receipts.rejected.items()} == {
             3: "unknown profile",
             9: "blocked",
@@ -177,7 +177,7 @@ class TestDeliver:
     async def test_rows_that_are_not_named_are_found_by_halving(self, world: World) -> None:
         world.partner.pointers = False
         world.partner.refused = {"u613": "unknown profile"}
-        receipts = await world.run(talon_batch(), profiles(1000))
+        receipts = await world.run(talon_call(), profiles(1000))
         assert list(receipts.rejected) == [613]
         assert len(world.inside()) == 999
         assert len(world.requests()) <= 1 + 2 * 10
@@ -185,14 +185,14 @@ class TestDeliver:
     async def test_a_refusal_of_everything_rejects_nobody(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 400})
         with pytest.raises(PayloadRejected):
-            await world.run(talon_batch(), profiles(1000))
+            await world.run(talon_call(), profiles(1000))
         assert len(world.requests()) <= 66
 
     async def test_two_rows_both_bad_reject_nobody(self, world: World) -> None:
         world.partner.pointers = False
         world.partner.refused = {"u0": "x", "u1": "x"}
         with pytest.raises(PayloadRejected):
-            await world.run(talon_batch(), profiles(2))
+            await world.run(talon_call(), profiles(2))
 
     async def test_our_own_skips(self, world: World) -> None:
         rows = [
@@ -200,7 +200,7 @@ class TestDeliver:
             profile(1, key_type="other", identifiers={}),
             profile(2, key="x" * 1001),
         ]
-        receipts = await world.run(talon_batch(), rows)
+        receipts = await world.run(talon_call(), rows)
         assert {i: r.code for i, r in receipts.skipped.items()} == {
             1: "no_identifier",
             2: "identifier_too_long",
@@ -209,12 +209,12 @@ class TestDeliver:
 
     async def test_one_by_one_goes_on_where_it_was(self, world: World) -> None:
         world.partner.refused = {"u5": "blocked"}
-        batch = talon_batch(action_id=UPDATE_ONE.id)
-        first = await world.connector().deliver(batch, profiles(50))
+        call = talon_call(action_id=UPDATE_ONE.id)
+        first = await world.connector().deliver(call, profiles(50))
         assert isinstance(first, Pending)
         assert first.handle["next"] == 20
         world.sandbox.recorder.clear()
-        receipts = await world.run(batch, profiles(50))
+        receipts = await world.run(call, profiles(50))
         assert {i: r.message for i, r in receipts.rejected.items()} == {5: "blocked"}
         assert len(world.inside()) == 49
         assert len(world.requests()) == 50
@@ -251,11 +251,11 @@ class TestAnswers:
     ) -> None:
         world.sandbox.faults.add({"kind": "status", **fault})
         with pytest.raises(error, match=words):
-            await world.run(talon_batch(action_id=action.id), profiles(1))
+            await world.run(talon_call(action_id=action.id), profiles(1))
 
     async def test_no_audience_is_said(self, world: World) -> None:
         with pytest.raises(ConfigurationRejected, match=r"no Talon\.One audience"):
-            await world.run(talon_batch(target=None), profiles(1))
+            await world.run(talon_call(target=None), profiles(1))
 
 
 class TestLists:
@@ -271,8 +271,8 @@ class TestLists:
 
     async def test_listing_and_reading_need_the_management_key(self, world: World) -> None:
         world.partner.limits = False
-        await world.run(talon_batch(), profiles(1000))
-        await world.run(talon_batch(), [profile(1000)])
+        await world.run(talon_call(), profiles(1000))
+        await world.run(talon_call(), [profile(1000)])
         connector = world.connector(management_key=f"ManagementKey-v1 {DEFAULT_MANAGEMENT_KEY}")
         assert isinstance(connector, Lists)
         assert isinstance(connector, ReadBack)
@@ -285,7 +285,7 @@ class TestLists:
 
     async def test_ids_that_come_back_as_numbers_are_the_same_ids(self, world: World) -> None:
         ids = ["12", "007", "u1"]
-        await world.run(talon_batch(), [profile(0, key=one) for one in ids])
+        await world.run(talon_call(), [profile(0, key=one) for one in ids])
         world.sandbox.faults.add({"kind": "reformat"})
         connector = world.connector(management_key=DEFAULT_MANAGEMENT_KEY)
         (page,) = [page async for page in connector.members("7")]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from app.connectors.base import Batch, Connector, Delivery, Receipts
+from app.connectors.base import Call, Connector, Delivery, Receipts
 from app.connectors.destinations.webhook.connector import WebhookConnector
 from app.connectors.destinations.webhook.payloads import signed_headers
 from app.connectors.destinations.webhook.settings import WebhookSettings, new_secret, signing_key
@@ -26,7 +26,7 @@ from app.core import clock
 from app.domain.changes import ChangeKind
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
-from tests.unit.connectors.create import create_batch, create_delivery, create_tools
+from tests.unit.connectors.create import create_call, create_delivery, create_tools
 
 SECRET = new_secret()
 
@@ -37,9 +37,9 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield running
 
 
-def now_batch(**changes: Any) -> Batch:
+def now_call(**changes: Any) -> Call:
     """The receiver compares with the clock, so the attempt is now."""
-    return create_batch(attempted_at=clock.now(), **changes)
+    return create_call(attempted_at=clock.now(), **changes)
 
 
 def settings_for(sandbox: Sandbox, **changes: Any) -> WebhookSettings:
@@ -47,10 +47,10 @@ def settings_for(sandbox: Sandbox, **changes: Any) -> WebhookSettings:
     return WebhookSettings.model_validate(values)
 
 
-async def deliver(settings: WebhookSettings, batch: Batch, deliveries: list[Delivery]) -> Receipts:
+async def deliver(settings: WebhookSettings, call: Call, deliveries: list[Delivery]) -> Receipts:
     async with create_tools() as tools:
         connector: Connector = WebhookConnector(settings, tools)
-        receipts = await connector.deliver(batch, deliveries)
+        receipts = await connector.deliver(call, deliveries)
     assert isinstance(receipts, Receipts)
     return receipts
 
@@ -68,7 +68,7 @@ CHANGES = [
 
 class TestBatchForm:
     async def test_the_exact_message(self, sandbox: Sandbox) -> None:
-        await deliver(settings_for(sandbox, headers={"x-key": "k"}), now_batch(kind=None), CHANGES)
+        await deliver(settings_for(sandbox, headers={"x-key": "k"}), now_call(kind=None), CHANGES)
         request = last_request(sandbox)
         assert request["method"] == "POST"
         assert request["url"] == "/hook"
@@ -85,7 +85,7 @@ class TestBatchForm:
         )
 
     async def test_an_independent_verifier_accepts_it(self, sandbox: Sandbox) -> None:
-        await deliver(settings_for(sandbox), now_batch(), CHANGES[:1])
+        await deliver(settings_for(sandbox), now_call(), CHANGES[:1])
         request = last_request(sandbox)
         Webhook(SECRET).verify(request["body"], request["headers"])
         with pytest.raises(WebhookVerificationError):
@@ -94,9 +94,9 @@ class TestBatchForm:
     async def test_a_retry_sends_the_same_bytes_under_the_same_id_with_a_new_timestamp(
         self, sandbox: Sandbox
     ) -> None:
-        batch = now_batch()
-        await deliver(settings_for(sandbox), batch, CHANGES)
-        later = replace(batch, attempted_at=batch.attempted_at + timedelta(seconds=60))
+        call = now_call()
+        await deliver(settings_for(sandbox), call, CHANGES)
+        later = replace(call, attempted_at=call.attempted_at + timedelta(seconds=60))
         await deliver(settings_for(sandbox), later, CHANGES)
         first, second = sandbox.recorder.listed("webhook", 2)
         assert first["body"] == second["body"]
@@ -106,12 +106,12 @@ class TestBatchForm:
         assert (stats["repeats"], stats["changed_repeats"], stats["entered"]) == (1, 0, 1)
 
     async def test_a_resync_says_so(self, sandbox: Sandbox) -> None:
-        await deliver(settings_for(sandbox), now_batch(mode="resync"), CHANGES)
+        await deliver(settings_for(sandbox), now_call(resync=True), CHANGES)
         assert json.loads(last_request(sandbox)["body"])["data"]["mode"] == "resync"
 
     async def test_extras_stand_beside_the_message(self, sandbox: Sandbox) -> None:
-        batch = now_batch(connection_settings={"extras": {"source": "crm"}})
-        await deliver(settings_for(sandbox), batch, CHANGES)
+        call = now_call(connection_settings={"extras": {"source": "crm"}})
+        await deliver(settings_for(sandbox), call, CHANGES)
         assert json.loads(last_request(sandbox)["body"])["source"] == "crm"
 
     async def test_constants_of_the_mapping_win(self, sandbox: Sandbox) -> None:
@@ -120,7 +120,7 @@ class TestBatchForm:
             "method": "PUT",
             "headers": {"x-b": "1"},
         }
-        await deliver(settings_for(sandbox), now_batch(constants=constants), CHANGES)
+        await deliver(settings_for(sandbox), now_call(constants=constants), CHANGES)
         request = last_request(sandbox)
         assert (request["method"], request["url"], request["headers"]["x-b"]) == (
             "PUT",
@@ -132,7 +132,7 @@ class TestBatchForm:
         self, sandbox: Sandbox
     ) -> None:
         settings = settings_for(sandbox, headers={"x-key": "k"})
-        own = now_batch(constants={"url": sandbox.urls["webhook"] + "/other"})
+        own = now_call(constants={"url": sandbox.urls["webhook"] + "/other"})
         await deliver(settings, own, CHANGES)
         assert last_request(sandbox)["headers"]["x-key"] == "k"
         elsewhere = settings.model_copy(update={"url": "http://127.0.0.1:9/in"})
@@ -147,13 +147,13 @@ class TestBatchForm:
         with pytest.raises(ConfigurationRejected, match="Webhook-Signature"):
             await deliver(
                 settings_for(sandbox),
-                now_batch(constants={"headers": {"Webhook-Signature": "x"}}),
+                now_call(constants={"headers": {"Webhook-Signature": "x"}}),
                 CHANGES,
             )
 
     async def test_unusual_values_are_written(self, sandbox: Sandbox) -> None:
         traits = {"big": 2**70, "broken": "\ud800", "nothing": None}
-        await deliver(settings_for(sandbox), now_batch(), [create_delivery("p1", traits=traits)])
+        await deliver(settings_for(sandbox), now_call(), [create_delivery("p1", traits=traits)])
         item = json.loads(last_request(sandbox)["body"])["data"]["entered"][0]
         assert item["traits"] == {**traits, "broken": "?"}
 
@@ -161,9 +161,7 @@ class TestBatchForm:
 class TestSingleForm:
     async def test_the_body_is_the_mapped_data(self, sandbox: Sandbox) -> None:
         settings = settings_for(sandbox, form="single")
-        await deliver(
-            settings, now_batch(), [create_delivery("p1", fields={"data": {"who": "p1"}})]
-        )
+        await deliver(settings, now_call(), [create_delivery("p1", fields={"data": {"who": "p1"}})])
         assert last_request(sandbox)["body"] == '{"who":"p1"}'
 
     async def test_without_a_mapping_it_is_the_event(self, sandbox: Sandbox) -> None:
@@ -171,7 +169,7 @@ class TestSingleForm:
         delivery = create_delivery(
             "p1", identifiers={"user_id": ["u0", "u1"]}, traits={"plan": "gold"}
         )
-        await deliver(settings, now_batch(), [delivery])
+        await deliver(settings, now_call(), [delivery])
         event = json.loads(last_request(sandbox)["body"])
         assert (event["type"], event["event"], event["userId"]) == (
             "track",
@@ -207,7 +205,7 @@ class TestSecrets:
     async def test_both_secrets_sign_while_rotating(self, sandbox: Sandbox) -> None:
         fresh = new_secret()
         settings = settings_for(sandbox, secret=fresh, previous_secret=SECRET)
-        await deliver(settings, now_batch(), CHANGES)
+        await deliver(settings, now_call(), CHANGES)
         request = last_request(sandbox)
         assert len(request["headers"]["webhook-signature"].split()) == 2
         for secret in (fresh, SECRET):
@@ -221,7 +219,7 @@ class TestSecrets:
             previous_secret_expires_at=clock.now() - timedelta(seconds=1),
         )
         with pytest.raises(AuthenticationRejected):
-            await deliver(settings, now_batch(), CHANGES)
+            await deliver(settings, now_call(), CHANGES)
 
     def test_a_known_signature(self) -> None:
         headers = signed_headers(
@@ -264,14 +262,14 @@ class TestAnswers:
     ) -> None:
         sandbox.faults.add({"kind": "status", **fault})
         with pytest.raises(error):
-            await deliver(settings_for(sandbox), now_batch(), CHANGES)
+            await deliver(settings_for(sandbox), now_call(), CHANGES)
         assert sandbox.services["webhook"].lists() == []
 
     async def test_members_that_the_receiver_names_are_refused(self, sandbox: Sandbox) -> None:
         receiver = sandbox.services["webhook"]
         assert isinstance(receiver, WebhookReceiver)
         receiver.refused = {"p3": "unknown\nhere", "p9": "not asked"}
-        receipts = await deliver(settings_for(sandbox), now_batch(), CHANGES)
+        receipts = await deliver(settings_for(sandbox), now_call(), CHANGES)
         assert {index: refusal.message for index, refusal in receipts.rejected.items()} == {
             2: "unknown here"
         }
@@ -291,18 +289,18 @@ class TestAnswers:
         self, sandbox: Sandbox, body: str
     ) -> None:
         sandbox.faults.add({"kind": "status", "status": 202, "body": body})
-        receipts = await deliver(settings_for(sandbox), now_batch(), CHANGES)
+        receipts = await deliver(settings_for(sandbox), now_call(), CHANGES)
         assert receipts == Receipts(http_status=202)
 
     async def test_applied_then_cut_is_ambiguous_and_the_retry_is_dropped(
         self, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add({"kind": "cut", "after_bytes": 20, "times": 1})
-        batch = now_batch()
+        call = now_call()
         with pytest.raises(TransientFailure) as caught:
-            await deliver(settings_for(sandbox), batch, CHANGES)
+            await deliver(settings_for(sandbox), call, CHANGES)
         assert caught.value.ambiguous
-        await deliver(settings_for(sandbox), batch, CHANGES)
+        await deliver(settings_for(sandbox), call, CHANGES)
         stats = sandbox.services["webhook"].stats()
         assert (stats["repeats"], stats["redundant"]) == (1, 1)  # p2 left without having been there
 
@@ -331,10 +329,10 @@ async def test_many_at_once(sandbox: Sandbox) -> None:
     settings = settings_for(sandbox)
     async with create_tools() as tools:
         connector = WebhookConnector(settings, tools)
-        batches = [now_batch(idempotency_key=f"syn_1-{n}-0-100", number=n) for n in range(50)]
+        calls = [now_call(idempotency_key=f"syn_1-{n}-0-100", number=n) for n in range(50)]
         changes = [[create_delivery(f"p{n}-{i}") for i in range(100)] for n in range(50)]
         await asyncio.gather(
-            *[connector.deliver(b, c) for b, c in zip(batches, changes, strict=True)]
+            *[connector.deliver(b, c) for b, c in zip(calls, changes, strict=True)]
         )
     members = sandbox.services["webhook"].members("act_1")
     assert members is not None
