@@ -139,8 +139,6 @@ class Definition:
     max_rows: int = 100  # changes in one call, unless settings say less
     max_bytes: int | None = None  # bytes in one call, where the partner limits them
     whole_plan: bool = False  # one batch of all kinds (files)
-    #: False: actions are events that leave no state; "held" then means "announced"
-    stateful: bool = True
     cost_unit: str | None = None  # what the partner bills for each change, where it does
     rate_budgets: Sequence[RateBudget] = ()
     #: Connection settings (or constants of a mapping) that say where in the account members are put, each with its
