@@ -1,1 +1,1 @@
-"""The performance promises, runnable by anyone: each beside its peer in one run, as ratios."""
+"""Benchmarks of the performance promises: each runs together with a comparable program and prints the ratio."""

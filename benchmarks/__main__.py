@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: every promise beside its peer, in one run; figures are ratios, machines are noisy."""
+"""``python -m benchmarks``: all benchmarks in one run. Compare the ratios; absolute figures depend on the machine."""
 
 from __future__ import annotations
 

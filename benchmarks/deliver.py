@@ -1,8 +1,8 @@
-"""100,000 changes to a webhook in batches of 1,000, from plan to settled; beside dlt's custom destination and raw aiohttp.
+"""Delivery of 100,000 changes to a webhook in batches of 1,000, compared with dlt's custom destination and raw aiohttp.
 
-``python -m benchmarks.deliver [changes]``. All three post the same rows to the same bare receiver in its own process.
-The service signs, writes attempts and receipts, and folds the outcome; its peers only post. Its time is what the
-sync itself says: planned to finished.
+``python -m benchmarks.deliver [changes]``. All three post the same rows to a minimal receiver in a separate process.
+The service signs, writes attempts and receipts, and folds the outcome; the others only post. The time of the service
+is the time that the sync reports, from planned to finished.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONCURRENCY = 8
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    """What is sent: an id and an e-mail."""
+    """Return the rows to send, each with an id and an e-mail address."""
     return [
         {"id": f"p{i}", "identifiers": {"email": f"p{i}@example.com"}, "traits": {}}
         for i in range(count)
@@ -35,7 +35,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 
 def measure_service(count: int, url: str) -> float:
-    """Seconds from planned to finished; the best of three syncs."""
+    """Return the seconds from planned to finished, the best of three syncs."""
     best = float("inf")
     with service() as running:
         audience, activation = running.webhook_activation(url, batch_size=BATCH)
@@ -46,7 +46,7 @@ def measure_service(count: int, url: str) -> float:
 
 
 def upload(running: Any, audience: str, count: int, turn: int) -> None:
-    """Others each time: as many enter as the first time, and the former leave only at the end."""
+    """Upload a membership that grows by ``count`` members each turn, so that the same number enters each time."""
     content = "profile_id,email\n" + "".join(
         f"p{i},p{i}@example.com\n" for i in range(count * (turn + 1))
     )
@@ -59,7 +59,7 @@ def upload(running: Any, audience: str, count: int, turn: int) -> None:
 
 
 def wait(running: Any, audience: str, activation: str, number: int, count: int) -> float:
-    """Until that many syncs are complete; the seconds that the last took."""
+    """Wait until that many syncs are complete. Returns the seconds that the last one took."""
     while True:
         syncs = running.syncs(audience, activation)
         if len(syncs) >= number and syncs[0]["status"] == "complete":
@@ -71,7 +71,7 @@ def wait(running: Any, audience: str, activation: str, number: int, count: int) 
 
 
 def measure_dlt(count: int, url: str) -> float:
-    """Seconds of a pipeline run into a custom destination that posts its batches."""
+    """Return the seconds of a dlt pipeline run into a custom destination that posts its batches."""
     folder = tempfile.mkdtemp(prefix="dlt-")
     os.environ["DLT_DATA_DIR"] = folder
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
@@ -101,7 +101,7 @@ def measure_dlt(count: int, url: str) -> float:
 
 
 async def measure_raw(count: int, url: str) -> float:
-    """Seconds of aiohttp posting the same batches, eight at a time, rendered as it goes."""
+    """Return the seconds that aiohttp needs to render and post the same batches, eight at a time."""
     items = rows(count)
     gate = asyncio.Semaphore(CONCURRENCY)
 
@@ -118,7 +118,7 @@ async def measure_raw(count: int, url: str) -> float:
 
 
 def main(count: int = 100_000) -> dict[str, float]:
-    """Print the row of the table."""
+    """Measure all three and print the times. Returns the ratios, ``{"dlt": …, "raw": …}``."""
     with sink() as url:
         ours = measure_service(count, url)
         raw = asyncio.run(measure_raw(count, url))

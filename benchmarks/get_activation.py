@@ -1,7 +1,7 @@
-"""GET activation, whole stack (token, version, limit, one SELECT) beside bare FastAPI + asyncpg with one SELECT.
+"""GET activation through the whole stack (token, version, limit, one SELECT), compared with plain FastAPI and asyncpg.
 
-Both run in this one go, each as one uvicorn process on loopback, over the same real PostgreSQL; the limits are on,
-counted in Redis and scaled up by setting, so that nothing is refused. Prints requests per second and their ratio.
+Both run in turn, each as one uvicorn process on loopback, with the same PostgreSQL. The rate limits are on and counted
+in Redis, but scaled up, so that nothing is refused. Prints requests per second and the ratio.
 
     python benchmarks/get_activation.py [--seconds 5] [--rounds 5] [--connections 32]
 """
@@ -50,7 +50,7 @@ class Target:
 
 
 def bare() -> object:
-    """The peer: what anybody would write first."""
+    """Return the program to compare with: a minimal FastAPI application with one SELECT."""
     from contextlib import asynccontextmanager
 
     import asyncpg
@@ -80,7 +80,7 @@ def bare() -> object:
 
 
 async def prepare(settings: Settings) -> tuple[str, str, str]:
-    """One activation; its path here, its id, and a token."""
+    """Create one activation. Returns its path in the service, its id, and a token."""
     platform = await open_platform(settings)
     config = new_config(
         activation_type="Audience Membership Changed",
@@ -159,7 +159,7 @@ async def prepare(settings: Settings) -> tuple[str, str, str]:
 
 @contextmanager
 def serving(name: str, environment: dict[str, str]) -> Iterator[int]:
-    """One process: ``ours`` as `activations api` runs it, ``bare`` under uvicorn with the same loop and parser."""
+    """Run one server process and yield its port: ``ours`` is `activations api`, ``bare`` uvicorn with the same loop and parser."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -182,7 +182,7 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[int]:
 
 
 async def load(target: Target, seconds: float, connections: int) -> float:
-    """Requests per second over keep-alive connections; every answer must be a 200 with the activation in it."""
+    """Return the requests per second over keep-alive connections. Each response must be a 200 with the activation."""
     request = (
         f"GET {target.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.token}\r\n"
         "Accept: application/vnd.segment.v1alpha+json\r\n\r\n"
@@ -208,7 +208,7 @@ async def _requests(target: Target, request: bytes, end: float) -> int:
 
 
 def main() -> None:
-    """Measure both, alternating, and compare the medians."""
+    """Measure both in turn and compare the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=5)
@@ -229,7 +229,7 @@ def main() -> None:
 def measure(
     database_url: str, redis_url: str | None, folder: Path, options: argparse.Namespace
 ) -> float:
-    """The ratio of the medians."""
+    """Return the ratio of the medians."""
     environment = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url or "",

@@ -1,7 +1,7 @@
-"""Measures how many events a second one core maps, beside the same written by hand.
+"""Events per second that one core maps, compared with hand-written Python.
 
-Run with `python -m benchmarks.mapping [seconds for each measurement]`. The ratio is what
-compares between machines; the aim is 50,000 events a second for the mapping of 15 directives.
+``python -m benchmarks.mapping [seconds per measurement]``. Compare the ratio between machines. The aim is 50,000 events
+per second for the mapping of 15 directives.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def fifteen_by_hand(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def events_per_second(apply: Callable[[dict[str, Any]], Any], seconds: float) -> float:
-    """Apply to one event over and over; the best of five parts, so that a neighbour counts less."""
+    """Apply to one event repeatedly. Returns the best rate of five parts, to reduce the influence of other processes."""
     best = 0.0
     for _ in range(5):
         count, started = 0, time.process_time()
@@ -100,14 +100,14 @@ def report(
 ) -> None:
     compiled = compile_mapping(mapping)
     if compiled.resolve(EVENT) != by_hand(EVENT):
-        raise SystemExit(f"{name}: the mapping and the code by hand disagree")
+        raise SystemExit(f"{name}: the mapping and the hand-written code disagree")
     hand = events_per_second(by_hand, seconds)
     fast = events_per_second(compiled.resolve, seconds)
     plain = events_per_second(lambda event: resolve(mapping, event), seconds)
     print(f"{name:<15} by hand {hand:>10,.0f}/s")
     print(f"{'':<15} compiled {fast:>9,.0f}/s  {fast / hand:.2f} of by hand")
     print(
-        f"{'':<15} resolve {plain:>10,.0f}/s  {plain / hand:.3f} of by hand (looks the mapping up each time)"
+        f"{'':<15} resolve {plain:>10,.0f}/s  {plain / hand:.3f} of by hand (looks up the mapping each time)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The engine alone: from an uploaded file of ids to a plan, with seconds and memory for each step.
+"""The engine alone: from an uploaded file of ids to a plan, with the time and memory of each step.
 
 ``python -m benchmarks.plan [--members 1000000] [--traits] [--churn 0.01] [--ten-million]``
 """
@@ -28,14 +28,14 @@ _FILLER = "x" * 150
 
 
 class Meter:
-    """Runs steps on cursors of their own and prints what each took."""
+    """Runs each step on a new cursor and prints its time and memory."""
 
     def __init__(self, connection: Cursor) -> None:
         self._connection = connection
         self.seconds: dict[str, float] = {}
 
     def step(self, name: str, function: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run one step."""
+        """Run one step, print its time and peak memory, and return its result."""
         _reset_peak()
         begun, worked = time.perf_counter(), time.process_time()
         with self._connection.cursor() as cursor:
@@ -43,7 +43,7 @@ class Meter:
         self.seconds[name] = time.perf_counter() - begun
         print(
             f"{name:<34} {self.seconds[name]:8.2f} s {time.process_time() - worked:8.2f} s of work "
-            f"{_peak():6.0f} MiB at the most",
+            f"{_peak():6.0f} MiB at most",
             flush=True,
         )
         return result
@@ -65,7 +65,7 @@ def _peak() -> float:
 
 
 def write_members(path: Path, ids: list[str], traits: bool) -> None:
-    """A CSV file of ids, or of ids with about 200 bytes of traits."""
+    """Write a CSV file of ids, or of ids with about 200 bytes of traits."""
     with path.open("w") as file:
         file.write("profile_id,email,age,score,born,note\n" if traits else "profile_id\n")
         for number in ids:
@@ -79,7 +79,7 @@ def write_members(path: Path, ids: list[str], traits: bool) -> None:
 
 
 def measure(members: int, churn: float, traits: bool, memory: str, folder: Path) -> float:
-    """First sync, then one with churn; the seconds from the second upload until its plan is ready."""
+    """Run a first sync and one with churn. Returns the seconds from the second upload until its plan is ready."""
     moved = int(members * churn)
     source = random.Random(7)
     ids = [str(uuid.UUID(int=source.getrandbits(128))) for _ in range(members + moved)]
@@ -132,7 +132,7 @@ def _measured(meter: Meter, folder: Path, traits: bool) -> float:
     nothing = meter.step(
         "plan (nothing changed)", write_plan, second, [new], held, folder / "plan3.parquet"
     )
-    assert nothing.changes == 0, "the second plan was not folded right"
+    assert nothing.changes == 0, "the second plan was not folded correctly"
     meter.step("compact holdings", compact_holdings, held, folder / "holdings.parquet")
     until = sum(meter.seconds[name] for name in ("snapshot", "compare", "plan (churn)"))
     print(
@@ -142,13 +142,17 @@ def _measured(meter: Meter, folder: Path, traits: bool) -> float:
 
 
 def main() -> None:
-    """Measure one size, or 1 M and 10 M with their ratio."""
+    """Measure one size, or also ten times that size, with the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--churn", type=float, default=0.01)
-    parser.add_argument("--memory", default="400MB", help="what the engine may use")
-    parser.add_argument("--traits", action="store_true", help="with 200 bytes of traits each")
-    parser.add_argument("--ten-million", action="store_true", help="then ten times as many")
+    parser.add_argument("--memory", default="400MB", help="memory limit of the engine")
+    parser.add_argument(
+        "--traits", action="store_true", help="members with 200 bytes of traits each"
+    )
+    parser.add_argument(
+        "--ten-million", action="store_true", help="measure ten times as many members as well"
+    )
     asked = parser.parse_args()
     sizes = [asked.members, asked.members * 10] if asked.ten_million else [asked.members]
     taken = []

@@ -1,4 +1,4 @@
-"""A service for the benchmarks: `activations up` in a temporary folder, spoken to over HTTP."""
+"""A service for the benchmarks: `activations up` in a temporary folder, used over HTTP."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Service:
         self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=300)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """One call below the space; the data of its answer."""
+        """Send one request below the space. Returns the ``data`` of the response; raises RuntimeError unless it is a 200."""
         answer = self.http.request(method, f"/spaces/{self.space_id}{path}", **options)
         if answer.status_code != 200:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json()["data"]
 
     def webhook_activation(self, url: str, **settings: Any) -> tuple[str, str]:
-        """An audience of supplied members with an activation that posts to a URL; both ids."""
+        """Create an audience of supplied members with an activation that posts to a URL. Returns both ids."""
         audience = self.call(
             "POST",
             "/audiences",
@@ -61,14 +61,14 @@ class Service:
         return audience, activation
 
     def syncs(self, audience: str, activation: str) -> list[Any]:
-        """Newest first."""
+        """Return the syncs of an activation, newest first."""
         found = self.call("GET", f"/audiences/{audience}/activations/{activation}/syncs")
         return list(found["syncs"])
 
 
 @contextmanager
 def service(**environment: str) -> Iterator[Service]:
-    """Start one; it ends with the block."""
+    """Start a service and stop it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="activations-bench-") as folder:
         Path(folder).chmod(0o711)
         process = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""A bare HTTP receiver in a process of its own: counts rows and messages, and does nothing else.
+"""A minimal HTTP receiver in a separate process that only counts messages and bytes.
 
-``python -m benchmarks.sink`` prints its port; ``GET /`` answers the counts.
+``python -m benchmarks.sink`` prints its port; ``GET /`` returns the counts.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ async def _serve() -> None:
 
 @contextmanager
 def sink() -> Iterator[str]:
-    """Start one; its URL. It ends with us."""
+    """Start a receiver and yield its URL; it stops at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.sink"],
         stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
-"""1 M ids uploaded over HTTP, 1 % of them others than before, until the plan is ready; beside plain COPY into PostgreSQL.
+"""Upload of 1 M ids over HTTP, 1 % of them new, until the plan is ready, compared with plain COPY into PostgreSQL.
 
 ``python -m benchmarks.upload [members]``. The service reads, checks and sorts the file, writes the snapshot, compares
-it with the one before and plans against the holdings; COPY only copies the ids into a table of one column.
+it with the previous snapshot and plans against the holdings. COPY only copies the ids into a table with one column.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ TURNS = 3
 
 
 def make_ids(count: int, seed: int) -> list[str]:
-    """Text ids of 36 characters, in no order."""
+    """Return text ids of 36 characters, in random order."""
     chance = random.Random(seed)
     return [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(count)]
 
 
 def as_csv(ids: Sequence[str]) -> bytes:
-    """The file that is uploaded."""
+    """Return the CSV file to upload."""
     return ("profile_id\n" + "\n".join(ids) + "\n").encode()
 
 
 def measure_service(running: Service, url: str, ids: list[str]) -> float:
-    """Seconds from the first byte sent until the plan stands; the best of some uploads of 1 % others."""
+    """Return the seconds from the first byte sent until the plan is ready, the best of several uploads with 1 % new ids."""
     audience, activation = running.webhook_activation(url, batch_size=10_000)
     upload(running, audience, as_csv(ids))
     wait_planned(running, audience, activation, 1)
@@ -56,13 +56,13 @@ def measure_service(running: Service, url: str, ids: list[str]) -> float:
 
 
 def upload(running: Service, audience: str, content: bytes) -> Any:
-    """PUT the membership."""
+    """Upload the membership. Returns the ``data`` of the response."""
     path = f"/audiences/{audience}/members"
     return running.call("PUT", path, content=content, headers={"Content-Type": "text/csv"})
 
 
 def wait_planned(running: Service, audience: str, activation: str, number: int) -> float:
-    """When the sync of that number was planned, by the machine's clock."""
+    """Wait until the sync with that number is planned. Returns the time of the plan."""
     while True:
         syncs = running.syncs(audience, activation)
         if len(syncs) >= number and syncs[0]["plannedAt"]:
@@ -71,13 +71,13 @@ def wait_planned(running: Service, audience: str, activation: str, number: int) 
 
 
 def wait_settled(running: Service, audience: str, activation: str) -> None:
-    """Until no sync is under way, so that the next is planned at once."""
+    """Wait until no sync is open, so that the next one is planned at once."""
     while any(s["status"] != "complete" for s in running.syncs(audience, activation)):
         time.sleep(0.1)
 
 
 async def measure_copy(database_url: str, ids: Sequence[str]) -> float:
-    """Seconds of COPY of the ids into an unindexed table; the best of three."""
+    """Return the seconds of a COPY of the ids into a table without index, the best of three."""
     connection = await asyncpg.connect(database_url)
     content = ("\n".join(ids) + "\n").encode()
     best = float("inf")
@@ -96,7 +96,7 @@ async def measure_copy(database_url: str, ids: Sequence[str]) -> float:
 
 
 def main(count: int = 1_000_000) -> dict[str, float]:
-    """Print the row of the table."""
+    """Measure both and print the times. Returns the ratio, ``{"copy": …}``."""
     from tests.servers import start_test_servers
 
     ids = make_ids(count, 1)
