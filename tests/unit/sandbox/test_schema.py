@@ -119,3 +119,43 @@ class TestDocument:
         assert operation is not None
         (fault,) = operation.faults("", body, has_body=True)
         assert fault.where == "/data/attributes/profiles/data/0/attributes/plan"
+
+    def test_faults_follow_the_body_and_missing_fields_come_first(self) -> None:
+        body = {
+            "more": 1,
+            "data": {
+                "type": 7,
+                "attributes": {
+                    "profiles": {"data": [{"attributes": {"email": 1}, "type": "list"}]}
+                },
+                "relationships": {"lists": {"data": {}}},
+            },
+        }
+        operation, _, _ = DOCUMENT.find("POST", "/api/profile-bulk-import-jobs")
+        assert operation is not None
+        found = operation.faults("", body, has_body=True)
+        first = "/data/attributes/profiles/data/0"
+        assert [(fault.where, fault.message) for fault in found] == [
+            ("/more", "is not a valid field here"),
+            ("/data/type", "must be of type string"),
+            (f"{first}/attributes/email", "must be of type string"),
+            (f"{first}/type", "must be one of profile"),
+            ("/data/relationships/lists/data", "must be an array"),
+        ]
+        assert [
+            (fault.where, fault.message)
+            for fault in operation.faults("", {"data": {"attributes": None}}, has_body=True)
+        ] == [("/data/type", "is required"), ("/data/attributes", "must be an object")]
+
+    def test_a_value_that_is_nested_too_deeply_is_a_fault(self) -> None:
+        deep: dict[str, Any] = {}
+        for _ in range(1000):
+            deep = {"a": deep}
+        body = copy.deepcopy(GOOD)
+        profile = body["data"]["attributes"]["profiles"]["data"][0]["attributes"]
+        operation, _, _ = DOCUMENT.find("POST", "/api/profile-bulk-import-jobs")
+        assert operation is not None
+        profile["properties"] = deep
+        assert operation.faults("", body, has_body=True) == []
+        profile["email"] = deep
+        assert operation.faults("", body, has_body=True)
