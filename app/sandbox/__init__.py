@@ -1,4 +1,5 @@
-"""Emulators of the partners' APIs: a separate program that shares nothing with the service but ``app.core``.
+"""Emulators of the partners' APIs: a separate program that shares only ``app.core`` with the service.
 
-They serve the demo, the tests and the benchmark: each keeps what arrived, can be asked for it, and can be told to fail.
+The demo, the tests and the benchmarks use them. Each emulator keeps what it received, reports it on request, and can
+be made to fail.
 """

@@ -1,4 +1,4 @@
-"""``python -m app.sandbox``, and what ``activations sandbox`` runs."""
+"""The command line of the sandbox: ``python -m app.sandbox`` and ``activations sandbox``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ async def run(
     *,
     with_stores: bool = False,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; prints one JSON line with the URLs when ready.
+    """Serve until SIGINT or SIGTERM. Prints one JSON line with the URLs when ready.
 
-    ``port`` is that of the first emulator and the others follow it; 0 takes free ones.
+    The first emulator listens on ``port``, and each other emulator on the next port. With port 0, each takes a free
+    port.
     """
     services = default_services()
     for service in services:
@@ -53,19 +54,28 @@ async def run(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(
-        prog="activations sandbox", description="Emulators of partners' APIs."
+        prog="activations sandbox", description="Run emulators of the partners' APIs."
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8090, help="the first port; 0 takes free ones")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument(
-        "--record", type=Path, help="write every request to this file, one JSON line each"
+        "--port", type=int, default=8090, help="the first port; 0 selects free ports"
     )
     parser.add_argument(
-        "--webhook-secret", action="append", default=[], help="whsec_…, may be repeated"
+        "--record", type=Path, help="append each request to this file as one JSON line"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of faults with a probability")
     parser.add_argument(
-        "--stores", action="store_true", help="also stand-ins for S3 and GCS, where installed"
+        "--webhook-secret",
+        action="append",
+        default=[],
+        help="a secret (whsec_…) of the webhook receiver; may be repeated",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the random seed for faults with a probability"
+    )
+    parser.add_argument(
+        "--stores",
+        action="store_true",
+        help="also start emulators of S3 and GCS, if their packages are installed",
     )
     given = parser.parse_args(arguments)
     asyncio.run(

@@ -1,4 +1,4 @@
-"""Switchable faults: what an emulator does wrong, for which requests, how often and for how long."""
+"""Injected faults: what an emulator does wrong, for which requests, how often and for how long."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from app.sandbox.server import Answer, Cut, Outcome, Request
+from app.sandbox.server import Cut, Outcome, Request, Response
 
 KINDS = {
-    "status": "answer with `status` and do nothing",
-    "apply_then_status": "do what was asked, then answer with `status`",
-    "slow": "wait `seconds`, then answer as usual",
-    "cut": "do what was asked, then break the connection after `after_bytes` of the answer",
-    "cut_before": "break the connection and do nothing",
-    "ignore": "answer as if it were done, and do nothing",
-    "reformat": "answer with the members' keys in another form: letters of another case, numbers for digits",
+    "status": "respond with `status` without applying the request",
+    "apply_then_status": "apply the request, then respond with `status`",
+    "slow": "wait `seconds`, then respond as usual",
+    "cut": "apply the request, then close the connection after `after_bytes` of the response",
+    "cut_before": "close the connection without applying the request",
+    "ignore": "respond as if the request was applied, without applying it",
+    "reformat": "respond with members' keys in another form: changed case, or numbers instead of digits",
 }
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. Without ``times`` and ``for_seconds`` it stays until it is taken away."""
+    """One fault. Without ``times`` and ``for_seconds`` it stays on until it is removed."""
 
     kind: str
     service: str | None = None  # None: every emulator
@@ -36,35 +36,35 @@ class Fault:
     retry_after: float | None = None
     seconds: float = 0.0
     after_bytes: int = 0
-    times: int | None = None  # how often still
+    times: int | None = None  # remaining uses
     for_seconds: float | None = None
     probability: float = 1.0
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind is one of {', '.join(KINDS)}")
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
 
     @property
     def over(self) -> bool:
-        """Whether it has been used up or its time is past."""
+        """Whether the fault has been used up or has expired."""
         late = self.for_seconds is not None and time.monotonic() - self.started > self.for_seconds
         return late or self.times == 0
 
     def concerns(self, service: str, request: Request) -> bool:
-        """Whether it is meant for this request."""
+        """Check whether the fault applies to a request to an emulator."""
         return (
             self.service in (None, service)
             and self.method in (None, request.method)
             and (self.path is None or request.path.startswith(self.path))
         )
 
-    def answer(self) -> Answer:
-        """The faulty answer."""
+    def response(self) -> Response:
+        """Return the response with the fault's status, body and headers."""
         headers = {"content-type": "text/plain", **self.headers}
         if self.retry_after is not None:
             headers["retry-after"] = f"{self.retry_after:g}"
-        return Answer(self.status, self.body.encode(), headers)
+        return Response(self.status, self.body.encode(), headers)
 
 
 class Faults:
@@ -76,7 +76,7 @@ class Faults:
         self.used = 0
 
     def add(self, values: Mapping[str, Any]) -> Fault:
-        """Switch one on; ValueError says what is wrong with it."""
+        """Switch on a fault with the given fields. Raises ValueError if they are not valid."""
         try:
             fault = Fault(**{name: value for name, value in values.items() if name != "started"})
         except TypeError as error:
@@ -85,16 +85,16 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Switch off all faults."""
         self._faults.clear()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Those that are on."""
+        """Return the fields of each fault that is switched on, as ``{field: value}`` each."""
         self._faults = [fault for fault in self._faults if not fault.over]
         return [asdict(fault) for fault in self._faults]
 
     def take(self, service: str, request: Request) -> Fault | None:
-        """The fault for this request, counted as used; None mostly."""
+        """Return the fault that applies to a request, and count one use. Returns None if there is none."""
         if not self._faults:
             return None
         self._faults = [fault for fault in self._faults if not fault.over]
@@ -108,19 +108,19 @@ class Faults:
 
 
 def with_fault(
-    fault: Fault, request: Request, handle: Callable[[Request], Answer]
+    fault: Fault, request: Request, handle: Callable[[Request], Response]
 ) -> Outcome | Awaitable[Outcome]:
-    """Answer a request under a fault."""
+    """Handle a request with a fault."""
     match fault.kind:
         case "status":
-            outcome: Outcome = fault.answer()
+            outcome: Outcome = fault.response()
         case "apply_then_status":
             handle(request)
-            outcome = fault.answer()
+            outcome = fault.response()
         case "cut":
             outcome = Cut(handle(request), fault.after_bytes)
         case "cut_before":
-            outcome = Cut(Answer(), 0)
+            outcome = Cut(Response(), 0)
         case "ignore":
             request.ignore = True
             outcome = handle(request)
@@ -132,7 +132,7 @@ def with_fault(
     return _delayed(outcome, fault.seconds) if fault.seconds else outcome
 
 
-async def _slow(fault: Fault, request: Request, handle: Callable[[Request], Answer]) -> Outcome:
+async def _slow(fault: Fault, request: Request, handle: Callable[[Request], Response]) -> Outcome:
     await asyncio.sleep(fault.seconds)
     return handle(request)
 

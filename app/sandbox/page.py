@@ -1,16 +1,13 @@
-"""A page on which people see what arrived at the emulators and switch faults on and off."""
+"""The sandbox's web page: shows what the emulators received, and switches faults on and off."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from app.sandbox.faults import KINDS
-
-if TYPE_CHECKING:
-    from app.sandbox.sandbox import Sandbox
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -23,7 +20,7 @@ code {{ overflow-wrap: anywhere }}
 label {{ margin-right: 1rem }}
 </style>
 <h1>Sandbox</h1>
-<p>Emulated partners. Reload to see what came in since.</p>
+<p>Emulated partners. Reload the page to see new requests.</p>
 {services}
 <h2 id="faults">Faults</h2>
 {faults}
@@ -36,12 +33,12 @@ label {{ margin-right: 1rem }}
 <label>Times <input name="times" type="number" min="1"></label>
 <button>Switch on</button> <button type="button" id="clear">Switch all off</button>
 </form>
-<p id="told" role="status"></p>
+<p id="message" role="status"></p>
 <script>
-const told = document.getElementById("told");
+const message = document.getElementById("message");
 async function call(method, body) {{
-  const answer = await fetch("/_control/faults", {{method, body: body && JSON.stringify(body)}});
-  if (answer.ok) location.reload(); else told.textContent = (await answer.json()).error;
+  const response = await fetch("/_control/faults", {{method, body: body && JSON.stringify(body)}});
+  if (response.ok) location.reload(); else message.textContent = (await response.json()).error;
 }}
 document.getElementById("fault").addEventListener("submit", event => {{
   event.preventDefault();
@@ -56,25 +53,22 @@ document.getElementById("clear").addEventListener("click", () => call("DELETE"))
 """
 
 
-def render_page(sandbox: Sandbox) -> str:
-    """The page as HTML."""
+def render_page(overviews: Sequence[Mapping[str, Any]], faults: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page as HTML, with an overview of each emulator and the faults that are switched on."""
     return _PAGE.format(
-        services="".join(_service(overview) for overview in sandbox.overview()),
+        services="".join(map(_service, overviews)),
         faults=_table(
             ("kind", "emulator", "status", "times left"),
-            [
-                (f["kind"], f["service"] or "all", f["status"], f["times"] or "-")
-                for f in sandbox.faults.listed()
-            ],
+            [(f["kind"], f["service"] or "all", f["status"], f["times"] or "-") for f in faults],
         ),
-        names="".join(f"<option>{escape(name)}</option>" for name in sandbox.services),
+        names="".join(f"<option>{escape(one['name'])}</option>" for one in overviews),
         kinds="".join(
             f'<option title="{escape(text)}">{kind}</option>' for kind, text in KINDS.items()
         ),
     )
 
 
-def _service(overview: dict[str, Any]) -> str:
+def _service(overview: Mapping[str, Any]) -> str:
     name = escape(overview["name"])
     links = [
         (
@@ -92,7 +86,7 @@ def _service(overview: dict[str, Any]) -> str:
         f"<h2>{name}</h2><p><code>{escape(overview['url'])}</code></p>"
         + _raw_table(("list", "name", "members"), links)
         + _table(("counter", "value"), list(overview["stats"].items()))
-        + _raw_table(("method", "request", "answer"), requests)
+        + _raw_table(("method", "request", "status"), requests)
     )
 
 
@@ -102,7 +96,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:
 
 def _raw_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
-        return "<p>Nothing yet.</p>"
+        return "<p>None.</p>"
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

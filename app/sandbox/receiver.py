@@ -1,4 +1,4 @@
-"""The webhook receiver: verifies signatures, drops repeats, keeps a list for each activation."""
+"""The webhook receiver: verifies signatures, drops repeated messages, and keeps one list per activation."""
 
 from __future__ import annotations
 
@@ -12,42 +12,43 @@ from typing import Any
 
 import orjson
 
-from app.sandbox.server import Answer, Request, json_answer
+from app.sandbox.server import Request, Response, json_response
 
-TOLERANCE = 300  # seconds that a timestamp may be off
+TOLERANCE = 300  # allowed difference between a timestamp and the current time, in seconds
 KEPT_IDS = 200_000
 COUNTERS = (
     "messages",
     "tests",
     "repeats",
-    "changed_repeats",  # the same id with other bytes: a broken promise
+    "changed_repeats",  # a repeated id with other bytes, which breaks the service's promise
     "unverified",
     "bad_signatures",
     "entered",
     "exited",
     "updated",
-    "redundant",  # entered though there, exited though gone
-    "inversions",  # older news after newer about the same member
+    "redundant",  # a member entered twice, or exited without having entered
+    "inversions",  # an older message arrived after a newer one about the member
     "dropped_by_seq",
 )
 
 
 @dataclass(slots=True)
 class ReceivedList:
-    """What one activation has told us."""
+    """The list of one activation."""
 
     id: str
     audience_key: str = ""
     name: str = ""
     members: dict[str, dict[str, Any]] = field(default_factory=dict)
-    last_seq: dict[str, int] = field(default_factory=dict)  # those that left too
+    last_seq: dict[str, int] = field(default_factory=dict)  # also of members that have left
     seq: int = 0
 
 
 class WebhookReceiver:
     """One receiver for any number of activations and paths.
 
-    ``secrets`` by path (``*`` for every other path); a path without one is taken unverified and counted.
+    ``secrets`` holds secrets by path; ``*`` means all other paths. Messages to a path without secrets are accepted
+    without verification, and counted.
     """
 
     name = "webhook"
@@ -61,32 +62,32 @@ class WebhookReceiver:
         self.reset()
 
     def reset(self) -> None:
-        """Forget lists, ids and counters."""
+        """Delete all lists and message ids, and reset the counters."""
         self._lists: dict[str, ReceivedList] = {}
         self._seen: OrderedDict[str, tuple[bytes, list[dict[str, str]]]] = OrderedDict()
         self._counts = dict.fromkeys(COUNTERS, 0)
 
     def set_secrets(self, path: str, secrets: list[str]) -> None:
-        """The secrets that may sign what comes to a path."""
+        """Set the secrets that may sign messages to a path."""
         self.secrets[path] = [_key(secret) for secret in secrets]
 
-    def handle(self, request: Request) -> Answer:
-        """Take one message."""
+    def handle(self, request: Request) -> Response:
+        """Verify one message and apply it to its list."""
         if request.method not in ("POST", "PUT", "PATCH"):
-            return json_answer(405, {"error": "post here"})
+            return json_response(405, {"error": "use POST, PUT or PATCH"})
         problem = self._signature_problem(request)
         if problem:
             self._counts["bad_signatures"] += 1
-            return json_answer(401, {"error": problem})
+            return json_response(401, {"error": problem})
         try:
             message = orjson.loads(request.body)
         except orjson.JSONDecodeError:
-            return json_answer(400, {"error": "not JSON"})
+            return json_response(400, {"error": "not JSON"})
         if isinstance(message, dict) and message.get("type") == "webhook.test":
             self._counts["tests"] += 1
-            return json_answer(200, {"ok": True})
+            return json_response(200, {"ok": True})
         if request.ignore:
-            return json_answer(200, {"ok": True})
+            return json_response(200, {"ok": True})
         self._counts["messages"] += 1
         message_id = request.headers.get("webhook-id", "")
         digest = hmac.digest(b"body", request.body, "sha256")
@@ -97,7 +98,7 @@ class WebhookReceiver:
             self._seen[message_id] = (digest, rejected)
             if len(self._seen) > KEPT_IDS:
                 self._seen.popitem(last=False)
-        return _taken(rejected)
+        return _accepted(rejected)
 
     def _signature_problem(self, request: Request) -> str | None:
         keys = self.secrets.get(request.path, self.secrets.get("*"))
@@ -116,14 +117,14 @@ class WebhookReceiver:
             digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
             if any(hmac.compare_digest(f"v1,{digest}", signature) for signature in given):
                 return None
-        return "no signature fits"
+        return "no signature matches"
 
-    def _repeated(self, digest: bytes, seen: bytes, rejected: list[dict[str, str]]) -> Answer:
-        """The answer of the first time: whoever did not hear it must learn who was refused."""
+    def _repeated(self, digest: bytes, seen: bytes, rejected: list[dict[str, str]]) -> Response:
+        """Repeat the first response, because a sender that did not receive it must learn who was rejected."""
         self._counts["repeats"] += 1
         if seen != digest:
             self._counts["changed_repeats"] += 1
-        return _taken(rejected, repeat=True)
+        return _accepted(rejected, repeat=True)
 
     def _apply(self, message: Any) -> list[dict[str, str]]:
         data = message.get("data") if isinstance(message, dict) else None
@@ -135,11 +136,11 @@ class WebhookReceiver:
 
     def _apply_batch(self, data: dict[str, Any]) -> list[dict[str, str]]:
         audience = data.get("audience") or {}
-        held = self._list(
+        found = self._list(
             str(data["activationId"]), audience.get("key", ""), audience.get("name", "")
         )
         seq = int(data.get("seq") or 0)
-        held.seq = max(held.seq, seq)
+        found.seq = max(found.seq, seq)
         rejected = []
         for kind in ("exited", "entered", "updated"):
             for item in data.get(kind) or ():
@@ -147,41 +148,41 @@ class WebhookReceiver:
                 if reason is not None:
                     rejected.append({"id": item["id"], "reason": reason})
                 else:
-                    self._change(held, kind, item, seq)
+                    self._change(found, kind, item, seq)
         return rejected
 
-    def _change(self, held: ReceivedList, kind: str, item: dict[str, Any], seq: int) -> None:
+    def _change(self, changed: ReceivedList, kind: str, item: dict[str, Any], seq: int) -> None:
         member_id = item["id"]
         self._counts[kind] += 1
-        if seq < held.last_seq.get(member_id, 0):
+        if seq < changed.last_seq.get(member_id, 0):
             self._counts["inversions"] += 1
             if self.honour_seq:
                 self._counts["dropped_by_seq"] += 1
                 return
-        held.last_seq[member_id] = seq
+        changed.last_seq[member_id] = seq
         if kind == "exited":
-            if held.members.pop(member_id, None) is None:
+            if changed.members.pop(member_id, None) is None:
                 self._counts["redundant"] += 1
             return
-        if kind == "entered" and member_id in held.members:
+        if kind == "entered" and member_id in changed.members:
             self._counts["redundant"] += 1
         item["seq"] = seq
-        held.members[member_id] = item
+        changed.members[member_id] = item
 
     def _apply_event(self, event: dict[str, Any]) -> None:
-        """The single-event form: the audience's key among the properties says in or out."""
+        """Apply a single event. The property with the audience's key says whether the member is in the audience."""
         personas = (event.get("context") or {}).get("personas") or {}
         key = personas.get("computation_key")
         if not key:
             return
-        held = self._list(str(personas.get("computation_id") or key), key, key)
+        found = self._list(str(personas.get("computation_id") or key), key, key)
         inside = (event.get("properties") or event.get("traits") or {}).get(key, True)
         member = {
             "id": str(event.get("userId") or event.get("anonymousId")),
             "identifiers": (event.get("context") or {}).get("externalIds") or [],
             "traits": event.get("traits") or {},
         }
-        self._change(held, "entered" if inside else "exited", member, int(event.get("seq") or 0))
+        self._change(found, "entered" if inside else "exited", member, int(event.get("seq") or 0))
 
     def _list(self, list_id: str, key: str, name: str) -> ReceivedList:
         found = self._lists.get(list_id)
@@ -190,34 +191,41 @@ class WebhookReceiver:
         return found
 
     def lists(self) -> list[dict[str, Any]]:
-        """One for each activation."""
+        """Return ``[{"id", "audienceKey", "name", "seq", "members"}]``, one list for each activation."""
         return [
             {
-                "id": held.id,
-                "audienceKey": held.audience_key,
-                "name": held.name,
-                "seq": held.seq,
-                "members": len(held.members),
+                "id": one.id,
+                "audienceKey": one.audience_key,
+                "name": one.name,
+                "seq": one.seq,
+                "members": len(one.members),
             }
-            for held in self._lists.values()
+            for one in self._lists.values()
         ]
 
     def members(self, list_id: str) -> list[dict[str, Any]] | None:
-        """Members of the list of an activation, or of an audience's key (the activation that came last)."""
+        """Return the members of a list: ``[{"id", "identifiers", "traits", "seq"}]``, or None if there is no such list.
+
+        ``list_id`` is an activation's id, or an audience's key; a key means the newest activation of the audience.
+        """
         found = self._lists.get(list_id)
         if found is None:
-            named = [held for held in self._lists.values() if held.audience_key == list_id]
+            named = [one for one in self._lists.values() if one.audience_key == list_id]
             if not named:
                 return None
             found = named[-1]
         return list(found.members.values())
 
     def stats(self) -> dict[str, Any]:
-        """Counters; ``inversions`` counts older news that arrived after newer about the same member."""
+        """Return ``{counter: number}`` for all names in COUNTERS."""
         return dict(self._counts)
 
-    def control(self, method: str, path: list[str], request: Request) -> Answer | None:
-        """``secrets`` {path, secrets}, ``rejections`` {ids, reason}, ``settings`` {honourSeq}."""
+    def control(self, method: str, path: list[str], request: Request) -> Response | None:
+        """Change the receiver.
+
+        ``secrets`` {path, secrets}, ``rejections`` {ids, reason}, ``settings`` {honourSeq}. Returns None for another
+        operation.
+        """
         if method not in ("POST", "PUT"):
             return None
         given = request.json()
@@ -231,15 +239,15 @@ class WebhookReceiver:
                 self.honour_seq = bool(given.get("honourSeq"))
             case _:
                 return None
-        return json_answer(200, {"ok": True})
+        return json_response(200, {"ok": True})
 
 
-def _taken(rejected: list[dict[str, str]], **more: bool) -> Answer:
-    return json_answer(200, {"ok": True, **more, **({"rejected": rejected} if rejected else {})})
+def _accepted(rejected: list[dict[str, str]], **more: bool) -> Response:
+    return json_response(200, {"ok": True, **more, **({"rejected": rejected} if rejected else {})})
 
 
 def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
-        raise ValueError("a secret is whsec_ and base64") from error
+        raise ValueError("a secret must be whsec_ followed by base64") from error

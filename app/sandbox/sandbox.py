@@ -1,4 +1,4 @@
-"""The sandbox: emulators, each on a port of its own, with one control API on all of them."""
+"""The sandbox: each emulator listens on its own port, and each port serves the control API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.page import render_page
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.recorder import Recorder
-from app.sandbox.server import Answer, Cut, Listener, Outcome, Request, json_answer
+from app.sandbox.server import Cut, Listener, Outcome, Request, Response, json_response
 from app.sandbox.service import Service
 from app.sandbox.talon_one import TalonOneEmulator
 
@@ -23,9 +23,9 @@ CONTROL = "/_control"
 class Sandbox:
     """All emulators of one process.
 
-    Control API, on every port: ``GET /_control``; ``GET|POST|DELETE /_control/faults``;
+    The control API on each port: ``GET /_control``; ``GET|POST|DELETE /_control/faults``;
     ``GET /_control/{service}/lists``, ``…/lists/{id}/members``, ``…/requests?limit=&after=``, ``…/stats``;
-    ``POST /_control/{service}/reset`` and the emulator's own operations. ``GET /_control/page`` is for people.
+    ``POST /_control/{service}/reset`` and further operations of the emulator. ``GET /_control/page`` is a web page.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Sandbox:
     async def start(
         self, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None
     ) -> dict[str, str]:
-        """Listen (any free port where none is given); the URL of each emulator."""
+        """Start all emulators. An emulator without a port takes a free one. Returns ``{name: url}``."""
         for name in self.services:
             listener = Listener(_Front(self, name))
             self._listeners.append(listener)
@@ -67,66 +67,67 @@ class Sandbox:
     async def __aexit__(self, *exception: object) -> None:
         await self.stop()
 
-    def control(self, request: Request) -> Answer:
-        """One operation of the control API."""
+    def control(self, request: Request) -> Response:
+        """Carry out one operation of the control API."""
         path = [part for part in request.path.removeprefix(CONTROL).split("/") if part]
         try:
             return self._control(request, path)
         except (KeyError, ValueError, TypeError) as error:
-            return json_answer(422, {"error": f"{type(error).__name__}: {error}"})
+            return json_response(422, {"error": f"{type(error).__name__}: {error}"})
 
-    def _control(self, request: Request, path: list[str]) -> Answer:
+    def _control(self, request: Request, path: list[str]) -> Response:
         match (request.method, *path):
             case ("GET",):
-                return json_answer(200, {"services": self.urls, "pid": os.getpid()})
+                return json_response(200, {"services": self.urls, "pid": os.getpid()})
             case ("GET", "page"):
-                return Answer(
-                    200, render_page(self).encode(), {"content-type": "text/html; charset=utf-8"}
-                )
+                page = render_page(self.overview(), self.faults.listed())
+                return Response(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
             case ("GET", "faults"):
-                return json_answer(200, {"faults": self.faults.listed(), "used": self.faults.used})
+                return json_response(
+                    200, {"faults": self.faults.listed(), "used": self.faults.used}
+                )
             case ("POST", "faults"):
                 given = request.json()
                 for fault in given if isinstance(given, list) else [given]:
                     self.faults.add(fault)
-                return json_answer(201, {"faults": self.faults.listed()})
+                return json_response(201, {"faults": self.faults.listed()})
             case ("DELETE", "faults"):
                 self.faults.clear()
-                return json_answer(200, {"faults": []})
+                return json_response(200, {"faults": []})
             case (_, name, *rest) if name in self.services:
                 return self._service_control(self.services[name], request, rest)
             case _:
-                return json_answer(
+                return json_response(
                     404, {"error": f"no such operation; emulators: {', '.join(self.services)}"}
                 )
 
-    def _service_control(self, service: Service, request: Request, path: list[str]) -> Answer:
+    def _service_control(self, service: Service, request: Request, path: list[str]) -> Response:
         match (request.method, *path):
             case ("GET", "lists"):
-                return json_answer(200, {"lists": service.lists()})
+                return json_response(200, {"lists": service.lists()})
             case ("GET", "lists", list_id, "members"):
                 members = service.members(list_id)
                 if members is None:
-                    return json_answer(404, {"error": "no such list"})
-                return json_answer(200, {"members": members, "count": len(members)})
+                    return json_response(404, {"error": "no such list"})
+                return json_response(200, {"members": members, "count": len(members)})
             case ("GET", "stats"):
-                return json_answer(200, service.stats())
+                return json_response(200, service.stats())
             case ("GET", "requests"):
                 limit = int(request.parameter("limit") or 100)
                 after = int(request.parameter("after") or 0)
-                return json_answer(
+                return json_response(
                     200, {"requests": self.recorder.listed(service.name, limit, after)}
                 )
             case ("POST", "reset"):
                 service.reset()
-                return json_answer(200, {"ok": True})
+                return json_response(200, {"ok": True})
             case _:
                 pass
-        answer = service.control(request.method, path, request)
-        return answer or json_answer(404, {"error": "no such operation"})
+        response = service.control(request.method, path, request)
+        return response or json_response(404, {"error": "no such operation"})
 
     def overview(self) -> list[dict[str, Any]]:
-        """What the page shows of each emulator."""
+        """Return ``[{"name", "url", "lists", "stats", "requests"}]`` of the emulators, for the page."""
         return [
             {
                 "name": name,
@@ -140,7 +141,7 @@ class Sandbox:
 
 
 class _Front:
-    """What listens for one emulator: control operations, faults, recording."""
+    """The handler of one port: dispatches control operations, applies faults, and records requests."""
 
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self._sandbox = sandbox
@@ -154,13 +155,13 @@ class _Front:
         if fault is None:
             return self._recorded(request, self._service.handle(request))
         outcome = with_fault(fault, request, self._service.handle)
-        if isinstance(outcome, Answer | Cut):
+        if isinstance(outcome, Response | Cut):
             return self._recorded(request, outcome)
         return self._recorded_later(request, outcome)
 
     def _recorded(self, request: Request, outcome: Outcome) -> Outcome:
-        answer = outcome.answer if isinstance(outcome, Cut) else outcome
-        self._sandbox.recorder.record(self._name, request, answer)
+        response = outcome.response if isinstance(outcome, Cut) else outcome
+        self._sandbox.recorder.record(self._name, request, response)
         return outcome
 
     async def _recorded_later(self, request: Request, outcome: Awaitable[Outcome]) -> Outcome:
@@ -168,5 +169,5 @@ class _Front:
 
 
 def default_services() -> list[Service]:
-    """Every emulator there is."""
+    """Return one emulator of each kind."""
     return [WebhookReceiver(), KlaviyoEmulator(), BrazeEmulator(), TalonOneEmulator()]

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server whose connections can be made to fail in the middle: the ground under every emulator."""
+"""A small HTTP/1.1 server that can cut a connection in the middle of a response. All emulators run on it."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ BODY_LIMIT = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Request:
-    """One request as it arrived; header names in lower case."""
+    """One received request. Header names are in lower case."""
 
     method: str
     path: str  # decoded
     query: str
     headers: dict[str, str]
     body: bytes
-    raw_path: str = ""  # as it came
-    ignore: bool = False  # a fault: answer as if it were done, and do nothing
-    reformat: bool = False  # a fault: give keys back in another form than they came in
+    raw_path: str = ""  # as received, not decoded
+    ignore: bool = False  # a fault: respond as if the request was applied, without applying it
+    reformat: bool = False  # a fault: return keys in another form than they were sent
 
     @property
     def url(self) -> str:
-        """Path and query, as a client would write them behind the host."""
+        """The path and the query, as a client writes them after the host."""
         path = self.raw_path or self.path
         return f"{path}?{self.query}" if self.query else path
 
     def parameters(self) -> dict[str, list[str]]:
-        """The query's parameters."""
+        """Return the query's parameters as ``{name: [value]}``."""
         found: dict[str, list[str]] = {}
         for name, value in parse_qsl(self.query, keep_blank_values=True):
             found.setdefault(name, []).append(value)
         return found
 
     def parameter(self, name: str) -> str | None:
-        """The last value of a query parameter."""
+        """Return the last value of a query parameter, or None."""
         return self.parameters().get(name, [None])[-1]
 
     def json(self) -> Any:
-        """The body as JSON; ValueError where it is none."""
+        """Parse the body as JSON. Raises ValueError if it is not JSON."""
         return orjson.loads(self.body)
 
 
 @dataclass(slots=True)
-class Answer:
-    """What goes back."""
+class Response:
+    """One response."""
 
     status: int = 200
     body: bytes = b""
@@ -61,25 +61,25 @@ class Answer:
 
 @dataclass(slots=True)
 class Cut:
-    """Break the connection after so many bytes of the answer."""
+    """A response whose connection is closed after some of its bytes."""
 
-    answer: Answer
+    response: Response
     after_bytes: int
 
 
-Outcome = Answer | Cut
+Outcome = Response | Cut
 Handler = Callable[[Request], Outcome | Awaitable[Outcome]]
 
 
-def json_answer(status: int, content: Any, headers: dict[str, str] | None = None) -> Answer:
-    """An answer in JSON."""
-    return Answer(
+def json_response(status: int, content: Any, headers: dict[str, str] | None = None) -> Response:
+    """Return a response with a JSON body."""
+    return Response(
         status, orjson.dumps(content), {"content-type": "application/json", **(headers or {})}
     )
 
 
 class Listener:
-    """Listens on one port and hands each request to a handler."""
+    """A server on one port that passes each request to a handler."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -89,7 +89,7 @@ class Listener:
         self.url = ""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Begin to listen (port 0: any free one) and return the URL without a trailing slash."""
+        """Start to listen. Port 0 takes a free port. Returns the URL without a trailing slash."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self._handler, self._connections, self._tasks), host, port
@@ -99,7 +99,7 @@ class Listener:
         return self.url
 
     async def stop(self) -> None:
-        """Stop listening and break what is open."""
+        """Stop listening, and close all connections."""
         if self._server is None:
             return
         self._server.close()
@@ -108,11 +108,11 @@ class Listener:
         for task in list(self._tasks):
             task.cancel()
         await self._server.wait_closed()
-        await asyncio.sleep(0)  # connections learn that they are lost
+        await asyncio.sleep(0)  # lets the connections process their end
 
 
 class _Connection(asyncio.Protocol):
-    """One connection; a request that waits for its answer holds back those behind it."""
+    """One connection. Pipelined requests are handled one after another."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._connections.discard(self)
-        # Work goes on: a partner may well do what a client that hung up has asked for.
+        # The request continues: a partner may also apply a request whose client has disconnected.
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -146,9 +146,9 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, UnicodeDecodeError):
-            self._write(Answer(400, b"this is no HTTP request"), keep_alive=False)
+            self._write(Response(400, b"not an HTTP request"), keep_alive=False)
 
-    # Called by the parser.
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -169,7 +169,7 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > BODY_LIMIT:
-            self._write(Answer(413, b"too large"), keep_alive=False)
+            self._write(Response(413, b"too large"), keep_alive=False)
         else:
             self._body.append(body)
 
@@ -186,8 +186,8 @@ class _Connection(asyncio.Protocol):
     def _work(self) -> None:
         while self._waiting and self._transport is not None:
             request, keep_alive = self._waiting.pop(0)
-            outcome = self._answer(request)
-            if isinstance(outcome, Answer | Cut):
+            outcome = self._handle(request)
+            if isinstance(outcome, Response | Cut):
                 self._write(outcome, keep_alive=keep_alive)
             else:
                 self._task = asyncio.ensure_future(self._later(outcome, keep_alive))
@@ -195,11 +195,11 @@ class _Connection(asyncio.Protocol):
                 self._task.add_done_callback(self._tasks.discard)
                 return
 
-    def _answer(self, request: Request) -> Outcome | Awaitable[Outcome]:
+    def _handle(self, request: Request) -> Outcome | Awaitable[Outcome]:
         try:
             return self._handler(request)
-        except Exception as error:  # noqa: BLE001 - an emulator's fault must be seen by the client
-            return Answer(500, f"sandbox: {type(error).__name__}: {error}".encode())
+        except Exception as error:  # noqa: BLE001 - the client must see an emulator's bug
+            return Response(500, f"sandbox: {type(error).__name__}: {error}".encode())
 
     async def _later(self, outcome: Awaitable[Outcome], keep_alive: bool) -> None:
         try:
@@ -212,8 +212,8 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         cut = outcome.after_bytes if isinstance(outcome, Cut) else None
-        answer = outcome.answer if isinstance(outcome, Cut) else outcome
-        data = _head(answer, keep_alive=keep_alive) + answer.body
+        response = outcome.response if isinstance(outcome, Cut) else outcome
+        data = _head(response, keep_alive=keep_alive) + response.body
         if cut is None:
             self._transport.write(data)
             if not keep_alive:
@@ -225,15 +225,15 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def _head(answer: Answer, *, keep_alive: bool) -> bytes:
+def _head(response: Response, *, keep_alive: bool) -> bytes:
     try:
-        reason = HTTPStatus(answer.status).phrase
+        reason = HTTPStatus(response.status).phrase
     except ValueError:
         reason = "Unknown"
-    lines = [f"HTTP/1.1 {answer.status} {reason}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-    if answer.status != 204:
-        lines.append(f"content-length: {len(answer.body)}")
+    lines = [f"HTTP/1.1 {response.status} {reason}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items()]
+    if response.status != 204:
+        lines.append(f"content-length: {len(response.body)}")
     if not keep_alive:
         lines.append("connection: close")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

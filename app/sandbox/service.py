@@ -1,10 +1,10 @@
-"""What an emulator must offer to stand in the sandbox."""
+"""The protocol of an emulator."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from app.sandbox.server import Answer, Request
+from app.sandbox.server import Request, Response
 
 
 class Service(Protocol):
@@ -12,20 +12,20 @@ class Service(Protocol):
 
     name: str
 
-    def handle(self, request: Request) -> Answer:
-        """Answer one request of a client."""
+    def handle(self, request: Request) -> Response:
+        """Respond to one request of a client."""
 
-    def control(self, method: str, path: list[str], request: Request) -> Answer | None:
-        """The emulator's own control operations, below ``/_control/{name}/``; None where there is none such."""
+    def control(self, method: str, path: list[str], request: Request) -> Response | None:
+        """Carry out an emulator's control operation below ``/_control/{name}/``. Returns None if there is none."""
 
     def lists(self) -> list[dict[str, Any]]:
-        """The lists (audiences, groups) that it holds: ``id``, ``name``, ``members`` and what else it knows."""
+        """Return its lists (audiences, groups): ``[{"id", "name", "members"}]`` with further fields."""
 
     def members(self, list_id: str) -> list[dict[str, Any]] | None:
-        """The members of one list, each with an ``id``; None where there is no such list."""
+        """Return the members of one list: ``[{"id"}]`` with further fields, or None if there is no such list."""
 
     def stats(self) -> dict[str, Any]:
-        """Counters."""
+        """Return the counters as ``{name: value}``."""
 
     def reset(self) -> None:
-        """Forget everything but the configuration."""
+        """Delete everything except the configuration."""

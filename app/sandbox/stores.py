@@ -1,4 +1,4 @@
-"""Stand-ins for S3 and GCS: well-kept packages, started where they are installed."""
+"""Emulators of S3 and GCS: third-party packages, started if they are installed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ BUCKET = "exports"
 
 
 class Stores:
-    """Both stores on loopback, in memory, each with the bucket ``exports``."""
+    """Both stores, in memory, each with the bucket ``exports``."""
 
     def __init__(self) -> None:
         self._stops: list[Callable[[], Any]] = []
 
     def start(self, host: str = "127.0.0.1") -> dict[str, str]:
-        """URLs by name; what is not installed is left out."""
+        """Start both stores. Returns ``{name: url}`` without the stores that are not installed."""
         urls = {}
         for name, start in (("s3", self._start_s3), ("gcs", self._start_gcs)):
             try:

@@ -1,4 +1,4 @@
-"""Fixed windows of time in which a partner counts calls."""
+"""Fixed windows of time in which a partner counts requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Window:
-    """At most ``limit`` calls in each window of ``seconds``; windows begin at whole multiples, as on a clock."""
+    """A limit of requests per window. Windows start at multiples of ``seconds`` since the epoch."""
 
     limit: int
     seconds: float
@@ -18,7 +18,7 @@ class Window:
     used: int = 0
 
     def roll(self) -> None:
-        """Begin a new window where the old one is over."""
+        """Start a new window if the current one is over."""
         now = self.clock()
         if now - self.start >= self.seconds or now < self.start:
             self.start = now - now % self.seconds
@@ -26,25 +26,25 @@ class Window:
 
     @property
     def full(self) -> bool:
-        """Whether no call is left."""
+        """Whether the window's limit is used up."""
         self.roll()
         return self.used >= self.limit
 
     @property
     def remaining(self) -> int:
-        """Calls that are left."""
+        """The remaining requests in the window."""
         self.roll()
         return max(0, self.limit - self.used)
 
     @property
     def reset(self) -> float:
-        """Seconds until the next window."""
+        """The seconds until the next window."""
         self.roll()
         return self.start + self.seconds - self.clock()
 
 
 def take(windows: list[Window]) -> Window | None:
-    """Count one call in all windows; the one that is full where there is such, and then nothing is counted."""
+    """Count one request in all windows. If a window is full, counts nothing and returns that window."""
     for window in windows:
         if window.full:
             return window

@@ -14,7 +14,7 @@ from app.connectors import registry
 from app.connectors.base import Definition, IdentityField
 from app.connectors.destinations.webhook.connector import WebhookConnector
 from app.sandbox.receiver import ReceivedList, WebhookReceiver
-from app.sandbox.server import Answer, Request
+from app.sandbox.server import Request, Response
 
 SLUG = "identifier-list"
 
@@ -67,7 +67,7 @@ class Ledger(WebhookReceiver):
         self.heard: dict[int, Heard] = {}
         self._message = ""
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Take one message."""
         self._message = request.headers.get("webhook-id", "")
         return super().handle(request)

@@ -55,8 +55,8 @@ async def post(
 
 
 async def members(http: httpx.AsyncClient, list_id: str = "act_1") -> list[str]:
-    answer = await http.get(f"/_control/webhook/lists/{list_id}/members")
-    return sorted(member["id"] for member in answer.json()["members"])
+    response = await http.get(f"/_control/webhook/lists/{list_id}/members")
+    return sorted(member["id"] for member in response.json()["members"])
 
 
 async def stats(http: httpx.AsyncClient) -> dict[str, int]:
@@ -93,8 +93,8 @@ class TestReceiver:
         moment = now()
         body = message(entered=["p1"])
         good = Webhook(SECRET).sign("a", moment, body.decode())
-        answer = await post(http, "a", body, **{"webhook-signature": f"v1,AAAA v1a,xx {good}"})
-        assert answer.status_code == 200
+        response = await post(http, "a", body, **{"webhook-signature": f"v1,AAAA v1a,xx {good}"})
+        assert response.status_code == 200
 
     async def test_drops_repeats_and_notices_changed_ones(self, http: httpx.AsyncClient) -> None:
         await post(http, "a", message(entered=["p1"]))
@@ -119,12 +119,12 @@ class TestReceiver:
 
     async def test_refuses_members_on_demand(self, http: httpx.AsyncClient) -> None:
         await http.post("/_control/webhook/rejections", json={"ids": ["p2"], "reason": "no"})
-        answer = await post(http, "a", message(entered=["p1", "p2"]))
-        assert answer.json()["rejected"] == [{"id": "p2", "reason": "no"}]
+        response = await post(http, "a", message(entered=["p1", "p2"]))
+        assert response.json()["rejected"] == [{"id": "p2", "reason": "no"}]
         assert await members(http) == ["p1"]
-        # Whoever did not hear the answer asks once more.
+        # A sender that did not receive the response repeats the message.
         again = await post(http, "a", message(entered=["p1", "p2"]))
-        assert again.json() == {**answer.json(), "repeat": True}
+        assert again.json() == {**response.json(), "repeat": True}
 
     async def test_secrets_by_path(self, http: httpx.AsyncClient) -> None:
         await http.post(
@@ -138,9 +138,9 @@ class TestFaults:
         await http.post(
             "/_control/faults", json={"kind": "status", "status": 429, "retry_after": 2, "times": 2}
         )
-        answers = [await post(http, "a", message(entered=["p1"])) for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [429, 429, 200]
-        assert answers[0].headers["retry-after"] == "2"
+        responses = [await post(http, "a", message(entered=["p1"])) for _ in range(3)]
+        assert [response.status_code for response in responses] == [429, 429, 200]
+        assert responses[0].headers["retry-after"] == "2"
 
     async def test_a_fault_for_a_time(self, http: httpx.AsyncClient) -> None:
         await http.post(
@@ -200,8 +200,8 @@ class TestFaults:
         assert (await http.post("/_control/faults", json=fault)).status_code == 422
 
 
-class TestRequests:
-    async def test_lists_what_came(self, http: httpx.AsyncClient) -> None:
+class TestRecordedRequests:
+    async def test_lists_received_requests(self, http: httpx.AsyncClient) -> None:
         body = message(entered=["p1"])
         await post(http, "a", body)
         (record,) = (await http.get("/_control/webhook/requests")).json()["requests"]
@@ -214,7 +214,7 @@ class TestRequests:
         )
         assert record["headers"]["webhook-id"] == "a"
 
-    async def test_the_page_escapes_what_came(self, http: httpx.AsyncClient) -> None:
+    async def test_the_page_escapes_received_text(self, http: httpx.AsyncClient) -> None:
         body = message(entered=["p1"]).replace(b'"act_1"', b'"<script>alert(1)</script>"')
         await post(http, "a", body)
         page = (await http.get("/_control/page")).text

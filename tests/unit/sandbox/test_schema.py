@@ -41,7 +41,7 @@ GOOD: dict[str, Any] = {
 
 
 def mutated(value: Any, random_: random.Random) -> Any:
-    """The value with one thing in it replaced or taken out."""
+    """Return the value with one part of it replaced or removed."""
     result = copy.deepcopy(value)
     node: Any = result
     parent: Any = None

@@ -1,4 +1,4 @@
-"""``activations sandbox --stores``: what one library writes to a stand-in another one reads."""
+"""Tests of ``activations sandbox --stores``: one library writes to an emulated store, and another one reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTENT = b"profile_id,action\np1,entered\n" * 1_000
 
 @pytest.fixture
 async def urls() -> AsyncIterator[dict[str, str]]:
-    """Of the emulators that the command has started, by name."""
+    """Provide the URLs, by name, of the emulators that the command starts."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app.cli", "sandbox", "--port", "0", "--stores",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -60,7 +60,7 @@ def read(files: Any, name: str) -> bytes:
         return bytes(stream.read())
 
 
-async def test_an_object_goes_there_and_back_by_the_protocols_of_s3_and_gcs(
+async def test_objects_are_written_and_read_by_the_protocols_of_s3_and_gcs(
     urls: dict[str, str],
 ) -> None:
     assert {"webhook", "klaviyo", "braze", "talon_one", "s3", "gcs"} == set(urls)

@@ -1,4 +1,4 @@
-"""Bodies of the emulated Klaviyo's answers: resources, pages and JSON:API errors."""
+"""Klaviyo's response bodies: resources, pages and JSON:API errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.sandbox.klaviyo_state import Job, List
+from app.sandbox.klaviyo.state import Job, List, Profile
 from app.sandbox.schema import SchemaFault
-from app.sandbox.server import Answer, Request
+from app.sandbox.server import Request, Response
 
 _FILTER = re.compile(r"(any|equals)\((\w+),(.*)\)", re.DOTALL)
 
 
 def list_resource(one: List) -> dict[str, Any]:
-    """A list as JSON:API has it."""
+    """Return a list as a JSON:API resource: ``{"type", "id", "attributes"}``."""
     attributes = {
         "name": one.name,
         "created": one.created,
@@ -28,8 +28,19 @@ def list_resource(one: List) -> dict[str, Any]:
     return {"type": "list", "id": one.id, "attributes": attributes}
 
 
+def profile_resource(request: Request, profile: Profile) -> dict[str, Any]:
+    """Return a profile as a JSON:API resource: ``{"type", "id", "attributes"}`` with the fields that are asked for."""
+    fields = request.parameter("fields[profile]")
+    names = fields.split(",") if fields else list(profile.attributes)
+    attributes = {name: profile.attributes.get(name) for name in names}
+    email = attributes.get("email")
+    if request.reformat and email:
+        attributes["email"] = str(email).title()
+    return {"type": "profile", "id": profile.id, "attributes": attributes}
+
+
 def job_resource(job: Job) -> dict[str, Any]:
-    """An import job."""
+    """Return an import job as a JSON:API resource: ``{"type", "id", "attributes"}``."""
     complete = job.status == "complete"
     return {
         "type": "profile-bulk-import-job",
@@ -48,7 +59,7 @@ def job_resource(job: Job) -> dict[str, Any]:
 
 
 def json_body(request: Request) -> Any:
-    """The body, None where it is no JSON."""
+    """Return the parsed body, or None if it is empty or not JSON."""
     try:
         return orjson.loads(request.body) if request.body else None
     except orjson.JSONDecodeError:
@@ -56,7 +67,7 @@ def json_body(request: Request) -> Any:
 
 
 def filter_of(text: str) -> tuple[str, list[str]]:
-    """Field and values of a filter; no field where it cannot be read."""
+    """Return the field and the values of a filter. The field is empty if the filter cannot be parsed."""
     match = _FILTER.fullmatch(text)
     if match is None:
         return "", []
@@ -65,8 +76,8 @@ def filter_of(text: str) -> tuple[str, list[str]]:
     return match[2], [str(value) for value in values]
 
 
-def page(request: Request, entries: Sequence[Mapping[str, Any]], default: int) -> Answer:
-    """The page of entries that a request asks for."""
+def page(request: Request, entries: Sequence[Mapping[str, Any]], default: int) -> Response:
+    """Respond with the page of entries that the request asks for; ``default`` is the size of a page."""
     size = int(request.parameter("page[size]") or default)
     cursor = request.parameter("page[cursor]")
     start = int(base64.urlsafe_b64decode(cursor)) if cursor else 0
@@ -76,25 +87,25 @@ def page(request: Request, entries: Sequence[Mapping[str, Any]], default: int) -
         parameters["page[cursor]"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
         following = f"https://a.klaviyo.com{request.path}?{urlencode(parameters)}"
     links = {"self": f"https://a.klaviyo.com{request.url}", "next": following, "prev": None}
-    return _answer(200, {"data": list(entries[start : start + size]), "links": links})
+    return _response(200, {"data": list(entries[start : start + size]), "links": links})
 
 
-def data(status: int, content: Any) -> Answer:
-    """An answer with ``data``."""
-    return _answer(status, {"data": content})
+def data(status: int, content: Any) -> Response:
+    """Respond with ``{"data": content}``."""
+    return _response(status, {"data": content})
 
 
-def _answer(status: int, content: Any) -> Answer:
-    return Answer(status, orjson.dumps(content), {"content-type": "application/vnd.api+json"})
+def _response(status: int, content: Any) -> Response:
+    return Response(status, orjson.dumps(content), {"content-type": "application/vnd.api+json"})
 
 
-def no_list(list_id: str) -> Answer:
-    """404 for a list."""
+def no_list(list_id: str) -> Response:
+    """Respond that a list does not exist."""
     return error(404, "not_found", f"A list with id {list_id} does not exist.")
 
 
-def no_job(job_id: str) -> Answer:
-    """404 for a job."""
+def no_job(job_id: str) -> Response:
+    """Respond that a job does not exist."""
     return error(404, "not_found", f"A job with id {job_id} does not exist.")
 
 
@@ -106,20 +117,22 @@ def error(
     *,
     parameter: str | None = None,
     meta: Mapping[str, Any] | None = None,
-) -> Answer:
-    """An answer with one error."""
+) -> Response:
+    """Respond with one error."""
     source = {"pointer": pointer} if pointer else ({"parameter": parameter} if parameter else {})
-    return _answer(status, {"errors": [_entry(status, code, detail, source, meta or {})]})
+    return _response(status, {"errors": [_entry(status, code, detail, source, meta or {})]})
 
 
-def errors(status: int, faults: Sequence[tuple[str, str, str]]) -> Answer:
-    """An answer with several errors: (code, words, pointer)."""
-    entries = [_entry(status, code, words, {"pointer": where}, {}) for code, words, where in faults]
-    return _answer(status, {"errors": entries})
+def errors(status: int, faults: Sequence[tuple[str, str, str]]) -> Response:
+    """Respond with several errors. Each fault is (code, detail, pointer)."""
+    entries = [
+        _entry(status, code, detail, {"pointer": where}, {}) for code, detail, where in faults
+    ]
+    return _response(status, {"errors": entries})
 
 
-def schema_faults(faults: Sequence[SchemaFault]) -> Answer:
-    """400 for what breaks the schema."""
+def schema_faults(faults: Sequence[SchemaFault]) -> Response:
+    """Respond with status 400 and the first 100 faults of the schema."""
     entries = [
         _entry(
             400,
@@ -130,7 +143,7 @@ def schema_faults(faults: Sequence[SchemaFault]) -> Answer:
         )
         for fault in faults[:100]
     ]
-    return _answer(400, {"errors": entries})
+    return _response(400, {"errors": entries})
 
 
 def _entry(

@@ -1,4 +1,4 @@
-"""What the emulated Klaviyo account holds: profiles, lists, import jobs."""
+"""The data of the emulated Klaviyo account: profiles, lists and import jobs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import re
 import string
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ class Profile:
 
 @dataclass(slots=True)
 class List:
-    """One list; ``members`` are profile ids in the order of their arrival."""
+    """One list. ``members`` holds profile ids in the order in which they were added."""
 
     id: str
     name: str
@@ -36,7 +37,7 @@ class List:
 
 @dataclass(slots=True)
 class Job:
-    """One import job; done when its time has come."""
+    """One import job. It is carried out when the monotonic clock reaches ``due``."""
 
     id: str
     created: str
@@ -50,7 +51,7 @@ class Job:
 
 
 class Conflict(Exception):
-    """Two profiles own the identifiers."""
+    """The identifiers belong to two profiles."""
 
     def __init__(self, profile_id: str) -> None:
         super().__init__(profile_id)
@@ -58,19 +59,22 @@ class Conflict(Exception):
 
 
 class Account:
-    """One account. ``job_seconds``: how long an import takes; ``refused`` e-mails and ids fail in the import only."""
+    """One account. An import takes ``job_seconds``. Identifiers in ``refused`` fail in imports only."""
 
-    def __init__(self, seed: int, job_seconds: float, refused: dict[str, str]) -> None:
+    def __init__(
+        self, seed: int, job_seconds: float, refused: dict[str, str], counts: Counter[str]
+    ) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable ids, not secrets
         self.job_seconds = job_seconds
         self.refused = refused
+        self.counts = counts
         self.profiles: dict[str, Profile] = {}
         self.lists: dict[str, List] = {}
         self.jobs: dict[str, Job] = {}
         self._by: dict[str, dict[str, str]] = {name: {} for name in IDENTITY}
 
     def new_list(self, name: str, list_id: str | None = None) -> List:
-        """Make a list."""
+        """Create a list. Without ``list_id``, its id is generated."""
         made = List(list_id or self._id(6), name, now_text())
         self.lists[made.id] = made
         return made
@@ -79,14 +83,17 @@ class Account:
         return "".join(self._random.choices(_LETTERS, k=length))
 
     def find(self, name: str, value: str) -> Profile | None:
-        """The profile that owns an identifier."""
+        """Return the profile with an identifier, or None. ``name`` is ``id`` or the name of an identifier."""
         if name == "id":
             return self.profiles.get(value)
         found = self._by[name].get(folded(name, value))
         return self.profiles[found] if found else None
 
     def upsert(self, attributes: Mapping[str, Any]) -> tuple[Profile, bool]:
-        """Write a profile by its first identifier that is known; Conflict where the others belong to another."""
+        """Create a profile, or update the profile that has one of the identifiers.
+
+        Returns the profile and whether it was created. Raises Conflict if the identifiers belong to two profiles.
+        """
         owners = {
             self._by[name][folded(name, attributes[name])]: name
             for name in IDENTITY
@@ -117,40 +124,39 @@ class Account:
             profile.attributes[name] = value
 
     def start_job(self, profiles: list[dict[str, Any]], lists: list[str], *, ignored: bool) -> Job:
-        """Accept an import."""
+        """Accept an import. With ``ignored``, it will write nothing."""
         due = time.monotonic() + self.job_seconds
         job = Job(f"job_{self._id(20)}", now_text(), due, profiles, lists, ignored)
         self.jobs[job.id] = job
         return job
 
-    def advance(self, *, at_once: bool = False) -> None:
-        """Carry out the imports whose time has come."""
+    def advance(self) -> None:
+        """Carry out the imports that are due."""
         now = time.monotonic()
         for job in self.jobs.values():
             if job.status == "queued":
                 job.status = "processing"
-            if job.status == "processing" and (at_once or job.due <= now):
+            if job.status == "processing" and job.due <= now:
                 self._carry_out(job)
+
+    def cancel_jobs(self) -> None:
+        """Cancel the imports that are not complete."""
+        for job in self.jobs.values():
+            if job.status != "complete":
+                job.status = "cancelled"
 
     def _carry_out(self, job: Job) -> None:
         for attributes in job.profiles:
-            refusal = next(
-                (
-                    self.refused[attributes[n]]
-                    for n in IDENTITY
-                    if attributes.get(n) in self.refused
-                ),
-                None,
-            )
+            refusal = self._refusal(attributes)
             if refusal is not None:
                 job.errors.append(_import_error(len(job.errors), "invalid", refusal, attributes))
                 continue
             try:
                 profile, _ = (None, None) if job.ignored else self.upsert(attributes)
             except Conflict:
-                words = "another profile has one of these identifiers"
+                detail = "another profile has one of these identifiers"
                 job.errors.append(
-                    _import_error(len(job.errors), "duplicate_profile", words, attributes)
+                    _import_error(len(job.errors), "duplicate_profile", detail, attributes)
                 )
                 continue
             if profile is not None:
@@ -159,6 +165,12 @@ class Account:
                     if list_id in self.lists:
                         self.lists[list_id].members[profile.id] = None
         job.status = "complete"
+
+    def _refusal(self, attributes: Mapping[str, Any]) -> str | None:
+        for name in IDENTITY:
+            if attributes.get(name) in self.refused:
+                return self.refused[attributes[name]]
+        return None
 
 
 def _import_error(
@@ -178,7 +190,7 @@ def _import_error(
 
 
 def faults_of(attributes: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
-    """What Klaviyo finds wrong with a profile before it imports anything: (field, code, words)."""
+    """Yield the faults of a profile that Klaviyo reports before it imports anything: (field, code, detail)."""
     if not any(attributes.get(name) for name in IDENTITY):
         yield "", "invalid", "One of email, phone_number, external_id is required"
     email = attributes.get("email")
@@ -196,10 +208,10 @@ def faults_of(attributes: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
 
 
 def folded(name: str, value: str) -> str:
-    """An identifier as Klaviyo compares it."""
+    """Return an identifier in the form in which Klaviyo compares it."""
     return value.lower() if name == "email" else value
 
 
 def now_text() -> str:
-    """The present moment on the wire."""
+    """Return the current time in Klaviyo's format."""
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
