@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, SecretStr
 
 from app.connectors import registry
-from app.connectors.base import Connector, Definition
+from app.connectors.base import Connector, ConnectorTools, Definition
 from app.core.crypto import Binding, Keyring
 from app.core.logging import register_secret
+from app.core.objects import ObjectStore
 from app.core.redaction import is_secret_field
+from app.services.platform import Platform
 from app.storage.models import Destination
 
 
@@ -74,3 +77,31 @@ def secrets_in(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
             yield from secrets_in(item, name)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExports:
+    """Finished export files in the object store."""
+
+    objects: ObjectStore
+
+    async def publish(self, key: str, local_path: str) -> None:
+        """Store a finished local file; a repeat replaces."""
+        await self.objects.put(Path(local_path), key)
+
+
+def connector_tools(
+    platform: Platform,
+    account: str,
+    definition: Definition,
+    secrets: Sequence[str],
+    *,
+    resync: bool = False,
+) -> ConnectorTools:
+    """What a connector is given to work with: calls pass the account's budgets, no answer is quoted with its secrets."""
+    gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
+    return ConnectorTools(
+        http=platform.http.gated(gate, secrets),
+        exports=StoredExports(platform.objects),
+        scratch=str(platform.settings.cache),
+    )

@@ -315,3 +315,10 @@ async def _record(session: AsyncSession, activation: Activation, event: str, act
         resource_id=activation.id,
         resource_name=activation.name,
     )
+
+
+async def require_activation(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> Activation:
+    """Read a living activation of an audience. Raises NotFound."""
+    return await ActivationRepository(session).require(space_id, audience_id, activation_id)

@@ -244,3 +244,18 @@ async def _record(session: AsyncSession, audience: Audience, event: str, actor: 
         resource_id=audience.id,
         resource_name=audience.name,
     )
+
+
+async def pinned_to(
+    session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
+) -> Audience:
+    """The audience, if it is pinned to this snapshot; Conflict otherwise."""
+    audience = await AudienceRepository(session).require(space_id, audience_id)
+    if audience.pinned_snapshot_id != snapshot_id:
+        raise Conflict("The audience is not pinned to this snapshot.")
+    return audience
+
+
+async def require_audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    """Read an audience of a space. Raises NotFound."""
+    return await AudienceRepository(session).require(space_id, audience_id)

@@ -31,9 +31,9 @@ from app.domain.options import (
 from app.services import audit, placing, reconciling
 from app.services.actions import action_of
 from app.services.destination_settings import connector_class
-from app.services.existing import activation_of
 from app.services.revisions import new_revision
 from app.storage.models import Activation, ActivationRevision
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.sources import SourceRepository
@@ -47,7 +47,7 @@ async def get(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
 ) -> dict[str, Any]:
     """All options in the form of the wire."""
-    activation = await activation_of(session, space_id, audience_id, activation_id)
+    activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
     return _shown(activation, await _revision(session, activation))
 
 
@@ -65,7 +65,9 @@ async def update(
 
     ``changes``: option → JSON value of the wire; null clears split, list, consent and included_attribute.
     """
-    activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+    activation = await ActivationRepository(session).require(
+        space_id, audience_id, activation_id, lock=True
+    )
     revision = await _revision(session, activation)
     options, config = dict(activation.options), dict(revision.config)
     problems: list[Problem] = []

@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import connection_part
 from app.services import audit, catalogue, reconciling
+from app.services.default_identifiers import default_id_sync
 from app.services.revisions import new_revision
 from app.storage.models import Audience, Destination, DestinationConnection
 from app.storage.repositories.activations import ActivationRepository
@@ -152,15 +153,6 @@ async def remove(
     name = destination.name if destination else connection.destination_id
     await _record(session, connection, name, "Destination Removed from Audience", actor)
     await repository.remove(connection)
-
-
-def default_id_sync(definition: Definition) -> list[dict[str, Any]]:
-    """The identifiers that travel to a destination where nobody chose."""
-    return [
-        {"externalId": entry.external_id, "strategy": entry.strategy}
-        | ({"mapTo": entry.map_to} if entry.map_to else {})
-        for entry in definition.default_id_sync
-    ]
 
 
 def _plain(id_sync: IdSync) -> list[dict[str, Any]]:

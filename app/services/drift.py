@@ -18,7 +18,6 @@ from app.services import holdings as service
 from app.services import placing
 from app.services.accounts import Account, open_account
 from app.services.budgets import new_batch
-from app.services.existing import activation_of
 from app.services.files import (
     activation_folder,
     fetch,
@@ -28,12 +27,14 @@ from app.services.files import (
 )
 from app.services.partner_words import in_words
 from app.services.platform import Platform
-from app.services.sending import connector_tools, made_lists
+from app.services.sending import connector_tools
 from app.snapshots import drift as engine
 from app.snapshots.drift import Drift
 from app.snapshots.types import Manifest, PlanSpec, StoredFile
 from app.snapshots.wanted import MEMBER
 from app.storage.models import Activation, Destination
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.explanations import ExplanationRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.sources import SourceRepository
@@ -165,14 +166,14 @@ async def _scene(
     audience_id: str,
     activation_id: str,
 ) -> _Scene:
-    activation = await activation_of(session, space_id, audience_id, activation_id)
+    activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
     repository = SyncRepository(session)
     revision = await repository.revision(space_id, activation.revision_id)
     destination = await repository.destination(space_id, activation.destination_id)
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
     account = await _readable(platform, repository, destination)
     spec = await service.baseline_spec(session, activation)
-    made = await made_lists(repository, activation)
+    made = await ConnectionRepository(session).made_lists(activation)
     found = {place: placing.list_of(made, activation_id, place) for place in spec.places}
     targets = {place: target for place, target in found.items() if target is not None}
     if not targets:

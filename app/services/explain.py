@@ -13,14 +13,14 @@ from app.core import clock
 from app.core.clock import to_wire
 from app.core.json_bytes import to_lines
 from app.services import placing, planning
+from app.services.attempts import shown_attempt
 from app.services.destination_settings import connector_class
-from app.services.existing import activation_of
 from app.services.files import fetch, fetch_manifest
 from app.services.memberships import membership, snapshots_of
 from app.services.platform import Platform
 from app.services.render import Renderer
 from app.services.searching import Search
-from app.services.sending import event_frame, made_lists
+from app.services.sending import event_frame
 from app.snapshots import holdings as holdings_engine
 from app.snapshots import members as members_engine
 from app.snapshots.plan import write_plan
@@ -28,6 +28,8 @@ from app.snapshots.plan_file import read_plan
 from app.snapshots.sql import Cursor
 from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile, Upload
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.explanations import ExplanationRepository
 from app.storage.repositories.sources import SourceRepository
@@ -92,13 +94,15 @@ async def _gather(
     platform: Platform, space_id: str, audience_id: str, activation_id: str
 ) -> _Known:
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id)
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
         repository = SyncRepository(session)
         revision = await repository.revision(space_id, activation.revision_id)
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
         assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
         definition = connector_class(destination.slug).definition
-        made = await made_lists(repository, activation)
+        made = await ConnectionRepository(session).made_lists(activation)
         spec = planning.plan_spec(
             definition,
             revision.config,
@@ -247,16 +251,4 @@ def _event(
             for attempt in attempts
             if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
         ],
-    }
-
-
-def shown_attempt(attempt: Attempt) -> dict[str, Any]:
-    """One try at a batch in the form of the wire."""
-    return {
-        "startedAt": to_wire(attempt.started_at),
-        "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
-        "outcome": attempt.outcome,
-        "httpStatus": attempt.http_status,
-        "vendorRequestId": attempt.vendor_request_id,
-        "error": attempt.error,
     }

@@ -21,9 +21,9 @@ from app.core.crypto import Keyring, KeyringError
 from app.core.errors import NotFound
 from app.core.objects import ObjectMissing
 from app.services.accounts import open_account
-from app.services.existing import activation_of
 from app.services.platform import Platform
 from app.storage.models import Activation, Sync
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.collection import CollectionRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -59,7 +59,9 @@ async def of_sync(
 ) -> list[ExportedFile]:
     """The files that a sync has written, in the order of writing, with links that last as long as they are kept."""
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id)
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
         sync = await SyncRepository(session).get(space_id, sync_id, activation_id=activation_id)
         if sync is None:
             raise NotFound("sync not found")

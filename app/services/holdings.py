@@ -14,17 +14,18 @@ from app.core.errors import Conflict
 from app.core.pagination import Page, PageRequest, Position
 from app.services import audit, placing, planning
 from app.services.destination_settings import connector_class
-from app.services.existing import activation_of, audience_of
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.receiving import received
-from app.services.sending import made_lists
 from app.snapshots import holdings as engine
 from app.snapshots.members import write_snapshot
 from app.snapshots.plan import write_plan
 from app.snapshots.sql import Cursor
 from app.snapshots.types import FoldStats, LocalManifest, Manifest, PlanSpec, Upload
 from app.storage.models import Activation
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -40,11 +41,13 @@ async def page(
     """What we think is there, in the order of the keys: rows of the engine, with ``arm`` and ``list`` of each."""
     position = request.position()
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id)
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
         repository = SyncRepository(session)
         revision = await repository.revision(space_id, activation.revision_id)
         assert revision is not None  # noqa: S101  an activation always has one
-        made = await made_lists(repository, activation)
+        made = await ConnectionRepository(session).made_lists(activation)
     local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
     after = unquote(position.key[0]) if position.key else None
     found = await platform.engine.run(
@@ -87,8 +90,12 @@ async def seed(
     Nothing is sent; the next sync plans from it. Conflict while a sync is open.
     """
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id)
-        linked = (await audience_of(session, space_id, audience_id)).audience_type == "LINKED"
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
+        linked = (
+            await AudienceRepository(session).require(space_id, audience_id)
+        ).audience_type == "LINKED"
         await refuse_open_sync(session, activation)
         spec = await baseline_spec(session, activation)
         revision_id = activation.revision_id
@@ -108,7 +115,9 @@ async def seed(
     finally:
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id, lock=True
+        )
         await refuse_open_sync(session, activation)
         if activation.revision_id != revision_id:
             raise Conflict("The activation was changed meanwhile; send the list again.")
@@ -147,7 +156,9 @@ async def forget(
     now: datetime,
 ) -> None:
     """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
-    activation = await activation_of(session, space_id, audience_id, activation_id, lock=True)
+    activation = await ActivationRepository(session).require(
+        space_id, audience_id, activation_id, lock=True
+    )
     await refuse_open_sync(session, activation)
     activation.holdings = None
     activation.held, activation.assumed = 0, 0
@@ -181,7 +192,7 @@ async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSp
         sync_number=activation.sync_number,
         activation_id=activation.id,
         max_rows=definition.max_rows,
-        made=await made_lists(SyncRepository(session), activation),
+        made=await ConnectionRepository(session).made_lists(activation),
     )
 
 

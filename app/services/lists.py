@@ -15,9 +15,10 @@ from app.domain.places import Place, place_of
 from app.services import placing
 from app.services.accounts import Account
 from app.services.platform import Platform
-from app.services.sending import connector_tools, made_lists
+from app.services.sending import connector_tools
 from app.snapshots.types import Cut
 from app.storage.models import Activation
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
@@ -73,7 +74,7 @@ def _unnamed(cuts: Sequence[Cut]) -> list[Place]:
 
 async def _made(platform: Platform, activation: Activation) -> Mapping[str, str]:
     async with platform.unit_of_work() as session:
-        return await made_lists(SyncRepository(session), activation)
+        return await ConnectionRepository(session).made_lists(activation)
 
 
 async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:

@@ -15,7 +15,6 @@ from app.core.json_bytes import to_lines
 from app.core.pagination import Page, PageRequest, Position
 from app.domain import retry
 from app.services import audit, runs
-from app.services.existing import audience_of
 from app.services.files import audience_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
 from app.services.receiving import received
@@ -23,6 +22,7 @@ from app.snapshots import members as engine
 from app.snapshots.patches import check_patch
 from app.snapshots.types import Manifest
 from app.storage.models import Audience, Run, Snapshot
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
 
@@ -206,7 +206,7 @@ async def page(
     """Members in the order of their ids; all pages of one walk come from the same snapshot."""
     position = request.position(width=2)
     async with platform.unit_of_work() as session:
-        audience = await audience_of(session, space_id, audience_id)
+        audience = await AudienceRepository(session).require(space_id, audience_id)
         wanted = position.key[0] if position.key else audience.snapshot_id
         snapshot = await _snapshot(session, audience, wanted)
     if snapshot is None:
@@ -231,7 +231,7 @@ async def find(
 ) -> Membership:
     """Whether a profile (or entity) is in the audience, with what, and since which snapshot."""
     async with platform.unit_of_work() as session:
-        audience = await audience_of(session, space_id, audience_id)
+        audience = await AudienceRepository(session).require(space_id, audience_id)
         snapshot = await _snapshot(session, audience, audience.snapshot_id)
         if snapshot is None:
             return Membership(profile_id, None, None, None, True)
@@ -258,7 +258,7 @@ async def _look_up(
 
 async def _supplied(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     """The audience, if its membership is supplied; Conflict where SQL computes it."""
-    audience = await audience_of(session, space_id, audience_id)
+    audience = await AudienceRepository(session).require(space_id, audience_id)
     if audience.query.strip():
         raise Conflict("The audience is computed by its definition; members cannot be supplied.")
     return audience

@@ -24,10 +24,10 @@ from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.platform import Platform
-from app.services.sending import made_lists
 from app.snapshots import plan as engine
 from app.snapshots.types import Manifest, PlanSpec, PlanStats, StoredFile
 from app.storage.models import Activation, ActivationRevision, Sync
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -154,7 +154,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
             sync,
             account,
             revision.config,
-            made=await made_lists(repository, activation),
+            made=await ConnectionRepository(session).made_lists(activation),
             retry_refused=sync.retry_refused or is_new,
         ),
         audience_name=audience.name,

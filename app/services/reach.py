@@ -18,13 +18,13 @@ from app.domain.options import MOST_AUDIENCES
 from app.services import planning
 from app.services.destination_connections import default_id_sync
 from app.services.destination_settings import connector_class
-from app.services.existing import audience_of
 from app.services.files import fetch_manifest
 from app.services.platform import Platform
 from app.services.runs import get_run, get_snapshot
 from app.snapshots.reach import Reach, count_reach
 from app.snapshots.types import Manifest, PlanSpec
 from app.storage.models import Activation, Audience, Destination, DestinationConnection, Snapshot
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.reach import ReachRepository
@@ -108,7 +108,7 @@ async def of_audience(
     """
     position = request.position()
     async with platform.unit_of_work() as session:
-        audience = await audience_of(session, space_id, audience_id)
+        audience = await AudienceRepository(session).require(space_id, audience_id)
         snapshot = await _snapshot(session, audience, run_id)
         repository = ConnectionRepository(session)
         found = await repository.walk(space_id, audience_id, position, request.count + 1)
@@ -136,7 +136,7 @@ async def of_destination(
     Conflict where one of them was never computed; Invalid where the account takes no audiences of the type.
     """
     async with platform.unit_of_work() as session:
-        audience = await audience_of(session, space_id, audience_id)
+        audience = await AudienceRepository(session).require(space_id, audience_id)
         snapshot = await _snapshot(session, audience, run_id)
         destination = await DestinationRepository(session).get(space_id, destination_id)
         if destination is None:

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.ids import new_id
 from app.domain.activation_config import is_same
 from app.services import reserved_names
-from app.services.existing import activation_of
 from app.storage.models import Activation, ActivationRevision
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.revisions import RevisionRepository
 
 
@@ -36,7 +36,7 @@ async def listed(
     limit: int,
 ) -> tuple[list[Numbered], int, int | None]:
     """The newest first, how many there are, and the number of the one that is delivered (None: none yet)."""
-    await activation_of(session, space_id, audience_id, activation_id)
+    await ActivationRepository(session).require(space_id, audience_id, activation_id)
     repository = RevisionRepository(session)
     found = await repository.newest(space_id, activation_id, before=before, limit=limit + 1)
     entries = [

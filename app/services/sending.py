@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,56 +16,28 @@ from app.connectors.base import (
     AudienceRef,
     Call,
     Connector,
-    ConnectorTools,
-    Definition,
     Delivery,
     Refusal,
 )
-from app.core.objects import ObjectStore
 from app.domain.changes import ChangeKind
 from app.domain.places import Place, place_of
 from app.services import pins, placing, planning
-from app.services.accounts import Account, open_account
+from app.services.accounts import Account, connector_tools, open_account
 from app.services.actions import action_of, constants
-from app.services.files import fetch, fetch_manifest
+from app.services.files import fetch_manifest
+from app.services.plan_reader import WINDOW_ROWS, PlanReader
 from app.services.platform import Platform
 from app.services.render import EventFrame, PlainDeliveries, Renderer
 from app.services.trait_types import trait_types
 from app.snapshots import plan as engine
-from app.snapshots.plan_file import PlanRows
 from app.snapshots.types import LocalManifest, Manifest, PlannedChange, PlanSpec, StoredFile
 from app.storage.models import Activation, Audience, Batch, Sync
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
-WINDOW_ROWS = 10_000  # read at once, for the batches that come next
 KEPT_SYNCS = 32
 MEMBER_CHUNK = 5_000
-
-
-@dataclass(slots=True)
-class PlanReader:
-    """Rows of a plan by number, read in windows: batches are claimed in order, mostly."""
-
-    platform: Platform
-    file: StoredFile
-    _path: Path | None = None
-    _first: int = 0
-    _rows: PlanRows | None = None
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def rows(self, first: int, count: int) -> PlanRows:
-        """``count`` changes from row ``first`` on; one reads, for all batches in flight."""
-        async with self._reading:
-            start = first - self._first
-            if self._rows is None or start < 0 or start + count > len(self._rows):
-                if self._path is None:
-                    self._path = await fetch(self.platform.objects, self.file)
-                self._rows = await self.platform.engine.run(
-                    engine.read_plan, self._path, first, max(count, WINDOW_ROWS), lane="small"
-                )
-                self._first, start = first, 0
-            return self._rows[start : start + count]
 
 
 @dataclass(slots=True)
@@ -266,7 +236,7 @@ async def _load(
     assert activation and revision and destination and audience  # noqa: S101, PT018  foreign keys say so
     workspace_id = await repository.workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
-    made = await made_lists(repository, activation)
+    made = await ConnectionRepository(session).made_lists(activation)
     renderer = Renderer(
         account.definition,
         revision.config,
@@ -304,14 +274,6 @@ def _reader(platform: Platform, sync: Sync) -> PlanReader | None:
     return PlanReader(platform, StoredFile(**sync.plan)) if sync.plan is not None else None
 
 
-async def made_lists(repository: SyncRepository, activation: Activation) -> Mapping[str, str]:
-    """The lists that were made for the activation's connection; see ``placing.list_key``."""
-    if activation.connection_id is None:
-        return {}
-    connection = await repository.connection(activation.space_id, activation.connection_id)
-    return connection.lists if connection else {}
-
-
 def event_frame(
     sync_id: str,
     planned_at: datetime,
@@ -332,32 +294,4 @@ def event_frame(
         list_of=lambda place: placing.list_of(made, activation.id, place),
         connection_settings=config.get("connectionSettings") or {},
         planned_at=planned_at,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredExports:
-    """Finished export files in the object store."""
-
-    objects: ObjectStore
-
-    async def publish(self, key: str, local_path: str) -> None:
-        """Store a finished local file; a repeat replaces."""
-        await self.objects.put(Path(local_path), key)
-
-
-def connector_tools(
-    platform: Platform,
-    account: str,
-    definition: Definition,
-    secrets: Sequence[str],
-    *,
-    resync: bool = False,
-) -> ConnectorTools:
-    """What a connector is given to work with: calls pass the account's budgets, no answer is quoted with its secrets."""
-    gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
-    return ConnectorTools(
-        http=platform.http.gated(gate, secrets),
-        exports=StoredExports(platform.objects),
-        scratch=str(platform.settings.cache),
     )

@@ -27,11 +27,9 @@ from app.services import holdings, lists, pins, planning, reconciling, trial_not
 from app.services.accounts import Account, open_account
 from app.services.actions import constants
 from app.services.cuts import batches_of, places_of
-from app.services.existing import activation_of
 from app.services.files import activation_folder, fetch_manifest, fresh_key, store
 from app.services.partner_words import in_words
 from app.services.platform import Platform
-from app.services.sending import made_lists
 from app.snapshots import single
 from app.snapshots.plan import write_plan
 from app.snapshots.plan_file import read_plan
@@ -46,7 +44,9 @@ from app.snapshots.types import (
     StoredFile,
 )
 from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.breakers import LONGEST_PAUSE
+from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -110,7 +110,9 @@ async def send(
     list may have been made that we do not know.
     """
     async with platform.unit_of_work() as session:
-        activation = await activation_of(session, space_id, audience_id, activation_id)
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
         scene = await _scene(platform, session, activation)
     _refuse_misfit(scene.audiences[0], who)
     folder = platform.engine.scratch_file(".test")
@@ -240,7 +242,7 @@ async def _scene(platform: Platform, session: AsyncSession, activation: Activati
         snapshot = await RunRepository(session).snapshot(space_id, audience.snapshot_id)
         assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
-    made = await made_lists(repository, activation)
+    made = await ConnectionRepository(session).made_lists(activation)
     return _Scene(activation, revision, account, audiences, wanted, made)
 
 
@@ -309,7 +311,9 @@ async def _open(
     actor: str,
 ) -> Sync:
     seen = scene.activation
-    activation = await activation_of(session, seen.space_id, seen.audience_id, seen.id, lock=True)
+    activation = await ActivationRepository(session).require(
+        seen.space_id, seen.audience_id, seen.id, lock=True
+    )
     await holdings.refuse_open_sync(session, activation)
     now_and_then = [(one.revision_id, one.sync_number, one.holdings) for one in (activation, seen)]
     if now_and_then[0] != now_and_then[1]:

@@ -7,17 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from app.snapshots.detection import typed
 from app.snapshots.sql import Cursor, name, one, text
 
 _NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}
-
-
-def canonical_json(value: str) -> str:
-    """JSON text with sorted keys and no blanks; for the engine, which has no such function."""
-    return orjson.dumps(orjson.loads(value), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def json_columns(

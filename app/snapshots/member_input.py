@@ -12,18 +12,12 @@ from typing import Any
 import orjson
 
 from app.core.errors import Invalid
-from app.snapshots.detection import is_code, typed
+from app.snapshots.detection import is_code, parquet_trait, typed
 from app.snapshots.id_faults import IdFaults
 from app.snapshots.json_columns import json_columns
 from app.snapshots.membership import IDENTIFIERS, Members
 from app.snapshots.sql import Cursor, name, text
 from app.snapshots.uploads import Source
-
-_SCALARS = {
-    "varchar", "char", "json", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint",
-    "uinteger", "ubigint", "float", "double", "decimal", "date",
-}  # fmt: skip
-_AS_TEXT = {"uuid", "enum", "time", "time with time zone", "interval"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,33 +137,6 @@ def _traits(
             return json_columns(cursor, source.sql, columns, known)
         case "parquet":
             return {column: parquet_trait(column, source.columns[column]) for column in columns}
-
-
-def parquet_trait(column: str, kind: Any) -> str:
-    """A Parquet column as a trait; ``Invalid`` for types that no trait can have."""
-    quoted = name(column)
-    if kind.id in _SCALARS or (kind.id in {"list", "struct", "array"} and _nested(kind)):
-        return quoted
-    if kind.id in _AS_TEXT:
-        return f"CAST({quoted} AS VARCHAR)"
-    if kind.id == "timestamp with time zone":
-        return f"({quoted} AT TIME ZONE 'UTC')"
-    if kind.id.startswith("timestamp"):
-        return f"CAST({quoted} AS TIMESTAMP)"
-    if kind.id == "map":
-        return f"CAST(canonical_json(CAST(to_json({quoted}) AS VARCHAR)) AS JSON)"
-    raise Invalid(
-        f"The column {column} has the type {kind}, which no column can have here.",
-        data={"column": column},
-    )
-
-
-def _nested(kind: Any) -> bool:
-    if kind.id in {"list", "array"}:
-        return _nested(dict(kind.children)["child"])
-    if kind.id == "struct":
-        return all(_nested(of) for _, of in kind.children)
-    return kind.id in _SCALARS or kind.id.startswith("timestamp")
 
 
 # Faults

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind
+from app.snapshots.keys import key_value
 from app.snapshots.sql import Cursor
 from app.snapshots.types import Cut, PlannedChange, PlanSpec
 from app.snapshots.wanted import MEMBER
@@ -278,16 +279,3 @@ def planned(table: pa.Table) -> list[PlannedChange]:
             )
         )
     return result
-
-
-def key_value(k: str, key_type: str | None, place: str | None) -> str:
-    """The value in a key's text."""
-    suffix = f"\x1f{key_type or MEMBER}\x1f{place or ''}"
-    return k.removesuffix(suffix)
-
-
-def key_position(change: PlannedChange) -> str:
-    """The key's text in the order of the files: the key itself where it is a member id and has no place."""
-    if change.key_type == MEMBER and change.place is None:
-        return change.key
-    return f"{change.key}\x1f{change.key_type}\x1f{change.place or ''}"

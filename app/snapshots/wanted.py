@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from app.domain.normalise import normalise_sql
 from app.domain.splits import assign_sql
+from app.snapshots.keys import MEMBER
 from app.snapshots.membership import Members, members
 from app.snapshots.sql import Cursor, json_members, json_object, name, text
 from app.snapshots.types import KeyField, LocalManifest, PlanSpec
 
 SEPARATOR = "chr(31)"
 HALF = 2**32 - 1  # of a hash, as a mask
-MEMBER = "member"  # the identity type of a key that is the member id
 
 
 @dataclass(frozen=True, slots=True)

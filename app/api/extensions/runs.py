@@ -12,7 +12,7 @@ from app.api.extensions.parts import AUDIENCE, RunId, before, newest_first
 from app.api.operation import described
 from app.api.route import ApiRoute
 from app.contract.extensions import runs as contract
-from app.services import existing, runs
+from app.services import audiences, runs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -79,7 +79,7 @@ async def list_runs(
     page: PageDep,
 ) -> Response:
     """The newest first."""
-    await existing.audience_of(session, scene.space_id, audience_id)
+    await audiences.require_audience(session, scene.space_id, audience_id)
     found, total = await runs.list_runs(
         session, scene.space_id, audience_id, before=before(page), limit=page.count + 1
     )

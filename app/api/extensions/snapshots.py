@@ -13,7 +13,7 @@ from app.api.operation import described
 from app.api.route import ApiRoute
 from app.contract.extensions import runs as contract
 from app.core import clock
-from app.services import existing, runs
+from app.services import audiences, runs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -56,7 +56,7 @@ async def list_snapshots(
     page: PageDep,
 ) -> Response:
     """The newest first."""
-    audience = await existing.audience_of(session, scene.space_id, audience_id)
+    audience = await audiences.require_audience(session, scene.space_id, audience_id)
     found, total = await runs.list_snapshots(
         session, scene.space_id, audience_id, before=before_number(page), limit=page.count + 1
     )
@@ -86,7 +86,7 @@ async def get_snapshot(
     snapshot_id: SnapshotId,
 ) -> Response:
     """One snapshot."""
-    audience = await existing.audience_of(session, scene.space_id, audience_id)
+    audience = await audiences.require_audience(session, scene.space_id, audience_id)
     row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
 
@@ -135,7 +135,7 @@ async def release(
 ) -> Response:
     """The audience goes on from its newest snapshot. 409 where it is not pinned to this one."""
     row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
-    await existing.pinned_to(session, scene.space_id, audience_id, snapshot_id)
+    await audiences.pinned_to(session, scene.space_id, audience_id, snapshot_id)
     audience = await runs.release(
         session, scene.space_id, audience_id, actor=scene.actor, now=clock.now()
     )

@@ -23,7 +23,7 @@ from app.api.operation import described
 from app.api.route import ApiRoute
 from app.contract.extensions import syncs as contract
 from app.core import clock
-from app.services import existing, explain, status, syncs
+from app.services import activations, explain, status, syncs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -90,7 +90,7 @@ async def get_status(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
     """Its ``note`` answers why nothing was sent."""
-    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
+    activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     return answer({"status": await status.of_activation(session, activation, clock.now())})
 
 
@@ -114,7 +114,7 @@ async def list_syncs(
     page: PageDep,
 ) -> Response:
     """The newest first, dry runs among them."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     found, total = await syncs.list_syncs(
         session, scene.space_id, id, before=before(page), limit=page.count + 1
     )
@@ -148,7 +148,7 @@ async def start_sync(
 ) -> Response:
     """Answers the sync that does it, which may be one that is open already."""
     wanted = body or contract.SyncInput()
-    activation = await existing.activation_of(session, scene.space_id, audience_id, id)
+    activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     sync = await syncs.start(
         session,
         activation,
@@ -179,7 +179,7 @@ async def get_sync(
     sync_id: SyncId,
 ) -> Response:
     """With its progress while it runs, and with the report of a dry run."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     return await _shown(session, scene, id, sync_id)
 
 
@@ -202,7 +202,7 @@ async def approve_sync(
     sync_id: SyncId,
 ) -> Response:
     """That very plan; 409 where it is not held or was superseded."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.approve(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
     return await _shown(session, scene, id, sync_id)
 
@@ -226,7 +226,7 @@ async def cancel_sync(
     sync_id: SyncId,
 ) -> Response:
     """What was sent stays sent, and is remembered."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.cancel(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
     return await _shown(session, scene, id, sync_id)
 
@@ -250,7 +250,7 @@ async def retry_sync(
     sync_id: SyncId,
 ) -> Response:
     """Answers the new sync that does it."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     sync = await syncs.retry(
         session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
     )
@@ -276,7 +276,7 @@ async def list_rejections(
     sync_id: SyncId,
 ) -> Response:
     """Counts by reason and up to 100 samples."""
-    await existing.activation_of(session, scene.space_id, audience_id, id)
+    await activations.require_activation(session, scene.space_id, audience_id, id)
     found = await syncs.rejections(session, scene.space_id, id, sync_id)
     return answer(
         contract.RejectionsData(

@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.errors import NotFound
 from app.core.pagination import Position
 from app.storage.models import Activation, ActivationRevision, ActivationSource
 from app.storage.repositories import keyset
@@ -69,6 +70,25 @@ class ActivationRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+
+    async def require(
+        self, space_id: str, audience_id: str, activation_id: str, *, lock: bool = False
+    ) -> Activation:
+        """Read a living activation of an audience, locked for an update if asked. Raises NotFound."""
+        query = select(Activation).where(
+            Activation.space_id == space_id, Activation.id == activation_id
+        )
+        if lock:
+            query = query.with_for_update()
+        query = query.execution_options(populate_existing=True)
+        activation = (await self._session.scalars(query)).first()
+        if (
+            activation is None
+            or activation.audience_id != audience_id
+            or activation.deleted_at is not None
+        ):
+            raise NotFound("activation not found")
+        return activation
 
     async def get(
         self, space_id: str, audience_id: str, activation_id: str, *, lock: bool = False

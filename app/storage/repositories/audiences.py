@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
 
+from app.core.errors import NotFound
 from app.core.pagination import Position
 from app.storage.models import (
     Activation,
@@ -77,6 +78,13 @@ class AudienceRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+
+    async def require(self, space_id: str, audience_id: str) -> Audience:
+        """Read an audience of a space. Raises NotFound."""
+        audience = await self.get(space_id, audience_id)
+        if audience is None:
+            raise NotFound("audience not found")
+        return audience
 
     async def get(
         self, space_id: str, audience_id: str, *, lock: Literal["share", "update"] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from sqlalchemy import and_, delete, func, select, update
@@ -43,6 +43,21 @@ class ConnectionRepository:
                 populate_existing=True
             )
         return (await self._session.scalars(query)).first()
+
+    async def made_lists(self, activation: Activation) -> Mapping[str, str]:
+        """Read the lists that were made for an activation's connection, as ``{key of DestinationConnection.lists: list id}``."""
+        if activation.connection_id is None:
+            return {}
+        query = (
+            select(DestinationConnection)
+            .where(
+                DestinationConnection.space_id == activation.space_id,
+                DestinationConnection.id == activation.connection_id,
+            )
+            .execution_options(populate_existing=True)
+        )
+        connection = (await self._session.scalars(query)).first()
+        return connection.lists if connection else {}
 
     async def id_of_destination(
         self, space_id: str, audience_id: str, destination_id: str
