@@ -206,7 +206,7 @@ def _platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platfo
 
 
 async def _workspace(platform: Platform, given: str | None) -> str:
-    from app.services.bootstrap import first_start
+    from app.services.tenancy import first_start
 
     return given or (await first_start(platform.settings)).workspace_id
 
@@ -223,12 +223,12 @@ def create_token(
 ) -> None:
     """Make a token and print it. It is shown this once."""
     from app.core import clock
-    from app.services import tokens as service
+    from app.services import tenancy
 
     async def create(platform: Platform) -> str:
         workspace_id = await _workspace(platform, workspace)
         async with platform.unit_of_work() as session:
-            _, text = await service.create(
+            _, text = await tenancy.create_token(
                 session,
                 keyring=platform.keyring,
                 workspace_id=workspace_id,
@@ -246,7 +246,7 @@ def create_token(
 @tokens.command("list")
 def list_tokens(workspace: WorkspaceOption = None, data: DataOption = None) -> None:
     """Print all tokens, one JSON line each, without their secrets."""
-    from app.services import tokens as service
+    from app.services import tenancy
 
     async def lines(platform: Platform) -> list[str]:
         workspace_id = await _workspace(platform, workspace)
@@ -262,7 +262,7 @@ def list_tokens(workspace: WorkspaceOption = None, data: DataOption = None) -> N
             )
             return [
                 json.dumps({field: getattr(token, field) for field in fields}, default=str)
-                for token in await service.list_tokens(session, workspace_id)
+                for token in await tenancy.list_tokens(session, workspace_id)
             ]
 
     with _platform_runner(data) as (runner, platform):
@@ -278,12 +278,12 @@ def revoke_token(
 ) -> None:
     """End a token."""
     from app.core import clock
-    from app.services import tokens as service
+    from app.services import tenancy
 
     async def revoke(platform: Platform) -> None:
         workspace_id = await _workspace(platform, workspace)
         async with platform.unit_of_work() as session:
-            await service.revoke(session, workspace_id, token_id, now=clock.now())
+            await tenancy.revoke_token(session, workspace_id, token_id, now=clock.now())
 
     with _platform_runner(data) as (runner, platform):
         runner.run(revoke(platform))
@@ -295,10 +295,10 @@ def rotate_keys(data: DataOption = None) -> None:
 
     Prints one JSON line: what was written anew, how many settings are left under each key, and which could not be read.
     """
-    from app.services.keys import rotate
+    from app.services import tenancy
 
     with _platform_runner(data) as (runner, platform):
-        done = runner.run(rotate(platform))
+        done = runner.run(tenancy.rotate_keys(platform))
     print(json.dumps({"written": done.written, "left": done.left, "unreadable": done.unreadable}))
     if done.unreadable:
         raise typer.Exit(1)

@@ -7,16 +7,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import errors, explorer, health
+from app.api.docs import OPENAPI_FILES, explorer_router, openapi_document
+from app.api.edge import ApiRouter, Gate, RateLimiter, health_router, install_error_handlers
 from app.api.extensions import router as extensions
-from app.api.openapi import FILES, document
-from app.api.rate_limits import RateLimiter
-from app.api.route import Gate
-from app.api.router import ApiRouter
 from app.api.routes import router as segment
 from app.core.config import Settings
 from app.services.platform import Platform, open_platform
-from app.services.tokens import Authenticator
+from app.services.tenancy import Authenticator
 
 
 def create_app(settings: Settings, *, platform: Platform | None = None) -> FastAPI:
@@ -43,10 +40,10 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
         redoc_url=None,
     )
     router = ApiRouter(lifespan=lifespan)
-    for part in (segment, extensions, health.router, explorer.router):
+    for part in (segment, extensions, health_router, explorer_router):
         router.take(part)
     app.router = router
-    errors.install(app)
+    install_error_handlers(app)
     app.state.known_spaces = {}
     app.state.documents = {}
     if platform is not None:
@@ -68,4 +65,4 @@ def openapi_documents(settings: Settings) -> dict[str, dict[str, object]]:
     """Return the OpenAPI documents as ``{file name: document}``, equal to the files in ``openapi/``."""
     router = create_app(settings).router
     assert isinstance(router, ApiRouter)  # noqa: S101  create_app sets it
-    return {name: document(router.operations, view) for name, view in FILES.items()}
+    return {name: openapi_document(router.operations, view) for name, view in OPENAPI_FILES.items()}

@@ -29,8 +29,8 @@ from app.core.ids import new_hex_id, new_id
 from app.domain.activation_config import new_config
 from app.domain.options import DEFAULT_OPTIONS
 from app.embedded.servers import start_servers
-from app.services import tokens
-from app.services.platform import open_platform
+from app.services.platform.platform import open_platform
+from app.services.tenancy import tokens
 from app.storage import models
 from app.storage.migrate import upgrade
 
@@ -149,7 +149,7 @@ async def prepare(settings: Settings) -> tuple[str, str, str]:
         for row in rows:
             session.add(row)
             await session.flush()
-        _, token = await tokens.create(
+        _, token = await tokens.create_token(
             session, keyring=platform.keyring, workspace_id=workspace.id, name="b", now=clock.now()
         )
     await platform.close()

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.domain.changes import ChangeKind, Mode
-from app.snapshots.engine import connect
-from app.snapshots.holdings import compact_holdings, fold_outcome
-from app.snapshots.members import compare, write_snapshot
-from app.snapshots.plan import read_plan, write_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
+from app.snapshots.engine.engine import connect
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
+from app.snapshots.holdings.holdings import compact_holdings, fold_outcome
+from app.snapshots.membership.members import compare_members, write_snapshot
+from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.plan_file import read_plan
 
 T = TypeVar("T")
 _FILLER = "x" * 150
@@ -125,7 +126,7 @@ def _measured(meter: Meter, folder: Path, traits: bool) -> float:
     meter.step("first fold", fold_outcome, plans[0], none, _settled(stats), first, outcomes[0])
     held = LocalManifest((outcomes[0],))
     meter.step("snapshot", write_snapshot, upload[1], new.base[0], linked=False)
-    meter.step("compare", compare, old, new)
+    meter.step("compare", compare_members, old, new)
     stats = meter.step("plan (churn)", write_plan, second, [new], held, plans[1])
     meter.step("fold (churn)", fold_outcome, plans[1], held, _settled(stats), second, outcomes[1])
     held = LocalManifest(held.base, (outcomes[1],))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.main import create_app
-from app.services.platform import Platform, open_platform
+from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
 from tests.servers import TestServers, start_test_servers
 from tests.users_database import USER, UsersDatabase

@@ -19,9 +19,12 @@ from app.core.ids import new_hex_id, new_id
 from app.domain.options import DEFAULT_OPTIONS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
-from app.services import destinations, reconciling, runs, tokens
-from app.services.destination_settings import seal
-from app.services.platform import Platform
+from app.services.accounts.settings import seal_settings
+from app.services.activations import destinations
+from app.services.audiences import runs
+from app.services.platform.platform import Platform
+from app.services.syncs import lifecycle
+from app.services.tenancy import tokens
 from app.storage.models import (
     Activation,
     ActivationRevision,
@@ -114,7 +117,7 @@ class Flow:
             )
             await session.flush()
             await session.refresh(activation)
-            await reconciling.configuration_changed(
+            await lifecycle.configuration_changed(
                 session, activation, resync=resync, actor=ACTOR, now=clock.now()
             )
         return activation_id
@@ -122,7 +125,7 @@ class Flow:
     async def sign_in(self, client: httpx.AsyncClient) -> None:
         """Give a client a token of the workspace, and the space as its base."""
         async with self.platform.unit_of_work() as session:
-            _, token = await tokens.create(
+            _, token = await tokens.create_token(
                 session,
                 keyring=self.platform.keyring,
                 workspace_id=await self._workspace(session),
@@ -138,14 +141,14 @@ class Flow:
             destination = await session.get(Destination, (self.space_id, self.destination_id))
             assert destination is not None
             destination.slug = slug
-            destination.settings = seal(
+            destination.settings = seal_settings(
                 self.platform.keyring, await self._workspace(session), destination.id, settings
             )
 
     async def change_account(self, settings: Mapping[str, Any]) -> None:
         """New settings of the account, as the API takes them."""
         async with self.platform.unit_of_work() as session:
-            await destinations.update(
+            await destinations.update_destination(
                 session,
                 self.platform.keyring,
                 workspace_id=await self._workspace(session),
@@ -328,7 +331,9 @@ async def installation(
                     id=destination_id,
                     slug=slug,
                     name="Hook",
-                    settings=seal(platform.keyring, workspace_id, destination_id, settings),
+                    settings=seal_settings(
+                        platform.keyring, workspace_id, destination_id, settings
+                    ),
                     created_by=ACTOR,
                     updated_by=ACTOR,
                 )

@@ -10,13 +10,14 @@ from sqlalchemy import func, select, text, update
 
 from app.core import clock
 from app.queue import Task
-from app.services import deliver, reconciling, syncs
-from app.services.due import find_due
-from app.services.plan import plan
-from app.services.pump import Pump
-from app.services.recompute import recompute
-from app.services.sending import SendingCache
-from app.services.settle import settle
+from app.services.audiences.recompute import recompute_audience
+from app.services.delivery import attempt
+from app.services.delivery.loaded_sync import LoadedSyncs
+from app.services.delivery.pump import Pump
+from app.services.periodic.due import find_due
+from app.services.planning.plan import plan_sync
+from app.services.syncs import lifecycle, syncs
+from app.services.syncs.settle import settle_sync
 from app.storage.models import Activation, ActivationRevision, Batch, Run, Sync
 from tests.flow import ACTOR, Flow
 
@@ -30,7 +31,7 @@ class Hand:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.platform = flow.platform
-        self._cache = SendingCache(flow.platform)
+        self._cache = LoadedSyncs(flow.platform)
 
     async def once(self, *, tasks: tuple[Task, ...] = tuple(Task)) -> int:
         """Do everything of some kinds that is due now; how much that was."""
@@ -40,11 +41,15 @@ class Hand:
         for due in found:
             match due.task:
                 case Task.RECOMPUTE:
-                    done += await recompute(self.platform, due.space_id, due.subject_id, lane=LANE)
+                    done += await recompute_audience(
+                        self.platform, due.space_id, due.subject_id, lane=LANE
+                    )
                 case Task.PLAN:
-                    done += await plan(self.platform, due.space_id, due.subject_id, lane=LANE)
+                    done += await plan_sync(self.platform, due.space_id, due.subject_id, lane=LANE)
                 case Task.SETTLE:
-                    done += await settle(self.platform, due.space_id, due.subject_id, lane=LANE)
+                    done += await settle_sync(
+                        self.platform, due.space_id, due.subject_id, lane=LANE
+                    )
                 case Task.DELIVER:
                     await self._pump().run()
                     done += 1
@@ -65,7 +70,7 @@ class Hand:
         async with self.platform.unit_of_work() as session:
             row = await session.get(Activation, (self.flow.space_id, activation))
             assert row is not None
-            return await syncs.start(
+            return await syncs.start_sync(
                 session, row, kind=kind, dry_run=dry, actor=ACTOR, now=clock.now()
             )
 
@@ -88,7 +93,7 @@ class Hand:
             session.add(new)
             await session.flush()
             row.revision_id = new.id
-            await reconciling.configuration_changed(
+            await lifecycle.configuration_changed(
                 session, row, resync=False, actor=ACTOR, now=clock.now()
             )
 
@@ -98,7 +103,7 @@ class Hand:
         await pump._claim()
         held = list(pump._waiting)
         for item in held:
-            await deliver.send(item.sending, item.claimed.batch)
+            await attempt.send_batch(item.sending, item.claimed.batch)
         async with self.platform.unit_of_work() as session:
             await session.execute(
                 update(Batch).where(Batch.state == "sending").values(lease_until=_PAST)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from app.queue import Task
+from app.services.delivery import LoadedSyncs
 from app.services.platform import Platform
-from app.services.sending import SendingCache
 
 # How many jobs of a kind go on at once in a process, so that none takes the slots of the others. Runs that read users'
 # databases come on top of the recomputes: those may take long.
@@ -33,13 +33,13 @@ class Program:
 
     platform: Platform
     stop: asyncio.Event
-    cache: SendingCache = field(init=False)
+    cache: LoadedSyncs = field(init=False)
     pumping: bool = False
     next_pass: float = 0.0  # not before then is a bell passed on to other workers
     rooms: dict[Task, Room] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cache = SendingCache(self.platform)
+        self.cache = LoadedSyncs(self.platform)
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
         self.rooms = {task: Room(most + more.get(task, 0)) for task, most in MOST.items()}
 

@@ -12,11 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.logging import get_logger
 from app.queue import Task
-from app.services.collect import collect
-from app.services.due import Due, find_due
-from app.services.members import take_up_left
+from app.services.audiences import resume_uploads
+from app.services.periodic import Due, collect_files, find_due, open_due_schedules
 from app.services.platform import Platform
-from app.services.schedules import fire_due
 from workers.context import CONTEXT, Context, Program
 from workers.tasks import TASKS
 
@@ -70,12 +68,12 @@ class Sweep:
         """Find what is due, and ring for it or do it."""
         try:
             async with self.platform.unit_of_work() as session:
-                await fire_due(session)
+                await open_due_schedules(session)
         except Exception:
             # What is due already must be found all the same.
             log.exception("schedules_broke")
         async with self.platform.unit_of_work() as session:
-            await take_up_left(session)
+            await resume_uploads(session)
         async with self.platform.unit_of_work() as session:
             found = await find_due(session)
         await self.platform.queue.ping()
@@ -101,7 +99,7 @@ class Sweep:
 
     async def _carry_out_collection(self) -> None:
         try:
-            await collect(self.platform)
+            await collect_files(self.platform)
         except Exception:
             log.exception("collection_broke")
         finally:

@@ -22,7 +22,7 @@ from app.embedded.folders import explain_folder_errors, write_atomically
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
-from app.services.bootstrap import Bootstrap, first_start
+from app.services.tenancy import Bootstrap, first_start
 from app.storage.migrate import upgrade
 
 log = get_logger(__name__)

@@ -22,7 +22,7 @@ from app.core.config import Settings
 from app.sandbox.braze import BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Sync
 from tests.flow import eventually
 from tests.integration.connectors.test_partners import PARTNERS, Partner, World, prepared

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.core.config import Settings
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.contract.live import api_process
 from tests.integration.api.conftest import create_tenant
 from tests.integration.api.scene import create_audience, create_destination

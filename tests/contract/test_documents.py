@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from app.api.rate_limits import LIMITS
+from app.api.edge.rate_limits import LIMITS
 from app.core.config import Settings
 from app.main import openapi_documents
 from tests.contract.documents import FOLDER, Published

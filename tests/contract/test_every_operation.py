@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.main import create_app
-from app.services.platform import Platform, open_platform
+from app.services.platform.platform import Platform, open_platform
 from app.storage.repositories.idempotency import IdempotencyRepository
 from tests.contract.documents import DocumentedOperation, Published
 from tests.integration.api.conftest import Tenant, create_tenant

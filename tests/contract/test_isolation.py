@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from fastapi import FastAPI
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.contract.documents import Published
 from tests.contract.test_every_operation import ALPHA, client_of, create_stage
 from tests.integration.api.conftest import Tenant, create_tenant

@@ -10,13 +10,13 @@ import httpx
 import pytest
 import redis
 
-from app.api.rate_limits import DEFAULT, LIMITS, WRONG_TOKENS, RateLimiter
+from app.api.edge.rate_limits import DEFAULT, LIMITS, WRONG_TOKENS, RateLimiter
 from app.core import clock
 from app.core.config import Settings
 from app.core.errors import RateLimited
 from app.core.redis_client import RedisAway, RedisClient
 from app.main import create_app
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.contract.live import api_process
 from tests.contract.test_every_operation import client_of
 from tests.integration.api.conftest import Tenant, create_tenant

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from app.core.config import Settings
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.contract.live import api_process
 from tests.integration.api.conftest import create_tenant
 

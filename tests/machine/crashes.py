@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import select
 
 from app.queue import Task
-from app.services import deliver, leases
-from app.services import plan as planning
-from app.services import recompute as recomputing
-from app.services import settle as settling
-from app.services.computing import compute
-from app.services.due import find_due
-from app.services.records import Ended, Recorder
+from app.services.audiences import recompute as recomputing
+from app.services.audiences.write_snapshot import compute_snapshot
+from app.services.delivery import attempt
+from app.services.delivery.record import Ended, Recorder
+from app.services.periodic.due import find_due
+from app.services.planning import plan as planning
+from app.services.platform import leases
+from app.services.syncs import settle as settling
 from app.storage.models import Run
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import Flow
@@ -43,7 +44,7 @@ class Crashes(Hand):
             return
         work = await recomputing._claim(self.platform, run.space_id, run.id, LANE)
         if work is not None:
-            computed = await compute(self.platform, work)
+            computed = await compute_snapshot(self.platform, work)
             self.late.append(lambda: recomputing._make_current(self.platform, work, computed))
             await self.lose_leases()
 
@@ -68,7 +69,7 @@ class Crashes(Hand):
         await pump._claim()
         recorder = Recorder(self.platform, lambda _: 0, lambda *_: None)
         for item in list(pump._waiting) if sent else ():
-            rendered, outcome = await deliver.send(item.sending, item.claimed.batch)
+            rendered, outcome = await attempt.send_batch(item.sending, item.claimed.batch)
             ended = Ended(item.sending, item.claimed, rendered, outcome)
             self.late.append(lambda ended=ended: recorder.record(ended))  # type: ignore[misc]
         await self.lose_leases()

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from app.core.errors import Conflict
 from app.domain.changes import ChangeKind
 from app.queue import Task
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import SECRET, Flow, installation
 from tests.machine import truth
 from tests.machine.books import Books

@@ -12,18 +12,12 @@ from app.core import clock
 from app.core.errors import Conflict, NotFound
 from app.domain.changes import ChangeKind
 from app.queue import Task
-from app.services import (
-    activations,
-    delivery_options,
-    destination_connections,
-    destinations,
-    holdings,
-    members,
-    runs,
-    syncs,
-    trials,
-)
-from app.services.activations import Changes
+from app.services.activations import activations, connections, delivery_options, destinations
+from app.services.activations.activations import ActivationChanges
+from app.services.audiences import members, runs
+from app.services.holdings import holdings
+from app.services.planning import test_sends
+from app.services.syncs import syncs
 from app.storage.models import Run, Space, Sync
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -52,7 +46,7 @@ class Life:
 
     async def upload(self, membership: People) -> None:
         """Supply the whole membership."""
-        await members.put(
+        await members.put_members(
             self.platform,
             _rows(membership),
             **self._audience,
@@ -64,7 +58,7 @@ class Life:
 
     async def patch(self, add: People, remove: Sequence[str]) -> None:
         """Change single members."""
-        await members.patch(
+        await members.patch_members(
             self.platform,
             **self._audience,
             add=[one.row(profile) for profile, one in add.items()],
@@ -88,30 +82,34 @@ class Life:
                 self.flow.space_id, self.flow.audience_id, before=None, limit=1000
             )
             found = sorted(page, key=lambda snapshot: snapshot.version)[index]
-            await runs.rollback(session, **self._audience, snapshot_id=found.id, **_by())
+            await runs.roll_back(session, **self._audience, snapshot_id=found.id, **_by())
 
     async def release(self) -> None:
         """Go on from the newest snapshot."""
         async with self.platform.unit_of_work() as session:
-            await runs.release(session, **self._audience, **_by())
+            await runs.release_pin(session, **self._audience, **_by())
 
     # The activation and its account
 
     async def options(self, **changes: Any) -> None:
         """Change delivery options, in the words of the wire."""
         async with self.platform.unit_of_work() as session:
-            await delivery_options.update(session, **self._place, changes=changes, **_by())
+            await delivery_options.update_delivery_options(
+                session, **self._place, changes=changes, **_by()
+            )
 
     async def change(self, **changes: Any) -> None:
         """Change the activation itself."""
         async with self.platform.unit_of_work() as session:
-            await activations.update(session, **self._place, changes=Changes(**changes), **_by())
+            await activations.update_activation(
+                session, **self._place, changes=ActivationChanges(**changes), **_by()
+            )
 
     async def choose_identities(self, chosen: Sequence[tuple[str, str]]) -> None:
         """Another list of identifiers, on the connection."""
         entries = [{"externalId": kind, "strategy": strategy} for kind, strategy in chosen]
         async with self.platform.unit_of_work() as session:
-            await destination_connections.update(
+            await connections.update_connection(
                 session,
                 **self._audience,
                 path_id=self.flow.connection_id,
@@ -124,7 +122,7 @@ class Life:
         """Try the account's credentials, which closes its breaker."""
         async with self.platform.unit_of_work() as session:
             workspace_id = await self._workspace(session)
-        result = await destinations.check(
+        result = await destinations.check_destination(
             self.platform,
             workspace_id=workspace_id,
             space_id=self.flow.space_id,
@@ -155,7 +153,9 @@ class Life:
         sync = await self.open_sync()
         if sync is not None:
             async with self.platform.unit_of_work() as session:
-                await syncs.cancel(session, self.flow.space_id, self.activation, sync.id, **_by())
+                await syncs.cancel_sync(
+                    session, self.flow.space_id, self.activation, sync.id, **_by()
+                )
 
     async def approve(self) -> bool:
         """Let a held plan go out; whether one was."""
@@ -163,7 +163,7 @@ class Life:
         if sync is None or sync.state != "held":
             return False
         async with self.platform.unit_of_work() as session:
-            await syncs.approve(session, self.flow.space_id, self.activation, sync.id, **_by())
+            await syncs.approve_sync(session, self.flow.space_id, self.activation, sync.id, **_by())
         return True
 
     async def retry(self) -> bool:
@@ -172,7 +172,7 @@ class Life:
         try:
             for sync in ended:
                 async with self.platform.unit_of_work() as session:
-                    await syncs.retry(
+                    await syncs.retry_sync(
                         session, self.flow.space_id, self.activation, sync.id, **_by()
                     )
         except Conflict:
@@ -182,7 +182,7 @@ class Life:
     async def send_test(self, profile: str, kind: ChangeKind) -> bool:
         """Send one member as a test; False where that is refused. Who asked may not wait for the end."""
         asked = asyncio.create_task(
-            trials.send(self.platform, **self._place, who=profile, kind=kind, actor=ACTOR)
+            test_sends.send_test(self.platform, **self._place, who=profile, kind=kind, actor=ACTOR)
         )
         for _ in range(10):
             await self.hand.once(tasks=(Task.DELIVER, Task.SETTLE))
@@ -202,14 +202,14 @@ class Life:
         """Take the destination as empty; False while a sync is open."""
         try:
             async with self.platform.unit_of_work() as session:
-                await holdings.forget(session, **self._place, **_by())
+                await holdings.forget_holdings(session, **self._place, **_by())
         except Conflict:
             return False
         return True
 
     async def seed(self, membership: People) -> None:
         """Say who is at the destination already."""
-        await holdings.seed(
+        await holdings.seed_holdings(
             self.platform,
             _rows(membership),
             **self._place,

@@ -10,9 +10,10 @@ import pytest
 
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Decision, Row, decide, fold
-from app.services import settle as settling
-from app.snapshots import decisions, holdings, wanted
-from app.snapshots import plan as plans
+from app.services.syncs import settle as settling
+from app.snapshots.holdings import holdings
+from app.snapshots.plans import decisions, wanted
+from app.snapshots.plans import plan as plans
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.syncs import SyncRepository
 

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from app.core.config import Settings
-from app.services.platform import open_platform
+from app.services.platform.platform import open_platform
 from tests.machine.history import History
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from app.core.ids import new_id
 from app.queue import Task
-from app.services.due import batches_wait
-from app.services.pump import Pump
+from app.services.delivery import Pump
+from app.services.periodic import batches_wait
 from workers.context import CONTEXT, Context
 
 PASS_ON = timedelta(milliseconds=500)

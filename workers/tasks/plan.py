@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.queue import Task
-from app.services.plan import plan as service
+from app.services.planning import plan_sync as service
 from workers.context import CONTEXT, Context
 from workers.tasks.deliver import deliver
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.queue import Task
-from app.services import previews
+from app.services.audiences import compute_preview
 from workers.context import CONTEXT, Context
 
 
@@ -14,6 +14,6 @@ async def preview(ctx: dict[str, Any], space_id: str, preview_id: str) -> None:
     context: Context = ctx[CONTEXT]
 
     async def work() -> None:
-        await previews.compute(context.platform, space_id, preview_id)
+        await compute_preview(context.platform, space_id, preview_id)
 
     await context.program.work_heavily(Task.PREVIEW, preview_id, work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.queue import Task
-from app.services.recompute import recompute as service
+from app.services.audiences import recompute_audience as service
 from workers.context import CONTEXT, Context
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.services.settle import settle as service
+from app.services.syncs import settle_sync as service
 from workers.context import CONTEXT, Context
 
 

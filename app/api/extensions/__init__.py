@@ -18,7 +18,7 @@ from app.api.extensions import (
     runs,
     snapshots,
     syncs,
-    trials,
+    test_sends,
 )
 
 router = APIRouter()
@@ -31,7 +31,7 @@ for _part in (
     snapshots.router,
     reach.router,
     syncs.router,
-    trials.router,
+    test_sends.router,
     exports.router,
     delivery_options.router,
     holdings.router,

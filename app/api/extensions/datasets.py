@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     CurrentSpace,
     PageDep,
     PlatformDep,
@@ -17,14 +17,15 @@ from app.api.deps import (
     Scene,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
 )
 from app.api.extensions.parts import UPLOAD_BODY, DatasetId, announced_length
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.core import clock
-from app.services import dataset_sources, datasets
+from app.services import datasets
 from app.services.platform import Platform
 
 router = APIRouter(route_class=ApiRoute)
@@ -51,7 +52,7 @@ def _plain(source: StrictInput | None) -> dict[str, Any] | None:
 
 def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
     filled = row.file is not None
-    source = dataset_sources.shown(platform.keyring, scene.workspace_id, row)
+    source = datasets.shown_source(platform.keyring, scene.workspace_id, row)
     return contract.DatasetOutput(
         id=row.id,
         space_id=row.space_id,
@@ -102,7 +103,7 @@ async def create_dataset(
     body: contract.DatasetInput,
 ) -> Response:
     """An upload is empty until its content is put; a database is not called before it is checked or read."""
-    row = await datasets.create(
+    row = await datasets.create_dataset(
         session,
         platform.keyring,
         workspace_id=scene.workspace_id,
@@ -134,7 +135,7 @@ async def list_datasets(
     page: PageDep,
 ) -> Response:
     """In the order of making."""
-    found = await datasets.page(session, scene.space_id, page)
+    found = await datasets.page_datasets(session, scene.space_id, page)
     return answer(
         contract.DatasetsData(
             datasets=[_wire(platform, scene, row) for row in found.entries],
@@ -161,7 +162,7 @@ async def get_dataset(
     dataset_id: DatasetId,
 ) -> Response:
     """Its columns and how much it holds."""
-    row = await datasets.get(session, scene.space_id, dataset_id)
+    row = await datasets.get_dataset(session, scene.space_id, dataset_id)
     return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
 
 
@@ -189,7 +190,7 @@ async def update_dataset(
     body: contract.DatasetPatch,
 ) -> Response:
     """Fields of the source are merged. Where the server changes, or how it is recognised, the password is asked again."""
-    row = await datasets.update(
+    row = await datasets.update_dataset(
         session,
         platform.keyring,
         workspace_id=scene.workspace_id,
@@ -216,7 +217,7 @@ async def check_dataset(
     platform: PlatformOnceDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
     """Connects and plans the query without running it; says what is wrong, or which columns there are."""
-    found = await datasets.check(
+    found = await datasets.check_dataset(
         platform,
         workspace_id=scene.workspace_id,
         space_id=scene.space_id,
@@ -252,7 +253,7 @@ async def put_dataset_content(
     dataset_id: DatasetId,
 ) -> Response:
     """Replaces what was there, whole or not at all. Types of CSV columns are found over the whole file."""
-    row = await datasets.put_content(
+    row = await datasets.put_dataset_content(
         platform,
         request.stream(),
         space_id=scene.space_id,
@@ -280,5 +281,5 @@ async def remove_dataset(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
     """409, naming the audiences, while a definition names it."""
-    await datasets.delete(session, scene.space_id, dataset_id, actor=scene.actor)
+    await datasets.delete_dataset(session, scene.space_id, dataset_id, actor=scene.actor)
     return answer(REMOVED)

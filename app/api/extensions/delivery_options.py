@@ -6,14 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer
-from app.api.deps import AudienceId, CurrentSpace, Id, SessionDep, SpaceId
+from app.api.edge import (
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+)
 from app.api.extensions.parts import ACTIVATION
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import syncs as contract
 from app.core import clock
-from app.services import delivery_options
+from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -40,7 +46,7 @@ async def get_delivery_options(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
     """All of them, defaults included, and the number of the revision that they belong to."""
-    return _answer(await delivery_options.get(session, scene.space_id, audience_id, id))
+    return _answer(await activations.get_delivery_options(session, scene.space_id, audience_id, id))
 
 
 @router.patch(
@@ -70,7 +76,7 @@ async def update_delivery_options(
 ) -> Response:
     """The brake is merged, everything else replaced. All but frequency, brake and notifications make a new revision."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    options = await delivery_options.update(
+    options = await activations.update_delivery_options(
         session,
         scene.space_id,
         audience_id,

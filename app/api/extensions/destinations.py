@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     CurrentSpace,
     DestinationId,
     PageDep,
@@ -18,13 +18,14 @@ from app.api.deps import (
     Scene,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
 )
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import destinations as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
-from app.services import destination_settings, destinations
+from app.services import accounts, activations
 from app.services.platform import Platform
 
 router = APIRouter(route_class=ApiRoute)
@@ -36,7 +37,7 @@ _ONE = "/spaces/{spaceId}/destinations/{destinationId}"
 def _wire(
     platform: Platform, scene: Scene, row: Any, generated: Mapping[str, Any] | None = None
 ) -> contract.DestinationOutput:
-    settings = destination_settings.shown(platform.keyring, scene.workspace_id, row)
+    settings = accounts.shown_settings(platform.keyring, scene.workspace_id, row)
     breaker = None
     if row.open_until is not None and row.open_until > clock.now():
         reason = (row.breaker or {}).get("reason")
@@ -81,7 +82,7 @@ async def create_destination(
     body: contract.DestinationInput,
 ) -> Response:
     """A secret that the service makes is in this answer only."""
-    row, generated = await destinations.create(
+    row, generated = await activations.create_destination(
         session,
         platform.keyring,
         workspace_id=scene.workspace_id,
@@ -114,7 +115,7 @@ async def list_destinations(
     page: PageDep,
 ) -> Response:
     """In the order of making."""
-    found = await destinations.page(session, scene.space_id, page)
+    found = await activations.page_destinations(session, scene.space_id, page)
     return answer(
         contract.DestinationsData(
             destinations=[_wire(platform, scene, row) for row in found.entries],
@@ -141,7 +142,7 @@ async def get_destination(
     destination_id: DestinationId,
 ) -> Response:
     """Secrets are answered as set or not, with their last four characters."""
-    row = await destinations.get(session, scene.space_id, destination_id)
+    row = await activations.get_destination(session, scene.space_id, destination_id)
     return answer(contract.DestinationData(destination=_wire(platform, scene, row)))
 
 
@@ -169,7 +170,7 @@ async def update_destination(
     body: contract.DestinationPatch,
 ) -> Response:
     """Settings are merged; new ones re-activate what the account's failure had paused."""
-    row, generated = await destinations.update(
+    row, generated = await activations.update_destination(
         session,
         platform.keyring,
         workspace_id=scene.workspace_id,
@@ -197,7 +198,7 @@ async def remove_destination(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, destination_id: DestinationId
 ) -> Response:
     """409, naming the audiences, while one is connected to it."""
-    await destinations.delete(session, scene.space_id, destination_id, actor=scene.actor)
+    await activations.delete_destination(session, scene.space_id, destination_id, actor=scene.actor)
     return answer(REMOVED)
 
 
@@ -221,7 +222,7 @@ async def check_destination(
     body: contract.CheckInput | None = None,
 ) -> Response:
     """Says what is wrong in the partner's terms; a pass re-activates what the account's failure had paused."""
-    result = await destinations.check(
+    result = await activations.check_destination(
         platform,
         workspace_id=scene.workspace_id,
         space_id=scene.space_id,

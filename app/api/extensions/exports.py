@@ -6,14 +6,20 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.api.answers import answer
-from app.api.deps import AudienceId, CurrentSpace, Id, PlatformDep, SpaceId
+from app.api.edge import (
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    PlatformDep,
+    SpaceId,
+    answer,
+    described,
+)
 from app.api.extensions.parts import ACTIVATION, SyncId
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import exports as contract
 from app.core import clock
-from app.services import exports
+from app.services import delivery
 from app.services.platform import Platform
 
 router = APIRouter(route_class=ApiRoute)
@@ -46,7 +52,7 @@ async def list_exports(
     sync_id: SyncId,
 ) -> Response:
     """Each with its checksum and a link that opens it as long as it is kept."""
-    found = await exports.of_sync(
+    found = await delivery.exports_of_sync(
         platform,
         space_id=scene.space_id,
         audience_id=audience_id,
@@ -75,7 +81,7 @@ async def list_exports(
 async def download(request: Request) -> Response:
     """The bytes of a file; whoever has the link has the file, so nobody is asked for a token."""
     platform: Platform = request.app.state.platform
-    name, pieces = await exports.opened(platform, request.path_params["token"], clock.now())
+    name, pieces = await delivery.open_export(platform, request.path_params["token"], clock.now())
     kind = next((kind for end, kind in _TYPES.items() if name.endswith(end)), None)
     return StreamingResponse(
         pieces,

@@ -7,11 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import queries
-from app.api.answers import answer, pagination
-from app.api.body import parse_json, read_body
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     AudienceId,
     CurrentSpace,
     Id,
@@ -20,14 +18,18 @@ from app.api.deps import (
     PlatformOnceDep,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
+    parse_json,
+    read_body,
+    validated,
 )
 from app.api.extensions.parts import ACTIVATION, UPLOAD_BODY, announced_length
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import holdings as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
-from app.services import drift, holdings
+from app.services import holdings
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -72,7 +74,7 @@ async def list_holdings(
     page: PageDep,
 ) -> Response:
     """In the order of the keys; rows that only remember a refusal are among them."""
-    found, activation = await holdings.page(
+    found, activation = await holdings.page_held(
         platform,
         space_id=scene.space_id,
         audience_id=audience_id,
@@ -132,8 +134,8 @@ async def put_holdings(
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
         given = parse_json(await read_body(request, platform.settings.max_body_bytes))
-        queries.validated(contract.SeedInput, given, "")
-        seeded = await drift.seed(
+        validated(contract.SeedInput, given, "")
+        seeded = await holdings.seed_from_partner(
             platform,
             space_id=scene.space_id,
             audience_id=audience_id,
@@ -142,7 +144,7 @@ async def put_holdings(
             now=clock.now(),
         )
         return _count(seeded.held, seeded.assumed)
-    activation = await holdings.seed(
+    activation = await holdings.seed_holdings(
         platform,
         request.stream(),
         space_id=scene.space_id,
@@ -184,7 +186,7 @@ async def check_drift(
 ) -> Response:
     """Reads the whole list at the partner, within its limits. 409 where the partner does not tell what it holds."""
     repair = body is not None and body.repair
-    found = await drift.check(
+    found = await holdings.check_drift(
         platform,
         space_id=scene.space_id,
         audience_id=audience_id,
@@ -232,7 +234,7 @@ async def forget_holdings(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
     """The next sync takes the destination as empty. Nothing is removed there."""
-    await holdings.forget(
+    await holdings.forget_holdings(
         session, scene.space_id, audience_id, id, actor=scene.actor, now=clock.now()
     )
     return answer(REMOVED)

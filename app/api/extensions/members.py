@@ -7,16 +7,24 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, PlatformDep, SpaceId
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    PageDep,
+    PlatformDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+)
 from app.api.extensions.parts import AUDIENCE, UPLOAD_BODY, ProfileId, announced_length
 from app.api.extensions.runs import run_wire
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import members as contract
 from app.contract.extensions.runs import RunData
 from app.core import clock
-from app.services import members
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -53,7 +61,7 @@ async def put_members(
     audience_id: AudienceId,
 ) -> Response:
     """One run. Whatever is wrong with the upload is said here, with row and column, and changes nothing."""
-    run = await members.put(
+    run = await audiences.put_members(
         platform,
         request.stream(),
         space_id=scene.space_id,
@@ -92,7 +100,7 @@ async def patch_members(
     body: contract.MembersPatch,
 ) -> Response:
     """Changes that wait share one run; a row in ``add`` takes the place of the whole member."""
-    run = await members.patch(
+    run = await audiences.patch_members(
         platform,
         space_id=scene.space_id,
         audience_id=audience_id,
@@ -123,7 +131,7 @@ async def list_members(
     page: PageDep,
 ) -> Response:
     """In the order of their ids. A walk stays in the snapshot that it began in."""
-    found, snapshot = await members.page(
+    found, snapshot = await audiences.page_members(
         platform, space_id=scene.space_id, audience_id=audience_id, request=page
     )
     return answer(
@@ -153,7 +161,7 @@ async def get_member(
     profile_id: ProfileId,
 ) -> Response:
     """Is it in, since which snapshot, with what. Somebody who is not in is no error."""
-    found = await members.find(
+    found = await audiences.find_member(
         platform, space_id=scene.space_id, audience_id=audience_id, profile_id=profile_id
     )
     return answer(

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import queries
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, CurrentSpace, PageDep, SessionDep, SpaceId, query_text
-from app.api.operation import described
-from app.api.route import ApiRoute
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    CurrentSpace,
+    PageDep,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+    query_text,
+    read_text,
+)
 from app.contract.extensions import overview as contract
 from app.domain.options import frequency_of
-from app.services import overview
+from app.services import reports
 
 router = APIRouter(route_class=ApiRoute)
 
 _ID = {"maxLength": 255}
 
 
-def _wire(row: overview.Overview) -> contract.OverviewOutput:
+def _wire(row: reports.Overview) -> contract.OverviewOutput:
     found = row.activation
     return contract.OverviewOutput(
         id=found.id,
@@ -31,7 +39,7 @@ def _wire(row: overview.Overview) -> contract.OverviewOutput:
         connection_id=found.connection_id,
         enabled=found.enabled,
         state=found.state,
-        status=overview.status(row),
+        status=reports.overview_status(row),
         frequency=frequency_of(found.options).to_json(),
         next_due_at=found.next_due_at,
         last_synced_at=found.last_synced_at,
@@ -51,7 +59,7 @@ def _wire(row: overview.Overview) -> contract.OverviewOutput:
         errors=(404, 422),
         parameters=(
             PAGINATION,
-            query_text("state", "Only those in this state.", enum=list(overview.STATES)),
+            query_text("state", "Only those in this state.", enum=list(reports.OVERVIEW_STATES)),
             query_text("audienceId", "Only those of this audience.", **_ID),
             query_text("destinationId", "Only those to this account.", **_ID),
             query_text("search", "Part of a name.", **_ID),
@@ -67,13 +75,13 @@ async def list_activations(
     page: PageDep,
 ) -> Response:
     """In the order of making. ``active`` are those that send by themselves, ``error`` those that wait to be mended."""
-    sought = overview.Sought(
+    sought = reports.Sought(
         state=request.query_params.get("state"),
-        audience_id=queries.read_text(request, "audienceId"),
-        destination_id=queries.read_text(request, "destinationId"),
-        name=queries.read_text(request, "search"),
+        audience_id=read_text(request, "audienceId"),
+        destination_id=read_text(request, "destinationId"),
+        name=read_text(request, "search"),
     )
-    found = await overview.page(session, scene.space_id, sought, page)
+    found = await reports.page_overview(session, scene.space_id, sought, page)
     return answer(
         contract.OverviewData(
             activations=[_wire(row) for row in found.entries], pagination=pagination(found)

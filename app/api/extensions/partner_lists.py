@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import queries
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     CurrentSpace,
     DestinationId,
     PageDep,
     PlatformDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
     query_text,
+    read_text,
 )
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import partner_lists as contract
-from app.services import partner_lists
+from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -46,12 +47,12 @@ async def list_lists(
     page: PageDep,
 ) -> Response:
     """By name, read from the partner now, with what of ours writes to each. 409 where the destination has no lists."""
-    found = await partner_lists.page(
+    found = await activations.page_partner_lists(
         platform,
         workspace_id=scene.workspace_id,
         space_id=scene.space_id,
         destination_id=destination_id,
-        search=queries.read_text(request, "search"),
+        search=read_text(request, "search"),
         request=page,
     )
     return answer(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import queries
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     AudienceId,
     CurrentSpace,
     PageDep,
     PlatformDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
     query_text,
+    read_text,
 )
 from app.api.extensions.parts import AUDIENCE
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import reach as contract
 from app.core.errors import Invalid
-from app.services import reach
+from app.services import reports
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -56,11 +57,11 @@ async def get_reach(
     page: PageDep,
 ) -> Response:
     """By activation, and by connection where there is none yet. An account need not be connected to be asked for."""
-    run_id = queries.read_text(request, "runId")
-    destination_id = queries.read_text(request, "destinationId")
-    more = queries.read_text(request, "audienceIds", longest=_LONGEST)
+    run_id = read_text(request, "runId")
+    destination_id = read_text(request, "destinationId")
+    more = read_text(request, "audienceIds", longest=_LONGEST)
     if destination_id is not None:
-        found = await reach.of_destination(
+        found = await reports.destination_reach(
             platform,
             space_id=scene.space_id,
             audience_id=audience_id,
@@ -74,7 +75,7 @@ async def get_reach(
             field="audienceIds",
         )
     else:
-        found = await reach.of_audience(
+        found = await reports.audience_reach(
             platform,
             space_id=scene.space_id,
             audience_id=audience_id,
@@ -97,7 +98,7 @@ async def get_reach(
     )
 
 
-def _wire(row: reach.Row) -> contract.ReachRowOutput:
+def _wire(row: reports.ReachRow) -> contract.ReachRowOutput:
     return contract.ReachRowOutput(
         destination_id=row.destination.id,
         destination_name=row.destination.name,

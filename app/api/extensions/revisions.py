@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, AudienceId, CurrentSpace, Id, PageDep, SessionDep, SpaceId
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    PageDep,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+)
 from app.api.extensions.parts import ACTIVATION, before_number, newest_first
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import revisions as contract
-from app.services import revisions
+from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -35,7 +44,7 @@ async def list_revisions(
     page: PageDep,
 ) -> Response:
     """The newest first, each with what it changed; ``delivered`` is the one that the last complete sync sent."""
-    found, total, delivered = await revisions.listed(
+    found, total, delivered = await activations.list_revisions(
         session,
         scene.space_id,
         audience_id,

@@ -6,13 +6,21 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, SessionDep, SpaceId
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    PageDep,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+)
 from app.api.extensions.parts import AUDIENCE, RunId, before, newest_first
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import runs as contract
-from app.services import audiences, runs
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -80,7 +88,7 @@ async def list_runs(
 ) -> Response:
     """The newest first."""
     await audiences.require_audience(session, scene.space_id, audience_id)
-    found, total = await runs.list_runs(
+    found, total = await audiences.list_runs(
         session, scene.space_id, audience_id, before=before(page), limit=page.count + 1
     )
     shown = newest_first(found, total, page, lambda row: row.id)
@@ -109,5 +117,5 @@ async def get_run(
     run_id: RunId,
 ) -> Response:
     """Read it until its status is ``complete`` or ``failed``."""
-    row = await runs.get_run(session, scene.space_id, audience_id, run_id)
+    row = await audiences.get_run(session, scene.space_id, audience_id, run_id)
     return answer(contract.RunData(run=run_wire(row)))

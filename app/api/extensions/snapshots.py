@@ -6,14 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, AudienceId, CurrentSpace, PageDep, SessionDep, SpaceId
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    PageDep,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+)
 from app.api.extensions.parts import AUDIENCE, SnapshotId, before_number, newest_first
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import runs as contract
 from app.core import clock
-from app.services import audiences, runs
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -57,7 +65,7 @@ async def list_snapshots(
 ) -> Response:
     """The newest first."""
     audience = await audiences.require_audience(session, scene.space_id, audience_id)
-    found, total = await runs.list_snapshots(
+    found, total = await audiences.list_snapshots(
         session, scene.space_id, audience_id, before=before_number(page), limit=page.count + 1
     )
     shown = newest_first(found, total, page, lambda row: str(row.version))
@@ -87,7 +95,7 @@ async def get_snapshot(
 ) -> Response:
     """One snapshot."""
     audience = await audiences.require_audience(session, scene.space_id, audience_id)
-    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    row = await audiences.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
 
 
@@ -109,10 +117,10 @@ async def roll_back(
     snapshot_id: SnapshotId,
 ) -> Response:
     """Pins the audience to the snapshot and opens the inverse syncs; runs go on writing snapshots."""
-    audience = await runs.rollback(
+    audience = await audiences.roll_back(
         session, scene.space_id, audience_id, snapshot_id, actor=scene.actor, now=clock.now()
     )
-    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    row = await audiences.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
 
 
@@ -134,9 +142,9 @@ async def release(
     snapshot_id: SnapshotId,
 ) -> Response:
     """The audience goes on from its newest snapshot. 409 where it is not pinned to this one."""
-    row = await runs.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
+    row = await audiences.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     await audiences.pinned_to(session, scene.space_id, audience_id, snapshot_id)
-    audience = await runs.release(
+    audience = await audiences.release_pin(
         session, scene.space_id, audience_id, actor=scene.actor, now=clock.now()
     )
     return answer(contract.SnapshotData(snapshot=_wire(row, audience)))

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     AudienceId,
     CurrentSpace,
     Id,
@@ -17,13 +17,14 @@ from app.api.deps import (
     Scene,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
 )
 from app.api.extensions.parts import ACTIVATION, ProfileId, SyncId, before, newest_first
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.contract.extensions import syncs as contract
 from app.core import clock
-from app.services import activations, explain, status, syncs
+from app.services import activations, reports, syncs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -91,7 +92,7 @@ async def get_status(
 ) -> Response:
     """Its ``note`` answers why nothing was sent."""
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
-    return answer({"status": await status.of_activation(session, activation, clock.now())})
+    return answer({"status": await reports.activation_status(session, activation, clock.now())})
 
 
 @router.get(
@@ -149,7 +150,7 @@ async def start_sync(
     """Answers the sync that does it, which may be one that is open already."""
     wanted = body or contract.SyncInput()
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
-    sync = await syncs.start(
+    sync = await syncs.start_sync(
         session,
         activation,
         kind=wanted.kind,
@@ -203,7 +204,9 @@ async def approve_sync(
 ) -> Response:
     """That very plan; 409 where it is not held or was superseded."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
-    await syncs.approve(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
+    await syncs.approve_sync(
+        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+    )
     return await _shown(session, scene, id, sync_id)
 
 
@@ -227,7 +230,9 @@ async def cancel_sync(
 ) -> Response:
     """What was sent stays sent, and is remembered."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
-    await syncs.cancel(session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now())
+    await syncs.cancel_sync(
+        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+    )
     return await _shown(session, scene, id, sync_id)
 
 
@@ -251,7 +256,7 @@ async def retry_sync(
 ) -> Response:
     """Answers the new sync that does it."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
-    sync = await syncs.retry(
+    sync = await syncs.retry_sync(
         session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
     )
     return await _shown(session, scene, id, sync.id)
@@ -277,7 +282,7 @@ async def list_rejections(
 ) -> Response:
     """Counts by reason and up to 100 samples."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
-    found = await syncs.rejections(session, scene.space_id, id, sync_id)
+    found = await syncs.sync_rejections(session, scene.space_id, id, sync_id)
     return answer(
         contract.RejectionsData(
             rejections=contract.RejectionsOutput(counts=found["counts"], samples=found["samples"])
@@ -309,7 +314,7 @@ async def explain_profile(
     audience and 200 syncs; `historyStoppedAt`, of the profile (`syncId`, `syncNumber`, `plannedAt`) and of each of its
     memberships (`snapshotId`, `asOf`), names the newest that was not looked into, or is null.
     """
-    found = await explain.profile(
+    found = await reports.explain_profile(
         platform,
         space_id=scene.space_id,
         audience_id=audience_id,

@@ -7,21 +7,23 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     AudienceId,
     ConnectionId,
     CurrentSpace,
+    DirectRoute,
     Id,
     PageDep,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
     platform_of,
     scene_of,
 )
-from app.api.operation import described
-from app.api.route import ApiRoute, DirectRoute
 from app.api.routes import examples
 from app.contract import activations as contract
 from app.contract.envelope import Input
@@ -56,7 +58,7 @@ async def add_activation(
     body: contract.AddActivationToAudienceAlphaInput,
 ) -> Response:
     """A new activation on a destination of the audience. Without `enabled` it sends nothing until it is enabled."""
-    view = await activations.create(
+    view = await activations.create_activation(
         session,
         space_id=space_id,
         audience_id=audience_id,
@@ -96,7 +98,7 @@ async def list_activations(
     page: PageDep,
 ) -> Response:
     """Activations of all connections of the audience, in the order of making."""
-    found = await activations.page(session, space_id, audience_id, page)
+    found = await activations.page_activations(session, space_id, audience_id, page)
     return answer(
         {
             "activations": [_activation(view, scene.workspace_id) for view in found.entries],
@@ -130,7 +132,7 @@ async def get_activation(request: Request) -> Response:
     # The one read that is measured: no dependencies, no models, JSON parts as the database has them.
     scene = await scene_of(request)
     audience_id: str = request.path_params["audienceId"]
-    found = await activations.read(
+    found = await activations.read_activation(
         platform_of(request).hot, scene.space_id, audience_id, request.path_params["id"]
     )
     fields: dict[str, Any] = {
@@ -174,12 +176,12 @@ async def update_activation(
     body: contract.UpdateActivationForAudienceAlphaInput,
 ) -> Response:
     """What is not named stays; an empty object changes nothing."""
-    view = await activations.update(
+    view = await activations.update_activation(
         session,
         space_id=space_id,
         audience_id=audience_id,
         activation_id=activation_id,
-        changes=activations.Changes(
+        changes=activations.ActivationChanges(
             enabled=body.enabled,
             name=body.activation_name or None,
             display_name=body.display_name,
@@ -213,7 +215,7 @@ async def remove_activation(
     activation_id: Id,
 ) -> Response:
     """What was sent stays at the destination."""
-    await activations.remove(
+    await activations.remove_activation(
         session, space_id, audience_id, activation_id, actor=scene.actor, now=clock.now()
     )
     return answer({"status": "SUCCESS"})

@@ -6,14 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer
-from app.api.deps import CurrentSpace, Id, SessionDep, SpaceId
-from app.api.operation import ALL_VERSIONS, described
-from app.api.route import ApiRoute
+from app.api.edge import (
+    ALL_VERSIONS,
+    ApiRoute,
+    CurrentSpace,
+    Id,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+)
 from app.api.routes import examples
 from app.contract import audiences as contract
 from app.core import clock
-from app.services import previews
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -39,7 +45,7 @@ async def create_preview(
     body: contract.CreateAudiencePreviewInput,
 ) -> Response:
     """A worker computes it; read it until its status is no longer RUNNING."""
-    preview = await previews.create(
+    preview = await audiences.create_preview(
         session,
         space_id=space_id,
         audience_type=body.audience_type,
@@ -70,7 +76,7 @@ async def get_preview(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, preview_id: Id
 ) -> Response:
     """The size and the first hundred members, once it is completed."""
-    preview = await previews.get(session, space_id, preview_id)
+    preview = await audiences.get_preview(session, space_id, preview_id)
     return answer({"audiencePreview": _preview(preview)})
 
 

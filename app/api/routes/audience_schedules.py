@@ -6,15 +6,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from app.api.answers import answer
-from app.api.deps import CurrentSpace, Id, SessionDep, SpaceId
-from app.api.operation import STABLE_AND_ALPHA, described
-from app.api.route import ApiRoute
+from app.api.edge import (
+    STABLE_AND_ALPHA,
+    ApiRoute,
+    CurrentSpace,
+    Id,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+)
 from app.api.routes import examples
 from app.contract import audiences as contract
 from app.core import clock
 from app.core.clock import to_wire
-from app.services import audience_schedules as schedules
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -39,7 +45,7 @@ async def list_schedules(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
 ) -> Response:
     """All of them, in the order of making."""
-    found = await schedules.listed(session, space_id, audience_id)
+    found = await audiences.list_schedules(session, space_id, audience_id)
     return answer({"audienceSchedules": [schedule_to_wire(schedule) for schedule in found]})
 
 
@@ -65,7 +71,7 @@ async def add_schedule(
     body: contract.AddAudienceScheduleToAudienceInput,
 ) -> Response:
     """Works for every type of audience whose members are computed."""
-    schedule = await schedules.add(
+    schedule = await audiences.add_schedule(
         session,
         space_id=space_id,
         audience_id=audience_id,
@@ -97,7 +103,7 @@ async def get_schedule(
     schedule_id: ScheduleId,
 ) -> Response:
     """One schedule."""
-    schedule = await schedules.get(session, space_id, audience_id, schedule_id)
+    schedule = await audiences.get_schedule(session, space_id, audience_id, schedule_id)
     return answer({"audienceSchedule": schedule_to_wire(schedule)})
 
 
@@ -124,7 +130,7 @@ async def update_schedule(
     body: contract.UpdateAudienceScheduleForAudienceInput,
 ) -> Response:
     """Strategy and configuration are replaced."""
-    schedule = await schedules.update(
+    schedule = await audiences.update_schedule(
         session,
         space_id=space_id,
         audience_id=audience_id,
@@ -157,7 +163,7 @@ async def remove_schedule(
     schedule_id: ScheduleId,
 ) -> Response:
     """Runs that it has opened go on."""
-    await schedules.remove(session, space_id, audience_id, schedule_id, actor=scene.actor)
+    await audiences.remove_schedule(session, space_id, audience_id, schedule_id, actor=scene.actor)
     return answer({"status": "SUCCESS"})
 
 

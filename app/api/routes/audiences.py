@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
+    ALL_VERSIONS,
     PAGINATION,
+    STABLE_AND_ALPHA,
+    ApiRoute,
     AudienceId,
     CurrentSpace,
     Id,
@@ -16,20 +18,22 @@ from app.api.deps import (
     SessionDep,
     ShortPageDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
     pagination_parameter,
     query_object,
     query_text,
+    read_object,
+    validated,
 )
-from app.api.operation import ALL_VERSIONS, STABLE_AND_ALPHA, described
-from app.api.queries import read_object, validated
-from app.api.route import ApiRoute
 from app.api.routes import examples
 from app.api.routes.audience_schedules import schedule_to_wire
 from app.contract import audiences as contract
 from app.core import clock
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Invalid
-from app.services import audience_schedules, audiences
+from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -87,11 +91,11 @@ async def list_audiences(
 ) -> Response:
     """Audiences of a space, in the order of making."""
     with_schedules = _wants_schedules(request)
-    found = await audiences.page(session, space_id, _search(request), page)
+    found = await audiences.page_audiences(session, space_id, _search(request), page)
     schedules: dict[str, list[Any]] = {}
     if with_schedules:
         ids = [view.audience.id for view in found.entries]
-        schedules = await audience_schedules.by_audience(session, space_id, ids)
+        schedules = await audiences.schedules_by_audience(session, space_id, ids)
     return answer(
         {
             "audiences": [
@@ -124,7 +128,7 @@ async def create_audience(
     body: contract.CreateAudienceInput,
 ) -> Response:
     """Not computed yet: force a run, add a schedule, or supply its members."""
-    view = await audiences.create(
+    view = await audiences.create_audience(
         session,
         space_id=space_id,
         name=body.name,
@@ -158,9 +162,9 @@ async def get_audience(
 ) -> Response:
     """One audience, with its size where it was computed."""
     schedules = None
-    view = await audiences.get(session, space_id, audience_id)
+    view = await audiences.get_audience(session, space_id, audience_id)
     if _wants_schedules(request):
-        schedules = await audience_schedules.listed(session, space_id, audience_id)
+        schedules = await audiences.list_schedules(session, space_id, audience_id)
     return answer({"audience": _long(view, schedules)})
 
 
@@ -187,11 +191,11 @@ async def update_audience(
 ) -> Response:
     """What is not named stays. The audience is not computed anew by this."""
     definition = body.definition
-    view = await audiences.update(
+    view = await audiences.update_audience(
         session,
         space_id,
         audience_id,
-        audiences.Changes(
+        audiences.AudienceChanges(
             name=body.name,
             description=body.description,
             enabled=body.enabled,
@@ -221,7 +225,7 @@ async def remove_audience(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
 ) -> Response:
     """409 while destinations or activations use it."""
-    await audiences.remove(session, space_id, audience_id, actor=scene.actor)
+    await audiences.remove_audience(session, space_id, audience_id, actor=scene.actor)
     return answer({"status": "SUCCESS"})
 
 
@@ -246,7 +250,7 @@ async def list_consumers(
     page: PageDep,
 ) -> Response:
     """Other audiences whose activations also send this one's members."""
-    found = await audiences.consumers(
+    found = await audiences.page_consumers(
         session, space_id, audience_id, _search(request), _sort(request), page
     )
     return answer(
@@ -342,7 +346,7 @@ def short_form(view: audiences.AudienceView) -> dict[str, Any]:
         "key": audience.key,
         "enabled": audience.enabled,
         "definition": definition,
-        "status": audiences.status_of(view),
+        "status": audiences.audience_status(view),
         "createdBy": audience.created_by,
         "updatedBy": audience.updated_by,
         "createdAt": to_wire(audience.created_at),

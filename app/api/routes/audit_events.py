@@ -6,15 +6,23 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, CurrentToken, PageDep, SessionDep, query_text
-from app.api.operation import ALL_VERSIONS, described
-from app.api.queries import read_text
-from app.api.route import ApiRoute
+from app.api.edge import (
+    ALL_VERSIONS,
+    PAGINATION,
+    ApiRoute,
+    CurrentToken,
+    PageDep,
+    SessionDep,
+    answer,
+    described,
+    pagination,
+    query_text,
+    read_text,
+)
 from app.api.routes.audiences import read_moment
 from app.contract import audit_events as contract
 from app.core.clock import to_wire
-from app.services import audit
+from app.services import tenancy
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -42,13 +50,13 @@ async def list_audit_events(
     request: Request, session: SessionDep, caller: CurrentToken, page: PageDep
 ) -> Response:
     """Events of the token's workspace, newest first."""
-    wanted = audit.Filter(
+    wanted = tenancy.Filter(
         start=read_moment(read_text(request, "startTime"), "startTime"),
         end=read_moment(read_text(request, "endTime"), "endTime"),
         resource_id=read_text(request, "resourceId"),
         resource_type=read_text(request, "resourceType"),
     )
-    found = await audit.page(session, caller.workspace_id, wanted, page)
+    found = await tenancy.page_events(session, caller.workspace_id, wanted, page)
     return answer(
         {
             "events": [_event(event) for event in found.entries],

@@ -6,23 +6,24 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import (
+from app.api.edge import (
     PAGINATION,
+    ApiRoute,
     AudienceId,
     CurrentSpace,
     DestinationId,
     PageDep,
     SessionDep,
     SpaceId,
+    answer,
+    described,
+    pagination,
 )
-from app.api.operation import described
-from app.api.route import ApiRoute
 from app.api.routes import examples
 from app.contract import destination_connections as contract
 from app.core import clock
 from app.core.clock import to_wire
-from app.services import destination_connections as connections
+from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -51,7 +52,7 @@ async def add_destination(
     body: contract.AddDestinationToAudienceAlphaInput,
 ) -> Response:
     """Connects an account of the space; the answer says which identifiers travel."""
-    connection = await connections.add(
+    connection = await activations.add_connection(
         session,
         space_id=space_id,
         audience_id=audience_id,
@@ -85,7 +86,9 @@ async def list_destinations(
     page: PageDep,
 ) -> Response:
     """Connections of the audience, in the order of making."""
-    found = await connections.page(session, space_id, audience_id, page, actor=scene.actor)
+    found = await activations.page_connections(
+        session, space_id, audience_id, page, actor=scene.actor
+    )
     return answer(
         {
             "connections": [_connection(view) for view in found.entries],
@@ -116,7 +119,7 @@ async def update_destination(
     body: contract.UpdateDestinationForAudienceAlphaInput,
 ) -> Response:
     """Takes the id of the connection (or of the account behind it); each given field replaces what was stored."""
-    connection = await connections.update(
+    connection = await activations.update_connection(
         session,
         space_id=space_id,
         audience_id=audience_id,
@@ -148,7 +151,9 @@ async def remove_destination(
     destination_id: DestinationId,
 ) -> Response:
     """409 while an activation hangs on it."""
-    await connections.remove(session, space_id, audience_id, destination_id, actor=scene.actor)
+    await activations.remove_connection(
+        session, space_id, audience_id, destination_id, actor=scene.actor
+    )
     return answer({"status": "SUCCESS"})
 
 
@@ -167,7 +172,7 @@ def _configuration(connection: Any) -> dict[str, Any]:
     return fields
 
 
-def _connection(view: connections.ConnectionView) -> dict[str, Any]:
+def _connection(view: activations.ConnectionView) -> dict[str, Any]:
     """SimpleDestination."""
     connection, definition = view.connection, view.definition
     return {

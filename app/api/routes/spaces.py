@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.api.answers import answer, pagination
-from app.api.deps import PAGINATION, CurrentSpace, CurrentToken, PageDep, SessionDep, SpaceId
-from app.api.operation import described
-from app.api.route import ApiRoute
+from app.api.edge import (
+    PAGINATION,
+    ApiRoute,
+    CurrentSpace,
+    CurrentToken,
+    PageDep,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    pagination,
+)
 from app.contract import spaces as contract
-from app.services import spaces
+from app.services import tenancy
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -28,7 +36,7 @@ router = APIRouter(route_class=ApiRoute)
 )
 async def list_spaces(session: SessionDep, caller: CurrentToken, page: PageDep) -> Response:
     """Spaces of the token's workspace, in the order of making."""
-    found = await spaces.page(session, caller.workspace_id, page)
+    found = await tenancy.page_spaces(session, caller.workspace_id, page)
     return answer(
         contract.ListSpacesAlphaOutput(
             spaces=[
@@ -56,7 +64,7 @@ async def create_space(
     session: SessionDep, caller: CurrentToken, body: contract.CreateSpaceInput
 ) -> Response:
     """A new space of the token's workspace."""
-    space = await spaces.create(
+    space = await tenancy.create_space(
         session,
         workspace_id=caller.workspace_id,
         name=body.name,
@@ -83,7 +91,7 @@ async def create_space(
 )
 async def get_space(session: SessionDep, scene: CurrentSpace, space_id: SpaceId) -> Response:
     """One space."""
-    space = await spaces.get(session, scene.workspace_id, space_id)
+    space = await tenancy.get_space(session, scene.workspace_id, space_id)
     return answer(
         contract.GetSpaceAlphaOutput(
             space=contract.Space.model_validate(space, from_attributes=True)

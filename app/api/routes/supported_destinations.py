@@ -6,13 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.api.answers import answer
-from app.api.deps import CurrentSpace, SessionDep, SpaceId, query_text
-from app.api.operation import described
-from app.api.queries import read_text
-from app.api.route import ApiRoute
+from app.api.edge import (
+    ApiRoute,
+    CurrentSpace,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+    query_text,
+    read_text,
+)
 from app.contract import audiences, destination_connections
-from app.services import catalogue
+from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -40,7 +45,7 @@ async def list_supported_destinations(
     audience_type: Annotated[audiences.AudienceType, Path(alias="audienceType")],
 ) -> Response:
     """By slug, each with its actions, their fields, presets and connection settings."""
-    destinations = await catalogue.list_supported(
+    destinations = await activations.list_supported_destinations(
         session,
         space_id,
         audience_type,

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from app.core import clock
 from app.core.ids import new_id
 from app.main import create_app
-from app.services import tokens
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
+from app.services.tenancy import tokens
 from app.storage.models import Space, Workspace
 
 
@@ -39,7 +39,7 @@ async def create_tenant(platform: Platform, *, scopes: tuple[str, ...] = tokens.
         await session.flush()
         space = Space(id=new_id("spa"), workspace_id=workspace.id, slug="prod", name="Production")
         session.add(space)
-        _, text = await tokens.create(
+        _, text = await tokens.create_token(
             session,
             keyring=platform.keyring,
             workspace_id=workspace.id,

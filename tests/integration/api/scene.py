@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, ActivationRevision
 from tests.integration.api.conftest import Tenant
 

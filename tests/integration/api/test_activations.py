@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import Scene, create_activation, create_scene, store
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.services import previews
-from app.services.platform import Platform
+from app.services.audiences import previews
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import SQL, create_audience, create_scene
 
@@ -176,8 +176,8 @@ class TestPreviews:
             "options": {},
             "status": "RUNNING",
         }
-        assert await previews.compute(platform, tenant.space_id, preview_id)
-        assert not await previews.compute(platform, tenant.space_id, preview_id)
+        assert await previews.compute_preview(platform, tenant.space_id, preview_id)
+        assert not await previews.compute_preview(platform, tenant.space_id, preview_id)
         done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
         assert done["status"] == "COMPLETED"
         assert done["size"] == {"type": "USERS", "count": 250}
@@ -187,7 +187,7 @@ class TestPreviews:
         path = f"/spaces/{tenant.space_id}/audiences/previews"
         body = {"definition": {"query": "SELECT email FROM nowhere"}, "audienceType": "USERS"}
         preview_id = (await api.post(path, json=body)).json()["data"]["audiencePreview"]["id"]
-        await previews.compute(platform, tenant.space_id, preview_id)
+        await previews.compute_preview(platform, tenant.space_id, preview_id)
         done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
         assert done["status"] == "FAILED"
         assert "nowhere" in done["failureReason"]

@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from app.api.explorer import FOLDER
+from app.api.docs.explorer import FOLDER
 
 
 async def test_page_policy_and_parts(api: httpx.AsyncClient) -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 
 from app.core import clock
-from app.services import housekeeping
-from app.services.platform import Platform
+from app.services.periodic import retention
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 
 
@@ -27,5 +27,7 @@ async def test_each_has_its_time(
         (90.1, {**nothing, "audit_events": 1}),
     ):
         async with platform.unit_of_work() as session:
-            found = await housekeeping.forget_old(session, now=clock.now() + timedelta(days=days))
+            found = await retention.forget_old_history(
+                session, now=clock.now() + timedelta(days=days)
+            )
         assert found == gone, days

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from fastapi import FastAPI
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant, create_tenant
 
 ALPHA = "application/vnd.segment.v1alpha+json"

@@ -14,8 +14,8 @@ import pytest
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.pagination import PageRequest, Position
-from app.services import activations
-from app.services.platform import Platform
+from app.services.activations import activations
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import Scene, create_activation, create_scene
 
@@ -139,7 +139,7 @@ async def _make(platform: Platform, scene: Scene, count: int) -> list[str]:
     while len(made) < count:
         async with platform.unit_of_work() as session:
             for _ in range(100):
-                view = await activations.create(
+                view = await activations.create_activation(
                     session,
                     space_id=scene.tenant.space_id,
                     audience_id=scene.audience_id,
@@ -163,7 +163,7 @@ async def _insert(platform: Platform, scene: Scene, stop: asyncio.Event) -> int:
 async def _make_one(platform: Platform, scene: Scene) -> list[Any]:
     async with platform.unit_of_work() as session:
         return [
-            await activations.create(
+            await activations.create_activation(
                 session,
                 space_id=scene.tenant.space_id,
                 audience_id=scene.audience_id,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import httpx
 import pytest
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import (
     Scene,

@@ -9,8 +9,8 @@ import pytest
 
 from app.core import clock
 from app.core.ids import new_id
-from app.services import tokens
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
+from app.services.tenancy import tokens
 from app.storage.models import Space, Workspace
 
 
@@ -32,7 +32,7 @@ async def create_tenant(platform: Platform, slug: str) -> Tenant:
         await session.flush()
         session.add(Space(id=space_id, workspace_id=workspace_id, slug="main", name="Main"))
         made = [
-            await tokens.create(
+            await tokens.create_token(
                 session,
                 keyring=platform.keyring,
                 workspace_id=workspace_id,

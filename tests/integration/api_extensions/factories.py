@@ -10,7 +10,7 @@ from typing import Any
 from app.core import clock
 from app.core.ids import new_id
 from app.domain.options import DEFAULT_OPTIONS
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import (
     Activation,
     ActivationRevision,

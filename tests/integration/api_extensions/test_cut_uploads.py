@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from app.main import create_app
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import eventually
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience

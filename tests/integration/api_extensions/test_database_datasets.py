@@ -11,8 +11,9 @@ import pytest
 from app.core import clock
 from app.core.config import Settings
 from app.core.crypto import Keyring, KeyringError
-from app.services import datasets, keys
-from app.services.platform import Platform, open_platform
+from app.services.datasets import datasets
+from app.services.platform.platform import Platform, open_platform
+from app.services.tenancy import key_rotation
 from app.storage.models import Dataset
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
@@ -146,7 +147,7 @@ class TestSecrets:
         old = settings.encryption_keys.get_secret_value()
         both = await open_platform(under(settings, NEW, old))
         try:
-            done = await keys.rotate(both)
+            done = await key_rotation.rotate_keys(both)
             assert (done.written, done.unreadable) == (1, [])
             assert done.left == {"k2": 1, "k1": 0}
         finally:
@@ -263,7 +264,7 @@ class TestCheck:
         made = await create(api, users_database.fields)
         closed = await open_platform(settings.model_copy(update={"outbound_allow": ""}))
         try:
-            found = await datasets.check(
+            found = await datasets.check_dataset(
                 closed,
                 workspace_id=tenant.workspace_id,
                 space_id=tenant.space_id,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
 from tests.integration.api_extensions.test_members import CSV, NDJSON, PARQUET, parquet

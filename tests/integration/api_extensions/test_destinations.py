@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.connectors import registry
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import AuditEvent, Destination
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_activation
@@ -128,7 +128,7 @@ class TestUpdate:
     async def test_merges_settings_and_keeps_the_secret(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
     ) -> None:
-        from app.services.destination_settings import unseal
+        from app.services.accounts.settings import unseal_settings
 
         made = await create(api, secret=CANARY, headers={"X-Api-Key": "CANARY-header-value"})
         shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
@@ -141,7 +141,7 @@ class TestUpdate:
         assert response.json()["data"]["destination"]["name"] == "New"
         async with platform.unit_of_work() as session:
             row = (await session.scalars(select(Destination))).one()
-        kept = unseal(platform.keyring, tenant.workspace_id, row)
+        kept = unseal_settings(platform.keyring, tenant.workspace_id, row)
         assert kept["secret"] == CANARY
         assert kept["headers"] == {"X-Api-Key": "CANARY-header-value"}
         assert kept["method"] == "PUT"

@@ -11,7 +11,7 @@ import pytest
 
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 LIST = "AbCdEf"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.connectors.destinations.webhook.settings import WebhookSettings
-from app.services.accounts import register_secrets
-from app.services.platform import Platform
+from app.services.accounts.account import register_secrets
+from app.services.platform.platform import Platform
 from tests.flow import worker
 from tests.integration.api_extensions.test_trials import SAMPLE, Desk, desk_of
 from tests.unit.connectors.raw_server import read_request, serve

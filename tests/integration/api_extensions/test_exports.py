@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.core import clock
-from app.services import collect, exports
-from app.services.platform import Platform
+from app.services.delivery import exports
+from app.services.periodic import collector
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 MEMBERS = [
@@ -161,10 +162,10 @@ async def test_files_are_kept_as_long_as_the_settings_say(desk: Desk, platform: 
     assert len(paths) == 2
     _age(paths[0], days=1.9)
     _age(paths[1], days=2.1)
-    await collect.collect(platform)
+    await collector.collect_files(platform)
     assert sorted(folder.iterdir()) == paths[:1]
     await desk.settings(retention_days=1)
-    await collect.collect(platform)
+    await collector.collect_files(platform)
     assert not list(folder.iterdir())
 
 

@@ -12,7 +12,7 @@ import pytest
 from app.sandbox.braze import DEFAULT_KEY, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import worker
 from tests.integration.api_extensions.test_trials import LIST, Desk, desk_of
 

@@ -11,8 +11,8 @@ import pytest
 import zstandard
 from sqlalchemy import func, select
 
-from app.services.platform import Platform
-from app.services.recompute import recompute
+from app.services.audiences.recompute import recompute_audience
+from app.services.platform.platform import Platform
 from app.storage.models import Audience, AuditEvent, Dataset, MemberPatch, Run
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
@@ -39,7 +39,7 @@ async def computed(platform: Platform, tenant: Tenant, response: httpx.Response)
     """The run of an answer, carried out."""
     assert response.status_code == 200, response.text
     run: dict[str, Any] = response.json()["data"]["run"]
-    await recompute(platform, tenant.space_id, run["id"], lane="test")
+    await recompute_audience(platform, tenant.space_id, run["id"], lane="test")
     return run
 
 
@@ -212,7 +212,7 @@ class TestPut:
     ) -> None:
         import asyncio
 
-        monkeypatch.setattr("app.services.receiving._WINDOW_SECONDS", 0.2)
+        monkeypatch.setattr("app.services.platform.uploads._WINDOW_SECONDS", 0.2)
 
         async def stream() -> Any:
             yield b"profile_id\n"

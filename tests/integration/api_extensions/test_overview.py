@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, Sync
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import Scene, create_activation

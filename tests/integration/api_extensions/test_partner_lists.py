@@ -10,8 +10,8 @@ import pytest
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.sandbox.talon_one import DEFAULT_KEY, DEFAULT_MANAGEMENT_KEY, TalonOneEmulator
-from app.services import partner_lists
-from app.services.platform import Platform
+from app.services.activations import partner_lists
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, DestinationConnection
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_activation

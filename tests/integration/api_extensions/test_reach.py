@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from app.core.ids import new_hex_id, new_id
-from app.services.destination_settings import seal
-from app.services.platform import Platform
-from app.snapshots import reach as engine
+from app.services.accounts.settings import seal_settings
+from app.services.platform.platform import Platform
+from app.snapshots.plans import reach as engine
 from app.storage.models import Audience, Destination, DestinationConnection, Space, Sync
 from tests.flow import ACTOR, Flow, installation, worker
 
@@ -91,7 +91,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
                     id=klaviyo_id,
                     slug="klaviyo",
                     name="Shop",
-                    settings=seal(
+                    settings=seal_settings(
                         platform.keyring, space.workspace_id, klaviyo_id, {"api_key": "pk_x"}
                     ),
                     created_by=ACTOR,
@@ -141,7 +141,7 @@ class TestReach:
         # The engine, which is asked where no plan has counted, says the same.
         calls: list[int] = []
         monkeypatch.setattr(
-            "app.services.reach.ReachRepository.planned", lambda *_: _nothing(calls)
+            "app.services.reports.reach.ReachRepository.planned", lambda *_: _nothing(calls)
         )
         assert (await desk.reach())["destinations"][0] == counted
         assert calls
@@ -154,7 +154,7 @@ class TestReach:
         await desk.flow.quiet(activation)
         await desk.flow.upload(ROWS[:1])
         await desk.flow.quiet(activation)
-        monkeypatch.setattr("app.services.reach.count_reach", None)
+        monkeypatch.setattr("app.services.reports.reach.count_reach", None)
         assert (await desk.reach(f"?runId={first.id}"))["destinations"][0]["reachable"] == 4
         assert (await desk.reach())["destinations"][0]["reachable"] == 1
 
@@ -234,7 +234,7 @@ class TestReach:
             counted.append(given)
             return engine.count_reach(*given)
 
-        monkeypatch.setattr("app.services.reach.count_reach", count)
+        monkeypatch.setattr("app.services.reports.reach.count_reach", count)
         assert len((await desk.reach())["destinations"]) == 3
         assert len(counted) == 1
 

@@ -12,8 +12,8 @@ import pytest
 
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services import trials
-from app.services.platform import Platform
+from app.services.planning import test_sends as trials
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 LISTS = "/api/lists"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.core.pagination import Position
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 from tests.stepping import Hand
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from app.core.clock import from_wire
-from app.services import runs
-from app.services.platform import Platform
+from app.services.audiences import runs
+from app.services.platform.platform import Platform
 from app.storage.models import Audience
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.core import clock
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from app.api.extensions import router
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import Scene, create_activation
 

@@ -18,8 +18,8 @@ from app.sandbox.sandbox import Sandbox
 from app.sandbox.service import Service
 from app.sandbox.talon_one import DEFAULT_KEY as TALON_KEY
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services import trials
-from app.services.platform import Platform
+from app.services.planning import test_sends as trials
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, Audience, AuditEvent, Notice
 from tests.flow import Flow, eventually, installation, worker
 

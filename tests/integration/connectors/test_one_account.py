@@ -13,7 +13,7 @@ from app.core.config import Settings
 from app.core.ids import new_id
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Attempt, DestinationConnection
 from tests.flow import Flow, eventually, installation, worker
 

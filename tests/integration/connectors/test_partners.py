@@ -18,7 +18,7 @@ from app.sandbox.sandbox import Sandbox
 from app.sandbox.service import Service
 from app.sandbox.talon_one import DEFAULT_KEY as TALON_KEY
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 LIST = "AbCdEf"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.sandbox.klaviyo import KlaviyoEmulator
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
 from tests.stepping import Hand
 

@@ -13,9 +13,9 @@ from app.queue import Task
 from app.sandbox.braze import DEFAULT_GROUP, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
-from app.services import drift
-from app.services.plan import plan
-from app.services.platform import Platform
+from app.services.holdings import drift
+from app.services.planning.plan import plan_sync
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, DestinationConnection, Sync
 from app.storage.repositories.due import DueRepository
 from tests.integration.connectors.test_partners import (
@@ -302,7 +302,7 @@ async def test_drift_reads_the_shared_list_beside_that_of_one_arm(platform: Plat
         await world.flow.quiet(activation, 60)
         (made,) = (await lists(world)).values()
         assert inside(world, made) == arm(activation, "B")
-        found = await drift.check(
+        found = await drift.check_drift(
             platform,
             space_id=world.flow.space_id,
             audience_id=world.flow.audience_id,
@@ -343,7 +343,7 @@ async def test_two_activations_that_need_the_list_of_their_connection_at_once_ag
         await hand.once(tasks=(Task.RECOMPUTE,))
         async with platform.unit_of_work() as session:
             open_syncs = await DueRepository(session).to_plan(10)
-        planned = [plan(platform, one.space_id, one.id, lane="test") for one in open_syncs]
+        planned = [plan_sync(platform, one.space_id, one.id, lane="test") for one in open_syncs]
         assert len(planned) == 2
         await asyncio.gather(*planned)
         async with platform.unit_of_work() as session:
@@ -367,7 +367,7 @@ async def test_what_is_held_on_an_old_list_is_kept_when_the_new_one_is_taken_ove
         await enable(world, activation, enabled=False)
         await hand.configure(activation, connectionSettings={"list_id": "OtHeRr"})
         space_id, audience_id = world.flow.space_id, world.flow.audience_id
-        await drift.seed(
+        await drift.seed_from_partner(
             platform,
             space_id=space_id,
             audience_id=audience_id,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from app.sandbox.braze import DEFAULT_KEY, BrazeEmulator
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
 
 BRAZE = PARTNERS[1]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.core import clock
-from app.services import runs, syncs
-from app.services.platform import Platform
+from app.services.audiences import runs
+from app.services.platform.platform import Platform
+from app.services.syncs import syncs
 from app.storage.models import Audience, Run, Sync
 from tests.flow import ACTOR, Flow, installation
 from tests.stepping import Hand
@@ -59,7 +60,7 @@ async def assert_held_then_approve(flow: Flow, hand: Hand, activation: str, left
     assert flow.receiver.stats()["messages"] == messages
     assert flow.received(activation) == ids(MEMBERS)
     async with flow.platform.unit_of_work() as session:
-        await syncs.approve(
+        await syncs.approve_sync(
             session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
         )
     await hand.quiet()

@@ -15,8 +15,8 @@ from app.connectors.errors import BudgetSpent
 from app.connectors.http import Hear
 from app.connectors.rate_headers import RateHeaders
 from app.queue import Queue
-from app.services.budgets import Budgets, new_batch
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
+from app.services.platform.rate_budgets import Budgets, new_batch
 
 NAMES = RateHeaders("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "seconds_to_go")
 MINUTE = timedelta(minutes=1)

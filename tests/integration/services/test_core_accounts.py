@@ -10,9 +10,10 @@ from sqlalchemy import func, text, update
 
 from app.core import clock
 from app.queue import Task
-from app.services import status, syncs
-from app.services.due import batches_wait
-from app.services.platform import Platform
+from app.services.periodic.due import batches_wait
+from app.services.platform.platform import Platform
+from app.services.reports import status
+from app.services.syncs import syncs
 from app.storage.models import Activation, Batch
 from app.storage.repositories.breakers import BreakerRepository
 from tests.flow import ACTOR, Flow, installation
@@ -75,7 +76,7 @@ async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow
     await hand.once(tasks=(Task.PLAN,))
     sync = (await flow.syncs(activation))[-1]
     async with flow.platform.unit_of_work() as session:
-        await syncs.cancel(
+        await syncs.cancel_sync(
             session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
         )
     await hand.start(activation)
@@ -115,7 +116,7 @@ class TestStatus:
 async def note_of(flow: Flow, activation: str) -> str:
     row = await flow.activation(activation)
     async with flow.platform.unit_of_work() as session:
-        return str((await status.of_activation(session, row, clock.now()))["note"])
+        return str((await status.activation_status(session, row, clock.now()))["note"])
 
 
 async def test_entries_that_wait_for_exits_ring_no_bell(flow: Flow) -> None:

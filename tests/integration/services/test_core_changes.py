@@ -15,18 +15,15 @@ from app.core import clock
 from app.core.errors import Conflict
 from app.domain.changes import ChangeKind
 from app.queue import Task
-from app.services import (
-    delivery_options,
-    reconciling,
-    schedules,
-    syncs,
-    trials,
-    troubles,
-)
-from app.services.accounts import open_account
-from app.services.platform import Platform
-from app.services.pump import Pump
-from app.services.sending import SendingCache
+from app.services.accounts.account import open_account
+from app.services.activations import delivery_options
+from app.services.delivery import failures
+from app.services.delivery.loaded_sync import LoadedSyncs
+from app.services.delivery.pump import Pump
+from app.services.periodic import due_schedules
+from app.services.planning import test_sends
+from app.services.platform.platform import Platform
+from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, Destination, Space, Sync
 from tests.flow import ACTOR, Flow, eventually, installation
 from tests.stepping import Hand
@@ -52,7 +49,7 @@ async def computed(flow: Flow, hand: Hand, ids: Any) -> None:
 
 async def tell(flow: Flow, activation: str, **changes: Any) -> None:
     async with flow.platform.unit_of_work() as session:
-        await delivery_options.update(
+        await delivery_options.update_delivery_options(
             session,
             space_id=flow.space_id,
             audience_id=flow.audience_id,
@@ -68,7 +65,7 @@ async def switch(flow: Flow, activation: str, *, on: bool) -> None:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
         row.enabled, row.state = on, "active" if on else "inactive"
-        await reconciling.configuration_changed(
+        await lifecycle.configuration_changed(
             session, row, resync=False, actor=ACTOR, now=clock.now()
         )
 
@@ -114,7 +111,7 @@ class TestAudiences:
         await tell(flow, activation, audiences=[other.audience_id])
         async with flow.platform.unit_of_work() as session:
             with pytest.raises(Conflict, match="superseded"):
-                await syncs.approve(
+                await syncs.approve_sync(
                     session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
                 )
         await hand.quiet()
@@ -161,7 +158,7 @@ class TestOldCredentials:
         activation = await flow.activate(resync=True)
         await computed(flow, hand, range(10))
         await hand.once(tasks=(Task.PLAN,))
-        pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
+        pump = Pump(flow.platform, LoadedSyncs(flow.platform), "test", asyncio.Event())
         assert await pump._claim()
         await flow.change_account({"batch_size": 6})
         flow.sandbox.faults.add({"kind": "status", "status": 401, "times": 2})
@@ -184,13 +181,13 @@ class TestOldCredentials:
         await flow.change_account({"batch_size": 6})
         sync = (await flow.syncs(activation))[-1]
         refused = AuthenticationRejected("The key was refused.")
-        assert not await troubles.planning_refused(flow.platform, sync, old, refused)
+        assert not await failures.planning_refused(flow.platform, sync, old, refused)
         assert (await flow.activation(activation)).state == "active"
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert row is not None
             now = open_account(flow.platform.keyring, space.workspace_id, row)
-        assert await troubles.planning_refused(flow.platform, sync, now, refused)
+        assert await failures.planning_refused(flow.platform, sync, now, refused)
         assert (await flow.activation(activation)).state == "error"
 
 
@@ -231,7 +228,7 @@ class TestStopped:
             assert row is not None
             row.baseline_wanted, row.next_due_at = False, clock.now() - timedelta(seconds=1)
         async with flow.platform.unit_of_work() as session:
-            assert await schedules.fire_due(session) == 1
+            assert await due_schedules.open_due_schedules(session) == 1
         await switch(flow, activation, on=False)
         assert [sync.state for sync in await flow.syncs(activation)] == ["cancelled"]
         await switch(flow, activation, on=True)
@@ -244,7 +241,7 @@ class TestStopped:
         await hand.quiet()
         assert (await flow.syncs(activation))[-1].state == "cancelled"
         testing = asyncio.create_task(
-            trials.send(
+            test_sends.send_test(
                 flow.platform,
                 space_id=flow.space_id,
                 audience_id=flow.audience_id,

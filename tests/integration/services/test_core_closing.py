@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from app.core import clock
 from app.queue import Task
-from app.services import activations, syncs
-from app.services.plan import plan
-from app.services.platform import Platform
+from app.services.activations import activations
+from app.services.planning.plan import plan_sync
+from app.services.platform.platform import Platform
+from app.services.syncs import syncs
 from app.storage.models import AuditEvent, Sync
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import ACTOR, Flow, installation, worker
@@ -53,7 +54,7 @@ class TestWhilePlanning:
         activation = await flow.activate(resync=True)
         sync = await being_planned(flow, activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
             )
         assert not await write_plan(flow, sync)
@@ -63,10 +64,10 @@ class TestWhilePlanning:
         activation = await flow.activate(enabled=False)
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
-            dry = await syncs.start(
+            dry = await syncs.start_sync(
                 session, row, kind="incremental", dry_run=True, actor=ACTOR, now=clock.now()
             )
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, dry.id, actor=ACTOR, now=clock.now()
             )
         assert (await flow.syncs(activation))[-1].state == "cancelled"
@@ -77,12 +78,12 @@ class TestWhilePlanning:
             await flow.quiet(activation)
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.start(
+            await syncs.start_sync(
                 session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
             )
         sync = await being_planned(flow, activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.start(
+            await syncs.start_sync(
                 session, row, kind="resync", dry_run=False, actor=ACTOR, now=clock.now()
             )
         assert not await write_plan(flow, sync)
@@ -110,7 +111,7 @@ class TestResyncBeforeTheBaseline:
         hand = Hand(flow)
         sync = await hand.start(activation, kind="resync")
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
             )
         row = await flow.activation(activation)
@@ -155,12 +156,12 @@ class TestEnabledAgainWhileTheSyncIsClosed:
 
     async def _switch(self, flow: Flow, activation: str, enabled: bool) -> None:
         async with flow.platform.unit_of_work() as session:
-            await activations.update(
+            await activations.update_activation(
                 session,
                 space_id=flow.space_id,
                 audience_id=flow.audience_id,
                 activation_id=activation,
-                changes=activations.Changes(enabled=enabled),
+                changes=activations.ActivationChanges(enabled=enabled),
                 actor=ACTOR,
                 now=clock.now(),
             )
@@ -172,7 +173,7 @@ class TestPlansThatCannotBeMade:
         activation = await flow.activate(resync=True)
         await _destroy_settings(flow)
         sync = (await flow.syncs(activation))[-1]
-        assert await plan(flow.platform, flow.space_id, sync.id, lane="test")
+        assert await plan_sync(flow.platform, flow.space_id, sync.id, lane="test")
         broken = (await flow.syncs(activation))[-1]
         assert (broken.attempts, broken.lease_until) == (1, None)
         assert broken.error is not None
@@ -191,10 +192,10 @@ class TestAuditTrail:
         activation = await flow.activate(enabled=True)
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
-            sync = await syncs.start(
+            sync = await syncs.start_sync(
                 session, row, kind="resync", dry_run=False, actor="ada", now=clock.now()
             )
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, sync.id, actor="bob", now=clock.now()
             )
         async with flow.platform.unit_of_work() as session:

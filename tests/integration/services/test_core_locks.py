@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from app.core import clock
-from app.services import destinations
-from app.services.platform import Platform
+from app.services.activations import destinations
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, Space, Sync
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.breakers import BreakerRepository
@@ -35,7 +35,7 @@ async def check(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         space = await session.get(Space, flow.space_id)
         assert space is not None
-    result = await destinations.check(
+    result = await destinations.check_destination(
         flow.platform,
         workspace_id=space.workspace_id,
         space_id=flow.space_id,

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from app.core import clock
-from app.services import syncs
-from app.services.platform import Platform
-from app.services.pump import Pump
-from app.services.sending import SendingCache
+from app.services.delivery.loaded_sync import LoadedSyncs
+from app.services.delivery.pump import Pump
+from app.services.platform.platform import Platform
+from app.services.syncs import syncs
 from app.storage.engine import open_database
 from app.storage.models import Audience, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
@@ -40,7 +40,7 @@ async def held_sync(flow: Flow, activation: str) -> Sync:
 
 async def approve(flow: Flow, sync: Sync) -> None:
     async with flow.platform.unit_of_work() as session:
-        await syncs.approve(
+        await syncs.approve_sync(
             session, flow.space_id, sync.activation_id, sync.id, actor=ACTOR, now=clock.now()
         )
 
@@ -83,7 +83,7 @@ class TestLostLeases:
             held = await held_sync(flow, activation)
         before = len(flow.received(activation))
         await approve(flow, held)
-        pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
+        pump = Pump(flow.platform, LoadedSyncs(flow.platform), "test", asyncio.Event())
         assert await pump._claim()
         async with flow.platform.unit_of_work() as session:
             await session.execute(
@@ -108,7 +108,7 @@ class TestLostLeases:
             activation = await flow.activate(brake=True)
             held = await held_sync(flow, activation)
         await approve(flow, held)
-        pump = Pump(flow.platform, SendingCache(flow.platform), "test", asyncio.Event())
+        pump = Pump(flow.platform, LoadedSyncs(flow.platform), "test", asyncio.Event())
         assert await pump._claim()
         nowhere = open_database("postgresql://nobody@127.0.0.1:1/nothing")
         pump.platform = replace(flow.platform, unit_of_work=unit_of_work_of(nowhere.sessions))
@@ -131,7 +131,7 @@ class TestBytes:
             assert audience is not None
             audience.name = "Renamed"
         async with flow.platform.unit_of_work() as session:
-            sending = await SendingCache(flow.platform).get(session, held.id, flow.space_id)
+            sending = await LoadedSyncs(flow.platform).get(session, held.id, flow.space_id)
         batch = (await flow.batches(held.id))[0]
         assert sending.call(batch, clock.now()).audience.name == "Buyers"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.services.platform import Platform
-from app.services.retries import retried
+from app.services.platform.platform import Platform
+from app.services.platform.transactions import retry_transaction
 from app.storage.models import Workspace
 
 
@@ -24,7 +24,7 @@ async def test_a_transaction_whose_connection_is_cut_is_repeated(platform: Platf
                 await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": own})
             await session.execute(text("SELECT 1"))
 
-    await retried(platform.unit_of_work, work)
+    await retry_transaction(platform.unit_of_work, work)
     async with platform.unit_of_work() as session:
         kept = (await session.scalars(select(Workspace.id))).all()
     assert list(kept) == ["ws_2"]

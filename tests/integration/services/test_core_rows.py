@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from app.core import clock
-from app.services import reconciling
-from app.services.collect import collect
-from app.services.platform import Platform
+from app.services.periodic.collector import collect_files
+from app.services.platform.platform import Platform
+from app.services.syncs import lifecycle
 from app.storage.models import Destination
 from app.storage.repositories.breakers import BreakerRepository
 from tests.flow import ACTOR, Flow, installation, worker
@@ -32,7 +32,7 @@ class TestBreaker:
         async with flow.platform.unit_of_work() as session:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
-            await reconciling.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await lifecycle.account_healed(session, account, actor=ACTOR, now=clock.now())
         assert await _breaker_is_null(flow)
 
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:
@@ -62,4 +62,4 @@ class TestCollector:
         await flow.members(range(5))
         sync = await flow.quiet(activation)
         assert sync.planned == 0
-        await collect(flow.platform)
+        await collect_files(flow.platform)

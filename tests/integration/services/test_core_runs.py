@@ -14,9 +14,9 @@ from sqlalchemy import update
 
 from app.core import clock
 from app.core.ids import new_id
-from app.services import members, runs
-from app.services.platform import Platform
-from app.services.recompute import recompute
+from app.services.audiences import members, runs
+from app.services.audiences.recompute import recompute_audience
+from app.services.platform.platform import Platform
 from app.storage.models import Audience, MemberPatch, Run
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
@@ -54,7 +54,7 @@ async def upload(flow: Flow, numbers: Iterable[int], late: timedelta = timedelta
 
 
 async def patch(flow: Flow, *add: int) -> Run:
-    return await members.patch(
+    return await members.patch_members(
         flow.platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,
@@ -67,11 +67,11 @@ async def patch(flow: Flow, *add: int) -> Run:
 
 async def take_up(flow: Flow, now: datetime | None) -> int:
     async with flow.platform.unit_of_work() as session:
-        return await members.take_up_left(session, now)
+        return await members.resume_uploads(session, now)
 
 
 async def is_member(flow: Flow, number: int) -> bool:
-    found = await members.find(
+    found = await members.find_member(
         flow.platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,
@@ -106,11 +106,11 @@ class TestRunsThatDoNotSucceed:
             past = clock.now() - timedelta(minutes=1)
             values = {"state": "running", "lease_until": past, "lost_leases": 1}
             await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
-        await recompute(flow.platform, flow.space_id, crashed.id, lane="test")
+        await recompute_audience(flow.platform, flow.space_id, crashed.id, lane="test")
         failed = await flow.finished(crashed.id)
         assert failed.state == "failed"
         following = await patch(flow, 2)
-        await recompute(flow.platform, flow.space_id, following.id, lane="test")
+        await recompute_audience(flow.platform, flow.space_id, following.id, lane="test")
         assert [await is_member(flow, n) for n in (1, 2)] == [True, True]
 
     async def test_what_they_left_is_taken_up_again_after_a_while(self, flow: Flow) -> None:
@@ -119,7 +119,7 @@ class TestRunsThatDoNotSucceed:
         async with flow.platform.unit_of_work() as session:
             values = {"state": "running", "lease_until": past, "lost_leases": 1}
             await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
-        await recompute(flow.platform, flow.space_id, crashed.id, lane="test")
+        await recompute_audience(flow.platform, flow.space_id, crashed.id, lane="test")
         failed = await flow.finished(crashed.id)
         assert failed.finished_at is not None
         assert await take_up(flow, failed.finished_at + timedelta(seconds=55)) == 0
@@ -182,7 +182,9 @@ class TestRunsThatDoNotSucceed:
 
     async def test_a_worker_that_stops_lets_go_of_its_run(self, flow: Flow) -> None:
         run = await upload(flow, range(30_000))
-        task = asyncio.create_task(recompute(flow.platform, flow.space_id, run.id, lane="test"))
+        task = asyncio.create_task(
+            recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
+        )
         await eventually(lambda: _state(flow, run.id, "running"), every=0.005)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

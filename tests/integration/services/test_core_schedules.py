@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from app.core import clock
-from app.services import reconciling, syncs
-from app.services.platform import Platform
-from app.services.schedules import fire_due
+from app.services.periodic.due_schedules import open_due_schedules
+from app.services.platform.platform import Platform
+from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, AudienceSchedule
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
@@ -30,7 +30,7 @@ async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None
         assert row is not None
         if enabled is not None:
             row.enabled, row.state = enabled, "active" if enabled else "inactive"
-        await reconciling.configuration_changed(
+        await lifecycle.configuration_changed(
             session, row, resync=False, actor=ACTOR, now=clock.now()
         )
 
@@ -60,7 +60,7 @@ class TestSchedules:
             )
         await due_now(flow, activation)
         async with flow.platform.unit_of_work() as session:
-            assert await fire_due(session) == 1
+            assert await open_due_schedules(session) == 1
         assert [one.state for one in await flow.syncs(activation)] == ["new"]
 
 
@@ -84,7 +84,7 @@ class TestFrequency:
             await eventually(lambda: _running(flow, activation))
             await due_now(flow, activation)
             async with flow.platform.unit_of_work() as session:
-                await fire_due(session)
+                await open_due_schedules(session)
             row = await flow.activation(activation)
         assert row.next_due_at is not None
         assert row.next_due_at < clock.now() + timedelta(minutes=2)
@@ -115,7 +115,7 @@ class TestStoppedAndEnabledAgain:
             await flow.members(range(10))
             held = await flow.quiet(activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
             )
         await changed(flow, activation)

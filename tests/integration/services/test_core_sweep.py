@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from app.core.ids import new_id
 from app.queue import Task
-from app.services.due import Due
-from app.services.platform import Platform
+from app.services.periodic.due import Due
+from app.services.platform.platform import Platform
 from tests.flow import eventually
 from workers.context import Program
 from workers.sweep import Sweep

@@ -17,12 +17,13 @@ import pytest
 from app.core import clock
 from app.core.config import Settings
 from app.core.errors import Invalid
-from app.services import audiences, datasets, previews
-from app.services.files import fetch_manifest
-from app.services.platform import Platform, open_platform
-from app.services.reading_turns import room_of_run
-from app.services.recompute import recompute
-from app.snapshots.types import Manifest
+from app.services.audiences import audiences, previews
+from app.services.audiences.recompute import recompute_audience
+from app.services.audiences.source_turns import room_of_run
+from app.services.datasets import datasets
+from app.services.platform.platform import Platform, open_platform
+from app.services.platform.stored_files import fetch_manifest
+from app.snapshots.engine.types import Manifest
 from app.storage.models import Audience, AudiencePreview, Run, Snapshot, Space
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 from tests.users_database import PASSWORD, UsersDatabase
@@ -52,7 +53,7 @@ class Shop:
         fields = {**self.database.fields, **source}
         fields["ssl_mode"] = fields.pop("sslMode")
         async with self.platform.unit_of_work() as session:
-            made = await datasets.create(
+            made = await datasets.create_dataset(
                 session,
                 self.platform.keyring,
                 workspace_id=self.workspace_id,
@@ -67,7 +68,7 @@ class Shop:
     async def define(self, query: str, audience_type: str = "USERS") -> str:
         """A new audience; its id."""
         async with self.platform.unit_of_work() as session:
-            view = await audiences.create(
+            view = await audiences.create_audience(
                 session,
                 space_id=self.flow.space_id,
                 name="Buyers",
@@ -93,7 +94,7 @@ class Shop:
     async def run(self, audience_id: str, as_of: datetime = AS_OF) -> Run:
         """Compute it once, by hand."""
         run_id = await self.open(audience_id, as_of)
-        await recompute(self.platform, self.flow.space_id, run_id, lane="test")
+        await recompute_audience(self.platform, self.flow.space_id, run_id, lane="test")
         return await self.row(run_id)
 
     async def computed(self, query: str) -> list[dict[str, Any]]:
@@ -118,7 +119,7 @@ class Shop:
 
     async def preview(self, query: str) -> AudiencePreview:
         async with self.platform.unit_of_work() as session:
-            made = await previews.create(
+            made = await previews.create_preview(
                 session,
                 space_id=self.flow.space_id,
                 audience_type="USERS",
@@ -126,9 +127,9 @@ class Shop:
                 actor=ACTOR,
                 now=clock.now(),
             )
-        await previews.compute(self.platform, self.flow.space_id, made.id)
+        await previews.compute_preview(self.platform, self.flow.space_id, made.id)
         async with self.platform.unit_of_work() as session:
-            return await previews.get(session, self.flow.space_id, made.id)
+            return await previews.get_preview(session, self.flow.space_id, made.id)
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ class TestRuns:
 
     async def test_databases_and_uploads_are_joined(self, shop: Shop, tmp_path: Path) -> None:
         async with shop.platform.unit_of_work() as session:
-            made = await datasets.create(
+            made = await datasets.create_dataset(
                 session,
                 shop.platform.keyring,
                 workspace_id=shop.workspace_id,
@@ -213,7 +214,7 @@ class TestRuns:
         async def content() -> AsyncIterator[bytes]:
             yield b"customer_id,agreed\n00017,true\n00018,false\n"
 
-        await datasets.put_content(
+        await datasets.put_dataset_content(
             shop.platform,
             content(),
             space_id=shop.flow.space_id,
@@ -293,7 +294,7 @@ class TestFailures:
         audience = await shop.define(IN_DATABASE)
         async with other_platform(settings, outbound_allow="") as closed:
             run_id = await shop.open(audience)
-            await recompute(closed, shop.flow.space_id, run_id, lane="test")
+            await recompute_audience(closed, shop.flow.space_id, run_id, lane="test")
         run = await shop.row(run_id)
         assert run.state == "failed"
         assert "may not be called" in str(run.error)
@@ -332,7 +333,7 @@ class TestFailures:
         audience = await shop.define("SELECT id AS profile_id FROM numbers")
         run_id = await shop.open(audience)
         task = asyncio.create_task(
-            recompute(shop.platform, shop.flow.space_id, run_id, lane="test")
+            recompute_audience(shop.platform, shop.flow.space_id, run_id, lane="test")
         )
         await eventually(lambda: shop.database.active() > 0)
         shop.database.kill()
@@ -351,7 +352,7 @@ class TestFailures:
         )
         run_id = await shop.open(audience)
         task = asyncio.create_task(
-            recompute(shop.platform, shop.flow.space_id, run_id, lane="test")
+            recompute_audience(shop.platform, shop.flow.space_id, run_id, lane="test")
         )
         await eventually(lambda: shop.database.active() == 1)
         task.cancel()
@@ -368,7 +369,7 @@ class TestFailures:
         )
         async with other_platform(settings, source_timeout=timedelta(seconds=1)) as hasty:
             run_id = await shop.open(audience)
-            await recompute(hasty, shop.flow.space_id, run_id, lane="test")
+            await recompute_audience(hasty, shop.flow.space_id, run_id, lane="test")
         run = await shop.row(run_id)
         assert run.state == "failed"
         assert "took longer than 1 seconds" in str(run.error)
@@ -381,12 +382,12 @@ class TestFailures:
         run_id = await shop.open(await shop.define(query))
         async with other_platform(settings, source_concurrency=1) as busy:
             async with room_of_run(busy, "another", "run"):
-                await recompute(busy, shop.flow.space_id, run_id, lane="test")
+                await recompute_audience(busy, shop.flow.space_id, run_id, lane="test")
                 run = await shop.row(run_id)
                 assert (run.state, run.attempts, run.error) == ("new", 0, None)
                 assert run.next_at is not None, "it would be taken up again at once"
             assert (await shop.row(run_id)).next_at is None, "nobody called it"
-            await recompute(busy, shop.flow.space_id, run_id, lane="test")
+            await recompute_audience(busy, shop.flow.space_id, run_id, lane="test")
         run = await shop.row(run_id)
         assert (run.state, run.attempts, run.error) == ("complete", 1, None)
 
@@ -413,7 +414,7 @@ class TestFailures:
         )
         run_id = await shop.open(await shop.define("SELECT id AS profile_id FROM slow"))
         task = asyncio.create_task(
-            recompute(shop.platform, shop.flow.space_id, run_id, lane="test")
+            recompute_audience(shop.platform, shop.flow.space_id, run_id, lane="test")
         )
 
         async def rows() -> int | None:

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from app.core import clock
-from app.services import reconciling, status, syncs
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
+from app.services.reports import status
+from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, Attempt, Destination, Sync
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
@@ -103,7 +104,7 @@ class TestRejections:
         sync = await flow.quiet(activation)
         flow.receiver.refused = {}
         async with flow.platform.unit_of_work() as session:
-            await syncs.retry(
+            await syncs.retry_sync(
                 session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
             )
         sync = await flow.quiet(activation)
@@ -123,7 +124,7 @@ class TestRefusalOfTheWhole:
         assert (sync.state, sync.rejected, row.state) == ("failed", 0, "error")
         assert len(await attempts(flow)) == 3
         async with flow.platform.unit_of_work() as session:
-            said = await status.of_activation(session, row, clock.now())
+            said = await status.activation_status(session, row, clock.now())
         assert said["note"].startswith("Paused by an error")
 
     async def test_enabling_again_sends_what_was_not_sent(self, flow: Flow) -> None:
@@ -136,7 +137,7 @@ class TestRefusalOfTheWhole:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
             row.state, row.failing_since = "active", None
-            await syncs.start(
+            await syncs.start_sync(
                 session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
             )
         sync = await flow.quiet(activation)
@@ -166,7 +167,7 @@ class TestCredentials:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
             assert account.open_until is not None
-            await reconciling.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await lifecycle.account_healed(session, account, actor=ACTOR, now=clock.now())
         await flow.members(range(6))
         for activation in (first, second):
             await flow.quiet(activation)
@@ -186,7 +187,7 @@ class TestClosing:
         await flow.members(range(3000))
         sync = await eventually(lambda: _running_with_receipts(flow, activation))
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel(
+            await syncs.cancel_sync(
                 session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
             )
         cancelled = await flow.quiet(activation)
@@ -221,7 +222,7 @@ class TestClosing:
         await flow.members(range(10))
         held = await flow.quiet(activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.approve(
+            await syncs.approve_sync(
                 session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
             )
         sync = await flow.quiet(activation)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.core import clock
-from app.services import syncs
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
+from app.services.syncs import syncs
 from app.storage.models import Activation
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
@@ -23,7 +23,7 @@ async def dry_run(flow: Flow, activation: str, kind: str = "incremental") -> str
     async with flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
-        sync = await syncs.start(
+        sync = await syncs.start_sync(
             session, row, kind=kind, dry_run=True, actor=ACTOR, now=clock.now()
         )
         return sync.id
@@ -49,7 +49,7 @@ class TestDryRun:
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
-            await syncs.start(
+            await syncs.start_sync(
                 session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
             )
         done = await flow.quiet(activation)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.activation_types import SENDS
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, Sync
 from tests.flow import Flow, installation
 from tests.stepping import Hand

@@ -12,8 +12,10 @@ from pyarrow import fs
 
 from app.core import clock
 from app.core.objects import ObjectStore, _Bucket
-from app.services import explain, holdings, searching
-from app.services.platform import Platform
+from app.services.holdings import holdings
+from app.services.platform.platform import Platform
+from app.services.reports import explain
+from app.services.reports import read_budget as searching
 from tests.flow import ACTOR, Flow, installation, worker
 
 
@@ -26,7 +28,7 @@ def elsewhere(platform: Platform) -> tuple[Platform, Path]:
 
 
 async def explained(platform: Platform, flow: Flow, activation_id: str) -> dict[str, Any]:
-    return await explain.profile(
+    return await explain.explain_profile(
         platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,
@@ -38,7 +40,7 @@ async def explained(platform: Platform, flow: Flow, activation_id: str) -> dict[
 async def forget(flow: Flow, activation_id: str) -> None:
     """The holdings are made of the newest outcomes, which are read anyway."""
     async with flow.platform.unit_of_work() as session:
-        await holdings.forget(
+        await holdings.forget_holdings(
             session, flow.space_id, flow.audience_id, activation_id, actor=ACTOR, now=clock.now()
         )
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from tests.flow import Flow, installation, worker
 
 

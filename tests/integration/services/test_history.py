@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.services import collect as collecting
-from app.services import members
-from app.services.collect import collect
-from app.services.platform import Platform
+from app.services.audiences import members
+from app.services.periodic import collector as collecting
+from app.services.periodic.collector import collect_files
+from app.services.platform.platform import Platform
 from app.storage.models import Audience, Batch, Snapshot, Sync
 from tests.flow import Flow, installation, worker
 
@@ -33,7 +33,7 @@ async def grown_old(flow: Flow) -> None:
             update(Sync).where(Sync.finished_at.is_not(None)).values(finished_at=AGO)
         )
     settings = flow.platform.settings.model_copy(update={"orphan_age": timedelta(0)})
-    await collect(dataclasses.replace(flow.platform, settings=settings))
+    await collect_files(dataclasses.replace(flow.platform, settings=settings))
 
 
 async def files(flow: Flow, folder: str) -> int:
@@ -80,7 +80,7 @@ async def test_since_when_a_member_is_there_is_not_exact_once_its_history_is_for
         await flow.members(range(last))
 
     async def found() -> members.Membership:
-        return await members.find(
+        return await members.find_member(
             flow.platform,
             space_id=flow.space_id,
             audience_id=flow.audience_id,

@@ -8,10 +8,10 @@ from typing import Any
 from app.core.config import Settings
 from app.core.crypto import Keyring
 from app.core.ids import new_hex_id
-from app.services import keys
-from app.services.accounts import open_account
-from app.services.destination_settings import seal
-from app.services.platform import Platform, open_platform
+from app.services.accounts.account import open_account
+from app.services.accounts.settings import seal_settings
+from app.services.platform.platform import Platform, open_platform
+from app.services.tenancy import key_rotation
 from app.storage.models import Destination, Space
 from tests.flow import SECRET, Flow, installation, worker
 
@@ -38,7 +38,7 @@ async def add_accounts(flow: Flow, count: int) -> None:
                     id=id,
                     slug="webhook",
                     name=f"Hook {number}",
-                    settings=seal(flow.platform.keyring, space.workspace_id, id, plain),
+                    settings=seal_settings(flow.platform.keyring, space.workspace_id, id, plain),
                     created_by="test",
                     updated_by="test",
                 )
@@ -62,7 +62,7 @@ async def test_settings_move_to_the_first_key_and_the_old_one_can_go(
                     activation = await flow.activate(resync=True)
                     await flow.members(range(3))
                     await flow.quiet(activation)
-                    done = await keys.rotate(both)
+                    done = await key_rotation.rotate_keys(both)
                     assert (done.written, done.unreadable) == (231, [])
                     assert done.left == {"k2": 231, "k1": 0}
                     await flow.members(range(1, 5))
@@ -70,7 +70,7 @@ async def test_settings_move_to_the_first_key_and_the_old_one_can_go(
                     assert flow.received(activation) == {f"p{i}" for i in range(1, 5)}
             finally:
                 await follower.close()
-            again = await keys.rotate(both)
+            again = await key_rotation.rotate_keys(both)
             assert (again.written, again.left) == (0, {"k2": 231, "k1": 0})
             async with only_new.unit_of_work() as session:
                 space = await session.get(Space, flow.space_id)
@@ -89,7 +89,7 @@ async def test_what_does_not_open_is_named_and_left(settings: Settings, platform
     async with installation(platform) as flow:
         other = await open_platform(under(settings, NEW))
         try:
-            done = await keys.rotate(other)
+            done = await key_rotation.rotate_keys(other)
             assert (done.written, done.unreadable) == (0, [flow.destination_id])
             assert done.left == {"k2": 0, "k1": 1}
         finally:

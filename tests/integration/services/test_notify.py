@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from app.services.platform import Platform
+from app.services.platform.platform import Platform
 from app.storage.models import Notice
 from tests.flow import Flow, eventually, installation, worker
 

@@ -18,8 +18,8 @@ from sqlalchemy import func, select, update
 
 from app.core.ids import new_id
 from app.domain import schedules as rules
-from app.services.platform import Platform
-from app.services.schedules import fire_due
+from app.services.periodic.due_schedules import open_due_schedules
+from app.services.platform.platform import Platform
 from app.storage.models import Activation, Audience, AudienceSchedule, Run, Snapshot, Sync
 from tests.flow import ACTOR, Flow, installation
 
@@ -149,7 +149,7 @@ async def fire(flow: Flow, now: datetime) -> int:
     async def one(late: float) -> int:
         # Clocks are read before the database is asked, so workers come with moments that are a little apart.
         async with flow.platform.unit_of_work() as session:
-            return await fire_due(session, now + timedelta(milliseconds=late))
+            return await open_due_schedules(session, now + timedelta(milliseconds=late))
 
     return sum(await asyncio.gather(*[one(late) for late in range(WORKERS)]))
 

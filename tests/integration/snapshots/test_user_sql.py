@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.snapshots import user_sql
-from app.snapshots.definition_check import check_definition, without_semicolon
-from app.snapshots.user_sql import DefinitionFailed, run_definition
+from app.snapshots.definitions import user_sql
+from app.snapshots.definitions.definition_check import check_definition, without_semicolon
+from app.snapshots.definitions.user_sql import DefinitionFailed, run_definition
 
 AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
 MEMORY = 2 * 1024**3

@@ -15,7 +15,7 @@ PARENT = """
 import asyncio, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from app.snapshots.user_sql import run_definition
+from app.snapshots.definitions.user_sql import run_definition
 sql = "SELECT sum(a.range * b.range)::VARCHAR AS profile_id FROM range(10000000) a, range(10000000) b"
 asyncio.run(run_definition(sql, {}, datetime.now(UTC), Path(sys.argv[1]), memory_bytes=4 << 30, timeout=timedelta(minutes=5)))
 """

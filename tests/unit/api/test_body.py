@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.api.body import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, check_value, parse_json
+from app.api.edge.body import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, check_value, parse_json
 from app.core.errors import BadRequest, Invalid
 
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import Response
 from fastapi.routing import APIRoute
 
-from app.api.router import RouteTable, segments_of
+from app.api.edge.router import RouteTable, segments_of
 
 PATHS = (
     "/spaces",

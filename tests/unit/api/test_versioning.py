@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.versioning import check_json, negotiate
+from app.api.edge.versioning import check_json, negotiate
 from app.core.errors import NotAcceptable, UnsupportedMediaType
 
 ALPHA = "application/vnd.segment.v1alpha+json"

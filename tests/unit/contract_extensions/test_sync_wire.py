@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app.api.extensions.syncs import sync_wire
-from app.services.syncs import SyncView
+from app.services.syncs.syncs import SyncView
 from app.storage.models import Sync
 from app.storage.repositories.syncs import BatchCounts
 

@@ -56,13 +56,13 @@ class TestLine:
     def test_is_json_with_event_level_logger_and_fields(
         self, captured: pytest.CaptureFixture[str]
     ) -> None:
-        get_logger("app.services.deliver").info("batch_delivered", batch=3, receipts=2)
+        get_logger("app.services.delivery.attempt").info("batch_delivered", batch=3, receipts=2)
         line = only_line(captured)
         assert line.pop("timestamp").endswith("Z")
         assert line == {
             "event": "batch_delivered",
             "level": "info",
-            "logger": "app.services.deliver",
+            "logger": "app.services.delivery.attempt",
             "batch": 3,
             "receipts": 2,
         }

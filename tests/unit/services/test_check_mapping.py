@@ -8,7 +8,7 @@ import pytest
 
 from app.connectors.base import Action, ActionField, Definition, IdentityField
 from app.core.errors import Invalid
-from app.services.catalogue import check_mapping
+from app.services.revision.checks import check_mapping
 
 ACTION = Action(
     "act-1",

@@ -8,7 +8,7 @@ import pytest
 
 from app.connectors import registry
 from app.core.errors import Invalid
-from app.services.catalogue import check_mapping
+from app.services.revision.checks import check_mapping
 
 WEBHOOK = ("webhook", "webhook-send")
 BRAZE = ("braze", "braze-update-user-profile")

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.crypto import Keyring
-from app.services import dataset_sources
-from app.services.definitions import run_in
+from app.services.audiences.definitions import run_in
+from app.services.datasets import sources
 from app.sources.postgres.settings import PostgresSource
 from app.storage.models import Dataset
 
@@ -18,15 +18,15 @@ _FIELDS = {"host": "db.example.com", "database": "shop", "user": "u", "password"
 
 def _stored(keyring: Keyring, source: PostgresSource) -> Dataset:
     return Dataset(
-        space_id="spa", id="dst", settings=dataset_sources.seal(keyring, "wsp", "dst", source)
+        space_id="spa", id="dst", settings=sources.seal_source(keyring, "wsp", "dst", source)
     )
 
 
 class TestSourceOf:
     def test_opens_what_was_made(self) -> None:
         keyring = Keyring({"k1": b"k" * 32}, b"p" * 32)
-        source = dataset_sources.made({**_FIELDS, "query": "SELECT 1", "ssl_mode": "require"})
-        opened = dataset_sources.source_of(keyring, "wsp", _stored(keyring, source))
+        source = sources.new_source({**_FIELDS, "query": "SELECT 1", "ssl_mode": "require"})
+        opened = sources.source_of(keyring, "wsp", _stored(keyring, source))
         assert opened == source
         assert opened.sql == "SELECT 1"
         assert (opened.place, opened.password) == ("db.example.com:5432", SecretStr("long-enough"))
@@ -34,8 +34,8 @@ class TestSourceOf:
     def test_does_not_read_the_query_again(self) -> None:
         """It was read when it was stored, and is once more before it is sent."""
         keyring = Keyring({"k1": b"k" * 32}, b"p" * 32)
-        made = dataset_sources.made(_FIELDS).model_copy(update={"query": "no longer taken"})
-        opened = dataset_sources.source_of(keyring, "wsp", _stored(keyring, made))
+        made = sources.new_source(_FIELDS).model_copy(update={"query": "no longer taken"})
+        opened = sources.source_of(keyring, "wsp", _stored(keyring, made))
         assert opened.query == "no longer taken"
 
 

@@ -6,7 +6,7 @@ from app.connectors.base import Definition
 from app.connectors.destinations.braze.definition import DEFINITION as BRAZE
 from app.connectors.destinations.klaviyo.definition import DEFINITION as KLAVIYO
 from app.connectors.destinations.talon_one.definition import DEFINITION as TALON_ONE
-from app.services.dry_run import minutes_needed
+from app.services.planning.dry_run import minutes_needed
 
 
 @pytest.mark.parametrize(

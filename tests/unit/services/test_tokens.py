@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services import tokens
+from app.services.tenancy import tokens
 
 
 def make(environment: str = "live") -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.trait_types import trait_types
+from app.services.revision.trait_types import trait_types
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.changes import ChangeKind, Mode
-from app.snapshots.members import write_snapshot
-from app.snapshots.sql import Cursor
-from app.snapshots.types import LocalManifest, PlanSpec, Upload
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import LocalManifest, PlanSpec, Upload
+from app.snapshots.membership.members import write_snapshot
 
 EVERY_KIND = frozenset(ChangeKind)
 _numbers = itertools.count()

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
 from app.domain.plan_rules import Row, decide, fold
-from app.snapshots.holding_rows import COLUMNS
-from app.snapshots.holdings import fold_outcome, page_holdings
-from app.snapshots.plan import write_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats
+from app.snapshots.holdings.holding_rows import COLUMNS
+from app.snapshots.holdings.holdings import fold_outcome, page_holdings
+from app.snapshots.plans.plan import write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.domain.normalise import Normaliser
-from app.snapshots.drift import Drift, MembersFile, compare
-from app.snapshots.holding_rows import holding_rows
-from app.snapshots.sql import Cursor
-from app.snapshots.types import LocalManifest
+from app.snapshots.comparison.drift import Drift, MembersFile, compare_with_partner
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import LocalManifest
+from app.snapshots.holdings.holding_rows import holdings_relation
 
 FIELDS: dict[str, Normaliser] = {"email": "email", "external_id": "text"}
 ONE_LIST: Mapping[str | None, str] = {None: "L1"}
@@ -84,7 +84,7 @@ class Bench:
         listed.close()
         holdings = LocalManifest((written(self.folder / "ours.parquet", ours),))
         past = written(self.folder / "past.parquet", outcomes, "kind", "disposition", "sync_number")
-        return compare(
+        return compare_with_partner(
             self.cursor,
             self.folder / "listed.parquet",
             FIELDS,
@@ -97,9 +97,7 @@ class Bench:
     def repaired(self) -> list[tuple[str, str]]:
         """What the holdings are after the repair."""
         manifest = LocalManifest((self.folder / "ours.parquet",), (self.repair,))
-        query = (
-            f"SELECT split_part(k, chr(31), 1), held FROM {holding_rows(manifest)} AS r ORDER BY k"
-        )
+        query = f"SELECT split_part(k, chr(31), 1), held FROM {holdings_relation(manifest)} AS r ORDER BY k"
         return self.cursor.execute(query).fetchall()
 
 

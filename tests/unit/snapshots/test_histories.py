@@ -19,11 +19,8 @@ from hypothesis import strategies as st
 
 from app.domain.changes import ChangeKind, Held, Mode
 from app.domain.normalise import normalise
-from app.snapshots.holdings import compact_holdings, fold_outcome, page_holdings
-from app.snapshots.members import write_delta
-from app.snapshots.plan import read_plan, write_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import (
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import (
     BatchOutcome,
     Cut,
     KeyField,
@@ -31,6 +28,10 @@ from app.snapshots.types import (
     PlannedChange,
     PlanSpec,
 )
+from app.snapshots.holdings.holdings import compact_holdings, fold_outcome, page_holdings
+from app.snapshots.membership.members import write_delta
+from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.plan_file import read_plan
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 PROFILES = [f"p{number}" for number in range(7)]

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Invalid
-from app.snapshots.members import compact, compare, find, page, write_delta, write_snapshot
-from app.snapshots.sql import Cursor
-from app.snapshots.types import Comparison, LocalManifest, Upload
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import Comparison, LocalManifest, Upload
+from app.snapshots.membership.members import (
+    compact_members,
+    compare_members,
+    find_row,
+    page_rows,
+    write_delta,
+    write_snapshot,
+)
 from tests.unit.snapshots.files import fresh, ndjson, snapshot
 
 
@@ -27,7 +34,7 @@ def patched(
 
 
 def ids(cursor: Cursor, manifest: LocalManifest) -> list[str]:
-    return [row["member_id"] for row in page(cursor, manifest, None, 100)]
+    return [row["member_id"] for row in page_rows(cursor, manifest, None, 100)]
 
 
 class TestWriteSnapshot:
@@ -40,7 +47,7 @@ class TestWriteSnapshot:
         assert stats.rows == 2
         assert list(stats.identifiers) == ["email", "phone"]
         assert stats.traits == {"age": "BIGINT", "score": "DECIMAL(18,1)", "born": "DATE"}
-        first, second = page(cursor, LocalManifest((out,)), None, 10)
+        first, second = page_rows(cursor, LocalManifest((out,)), None, 10)
         assert first == {
             "member_id": "a",
             "profile_id": "a",
@@ -55,7 +62,7 @@ class TestWriteSnapshot:
         out = fresh(folder)
         rows = [{"entity_id": "e2", "profile_id": "p"}, {"entity_id": "e1", "profile_id": "p"}]
         write_snapshot(cursor, Upload(ndjson(folder, rows), "ndjson"), out, linked=True)
-        shown = page(cursor, LocalManifest((out,)), None, 10)
+        shown = page_rows(cursor, LocalManifest((out,)), None, 10)
         assert [(row["member_id"], row["profile_id"]) for row in shown] == [
             ("e1", "p"),
             ("e2", "p"),
@@ -70,9 +77,9 @@ class TestWriteSnapshot:
 
     def test_odd_names_and_values_come_back(self, cursor: Cursor, folder: Path) -> None:
         rows = [{"profile_id": 'it\'s "me"', 'a "b" c': "x'y", "t": {"z": 1, "a": [1.5, None]}}]
-        shown = page(cursor, snapshot(cursor, folder, rows), None, 10)
+        shown = page_rows(cursor, snapshot(cursor, folder, rows), None, 10)
         assert shown[0]["traits"] == {'a "b" c': "x'y", "t": {"a": [1.5, None], "z": 1}}
-        assert find(cursor, snapshot(cursor, folder, rows), 'it\'s "me"') == shown[0]
+        assert find_row(cursor, snapshot(cursor, folder, rows), 'it\'s "me"') == shown[0]
 
 
 class TestPatch:
@@ -82,11 +89,11 @@ class TestPatch:
         two = patched(cursor, folder, one, [{"profile_id": "a", "n": 3}], ["d"])
         assert ids(cursor, one) == ["b", "c", "d"]
         assert ids(cursor, two) == ["a", "b", "c"]
-        member = find(cursor, two, "a")
+        member = find_row(cursor, two, "a")
         assert member is not None
         assert member["traits"] == {"n": 3}
-        assert compare(cursor, base, one) == Comparison(1, 1, 3)
-        assert compare(cursor, None, two) == Comparison(3, 0, 3)
+        assert compare_members(cursor, base, one) == Comparison(1, 1, 3)
+        assert compare_members(cursor, None, two) == Comparison(3, 0, 3)
 
     def test_counts_what_it_does(self, cursor: Cursor, folder: Path) -> None:
         base = snapshot(cursor, folder, [{"profile_id": member} for member in "abc"])
@@ -102,7 +109,7 @@ class TestPatch:
         both = patched(
             cursor, folder, base, [{"profile_id": "b", "born": "2000-02-29", "score": 3}]
         )
-        assert [row["traits"] for row in page(cursor, both, None, 10)] == [
+        assert [row["traits"] for row in page_rows(cursor, both, None, 10)] == [
             {"born": "1990-01-31", "score": 1.25},
             {"born": "2000-02-29", "score": 3.0},
         ]
@@ -119,9 +126,9 @@ class TestPatch:
         manifest = patched(cursor, folder, base, [{"profile_id": "x", "vip": True}], ["a", "d"])
         manifest = patched(cursor, folder, manifest, [{"profile_id": "a"}], ["b"])
         out = fresh(folder)
-        assert compact(cursor, manifest, out).rows == 5
+        assert compact_members(cursor, manifest, out).rows == 5
         whole = LocalManifest((out,))
-        assert page(cursor, whole, None, 100) == page(cursor, manifest, None, 100)
+        assert page_rows(cursor, whole, None, 100) == page_rows(cursor, manifest, None, 100)
 
 
 class TestPage:
@@ -130,10 +137,10 @@ class TestPage:
             cursor, folder, [{"profile_id": f"m{number:03}"} for number in range(25)]
         )
         seen: list[str] = []
-        while found := page(cursor, manifest, seen[-1] if seen else None, 10):
+        while found := page_rows(cursor, manifest, seen[-1] if seen else None, 10):
             seen += [row["member_id"] for row in found]
         assert seen == [f"m{number:03}" for number in range(25)]
 
     def test_finds_nobody_who_is_not_there(self, cursor: Cursor, folder: Path) -> None:
-        assert find(cursor, snapshot(cursor, folder, [{"profile_id": "a"}]), "b") is None
-        assert find(cursor, LocalManifest(), "b") is None
+        assert find_row(cursor, snapshot(cursor, folder, [{"profile_id": "a"}]), "b") is None
+        assert find_row(cursor, LocalManifest(), "b") is None

@@ -11,13 +11,10 @@ import pytest
 
 from app.domain.changes import ChangeKind, Disposition
 from app.domain.splits import assign
-from app.snapshots import plan as plan_module
-from app.snapshots import ranges, sql
-from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
-from app.snapshots.members import write_snapshot
-from app.snapshots.plan import key_position, read_plan, read_wanted, write_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import (
+from app.snapshots.engine import ranges, sql
+from app.snapshots.engine.keys import key_position
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import (
     Arm,
     BatchOutcome,
     Cut,
@@ -28,6 +25,12 @@ from app.snapshots.types import (
     PlanStats,
     Upload,
 )
+from app.snapshots.holdings.holdings import find_profile, fold_outcome, page_holdings
+from app.snapshots.membership.members import write_snapshot
+from app.snapshots.plans import plan as plan_module
+from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.plan_file import read_plan
+from app.snapshots.plans.wanted_pages import read_wanted
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()

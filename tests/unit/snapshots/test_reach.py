@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.snapshots.plan import write_plan
-from app.snapshots.reach import count_reach
-from app.snapshots.sql import Cursor
-from app.snapshots.types import Arm, KeyField, LocalManifest
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import Arm, KeyField, LocalManifest
+from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.reach import count_reach
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 EMAIL = KeyField("email", "last", "email")

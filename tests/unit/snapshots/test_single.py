@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from app.domain.changes import ChangeKind, Held
-from app.snapshots.holdings import fold_outcome, page_holdings
-from app.snapshots.plan import read_plan, write_plan
-from app.snapshots.single import pick_member, write_single_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import (
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import (
     BatchOutcome,
     FoldStats,
     KeyField,
@@ -20,6 +17,10 @@ from app.snapshots.types import (
     PlannedChange,
     PlanSpec,
 )
+from app.snapshots.holdings.holdings import fold_outcome, page_holdings
+from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.plan_file import read_plan
+from app.snapshots.plans.single import pick_member, write_single_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 SPEC = create_spec(

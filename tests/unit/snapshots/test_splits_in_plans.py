@@ -13,11 +13,11 @@ import pytest
 
 from app.domain.changes import ChangeKind
 from app.domain.splits import assign
-from app.snapshots.holdings import fold_outcome
-from app.snapshots.members import write_snapshot
-from app.snapshots.plan import write_plan
-from app.snapshots.sql import Cursor
-from app.snapshots.types import Arm, BatchOutcome, LocalManifest, PlanStats, Upload
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import Arm, BatchOutcome, LocalManifest, PlanStats, Upload
+from app.snapshots.holdings.holdings import fold_outcome
+from app.snapshots.membership.members import write_snapshot
+from app.snapshots.plans.plan import write_plan
 from tests.unit.snapshots.files import create_spec, fresh
 
 EVERYBODY = 100_000

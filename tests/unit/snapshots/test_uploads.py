@@ -12,10 +12,10 @@ import pytest
 import zstandard
 
 from app.core.errors import Invalid
-from app.snapshots.datasets import write_dataset
-from app.snapshots.members import write_snapshot
-from app.snapshots.sql import Cursor
-from app.snapshots.types import Upload
+from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.types import Upload
+from app.snapshots.membership.members import write_snapshot
+from app.snapshots.reading.datasets import write_dataset
 from tests.unit.snapshots.files import fresh
 
 Format = Literal["csv", "ndjson", "parquet"]

@@ -1,0 +1,55 @@
+"""The explorer at ``/docs`` and the documents that it reads; all from this package, so it works without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import FileResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.api.docs.openapi import openapi_document
+from app.api.edge import ApiRouter
+from app.core.json_bytes import to_json
+
+FOLDER = Path(__file__).parent / "static" / "docs"
+
+# Nothing from elsewhere, no inline script, nobody's frame. The explorer sets style attributes and draws data images.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+async def docs(request: Request) -> Response:
+    """The explorer's page."""
+    return FileResponse(FOLDER / "index.html", media_type="text/html", headers=_HEADERS)
+
+
+def _served(view: str) -> Route:
+    async def endpoint(request: Request) -> Response:
+        documents: dict[str, bytes] = request.app.state.documents
+        if view not in documents:
+            router: ApiRouter = request.app.router
+            documents[view] = to_json(openapi_document(router.operations, view))
+        return Response(documents[view], media_type="application/json")
+
+    path = "/openapi.json" if view == "everything" else f"/openapi/{view}.json"
+    return Route(path, endpoint)
+
+
+explorer_router = APIRouter(
+    routes=[
+        Route("/docs", docs),
+        _served("everything"),
+        _served("segment"),
+        Mount("/docs", StaticFiles(directory=FOLDER)),
+    ]
+)

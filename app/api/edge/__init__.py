@@ -1,0 +1,84 @@
+"""The edge of the API: routing, authentication, bodies, errors, versions, limits and repeats."""
+
+from app.api.edge.answers import answer, pagination
+from app.api.edge.body import parse_json, read_body
+from app.api.edge.deps import (
+    PAGINATION,
+    AudienceId,
+    ConnectionId,
+    CurrentSpace,
+    CurrentToken,
+    DestinationId,
+    Id,
+    PageDep,
+    PlatformDep,
+    PlatformOnceDep,
+    Scene,
+    SessionDep,
+    ShortPageDep,
+    SpaceId,
+    pagination_parameter,
+    platform_of,
+    query_object,
+    query_text,
+    scene_of,
+)
+from app.api.edge.errors import install_error_handlers
+from app.api.edge.health import health_router
+from app.api.edge.operation import (
+    ALL_VERSIONS,
+    ALPHA,
+    EXTRA,
+    STABLE_AND_ALPHA,
+    described,
+    operation_of,
+)
+from app.api.edge.queries import read_object, read_text, validated
+from app.api.edge.rate_limits import RateLimiter
+from app.api.edge.route import ApiRoute, DirectRoute, Gate
+from app.api.edge.router import ApiRouter
+from app.api.edge.versioning import PLAIN, vendor_type
+
+__all__ = [
+    "ALL_VERSIONS",
+    "ALPHA",
+    "EXTRA",
+    "PAGINATION",
+    "PLAIN",
+    "STABLE_AND_ALPHA",
+    "ApiRoute",
+    "ApiRouter",
+    "AudienceId",
+    "ConnectionId",
+    "CurrentSpace",
+    "CurrentToken",
+    "DestinationId",
+    "DirectRoute",
+    "Gate",
+    "Id",
+    "PageDep",
+    "PlatformDep",
+    "PlatformOnceDep",
+    "RateLimiter",
+    "Scene",
+    "SessionDep",
+    "ShortPageDep",
+    "SpaceId",
+    "answer",
+    "described",
+    "health_router",
+    "install_error_handlers",
+    "operation_of",
+    "pagination",
+    "pagination_parameter",
+    "parse_json",
+    "platform_of",
+    "query_object",
+    "query_text",
+    "read_body",
+    "read_object",
+    "read_text",
+    "scene_of",
+    "validated",
+    "vendor_type",
+]

@@ -1,0 +1,171 @@
+"""What routes ask for: the transaction, the caller, the space, the page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.edge import queries, repeats
+from app.api.edge.route import CALLER
+from app.contract.envelope import PaginationInput
+from app.core.errors import Invalid, NotFound, Problem
+from app.core.pagination import PageRequest
+from app.services import tenancy
+from app.services.platform import Platform
+from app.services.tenancy import Caller
+
+
+def platform_of(request: Request) -> Platform:
+    """What this process works with."""
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks; admission has put it there."""
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
+    """One transaction for the request, committed before the answer leaves."""
+    async with platform_of(request).unit_of_work() as session:
+        await repeats.claim_repeat(request, session, caller_of(request))
+        yield session
+
+
+async def platform_once(request: Request) -> Platform:
+    """The platform for a POST that has no transaction for all of its work: its key is claimed apart."""
+    await repeats.begin_repeat(request, caller_of(request))
+    return platform_of(request)
+
+
+PlatformDep = Annotated[Platform, Depends(platform_of)]
+PlatformOnceDep = Annotated[Platform, Depends(platform_once)]
+CurrentToken = Annotated[Caller, Depends(caller_of)]
+SessionDep = Annotated[AsyncSession, Depends(session_of, scope="function")]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A space of the caller's workspace, and who acts in it."""
+
+    workspace_id: str
+    space_id: str
+    actor: str
+
+
+def known_spaces(request: Request) -> dict[str, str]:
+    """Space → workspace, as far as this process has seen; a space never moves."""
+    known: dict[str, str] = request.app.state.known_spaces
+    return known
+
+
+def check_ids(request: Request) -> None:
+    """Path parameters have at most 255 characters; told before anything is looked for."""
+    problems = [
+        Problem(f'"{name}": string should have at most 255 characters', name)
+        for name, value in request.path_params.items()
+        if len(value) > 255
+    ]
+    if problems:
+        raise Invalid("invalid path", problems=problems)
+
+
+async def scene_of(request: Request) -> Scene:
+    """The space of the path; NotFound where it is not one of the caller's workspace."""
+    check_ids(request)
+    caller = caller_of(request)
+    space_id: str = request.path_params["spaceId"]
+    known = known_spaces(request)
+    workspace_id = known.get(space_id)
+    if workspace_id is None:
+        workspace_id = await tenancy.workspace_of(platform_of(request).hot, space_id)
+        if workspace_id is not None:
+            known[space_id] = workspace_id
+    if workspace_id != caller.workspace_id:
+        raise NotFound("space not found")
+    return Scene(caller.workspace_id, space_id, caller.actor)
+
+
+CurrentSpace = Annotated[Scene, Depends(scene_of)]
+
+# Path parameters: 1 to 255 characters, opaque. The space's own is checked by CurrentSpace.
+_ID: dict[str, Any] = {"min_length": 1, "max_length": 255}
+SpaceId = Annotated[str, Path(alias="spaceId", **_ID)]
+AudienceId = Annotated[str, Path(alias="audienceId", **_ID)]
+ConnectionId = Annotated[str, Path(alias="connectionId", **_ID)]
+DestinationId = Annotated[str, Path(alias="destinationId", **_ID)]
+Id = Annotated[str, Path(alias="id", **_ID)]
+
+_NUMBERS = frozenset({"count"})
+
+
+def read_page(request: Request, *, most: int = 1000) -> PageRequest:
+    """The pagination of a request, whichever dialect it came in; Invalid where it is out of bounds."""
+    found = queries.read_object(request, "pagination", _NUMBERS)
+    if found is None:
+        return PageRequest()
+    given = queries.validated(PaginationInput, found, "pagination")
+    if given.count > most:
+        raise Invalid(f'"pagination.count": at most {most}', field="pagination.count")
+    return PageRequest(given.count, given.cursor or None)
+
+
+def _page(request: Request) -> PageRequest:
+    return read_page(request)
+
+
+def _short_page(request: Request) -> PageRequest:
+    return read_page(request, most=200)
+
+
+PageDep = Annotated[PageRequest, Depends(_page)]
+ShortPageDep = Annotated[PageRequest, Depends(_short_page)]
+
+
+def query_object(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """The OpenAPI parameter of an object on the query string."""
+    return {
+        "in": "query",
+        "name": name,
+        "required": False,
+        "style": "deepObject",
+        "explode": True,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def query_text(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """The OpenAPI parameter of a plain text on the query string."""
+    return {
+        "in": "query",
+        "name": name,
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
+def pagination_parameter(most: int = 1000) -> dict[str, Any]:
+    """The OpenAPI parameter ``pagination``."""
+    schema = {
+        "title": "PaginationInput" if most == 1000 else "ListAudiencesPaginationInput",
+        "type": "object",
+        "required": ["count"],
+        "properties": {
+            "count": {"type": "integer", "minimum": 1, "maximum": most},
+            "cursor": {"type": "string"},
+        },
+    }
+    return query_object(
+        "pagination", schema, "How many entries to answer, and from which cursor on."
+    )
+
+
+PAGINATION = pagination_parameter()

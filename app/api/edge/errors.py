@@ -1,0 +1,166 @@
+"""The error envelope, for everything that can go wrong: our own errors, the framework's, the database's, and bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from app.core.errors import AppError, BadRequest, Invalid, Problem, Unavailable
+from app.core.json_bytes import to_json
+from app.core.logging import get_logger
+
+log = get_logger(__name__)
+
+ANSWER_HEADERS = (
+    "activations.answer_headers"  # in the ASGI scope: what admission wants on every answer
+)
+
+_TYPES = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    413: "payload-too-large",
+    415: "unsupported-media-type",
+    422: "input-validation",
+    429: "RequestError",
+    503: "unavailable",
+}
+_MESSAGES = {404: "not found", 405: "this path does not take this method"}
+# Lock waits that ran out, deadlocks and serialisation failures: worth a retry by the client.
+_BUSY_STATES = {"40001", "40P01", "55P03"}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register a handler for everything."""
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _cut)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(PoolTimeout, _database_away)
+    app.add_exception_handler(asyncpg.PostgresError, _database_error)
+    app.add_exception_handler(asyncpg.InterfaceError, _database_away)
+    app.add_exception_handler(OSError, _database_away)
+    app.add_exception_handler(Exception, _bug)
+
+
+def error_answer(
+    request: Request,
+    status: int,
+    entries: Sequence[Mapping[str, Any]],
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """``{"errors": […]}`` as application/json."""
+    return Response(
+        to_json({"errors": list(entries)}),
+        status_code=status,
+        media_type="application/json",
+        headers={**request.scope.get(ANSWER_HEADERS, {}), **(headers or {})},
+    )
+
+
+def entry(kind: str, message: str, field: str | None = None, data: Any = None) -> dict[str, Any]:
+    """One error of the envelope; what is not given is left out."""
+    found: dict[str, Any] = {"type": kind, "message": message, "field": field, "data": data}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+async def _app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101  registered for nothing else
+    entries = [
+        entry(error.type, problem.message, problem.field, error.data) for problem in error.problems
+    ]
+    return error_answer(request, error.status, entries, error.headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return error_answer(request, 400, [entry("bad-request", "the body is not valid JSON")])
+    problems = [Problem(_explain(fault), _path(fault["loc"]) or None) for fault in faults]
+    return await _app_error(request, Invalid("invalid input", problems=problems))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """``destination.id`` for ``("body", "destination", "id")``."""
+    parts = list(location)
+    if parts and parts[0] in ("body", "query", "path", "header"):
+        parts = parts[1:]
+    return ".".join(str(part) for part in parts)
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    path = _path(fault["loc"])
+    if not path:
+        return "the body must be a JSON object"
+    if fault["type"] == "missing":
+        return f'"{path}" is required'
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f'"{path}": {message[:1].lower()}{message[1:]}'
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    status = error.status_code
+    kind = _TYPES.get(status, "internal" if status >= 500 else "bad-request")
+    message = _MESSAGES.get(status, str(error.detail))
+    return error_answer(request, status, [entry(kind, message)], error.headers)
+
+
+async def _cut(request: Request, error: Exception) -> Response:
+    # Nobody is there to read it, and it is no fault of ours.
+    return await _app_error(request, BadRequest("the body ended before its end"))
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    while error is not None:
+        state = getattr(error, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+        error = error.__cause__
+    return None
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    state = _sqlstate(error.orig if isinstance(error, DBAPIError) else error)
+    if state in _BUSY_STATES:
+        log.warning("database_busy", sqlstate=state)
+        return await _unavailable(request, "busy with a clashing change; try again")
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    # Class 08: connection; 57: the server is being stopped or started; 53: out of connections or disk;
+    # 3D: the database itself is gone.
+    if lost or state is None or state[:2] in ("08", "57", "53", "3D"):
+        return await _database_away(request, error)
+    return await _bug(request, error)
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    log.error("database_away", error=type(error).__name__)
+    return await _unavailable(request, "the database cannot be reached now; try again")
+
+
+async def _unavailable(request: Request, message: str) -> Response:
+    return await _app_error(request, Unavailable(message, headers={"Retry-After": "1"}))
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    route = request.scope.get("route")
+    log.error(
+        "unhandled_exception",
+        operation=getattr(route, "operation_id", None),
+        exc_info=(type(error), error, error.__traceback__),
+    )
+    return error_answer(request, 500, [{"type": "internal", "message": ""}])

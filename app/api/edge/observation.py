@@ -1,0 +1,42 @@
+"""What is seen of every request: an id that its log lines and its answer share, and counts for the metrics."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi.routing import APIRoute
+from prometheus_client import Histogram
+from starlette.types import Message, Receive, Scope, Send
+
+from app.core.logging import correlation_id, log_context
+
+_HEADER = b"x-request-id"
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+SECONDS = Histogram(
+    "activations_request_seconds",
+    "Time to answer, by operation and status.",
+    ("operation", "status"),
+    buckets=_BUCKETS,
+)
+
+
+async def observe(route: APIRoute, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run an operation; the answer carries the id that its log lines have."""
+    sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+    identity = correlation_id(sent.decode("latin-1"))
+    began = time.perf_counter()
+    status = 500  # where it ends without an answer, the framework gives that one
+
+    async def passing(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
+        await send(message)
+
+    with log_context(correlation_id=identity):
+        try:
+            await route.app(scope, receive, passing)
+        finally:
+            SECONDS.labels(route.operation_id, status).observe(time.perf_counter() - began)

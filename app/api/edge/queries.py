@@ -1,0 +1,105 @@
+"""Objects on the query string, in all the dialects in which clients spell them.
+
+``pagination={"count": 2}`` (JSON text) · ``pagination[count]=2`` · ``pagination.count=2`` · and, as the reference page
+prints it, ``pagination=pagination.count=2``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from app.api.edge.body import check_value
+from app.contract.envelope import Input
+from app.core.errors import Invalid, Problem
+
+M = TypeVar("M", bound=Input)
+
+_DECIMAL = re.compile(r"-?\d{1,18}")
+
+
+def read_object(
+    request: Request, name: str, numbers: frozenset[str] = frozenset()
+) -> dict[str, Any] | None:
+    """The object called ``name``, None where the query has none. ``numbers`` are its fields written as digits."""
+    found: dict[str, Any] = {}
+    given = False
+    for key, value in request.query_params.multi_items():
+        if key == name:
+            if value.strip() not in ("", "null"):
+                given = True
+                found.update(_whole(name, value, numbers))
+            continue
+        field = _field(key, name)
+        if field is not None:
+            given = True
+            found[field] = _number(value) if field in numbers else value
+    if not given:
+        return None
+    check_value({name: found})
+    return found
+
+
+def _field(key: str, name: str) -> str | None:
+    if key.startswith(f"{name}[") and key.endswith("]"):
+        return key[len(name) + 1 : -1]
+    if key.startswith(f"{name}."):
+        return key[len(name) + 1 :]
+    return None
+
+
+def _whole(name: str, value: str, numbers: frozenset[str]) -> Mapping[str, Any]:
+    text = value.strip()
+    if text.startswith(f"{name}.") and "=" in text:
+        pairs = (item.partition("=") for item in re.split(r"[&,]", text))
+        return {
+            key.removeprefix(f"{name}."): _number(item)
+            if key.removeprefix(f"{name}.") in numbers
+            else item
+            for key, _, item in pairs
+        }
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = text
+    if not isinstance(parsed, dict):
+        raise Invalid(f'"{name}": must be an object', field=name)
+    return parsed
+
+
+def _number(text: str) -> int | str:
+    return int(text) if _DECIMAL.fullmatch(text) else text
+
+
+def validated(model: type[M], value: Mapping[str, Any], name: str) -> M:
+    """The object as a model; Invalid with paths that begin with its name."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(
+            "invalid input",
+            problems=[_problem(dict(fault), name) for fault in error.errors()],
+        ) from None
+
+
+def _problem(fault: dict[str, Any], name: str) -> Problem:
+    path = ".".join(str(part) for part in (name, *fault["loc"]) if part != "")
+    if fault["type"] == "missing":
+        return Problem(f'"{path}" is required', path)
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path)
+
+
+def read_text(request: Request, name: str, *, longest: int = 255) -> str | None:
+    """A plain optional parameter; empty counts as absent. Invalid: too long, or holds a NUL."""
+    value = request.query_params.get(name)
+    if not value:
+        return None
+    if len(value) > longest or "\x00" in value:
+        raise Invalid(f'"{name}": at most {longest} characters, none of them NUL', field=name)
+    return value

@@ -1,0 +1,135 @@
+"""The route class of all operations: one place where a request is admitted before its body is read.
+
+Admission = authenticate → version → rate limit. Then the body is read under its limit, the endpoint runs, an answer
+that is to be kept under an idempotency key is put into the same transaction, and the headers that were agreed on are set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from app.api.edge import auth, repeats
+from app.api.edge.body import parse_json, read_body
+from app.api.edge.errors import ANSWER_HEADERS
+from app.api.edge.operation import Operation, operation_of
+from app.api.edge.rate_limits import RateLimiter
+from app.api.edge.versioning import check_json, negotiate
+from app.core.errors import AppError, BadRequest, Unauthorized
+from app.services.tenancy import Authenticator
+
+CALLER = "activations.caller"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What admission works with; one in a process, at ``app.state.gate``."""
+
+    authenticator: Authenticator
+    limiter: RateLimiter
+    max_body_bytes: int
+
+
+class ApiRoute(APIRoute):
+    """An operation. Describe it with ``app.api.operation.described``."""
+
+    operation: Operation
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        # A body without a content type is JSON (the contract, section 7).
+        options["strict_content_type"] = False
+        self.operation = operation_of(
+            options.get("operation_id") or endpoint.__name__, options.get("openapi_extra")
+        )
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Any:
+        """FastAPI's handler between admission and the last touches to the answer."""
+        handle = self.inner_handler()
+        operation = self.operation
+        scope = operation.scope or (
+            "read" if (self.methods or set()) <= {"GET", "HEAD"} else "write"
+        )
+        reads_json = self.body_field is not None and not operation.upload
+        body_required = self.body_field is not None and self.body_field.field_info.is_required()
+
+        async def handler(request: Request) -> Response:
+            gate: Gate = request.app.state.gate
+            content_type = await _admit(request, gate, operation, scope)
+            if reads_json:
+                await _read_json(request, gate.max_body_bytes, body_required)
+            try:
+                response = await handle(request)
+            except repeats.Repeated as repeated:
+                response = repeated.response
+            except (AppError, RequestValidationError) as error:
+                await repeats.release_repeat(request, error)
+                raise
+            else:
+                await repeats.keep_repeat(request, response)
+            headers = response.headers
+            if "content-type" not in headers:
+                headers["content-type"] = content_type
+            for name, value in request.scope[ANSWER_HEADERS].items():
+                headers[name] = value
+            return response
+
+        return handler
+
+    def inner_handler(self) -> Handler:
+        """What runs once a request is admitted."""
+        return super().get_route_handler()
+
+
+class DirectRoute(ApiRoute):
+    """For hot reads that were measured: the endpoint takes the request and answers, without FastAPI's dependencies."""
+
+    def inner_handler(self) -> Handler:
+        """The endpoint itself."""
+        handler: Handler = self.endpoint
+        return handler
+
+
+async def _admit(request: Request, gate: Gate, operation: Operation, scope: str) -> str:
+    """Who asks, which version, and is it within the limit; answers the content type of success."""
+    headers = request.headers
+    try:
+        caller = await auth.authenticate(gate.authenticator, headers.get("authorization"))
+    except Unauthorized:
+        await gate.limiter.wrong_token(request.client.host if request.client else "")
+        raise
+    auth.permit(caller, scope)
+    sent_type = headers.get("content-type")
+    agreement = negotiate(headers.get("accept"), sent_type, operation.versions)
+    if sent_type is not None and not operation.upload and _has_body(request):
+        check_json(sent_type)
+    standing = await gate.limiter.admit(caller.token_id, operation.id)
+    request.scope[CALLER] = caller
+    request.scope[ANSWER_HEADERS] = standing.headers() if standing else {}
+    return agreement.content_type
+
+
+def _has_body(request: Request) -> bool:
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return False
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+async def _read_json(request: Request, limit: int, required: bool) -> None:
+    """Leave the parsed body where FastAPI looks for it."""
+    body = await read_body(request, limit)
+    request._body = body
+    if body.strip():
+        request._json = parse_json(body)
+    elif required:
+        raise BadRequest("a JSON body is required")
+    else:
+        request._body = b""

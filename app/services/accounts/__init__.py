@@ -1,0 +1,29 @@
+"""One partner account, opened: its settings, secrets, connector and errors."""
+
+from app.services.accounts.account import Account, connector_tools, open_account, secrets_of
+from app.services.accounts.bound_secrets import first_moved, secret_required
+from app.services.accounts.partner_errors import partner_errors
+from app.services.accounts.settings import (
+    complete_settings,
+    connector_class,
+    seal_settings,
+    settings_of,
+    shown_settings,
+    unseal_settings,
+)
+
+__all__ = [
+    "Account",
+    "complete_settings",
+    "connector_class",
+    "connector_tools",
+    "first_moved",
+    "open_account",
+    "partner_errors",
+    "seal_settings",
+    "secret_required",
+    "secrets_of",
+    "settings_of",
+    "shown_settings",
+    "unseal_settings",
+]

@@ -1,0 +1,198 @@
+"""Settings of accounts: checked by the connector's model, kept encrypted, and never shown again in full (R38)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from pydantic import SecretBytes, SecretStr, ValidationError
+
+from app.connectors import registry
+from app.connectors.base import Connector, ConnectorSettings
+from app.core.crypto import Keyring
+from app.core.errors import Invalid, Problem
+from app.core.redaction import is_secret_field
+from app.services.accounts import bound_secrets
+from app.services.accounts.account import register_secrets, secrets_in, settings_binding
+from app.storage.models import Destination
+
+_SHOWN_FROM = 12  # characters: of a shorter secret the last four would give too much away
+
+
+def connector_class(slug: str) -> type[Connector]:
+    """The connector of a slug or alias; Invalid, naming those that there are."""
+    try:
+        return registry.get(slug)
+    except registry.UnknownDestination as error:
+        raise Invalid(str(error), field="slug") from None
+
+
+def complete_settings(
+    connector: type[Connector],
+    settings: Mapping[str, Any],
+    *,
+    previous: Mapping[str, Any] | None,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Checked settings as they are to be stored, and the generated secrets that are shown this once.
+
+    Raises Invalid with a problem for each fault, at ``settings.<path>``.
+    """
+    given = settings
+    if previous is not None:
+        settings = {**previous, **_unmasked(settings, previous)}
+    _check_masks(settings)
+    try:
+        done, shown = registry.complete_settings(connector, settings, previous=previous, now=now)
+    except (TypeError, ValueError, AttributeError):
+        # What the connector could not complete is faulty; its model says in what way.
+        done, shown = dict(settings), {}
+    done = {name: value for name, value in done.items() if value is not None}
+    model = _validated(connector, done)
+    if previous is not None:
+        _check_kept(model, previous, given)
+    register_secrets(model)
+    return done, shown
+
+
+def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> ConnectorSettings:
+    try:
+        return connector.settings_model.model_validate(dict(settings))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+    problems = []
+    for fault in faults:
+        path = ".".join(["settings", *(str(part) for part in fault["loc"])])
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            message = "is required"
+        elif fault["type"] == "extra_forbidden":
+            known = ", ".join(connector.settings_model.model_fields)
+            message = f"is not a setting here; there are {known}"
+        problems.append(Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path))
+    raise Invalid("the settings do not fit", problems=problems)
+
+
+def _check_kept(
+    model: ConnectorSettings, previous: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Invalid where what is stored and goes along with calls would go to where it was not given for."""
+    try:
+        former = type(model).model_validate(dict(previous))
+    except ValidationError:
+        former = model.model_copy(update={name: previous.get(name) for name in model.where_to})
+    moved = bound_secrets.first_moved(former, model, model.where_to)
+    if moved is None:
+        return
+    kept = [
+        bound_secrets.secret_required(f"settings.{name}", moved)
+        for name in type(model).model_fields
+        if previous.get(name) and _goes_along(model, name) and not _is_given(given.get(name))
+    ]
+    if kept:
+        raise Invalid("the settings do not fit", problems=kept)
+
+
+def _goes_along(model: ConnectorSettings, name: str) -> bool:
+    value = getattr(model, name)
+    if model.sent_there is not None:
+        return bool(value) and name in model.sent_there
+    return any(True for _ in secrets_in(value, name))
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a change holds the value itself, and not the mask that stands for what is stored."""
+    if _is_mask(value):
+        return False
+    return (
+        all(_is_given(item) for item in value.values())
+        if isinstance(value, Mapping)
+        else value is not None
+    )
+
+
+def seal_settings(
+    keyring: Keyring, workspace_id: str, destination_id: str, settings: Mapping[str, Any]
+) -> bytes:
+    """Settings as the column holds them."""
+    return keyring.encrypt(orjson.dumps(settings), settings_binding(workspace_id, destination_id))
+
+
+def unseal_settings(
+    keyring: Keyring, workspace_id: str, destination: Destination
+) -> dict[str, Any]:
+    """An account's settings as plain JSON values, secrets included. Never answer or log them."""
+    plain = keyring.decrypt(destination.settings, settings_binding(workspace_id, destination.id))
+    settings: dict[str, Any] = orjson.loads(plain)
+    return settings
+
+
+def settings_of(
+    keyring: Keyring, workspace_id: str, destination: Destination
+) -> tuple[type[Connector], ConnectorSettings]:
+    """The connector class of an account and its checked settings; Invalid where they do not fit any more."""
+    connector = connector_class(destination.slug)
+    model = _validated(connector, unseal_settings(keyring, workspace_id, destination))
+    register_secrets(model)
+    return connector, model
+
+
+def shown_settings(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
+    """Settings for an answer: each secret as ``{"set": true, "last4": …}``."""
+    try:
+        _, model = settings_of(keyring, workspace_id, destination)
+    except Invalid:
+        stored = unseal_settings(keyring, workspace_id, destination)
+        return {name: _mask(orjson.dumps(value).decode()) for name, value in stored.items()}
+    return {
+        name: _visible(name, value) for name, value in model.model_dump(exclude_none=True).items()
+    }
+
+
+def _visible(name: str, value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return _mask(value.get_secret_value())
+    if isinstance(value, SecretBytes):
+        return _mask(value.get_secret_value().decode(errors="replace"))
+    if isinstance(value, str) and is_secret_field(name):
+        return _mask(value)
+    if isinstance(value, Mapping):
+        return {str(key): _visible(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_visible(name, item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
+
+
+def _mask(secret: str) -> dict[str, Any]:
+    return {"set": True, "last4": secret[-4:] if len(secret) >= _SHOWN_FROM else None}
+
+
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("set") is True and set(value) <= {"set", "last4"}  # fmt: skip
+
+
+def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes, with what was answered as a mask and came back as one put in place again."""
+    plain: dict[str, Any] = {}
+    for name, value in changes.items():
+        if _is_mask(value) and name in stored:
+            plain[name] = stored[name]
+        elif isinstance(value, Mapping) and isinstance(stored.get(name), Mapping):
+            plain[name] = _unmasked(value, stored[name])
+        else:
+            plain[name] = value
+    return plain
+
+
+def _check_masks(settings: Mapping[str, Any]) -> None:
+    """Refuse a mask where no secret is stored: it would be kept as the secret itself."""
+    masked = [f"settings.{name}" for name, value in settings.items() if _is_mask(value)]
+    if masked:
+        raise Invalid(
+            "the settings do not fit",
+            problems=[Problem(f'"{path}": no secret is stored here', path) for path in masked],
+        )

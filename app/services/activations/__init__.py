@@ -1,0 +1,60 @@
+"""The parts that users set up: destinations, connections, activations, revisions and delivery options."""
+
+from app.services.activations.activations import (
+    ActivationChanges,
+    ActivationView,
+    NewActivation,
+    create_activation,
+    page_activations,
+    read_activation,
+    remove_activation,
+    require_activation,
+    update_activation,
+)
+from app.services.activations.catalogue import list_supported_destinations
+from app.services.activations.connections import (
+    ConnectionView,
+    add_connection,
+    page_connections,
+    remove_connection,
+    update_connection,
+)
+from app.services.activations.delivery_options import get_delivery_options, update_delivery_options
+from app.services.activations.destinations import (
+    check_destination,
+    create_destination,
+    delete_destination,
+    get_destination,
+    page_destinations,
+    update_destination,
+)
+from app.services.activations.partner_lists import page_partner_lists
+from app.services.activations.revisions import list_revisions
+
+__all__ = [
+    "ActivationChanges",
+    "ActivationView",
+    "ConnectionView",
+    "NewActivation",
+    "add_connection",
+    "check_destination",
+    "create_activation",
+    "create_destination",
+    "delete_destination",
+    "get_delivery_options",
+    "get_destination",
+    "list_revisions",
+    "list_supported_destinations",
+    "page_activations",
+    "page_connections",
+    "page_destinations",
+    "page_partner_lists",
+    "read_activation",
+    "remove_activation",
+    "remove_connection",
+    "require_activation",
+    "update_activation",
+    "update_connection",
+    "update_delivery_options",
+    "update_destination",
+]

@@ -1,0 +1,326 @@
+"""Activations: made, read, changed, removed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.connectors.base import Definition
+from app.core.errors import BadRequest, Invalid, NotFound, Problem
+from app.core.ids import new_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.domain.activation_config import is_same, new_config, updated
+from app.domain.options import DEFAULT_OPTIONS
+from app.services.activations.revisions import new_revision
+from app.services.revision import check_mapping
+from app.services.syncs import close_for_deletion, configuration_changed
+from app.services.tenancy import record_event
+from app.storage.models import Activation, ActivationSource, Audience, DestinationConnection
+from app.storage.repositories.activations import (
+    ActivationRepository,
+    ActivationView,
+    RawActivation,
+    read_raw,
+)
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+
+__all__ = ["ActivationChanges", "ActivationView", "NewActivation", "RawActivation", "new_revision"]
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivation:
+    """What a new activation is to be; JSON in the words of the contract."""
+
+    activation_type: str
+    name: str
+    perform_resync: bool
+    enabled: bool = False
+    display_name: str | None = None
+    personalization: Json | None = None
+    mapping: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationChanges:
+    """What changes of an activation; None stands for: stays."""
+
+    enabled: bool | None = None
+    name: str | None = None
+    display_name: str | None = None
+    display_name_cleared: bool = False
+    personalization: Json | None = None
+    mapping: Json | None = None
+    perform_resync: bool = False
+
+
+async def create_activation(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    connection_id: str,
+    wanted: NewActivation,
+    actor: str,
+    now: datetime,
+) -> ActivationView:
+    """A new activation on a connection. BadRequest and Invalid for what does not fit the audience or the destination."""
+    audience = await _audience(session, space_id, audience_id)
+    connection = await ConnectionRepository(session).get(
+        space_id, audience_id, connection_id, lock="share"
+    )
+    if connection is None:
+        raise NotFound("destination connection not found")
+    definition = await _definition(session, connection)
+    _check_display_name(wanted.display_name)
+    config = new_config(
+        activation_type=wanted.activation_type,
+        personalization=wanted.personalization,
+        mapping=wanted.mapping,
+        id_sync=connection.id_sync,
+        id_sync_given=connection.id_sync_given,
+        connection_settings=connection.connection_settings,
+    )
+    _check(audience, definition, config)
+    activation = Activation(
+        space_id=space_id,
+        id=new_id("act"),
+        audience_id=audience_id,
+        connection_id=connection_id,
+        destination_id=connection.destination_id,
+        name=wanted.name,
+        enabled=wanted.enabled,
+        state="active" if wanted.enabled else "inactive",
+        revision_id="",  # until its first revision is there, below
+        sync_number=0,
+        held=0,
+        assumed=0,
+        resync_wanted=int(wanted.perform_resync),
+        resync_done=0,
+        baseline_wanted=not wanted.perform_resync,
+        options=copy.deepcopy(DEFAULT_OPTIONS),
+        created_at=now,
+        updated_at=now,
+    )
+    source = ActivationSource(
+        space_id=space_id, activation_id=activation.id, position=0, audience_id=audience_id
+    )
+    session.add(activation)
+    await session.flush()
+    session.add(source)
+    await new_revision(session, activation, config, actor, now)
+    await configuration_changed(
+        session, activation, resync=wanted.perform_resync, actor=actor, now=now
+    )
+    await _record(session, activation, "Activation Created", actor)
+    return ActivationView(activation, config)
+
+
+async def read_activation(
+    pool: asyncpg.Pool[asyncpg.Record], space_id: str, audience_id: str, activation_id: str
+) -> RawActivation:
+    """One activation, by the hot way."""
+    found = await read_raw(pool, space_id, audience_id, activation_id)
+    if found is None:
+        raise NotFound("activation not found")
+    return found
+
+
+async def page_activations(
+    session: AsyncSession, space_id: str, audience_id: str, request: PageRequest
+) -> Page[ActivationView]:
+    """Activations of an audience, of all its connections, in the order of making."""
+    if await AudienceRepository(session).get(space_id, audience_id) is None:
+        raise NotFound("audience not found")
+    repository = ActivationRepository(session)
+    position = request.position()
+    found = await repository.walk(space_id, audience_id, position, request.count + 1)
+    total = await repository.count(space_id, audience_id)
+    return make_page(
+        found, request=request, position=position, key=lambda row: (row.activation.id,), total=total
+    )
+
+
+async def update_activation(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    changes: ActivationChanges,
+    actor: str,
+    now: datetime,
+) -> ActivationView:
+    """Change an activation; another configuration is another revision. A change of nothing is none."""
+    audience = await _audience(session, space_id, audience_id)
+    view = await _locked(session, space_id, audience_id, activation_id)
+    activation = view.activation
+    _check_display_name(changes.display_name)
+    config = updated(
+        view.config,
+        personalization=changes.personalization,
+        mapping=changes.mapping,
+        display_name_cleared=changes.display_name_cleared,
+    )
+    if changes.personalization is not None or changes.mapping is not None:
+        connection = await ConnectionRepository(session).get(
+            space_id, audience_id, activation.connection_id or ""
+        )
+        assert connection is not None  # noqa: S101  a living activation has one
+        definition = await _definition(session, connection)
+        _check(audience, definition, config, view.config.get("destinationMapping"))
+    if changes == ActivationChanges():
+        return view
+    if changes.name:
+        activation.name = changes.name
+        if told := config.get("includedAttribute"):
+            config = {**config, "includedAttribute": {**told, "value": changes.name}}
+    if changes.enabled is not None:
+        _enable(activation, changes.enabled)
+    if changes.perform_resync:
+        activation.resync_wanted += 1
+        # All will be sent: nothing is to be taken as already there.
+        activation.baseline_wanted = False
+    activation.updated_at = now
+    if not is_same(config, view.config):
+        await new_revision(session, activation, config, actor, now)
+    await session.flush()
+    await configuration_changed(
+        session, activation, resync=changes.perform_resync, actor=actor, now=now
+    )
+    await _record(session, activation, "Activation Modified", actor)
+    return ActivationView(activation, config)
+
+
+async def remove_activation(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Remove an activation; what the destination holds stays there."""
+    await _audience(session, space_id, audience_id)
+    activation = (await _locked(session, space_id, audience_id, activation_id)).activation
+    await close_for_deletion(session, activation, actor=actor, now=now)
+    activation.deleted_at = now
+    activation.enabled = False
+    activation.state = "inactive"
+    activation.next_due_at = None
+    activation.updated_at = now
+    await _record(session, activation, "Activation Deleted", actor)
+
+
+def _enable(activation: Activation, enabled: bool) -> None:
+    if enabled and activation.state != "active":
+        # Re-activation after an error begins anew from what is held.
+        activation.failing_since = None
+        activation.last_error = None
+    activation.enabled = enabled
+    activation.state = "active" if enabled else "inactive"
+
+
+def _check_display_name(display_name: str | None) -> None:
+    if display_name is not None:
+        raise BadRequest("displayName is for warehouses only", field="displayName")
+
+
+def _check(
+    audience: Audience, definition: Definition, config: Json, stored: Json | None = None
+) -> None:
+    personalization = config["personalization"]
+    if personalization.get("entities") and audience.audience_type != "LINKED":
+        raise BadRequest("entities are for linked audiences only", field="personalization.entities")
+    if (
+        personalization.get("syncEntityPropertyChanges")
+        and config["activationType"] != "Audience Membership Changed"
+    ):
+        field = "personalization.syncEntityPropertyChanges"
+        raise Invalid(f'"{field}": only with Audience Membership Changed', field=field)
+    if "destinationMapping" in config:
+        _check_mapping(definition, config["destinationMapping"], stored)
+
+
+def _check_mapping(definition: Definition, mapping: Json, stored: Json | None) -> None:
+    """Invalid; but what was stored before it was refused stays until its field changes."""
+    found = _mapping_faults(definition, mapping)
+    known = _mapping_faults(definition, stored) if found and stored else ()
+    problems = [
+        problem
+        for problem in found
+        if stored is None
+        or problem not in known
+        or _mapped_at(problem, mapping) != _mapped_at(problem, stored)
+    ]
+    if problems:
+        raise Invalid("invalid destinationMapping", problems=problems)
+
+
+def _mapping_faults(definition: Definition, mapping: Json) -> Sequence[Problem]:
+    try:
+        check_mapping(definition, mapping)
+    except Invalid as error:
+        return error.problems
+    return ()
+
+
+def _mapped_at(problem: Problem, mapping: Json) -> Any:
+    """What a mapping has for the field in which a problem is."""
+    _, _, place = (problem.field or "").partition("/destinationMapping/settings/")
+    return (mapping.get("settings") or {}).get(place.partition("/")[0])
+
+
+async def _definition(session: AsyncSession, connection: DestinationConnection) -> Definition:
+    destination = await DestinationRepository(session).get(
+        connection.space_id, connection.destination_id
+    )
+    assert destination is not None  # noqa: S101  a foreign key
+    return registry.get(destination.slug).definition
+
+
+async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    """The audience, kept from being removed until the transaction ends."""
+    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
+    if audience is None:
+        raise NotFound("audience not found")
+    return audience
+
+
+async def _locked(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> ActivationView:
+    view = await ActivationRepository(session).get(space_id, audience_id, activation_id, lock=True)
+    if view is None:
+        raise NotFound("activation not found")
+    return view
+
+
+async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
+    await record_event(
+        session,
+        space_id=activation.space_id,
+        type=event,
+        actor=actor,
+        resource_type="activation",
+        resource_id=activation.id,
+        resource_name=activation.name,
+    )
+
+
+async def require_activation(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> Activation:
+    """Read a living activation of an audience. Raises NotFound."""
+    return await ActivationRepository(session).require(space_id, audience_id, activation_id)

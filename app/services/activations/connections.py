@@ -1,0 +1,212 @@
+"""Destinations of an audience: added, listed, changed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.connectors.base import Definition
+from app.core.errors import BadRequest, Conflict, Invalid, NotFound
+from app.core.ids import new_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.domain.activation_config import connection_part
+from app.services.activations.revisions import new_revision
+from app.services.revision import check_connection_settings, default_id_sync
+from app.services.syncs import configuration_changed
+from app.services.tenancy import record_event
+from app.storage.models import Audience, Destination, DestinationConnection
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+
+IdSync = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection with its account and the account's catalogue entry."""
+
+    connection: DestinationConnection
+    destination: Destination
+    definition: Definition
+
+
+async def add_connection(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    destination_id: str,
+    destination_type: str,
+    id_sync: IdSync | None,
+    connection_settings: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> DestinationConnection:
+    """Connect an account to an audience. Conflict where it is connected already; Invalid for what does not fit."""
+    audience = await _audience(session, space_id, audience_id)
+    if destination_type != "destination":
+        raise Invalid(
+            '"destination.type": there are no warehouses here yet; send destination',
+            field="destination.type",
+        )
+    destination = await DestinationRepository(session).get(space_id, destination_id)
+    if destination is None:
+        raise NotFound("destination not found")
+    connector = registry.get(destination.slug)
+    definition = connector.definition
+    if audience.audience_type not in definition.audience_types:
+        raise Invalid(
+            f'"destination.id": {definition.name} takes no {audience.audience_type} audiences',
+            field="destination.id",
+        )
+    settings = dict(connection_settings) if connection_settings else None
+    check_connection_settings(connector, settings or {})
+    connection = DestinationConnection(
+        space_id=space_id,
+        id=new_id("ii"),
+        audience_id=audience_id,
+        destination_id=destination_id,
+        id_sync=_plain(id_sync) if id_sync else default_id_sync(definition),
+        id_sync_given=bool(id_sync),
+        connection_settings=settings,
+        created_at=now,
+        updated_at=now,
+    )
+    await ConnectionRepository(session).add(connection)
+    await _record(session, connection, destination.name, "Destination Added into Audience", actor)
+    return connection
+
+
+async def page_connections(
+    session: AsyncSession, space_id: str, audience_id: str, request: PageRequest, *, actor: str
+) -> Page[ConnectionView]:
+    """Connections of an audience in the order of making."""
+    audience = await _audience(session, space_id, audience_id)
+    repository = ConnectionRepository(session)
+    position = request.position()
+    found = await repository.walk(space_id, audience_id, position, request.count + 1)
+    total = await repository.count(space_id, audience_id)
+    await record_event(
+        session,
+        space_id=space_id,
+        type="Destinations Listed from Audience",
+        actor=actor,
+        resource_type="audience",
+        resource_id=audience.id,
+        resource_name=audience.name,
+    )
+    listed = make_page(
+        found, request=request, position=position, key=lambda row: (row[0].id,), total=total
+    )
+    return listed.map(lambda row: ConnectionView(*row, registry.get(row[1].slug).definition))
+
+
+async def update_connection(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    path_id: str,
+    id_sync: IdSync | None,
+    connection_settings: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> DestinationConnection:
+    """Replace the identifier list or the settings of a connection, and of all activations on it.
+
+    BadRequest where neither is given; an empty one counts as not given.
+    """
+    await _audience(session, space_id, audience_id)
+    connection = await _locked(session, space_id, audience_id, path_id)
+    if not id_sync and not connection_settings:
+        raise BadRequest("give idSyncConfiguration or connectionSettings")
+    destination = await DestinationRepository(session).get(space_id, connection.destination_id)
+    assert destination is not None  # noqa: S101  a foreign key
+    if id_sync:
+        connection.id_sync, connection.id_sync_given = _plain(id_sync), True
+    if connection_settings:
+        check_connection_settings(registry.get(destination.slug), connection_settings)
+        connection.connection_settings = dict(connection_settings)
+    connection.updated_at = now
+    await session.flush()
+    await _renew_activations(session, connection, actor=actor, now=now)
+    await _record(session, connection, destination.name, "Destination Updated for Audience", actor)
+    return connection
+
+
+async def remove_connection(
+    session: AsyncSession, space_id: str, audience_id: str, path_id: str, *, actor: str
+) -> None:
+    """Remove a connection. Conflict while an activation hangs on it."""
+    await _audience(session, space_id, audience_id)
+    connection = await _locked(session, space_id, audience_id, path_id)
+    repository = ConnectionRepository(session)
+    if await repository.activations_on(space_id, connection.id):
+        raise Conflict("The connection still has activations.")
+    destination = await DestinationRepository(session).get(space_id, connection.destination_id)
+    name = destination.name if destination else connection.destination_id
+    await _record(session, connection, name, "Destination Removed from Audience", actor)
+    await repository.remove(connection)
+
+
+def _plain(id_sync: IdSync) -> list[dict[str, Any]]:
+    return [dict(entry) for entry in id_sync]
+
+
+async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    """The audience, kept from being removed until the transaction ends."""
+    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
+    if audience is None:
+        raise NotFound("audience not found")
+    return audience
+
+
+async def _locked(
+    session: AsyncSession, space_id: str, audience_id: str, path_id: str
+) -> DestinationConnection:
+    """The connection of an id that names it, or the account that it leads to."""
+    repository = ConnectionRepository(session)
+    connection = await repository.get(space_id, audience_id, path_id, lock="update")
+    if connection is None:
+        found = await repository.id_of_destination(space_id, audience_id, path_id)
+        if found is not None:
+            connection = await repository.get(space_id, audience_id, found, lock="update")
+    if connection is None:
+        raise NotFound("destination connection not found")
+    return connection
+
+
+async def _renew_activations(
+    session: AsyncSession, connection: DestinationConnection, *, actor: str, now: datetime
+) -> None:
+    part = connection_part(
+        connection.id_sync, connection.id_sync_given, connection.connection_settings
+    )
+    repository = ConnectionRepository(session)
+    for activation in await repository.activations_on(connection.space_id, connection.id):
+        config = await ActivationRepository(session).config_of(activation)
+        renewed = {**config, **part}
+        if renewed != config:
+            await new_revision(session, activation, renewed, actor, now)
+            await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+
+
+async def _record(
+    session: AsyncSession, connection: DestinationConnection, name: str, event: str, actor: str
+) -> None:
+    await record_event(
+        session,
+        space_id=connection.space_id,
+        type=event,
+        actor=actor,
+        resource_type="destination-connection",
+        resource_id=connection.id,
+        resource_name=name,
+    )

@@ -1,0 +1,275 @@
+"""What an activation is told about its delivery: frequency and brake are read live, the rest makes a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import Definition
+from app.core.clock import to_wire
+from app.core.errors import Invalid, Problem
+from app.domain.activation_config import is_same
+from app.domain.frequency import Frequency, next_due, parse_frequency
+from app.domain.options import (
+    Notifications,
+    Split,
+    brake_of,
+    frequency_of,
+    parse_audiences,
+    parse_brake,
+    parse_consent,
+    parse_included,
+    parse_list,
+    parse_mode,
+    parse_notifications,
+    parse_split,
+)
+from app.services.accounts import connector_class
+from app.services.activations.revisions import new_revision
+from app.services.revision import action_of, arm_property, arms_apart, named_settings
+from app.services.syncs import configuration_changed
+from app.services.tenancy import record_event
+from app.storage.models import Activation, ActivationRevision
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import SyncRepository
+
+LIVE = ("frequency", "brake", "notifications")
+REVISED = ("mode", "split", "updates", "list", "consent", "audiences", "included_attribute")
+
+
+async def get_delivery_options(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> dict[str, Any]:
+    """All options in the form of the wire."""
+    activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
+    return _shown(activation, await _revision(session, activation))
+
+
+async def update_delivery_options(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    changes: Mapping[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Change some options; what is not named stays. Invalid names every fault, and then nothing changes.
+
+    ``changes``: option → JSON value of the wire; null clears split, list, consent and included_attribute.
+    """
+    activation = await ActivationRepository(session).require(
+        space_id, audience_id, activation_id, lock=True
+    )
+    revision = await _revision(session, activation)
+    options, config = dict(activation.options), dict(revision.config)
+    problems: list[Problem] = []
+    for name, value in changes.items():
+        parsed = _parsed(name, value, options, now)
+        if _are_problems(parsed):
+            problems.extend(parsed)
+        elif name in LIVE:
+            options[name] = parsed
+        elif name == "included_attribute":
+            config |= _included(activation, config, parsed)
+        else:
+            config |= parsed if name == "split" else {name: parsed}
+    problems += await _misfits(session, activation, config)
+    problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
+    if problems:
+        raise Invalid("the delivery options do not fit", problems=problems)
+    is_retimed = options["frequency"] != activation.options.get("frequency")
+    if options != activation.options:
+        if is_retimed:
+            activation.next_due_at = next_due(frequency_of(options), now)
+        activation.options = options
+        activation.updated_at = now
+    is_revised = not is_same(config, revision.config)
+    if is_revised:
+        await SourceRepository(session).replace(
+            activation, [activation.audience_id, *(config.get("audiences") or ())]
+        )
+        revision = await new_revision(session, activation, config, actor, now)
+    if is_revised or is_retimed:
+        await session.flush()
+        await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+    await _record(session, activation, actor)
+    await session.flush()
+    return _shown(activation, revision)
+
+
+def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) -> Any:
+    """The stored form of one option, or a list of problems."""
+    match name:
+        case "frequency":
+            frequency = parse_frequency(value)
+            if isinstance(frequency, Frequency) and frequency.type == "once":
+                frequency = replace(frequency, at=frequency.at or to_wire(now))
+            return frequency.to_json() if isinstance(frequency, Frequency) else frequency
+        case "brake":
+            brake = parse_brake(value, base=brake_of(options))
+            return brake if isinstance(brake, list) else brake.to_json()
+        case "notifications":
+            return _notifications(value)
+        case "mode":
+            mode = parse_mode(value)
+            return mode if isinstance(mode, list) else mode.value
+        case "split":
+            split = parse_split(value)
+            return split if isinstance(split, list) else _stored(split)
+        case "list":
+            return parse_list(value)
+        case "consent":
+            return parse_consent(value)
+        case "audiences":
+            return parse_audiences(value)
+        case "included_attribute":
+            return parse_included(value)
+        case _:
+            return value
+
+
+def _stored(split: Split) -> dict[str, Any]:
+    """The parts of a revision that say how it splits."""
+    return {
+        "split": [arm.to_json() for arm in split.arms] or None,
+        "splitProperty": split.property,
+    }
+
+
+def _included(
+    activation: Activation, config: Mapping[str, Any], name: str | None
+) -> dict[str, Any]:
+    """The attribute with its value, which is the activation's name: a revision holds all that is sent."""
+    told = {"name": name, "value": activation.name} if name is not None else None
+    return {"includedAttribute": told} if told != config.get("includedAttribute") else {}
+
+
+def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
+    parsed = parse_notifications(value)
+    return parsed.to_json() if isinstance(parsed, Notifications) else parsed
+
+
+def _are_problems(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Problem)
+
+
+async def _misfits(
+    session: AsyncSession, activation: Activation, config: Mapping[str, Any]
+) -> list[Problem]:
+    """Options that this activation's destination cannot fulfil."""
+    destination = await DestinationRepository(session).get(
+        activation.space_id, activation.destination_id
+    )
+    assert destination is not None  # noqa: S101  it is kept while an activation uses it
+    definition = connector_class(destination.slug).definition
+    return [
+        *_lists_without_use(definition, config),
+        *_arms_alike(definition, config),
+        *_attribute_without_use(definition, config),
+    ]
+
+
+def _attribute_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    told = config.get("includedAttribute")
+    if told is None:
+        return []
+    action = action_of(definition, config)
+    if action is not None and not action.carries_properties:
+        words = f"the action {action.slug} writes no properties"
+        return [Problem(words, "includedAttribute")]
+    if told["name"] == arm_property(definition, config):
+        return [Problem("is the property that tells the arms apart", "includedAttribute")]
+    return []
+
+
+def _lists_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    if definition.arm_places == "lists":
+        return []
+    named = {"list": config.get("list")} | {
+        f"split.arms.{index}.list": arm.get("list")
+        for index, arm in enumerate(config.get("split") or ())
+    }
+    words = f"the destination {definition.slug} has no lists"
+    return [Problem(words, field) for field, value in named.items() if value is not None]
+
+
+def _arms_alike(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+    """Arms that the partner could not tell apart."""
+    sent = [arm for arm in config.get("split") or () if arm.get("sent", True)]
+    action = action_of(definition, config)
+    if action is not None and not action.carries_properties and config.get("splitProperty"):
+        words = f"the action {action.slug} writes no properties; give each arm a list"
+        return [Problem(words, "split.property")]
+    told = config.get("splitProperty") or all(arm.get("list") for arm in sent)
+    if len(sent) < 2 or told or arms_apart(definition, config):
+        return []
+    if definition.arm_places == "lists" and named_settings(definition, config):
+        words = "the arms would share the list that is named; give each a list, or name a property"
+        return [Problem(words, "split.arms")]
+    if action is not None and not action.carries_properties:
+        return [Problem(f"the action {action.slug} cannot tell arms apart", "split.arms")]
+    return []
+
+
+async def _unknown_audiences(
+    session: AsyncSession, activation: Activation, ids: Sequence[str]
+) -> list[Problem]:
+    """More audiences of an activation are of its space, of the same type, and not its own once more."""
+    problems = []
+    own = await RunRepository(session).audience(activation.space_id, activation.audience_id)
+    for audience_id in ids:
+        other = await RunRepository(session).audience(activation.space_id, audience_id)
+        if other is None or audience_id == activation.audience_id:
+            problems.append(
+                Problem(f"{audience_id} is no other audience of this space", "audiences")
+            )
+        elif own is not None and other.audience_type != own.audience_type:
+            problems.append(
+                Problem(f"{audience_id} is of another type than the activation's", "audiences")
+            )
+    return problems
+
+
+def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, Any]:
+    config = revision.config
+    split = config.get("split")
+    return {
+        "frequency": frequency_of(activation.options).to_json(),
+        "brake": brake_of(activation.options).to_json(),
+        "notifications": activation.options.get("notifications") or {},
+        "mode": config.get("mode") or "maintain",
+        "split": {"arms": split, "property": config.get("splitProperty")} if split else None,
+        "updates": bool(config.get("updates")),
+        "list": config.get("list"),
+        "consent": config.get("consent"),
+        "audiences": list(config.get("audiences") or ()),
+        "includedAttribute": (config.get("includedAttribute") or {}).get("name"),
+        "revision": revision.number,
+    }
+
+
+async def _revision(session: AsyncSession, activation: Activation) -> ActivationRevision:
+    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    assert revision is not None  # noqa: S101  an activation always has one
+    return revision
+
+
+async def _record(session: AsyncSession, activation: Activation, actor: str) -> None:
+    await record_event(
+        session,
+        space_id=activation.space_id,
+        type="Activation Modified",
+        actor=actor,
+        resource_type="activation",
+        resource_id=activation.id,
+        resource_name=activation.name,
+    )

@@ -1,0 +1,195 @@
+"""Accounts at partners: making, changing, checking and removing them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import CheckResult
+from app.connectors.errors import ConnectorError
+from app.core.crypto import Keyring
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.ids import new_hex_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.services import accounts
+from app.services.accounts import (
+    complete_settings,
+    connector_tools,
+    seal_settings,
+    secrets_of,
+    settings_of,
+    unseal_settings,
+)
+from app.services.platform import Platform
+from app.services.syncs import account_healed, lock_account
+from app.services.tenancy import record_event
+from app.storage.models import Destination
+from app.storage.repositories.destinations import DestinationRepository
+
+_CHECK_SECONDS = 60
+_NAMED = 10  # users of an account that an error names
+
+
+async def create_destination(
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    slug: str,
+    name: str,
+    settings: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> tuple[Destination, dict[str, Any]]:
+    """A new account, and the secrets that were made for it: they are shown this once. Invalid for bad settings."""
+    connector = accounts.connector_class(slug)
+    stored, generated = complete_settings(connector, settings, previous=None, now=now)
+    destination = Destination(
+        space_id=space_id,
+        id=new_hex_id(),
+        slug=connector.definition.slug,
+        name=name,
+        created_by=actor,
+        updated_by=actor,
+    )
+    destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)
+    DestinationRepository(session).add(destination)
+    await session.flush()
+    await session.refresh(destination)
+    await _record(session, destination, "Destination Created", actor)
+    return destination, generated
+
+
+async def get_destination(session: AsyncSession, space_id: str, destination_id: str) -> Destination:
+    """One account of a space."""
+    found = await DestinationRepository(session).get(space_id, destination_id)
+    return _found(found)
+
+
+async def page_destinations(
+    session: AsyncSession, space_id: str, request: PageRequest
+) -> Page[Destination]:
+    """Accounts of a space in the order of making."""
+    repository = DestinationRepository(session)
+    position = request.position()
+    found = await repository.walk(space_id, position, request.count + 1)
+    total = await repository.count(space_id)
+    return make_page(
+        found, request=request, position=position, key=lambda row: (row.id,), total=total
+    )
+
+
+async def update_destination(
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    destination_id: str,
+    name: str | None,
+    settings: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> tuple[Destination, dict[str, Any]]:
+    """Rename, merge settings. New settings close the breaker and re-activate what it had paused."""
+    if settings:
+        await lock_account(session, space_id, destination_id)
+    destination = _found(
+        await DestinationRepository(session).get(space_id, destination_id, lock=True)
+    )
+    generated: dict[str, Any] = {}
+    if settings:
+        connector = accounts.connector_class(destination.slug)
+        previous = unseal_settings(keyring, workspace_id, destination)
+        stored, generated = complete_settings(connector, settings, previous=previous, now=now)
+        if stored != previous:
+            destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)
+            await account_healed(session, destination, actor=actor, now=now)
+    if name is not None:
+        destination.name = name
+    if name is not None or settings:
+        destination.updated_by, destination.updated_at = actor, now
+        await _record(session, destination, "Destination Modified", actor)
+    await session.flush()
+    return destination, generated
+
+
+async def delete_destination(
+    session: AsyncSession, space_id: str, destination_id: str, *, actor: str
+) -> None:
+    """Remove an account; Conflict, naming the audiences, while one is connected to it."""
+    repository = DestinationRepository(session)
+    destination = _found(await repository.get(space_id, destination_id, lock=True))
+    users = await repository.audiences_connected(space_id, destination_id)
+    if users:
+        named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
+        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        raise Conflict(
+            f"The destination is connected to {named}{more}; remove it from there first.",
+            data={"audiences": [audience.id for audience in users]},
+        )
+    await _record(session, destination, "Destination Deleted", actor)
+    await repository.delete(destination)
+    await session.flush()
+
+
+async def check_destination(
+    platform: Platform,
+    *,
+    workspace_id: str,
+    space_id: str,
+    destination_id: str,
+    connection_settings: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> CheckResult:
+    """Try an account's credentials, with no transaction open; a pass re-activates what the breaker had paused."""
+    async with platform.unit_of_work() as session:
+        destination = await get_destination(session, space_id, destination_id)
+        seen = destination.settings
+        try:
+            connector_class, settings = settings_of(platform.keyring, workspace_id, destination)
+        except Invalid as error:
+            return CheckResult(False, "; ".join(problem.message for problem in error.problems))
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            tools = connector_tools(
+                platform, destination_id, connector_class.definition, secrets_of(settings)
+            )
+            connector = connector_class(settings, tools)
+            result = await connector.check(connection_settings)
+    except ConnectorError as error:
+        return CheckResult(False, error.message)
+    except TimeoutError:
+        return CheckResult(False, f"The partner did not answer within {_CHECK_SECONDS} seconds.")
+    if result.ok:
+        async with platform.unit_of_work() as session:
+            await lock_account(session, space_id, destination_id)
+            row = await DestinationRepository(session).get(space_id, destination_id, lock=True)
+            # What was checked may have been changed meanwhile; then the check says nothing of the new settings.
+            if row is not None and row.settings == seen:
+                await account_healed(session, row, actor=actor, now=now)
+    return result
+
+
+def _found(destination: Destination | None) -> Destination:
+    if destination is None:
+        raise NotFound("destination not found")
+    return destination
+
+
+async def _record(session: AsyncSession, destination: Destination, event: str, actor: str) -> None:
+    await record_event(
+        session,
+        space_id=destination.space_id,
+        type=event,
+        actor=actor,
+        resource_type="destination",
+        resource_id=destination.id,
+        resource_name=destination.name,
+    )

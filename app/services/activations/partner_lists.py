@@ -1,0 +1,126 @@
+"""The lists at a partner, to choose one from, and who of ours writes to each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from app.connectors.base import Definition, Lists
+from app.core.errors import Conflict, NotFound, Unavailable
+from app.core.pagination import Page, PageRequest, Position
+from app.services.accounts import connector_tools, open_account, partner_errors
+from app.services.platform import Platform, new_batch
+from app.services.revision import lists_of
+from app.storage.repositories.destinations import DestinationRepository, Use
+
+MOST = 5_000  # lists that are read of one account
+SECONDS = 30  # that reading them may take
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerList:
+    """One list at the partner, and the connections and activations of ours that write to it."""
+
+    id: str
+    name: str
+    used_by: Sequence[Use]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of lists by name; not ``complete``: the account has more than are read."""
+
+    page: Page[PartnerList]
+    complete: bool
+
+
+async def page_partner_lists(
+    platform: Platform,
+    *,
+    workspace_id: str,
+    space_id: str,
+    destination_id: str,
+    search: str | None,
+    request: PageRequest,
+) -> Found:
+    """Lists whose name or id holds ``search``, by name. Read anew each time, with no transaction open.
+
+    Conflict where the destination has no lists, or does not let us read them; Unavailable where it does not answer.
+    """
+    position = request.position(width=2)
+    async with platform.unit_of_work() as session:
+        repository = DestinationRepository(session)
+        destination = await repository.get(space_id, destination_id)
+        if destination is None:
+            raise NotFound("destination not found")
+        account = open_account(platform.keyring, workspace_id, destination)
+        uses = await repository.uses(space_id, destination_id)
+    definition = account.definition
+    tools = connector_tools(platform, destination_id, definition, account.secrets, resync=True)
+    connector = account.connector_class(account.settings, tools)
+    if not isinstance(connector, Lists):
+        raise Conflict(f"{definition.name} has no lists to choose from.")
+    found, complete = await _read(connector, definition)
+    sought = (search or "").casefold()
+    matching = sorted(
+        (name.casefold(), list_id, name)
+        for list_id, name in found
+        if sought in name.casefold() or sought in list_id.casefold()
+    )
+    used = _by_list(definition, uses)
+    lists = [PartnerList(list_id, name, used.get(list_id, ())) for _, list_id, name in matching]
+    return Found(_cut(lists, request, position), complete)
+
+
+async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[str, str]], bool]:
+    found: list[tuple[str, str]] = []
+    new_batch()  # after the first call the others wait for the budget
+    try:
+        with partner_errors(definition):
+            async with asyncio.timeout(SECONDS):
+                async for entry in connector.list_lists():
+                    if len(found) == MOST:
+                        return found, False
+                    found.append(entry)
+    except TimeoutError:
+        raise Unavailable(f"{definition.name} did not list all within {SECONDS} seconds.") from None
+    return found, True
+
+
+def _by_list(definition: Definition, uses: Sequence[Use]) -> dict[str, list[Use]]:
+    found: dict[str, list[Use]] = {}
+    for use in uses:
+        for list_id in _lists_of(definition, use):
+            found.setdefault(list_id, []).append(use)
+    return found
+
+
+def _lists_of(definition: Definition, use: Use) -> Sequence[str]:
+    if use.config is not None and use.activation_id is not None:
+        return lists_of(definition, use.config, use.lists, use.activation_id)
+    names = [name for group in definition.place_keys for name in group]
+    named = [
+        str(use.connection_settings[name]) for name in names if use.connection_settings.get(name)
+    ]
+    return named[:1] or list(use.lists.values())
+
+
+def _cut(
+    lists: Sequence[PartnerList], request: PageRequest, position: Position
+) -> Page[PartnerList]:
+    """A page out of all, by names and ids, since lists may come and go between two calls."""
+    after = tuple(unquote(part) for part in position.key)
+    rest = [one for one in lists if not after or _place(one) > after]
+    entries = rest[: request.count]
+    following = None
+    if len(rest) > request.count:
+        # Names may hold any character, cursors only plain ones.
+        key = tuple(quote(part, safe="") for part in _place(entries[-1]))
+        following = Position("after", key).encode()
+    return Page(entries, current=position.encode(), next=following, total=len(lists))
+
+
+def _place(one: PartnerList) -> tuple[str, str]:
+    return one.name.casefold(), one.id

@@ -1,0 +1,81 @@
+"""Revisions of an activation: one more whenever its configuration differs; what each changed, and which is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.ids import new_id
+from app.domain.activation_config import is_same
+from app.services.activations import reserved_names
+from app.storage.models import Activation, ActivationRevision
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.revisions import RevisionRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A revision, and the parts of the configuration in which it differs from the one before; all for the first."""
+
+    revision: ActivationRevision
+    changed: Sequence[str]
+
+
+async def list_revisions(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    *,
+    before: int | None,
+    limit: int,
+) -> tuple[list[Numbered], int, int | None]:
+    """The newest first, how many there are, and the number of the one that is delivered (None: none yet)."""
+    await ActivationRepository(session).require(space_id, audience_id, activation_id)
+    repository = RevisionRepository(session)
+    found = await repository.newest(space_id, activation_id, before=before, limit=limit + 1)
+    entries = [
+        Numbered(one, _changed(one.config, older.config if older else {}))
+        for one, older in zip_longest(found, found[1:])
+    ]
+    total = await repository.newest_number(space_id, activation_id)
+    return entries[:limit], total, await repository.delivered(space_id, activation_id)
+
+
+def _changed(config: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    return sorted(
+        key
+        for key in {*config, *before}
+        if not is_same({key: config.get(key)}, {key: before.get(key)})
+    )
+
+
+async def new_revision(
+    session: AsyncSession,
+    activation: Activation,
+    config: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> ActivationRevision:
+    """Give a locked activation its next revision, which is flushed. Invalid where properties take reserved names."""
+    await reserved_names.check_reserved_names(session, activation, config)
+    repository = RevisionRepository(session)
+    revision = ActivationRevision(
+        space_id=activation.space_id,
+        id=new_id("rev"),
+        activation_id=activation.id,
+        number=await repository.newest_number(activation.space_id, activation.id) + 1,
+        config=dict(config),
+        created_by=actor,
+        created_at=now,
+    )
+    repository.add(revision)
+    activation.revision_id = revision.id
+    activation.updated_at = now
+    await session.flush()
+    return revision

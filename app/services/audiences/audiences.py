@@ -1,0 +1,264 @@
+"""Audiences: made, read, changed, removed, and computed by force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.ids import new_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.domain.slugs import slug_of
+from app.services.audiences import definitions, runs
+from app.services.tenancy import record_event
+from app.storage.models import Audience, Run
+from app.storage.repositories.audiences import (
+    AudienceRepository,
+    AudienceView,
+    Search,
+    Sort,
+    sort_key,
+)
+
+__all__ = ["AudienceChanges", "AudienceView", "Search", "Sort"]
+
+DEFAULT_IDENTIFIERS = ["user_id", "email", "android.idfa", "ios.idfa"]
+_MAX_KEY = 100
+_NAMED = 10  # users of an audience that an error names
+_CLOCK_SLACK = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceChanges:
+    """What changes of an audience; None stands for: stays."""
+
+    name: str | None = None
+    description: str | None = None
+    enabled: bool | None = None
+    query: str | None = None
+    target_entity: str | None = None
+    options: Mapping[str, Any] | None = None
+
+
+def audience_status(view: AudienceView) -> str:
+    """One of the contract's words for where an audience stands."""
+    if not view.audience.enabled:
+        return "Disabled"
+    by_run = {"new": "Preparing", "running": "Computing", "failed": "Failed"}
+    if view.run_state in by_run:
+        return by_run[view.run_state]
+    return "Live" if view.audience.snapshot_id else "Not Computing"
+
+
+async def create_audience(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    name: str,
+    query: str,
+    audience_type: str,
+    target_entity: str | None = None,
+    enabled: bool = True,
+    description: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    actor: str,
+    now: datetime,
+) -> AudienceView:
+    """A new audience, not computed yet. Invalid: its definition."""
+    repository = AudienceRepository(session)
+    query = await definitions.checked_definition(session, space_id, query)
+    key = await _free_key(repository, space_id, name)
+    audience = Audience(
+        space_id=space_id,
+        id=new_id("aud"),
+        name=name,
+        key=key,
+        description=description,
+        enabled=enabled,
+        audience_type=audience_type,
+        query=query,
+        target_entity=target_entity,
+        options=dict(options) if options is not None else None,
+        created_by=actor,
+        updated_by=actor,
+        created_at=now,
+        updated_at=now,
+    )
+    repository.add(audience)
+    await session.flush()
+    await _record(session, audience, "Audience Created", actor)
+    return AudienceView(audience, None, None)
+
+
+async def get_audience(session: AsyncSession, space_id: str, audience_id: str) -> AudienceView:
+    """One audience."""
+    view = await AudienceRepository(session).view(space_id, audience_id)
+    if view is None:
+        raise NotFound("audience not found")
+    return view
+
+
+async def page_audiences(
+    session: AsyncSession, space_id: str, search: Search | None, request: PageRequest
+) -> Page[AudienceView]:
+    """Audiences of a space in the order of making."""
+    repository = AudienceRepository(session)
+    position, sort = request.position(width=2), Sort()
+    found = await repository.walk(space_id, search, sort, position, request.count + 1)
+    total = await repository.count(space_id, search)
+    return make_page(
+        found,
+        request=request,
+        position=position,
+        key=lambda view: sort_key(view.audience, sort),
+        total=total,
+    )
+
+
+async def page_consumers(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    search: Search | None,
+    sort: Sort,
+    request: PageRequest,
+) -> Page[AudienceView]:
+    """Other audiences whose activations also send this one's members."""
+    repository = AudienceRepository(session)
+    if await repository.get(space_id, audience_id) is None:
+        raise NotFound("audience not found")
+    position = request.position(width=2)
+    found = await repository.walk_consumers(
+        space_id, audience_id, search, sort, position, request.count + 1
+    )
+    total = await repository.count_consumers(space_id, audience_id, search)
+    return make_page(
+        found,
+        request=request,
+        position=position,
+        key=lambda view: sort_key(view.audience, sort),
+        total=total,
+    )
+
+
+async def update_audience(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    changes: AudienceChanges,
+    *,
+    actor: str,
+    now: datetime,
+) -> AudienceView:
+    """Change an audience; it is not computed anew by that. Invalid: its new definition."""
+    repository = AudienceRepository(session)
+    audience = await repository.get(space_id, audience_id, lock="update")
+    if audience is None:
+        raise NotFound("audience not found")
+    for name in ("name", "description", "enabled", "target_entity"):
+        value = getattr(changes, name)
+        if value is not None:
+            setattr(audience, name, value)
+    if changes.query is not None:
+        audience.query = await definitions.checked_definition(session, space_id, changes.query)
+    if changes.options is not None:
+        audience.options = {**(audience.options or {}), **changes.options}
+    audience.updated_by, audience.updated_at = actor, now
+    await session.flush()
+    await _record(session, audience, "Audience Modified", actor)
+    return await get_audience(session, space_id, audience_id)
+
+
+async def remove_audience(
+    session: AsyncSession, space_id: str, audience_id: str, *, actor: str
+) -> None:
+    """Remove an audience. Conflict while something uses it, or while a removed activation's sync is ending."""
+    repository = AudienceRepository(session)
+    audience = await repository.get(space_id, audience_id, lock="update")
+    if audience is None:
+        raise NotFound("audience not found")
+    users = await repository.users_of(space_id, audience_id)
+    if users:
+        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        raise Conflict(f"the audience is used by {', '.join(users[:_NAMED])}{more}")
+    if await repository.has_open_sync(space_id, audience_id):
+        raise Conflict("a sync of a removed activation is still ending; try again in a moment")
+    await _record(session, audience, "Audience Deleted", actor)
+    await repository.remove(audience)
+
+
+async def force_run(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    *,
+    as_of: datetime | None = None,
+    make_current: bool = False,
+    actor: str,
+    now: datetime,
+) -> Run:
+    """Compute an audience now. Conflict where its members are supplied, or it is disabled."""
+    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
+    if audience is None:
+        raise NotFound("audience not found")
+    if not audience.query:
+        raise Conflict("the audience has no definition: its members are supplied, not computed")
+    if not audience.enabled:
+        raise Conflict("the audience is disabled; enable it first")
+    if as_of is not None and as_of > now + _CLOCK_SLACK:
+        # It would be newer than every run to come, and the audience would stand still.
+        raise Invalid("asOf lies in the future", field="asOf")
+    run = await runs.open_run(
+        session,
+        space_id=space_id,
+        audience=audience,
+        kind="definition",
+        trigger="api",
+        actor=actor,
+        now=now,
+        as_of=as_of,
+        make_current=make_current,
+    )
+    await _record(session, audience, "Audience Run Forced", actor)
+    return run
+
+
+async def _free_key(repository: AudienceRepository, space_id: str, name: str) -> str:
+    base = slug_of(name, separator="_", limit=_MAX_KEY, fallback="audience")
+    taken = await repository.keys_like(space_id, base)
+    key, number = base, 1
+    while key in taken:
+        number += 1
+        key = f"{base}_{number}"
+    return key
+
+
+async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:
+    await record_event(
+        session,
+        space_id=audience.space_id,
+        type=event,
+        actor=actor,
+        resource_type="audience",
+        resource_id=audience.id,
+        resource_name=audience.name,
+    )
+
+
+async def pinned_to(
+    session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
+) -> Audience:
+    """The audience, if it is pinned to this snapshot; Conflict otherwise."""
+    audience = await AudienceRepository(session).require(space_id, audience_id)
+    if audience.pinned_snapshot_id != snapshot_id:
+        raise Conflict("The audience is not pinned to this snapshot.")
+    return audience
+
+
+async def require_audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    """Read an audience of a space. Raises NotFound."""
+    return await AudienceRepository(session).require(space_id, audience_id)

@@ -1,0 +1,173 @@
+"""The rows of a definition: by the engine over the space's datasets, or by the database in which it is to run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app.connectors.errors import ConnectorError
+from app.core.clock import to_wire
+from app.services.audiences.definitions import run_in
+from app.services.datasets import source_of
+from app.services.platform import Platform, fetch_file
+from app.services.tenancy import workspace_of
+from app.snapshots.definitions import DefinitionFailed, check_definition, run_definition, tables_of
+from app.snapshots.engine import StoredFile
+from app.sources.postgres.apart import read
+from app.sources.postgres.reader import ReadLimits
+from app.sources.postgres.settings import PostgresSource
+from app.storage.models import Dataset
+from app.storage.repositories.datasets import DatasetRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a definition has read so far, in the form that its run keeps: the last entry may be on its way."""
+
+    sources: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin(self, dataset: Dataset, **more: Any) -> dict[str, Any]:
+        """A new entry, whose counts the reader keeps up to date."""
+        entry = {"datasetId": dataset.id, "name": dataset.name, "kind": dataset.kind, **more}
+        self.sources.append(entry)
+        return entry
+
+
+@dataclass(slots=True)
+class _Work:
+    """What all the readings of one definition share."""
+
+    platform: Platform
+    workspace_id: str
+    as_of: datetime
+    seconds: float  # left for reading; waiting for room does not count
+    reading: Reading
+    room: AbstractAsyncContextManager[None]  # entered once, for all readings
+
+    async def read(self, dataset: Dataset, sql: str, out: Path, *, pushed_down: bool) -> None:
+        """Stream one statement's rows into a file."""
+        settings = self.platform.settings
+        entry = self.reading.begin(dataset, pushedDown=pushed_down, rows=0, bytes=0, readAt=None)
+        began = asyncio.get_running_loop().time()
+        stats = await read(
+            self.source(dataset),
+            sql,
+            self.as_of,
+            out,
+            policy=self.platform.outbound,
+            limits=ReadLimits(
+                settings.source_max_rows,
+                settings.source_max_bytes,
+                timedelta(seconds=max(self.seconds, 1.0)),
+            ),
+            progress=lambda rows, size: entry.update(rows=rows, bytes=size),
+        )
+        self.seconds -= asyncio.get_running_loop().time() - began
+        entry.update(rows=stats.rows, bytes=stats.bytes, readAt=to_wire(stats.moment))
+
+    def source(self, dataset: Dataset) -> PostgresSource:
+        """A dataset's source, opened."""
+        return source_of(self.platform.keyring, self.workspace_id, dataset)
+
+
+async def write_rows(
+    platform: Platform,
+    space_id: str,
+    query: str,
+    as_of: datetime,
+    out: Path,
+    *,
+    reading: Reading,
+    room: AbstractAsyncContextManager[None],
+    at_most: timedelta | None = None,
+) -> None:
+    """Write the rows of a definition to ``out`` as Parquet; ``reading`` tells meanwhile what it reads.
+
+    ``room`` is entered while databases are read, only then. ``at_most`` bounds the time for reading databases, and
+    again for the engine's. DefinitionFailed for whatever is wrong with the query; ConnectorErrors for a database that
+    is away, or does not let us in.
+    """
+    async with platform.unit_of_work() as session:
+        datasets = await DatasetRepository(session).readable(space_id)
+    workspace_id = await workspace_of(platform.hot, space_id)
+    assert workspace_id is not None  # noqa: S101  a foreign key says so
+    settings = platform.settings
+    seconds = min(at_most or settings.source_timeout, settings.source_timeout).total_seconds()
+    work = _Work(platform, workspace_id, as_of, seconds, reading, room)
+    target = run_in(query)
+    if target is not None:
+        await _run_there(work, target, datasets, query, out)
+        return
+    with ExitStack() as files:
+        tables = await _tables(work, datasets, query, files)
+        async with platform.definitions:
+            await run_definition(
+                query,
+                tables,
+                as_of,
+                out,
+                memory_bytes=settings.sql_memory_bytes,
+                timeout=min(at_most or settings.sql_timeout, settings.sql_timeout),
+            )
+
+
+async def _run_there(
+    work: _Work, target: str, datasets: Sequence[Dataset], query: str, out: Path
+) -> None:
+    dataset = next((found for found in datasets if found.name.lower() == target.lower()), None)
+    if dataset is None or dataset.settings is None:
+        raise DefinitionFailed(f"There is no database {target} among the datasets of this space.")
+    async with work.room:
+        with _named(dataset):
+            await work.read(dataset, query, out, pushed_down=True)
+
+
+async def _tables(
+    work: _Work, datasets: Sequence[Dataset], query: str, files: ExitStack
+) -> dict[str, Path]:
+    """Local files of the datasets that a definition names; of databases they are made now."""
+    names = [dataset.name for dataset in datasets]
+    if problems := await asyncio.to_thread(check_definition, query, names):
+        raise DefinitionFailed(problems[0].message)
+    names_used = await asyncio.to_thread(tables_of, query)
+    used = [dataset for dataset in datasets if dataset.name.lower() in names_used]
+    reads = any(dataset.settings is not None for dataset in used)
+    async with work.room if reads else nullcontext():
+        return {dataset.name: await _table(work, dataset, files) for dataset in used}
+
+
+async def _table(work: _Work, dataset: Dataset, files: ExitStack) -> Path:
+    if dataset.settings is None:
+        return await _uploaded(work, dataset)
+    sql = work.source(dataset).sql
+    if sql is None:
+        raise DefinitionFailed(
+            f"{dataset.name} is a connection without a table or query of its own; to run in it, begin the "
+            f"definition with the line: -- run in: {dataset.name}"
+        )
+    path = work.platform.engine.scratch_file(".dataset.parquet")
+    files.callback(path.unlink, missing_ok=True)
+    with _named(dataset):
+        await work.read(dataset, sql, path, pushed_down=False)
+    return path
+
+
+async def _uploaded(work: _Work, dataset: Dataset) -> Path:
+    file = StoredFile(**(dataset.file or {}))
+    work.reading.begin(dataset, rows=file.rows, bytes=file.bytes, sha256=file.sha256)
+    return await fetch_file(work.platform.objects, file)
+
+
+@contextmanager
+def _named(dataset: Dataset) -> Iterator[None]:
+    """A failure says which dataset it is about."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.message = f"Dataset {dataset.name}: {error.message}"
+        raise

@@ -1,0 +1,76 @@
+"""What an audience's definition may be: empty (its members are supplied) or SQL, over the space's datasets or in one.
+
+SQL whose first line is ``-- run in: <dataset>`` runs in the database of that dataset, in PostgreSQL's dialect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Invalid, Problem
+from app.snapshots.definitions import check_definition
+from app.sources.postgres.statement import StatementRejected, read_statement
+from app.storage.repositories.datasets import DatasetRepository
+
+_COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
+_BEGINNING = re.compile(r"(?:select|with)\b", re.IGNORECASE)
+_RUN_IN = re.compile(r"\A\s*--[ \t]*run in:([^\n]*)", re.IGNORECASE)
+_SHOWN = 20  # databases that an error names
+FIELD = "definition.query"
+
+
+def run_in(query: str) -> str | None:
+    """The dataset in whose database a definition is to run; None for one over the space's datasets."""
+    found = _RUN_IN.match(query)
+    return found.group(1).strip(" \t\r") if found else None
+
+
+async def checked_definition(session: AsyncSession, space_id: str, query: str) -> str:
+    """The definition as it is to be stored; Invalid says what is wrong with it."""
+    if not query.strip():
+        return ""
+    target = run_in(query)
+    if target is not None:
+        await _check_target(session, space_id, target)
+    if not _BEGINNING.match(query, _COMMENTS.match(query).end()):  # type: ignore[union-attr]  # matches anything
+        raise Invalid(
+            "a definition is empty (members are supplied) or SQL that begins with SELECT or WITH; "
+            "Segment's own query language is not understood",
+            field=FIELD,
+        )
+    # Reading SQL takes the engine some milliseconds, too long for the loop.
+    check = _faults_there if target is not None else _faults_here
+    faults = await asyncio.to_thread(check, query)
+    if faults:
+        raise Invalid("invalid definition", problems=[Problem(fault, FIELD) for fault in faults])
+    return query
+
+
+def _faults_here(query: str) -> Sequence[str]:
+    return [problem.message for problem in check_definition(query)]
+
+
+def _faults_there(query: str) -> Sequence[str]:
+    try:
+        read_statement(query)
+    except StatementRejected as error:
+        return error.reasons
+    return ()
+
+
+async def _check_target(session: AsyncSession, space_id: str, target: str) -> None:
+    repository = DatasetRepository(session)
+    dataset = await repository.named(space_id, target, lock=True)
+    if dataset is not None and dataset.settings is not None:
+        return
+    databases = [found.name for found in await repository.readable(space_id) if found.settings]
+    shown = ", ".join(databases[:_SHOWN]) or "none yet (make one: POST …/datasets, kind postgres)"
+    raise Invalid(
+        f"the definition is to run in {target[:100] or 'nothing'}, which is no database among the datasets of this "
+        f"space; there are: {shown}",
+        field=FIELD,
+    )

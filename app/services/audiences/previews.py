@@ -1,0 +1,194 @@
+"""Previews: a definition tried over the space's datasets before it is saved; the work is done by a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.errors import ConnectorError
+from app.core.errors import AppError, Invalid, NotFound
+from app.core.ids import new_id
+from app.core.logging import get_logger
+from app.queue import Task
+from app.services.audiences import definitions
+from app.services.audiences.definition_rows import Reading, write_rows
+from app.services.platform import Platform, ring
+from app.services.tenancy import record_event
+from app.snapshots.definitions import DefinitionFailed
+from app.snapshots.engine import Upload
+from app.snapshots.membership import write_snapshot
+from app.storage.models import AudiencePreview
+from app.storage.repositories.previews import PreviewRepository
+
+log = get_logger(__name__)
+
+SHOWN = 100  # members in a preview's results
+KEPT = timedelta(days=7)
+_TIMEOUT = timedelta(minutes=1)
+_LEASE = 2 * _TIMEOUT + timedelta(seconds=30)  # databases are read first
+_LATEST = _LEASE - timedelta(
+    seconds=15
+)  # for all of it, waiting for room too: nobody renews the lease
+_MAX_ATTEMPTS = 3
+_SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
+
+
+async def create_preview(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_type: str,
+    query: str,
+    target_entity: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    actor: str,
+    now: datetime,
+) -> AudiencePreview:
+    """A preview that a worker is rung for. Invalid: the definition, or there is none."""
+    query = await definitions.checked_definition(session, space_id, query)
+    if not query:
+        raise Invalid(
+            "there is nothing to preview in an empty definition", field="definition.query"
+        )
+    preview = AudiencePreview(
+        space_id=space_id,
+        id=new_id("pre"),
+        audience_type=audience_type,
+        query=query,
+        target_entity=target_entity,
+        options=dict(options or {}),
+        status="RUNNING",
+        attempts=0,
+        created_at=now,
+    )
+    PreviewRepository(session).add(preview)
+    await session.flush()
+    await record_event(
+        session,
+        space_id=space_id,
+        type="Audience Preview Created",
+        actor=actor,
+        resource_type="audience-preview",
+        resource_id=preview.id,
+        resource_name=preview.id,
+    )
+    ring_preview(session, space_id, preview.id, 0)
+    return preview
+
+
+def ring_preview(session: AsyncSession, space_id: str, preview_id: str, attempts: int) -> None:
+    """Ring for a preview."""
+    ring(session, Task.PREVIEW, space_id, preview_id, job_id=f"preview:{preview_id}:{attempts}")
+
+
+async def get_preview(session: AsyncSession, space_id: str, preview_id: str) -> AudiencePreview:
+    """One preview."""
+    preview = await PreviewRepository(session).get(space_id, preview_id)
+    if preview is None:
+        raise NotFound("audience preview not found")
+    return preview
+
+
+async def due_previews(session: AsyncSession, limit: int = 20) -> Sequence[tuple[str, str, int]]:
+    """Previews that wait for a worker or have lost theirs: space, id, attempts so far."""
+    return await PreviewRepository(session).due(limit)
+
+
+async def forget_old_previews(session: AsyncSession, *, now: datetime) -> int:
+    """Remove previews past their week; how many they were."""
+    return await PreviewRepository(session).forget_before(now - KEPT)
+
+
+async def compute_preview(platform: Platform, space_id: str, preview_id: str) -> bool:
+    """Carry out one preview; False where it was not due, or somebody else has it."""
+    async with platform.unit_of_work() as session:
+        preview = await PreviewRepository(session).claim(space_id, preview_id, _LEASE)
+        if preview is None:
+            return False
+    outcome = await _outcome(platform, preview)
+    async with platform.unit_of_work() as session:
+        await PreviewRepository(session).finish(space_id, preview_id, preview.attempts, **outcome)
+    return True
+
+
+async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
+    if preview.attempts > _MAX_ATTEMPTS:
+        return _failed("The preview was lost several times; most likely it needs too much memory.")
+    deadline = asyncio.timeout(_LATEST.total_seconds())
+    try:
+        async with deadline:
+            return await _results(platform, preview)
+    except AppError as error:
+        return _failed("; ".join(problem.message for problem in error.problems))
+    except (DefinitionFailed, ConnectorError) as error:
+        return _failed(error.message)
+    except Exception as error:
+        if deadline.expired():
+            return _failed(
+                "There was no room for the preview among other work; try it again later."
+            )
+        log.error("preview_broke", preview_id=preview.id, exc_info=error)
+        return _failed("The computation broke; see the worker's log.")
+
+
+def _failed(reason: str) -> dict[str, Any]:
+    return {"status": "FAILED", "failure_reason": reason}
+
+
+async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
+    linked = preview.audience_type == "LINKED"
+    with ExitStack() as files:
+        rows = _scratch(platform, files, ".rows.parquet")
+        snapshot = _scratch(platform, files, ".parquet")
+        await write_rows(
+            platform,
+            preview.space_id,
+            preview.query,
+            preview.created_at,
+            rows,
+            reading=Reading(),
+            room=platform.readings.short,
+            at_most=_TIMEOUT,
+        )
+        stats = await platform.engine.run(
+            write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
+        )
+        found = _first_members(snapshot)
+    return {
+        "status": "COMPLETED",
+        "results": [_result(preview, member) for member in found],
+        "size": {"type": _SIZES[preview.audience_type], "count": stats.rows},
+    }
+
+
+def _scratch(platform: Platform, files: ExitStack, suffix: str) -> Path:
+    path = platform.engine.scratch_file(suffix)
+    files.callback(path.unlink, missing_ok=True)
+    return path
+
+
+def _first_members(snapshot: Path) -> list[dict[str, Any]]:
+    with pq.ParquetFile(snapshot) as file:
+        for batch in file.iter_batches(batch_size=SHOWN, columns=["member_id", "profile_id"]):
+            found: list[dict[str, Any]] = batch.to_pylist()
+            return found
+    return []
+
+
+def _result(preview: AudiencePreview, member: Mapping[str, Any]) -> dict[str, Any]:
+    if preview.audience_type != "LINKED":
+        return {"id": member["member_id"]}
+    return {
+        "id": member["member_id"],
+        "idProperty": "entity_id",
+        "relationshipSlug": preview.target_entity or "entity",
+        "profilesTruncated": False,
+        "profiles": [{"id": member["profile_id"]}],
+    }

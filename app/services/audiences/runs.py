@@ -1,0 +1,155 @@
+"""Runs of audiences and their snapshots: opening, reading, rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, NotFound
+from app.core.ids import new_id
+from app.queue import Task
+from app.services.platform import ring
+from app.services.syncs import snapshot_changed
+from app.services.tenancy import record_event
+from app.storage.models import Audience, Run, Snapshot
+from app.storage.repositories.runs import RunRepository
+
+
+async def open_run(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience: Audience,
+    kind: str,
+    trigger: str,
+    actor: str,
+    now: datetime,
+    as_of: datetime | None = None,
+    make_current: bool = False,
+    input: dict[str, Any] | None = None,
+) -> Run:
+    """Open a run of kind ``definition``, ``upload`` or ``patch``; a patch joins one that has not begun."""
+    repository = RunRepository(session)
+    if kind == "patch":
+        waiting = await repository.new_patch_run(space_id, audience.id)
+        if waiting is not None:
+            return waiting
+    run = Run(
+        space_id=space_id,
+        id=new_id("run"),
+        audience_id=audience.id,
+        kind=kind,
+        trigger=trigger,
+        state="new",
+        as_of=as_of or now,
+        make_current=make_current,
+        input=input,
+        created_by=actor,
+    )
+    session.add(run)
+    await session.flush()
+    await session.refresh(run)
+    ring_run(session, run)
+    return run
+
+
+def ring_run(session: AsyncSession, run: Run) -> None:
+    """Ring for a run; the attempt in the job's id keeps a later bell from being taken for an earlier one."""
+    ring(
+        session,
+        Task.RECOMPUTE,
+        run.space_id,
+        run.id,
+        job_id=f"recompute:{run.id}:{run.attempts}",
+    )
+
+
+async def get_run(session: AsyncSession, space_id: str, audience_id: str, run_id: str) -> Run:
+    """One run of an audience."""
+    run = await RunRepository(session).get(space_id, run_id)
+    if run is None or run.audience_id != audience_id:
+        raise NotFound("run not found")
+    return run
+
+
+async def list_runs(
+    session: AsyncSession, space_id: str, audience_id: str, *, before: str | None, limit: int
+) -> tuple[Sequence[Run], int]:
+    """A page of runs, newest first, and how many there are in all."""
+    repository = RunRepository(session)
+    page = await repository.list(space_id, audience_id, before=before, limit=limit)
+    return page, await repository.count(space_id, audience_id)
+
+
+async def get_snapshot(
+    session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
+) -> Snapshot:
+    """One snapshot of an audience."""
+    snapshot = await RunRepository(session).snapshot(space_id, snapshot_id)
+    if snapshot is None or snapshot.audience_id != audience_id:
+        raise NotFound("snapshot not found")
+    return snapshot
+
+
+async def list_snapshots(
+    session: AsyncSession, space_id: str, audience_id: str, *, before: int | None, limit: int
+) -> tuple[Sequence[Snapshot], int]:
+    """A page of snapshots, newest version first, and how many there are in all."""
+    repository = RunRepository(session)
+    page = await repository.snapshots(space_id, audience_id, before=before, limit=limit)
+    return page, await repository.count_snapshots(space_id, audience_id)
+
+
+async def roll_back(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    snapshot_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Audience:
+    """Pin an audience to one of its snapshots; its activations are brought back to it. Runs go on writing."""
+    snapshot = await get_snapshot(session, space_id, audience_id, snapshot_id)
+    return await _pin(session, space_id, audience_id, snapshot.id, actor=actor, now=now)
+
+
+async def release_pin(
+    session: AsyncSession, space_id: str, audience_id: str, *, actor: str, now: datetime
+) -> Audience:
+    """Let an audience go on from its newest snapshot; Conflict where it is not pinned."""
+    return await _pin(session, space_id, audience_id, None, actor=actor, now=now)
+
+
+async def _pin(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    snapshot_id: str | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> Audience:
+    repository = RunRepository(session)
+    audience = await repository.audience(space_id, audience_id, lock=True)
+    if audience is None:
+        raise NotFound("audience not found")
+    if snapshot_id is None and audience.pinned_snapshot_id is None:
+        raise Conflict("The audience is not pinned to a snapshot.")
+    audience.pinned_snapshot_id = snapshot_id
+    audience.updated_by, audience.updated_at = actor, now
+    await session.flush()
+    await record_event(
+        session,
+        space_id=space_id,
+        type="Audience Rolled Back" if snapshot_id else "Audience Rollback Released",
+        actor=actor,
+        resource_type="audience",
+        resource_id=audience.id,
+        resource_name=audience.name,
+    )
+    await snapshot_changed(session, space_id, audience_id, actor=actor, trigger="rollback")
+    return audience

@@ -1,0 +1,147 @@
+"""Schedules of audiences: when one is computed by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.ids import new_id
+from app.domain.schedules import next_due, normal, problems_of
+from app.services.tenancy import record_event
+from app.storage.models import Audience, AudienceSchedule
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.schedules import ScheduleRepository
+
+_MOST = 20  # schedules of one audience
+
+
+async def add_schedule(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    strategy: str,
+    config: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> AudienceSchedule:
+    """A new schedule. Invalid for a faulty one, Conflict where members are supplied or there are too many."""
+    audience = await _audience(session, space_id, audience_id)
+    if not audience.query:
+        raise Conflict("the audience has no definition: its members are supplied, not computed")
+    repository = ScheduleRepository(session)
+    if len(await repository.of_audiences(space_id, [audience_id])) >= _MOST:
+        raise Conflict(f"an audience has at most {_MOST} schedules")
+    stored = _checked(strategy, config)
+    schedule = AudienceSchedule(
+        space_id=space_id,
+        id=new_id("sch"),
+        audience_id=audience_id,
+        strategy=strategy,
+        config=stored,
+        next_due_at=next_due(stored, now),
+        created_at=now,
+        updated_at=now,
+    )
+    repository.add(schedule)
+    await session.flush()
+    await _record(session, audience, "Audience Schedule Created", actor)
+    return schedule
+
+
+async def list_schedules(
+    session: AsyncSession, space_id: str, audience_id: str
+) -> Sequence[AudienceSchedule]:
+    """All schedules of an audience, in the order of making."""
+    if await AudienceRepository(session).get(space_id, audience_id) is None:
+        raise NotFound("audience not found")
+    return await ScheduleRepository(session).of_audiences(space_id, [audience_id])
+
+
+async def schedules_by_audience(
+    session: AsyncSession, space_id: str, audience_ids: Sequence[str]
+) -> dict[str, list[AudienceSchedule]]:
+    """The schedules of some audiences, under their ids."""
+    found: dict[str, list[AudienceSchedule]] = {audience_id: [] for audience_id in audience_ids}
+    for schedule in await ScheduleRepository(session).of_audiences(space_id, audience_ids):
+        found[schedule.audience_id].append(schedule)
+    return found
+
+
+async def get_schedule(
+    session: AsyncSession, space_id: str, audience_id: str, schedule_id: str
+) -> AudienceSchedule:
+    """One schedule of an audience."""
+    return _found(await ScheduleRepository(session).get(space_id, audience_id, schedule_id))
+
+
+async def update_schedule(
+    session: AsyncSession,
+    *,
+    space_id: str,
+    audience_id: str,
+    schedule_id: str,
+    strategy: str,
+    config: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> AudienceSchedule:
+    """Give a schedule another strategy and configuration."""
+    audience = await _audience(session, space_id, audience_id)
+    schedule = _found(
+        await ScheduleRepository(session).get(space_id, audience_id, schedule_id, lock=True)
+    )
+    stored = _checked(strategy, config)
+    schedule.strategy, schedule.config = strategy, stored
+    schedule.next_due_at = next_due(stored, now)
+    schedule.updated_at = now
+    await session.flush()
+    await _record(session, audience, "Audience Schedule Modified", actor)
+    return schedule
+
+
+async def remove_schedule(
+    session: AsyncSession, space_id: str, audience_id: str, schedule_id: str, *, actor: str
+) -> None:
+    """Remove a schedule."""
+    audience = await _audience(session, space_id, audience_id)
+    repository = ScheduleRepository(session)
+    schedule = _found(await repository.get(space_id, audience_id, schedule_id, lock=True))
+    await repository.remove(schedule)
+    await _record(session, audience, "Audience Schedule Deleted", actor)
+
+
+def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    problems = problems_of(strategy, config)
+    if problems:
+        raise Invalid("invalid schedule", problems=problems)
+    return normal(strategy, config)
+
+
+def _found(schedule: AudienceSchedule | None) -> AudienceSchedule:
+    if schedule is None:
+        raise NotFound("schedule not found")
+    return schedule
+
+
+async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
+    if audience is None:
+        raise NotFound("audience not found")
+    return audience
+
+
+async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:
+    await record_event(
+        session,
+        space_id=audience.space_id,
+        type=event,
+        actor=actor,
+        resource_type="audience",
+        resource_id=audience.id,
+        resource_name=audience.name,
+    )

@@ -1,0 +1,174 @@
+"""What a run makes: the files of a snapshot, from a definition, an upload or patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.json_bytes import to_lines
+from app.services.audiences.definition_rows import Reading, write_rows
+from app.services.audiences.source_turns import room_of_run
+from app.services.platform import (
+    Platform,
+    audience_folder,
+    fetch_file,
+    fetch_manifest,
+    fresh_key,
+    store_file,
+)
+from app.snapshots.engine import (
+    Comparison,
+    LocalManifest,
+    Manifest,
+    SnapshotStats,
+    StoredFile,
+    Upload,
+)
+from app.snapshots.membership import compact_members, compare_members, write_delta, write_snapshot
+from app.storage.models import Audience, MemberPatch, Run, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed run with all that its computation reads."""
+
+    run: Run
+    audience: Audience
+    previous: Snapshot | None  # the current one, pinned or not
+    patches: Sequence[MemberPatch]
+    reading: Reading  # what its definition has read so far
+
+    @property
+    def sources(self) -> list[dict[str, Any]] | None:
+        """The same as the run's row keeps it."""
+        return self.reading.sources or None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A written snapshot, before any row says so."""
+
+    manifest: Manifest
+    stats: SnapshotStats
+    comparison: Comparison
+
+
+async def compute_snapshot(platform: Platform, work: Work) -> Computed:
+    """Write the files of a run's snapshot, and count it against the one before. No transaction is open."""
+    if work.run.kind == "patch":
+        return await _compute_patch(platform, work)
+    supplied = work.run.input or {}
+    if supplied.get("format") == "snapshot":
+        # The upload was read, checked and sorted when it was accepted: the file is the snapshot.
+        file = StoredFile(**supplied["file"])
+        stats = SnapshotStats(**supplied["stats"])
+    else:
+        file, stats = await _compute_whole(platform, work)
+    manifest = Manifest(base=(file,))
+    return Computed(manifest, stats, await _compare(platform, work, manifest))
+
+
+async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, SnapshotStats]:
+    out = platform.engine.scratch_file(".parquet")
+    rows: Path | None = None
+    try:
+        if work.run.kind == "definition":
+            rows = platform.engine.scratch_file(".rows.parquet")
+            await write_rows(
+                platform,
+                work.run.space_id,
+                work.audience.query,
+                work.run.as_of,
+                rows,
+                reading=work.reading,
+                room=room_of_run(platform, work.run.space_id, work.run.id),
+            )
+            upload = Upload(rows, "parquet")
+        else:
+            upload = await _uploaded(platform, work)
+        linked = work.audience.audience_type == "LINKED"
+        stats = await platform.engine.run(write_snapshot, upload, out, linked=linked)
+        return await store_file(
+            platform.objects, out, _snapshot_key(work, "base"), stats.rows
+        ), stats
+    finally:
+        out.unlink(missing_ok=True)
+        if rows is not None:
+            rows.unlink(missing_ok=True)
+
+
+async def _uploaded(platform: Platform, work: Work) -> Upload:
+    supplied = work.run.input or {}
+    file = StoredFile(**supplied["file"])
+    path = await fetch_file(platform.objects, file)
+    return Upload(path, supplied["format"], supplied.get("encoding"))
+
+
+async def _compute_patch(platform: Platform, work: Work) -> Computed:
+    previous = Manifest.from_json(work.previous.manifest if work.previous else None)
+    add, remove = _folded(work.patches)
+    local = await fetch_manifest(platform.objects, previous)
+    rows = platform.engine.scratch_file(".ndjson")
+    out = platform.engine.scratch_file(".parquet")
+    linked = work.audience.audience_type == "LINKED"
+    try:
+        rows.write_bytes(to_lines(add))
+        delta = await platform.engine.run(
+            write_delta, rows if add else None, remove, local, out, linked=linked
+        )
+        file = await store_file(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
+    finally:
+        rows.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+    manifest = _appended(previous, file)
+    if manifest.needs_compaction:
+        manifest = await _compacted(platform, work, manifest)
+    traits = {**(work.previous.traits if work.previous else {}), **delta.traits}
+    identifiers = [*(work.previous.identifiers if work.previous else ()), *delta.identifiers]
+    stats = SnapshotStats(delta.members, traits, tuple(dict.fromkeys(identifiers)))
+    return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
+
+
+def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Several patches as one, in the order in which they were accepted: the last word on a member counts."""
+    add: dict[str, dict[str, Any]] = {}
+    remove: dict[str, None] = {}
+    for patch in patches:
+        for row in patch.add:
+            key = str(row.get("entity_id") or row["profile_id"])
+            add[key] = row
+            remove.pop(key, None)
+        for member in patch.remove:
+            add.pop(member, None)
+            remove[member] = None
+    return list(add.values()), list(remove)
+
+
+def _appended(previous: Manifest, file: StoredFile) -> Manifest:
+    """A delta stays one even where there is no base: it says who was taken out, and a base cannot."""
+    return Manifest(previous.base, (*previous.deltas, file))
+
+
+async def _compacted(platform: Platform, work: Work, manifest: Manifest) -> Manifest:
+    out = platform.engine.scratch_file(".parquet")
+    local = await fetch_manifest(platform.objects, manifest)
+    stats = await platform.engine.run(compact_members, local, out)
+    key = _snapshot_key(work, "base")
+    return Manifest(base=(await store_file(platform.objects, out, key, stats.rows),))
+
+
+async def _compare(platform: Platform, work: Work, manifest: Manifest) -> Comparison:
+    previous: LocalManifest | None = None
+    if work.previous is not None:
+        previous = await fetch_manifest(
+            platform.objects, Manifest.from_json(work.previous.manifest)
+        )
+    now = await fetch_manifest(platform.objects, manifest)
+    return await platform.engine.run(compare_members, previous, now)
+
+
+def _snapshot_key(work: Work, name: str) -> str:
+    folder = audience_folder(work.run.space_id, work.run.audience_id)
+    return fresh_key(f"{folder}/snapshots/{work.run.id}", name)

@@ -1,0 +1,24 @@
+"""Datasets and their sources: the tables that SQL definitions read."""
+
+from app.services.datasets.datasets import (
+    check_dataset,
+    create_dataset,
+    delete_dataset,
+    get_dataset,
+    page_datasets,
+    put_dataset_content,
+    update_dataset,
+)
+from app.services.datasets.sources import shown_source, source_of
+
+__all__ = [
+    "check_dataset",
+    "create_dataset",
+    "delete_dataset",
+    "get_dataset",
+    "page_datasets",
+    "put_dataset_content",
+    "shown_source",
+    "source_of",
+    "update_dataset",
+]

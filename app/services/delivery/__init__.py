@@ -1,0 +1,27 @@
+"""Delivery of batches: claim, prepare, send, record; and the exported files."""
+
+from app.services.delivery.exports import (
+    EXPORTS_FOLDER,
+    exports_of_sync,
+    open_export,
+    outdated_exports,
+)
+from app.services.delivery.failures import planning_refused
+from app.services.delivery.loaded_sync import LoadedSync, LoadedSyncs, event_frame
+from app.services.delivery.pump import Pump
+from app.services.delivery.render import Renderer
+from app.services.delivery.request_log import shown_request
+
+__all__ = [
+    "EXPORTS_FOLDER",
+    "LoadedSync",
+    "LoadedSyncs",
+    "Pump",
+    "Renderer",
+    "event_frame",
+    "exports_of_sync",
+    "open_export",
+    "outdated_exports",
+    "planning_refused",
+    "shown_request",
+]

@@ -1,0 +1,38 @@
+"""The rows of a plan, read by number."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.services.platform import Platform, fetch_file
+from app.snapshots.engine import StoredFile
+from app.snapshots.plans import PlanRows, read_plan
+
+WINDOW_ROWS = 10_000  # read at once, for the batches that come next
+
+
+@dataclass(slots=True)
+class PlanReader:
+    """Rows of a plan by number, read in windows: batches are claimed in order, mostly."""
+
+    platform: Platform
+    file: StoredFile
+    _path: Path | None = None
+    _first: int = 0
+    _rows: PlanRows | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def rows(self, first: int, count: int) -> PlanRows:
+        """``count`` changes from row ``first`` on; one reads, for all batches in flight."""
+        async with self._reading:
+            start = first - self._first
+            if self._rows is None or start < 0 or start + count > len(self._rows):
+                if self._path is None:
+                    self._path = await fetch_file(self.platform.objects, self.file)
+                self._rows = await self.platform.engine.run(
+                    read_plan, self._path, first, max(count, WINDOW_ROWS), lane="small"
+                )
+                self._first, start = first, 0
+            return self._rows[start : start + count]

@@ -1,0 +1,212 @@
+"""Holdings of an activation: looking into them, seeding them from a list that is at the partner, forgetting them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict
+from app.core.pagination import Page, PageRequest, Position
+from app.services.accounts import connector_class
+from app.services.platform import (
+    Platform,
+    activation_folder,
+    fetch_manifest,
+    fresh_key,
+    receive_upload,
+    store_file,
+)
+from app.services.revision import arm_of, list_of, plan_spec
+from app.services.tenancy import record_event
+from app.snapshots.engine import Cursor, FoldStats, LocalManifest, Manifest, PlanSpec, Upload
+from app.snapshots.holdings import fold_outcome, page_holdings
+from app.snapshots.membership import write_snapshot
+from app.snapshots.plans import write_plan
+from app.storage.models import Activation
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.syncs import SyncRepository
+
+
+async def page_held(
+    platform: Platform,
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    request: PageRequest,
+) -> tuple[Page[Mapping[str, Any]], Activation]:
+    """What we think is there, in the order of the keys: rows of the engine, with ``arm`` and ``list`` of each."""
+    position = request.position()
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
+        repository = SyncRepository(session)
+        revision = await repository.revision(space_id, activation.revision_id)
+        assert revision is not None  # noqa: S101  an activation always has one
+        made = await ConnectionRepository(session).made_lists(activation)
+    local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
+    after = unquote(position.key[0]) if position.key else None
+    found = await platform.engine.run(page_holdings, local, after, request.count + 1, lane="small")
+    entries = found[: request.count]
+    following = None
+    if len(found) > request.count:
+        # Keys may hold any character, cursors only plain ones.
+        following = Position("after", (quote(entries[-1]["position"], safe=""),)).encode()
+    entries = [
+        {
+            **entry,
+            "arm": arm_of(revision.config, activation_id, entry["place"], entry["profile_id"]),
+            "list": list_of(made, activation_id, entry["place"]),
+        }
+        for entry in entries
+    ]
+    shown: Page[Mapping[str, Any]] = Page(entries, current=position.encode(), next=following)
+    return shown, activation
+
+
+async def seed_holdings(
+    platform: Platform,
+    stream: AsyncIterator[bytes],
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    content_type: str | None,
+    content_encoding: str | None,
+    announced: int | None,
+    actor: str,
+    now: datetime,
+) -> Activation:
+    """Take the uploaded rows (as a membership has them) as what is at the partner now, in place of what we thought.
+
+    Nothing is sent; the next sync plans from it. Conflict while a sync is open.
+    """
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
+        linked = (
+            await AudienceRepository(session).require(space_id, audience_id)
+        ).audience_type == "LINKED"
+        await refuse_open_sync(session, activation)
+        spec = await baseline_spec(session, activation)
+        revision_id = activation.revision_id
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        async with receive_upload(
+            platform.engine,
+            platform.settings,
+            stream,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            announced=announced,
+        ) as upload:
+            stats = await platform.engine.run(_write_seed, upload, spec, out, linked=linked)
+        key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "seed")
+        file = await store_file(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id, lock=True
+        )
+        await refuse_open_sync(session, activation)
+        if activation.revision_id != revision_id:
+            raise Conflict("The activation was changed meanwhile; send the list again.")
+        activation.holdings = Manifest(base=(file,)).to_json()
+        activation.held, activation.assumed = stats.held, stats.assumed
+        # What is there has been said: nobody is to be taken as there besides.
+        activation.baseline_wanted = False
+        activation.updated_at = now
+        await record_holdings(session, activation, "Activation Holdings Seeded", actor)
+    return activation
+
+
+def _write_seed(
+    cursor: Cursor, upload: Upload, spec: PlanSpec, out: Path, *, linked: bool
+) -> FoldStats:
+    """A baseline plan of the uploaded rows, folded into empty holdings."""
+    rows = out.with_name(f"{out.name}.rows")
+    plan = out.with_name(f"{out.name}.plan")
+    try:
+        write_snapshot(cursor, upload, rows, linked=linked)
+        nothing = LocalManifest()
+        write_plan(cursor, spec, [LocalManifest(base=(rows,))], nothing, plan)
+        return fold_outcome(cursor, plan, nothing, [], spec, out)
+    finally:
+        rows.unlink(missing_ok=True)
+        plan.unlink(missing_ok=True)
+
+
+async def forget_holdings(
+    session: AsyncSession,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
+    activation = await ActivationRepository(session).require(
+        space_id, audience_id, activation_id, lock=True
+    )
+    await refuse_open_sync(session, activation)
+    activation.holdings = None
+    activation.held, activation.assumed = 0, 0
+    activation.updated_at = now
+    await record_holdings(session, activation, "Activation Holdings Forgotten", actor)
+    await session.flush()
+
+
+async def refuse_open_sync(session: AsyncSession, activation: Activation) -> None:
+    """Conflict while a sync of the activation is open: it would fold its end into what is changed here."""
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
+    if sync is not None:
+        raise Conflict(
+            f"The sync {sync.id} is {sync.state}; wait for its end or cancel it first.",
+            data={"syncId": sync.id},
+        )
+
+
+async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSpec:
+    """What a plan under the present revision takes as wanted, and holds without sending."""
+    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    destination = await DestinationRepository(session).get(
+        activation.space_id, activation.destination_id
+    )
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    definition = connector_class(destination.slug).definition
+    return plan_spec(
+        definition,
+        revision.config,
+        kind="baseline",
+        sync_number=activation.sync_number,
+        activation_id=activation.id,
+        max_rows=definition.max_rows,
+        made=await ConnectionRepository(session).made_lists(activation),
+    )
+
+
+async def record_holdings(
+    session: AsyncSession, activation: Activation, event: str, actor: str
+) -> None:
+    """Write the audit trail of an activation."""
+    await record_event(
+        session,
+        space_id=activation.space_id,
+        type=event,
+        actor=actor,
+        resource_type="activation",
+        resource_id=activation.id,
+        resource_name=activation.name,
+    )

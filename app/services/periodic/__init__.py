@@ -1,0 +1,13 @@
+"""Periodic work that the sweep calls: due work, due schedules, the collector and retention."""
+
+from app.services.periodic.collector import collect_files
+from app.services.periodic.due import Due, batches_wait, find_due
+from app.services.periodic.due_schedules import open_due_schedules
+
+__all__ = [
+    "Due",
+    "batches_wait",
+    "collect_files",
+    "find_due",
+    "open_due_schedules",
+]

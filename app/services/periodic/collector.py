@@ -1,0 +1,65 @@
+"""The collector: files that no row names and nobody is just writing, and rows that have outlived their use."""
+
+from __future__ import annotations
+
+from app.core import clock
+from app.core.logging import get_logger
+from app.services.delivery import EXPORTS_FOLDER, outdated_exports
+from app.services.periodic import retention
+from app.services.platform import Platform
+from app.storage.models import Attempt
+from app.storage.repositories.collection import CollectionRepository
+
+log = get_logger(__name__)
+
+SYNCS_AT_ONCE = 500
+BATCHES_AT_ONCE = 20_000  # well within the time that a statement may take
+
+
+async def collect_files(platform: Platform) -> int:
+    """Forget history older than ``history_kept``, then remove orphans older than ``orphan_age``; how many.
+
+    A file is written before the row that names it (R2), so what is young may be about to be named. The rows are read
+    after the listing: whatever was named meanwhile is found.
+    """
+    old = clock.now() - platform.settings.orphan_age
+    candidates = []
+    written = {}
+    async for key, _, modified in platform.objects.list(""):
+        if key.startswith(EXPORTS_FOLDER):
+            written[key] = modified
+        elif modified < old:
+            candidates.append(key)
+    # Finished exports are named by links, not by rows; they go by their own age.
+    candidates += await outdated_exports(platform, written, clock.now())
+    await _forget_syncs(platform)
+    async with platform.unit_of_work() as session:
+        repository = CollectionRepository(session)
+        await repository.drop_old(Attempt, Attempt.started_at, platform.settings.history_kept)
+        await repository.forget_snapshots(platform.settings.history_kept)
+        named = await repository.named_keys()
+        await retention.forget_old_history(session, now=clock.now())
+    orphans = [key for key in candidates if key not in named]
+    for key in orphans:
+        await platform.objects.delete(key)
+    if orphans:
+        log.info("orphans_removed", count=len(orphans))
+    return len(orphans)
+
+
+async def _forget_syncs(platform: Platform) -> None:
+    """Let go of plans, outcomes, batches and tries of old syncs, a part at a time; the rows of the syncs stay."""
+    while True:
+        async with platform.unit_of_work() as session:
+            old = await CollectionRepository(session).old_syncs(
+                platform.settings.history_kept, SYNCS_AT_ONCE
+            )
+        for space_id, sync_id in old:
+            done = False
+            while not done:
+                async with platform.unit_of_work() as session:
+                    done = await CollectionRepository(session).forget_sync(
+                        space_id, sync_id, BATCHES_AT_ONCE
+                    )
+        if len(old) < SYNCS_AT_ONCE:
+            return

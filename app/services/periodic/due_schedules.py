@@ -1,0 +1,103 @@
+"""Schedules that are due: runs of audiences and syncs of activations, each opened once, by whoever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.logging import get_logger
+from app.domain import frequency as frequencies
+from app.domain.options import frequency_of
+from app.domain.schedules import next_due
+from app.services.audiences import open_run
+from app.services.syncs import all_have_snapshots, is_outdated, open_sync
+from app.storage.models import Activation, AudienceSchedule
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.schedules import ScheduleRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+ACTOR = "schedule"
+LIMIT = 100
+LATER = timedelta(minutes=1)  # until it is looked again whether a due sync can be opened
+AFTER_A_FAULT = timedelta(hours=1)
+
+
+async def open_due_schedules(session: AsyncSession, now: datetime | None = None) -> int:
+    """Open what is due and say when it is due again; missed times are made good once. The number opened.
+
+    Rows are claimed with SKIP LOCKED, and the next time is written in the same transaction: many workers open each
+    due time once. ``now`` (aware) is the database's clock unless given. It is read once, for the claim and for the
+    next time: what came due between two readings would be opened and then be due at that same moment again.
+    """
+    repository = ScheduleRepository(session)
+    if now is None:
+        now = await RunRepository(session).database_now()
+    opened = 0
+    for schedule in await repository.take_due(now, LIMIT):
+        schedule_id = schedule.id
+        try:
+            async with session.begin_nested():
+                opened += await _fire_schedule(session, schedule, now)
+        except Exception:
+            # One that cannot be read must not keep all others from their time.
+            log.exception("schedule_broke", schedule_id=schedule_id)
+            schedule.next_due_at = now + AFTER_A_FAULT
+    for activation in await repository.take_due_activations(now, LIMIT):
+        activation_id = activation.id
+        try:
+            async with session.begin_nested():
+                opened += await _fire_activation(session, activation, now)
+        except Exception:
+            log.exception("frequency_broke", activation_id=activation_id)
+            activation.next_due_at = now + AFTER_A_FAULT
+    await session.flush()
+    return opened
+
+
+async def _fire_schedule(session: AsyncSession, schedule: AudienceSchedule, now: datetime) -> int:
+    config: Mapping[str, Any] = schedule.config or {}
+    schedule.next_due_at = next_due(config, now)
+    audience = await RunRepository(session).audience(schedule.space_id, schedule.audience_id)
+    if audience is None or not audience.enabled or not audience.query:
+        return 0
+    await open_run(
+        session,
+        space_id=schedule.space_id,
+        audience=audience,
+        kind="definition",
+        trigger="schedule",
+        actor=ACTOR,
+        now=now,
+    )
+    return 1
+
+
+async def _fire_activation(session: AsyncSession, activation: Activation, now: datetime) -> int:
+    frequency = frequency_of(activation.options)
+    once = frequency.type == "once"
+    following = None if once else frequencies.next_due(frequency, now)
+    # A sync that is to be made but once is not lost because it cannot be made just now.
+    activation.next_due_at = now + LATER if once else following
+    if not activation.enabled or activation.state != "active":
+        return 0
+    if not await all_have_snapshots(session, activation):
+        return 0
+    if await _waits_for_approval(session, activation):
+        return 0
+    sync = await open_sync(session, activation, trigger="schedule", actor=ACTOR)
+    # While one is running, this time is not missed: it comes after it.
+    activation.next_due_at = following if sync is not None else now + LATER
+    return int(sync is not None)
+
+
+async def _waits_for_approval(session: AsyncSession, activation: Activation) -> bool:
+    """Whether the very plan that would be made is already there, and held."""
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
+    if sync is None or sync.state != "held":
+        return False
+    return not await is_outdated(session, activation, sync)

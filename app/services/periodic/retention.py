@@ -1,0 +1,19 @@
+"""What is kept for a time only: repeated answers a day, previews a week, the audit trail 90 days."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.services.audiences import forget_old_previews
+from app.services.tenancy import forget_old_events, forget_old_keys
+
+
+async def forget_old_history(session: AsyncSession, *, now: datetime) -> dict[str, int]:
+    """Remove what is past its time, of all workspaces; how much of each it was. For the sweep, once in a while."""
+    return {
+        "idempotency_keys": await forget_old_keys(session, now=now),
+        "previews": await forget_old_previews(session, now=now),
+        "audit_events": await forget_old_events(session, now=now),
+    }

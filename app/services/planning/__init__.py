@@ -1,0 +1,11 @@
+"""Plans, batches, dry runs and test sends."""
+
+from app.services.planning.plan import plan_sync
+from app.services.planning.test_sends import Sample, Unsettled, send_test
+
+__all__ = [
+    "Sample",
+    "Unsettled",
+    "plan_sync",
+    "send_test",
+]

@@ -1,0 +1,154 @@
+"""Dry run: what a sync would do, worked out by the same plan, renderer and connector, with nothing sent."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from app.connectors.base import CountsCost, Definition, Delivery
+from app.connectors.errors import ConnectorError
+from app.core import clock
+from app.services.delivery import LoadedSync, LoadedSyncs, shown_request
+from app.services.platform import Platform
+from app.snapshots.engine import Cut
+from app.storage.models import Batch, Sync
+
+SAMPLE_ROWS = 20  # changes shown of each kind
+REQUEST_ROWS = 5  # changes in a sample request
+STANDS_FOR_A_LIST = "0"
+_NO_LIST_YET = "The list does not exist yet: the sync makes it first. Here 0 stands for its id."
+
+
+class _Captured(Exception):
+    """A request that would have been sent."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        super().__init__("captured, not sent")
+        self.request = request
+
+
+class _Capture(httpx.AsyncClient):
+    """A client that sends nothing: the first request that a connector makes comes back as an error."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Keep it."""
+        del options
+        raise _Captured(request)
+
+
+async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[str, Any]:
+    """Who, which requests, how many calls, how many minutes at the account's budget, and what it costs."""
+    async with platform.unit_of_work() as session:
+        sending = await LoadedSyncs(platform).get(session, sync.id, sync.space_id)
+    definition = sending.account.definition
+    changes: dict[str, list[dict[str, Any]]] = {}
+    requests: list[dict[str, Any]] = []
+    cost = 0.0
+    for batch, whole in _first_batches(sync, cuts):
+        rows = await _rows(sending, batch, SAMPLE_ROWS)
+        cost += _cost(sending, batch, rows) * whole
+        for delivery in rows:
+            changes.setdefault(delivery.kind.value, []).append(_shown(delivery))
+        if not definition.whole_plan and rows:
+            shown = await _request(sending, batch, rows[:REQUEST_ROWS])
+            if shown is not None:
+                requests.append({"change": batch.kind, **shown})
+    return {
+        "calls": len(cuts),
+        "minutes": minutes_needed(definition, len(cuts), requests),
+        "cost": {"unit": definition.cost_unit, "amount": round(cost)}
+        if definition.cost_unit
+        else None,
+        "changes": changes,
+        "requests": requests,
+    }
+
+
+def _cost(sending: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
+    """Units that one change costs, by the sample; 1 where the connector does not say."""
+    if not rows:
+        return 0
+    connector = sending.connector
+    if not isinstance(connector, CountsCost):
+        return 1
+    return connector.cost(sending.call(batch, clock.now()), rows) / len(rows)
+
+
+def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
+    """The first batch of each kind and place, and the rows of all that are alike."""
+    first: dict[tuple[str | None, str | None], Batch] = {}
+    alike: Counter[tuple[str | None, str | None]] = Counter()
+    for number, cut in enumerate(cuts, start=1):
+        kind = cut.kind.value if cut.kind else None
+        alike[kind, cut.place] += cut.rows
+        if (kind, cut.place) not in first:
+            first[kind, cut.place] = Batch(
+                space_id=sync.space_id,
+                sync_id=sync.id,
+                number=number,
+                kind=kind,
+                first_row=cut.first_row,
+                row_count=cut.rows,
+                attempts=0,
+            )
+    return [(batch, alike[key]) for key, batch in first.items()]
+
+
+async def _rows(sending: LoadedSync, batch: Batch, most: int) -> list[Delivery]:
+    assert sending.reader is not None  # noqa: S101  a cut has rows, so there is a plan
+    rows = await sending.reader.rows(batch.first_row, min(batch.row_count, most))
+    return list(sending.render(rows).deliveries)
+
+
+def _shown(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "profileId": delivery.profile_id,
+        "key": delivery.key,
+        "keyType": delivery.key_type,
+        "identifiers": dict(delivery.identifiers),
+        "traits": dict(delivery.traits),
+    }
+
+
+async def _request(
+    sending: LoadedSync, batch: Batch, rows: Sequence[Delivery]
+) -> dict[str, Any] | None:
+    """The request with which a batch of these rows would begin; None where the connector makes none."""
+    async with _Capture(trust_env=False) as client:
+        connector = sending.connector_with(client)
+        call = sending.call(batch, clock.now())
+        to_be_made = sending.lacks_a_list(batch)
+        if to_be_made:
+            call = replace(call, target=STANDS_FOR_A_LIST)
+        try:
+            await connector.deliver(call, rows)
+        except _Captured as captured:
+            request = captured.request
+        except ConnectorError as error:
+            return {"error": error.message}
+        else:
+            return None
+    shown = shown_request(request, sending.account.secrets)
+    return {**shown, **({"note": _NO_LIST_YET} if to_be_made else {})}
+
+
+def minutes_needed(
+    definition: Definition, calls: int, requests: Sequence[Mapping[str, Any]]
+) -> float:
+    """At least so long, by the tightest of the budgets that concern such requests."""
+    places = [
+        f"{request['method']} {httpx.URL(request['url']).path}"
+        for request in requests
+        if "url" in request
+    ]
+    rates = [
+        budget.calls / budget.window.total_seconds()
+        for budget in definition.rate_budgets
+        if not budget.paths or any(re.search(budget.paths, place) for place in places)
+    ]
+    return round(calls / min(rates) / 60, 2) if rates and calls else 0.0

@@ -1,0 +1,400 @@
+"""Plan: the difference between what is wanted and what is held, written down before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
+from app.core.errors import AppError
+from app.core.logging import get_logger
+from app.domain import retry
+from app.domain.brake import hold_reason
+from app.domain.changes import Mode
+from app.domain.options import brake_of
+from app.services.accounts import Account, open_account
+from app.services.delivery import planning_refused
+from app.services.planning import batches, dry_run, made_lists
+from app.services.platform import (
+    LeaseLost,
+    Platform,
+    activation_folder,
+    fetch_manifest,
+    fresh_key,
+    keep_lease,
+    lease_owner,
+    release_lease,
+    store_file,
+)
+from app.services.revision import (
+    AUDIENCE_NAME,
+    EXITS_FIRST,
+    PLACES,
+    constants,
+    plan_spec,
+    spec_to_json,
+)
+from app.services.syncs import (
+    is_outdated,
+    notify_sync_ended,
+    notify_sync_held,
+    pin_snapshots,
+    pinned_snapshots,
+    replace_sync,
+    ring_deliver,
+    ring_plan,
+    ring_settle,
+)
+from app.snapshots.engine import Manifest, PlanSpec, PlanStats, StoredFile
+from app.snapshots.plans import write_plan
+from app.storage.models import Activation, ActivationRevision, Sync
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+MAX_ATTEMPTS = 8  # of a dry run
+TOLD_AFTER = 3  # attempts that failed, their activation says so
+_LET_GO: dict[str, Any] = {
+    "lease_owner": None,
+    "lease_until": None,
+    "next_at": None,
+    "attempts": 0,
+    "error": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed sync with all that its plan is made from."""
+
+    sync: Sync
+    activation: Activation
+    revision: ActivationRevision
+    account: Account
+    wanted: tuple[Manifest, ...]
+    holdings: Manifest
+    first_plan: bool
+    spec: PlanSpec
+    audience_name: str
+
+
+async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
+    """Plan one sync; False where it was not due, or somebody else has it."""
+    lease = platform.settings.lease
+    async with platform.unit_of_work() as session:
+        sync = await SyncRepository(session).claim(
+            space_id, sync_id, ("new",), lease_owner(lane), lease
+        )
+    if sync is None:
+        return False
+
+    async def renew() -> bool:
+        async with platform.unit_of_work() as session:
+            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
+
+    try:
+        async with keep_lease(renew, lease):
+            work = await _begin(platform, sync)
+            if work is None:
+                return True
+            stats, file = await _write(platform, work)
+            if not await _can_be_sent(platform, work, stats):
+                return True
+            await _commit(platform, work, stats, file)
+            if work.sync.kind == "dry_run":
+                await _complete_dry_run(platform, work, stats)
+    except LeaseLost:
+        log.warning("plan_lease_lost", sync_id=sync_id)
+    except ConnectorError as error:
+        # The partner is away or busy: that is no reason to give the sync up.
+        await _later(platform, sync, {"message": error.message, "code": error.code})
+    except AppError as error:
+        await _fail(platform, sync, {"message": str(error)})
+    except asyncio.CancelledError:
+        await release_lease(_given_back(platform, sync))
+        raise
+    except Exception as error:
+        log.exception("plan_broke", sync_id=sync_id)
+        await _later_or_fail(platform, sync, error)
+    return True
+
+
+async def _begin(platform: Platform, sync: Sync) -> Work | None:
+    """Gather in a transaction of its own, under the lease: what cannot be gathered is an attempt that failed."""
+    async with platform.unit_of_work() as session:
+        lease = platform.settings.lease
+        if not await SyncRepository(session).renew(sync.space_id, sync.id, sync.lease_token, lease):
+            raise LeaseLost
+        return await _gather(platform, session, sync)
+
+
+async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work | None:
+    """Pin what the plan is made from; None where the settle time is not over (R11) or nothing can be planned."""
+    repository = SyncRepository(session)
+    settled_at = await repository.settled_at(
+        sync.space_id, sync.activation_id, platform.settings.settle_time
+    )
+    if settled_at is not None and sync.kind != "dry_run":
+        # To wait is no attempt.
+        await repository.release(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            until=settled_at,
+            attempts=sync.attempts - 1,
+        )
+        wait = settled_at - await RunRepository(session).database_now()
+        ring_plan(session, sync, delay=max(wait, timedelta(0)))
+        return None
+    activation = await repository.activation(sync.space_id, sync.activation_id)
+    assert activation is not None  # noqa: S101  a foreign key says so
+    revision = await repository.revision(sync.space_id, activation.revision_id)
+    destination = await repository.destination(sync.space_id, sync.destination_id)
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
+    await pin_snapshots(session, sync)
+    snapshots = await pinned_snapshots(session, sync, activation, revision.config)
+    audience = await RunRepository(session).audience(sync.space_id, activation.audience_id)
+    assert audience is not None  # noqa: S101  a foreign key says so
+    last = await repository.last_planned(sync.space_id, sync.activation_id)
+    # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
+    is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, revision.id)
+    workspace_id = await repository.workspace_of(sync.space_id)
+    account = open_account(platform.keyring, workspace_id, destination)
+    return Work(
+        sync=sync,
+        activation=activation,
+        revision=revision,
+        account=account,
+        wanted=tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots),
+        holdings=Manifest.from_json(activation.holdings),
+        # A test send may have left something in the holdings before the first plan.
+        first_plan=activation.holdings is None or last is None,
+        spec=_spec(
+            sync,
+            account,
+            revision.config,
+            made=await ConnectionRepository(session).made_lists(activation),
+            retry_refused=sync.retry_refused or is_new,
+        ),
+        audience_name=audience.name,
+    )
+
+
+def _spec(
+    sync: Sync,
+    account: Account,
+    config: Mapping[str, Any],
+    *,
+    made: Mapping[str, str],
+    retry_refused: bool,
+) -> PlanSpec:
+    definition = account.definition
+    fixed = constants(definition, config)
+    # A dry run keeps in its trigger what the sync would be that it stands for.
+    kind = sync.trigger if sync.kind == "dry_run" else sync.kind
+    return plan_spec(
+        definition,
+        config,
+        kind=kind,
+        sync_number=sync.number,
+        activation_id=sync.activation_id,
+        max_rows=registry.rows_per_call(
+            account.connector_class,
+            account.settings,
+            config.get("connectionSettings") or {},
+            fixed,
+        ),
+        made=made,
+        retry_refused=retry_refused,
+    )
+
+
+async def _write(platform: Platform, work: Work) -> tuple[PlanStats, StoredFile | None]:
+    wanted = [await fetch_manifest(platform.objects, manifest) for manifest in work.wanted]
+    holdings = await fetch_manifest(platform.objects, work.holdings)
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        stats = await platform.engine.run(write_plan, work.spec, wanted, holdings, out)
+        if stats.changes + stats.silent == 0:
+            return stats, None
+        folder = activation_folder(work.sync.space_id, work.sync.activation_id)
+        key = fresh_key(f"{folder}/syncs/{work.sync.id}", "plan")
+        return stats, await store_file(platform.objects, out, key, stats.changes + stats.silent)
+    finally:
+        out.unlink(missing_ok=True)
+
+
+async def _can_be_sent(platform: Platform, work: Work, stats: PlanStats) -> bool:
+    """Make the lists that the plan needs; False where they are refused, and then everything is seen to."""
+    if not stats.cuts or work.sync.kind == "dry_run":
+        return True
+    try:
+        await made_lists.ensure_lists(
+            platform, work.activation, work.account, work.revision.config, stats.cuts
+        )
+    except (AuthenticationRejected, ConfigurationRejected) as error:
+        if not await planning_refused(platform, work.sync, work.account, error):
+            await _later(platform, work.sync, {"message": error.message, "code": error.code})
+        return False
+    return True
+
+
+async def _commit(
+    platform: Platform, work: Work, stats: PlanStats, file: StoredFile | None
+) -> None:
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        activation = await repository.activation(
+            work.sync.space_id, work.sync.activation_id, lock=True
+        )
+        assert activation is not None  # noqa: S101  a foreign key says so
+        held_because = (
+            None if work.sync.kind == "dry_run" else _hold_reason(activation, work, stats)
+        )
+        # A dry run is complete once its report is there; until then it can be planned again.
+        state = "new" if work.sync.kind == "dry_run" else "held" if held_because else "pending"
+        now = await RunRepository(session).database_now()
+        written = await repository.fenced(
+            work.sync.space_id,
+            work.sync.id,
+            work.sync.lease_token,
+            state=state,
+            revision_id=work.revision.id,
+            plan=file.to_json() if file else None,
+            spec={
+                **spec_to_json(work.spec),
+                AUDIENCE_NAME: work.audience_name,
+                EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
+                PLACES: batches.places_of(stats.cuts),
+            },
+            planned_at=now,
+            wanted=stats.wanted,
+            held=stats.held,
+            entered=stats.entered,
+            exited=stats.exited,
+            updated=stats.updated,
+            left_out=dict(stats.left_out),
+            batches=len(stats.cuts),
+            hold_reason=held_because,
+            **({} if work.sync.kind == "dry_run" else _LET_GO),
+        )
+        if not written:
+            raise LeaseLost
+        sync = await repository.get(work.sync.space_id, work.sync.id)
+        assert sync is not None  # noqa: S101  it was just written
+        if sync.kind != "dry_run":
+            session.add_all(batches.batches_of(sync, stats.cuts))
+            await session.flush()
+        if sync.state == "held" and await is_outdated(session, activation, sync):
+            await replace_sync(session, activation, sync)
+        elif sync.state == "held":
+            notify_sync_held(session, activation, sync)
+        elif sync.state == "pending" and sync.closing is None and stats.cuts:
+            ring_deliver(session, sync)
+        elif sync.state == "pending":
+            ring_settle(session, sync)
+    log.info(
+        "sync_planned",
+        sync_id=work.sync.id,
+        state=state,
+        entered=stats.entered,
+        exited=stats.exited,
+        updated=stats.updated,
+    )
+
+
+async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) -> None:
+    sync = work.sync
+    async with platform.unit_of_work() as session:
+        planned = await SyncRepository(session).get(sync.space_id, sync.id)
+    assert planned is not None  # noqa: S101  it was just written
+    report = await dry_run.dry_run_report(platform, planned, stats.cuts)
+    report["heldBecause"] = _hold_reason(work.activation, work, stats)
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        now = await RunRepository(session).database_now()
+        written = await repository.fenced(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            state="complete",
+            report=report,
+            finished_at=now,
+            **_LET_GO,
+        )
+        if not written:
+            raise LeaseLost
+
+
+def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | None:
+    return hold_reason(
+        brake_of(activation.options),
+        mode=Mode(work.spec.mode),
+        removals=stats.exited,
+        held=stats.held,
+        wanted=stats.wanted,
+        first_plan=work.first_plan,
+    )
+
+
+async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        assert activation is not None  # noqa: S101  a foreign key says so
+        written = await repository.fenced(
+            sync.space_id,
+            sync.id,
+            sync.lease_token,
+            state="failed",
+            error=error,
+            lease_owner=None,
+            lease_until=None,
+            finished_at=await RunRepository(session).database_now(),
+        )
+        if written:
+            failed = await repository.get(sync.space_id, sync.id)
+            if failed is not None and failed.kind != "dry_run":
+                activation.last_error = error
+                before = await repository.state_before(failed)
+                notify_sync_ended(session, activation, failed, before)
+    log.warning("sync_failed", sync_id=sync.id)
+
+
+async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
+    described = {"message": f"{type(error).__name__}: planning broke; see the worker's log."}
+    if sync.kind == "dry_run" and sync.attempts >= MAX_ATTEMPTS:
+        await _fail(platform, sync, described)
+        return
+    # A sync is not given up: nobody would ask for it again.
+    await _later(platform, sync, described)
+
+
+async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
+    wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        released = await repository.release(
+            sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
+        )
+        is_told = sync.kind != "dry_run" and sync.attempts >= TOLD_AFTER
+        if released and is_told and activation is not None:
+            activation.last_error = error
+
+
+async def _given_back(platform: Platform, sync: Sync) -> None:
+    """R18: a worker that stops lets go of what it has not done."""
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(
+            sync.space_id, sync.id, sync.lease_token, attempts=sync.attempts - 1
+        )

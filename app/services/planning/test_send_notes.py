@@ -1,0 +1,102 @@
+"""What is told of a test send: in what it differs from a sync, what follows from it, and how its tries ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.changes import ChangeKind
+from app.services.syncs import shown_attempt
+from app.storage.models import Sync
+from app.storage.repositories.explanations import ExplanationRepository
+from app.storage.repositories.syncs import SyncRepository
+
+_LEFT_OUT = {
+    "no_consent": "A sync would leave it out: it has not agreed (delivery option consent).",
+    "control": "A sync would leave it out: it belongs to a control group.",
+}
+
+
+def test_send_notes(
+    kind: ChangeKind,
+    *,
+    is_member: bool,
+    left_out: Collection[str],
+    sends: Collection[ChangeKind],
+    config: Mapping[str, Any],
+    at_work: bool,
+) -> list[str]:
+    """Sentences for people."""
+    notes = [words for reason, words in _LEFT_OUT.items() if reason in left_out]
+    if kind not in sends:
+        notes.append(f"A sync would not send it: this activation sends no change {kind.value!r}.")
+    notes.append(_what_follows(kind, is_member and not left_out, config.get("mode") or "maintain"))
+    if not at_work:
+        notes.append("The activation is not at work, so that sync comes when it is enabled.")
+    return notes
+
+
+def _what_follows(kind: ChangeKind, wanted: bool, mode: str) -> str:
+    if mode == "remove":
+        return (
+            "In mode remove, the next sync takes out whoever is in the audience, and nobody else."
+        )
+    if wanted:
+        if kind is ChangeKind.EXITED:
+            return "It is in the audience: the next sync lets it enter again."
+        if kind is ChangeKind.UPDATED:
+            return "It is in the audience, but an update makes nobody a member: who was not there enters with the next sync."
+        return "It is in the audience, and there from now on: the next sync need not send it."
+    if kind is ChangeKind.EXITED:
+        return "It is not to be there, so the next sync leaves it at that."
+    if mode == "append":
+        return "It is not to be there, but mode append takes nobody out: send it as exited."
+    return "It is not to be there: the next sync takes it out."
+
+
+@dataclass(frozen=True, slots=True)
+class TestSendOutcome:
+    """What became of a test send.
+
+    ``status``: delivered, rejected, skipped, failed, cancelled, or pending while it is under way. ``reasons``:
+    ``{code, message}`` of each refusal, the partner's or ours. ``tries``: see ``explain.shown_attempt``.
+    """
+
+    status: str
+    reasons: Sequence[Mapping[str, Any]]
+    tries: Sequence[Mapping[str, Any]]
+
+
+async def test_send_outcome(session: AsyncSession, sync: Sync) -> TestSendOutcome:
+    """What is known of it now."""
+    return TestSendOutcome(
+        _status(sync), await _reasons(session, sync), await _tries(session, sync)
+    )
+
+
+def _status(sync: Sync) -> str:
+    if sync.finished_at is None:
+        return "pending"
+    if sync.state != "complete":
+        return sync.state
+    if sync.rejected:
+        return "rejected"
+    return "skipped" if sync.skipped else "delivered"
+
+
+async def _reasons(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = [sync.error] if sync.error else []
+    for batch in await SyncRepository(session).batches(sync.space_id, sync.id):
+        kept = batch.receipts or {}
+        for fate in ("rejected", "skipped"):
+            found += list((kept.get(fate) or {}).values())
+    return [{"code": one.get("code"), "message": one.get("message")} for one in found]
+
+
+async def _tries(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
+    batches = [(sync.id, number) for number in range(1, sync.batches + 1)]
+    attempts = await ExplanationRepository(session).attempts(sync.space_id, batches)
+    return [shown_attempt(attempt) for attempt in attempts]

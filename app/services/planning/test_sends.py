@@ -1,0 +1,381 @@
+"""Test sends: one profile, sent for real through the flow of every sync, at once and whatever a sync would do.
+
+A test send is a sync of its own kind whose plan holds one member. So its attempt is written down before it goes out, a
+worker that dies is followed by another, and its end is folded into the holdings: what the partner then holds is known,
+and the next sync puts right what should not be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.connectors.errors import TransientFailure
+from app.core.errors import Conflict, Invalid, NotFound, Unavailable
+from app.core.json_bytes import to_lines
+from app.domain.activation_types import kinds_sent
+from app.domain.changes import ChangeKind, Mode
+from app.services.accounts import Account, open_account, partner_errors
+from app.services.holdings import record_holdings, refuse_open_sync
+from app.services.planning import test_send_notes
+from app.services.planning.batches import batches_of, places_of
+from app.services.planning.made_lists import ensure_lists
+from app.services.platform import Platform, activation_folder, fetch_manifest, fresh_key, store_file
+from app.services.revision import AUDIENCE_NAME, PLACES, constants, plan_spec, spec_to_json
+from app.services.syncs import create_sync, is_at_work, pin_snapshots, ring_deliver
+from app.snapshots.engine import (
+    Cursor,
+    Cut,
+    LocalManifest,
+    Manifest,
+    PlannedChange,
+    PlanSpec,
+    PlanStats,
+    StoredFile,
+)
+from app.snapshots.plans import pick_member, read_plan, write_plan, write_sample, write_single_plan
+from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.breakers import LONGEST_PAUSE
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import SyncRepository
+
+KIND = "test"  # of its sync
+PATIENCE = 20.0  # seconds that a test send is waited for
+LOOK = 0.1
+_NOTHING = LocalManifest()
+
+
+class Unsettled(Unavailable):
+    """A call was cut that may have made something at the partner: a repeat could make another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A member that was made up: values by identifier (one or several) and by trait; ``entity_id`` where linked."""
+
+    profile_id: str
+    identifiers: Mapping[str, Any]
+    traits: Mapping[str, Any]
+    entity_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What a test send is made from, as it stood when it was asked for."""
+
+    activation: Activation
+    revision: ActivationRevision
+    account: Account
+    audiences: Sequence[Audience]
+    wanted: Sequence[Manifest]
+    made_lists: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """The plan of one member, and what a sync would have left out."""
+
+    stats: PlanStats
+    changes: Sequence[PlannedChange]
+    is_member: bool
+    left_out: Sequence[str]
+
+
+async def send_test(
+    platform: Platform,
+    *,
+    space_id: str,
+    audience_id: str,
+    activation_id: str,
+    who: str | Sample,
+    kind: ChangeKind,
+    actor: str,
+) -> tuple[Sync, test_send_notes.TestSendOutcome]:
+    """Send a member, or a sample, as one kind of change, and wait a while for the end: the sync, and what became of it.
+
+    NotFound where nobody of that id is in the audience. Conflict where a sync is open, the destination takes whole
+    files only, or the profile has nothing to be known by; Invalid for a sample that cannot be read; Unsettled where a
+    list may have been made that we do not know.
+    """
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
+        scene = await _scene(platform, session, activation)
+    _refuse_misfit(scene.audiences[0], who)
+    folder = platform.engine.scratch_file(".test")
+    folder.mkdir()
+    try:
+        local = [await fetch_manifest(platform.objects, one) for one in scene.wanted]
+        held = await fetch_manifest(platform.objects, Manifest.from_json(scene.activation.holdings))
+        spec = _spec(scene)
+        planned = _somebody(
+            scene,
+            await platform.engine.run(
+                _plan, spec, _wanted_spec(spec), local, held, who, kind, folder, lane="small"
+            ),
+            who,
+        )
+        await _ensure_lists(platform, scene, planned.stats.cuts)
+        key = fresh_key(f"{activation_folder(space_id, activation_id)}/tests", "plan")
+        file = await store_file(
+            platform.objects, folder / "plan.parquet", key, len(planned.changes)
+        )
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async with platform.unit_of_work() as session:
+        sync = await _open(session, scene, _wanted_spec(spec), planned, file, who, kind, actor)
+    return await _ended(platform, sync)
+
+
+async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) -> None:
+    try:
+        with partner_errors(scene.account.definition):
+            await ensure_lists(
+                platform, scene.activation, scene.account, scene.revision.config, cuts
+            )
+    except Unavailable as error:
+        if isinstance(error.__cause__, TransientFailure) and error.__cause__.ambiguous:
+            raise Unsettled(error.message) from error
+        raise
+
+
+# What is sent
+
+
+def _spec(scene: _Scene) -> PlanSpec:
+    """As a sync would have it; a test send gets the number after the last one."""
+    definition, config = scene.account.definition, scene.revision.config
+    return plan_spec(
+        definition,
+        config,
+        kind="resync",
+        sync_number=scene.activation.sync_number + 1,
+        activation_id=scene.activation.id,
+        max_rows=registry.rows_per_call(
+            scene.account.connector_class,
+            scene.account.settings,
+            config.get("connectionSettings") or {},
+            constants(definition, config),
+        ),
+        made=scene.made_lists,
+        retry_refused=True,
+    )
+
+
+def _wanted_spec(spec: PlanSpec) -> PlanSpec:
+    """The same, but everybody goes out: without consent, out of the control group, in any mode, of any type."""
+    return replace(
+        spec,
+        mode=Mode.MAINTAIN,
+        sends=frozenset(ChangeKind),
+        consent=None,
+        arms=tuple(arm for arm in spec.arms if arm.sent),
+    )
+
+
+def _plan(
+    cursor: Cursor,
+    spec: PlanSpec,
+    everybody: PlanSpec,
+    sources: Sequence[LocalManifest],
+    held: LocalManifest,
+    who: str | Sample,
+    kind: ChangeKind,
+    folder: Path,
+) -> _Planned | None:
+    profile_id = who if isinstance(who, str) else who.entity_id or who.profile_id
+    picked = pick_member(cursor, sources, profile_id, folder)
+    is_member = bool(picked)
+    if isinstance(who, Sample):
+        picked = write_sample(cursor, _row(who, folder), folder, linked=who.entity_id is not None)
+    if not picked:
+        return None
+    out = folder / "plan.parquet"
+    left_out = write_plan(cursor, spec, picked, _NOTHING, folder / "left.parquet").left_out
+    stats = write_single_plan(cursor, everybody, picked, held, kind, out)
+    changes = list(read_plan(cursor, out, 0, stats.changes)) if stats.changes else []
+    return _Planned(stats, changes, is_member, sorted(left_out))
+
+
+def _row(sample: Sample, folder: Path) -> Path:
+    path = folder / "sample.ndjson"
+    row = {**sample.traits, **sample.identifiers, "profile_id": sample.profile_id}
+    if sample.entity_id is not None:
+        row["entity_id"] = sample.entity_id
+    path.write_bytes(to_lines([row]))
+    return path
+
+
+# What is written down
+
+
+async def _scene(platform: Platform, session: AsyncSession, activation: Activation) -> _Scene:
+    space_id = activation.space_id
+    repository = SyncRepository(session)
+    revision = await repository.revision(space_id, activation.revision_id)
+    destination = await repository.destination(space_id, activation.destination_id)
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    account = open_account(platform.keyring, await repository.workspace_of(space_id), destination)
+    if account.definition.whole_plan:
+        raise Conflict(
+            f"{account.definition.name} takes whole files: a dry run shows what one would hold."
+        )
+    await _refuse_now(platform, session, activation, destination)
+    audiences = await SourceRepository(session).of_activation(space_id, activation.id)
+    wanted = []
+    for audience in audiences:
+        if audience.snapshot_id is None:
+            raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
+        snapshot = await RunRepository(session).snapshot(space_id, audience.snapshot_id)
+        assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
+        wanted.append(Manifest.from_json(snapshot.manifest))
+    made = await ConnectionRepository(session).made_lists(activation)
+    return _Scene(activation, revision, account, audiences, wanted, made)
+
+
+async def _refuse_now(
+    platform: Platform, session: AsyncSession, activation: Activation, destination: Destination
+) -> None:
+    """Conflict while something else is under way, or the account is left alone."""
+    await refuse_open_sync(session, activation)
+    now = await RunRepository(session).database_now()
+    settled_at = await SyncRepository(session).settled_at(
+        activation.space_id, activation.id, platform.settings.settle_time
+    )
+    if settled_at is not None:
+        seconds = max(1, round((settled_at - now).total_seconds()))
+        raise Conflict(
+            f"An earlier request had no definite answer and may still be applied; try again in {seconds} s."
+        )
+    if _is_left_alone(destination, now):
+        reason = (destination.breaker or {}).get("reason", "")
+        raise Conflict(
+            f"The account is left alone for a while, because its calls failed ({reason}); try again later, or let a "
+            "check of the destination pass."
+        )
+
+
+def _is_left_alone(destination: Destination, now: datetime) -> bool:
+    """Whether the breaker closes by itself in a while; one that waits for somebody is tried by whoever sends."""
+    until = destination.open_until
+    return until is not None and timedelta(0) < until - now < LONGEST_PAUSE
+
+
+def _refuse_misfit(audience: Audience, who: str | Sample) -> None:
+    if isinstance(who, Sample) and (who.entity_id is not None) != (
+        audience.audience_type == "LINKED"
+    ):
+        words = "is needed for" if who.entity_id is None else "is only for"
+        raise Invalid(
+            f'"profile.entityId": {words} a member of a linked audience', field="profile.entityId"
+        )
+
+
+def _somebody(scene: _Scene, planned: _Planned | None, who: str | Sample) -> _Planned:
+    """The plan, if there is somebody in it."""
+    if planned is None:
+        raise NotFound(
+            "nobody of that id is in the audience; send a sample as `profile` in place of `profileId`"
+        )
+    if not planned.changes:
+        names = ", ".join(field.external_id for field in _spec(scene).fields)
+        name = scene.account.definition.name
+        message = f"The profile has none of the identifiers by which {name} knows it: {names}."
+        if isinstance(who, Sample):
+            raise Invalid(message, field="profile.identifiers")
+        raise Conflict(message)
+    return planned
+
+
+async def _open(
+    session: AsyncSession,
+    scene: _Scene,
+    spec: PlanSpec,
+    planned: _Planned,
+    file: StoredFile,
+    who: str | Sample,
+    kind: ChangeKind,
+    actor: str,
+) -> Sync:
+    seen = scene.activation
+    activation = await ActivationRepository(session).require(
+        seen.space_id, seen.audience_id, seen.id, lock=True
+    )
+    await refuse_open_sync(session, activation)
+    now_and_then = [(one.revision_id, one.sync_number, one.holdings) for one in (activation, seen)]
+    if now_and_then[0] != now_and_then[1]:
+        raise Conflict("The activation was changed meanwhile; try again.")
+    sync = await create_sync(session, activation, kind=KIND, trigger="api", actor=actor)
+    stats = planned.stats
+    sync.state = "pending"
+    sync.revision_id = scene.revision.id
+    sync.plan = file.to_json()
+    sync.spec = {
+        **spec_to_json(spec),
+        AUDIENCE_NAME: scene.audiences[0].name,
+        PLACES: places_of(stats.cuts),
+    }
+    sync.planned_at = await RunRepository(session).database_now()
+    sync.wanted, sync.held = stats.wanted, activation.held
+    sync.entered, sync.exited, sync.updated = stats.entered, stats.exited, stats.updated
+    sync.batches = len(stats.cuts)
+    sync.report = {
+        "profileId": who if isinstance(who, str) else who.profile_id,
+        "change": kind.value,
+        "member": planned.is_member,
+        "leftOut": list(planned.left_out),
+        "notes": test_send_notes.test_send_notes(
+            kind,
+            is_member=planned.is_member,
+            left_out=planned.left_out,
+            sends=kinds_sent(scene.revision.config),
+            config=scene.revision.config,
+            at_work=is_at_work(activation),
+        ),
+        "keys": [_key(change) for change in planned.changes],
+        "requests": [],
+    }
+    await pin_snapshots(session, sync)
+    session.add_all(batches_of(sync, stats.cuts))
+    await session.flush()
+    ring_deliver(session, sync)
+    await record_holdings(session, activation, "Activation Test Sent", actor)
+    return sync
+
+
+def _key(change: PlannedChange) -> dict[str, Any]:
+    return {
+        "keyType": change.key_type,
+        "key": change.key,
+        "identifiers": dict(change.identity),
+        "traits": dict(change.traits),
+    }
+
+
+# What became of it
+
+
+async def _ended(platform: Platform, sync: Sync) -> tuple[Sync, test_send_notes.TestSendOutcome]:
+    """Wait for the end, or as long as patience lasts."""
+    clock = asyncio.get_running_loop()
+    deadline = clock.time() + PATIENCE
+    while True:
+        async with platform.unit_of_work() as session:
+            repository = SyncRepository(session)
+            found = await repository.get(sync.space_id, sync.id)
+            assert found is not None  # noqa: S101  syncs are kept
+            if found.finished_at is not None or clock.time() > deadline:
+                return found, await test_send_notes.test_send_outcome(session, found)
+        await asyncio.sleep(LOOK)

@@ -1,0 +1,38 @@
+"""What one process works with, independent of any resource: platform, leases, transactions, wake-ups, files, budgets."""
+
+from app.services.platform.leases import LeaseLost, keep_lease, lease_owner, release_lease
+from app.services.platform.platform import Platform, open_platform
+from app.services.platform.rate_budgets import new_batch, writes_before
+from app.services.platform.readiness import check_readiness
+from app.services.platform.stored_files import (
+    activation_folder,
+    audience_folder,
+    fetch_file,
+    fetch_manifest,
+    fresh_key,
+    store_file,
+)
+from app.services.platform.transactions import retry_transaction
+from app.services.platform.uploads import receive_upload
+from app.services.platform.wakeups import ring
+
+__all__ = [
+    "LeaseLost",
+    "Platform",
+    "activation_folder",
+    "audience_folder",
+    "check_readiness",
+    "fetch_file",
+    "fetch_manifest",
+    "fresh_key",
+    "keep_lease",
+    "lease_owner",
+    "new_batch",
+    "open_platform",
+    "receive_upload",
+    "release_lease",
+    "retry_transaction",
+    "ring",
+    "store_file",
+    "writes_before",
+]

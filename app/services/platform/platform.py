@@ -1,0 +1,108 @@
+"""What a process works with: settings, database, queue, object store, engine, keys and the outbound client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from app.connectors.addresses import OutboundPolicy
+from app.connectors.http import OutboundClient, make_client
+from app.core.config import Settings
+from app.core.crypto import Keyring
+from app.core.ids import new_id
+from app.core.objects import ObjectStore
+from app.queue import Queue
+from app.services.platform.rate_budgets import Budgets
+from app.services.platform.source_slots import SourceSlots
+from app.services.platform.wakeups import QUEUE
+from app.snapshots.engine import Engine
+from app.storage.engine import Database, open_database
+from app.storage.session import UnitOfWork, unit_of_work_of
+
+
+class NotConfigured(Exception):
+    """A setting without which nothing runs is missing; the message says which and how it is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Made once in a process, closed with it, and passed down."""
+
+    settings: Settings
+    database: Database
+    unit_of_work: UnitOfWork
+    hot: asyncpg.Pool[asyncpg.Record]
+    queue: Queue
+    objects: ObjectStore
+    engine: Engine
+    keyring: Keyring
+    http: OutboundClient
+    budgets: Budgets
+    definitions: asyncio.Semaphore  # users' SQL runs in processes of its own, a few at a time
+    outbound: OutboundPolicy  # which addresses of users' databases may be dialled
+    readings: SourceSlots  # of users' databases, a few at a time
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.http.aclose()
+        await self.queue.close()
+        self.engine.close()
+        await self.hot.close()
+        await self.database.close()
+
+
+async def open_platform(settings: Settings) -> Platform:
+    """Open all parts; NotConfigured where the database or a key is not set."""
+    if settings.database_url is None:
+        raise NotConfigured(
+            "DATABASE_URL is not set; `activations up` starts a database of its own."
+        )
+    database = open_database(settings.database_url.get_secret_value())
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    queue = Queue(redis_url)
+    scratch = settings.cache / "scratch" / f"{os.getpid()}-{new_id('p')}"
+    _remove_left_over(scratch.parent)
+    return Platform(
+        settings=settings,
+        database=database,
+        unit_of_work=unit_of_work_of(database.sessions, **{QUEUE: queue}),
+        hot=await database.hot_pool(),
+        queue=queue,
+        objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
+        engine=Engine(
+            memory=settings.engine_memory,
+            threads=settings.engine_threads,
+            scratch=scratch,
+            readable=[_object_folder(settings), settings.cache / "objects"],
+        ),
+        keyring=Keyring.from_settings(settings),
+        http=make_client(
+            outbound_allow=settings.outbound_allow,
+            total_timeout=settings.http_total_timeout,
+            connect_timeout=settings.http_connect_timeout,
+        ),
+        budgets=Budgets(queue, settings.worker_processes),
+        definitions=asyncio.Semaphore(settings.sql_concurrency),
+        outbound=OutboundPolicy(settings.outbound_allow),
+        readings=SourceSlots(settings.source_concurrency),
+    )
+
+
+def _object_folder(settings: Settings) -> Path:
+    """Where objects are read in place: the store's own folder, or the cache of one that is elsewhere."""
+    place = urlsplit(settings.storage)
+    return Path(unquote(place.path)) if place.scheme == "file" else settings.cache / "objects"
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Scratch files of processes of this machine that are no more; each process deletes its own when it ends well."""
+    for left in folder.glob("*-*"):
+        pid = left.name.partition("-")[0]
+        if pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left, ignore_errors=True)

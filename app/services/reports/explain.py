@@ -1,0 +1,257 @@
+"""Explain: for one profile and activation, from membership over the chosen keys to what the partner answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app.connectors.base import Delivery, Refusal
+from app.core import clock
+from app.core.clock import to_wire
+from app.core.json_bytes import to_lines
+from app.services.accounts import connector_class
+from app.services.delivery import Renderer, event_frame
+from app.services.platform import Platform, fetch_file, fetch_manifest
+from app.services.reports.membership_history import membership_history, snapshots_of
+from app.services.reports.read_budget import ReadBudget
+from app.services.revision import arm_of as placement_arm
+from app.services.revision import plan_spec
+from app.services.syncs import shown_attempt
+from app.snapshots.engine import (
+    Cursor,
+    LocalManifest,
+    Manifest,
+    PlannedChange,
+    PlanSpec,
+    StoredFile,
+    Upload,
+)
+from app.snapshots.holdings import find_held, find_profile
+from app.snapshots.membership import write_snapshot
+from app.snapshots.plans import read_plan, write_plan
+from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.explanations import ExplanationRepository
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import SyncRepository
+
+_SYNCS = 200  # that are searched, the newest
+_NOTHING = LocalManifest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says around one activation."""
+
+    activation: Activation
+    spec: PlanSpec
+    arm_of: Callable[[str | None, str], str | None]  # by a key's place and profile
+    renderer: Renderer
+    sources: Sequence[tuple[Audience, Sequence[Snapshot]]]
+    syncs: Sequence[Sync]
+
+
+async def explain_profile(
+    platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
+) -> dict[str, Any]:
+    """``{profileId, memberships, wanted, leftOut, held, history, historyStoppedAt}`` in the form of the wire.
+
+    ``memberships``: by source, whether it is in the current snapshot and with what, and when it came and went.
+    ``wanted``: the keys that the revision makes of it now, with identity, arm and mapped fields; ``leftOut``: why it
+    has none. ``held``: what the destination holds of it, as far as we know. ``history``: all that syncs within reach
+    did for it, with the tries at their batches; ``historyStoppedAt``: the newest sync beyond it, or None.
+    """
+    known = await _gather(platform, space_id, audience_id, activation_id)
+    of_syncs, *searches = ReadBudget.shares(platform.objects, 1 + len(known.sources))
+    memberships = [
+        await membership_history(platform, audience, snapshots, profile_id, search)
+        for (audience, snapshots), search in zip(known.sources, searches, strict=True)
+    ]
+    member = next((found["row"] for found in memberships if found["row"]), None)
+    wanted: list[dict[str, Any]] = []
+    left_out: dict[str, int] = {}
+    if member is not None:
+        wanted, left_out = await _wanted(platform, known, member)
+    held = await _held(platform, known, profile_id)  # of the same files as the newest history
+    history, stopped = await _history(platform, known, profile_id, of_syncs)
+    return {
+        "profileId": profile_id,
+        "memberships": memberships,
+        "wanted": wanted,
+        "leftOut": left_out,
+        "held": held,
+        "history": history,
+        "historyStoppedAt": stopped
+        and {
+            "syncId": stopped.id,
+            "syncNumber": stopped.number,
+            "plannedAt": to_wire(stopped.planned_at) if stopped.planned_at else None,
+        },
+    }
+
+
+async def _gather(
+    platform: Platform, space_id: str, audience_id: str, activation_id: str
+) -> _Known:
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).require(
+            space_id, audience_id, activation_id
+        )
+        repository = SyncRepository(session)
+        revision = await repository.revision(space_id, activation.revision_id)
+        destination = await DestinationRepository(session).get(space_id, activation.destination_id)
+        assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
+        definition = connector_class(destination.slug).definition
+        made = await ConnectionRepository(session).made_lists(activation)
+        spec = plan_spec(
+            definition,
+            revision.config,
+            kind="incremental",
+            sync_number=activation.sync_number,
+            activation_id=activation_id,
+            max_rows=definition.max_rows,
+            made=made,
+        )
+        sources = [
+            (audience, await snapshots_of(session, audience))
+            for audience in await SourceRepository(session).of_activation(space_id, activation_id)
+        ]
+        frame = event_frame(
+            "explain", clock.now(), sources[0][0], revision.config, activation, made
+        )
+        syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
+        arm_of = partial(placement_arm, revision.config, activation_id)
+        renderer = Renderer(definition, revision.config, frame)
+        return _Known(activation, spec, arm_of, renderer, sources, syncs)
+
+
+async def _wanted(
+    platform: Platform, known: _Known, member: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What the plan would make of this one member, by the planner itself."""
+    linked = member["id"] != member["profileId"]
+    row = {
+        **member["identifiers"],
+        **member["traits"],
+        **{f"ent_{name}": items for name, items in member["entities"].items()},
+        "profile_id": member["profileId"],
+    }
+    if linked:
+        row["entity_id"] = member["id"]
+    scratch = platform.engine.scratch_file(".explain")
+    scratch.write_bytes(to_lines([row]))
+    try:
+        return await platform.engine.run(_plan_one, known, scratch, linked=linked, lane="small")
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _plan_one(
+    cursor: Cursor, known: _Known, row: Path, *, linked: bool
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
+    try:
+        write_snapshot(cursor, Upload(row, "ndjson"), rows, linked=linked)
+        stats = write_plan(cursor, known.spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
+        changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
+    finally:
+        rows.unlink(missing_ok=True)
+        plan.unlink(missing_ok=True)
+    shown = [_shown(known, change) for change in changes]
+    return shown, {reason: count for reason, count in stats.left_out.items() if count}
+
+
+def _shown(known: _Known, change: PlannedChange) -> dict[str, Any]:
+    """A key as it would be sent if it entered now; ``unmapped`` says why the mapping cannot make fields of it."""
+    rendered = known.renderer.render(change)
+    return {
+        "key": change.key,
+        "keyType": change.key_type,
+        "arm": known.arm_of(change.place, change.profile_id),
+        "identity": dict(change.identity),
+        "traits": dict(change.traits),
+        "fields": dict(rendered.fields) if isinstance(rendered, Delivery) else None,
+        "unmapped": rendered.message if isinstance(rendered, Refusal) else None,
+    }
+
+
+async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:
+    local = await fetch_manifest(platform.objects, Manifest.from_json(known.activation.holdings))
+    found = await platform.engine.run(find_held, local, profile_id, lane="small")
+    return [
+        {
+            "key": row["key"],
+            "keyType": row["key_type"],
+            "arm": known.arm_of(row["place"], row["profile_id"]),
+            "identity": row["identity"],
+            "held": row["held"].value,
+            "assumed": row["assumed"],
+            "refused": row["refused"],
+            "partnerId": row["partner_id"],
+            "syncNumber": row["sync"],
+        }
+        for row in found
+    ]
+
+
+async def _history(
+    platform: Platform, known: _Known, profile_id: str, search: ReadBudget
+) -> tuple[list[dict[str, Any]], Sync | None]:
+    """What syncs did for a profile, and the newest one that the search did not reach."""
+    by_number = {sync.number: sync for sync in known.syncs}
+    outcomes: list[Path] = []
+    stopped: Sync | None = None
+    for sync in known.syncs:
+        assert sync.outcome is not None  # noqa: S101  only such syncs were asked for
+        file = StoredFile(**sync.outcome)
+        if not await search.reaches([file]):
+            stopped = sync
+            break
+        outcomes.append(await fetch_file(platform.objects, file))
+    found = await platform.engine.run(find_profile, outcomes, profile_id, lane="small")
+    batches = {
+        (by_number[row["sync_number"]].id, row["batch"])
+        for row in found
+        if row["batch"] is not None
+    }
+    async with platform.unit_of_work() as session:
+        attempts = await ExplanationRepository(session).attempts(
+            known.activation.space_id, sorted(batches)
+        )
+    events = [
+        _event(row, by_number[row["sync_number"]], known.arm_of(row["place"], profile_id), attempts)
+        for row in found
+    ]
+    return events, stopped
+
+
+def _event(
+    row: Mapping[str, Any], sync: Sync, arm: str | None, attempts: Sequence[Attempt]
+) -> dict[str, Any]:
+    return {
+        "syncId": sync.id,
+        "syncNumber": sync.number,
+        "plannedAt": to_wire(sync.planned_at) if sync.planned_at else None,
+        "revision": sync.revision_id,
+        "kind": row["kind"],
+        "disposition": row["disposition"],
+        "code": row["code"],
+        "message": row["message"],
+        "key": row["key"],
+        "keyType": row["key_type"],
+        "arm": arm,
+        "identity": row["identity"],
+        "held": row["held"],
+        "partnerId": row["partner_id"],
+        "batch": row["batch"],
+        "attempts": [
+            shown_attempt(attempt)
+            for attempt in attempts
+            if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
+        ],
+    }

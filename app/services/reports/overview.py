@@ -1,0 +1,35 @@
+"""All activations of a space: which are active, which are not, and how each is doing."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Invalid
+from app.core.pagination import Page, PageRequest, make_page
+from app.domain.status_words import Status, status_of
+from app.storage.repositories.overview import Overview, OverviewRepository, Sought
+
+__all__ = ["Overview", "Sought", "overview_status", "page_overview"]
+
+OVERVIEW_STATES = ("active", "inactive", "error")
+
+
+async def page_overview(
+    session: AsyncSession, space_id: str, sought: Sought, request: PageRequest
+) -> Page[Overview]:
+    """Activations over all audiences, in the order of making. Invalid for a state that there is not."""
+    if sought.state is not None and sought.state not in OVERVIEW_STATES:
+        raise Invalid(f'"state": must be one of {", ".join(OVERVIEW_STATES)}', field="state")
+    repository = OverviewRepository(session)
+    position = request.position()
+    found = await repository.walk(space_id, sought, position, request.count + 1)
+    total = await repository.count(space_id, sought)
+    return make_page(
+        found, request=request, position=position, key=lambda row: (row.activation.id,), total=total
+    )
+
+
+def overview_status(row: Overview) -> Status:
+    """The word for how it is doing."""
+    paused_by = (row.activation.last_error or {}).get("pausedBy")
+    return status_of(row.activation.state, paused_by, row.sync_state)

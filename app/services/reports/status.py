@@ -1,0 +1,140 @@
+"""Where an activation stands, and the sentence that answers «why was nothing sent?»."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import to_wire
+from app.storage.models import Activation, Destination, Sync
+from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import BatchCounts, SyncRepository
+
+_PAUSED_FOR = {
+    "failed": "most of its calls failed.",
+    "unknown": "most of its calls ended without a definite answer.",
+    "refused": "it still refused what tried it again.",
+    "throttled": "it still asked us to wait.",
+}
+
+
+async def activation_status(
+    session: AsyncSession, activation: Activation, now: datetime
+) -> dict[str, Any]:
+    """The status as it goes on the wire: state, lastSyncedAt, lastError, openSync, revision, …, note."""
+    repository = SyncRepository(session)
+    sync = await repository.open_of(activation.space_id, activation.id)
+    counts = None
+    if sync is not None:
+        counts = (await repository.counts(activation.space_id, [sync.id])).get(sync.id)
+    last = await repository.last_planned(activation.space_id, activation.id)
+    revisions = RevisionRepository(session)
+    return {
+        "state": activation.state,
+        "lastSyncedAt": to_wire(activation.last_synced_at) if activation.last_synced_at else None,
+        "lastError": activation.last_error,
+        "openSync": _open_sync(sync, counts) if sync else None,
+        "revision": await revisions.newest_number(activation.space_id, activation.id),
+        "deliveredRevision": await revisions.delivered(activation.space_id, activation.id),
+        "nextDueAt": to_wire(activation.next_due_at) if activation.next_due_at else None,
+        "held": activation.held,
+        "assumed": activation.assumed,
+        "note": await _note(session, activation, sync, last, now),
+    }
+
+
+def _open_sync(sync: Sync, counts: BatchCounts | None) -> dict[str, Any]:
+    done = counts.delivered + counts.rejected + counts.skipped if counts else 0
+    return {
+        "id": sync.id,
+        "number": sync.number,
+        "kind": sync.kind,
+        "status": sync.state,
+        "planned": sync.planned,
+        "delivered": counts.delivered if counts else 0,
+        "rejected": counts.rejected if counts else 0,
+        "skipped": counts.skipped if counts else 0,
+        "pending": max(sync.planned - done, 0),
+        "batches": sync.batches,
+        "batchesSettled": counts.settled if counts else 0,
+        "openedAt": to_wire(sync.opened_at),
+    }
+
+
+async def _note(
+    session: AsyncSession,
+    activation: Activation,
+    sync: Sync | None,
+    last: Sync | None,
+    now: datetime,
+) -> str:
+    if activation.state == "error":
+        why = (activation.last_error or {}).get("message", "see lastError")
+        return f"Paused by an error: {why} Mend it and enable the activation again."
+    if not activation.enabled:
+        waiting = (
+            " The resync that was asked for starts when it is enabled."
+            if _resync(activation)
+            else ""
+        )
+        return f"Disabled: nothing is sent.{waiting}"
+    if sync is not None:
+        account = await SyncRepository(session).destination(sync.space_id, sync.destination_id)
+        return _note_of_open(sync, account, now)
+    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
+    for audience in audiences:
+        if audience.snapshot_id is None:
+            return f"The audience {audience.key!r} has not been computed yet: force a run or upload its members."
+    return _note_of_last(activation, last)
+
+
+def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str:
+    if sync.state == "held":
+        return f"Held: {sync.hold_reason} Approve or cancel the sync {sync.id}."
+    if sync.state == "new" and sync.next_at is not None and sync.next_at > now:
+        return (
+            "Waiting for the settle time: an earlier request had no definite answer and may still be applied "
+            f"by the destination; planned at {to_wire(sync.next_at)}."
+        )
+    if sync.closing is not None:
+        return "The open sync is being closed; what is in flight is awaited."
+    paused_until = account.open_until if account is not None and sync.state != "new" else None
+    if account is not None and paused_until is not None and paused_until > now:
+        return _note_of_pause(account, paused_until)
+    words = {
+        "new": "A sync is about to be planned.",
+        "pending": "A sync is planned and about to be sent.",
+        "running": "A sync is being sent.",
+    }
+    return words[sync.state]
+
+
+def _note_of_pause(account: Destination, until: datetime) -> str:
+    reason = str((account.breaker or {}).get("reason") or "")
+    why = _PAUSED_FOR.get(reason, reason or "it is being tried with one batch.")
+    return (
+        f"The account {account.name!r} is paused until {to_wire(until)}: {why} One batch tries it then; a check that "
+        "passes, or new settings, let all go on at once."
+    )
+
+
+def _note_of_last(activation: Activation, last: Sync | None) -> str:
+    if last is None:
+        return "Nothing has been sent yet; the next run of the audience opens a sync."
+    if last.kind == "baseline":
+        return (
+            f"Baseline: the {activation.assumed} members at the time of enabling are taken as already there, and "
+            "nothing was sent. Start a sync with kind resync to send them."
+        )
+    if last.state == "failed":
+        return "The last sync failed; what it had sent is remembered, and the next one goes on from there."
+    if last.planned == 0:
+        return f"Nothing changed: the destination holds what is wanted ({activation.held})."
+    return f"The last sync sent {last.delivered} of {last.planned} changes."
+
+
+def _resync(activation: Activation) -> bool:
+    return activation.resync_wanted > activation.resync_done

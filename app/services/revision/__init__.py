@@ -1,0 +1,51 @@
+"""The meaning of a revision: pure functions from a stored configuration to an action, places, a plan specification and checks."""
+
+from app.services.revision.action import action_of, constants
+from app.services.revision.checks import check_connection_settings, check_mapping
+from app.services.revision.default_identifiers import default_id_sync
+from app.services.revision.placement import (
+    arm_of,
+    arm_property,
+    arms_apart,
+    list_key,
+    list_of,
+    lists_of,
+    named_settings,
+    target_of,
+    uses_list,
+)
+from app.services.revision.plan_spec import (
+    AUDIENCE_NAME,
+    EXITS_FIRST,
+    PLACES,
+    plan_spec,
+    spec_from_json,
+    spec_to_json,
+    travelling,
+)
+from app.services.revision.trait_types import trait_types
+
+__all__ = [
+    "AUDIENCE_NAME",
+    "EXITS_FIRST",
+    "PLACES",
+    "action_of",
+    "arm_of",
+    "arm_property",
+    "arms_apart",
+    "check_connection_settings",
+    "check_mapping",
+    "constants",
+    "default_id_sync",
+    "list_key",
+    "list_of",
+    "lists_of",
+    "named_settings",
+    "plan_spec",
+    "spec_from_json",
+    "spec_to_json",
+    "target_of",
+    "trait_types",
+    "travelling",
+    "uses_list",
+]

@@ -1,0 +1,98 @@
+"""Checks of a connection's settings and of a mapping against the definition of their destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.connectors import registry
+from app.connectors.base import Action, Connector, Definition
+from app.core.errors import Invalid, Problem
+from app.mapping import plain_path, validate
+from app.services.revision import constant_fields
+from app.services.revision.plan_spec import column_of
+
+
+def check_connection_settings(connector: type[Connector], settings: Mapping[str, Any]) -> None:
+    """Invalid, with a problem for each fault, where a connection's settings do not fit the destination."""
+    problems = [
+        Problem(
+            f'"connectionSettings.{field.name}" is required', f"connectionSettings.{field.name}"
+        )
+        for field in connector.definition.connection_settings
+        if field.required and field.default is None and settings.get(field.name) is None
+    ]
+    model = registry.connection_settings_model(connector)
+    if not problems and model is not None:
+        try:
+            model.model_validate(dict(settings))
+        except ValidationError as error:
+            problems = [_problem(dict(fault)) for fault in error.errors(include_input=False)]
+    if problems:
+        raise Invalid("invalid connectionSettings", problems=problems)
+
+
+def _problem(fault: Mapping[str, Any]) -> Problem:
+    path = ".".join(["connectionSettings", *(str(part) for part in fault["loc"])])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return Problem(f'"{path}": {message}', path)
+
+
+def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
+    """Invalid where a mapping names no action of the destination, or its settings cannot be run."""
+    actions = {action.id: action for action in definition.actions}
+    if not actions:
+        raise Invalid(
+            f"{definition.name} takes no destinationMapping; it is set up by connectionSettings",
+            field="destinationMapping",
+        )
+    action = actions.get(mapping["actionId"])
+    if action is None:
+        raise Invalid(
+            f'"destinationMapping.actionId": {definition.name} has the actions {", ".join(actions)}',
+            field="destinationMapping.actionId",
+        )
+    settings = mapping.get("settings") or {}
+    problems = [_fault(fault) for fault in validate(settings)]
+    problems += _required_faults(action, settings)
+    problems += constant_fields.constant_field_faults(action, settings, _MAPPING)
+    problems += _identity_faults(definition, settings)
+    if problems:
+        raise Invalid("invalid destinationMapping", problems=problems)
+
+
+def _fault(fault: str) -> Problem:
+    """A fault of the mapping language begins with its location and a blank."""
+    location, _, message = fault.partition(" ")
+    pointer = (_MAPPING + location).rstrip("/")
+    return Problem(f"{pointer} {message}", pointer)
+
+
+def _required_faults(action: Action, settings: Mapping[str, Any]) -> list[Problem]:
+    return [
+        Problem(f"{_MAPPING}/{field.key} is required", f"{_MAPPING}/{field.key}")
+        for field in action.fields
+        if field.required and settings.get(field.key, field.default) is None
+    ]
+
+
+def _identity_faults(definition: Definition, settings: Mapping[str, Any]) -> list[Problem]:
+    """Identity is chosen before the plan, by columns: only a plain path to an identifier or a trait becomes one."""
+    return [
+        Problem(
+            f'{_MAPPING}/{field.name} names the member: only {{"@path": …}} to an identifier or a trait fits here',
+            f"{_MAPPING}/{field.name}",
+        )
+        for field in definition.identity_fields
+        if field.name in settings and not _is_column(settings[field.name])
+    ]
+
+
+def _is_column(value: Any) -> bool:
+    path = plain_path(value)
+    return path is not None and column_of(path) is not None
+
+
+_MAPPING = "/destinationMapping/settings"

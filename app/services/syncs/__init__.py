@@ -1,0 +1,72 @@
+"""One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
+
+from app.services.syncs.attempts import shown_attempt
+from app.services.syncs.lifecycle import (
+    account_healed,
+    all_have_snapshots,
+    close_for_deletion,
+    close_open,
+    configuration_changed,
+    create_sync,
+    is_at_work,
+    is_outdated,
+    lock_account,
+    open_sync,
+    replace_sync,
+    ring_deliver,
+    ring_plan,
+    ring_settle,
+    snapshot_changed,
+    something_newer,
+)
+from app.services.syncs.notices import (
+    notify_activation_in_error,
+    notify_sync_ended,
+    notify_sync_held,
+    send_notices,
+)
+from app.services.syncs.pins import pin_snapshots, pinned_snapshots
+from app.services.syncs.settle import settle_sync
+from app.services.syncs.syncs import (
+    approve_sync,
+    cancel_sync,
+    get_sync,
+    list_syncs,
+    retry_sync,
+    start_sync,
+    sync_rejections,
+)
+
+__all__ = [
+    "account_healed",
+    "all_have_snapshots",
+    "approve_sync",
+    "cancel_sync",
+    "close_for_deletion",
+    "close_open",
+    "configuration_changed",
+    "create_sync",
+    "get_sync",
+    "is_at_work",
+    "is_outdated",
+    "list_syncs",
+    "lock_account",
+    "notify_activation_in_error",
+    "notify_sync_ended",
+    "notify_sync_held",
+    "open_sync",
+    "pin_snapshots",
+    "pinned_snapshots",
+    "replace_sync",
+    "retry_sync",
+    "ring_deliver",
+    "ring_plan",
+    "ring_settle",
+    "send_notices",
+    "settle_sync",
+    "shown_attempt",
+    "snapshot_changed",
+    "something_newer",
+    "start_sync",
+    "sync_rejections",
+]

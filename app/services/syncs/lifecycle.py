@@ -1,0 +1,368 @@
+"""Reconciling: what opens the sync of an activation, what one supersedes, and what closes it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import NotFound
+from app.core.ids import new_id
+from app.domain.options import frequency_of
+from app.queue import Task
+from app.services.platform import ring
+from app.services.syncs import pins
+from app.storage.models import Activation, Destination, Sync
+from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import SyncRepository
+
+UNSENT = ("new", "pending", "held")
+
+
+# What opens a sync
+
+
+async def snapshot_changed(
+    session: AsyncSession, space_id: str, audience_id: str, *, actor: str, trigger: str
+) -> list[Sync]:
+    """An audience has another snapshot: open a sync for each activation that follows its runs.
+
+    Called with the audience's row locked (R7: audience, then activation, then sync).
+    """
+    opened = []
+    for activation in await RunRepository(session).activations_reading(space_id, audience_id):
+        if (
+            is_at_work(activation)
+            and frequency_of(activation.options).follows_runs
+            and await all_have_snapshots(session, activation)
+        ):
+            sync = await open_sync(session, activation, trigger=trigger, actor=actor)
+            if sync is not None:
+                opened.append(sync)
+    return opened
+
+
+async def configuration_changed(
+    session: AsyncSession, activation: Activation, *, resync: bool, actor: str, now: datetime
+) -> Sync | None:
+    """An activation was made, changed, enabled or disabled: open, supersede or close its sync."""
+    del now  # the moments of a sync are the database's
+    await session.flush()
+    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    if locked is None:
+        raise NotFound("activation not found")
+    if not is_at_work(locked):
+        await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
+        return None
+    computed = await _computed(session, locked)
+    if not all(computed):
+        await _supersede_unsent(session, locked)
+        # Who is there already is taken as sent; of audiences that nobody has computed that is nobody, and their first
+        # snapshot enters (architecture, section 3).
+        if next_kind(locked) != "baseline" or not any(computed):
+            locked.baseline_wanted = False
+            return None
+    if resync or await is_due(session, locked):
+        trigger = "resync" if resync else "configuration"
+        return await open_sync(session, locked, trigger=trigger, actor=actor)
+    return None
+
+
+async def is_due(session: AsyncSession, activation: Activation) -> bool:
+    """Whether an activation has something to send now. Who is reconciled by the clock waits for it with new snapshots."""
+    follows = frequency_of(activation.options).follows_runs
+    return (
+        activation.baseline_wanted
+        or await was_interrupted(session, activation)
+        or await something_newer(session, activation, snapshots=follows)
+    )
+
+
+async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
+    """Lock the activations of an account and their open syncs: its own row comes after them (R7), as after a failure."""
+    repository = SyncRepository(session)
+    for activation in await repository.activations_of_account(space_id, destination_id):
+        await repository.open_of(space_id, activation.id, lock=True)
+
+
+async def account_healed(
+    session: AsyncSession, destination: Destination, *, actor: str, now: datetime
+) -> None:
+    """A check passed or the settings changed: close the breaker, re-activate what it had paused.
+
+    Called with the account's row locked, and before it its activations (:func:`lock_account`).
+    """
+    destination.open_until, destination.breaker = None, None
+    await session.flush()
+    repository = SyncRepository(session)
+    for activation in await repository.activations_of_account(destination.space_id, destination.id):
+        if (
+            activation.state == "error"
+            and (activation.last_error or {}).get("pausedBy") == "account"
+        ):
+            activation.state = "active"
+            activation.failing_since = None
+            await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+
+
+async def open_sync(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    trigger: str,
+    actor: str,
+    retry_refused: bool = False,
+) -> Sync | None:
+    """Open the next sync of a locked activation.
+
+    One that is new will plan from what is newest anyway; one that has sent nothing is superseded; after a running
+    one the next is opened when it settles, so None. A baseline goes by the members of its own moment and is awaited,
+    unless a resync was asked for: then nothing is to be taken as already there any more. A test send is awaited, too.
+    """
+    repository = SyncRepository(session)
+    current = await repository.open_of(activation.space_id, activation.id, lock=True)
+    is_awaited = current is not None and (
+        current.kind == "test"
+        or (current.kind == "baseline" and next_kind(activation) == "baseline")
+    )
+    if current is not None and not is_awaited and current.closing is None:
+        if current.state == "new":
+            await _ask_more(session, activation, current, retry_refused)
+            ring_plan(session, current)
+            return current
+        if current.state in UNSENT:
+            retry_refused = retry_refused or current.retry_refused
+            await _supersede(session, current)
+            current = None
+    if current is not None:
+        return None
+    return await create_sync(
+        session,
+        activation,
+        kind=next_kind(activation),
+        trigger=trigger,
+        actor=actor,
+        retry_refused=retry_refused,
+    )
+
+
+async def _ask_more(
+    session: AsyncSession, activation: Activation, sync: Sync, retry_refused: bool
+) -> None:
+    """Have an unplanned sync do what is wanted by now; a plan that is being made for less is not to be used."""
+    before = (sync.kind, sync.resync_generation, sync.retry_refused)
+    sync.kind = next_kind(activation)
+    sync.resync_generation = activation.resync_wanted
+    sync.retry_refused = sync.retry_refused or retry_refused
+    if before != (sync.kind, sync.resync_generation, sync.retry_refused):
+        _revoke_lease(sync)
+    await session.flush()
+
+
+def _revoke_lease(sync: Sync) -> None:
+    """Whoever plans or settles a sync just now must not write what comes of it (R9)."""
+    sync.lease_token += 1
+    sync.lease_owner, sync.lease_until = None, None
+
+
+async def something_newer(
+    session: AsyncSession, activation: Activation, *, snapshots: bool = True
+) -> bool:
+    """Whether a source's snapshot, the revision or a resync is not what the last sync had pinned.
+
+    Without ``snapshots`` those do not count: who is reconciled by the clock waits for it.
+    """
+    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
+    if last is None:
+        return snapshots or activation.resync_wanted > activation.resync_done
+    return await is_outdated(session, activation, last, snapshots=snapshots)
+
+
+async def was_interrupted(session: AsyncSession, activation: Activation) -> bool:
+    """Whether the last sync ended before its end, and not because somebody did not want it."""
+    last = await SyncRepository(session).last_begun(activation.space_id, activation.id)
+    if last is None:
+        return False
+    stopped = last.state == "cancelled" and "by" not in (last.error or {})
+    return stopped or last.state == "failed"
+
+
+async def is_outdated(
+    session: AsyncSession, activation: Activation, sync: Sync, *, snapshots: bool = True
+) -> bool:
+    """Whether a sync pinned something older than what is there now."""
+    if activation.resync_wanted > max(activation.resync_done, sync.resync_generation):
+        return True
+    if activation.revision_id != sync.revision_id:
+        return True
+    if not snapshots:
+        return False
+    repository = SourceRepository(session)
+    pinned = await repository.pinned(activation.space_id, sync.id)
+    audiences = await repository.of_activation(activation.space_id, activation.id)
+    return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
+
+
+async def replace_sync(session: AsyncSession, activation: Activation, sync: Sync) -> Sync:
+    """Put a new sync in the place of a locked one that has sent nothing."""
+    await _supersede(session, sync)
+    return await create_sync(
+        session,
+        activation,
+        kind=next_kind(activation),
+        trigger="newer",
+        actor=sync.opened_by,
+        retry_refused=sync.retry_refused,
+    )
+
+
+async def create_sync(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    kind: str,
+    trigger: str,
+    actor: str,
+    retry_refused: bool = False,
+) -> Sync:
+    """Open a sync of that kind for a locked activation, under its next number, and ring for its plan."""
+    activation.sync_number += 1
+    sync = Sync(
+        space_id=activation.space_id,
+        id=new_id("syn"),
+        activation_id=activation.id,
+        destination_id=activation.destination_id,
+        number=activation.sync_number,
+        kind=kind,
+        trigger=trigger,
+        state="new",
+        resync_generation=activation.resync_wanted,
+        retry_refused=retry_refused,
+        opened_by=actor,
+    )
+    session.add(sync)
+    await session.flush()
+    if kind == "baseline":
+        await pins.pin_snapshots(session, sync)
+    elif kind != "dry_run":
+        # Somebody wants to send: an account that was let down by its credentials is probed once more.
+        await BreakerRepository(session).half_open(sync.space_id, sync.destination_id)
+    await session.refresh(sync)
+    ring_plan(session, sync)
+    return sync
+
+
+def next_kind(activation: Activation) -> str:
+    """What the next sync of an activation is: a resync or baseline that is still wanted, else incremental."""
+    if activation.resync_wanted > activation.resync_done:
+        return "resync"
+    return "baseline" if activation.baseline_wanted else "incremental"
+
+
+async def _supersede(session: AsyncSession, sync: Sync) -> None:
+    sync.state = "superseded"
+    _revoke_lease(sync)
+    sync.finished_at = await RunRepository(session).database_now()
+    await session.flush()
+    await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+
+
+async def _supersede_unsent(session: AsyncSession, activation: Activation) -> None:
+    """What has sent nothing is not what is wanted any more, and there is nothing yet to be planned in its place."""
+    repository = SyncRepository(session)
+    sync = await repository.open_of(activation.space_id, activation.id, lock=True)
+    if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
+        return
+    if sync.state in UNSENT:
+        await _supersede(session, sync)
+
+
+async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
+    """Whether every source has been computed: an audience without a snapshot is not an empty one."""
+    return all(await _computed(session, activation))
+
+
+async def _computed(session: AsyncSession, activation: Activation) -> list[bool]:
+    """Of each source, whether it has a snapshot."""
+    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
+    return [audience.snapshot_id is not None for audience in audiences]
+
+
+def is_at_work(activation: Activation) -> bool:
+    """Whether an activation sends at all: enabled, not paused by an error, not deleted."""
+    return activation.enabled and activation.state == "active" and activation.deleted_at is None
+
+
+# What closes one
+
+
+async def close_open(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    state: str,
+    reason: str,
+    error: dict[str, Any] | None = None,
+) -> Sync | None:
+    """End the open sync of an activation: at once where nothing was sent, else after what is in flight (R20)."""
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock=True)
+    if sync is None or sync.closing is not None:
+        return sync
+    await close_sync(session, sync, state=state, error=error or {"message": reason})
+    return sync
+
+
+async def close_sync(
+    session: AsyncSession, sync: Sync, *, state: str, error: dict[str, Any] | None
+) -> None:
+    """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
+    sync.error = error
+    if sync.state in UNSENT:
+        sync.state = state
+        _revoke_lease(sync)
+        sync.finished_at = await RunRepository(session).database_now()
+        await session.flush()
+        await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+        return
+    sync.closing = state
+    await session.flush()
+    ring_settle(session, sync)
+
+
+async def close_for_deletion(
+    session: AsyncSession, activation: Activation, *, actor: str, now: datetime
+) -> None:
+    """Before an activation is deleted: its sync ends, and the destination stays as it is."""
+    del actor, now
+    await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    await close_open(session, activation, state="cancelled", reason="The activation was deleted.")
+
+
+# Bells
+
+
+def ring_plan(session: AsyncSession, sync: Sync, delay: timedelta | None = None) -> None:
+    """Ring for a sync to be planned."""
+    job_id = f"plan:{sync.id}:{sync.attempts}:{sync.trigger}:{sync.kind}"
+    ring(session, Task.PLAN, sync.space_id, sync.id, job_id=job_id, delay=delay)
+
+
+def ring_deliver(session: AsyncSession, sync: Sync) -> None:
+    """Ring for the batches of a sync, for several workers where there are many."""
+    for slot in range(min(4, 1 + sync.batches // 16)):
+        ring(
+            session,
+            Task.DELIVER,
+            sync.space_id,
+            sync.id,
+            job_id=f"deliver:{sync.id}:{slot}",
+        )
+
+
+def ring_settle(session: AsyncSession, sync: Sync) -> None:
+    """Ring for a sync to be settled."""
+    job_id = f"settle:{sync.id}:{sync.attempts}:{sync.closing or 'whole'}"
+    ring(session, Task.SETTLE, sync.space_id, sync.id, job_id=job_id)

@@ -1,0 +1,164 @@
+"""Notices to people and machines: written in the transaction that causes them, sent afterwards, by mail and webhook."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+import httpx
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.base import Notifies
+from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.core import clock
+from app.core.clock import to_wire
+from app.core.ids import new_id
+from app.core.logging import get_logger
+from app.domain import notices, retry
+from app.domain.options import Notifications, parse_notifications
+from app.queue import Task
+from app.services.accounts import connector_tools, open_account
+from app.services.platform import Platform, ring
+from app.storage.models import Activation, Notice, Sync
+from app.storage.repositories.notices import NoticeRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+LEASE = timedelta(seconds=60)
+MAIL_TIMEOUT = 20
+
+
+def notify_sync_ended(
+    session: AsyncSession, activation: Activation, sync: Sync, previous: str | None
+) -> None:
+    """A sync is complete, failed or cancelled; ``previous`` is the state of the one before."""
+    event = notices.event_of(sync.state, previous)
+    if event is not None:
+        counts = {
+            "entered": sync.entered,
+            "exited": sync.exited,
+            "updated": sync.updated,
+            "delivered": sync.delivered,
+            "rejected": sync.rejected,
+        }
+        reason = (sync.error or {}).get("message")
+        _leave(session, activation, event, sync.id, {"counts": counts, "reason": reason})
+
+
+def notify_sync_held(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    """A sync waits for somebody to approve it."""
+    counts = {"exited": sync.exited, "entered": sync.entered, "held": sync.held}
+    _leave(session, activation, "held", sync.id, {"counts": counts, "reason": sync.hold_reason})
+
+
+def notify_activation_in_error(session: AsyncSession, activation: Activation) -> None:
+    """An activation is paused by an error."""
+    reason = (activation.last_error or {}).get("message")
+    _leave(session, activation, "error", None, {"reason": reason})
+
+
+def _leave(
+    session: AsyncSession,
+    activation: Activation,
+    event: str,
+    sync_id: str | None,
+    more: Mapping[str, Any],
+) -> None:
+    wanted = parse_notifications(activation.options.get("notifications") or {})
+    if not isinstance(wanted, Notifications) or event not in wanted.on:
+        return
+    content = {
+        "spaceId": activation.space_id,
+        "activationId": activation.id,
+        "activationName": activation.name,
+        "syncId": sync_id,
+        "event": event,
+        "at": to_wire(clock.now()),
+        **more,
+    }
+    recipients = [("email", address) for address in wanted.emails]
+    if wanted.destination_id is not None:
+        recipients.append(("webhook", wanted.destination_id))
+    for channel, recipient in recipients:
+        notice = Notice(
+            space_id=activation.space_id,
+            id=new_id("ntc"),
+            activation_id=activation.id,
+            sync_id=sync_id,
+            event=event,
+            channel=channel,
+            recipient=recipient,
+            content=content,
+        )
+        NoticeRepository(session).add(notice)
+        ring(session, Task.NOTIFY, notice.space_id, notice.id, job_id=f"notify:{notice.id}:0")
+
+
+async def send_notices(platform: Platform, space_id: str, notice_id: str) -> bool:
+    """Send one notice; False where it was not due. Tried a few times, then given up with its reason."""
+    async with platform.unit_of_work() as session:
+        notice = await NoticeRepository(session).claim(space_id, notice_id, LEASE)
+    if notice is None:
+        return False
+    values: dict[str, Any] = {"state": "sent", "error": None}
+    try:
+        if notice.channel == "email":
+            await _mail(platform, notice)
+        else:
+            await _post(platform, notice)
+    except (ConfigurationRejected, NotifyingIsOff) as error:
+        values = {"state": "failed", "error": str(error)}
+    except (ConnectorError, aiosmtplib.SMTPException, OSError, httpx.HTTPError) as error:
+        given_up = notice.attempts >= notices.ATTEMPTS
+        wait = retry.backoff(notice.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
+        values = {"state": "failed" if given_up else "new", "wait": wait, "error": str(error)[:500]}
+    async with platform.unit_of_work() as session:
+        await NoticeRepository(session).end(notice, **values)
+    log.info("notice_tried", notice_id=notice.id, channel=notice.channel, state=values["state"])
+    return True
+
+
+class NotifyingIsOff(Exception):
+    """There is no mail server to send by."""
+
+
+async def _mail(platform: Platform, notice: Notice) -> None:
+    settings = platform.settings
+    if settings.smtp_url is None:
+        raise NotifyingIsOff("ACTIVATIONS_SMTP_URL is not set, so no mail can be sent")
+    address = urlsplit(settings.smtp_url.get_secret_value())
+    message = EmailMessage()
+    message["From"], message["To"] = settings.mail_from, notice.recipient
+    message["Subject"] = notices.subject(notice.event, notice.content["activationName"])
+    message["Message-ID"] = f"<{notice.id}@activations>"
+    message.set_content(notices.body(notice.event, notice.content))
+    await aiosmtplib.send(
+        message,
+        hostname=address.hostname,
+        port=address.port or (465 if address.scheme == "smtps" else 587),
+        username=unquote(address.username) if address.username else None,
+        password=unquote(address.password) if address.password else None,
+        use_tls=address.scheme == "smtps",
+        timeout=MAIL_TIMEOUT,
+    )
+
+
+async def _post(platform: Platform, notice: Notice) -> None:
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        destination = await repository.destination(notice.space_id, notice.recipient)
+        workspace_id = await repository.workspace_of(notice.space_id)
+    if destination is None:
+        raise ConfigurationRejected(f"the account {notice.recipient} for notices is gone")
+    account = open_account(platform.keyring, workspace_id, destination)
+    tools = connector_tools(platform, destination.id, account.definition, account.secrets)
+    connector = account.connector_class(account.settings, tools)
+    if not isinstance(connector, Notifies):
+        raise ConfigurationRejected(f"{account.definition.name} takes no notices; name a webhook")
+    await connector.notify(notice.id, notice.created_at, clock.now(), notice.content)

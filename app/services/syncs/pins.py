@@ -1,0 +1,53 @@
+"""Pins: the snapshots that a sync is planned from and sent with, whatever its activation reads by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict
+from app.storage.models import Activation, Snapshot, Sync, SyncSource
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.sources import SourceRepository
+
+
+async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
+    """Write down which snapshots a sync is planned from; Conflict where an audience has none.
+
+    A baseline goes by the members of the moment when it was asked for: it keeps what it has, and leaves out the
+    audiences that had nobody then.
+    """
+    repository = SourceRepository(session)
+    is_baseline = sync.kind == "baseline"
+    if is_baseline and await repository.pinned(sync.space_id, sync.id):
+        return
+    for audience in await repository.of_activation(sync.space_id, sync.activation_id):
+        if audience.snapshot_id is None:
+            if is_baseline:
+                continue
+            raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
+        await session.merge(
+            SyncSource(
+                space_id=sync.space_id,
+                sync_id=sync.id,
+                audience_id=audience.id,
+                snapshot_id=audience.snapshot_id,
+            )
+        )
+    await session.flush()
+
+
+async def pinned_snapshots(
+    session: AsyncSession, sync: Sync, activation: Activation, config: Mapping[str, Any]
+) -> Sequence[Snapshot]:
+    """What a sync is planned from, whatever its activation reads by now: in the order of the revision that it goes by."""
+    pinned = await SourceRepository(session).pinned(sync.space_id, sync.id)
+    found = []
+    for audience_id in (activation.audience_id, *(config.get("audiences") or ())):
+        if audience_id in pinned:
+            snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience_id])
+            assert snapshot is not None  # noqa: S101  pinned rows are never deleted
+            found.append(snapshot)
+    return found

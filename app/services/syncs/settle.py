@@ -1,0 +1,267 @@
+"""Settle: however a sync ends, its receipts are folded into the holdings first (R8); then the next may be planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.logging import get_logger
+from app.services.platform import (
+    LeaseLost,
+    Platform,
+    activation_folder,
+    fetch_file,
+    fetch_manifest,
+    fresh_key,
+    keep_lease,
+    lease_owner,
+    release_lease,
+    store_file,
+)
+from app.services.revision import spec_from_json
+from app.services.syncs import lifecycle, notices
+from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile
+from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
+from app.storage.models import Activation, Batch, Sync
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.due import DueRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+RETRY_WAIT = timedelta(seconds=10)
+SAMPLES = 100
+STATES = ("pending", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed sync, its batches, and the holdings that they are folded into."""
+
+    sync: Sync
+    batches: Sequence[Batch]
+    holdings: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The outcome and the new holdings, stored; no row says so yet."""
+
+    outcome: StoredFile | None
+    holdings: Manifest
+    held: int | None
+    assumed: int | None
+
+
+async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
+    """Settle one sync; False where it is not to be settled now, or somebody else has it."""
+    lease = platform.settings.lease
+    async with platform.unit_of_work() as session:
+        work = await _claim(platform, session, space_id, sync_id, lease_owner(lane))
+    if work is None:
+        return False
+    sync = work.sync
+
+    async def renew() -> bool:
+        async with platform.unit_of_work() as session:
+            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
+
+    try:
+        async with keep_lease(renew, lease):
+            folded = await _fold(platform, work)
+            await _commit(platform, work, folded)
+    except LeaseLost:
+        log.warning("settle_lease_lost", sync_id=sync_id)
+    except asyncio.CancelledError:
+        await release_lease(_given_back(platform, sync))
+        raise
+    except Exception:
+        # The truth is in the batches' rows: settling is tried until it works.
+        log.exception("settle_broke", sync_id=sync_id)
+        async with platform.unit_of_work() as session:
+            await SyncRepository(session).release(
+                space_id, sync_id, sync.lease_token, wait=RETRY_WAIT
+            )
+    return True
+
+
+async def _given_back(platform: Platform, sync: Sync) -> None:
+    """R18: a worker that stops lets go of what it has not done."""
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token)
+
+
+async def _claim(
+    platform: Platform, session: AsyncSession, space_id: str, sync_id: str, owner: str
+) -> Work | None:
+    repository = SyncRepository(session)
+    sync = await repository.claim(space_id, sync_id, STATES, owner, platform.settings.lease)
+    if sync is None:
+        return None
+    if sync.closing is None and not await DueRepository(session).is_to_settle(space_id, sync_id):
+        await repository.release(space_id, sync_id, sync.lease_token)
+        return None
+    in_flight = await repository.in_flight_until(space_id, sync_id)
+    if in_flight is not None:
+        # Whoever sends may still write receipts; wait for them or for the end of their lease (R20).
+        await repository.release(
+            space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
+        )
+        return None
+    # Senders whose lease has ended may have sent just before, and must not write any more (R8, R9, R11); and what was
+    # left with the partner as a job may still be applied.
+    taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
+    batches = await repository.batches(space_id, sync_id)
+    if any(batch.state == "sending" for batch in batches):
+        await repository.release(
+            space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
+        )
+        return None
+    left = any(batch.state != "settled" and batch.continuation for batch in batches)
+    if taken or left:
+        await BatchRepository(session).mark_unknown(space_id, sync_id)
+    activation = await repository.activation(space_id, sync.activation_id)
+    assert activation is not None  # noqa: S101  a foreign key says so
+    return Work(sync, batches, Manifest.from_json(activation.holdings))
+
+
+async def _fold(platform: Platform, work: Work) -> Folded:
+    sync = work.sync
+    if sync.plan is None or sync.spec is None:
+        return Folded(None, work.holdings, None, None)
+    plan = await fetch_file(platform.objects, StoredFile(**sync.plan))
+    holdings = await fetch_manifest(platform.objects, work.holdings)
+    out = platform.engine.scratch_file(".parquet")
+    folder = activation_folder(sync.space_id, sync.activation_id)
+    try:
+        stats: FoldStats = await platform.engine.run(
+            fold_outcome,
+            plan,
+            holdings,
+            [outcome_of(batch) for batch in work.batches],
+            spec_from_json(sync.spec),
+            out,
+        )
+        key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
+        outcome = await store_file(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    manifest = fold_manifest(work.holdings, outcome)
+    if manifest.needs_compaction:
+        manifest = await _compacted(platform, manifest, f"{folder}/holdings")
+    return Folded(outcome, manifest, stats.held, stats.assumed)
+
+
+async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
+    out = platform.engine.scratch_file(".parquet")
+    local = await fetch_manifest(platform.objects, manifest)
+    rows = await platform.engine.run(compact_holdings, local, out)
+    return Manifest(
+        base=(await store_file(platform.objects, out, fresh_key(folder, "base"), rows),)
+    )
+
+
+def outcome_of(batch: Batch) -> BatchOutcome:
+    """What a batch's row says about its changes."""
+    if batch.state == "settled":
+        kept: Mapping[str, Any] = batch.receipts or {}
+        return BatchOutcome(
+            number=batch.number,
+            first_row=batch.first_row,
+            rows=batch.row_count,
+            state="settled",
+            rejected=_refusals(kept.get("rejected")),
+            skipped=_refusals(kept.get("skipped")),
+            partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
+        )
+    attempted = batch.ambiguous or batch.state == "sending"
+    return BatchOutcome(
+        number=batch.number,
+        first_row=batch.first_row,
+        rows=batch.row_count,
+        state="attempted" if attempted else "untouched",
+    )
+
+
+def _refusals(kept: Mapping[str, Mapping[str, str]] | None) -> dict[int, tuple[str, str]]:
+    return {int(index): (item["code"], item["message"]) for index, item in (kept or {}).items()}
+
+
+async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
+    """State, counts, holdings, and the next sync where something newer waits: one fenced transaction."""
+    async with platform.unit_of_work() as session:
+        repository = SyncRepository(session)
+        activation = await repository.activation(
+            work.sync.space_id, work.sync.activation_id, lock=True
+        )
+        sync = await repository.get(work.sync.space_id, work.sync.id, lock=True)
+        assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
+        if sync.lease_token != work.sync.lease_token or sync.state not in STATES:
+            raise LeaseLost
+        now = await RunRepository(session).database_now()
+        sync.state = sync.closing or "complete"
+        sync.closing = None
+        sync.finished_at = now
+        sync.outcome = folded.outcome.to_json() if folded.outcome else None
+        sync.delivered = sum(batch.delivered for batch in work.batches)
+        sync.rejected = sum(batch.rejected for batch in work.batches)
+        sync.skipped = sum(batch.skipped for batch in work.batches)
+        sync.rejections = _rejections(work.batches)
+        sync.lease_owner, sync.lease_until = None, None
+        activation.holdings = folded.holdings.to_json()
+        if folded.held is not None:
+            activation.held, activation.assumed = folded.held, folded.assumed or 0
+        if sync.kind != "test":
+            await _tell(session, activation, sync)
+        await session.flush()
+        await _open_next(session, activation, sync)
+
+
+async def _tell(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    """What the end of a sync says of its activation, to it and to people."""
+    if sync.state == "complete":
+        _completed(activation, sync)
+        activation.last_synced_at = sync.finished_at
+    elif sync.state == "failed" and sync.error:
+        activation.last_error = sync.error
+    await session.flush()
+    before = await SyncRepository(session).state_before(sync)
+    notices.notify_sync_ended(session, activation, sync, before)
+
+
+def _completed(activation: Activation, sync: Sync) -> None:
+    activation.failing_since = None
+    activation.last_error = None
+    if sync.kind == "baseline":
+        activation.baseline_wanted = False
+    if sync.kind == "resync":
+        activation.resync_done = max(activation.resync_done, sync.resync_generation)
+
+
+def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """Counts by reason and up to 100 samples, by their row in the plan."""
+    counts: Counter[str] = Counter()
+    samples: list[dict[str, Any]] = []
+    for batch in batches:
+        for index, item in ((batch.receipts or {}).get("rejected") or {}).items():
+            counts[item["code"]] += 1
+            if len(samples) < SAMPLES:
+                samples.append({"row": batch.first_row + int(index), **item})
+    return {"counts": dict(counts), "samples": samples} if counts else None
+
+
+async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
+        return
+    # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled.
+    if await lifecycle.all_have_snapshots(session, activation) and await lifecycle.is_due(
+        session, activation
+    ):
+        await lifecycle.open_sync(session, activation, trigger="newer", actor=sync.opened_by)

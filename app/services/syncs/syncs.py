@@ -1,0 +1,234 @@
+"""Syncs as people see them: start, approve, cancel, retry, and look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict, NotFound
+from app.services.syncs import lifecycle
+from app.services.tenancy import record_event
+from app.storage.models import Activation, Sync
+from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.syncs import BatchCounts, SyncRepository
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """A sync with its progress and the snapshots that it was planned from."""
+
+    sync: Sync
+    counts: BatchCounts | None
+    snapshots: dict[str, str]
+
+
+# What people do
+
+
+async def start_sync(
+    session: AsyncSession,
+    activation: Activation,
+    *,
+    kind: str,
+    dry_run: bool,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Sync now, resync, or say what a sync would do. Answers the sync that does it."""
+    del now
+    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    if locked is None:
+        raise NotFound("activation not found")
+    if not await lifecycle.all_have_snapshots(session, locked):
+        raise Conflict(
+            "The audience has not been computed yet; force a run or upload its members first."
+        )
+    if dry_run:
+        dry = await _open_dry_run(session, locked, resync=kind == "resync", actor=actor)
+        await _record(session, locked, dry, "Sync Started", actor)
+        return dry
+    if not lifecycle.is_at_work(locked):
+        raise Conflict(_why_idle(locked))
+    if kind == "resync":
+        locked.resync_wanted += 1
+        # All will be sent: nothing is to be taken as already there.
+        locked.baseline_wanted = False
+    opened = await lifecycle.open_sync(session, locked, trigger="api", actor=actor)
+    if opened is not None:
+        await _record(session, locked, opened, "Sync Started", actor)
+        return opened
+    running = await SyncRepository(session).open_of(locked.space_id, locked.id)
+    assert running is not None  # noqa: S101  open_sync says None only where one is under way
+    if running.kind == "test":
+        raise Conflict(
+            "A test send is under way; try again when it has ended.", data={"syncId": running.id}
+        )
+    if kind == "resync":
+        await _record(session, locked, running, "Sync Started", actor)
+    return running
+
+
+async def _open_dry_run(
+    session: AsyncSession, activation: Activation, *, resync: bool, actor: str
+) -> Sync:
+    # It is planned as the next sync will be: a resync that was asked for earlier is still to come.
+    kind = "resync" if resync else lifecycle.next_kind(activation)
+    trigger = kind if kind in ("resync", "baseline") else "api"
+    return await lifecycle.create_sync(
+        session, activation, kind="dry_run", trigger=trigger, actor=actor
+    )
+
+
+def _why_idle(activation: Activation) -> str:
+    if activation.state == "error":
+        message = (activation.last_error or {}).get("message", "")
+        return f"The activation is paused by an error: {message} Mend it and enable it again."
+    return "The activation is not enabled; enable it first, or ask for a dry run."
+
+
+async def cancel_sync(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Cancel an open sync; of a held one that rejects its plan. What was sent stays sent and is remembered."""
+    del now
+    activation, sync = await _open_for_change(session, space_id, activation_id, sync_id)
+    if sync.closing is not None:
+        return sync
+    if sync.kind == "resync":
+        # Else the next sync would be the same resync again.
+        activation.resync_done = max(activation.resync_done, sync.resync_generation)
+    await lifecycle.close_sync(
+        session, sync, state="cancelled", error={"message": "Cancelled.", "by": actor}
+    )
+    await _record(session, activation, sync, "Sync Cancelled", actor)
+    return sync
+
+
+async def approve_sync(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Let a held plan go out: that very one; Conflict where it is not held, or superseded by a newer one."""
+    del now
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
+    if activation is None or sync is None:
+        raise NotFound("sync not found")
+    if sync.state == "superseded":
+        raise Conflict("This plan was superseded by a newer one; look at the open sync.")
+    if sync.state != "held":
+        raise Conflict(f"Only a held sync can be approved; this one is {sync.state}.")
+    sync.state, sync.approved_by = "pending", actor
+    await session.flush()
+    lifecycle.ring_deliver(session, sync)
+    await _record(session, activation, sync, "Sync Approved", actor)
+    return sync
+
+
+async def retry_sync(
+    session: AsyncSession,
+    space_id: str,
+    activation_id: str,
+    sync_id: str,
+    *,
+    actor: str,
+    now: datetime,
+) -> Sync:
+    """Try once more what a settled sync's destination refused, by a new sync."""
+    del now
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
+    if activation is None or sync is None:
+        raise NotFound("sync not found")
+    if not lifecycle.is_at_work(activation):
+        raise Conflict(_why_idle(activation))
+    opened = await lifecycle.open_sync(
+        session, activation, trigger="retry", actor=actor, retry_refused=True
+    )
+    if opened is None:
+        raise Conflict("A sync is running; retry when it has ended.")
+    await _record(session, activation, sync, "Sync Retried", actor)
+    return opened
+
+
+async def _open_for_change(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> tuple[Activation, Sync]:
+    repository = SyncRepository(session)
+    activation = await repository.activation(space_id, activation_id, lock=True)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
+    if activation is None or sync is None:
+        raise NotFound("sync not found")
+    if sync.state not in ("new", "pending", "held", "running"):
+        raise Conflict(f"The sync has ended: it is {sync.state}.")
+    return activation, sync
+
+
+async def _record(
+    session: AsyncSession, activation: Activation, sync: Sync, event: str, actor: str
+) -> None:
+    await record_event(
+        session,
+        space_id=sync.space_id,
+        type=event,
+        actor=actor,
+        resource_type="sync",
+        resource_id=sync.id,
+        resource_name=f"{activation.name}, sync {sync.number}",
+    )
+
+
+# What people read
+
+
+async def list_syncs(
+    session: AsyncSession, space_id: str, activation_id: str, *, before: str | None, limit: int
+) -> tuple[Sequence[SyncView], int]:
+    """A page of syncs, newest first, and how many there are in all."""
+    repository = SyncRepository(session)
+    page = await repository.list(space_id, activation_id, before=before, limit=limit)
+    views = await _views(repository, space_id, page)
+    return views, await repository.count(space_id, activation_id)
+
+
+async def get_sync(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> SyncView:
+    """One sync with its progress."""
+    repository = SyncRepository(session)
+    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
+    if sync is None:
+        raise NotFound("sync not found")
+    return (await _views(repository, space_id, [sync]))[0]
+
+
+async def _views(repository: SyncRepository, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
+    ids = [sync.id for sync in page]
+    counts = await repository.counts(space_id, ids)
+    snapshots = await SourceRepository(repository.session).pinned_by_each(space_id, ids)
+    return [SyncView(sync, counts.get(sync.id), snapshots[sync.id]) for sync in page]
+
+
+async def sync_rejections(
+    session: AsyncSession, space_id: str, activation_id: str, sync_id: str
+) -> dict[str, Any]:
+    """Why changes of a sync were refused: counts by reason and up to 100 samples."""
+    view = await get_sync(session, space_id, activation_id, sync_id)
+    return view.sync.rejections or {"counts": {}, "samples": []}

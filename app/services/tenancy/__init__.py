@@ -1,0 +1,44 @@
+"""Workspaces, spaces, tokens, the audit trail, idempotency keys and the first start."""
+
+from app.services.tenancy.audit import Filter, forget_old_events, page_events, record_event
+from app.services.tenancy.first_start import Bootstrap, first_start
+from app.services.tenancy.idempotency import (
+    claim_key,
+    forget_old_keys,
+    keep_response,
+    release_key,
+    settle_key,
+)
+from app.services.tenancy.key_rotation import rotate_keys
+from app.services.tenancy.spaces import create_space, get_space, page_spaces, workspace_of
+from app.services.tenancy.tokens import (
+    Authenticator,
+    Caller,
+    create_token,
+    list_tokens,
+    revoke_token,
+)
+
+__all__ = [
+    "Authenticator",
+    "Bootstrap",
+    "Caller",
+    "Filter",
+    "claim_key",
+    "create_space",
+    "create_token",
+    "first_start",
+    "forget_old_events",
+    "forget_old_keys",
+    "get_space",
+    "keep_response",
+    "list_tokens",
+    "page_events",
+    "page_spaces",
+    "record_event",
+    "release_key",
+    "revoke_token",
+    "rotate_keys",
+    "settle_key",
+    "workspace_of",
+]

@@ -1,0 +1,93 @@
+"""The first start: a workspace, a space and a token, so that there is something to begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.crypto import Binding, Keyring, KeyringError
+from app.services.tenancy import spaces, tokens
+from app.storage.engine import open_database
+from app.storage.models import ApiToken, EncryptionCheck, Space, Workspace
+from app.storage.session import unit_of_work_of
+
+WORKSPACE = "ws_default"
+ACTOR = "bootstrap"
+_KNOWN = b"activations"
+_ONCE = 4_771_003  # advisory lock: two processes that start at once make one workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """What there is to begin with; the token's text only where it was made just now."""
+
+    workspace_id: str
+    space_id: str
+    token: str | None
+
+
+async def first_start(settings: Settings) -> Bootstrap:
+    """Make what is missing; KeyringError where the database was written under another key."""
+    assert settings.database_url is not None  # noqa: S101  whoever starts has connected and migrated
+    keyring = Keyring.from_settings(settings)
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        async with unit_of_work_of(database.sessions)() as session:
+            await session.execute(select(func.pg_advisory_xact_lock(_ONCE)))
+            await _check_keys(session, keyring)
+            return await _ensure(session, keyring)
+    finally:
+        await database.close()
+
+
+async def _ensure(session: AsyncSession, keyring: Keyring) -> Bootstrap:
+    workspace = (
+        await session.scalars(select(Workspace).order_by(Workspace.created_at).limit(1))
+    ).first()
+    if workspace is None:
+        workspace = Workspace(id=WORKSPACE, slug="default", name="Default")
+        session.add(workspace)
+        await session.flush()
+    space = (
+        await session.scalars(
+            select(Space)
+            .where(Space.workspace_id == workspace.id)
+            .order_by(Space.created_at)
+            .limit(1)
+        )
+    ).first()
+    if space is None:
+        space = await spaces.create_space(
+            session, workspace_id=workspace.id, name="Default", slug="default", actor=ACTOR
+        )
+    text: str | None = None
+    if await session.scalar(select(func.count()).select_from(ApiToken)) == 0:
+        _, text = await tokens.create_token(
+            session, keyring=keyring, workspace_id=workspace.id, name="first start", now=clock.now()
+        )
+    return Bootstrap(workspace.id, space.id, text)
+
+
+async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
+    """A start with a wrong key is refused, rather than found out by the first delivery (R38)."""
+    known = {check.key_id: check for check in await session.scalars(select(EncryptionCheck))}
+    for key_id, check in known.items():
+        if key_id not in keyring.key_ids:
+            continue
+        if keyring.decrypt(check.ciphertext, _binding(key_id)) != _KNOWN:
+            raise KeyringError(f"the encryption key {key_id!r} is not the one of this database")
+    if known and not set(known) & set(keyring.key_ids):
+        raise KeyringError(
+            f"none of the keys of this database ({', '.join(sorted(known))}) is in ACTIVATIONS_ENCRYPTION_KEYS"
+        )
+    if keyring.current not in known:
+        sealed = keyring.encrypt(_KNOWN, _binding(keyring.current))
+        session.add(EncryptionCheck(key_id=keyring.current, ciphertext=sealed))
+
+
+def _binding(key_id: str) -> Binding:
+    return Binding("-", "encryption_check", key_id, "ciphertext")

@@ -1,0 +1,119 @@
+"""Answers kept under an Idempotency-Key, in the transaction that made them (R37).
+
+Work that cannot be done in one transaction (it asks a partner) begins with a row of its own, without an answer: a repeat
+is refused as long as nobody knows what became of the first.
+
+A key lives for a day. Only answers of requests that succeeded are kept: whatever failed changed nothing and may be
+tried again under the same key. The kept answer is encrypted, since it may show a generated secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.crypto import Binding, Keyring
+from app.core.errors import Conflict, Invalid
+from app.storage.models import IdempotencyKey
+from app.storage.repositories.idempotency import IdempotencyRepository
+
+LIFETIME = timedelta(hours=24)
+_MAX_KEY = 255
+
+
+def _binding(workspace_id: str, key: str) -> Binding:
+    return Binding(workspace_id, "idempotency_key", key, "response")
+
+
+async def claim_key(
+    session: AsyncSession,
+    *,
+    keyring: Keyring,
+    workspace_id: str,
+    key: str,
+    request: str,
+    body: bytes,
+    now: datetime,
+) -> tuple[int, bytes] | None:
+    """The kept status and answer of an earlier request under this key, or None: this one is the first.
+
+    Invalid: the key was used for something else. Conflict: the first request under it is still running, or was cut off.
+    """
+    if not 1 <= len(key) <= _MAX_KEY or not key.isprintable():
+        raise Invalid("Idempotency-Key: 1 to 255 printable characters", field="Idempotency-Key")
+    repository = IdempotencyRepository(session)
+    if not await repository.take(workspace_id, key):
+        raise Conflict("a request with this Idempotency-Key is still running")
+    kept = await repository.get(workspace_id, key)
+    if kept is None:
+        return None
+    if kept.created_at < now - LIFETIME:
+        await repository.remove(kept)
+        return None
+    if kept.request != request or kept.body_hash != hashlib.sha256(body).digest():
+        raise Invalid("this Idempotency-Key was used for another request", field="Idempotency-Key")
+    if kept.response is None or kept.status is None:
+        raise Conflict(
+            "a request with this Idempotency-Key is still running, or was cut off and may have taken effect: "
+            "see what became of it, then use another key"
+        )
+    return kept.status, keyring.decrypt(kept.response, _binding(workspace_id, key))
+
+
+def keep_response(
+    session: AsyncSession,
+    *,
+    keyring: Keyring,
+    workspace_id: str,
+    key: str,
+    request: str,
+    body: bytes,
+    status: int | None,
+    response: bytes | None,
+    now: datetime,
+) -> None:
+    """Keep the answer of a first request, with its effect; or, without one, that it has begun."""
+    IdempotencyRepository(session).add(
+        IdempotencyKey(
+            workspace_id=workspace_id,
+            key=key,
+            request=request,
+            body_hash=hashlib.sha256(body).digest(),
+            status=status,
+            response=keyring.encrypt(response, _binding(workspace_id, key))
+            if response is not None
+            else None,
+            created_at=now,
+        )
+    )
+
+
+async def settle_key(
+    session: AsyncSession,
+    *,
+    keyring: Keyring,
+    workspace_id: str,
+    key: str,
+    status: int,
+    response: bytes,
+) -> None:
+    """Keep the answer of a request that had begun."""
+    kept = await IdempotencyRepository(session).get(workspace_id, key)
+    if kept is not None:
+        kept.status = status
+        kept.response = keyring.encrypt(response, _binding(workspace_id, key))
+
+
+async def release_key(session: AsyncSession, *, workspace_id: str, key: str) -> None:
+    """A request that had begun was refused, and changed nothing: the key is free again."""
+    repository = IdempotencyRepository(session)
+    kept = await repository.get(workspace_id, key)
+    if kept is not None:
+        await repository.remove(kept)
+
+
+async def forget_old_keys(session: AsyncSession, *, now: datetime) -> int:
+    """Remove keys past their day; how many they were."""
+    return await IdempotencyRepository(session).forget_before(now - LIFETIME)

@@ -1,0 +1,65 @@
+"""Spaces: made, listed, read."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
+from app.core.pagination import Page, PageRequest, make_page
+from app.domain.slugs import slug_of
+from app.services.tenancy import audit
+from app.storage.models import Space
+from app.storage.repositories.spaces import SpaceRepository, workspace_of
+
+__all__ = ["create_space", "get_space", "page_spaces", "workspace_of"]
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MAX_SLUG = 63
+
+
+async def create_space(
+    session: AsyncSession, *, workspace_id: str, name: str, slug: str | None = None, actor: str
+) -> Space:
+    """A new space; its slug is made from the name where none is given. Conflict: the slug is taken."""
+    slug = slug or slug_of(name, separator="-", limit=_MAX_SLUG, fallback="space")
+    if len(slug) > _MAX_SLUG or not _SLUG.fullmatch(slug):
+        raise Invalid(
+            f'"slug": small letters, digits and single hyphens, at most {_MAX_SLUG}', field="slug"
+        )
+    space = Space(id=new_id("spa"), workspace_id=workspace_id, slug=slug, name=name)
+    await SpaceRepository(session).add(space)
+    await audit.record_event(
+        session,
+        workspace_id=workspace_id,
+        space_id=space.id,
+        type="Space Created",
+        actor=actor,
+        resource_type="space",
+        resource_id=space.id,
+        resource_name=name,
+    )
+    return space
+
+
+async def get_space(session: AsyncSession, workspace_id: str, space_id: str) -> Space:
+    """One space; NotFound where it is not one of the workspace."""
+    space = await SpaceRepository(session).get(workspace_id, space_id)
+    if space is None:
+        raise NotFound("space not found")
+    return space
+
+
+async def page_spaces(
+    session: AsyncSession, workspace_id: str, request: PageRequest
+) -> Page[Space]:
+    """Spaces of a workspace in the order of making."""
+    repository = SpaceRepository(session)
+    position = request.position()
+    found = await repository.walk(workspace_id, position, request.count + 1)
+    total = await repository.count(workspace_id)
+    return make_page(
+        found, request=request, position=position, key=lambda space: (space.id,), total=total
+    )

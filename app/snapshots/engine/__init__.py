@@ -1,0 +1,68 @@
+"""The embedded engine and what all its users share: SQL pieces, value types, key ranges and keys."""
+
+from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.keys import MEMBER, key_position, key_value
+from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
+from app.snapshots.engine.sql import (
+    Cursor,
+    column_types,
+    copy_to,
+    fetch_one,
+    json_members,
+    json_object,
+    parquet_relation,
+    sql_name,
+    sql_text,
+)
+from app.snapshots.engine.types import (
+    Arm,
+    BatchOutcome,
+    Comparison,
+    Cut,
+    DatasetStats,
+    FoldStats,
+    KeyField,
+    LocalManifest,
+    Manifest,
+    PlannedChange,
+    PlanSpec,
+    PlanStats,
+    SnapshotStats,
+    StoredFile,
+    Upload,
+)
+
+__all__ = [
+    "MEMBER",
+    "RANGE_ROWS",
+    "Arm",
+    "BatchOutcome",
+    "Comparison",
+    "Cursor",
+    "Cut",
+    "DatasetStats",
+    "Engine",
+    "FoldStats",
+    "KeyField",
+    "KeyRange",
+    "LocalManifest",
+    "Manifest",
+    "PlanSpec",
+    "PlanStats",
+    "PlannedChange",
+    "SnapshotStats",
+    "StoredFile",
+    "Upload",
+    "column_types",
+    "copy_to",
+    "fetch_one",
+    "json_members",
+    "json_object",
+    "key_position",
+    "key_ranges",
+    "key_value",
+    "parquet_relation",
+    "row_group_weights",
+    "sql_name",
+    "sql_text",
+]

@@ -1,0 +1,67 @@
+"""The one way in which holdings are read: a manifest of base and outcome files as a relation.
+
+A base has one row per key, sorted by it: ``k, key_type, place, member_id, profile_id, identity, held, fp1, fp1_refused,
+partner_id, sync``. An outcome file has these for the state after its sync, where ``held`` is ``gone`` for a key that
+left and NULL for one that stays as it was, and what became of the change besides.
+"""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+
+from __future__ import annotations
+
+from app.snapshots.engine import MEMBER, LocalManifest, parquet_relation, sql_name
+
+#: Columns and their types. ``key_type`` NULL: the key is the member. ``member_id`` NULL: it is the key's value;
+#: ``profile_id`` NULL: it is the member. ``sync`` NULL: assumed, never sent.
+COLUMNS = {
+    "k": "VARCHAR",
+    "key_type": "VARCHAR",
+    "place": "VARCHAR",
+    "member_id": "VARCHAR",
+    "profile_id": "VARCHAR",
+    "identity": "VARCHAR",
+    "held": "VARCHAR",
+    "fp1": "UBIGINT",
+    "fp1_refused": "UBIGINT",
+    "partner_id": "VARCHAR",
+    "sync": "BIGINT",
+}
+GONE = "gone"
+SHOWN = ", ".join(sql_name(column) for column in COLUMNS)
+#: The value in a key's text, as ``plan_file.key_value`` has it in Python.
+VALUE = (
+    f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND place IS NULL AND NOT contains(k, chr(31))) THEN k "
+    "ELSE left(k, length(k) - length(key_type) - length(coalesce(place, '')) - 2) END"
+)
+PROFILE = f"coalesce(profile_id, member_id, {VALUE})"
+EMPTY = "(SELECT {} WHERE false)".format(
+    ", ".join(f"CAST(NULL AS {kind}) AS {sql_name(column)}" for column, kind in COLUMNS.items())
+)
+
+
+def holdings_relation(manifest: LocalManifest) -> str:
+    """The current rows as a relation (a parenthesised query)."""
+    there = f"held IS NOT NULL AND held <> '{GONE}'"
+    if not manifest.base and not manifest.deltas:
+        return EMPTY
+    if not manifest.deltas:
+        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.base)} WHERE {there})"
+    if not manifest.base and len(manifest.deltas) == 1:
+        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.deltas)} WHERE {there})"
+    touched = f"SELECT k FROM {parquet_relation(manifest.deltas)} WHERE held IS NOT NULL"
+    latest = f"SELECT {SHOWN} FROM {_latest(manifest)} AS latest WHERE {there}"
+    if not manifest.base:
+        return f"({latest})"
+    return f"""(SELECT {SHOWN} FROM {parquet_relation(manifest.base)} AS base
+        ANTI JOIN ({touched}) AS touched USING (k) WHERE {there} UNION ALL {latest})"""
+
+
+def _latest(manifest: LocalManifest) -> str:
+    if len(manifest.deltas) == 1:
+        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.deltas)})"
+    numbered = " UNION ALL ".join(
+        f"SELECT {SHOWN}, {number} AS _number FROM {parquet_relation([path])} WHERE held IS NOT NULL"
+        for number, path in enumerate(manifest.deltas)
+    )
+    return f"""(SELECT {SHOWN} FROM ({numbered}) AS numbered
+        QUALIFY row_number() OVER (PARTITION BY k ORDER BY _number DESC) = 1)"""

@@ -1,0 +1,68 @@
+"""What is known of a plan's rows when its sync is folded, as two small tables that the engine joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from app.domain.changes import Disposition
+from app.snapshots.engine import BatchOutcome
+
+_STATES = {
+    "settled": Disposition.DELIVERED,
+    "attempted": Disposition.UNKNOWN,
+    "untouched": Disposition.PENDING,
+}
+_BATCHES: dict[str, pa.DataType] = {
+    "batch": pa.int64(),
+    "first_row": pa.int64(),
+    "rows": pa.int64(),
+    "disposition": pa.string(),
+}
+_EXCEPTIONS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "disposition": pa.string(),
+    "code": pa.string(),
+    "message": pa.string(),
+    "partner_id": pa.string(),
+}
+
+
+def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
+    """One row for each batch: ``batch, first_row, rows`` and the ``disposition`` of its rows but the exceptions."""
+    rows = [
+        {
+            "batch": batch.number,
+            "first_row": batch.first_row,
+            "rows": batch.rows,
+            "disposition": _STATES[batch.state].value,
+        }
+        for batch in batches
+    ]
+    return pa.Table.from_pylist(rows, pa.schema(_BATCHES))
+
+
+def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
+    """One row for each change of which there is more to say: ``row, disposition, code, message, partner_id``."""
+    marks: dict[int, dict[str, Any]] = {}
+    for row, values in _exceptions(batches):
+        marks.setdefault(row, {"row": row}).update(values)
+    return pa.Table.from_pylist(list(marks.values()), pa.schema(_EXCEPTIONS))
+
+
+def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """They count only where the batch was settled."""
+    for batch in batches:
+        if batch.state != "settled":
+            continue
+        for fate, reasons in (
+            (Disposition.REJECTED, batch.rejected),
+            (Disposition.SKIPPED, batch.skipped),
+        ):
+            for index, (code, message) in reasons.items():
+                said = {"disposition": fate.value, "code": code, "message": message}
+                yield batch.first_row + index, said
+        for index, partner in batch.partner_ids.items():
+            yield batch.first_row + index, {"partner_id": partner}

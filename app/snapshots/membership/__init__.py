@@ -1,0 +1,24 @@
+"""Membership files: writing, patching, comparing and reading snapshots."""
+
+from app.snapshots.membership.members import (
+    compact_members,
+    compare_members,
+    find_row,
+    page_rows,
+    write_delta,
+    write_snapshot,
+)
+from app.snapshots.membership.membership import Members, members_relation
+from app.snapshots.membership.patches import check_patch
+
+__all__ = [
+    "Members",
+    "check_patch",
+    "compact_members",
+    "compare_members",
+    "find_row",
+    "members_relation",
+    "page_rows",
+    "write_delta",
+    "write_snapshot",
+]

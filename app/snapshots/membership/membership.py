@@ -1,0 +1,115 @@
+"""The one way in which membership files are read: a manifest as a relation.
+
+File columns: ``member_id`` (sorted by it), ``profile_id`` (left out where it is the same), ``id_<type> VARCHAR[]``,
+``t_<trait>``, ``ent_<relationship>``; a delta has ``_removed`` besides.
+"""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.snapshots.engine import Cursor, LocalManifest, column_types, parquet_relation, sql_name
+
+#: Input columns that hold identifiers; every other column is a trait.
+IDENTIFIERS = (
+    "email",
+    "phone",
+    "user_id",
+    "anonymous_id",
+    "group_id",
+    "android.id",
+    "android.idfa",
+    "android.push_token",
+    "ios.id",
+    "ios.idfa",
+    "ios.push_token",
+    "cross_domain_id",
+    "ga_client_id",
+)
+
+REMOVED = "_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A membership as a relation (a parenthesised query) with its columns and their engine types."""
+
+    sql: str
+    columns: dict[str, Any]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The identifier types that the files have."""
+        return [column[3:] for column in self.columns if column.startswith("id_")]
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """Trait names and their types."""
+        return {
+            column[2:]: kind for column, kind in self.columns.items() if column.startswith("t_")
+        }
+
+    @property
+    def entities(self) -> dict[str, Any]:
+        """Relationships and the types of their entities."""
+        return {
+            column[4:]: kind for column, kind in self.columns.items() if column.startswith("ent_")
+        }
+
+    @property
+    def profile(self) -> str:
+        """The expression of a row's profile."""
+        return "profile_id" if "profile_id" in self.columns else "member_id"
+
+
+def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
+    """The membership that a manifest names; an empty manifest has no rows."""
+    if not manifest.base and not manifest.deltas:
+        return Members("(SELECT '' AS member_id WHERE false)", {"member_id": None})
+    columns = column_types(
+        cursor, f"SELECT * FROM {parquet_relation((*manifest.base, *manifest.deltas))}"
+    )
+    columns.pop(REMOVED, None)
+    if not manifest.deltas:
+        return Members(f"(SELECT * FROM {parquet_relation(manifest.base)})", columns)
+    return Members(_with_deltas(cursor, manifest, columns), columns)
+
+
+def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:
+    numbered = " UNION ALL ".join(
+        f"SELECT {_shown(cursor, [path], columns)}, {REMOVED}, {number} AS _number FROM {parquet_relation([path])}"
+        for number, path in enumerate(manifest.deltas)
+    )
+    shown = ", ".join(sql_name(column) for column in columns)
+    latest = f"""SELECT {shown} FROM (SELECT * FROM ({numbered}) AS numbered
+        QUALIFY row_number() OVER (PARTITION BY member_id ORDER BY _number DESC) = 1) AS latest
+        WHERE NOT {REMOVED}"""
+    if not manifest.base:
+        return f"({latest})"
+    return f"""(SELECT {_shown(cursor, manifest.base, columns)} FROM {parquet_relation(manifest.base)} AS base
+        ANTI JOIN (SELECT member_id FROM {parquet_relation(manifest.deltas)}) AS touched USING (member_id)
+        UNION ALL {latest})"""
+
+
+def _shown(cursor: Cursor, paths: Sequence[Path], columns: dict[str, Any]) -> str:
+    """The columns of the whole out of some of its files: NULL where these lack one."""
+    there = column_types(cursor, f"SELECT * FROM {parquet_relation(paths)}")
+    parts = []
+    for column, kind in columns.items():
+        if column in there:
+            same = str(there[column]) == str(kind)
+            parts.append(
+                sql_name(column)
+                if same
+                else f"CAST({sql_name(column)} AS {kind}) AS {sql_name(column)}"
+            )
+        elif column == "profile_id":
+            parts.append("member_id AS profile_id")
+        else:
+            parts.append(f"CAST(NULL AS {kind}) AS {sql_name(column)}")
+    return ", ".join(parts)

@@ -1,0 +1,38 @@
+"""Checking a change of single members before it is accepted, by the very code that will carry it out."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.snapshots.engine import Cursor, LocalManifest, copy_to
+from app.snapshots.membership.members import write_delta
+from app.snapshots.membership.membership import members_relation
+
+
+def check_patch(
+    cursor: Cursor,
+    add: Path | None,
+    remove: Sequence[str],
+    current: LocalManifest,
+    scratch: Path,
+    *,
+    linked: bool,
+) -> None:
+    """Raise ``Invalid`` where the change would fail; reads the columns of the current membership, not its rows.
+
+    ``add``: NDJSON rows; ``scratch``: a path that may be used.
+    """
+    empty = scratch.with_name(f"{scratch.name}.empty")
+    try:
+        base = LocalManifest()
+        if current.base or current.deltas:
+            whole = members_relation(cursor, current)
+            cursor.execute(copy_to(f"SELECT * FROM {whole.sql} LIMIT 0", empty, narrow=True))
+            base = LocalManifest(base=(empty,))
+        write_delta(cursor, add, remove, base, scratch, linked=linked)
+    finally:
+        empty.unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)

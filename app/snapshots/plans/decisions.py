@@ -1,0 +1,75 @@
+"""The decision table as SQL, made from ``app.domain.plan_rules`` itself: each case is asked of the rule once."""
+
+from __future__ import annotations
+
+from app.domain.changes import ChangeKind, Held
+from app.domain.plan_rules import Decision, decide
+from app.snapshots.engine import PlanSpec
+
+_CODES = {ChangeKind.EXITED: 1, ChangeKind.ENTERED: 2, ChangeKind.UPDATED: 3}
+SILENT = 4  # added to the code of a kind
+REFUSED_BEFORE = 8
+KINDS = {code: kind for kind, code in _CODES.items()}
+
+
+def code(decision: Decision) -> int:
+    """A decision as a number: 0 nothing, 1 exited, 2 entered, 3 updated, 4 more if silent, 8 refused before."""
+    if decision.refused_before:
+        return REFUSED_BEFORE
+    if decision.kind is None:
+        return 0
+    return _CODES[decision.kind] + (SILENT if decision.silent else 0)
+
+
+def decision_sql(spec: PlanSpec) -> str:
+    """The code for a row of wanted ``w`` joined in full with held ``h`` on ``k``."""
+    unwanted = " ".join(
+        f"WHEN '{held}' THEN {_code(spec, False, held, False, False)}"
+        for held in (Held.YES, Held.MAYBE, Held.REMOVED)
+    )
+    both = " ".join(
+        f"WHEN '{held}' THEN {_wanted(spec, held)}" for held in (Held.YES, Held.MAYBE, Held.REMOVED)
+    )
+    return f"""CASE WHEN h.k IS NULL THEN {_code(spec, True, Held.NO, True, False)}
+        WHEN w.k IS NULL THEN CASE h.held {unwanted} ELSE {_code(spec, False, Held.NO, False, False)} END
+        ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO)} END END"""
+
+
+def _wanted(spec: PlanSpec, held: Held) -> str:
+    """The code where both sides are there, with as few questions about hashes as the table asks."""
+    by_hash = {
+        differs: _asked(
+            "w.fp1 = h.fp1_refused",
+            str(_code(spec, True, held, differs, True)),
+            str(_code(spec, True, held, differs, False)),
+        )
+        for differs in (True, False)
+    }
+    return _asked(_differs(spec), by_hash[True], by_hash[False])
+
+
+def _differs(spec: PlanSpec) -> str:
+    """What is sent differs from what was; only the arm counts where changed values are not sent."""
+    if spec.tells_arms and ChangeKind.UPDATED not in spec.sends:
+        return "(w.fp1 >> 32) IS DISTINCT FROM (h.fp1 >> 32)"
+    return "w.fp1 IS DISTINCT FROM h.fp1"
+
+
+def _asked(condition: str, yes: str, no: str) -> str:
+    return yes if yes == no else f"CASE WHEN {condition} THEN {yes} ELSE {no} END"
+
+
+def _code(spec: PlanSpec, wanted: bool, held: Held, differs: bool, refused: bool) -> int:
+    return code(
+        decide(
+            wanted,
+            held,
+            hash_differs=differs,
+            refused_same=refused,
+            mode=spec.mode,
+            sends=spec.sends | {ChangeKind.UPDATED} if spec.tells_arms else spec.sends,
+            resync=spec.resync,
+            baseline=spec.baseline,
+            retry_refused=spec.retry_refused,
+        )
+    )

@@ -1,0 +1,51 @@
+"""Datasets: what users upload as tables for their definitions, written as typed Parquet."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from app.snapshots.engine import Cursor, DatasetStats, Upload, column_types, copy_to, sql_name
+from app.snapshots.reading.detection import is_code, parquet_trait, typed_columns
+from app.snapshots.reading.json_columns import json_columns
+from app.snapshots.reading.uploads import Source, open_upload
+
+
+def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
+    """Write an upload as a dataset; ``Invalid`` names row and column of what is wrong in it.
+
+    Types of CSV and NDJSON columns are told from all of their values; ids and the like stay text (``detection``).
+    """
+    try:
+        with open_upload(cursor, upload, out) as source:
+            columns = _columns(cursor, source)
+            select = ", ".join(
+                f"{value} AS {sql_name(column)}" for column, value in columns.items()
+            )
+            query = f"SELECT {select} FROM {source.sql}"
+            kinds = {column: str(kind) for column, kind in column_types(cursor, query).items()}
+            cursor.execute(copy_to(query, out, narrow=False))
+        return DatasetStats(int(pq.read_metadata(out).num_rows), kinds)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+def _columns(cursor: Cursor, source: Source) -> dict[str, str]:
+    codes = [column for column in source.columns if is_code(column)]
+    others = [column for column in source.columns if column not in codes]
+    match source.upload.format:
+        case "csv":
+            texts = {column: sql_name(column) for column in source.columns}
+            return texts | typed_columns(
+                cursor, source.sql, {column: texts[column] for column in others}
+            )
+        case "ndjson":
+            found = {column: f"({sql_name(column)} ->> '$')" for column in codes}
+            found |= json_columns(cursor, source.sql, others, {}, dates=True)
+            return {column: found[column] for column in source.columns}
+        case "parquet":
+            return {column: parquet_trait(column, kind) for column, kind in source.columns.items()}
