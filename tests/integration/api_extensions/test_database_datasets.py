@@ -17,7 +17,7 @@ from app.services.tenancy import key_rotation
 from app.storage.models import Dataset
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
-from tests.integration.services.test_keys import NEW, under
+from tests.integration.services.tenancy.test_key_rotation import NEW, under
 from tests.users_database import PASSWORD, UsersDatabase
 
 FIELDS = {"host": "db.example.com", "database": "shop", "user": "reader", "password": PASSWORD}

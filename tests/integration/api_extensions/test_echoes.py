@@ -14,7 +14,7 @@ from app.connectors.destinations.webhook.settings import WebhookSettings
 from app.services.accounts.account import register_secrets
 from app.services.platform.platform import Platform
 from tests.flow import worker
-from tests.integration.api_extensions.test_trials import SAMPLE, Desk, desk_of
+from tests.integration.api_extensions.test_test_sends import SAMPLE, Desk, desk_of
 from tests.unit.connectors.raw_server import read_request, serve
 
 SECRET = "whsec_" + "ZWNobw" * 6

@@ -14,7 +14,7 @@ from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services.platform.platform import Platform
 from tests.flow import worker
-from tests.integration.api_extensions.test_trials import LIST, Desk, desk_of
+from tests.integration.api_extensions.test_test_sends import LIST, Desk, desk_of
 
 NAME = "Included in Audience"
 
