@@ -16,7 +16,7 @@ from app.core.config import Settings
 from app.main import create_app
 from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
-from tests.servers import TestServers, start_test_servers
+from tests.servers import TestServers, start_fast_servers
 from tests.users_database import USER, UsersDatabase
 
 TEMPLATE = "template_of_tests"
@@ -26,7 +26,7 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def servers() -> Iterator[TestServers]:
     """PostgreSQL and Redis for the whole session, with a migrated template database."""
-    running = start_test_servers()
+    running = start_fast_servers()
     try:
         upgrade(running.create_database(TEMPLATE))
         yield running

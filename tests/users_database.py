@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.embedded import postgres
 from app.embedded.binaries import reachable_binaries
-from app.embedded.children import die_with_parent
 from app.embedded.folders import ServerFolders, find_folders, make_data_dir
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, run_postgres
 
 USER = "reader"
 PASSWORD = "correct-horse-battery"
@@ -70,30 +69,13 @@ class UsersDatabase:
         path = self._server_folders.logs / "postgres.log"
         with path.open("ab") as log:
             before = path.stat().st_size
-            command = [
-                str(self._programs / "postgres"),
-                "-D",
-                str(self._server_folders.postgres_data),
-            ]
             settings = {
                 "listen_addresses": "127.0.0.1",
                 "port": str(self.port),
-                "unix_socket_directories": str(self._server_folders.run),
                 "fsync": "off",
             }
-            for name, value in settings.items():
-                command += ["-c", f"{name}={value}"]
             (self._server_folders.postgres_data / "postmaster.pid").unlink(missing_ok=True)
-            self._process = subprocess.Popen(
-                command,
-                cwd="/",
-                env=postgres.SERVER_ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent(signal.SIGINT),
-                **self._server_folders.account.popen_options(),
-            )
+            self._process = run_postgres(self._programs, self._server_folders, settings, log)
             postgres.wait_until_ready(self._process, self._server_folders, path, before)
 
     def kill(self) -> None:
