@@ -17,13 +17,13 @@ help: ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# uv installs the same pinned versions in seconds; where it is not to be had, pip does it in minutes.
+	@# uv installs the same pinned versions in seconds; without it, pip needs minutes.
 	($(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv \
 	  && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,demo,bench]') \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]'
 	touch $@
 
-install: $(STAMP) ## make .venv with everything
+install: $(STAMP) ## create .venv with everything
 
 demo: $(STAMP) ## run the main job on real purchases (DAYS=28, ARGS=--stay)
 	$(BIN)/activations demo $(if $(DAYS),--days $(DAYS)) $(if $(DESTINATION),--destination $(DESTINATION)) $(ARGS)
@@ -31,7 +31,7 @@ demo: $(STAMP) ## run the main job on real purchases (DAYS=28, ARGS=--stay)
 up: $(STAMP) ## start the service on this machine (DATA=activations-data PORT=8000)
 	$(BIN)/activations up --data $(or $(DATA),activations-data) --port $(or $(PORT),8000)
 
-check: $(STAMP) ## format, lint, types, layers, structure, spec drift
+check: $(STAMP) ## check format, lint, types, layers, structure, spec drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -43,29 +43,29 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## the tests, on real PostgreSQL and Redis (ARGS=...)
+test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (ARGS=...)
 	$(BIN)/pytest -q -n $(or $(JOBS),2) --dist loadfile --timeout 300 $(ARGS)
 
-chaos: $(STAMP) ## long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
+chaos: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)
 
-replay: $(STAMP) ## the whole CDNOW purchase log through the service, day by day
+replay: $(STAMP) ## send the whole CDNOW purchase log through the service, day by day
 	$(BIN)/pytest -q -m replay --timeout 5400 $(ARGS)
 
 clients: $(STAMP) ## generate clients from openapi/ and run them against the service
 	$(BIN)/pytest -q -m clients --timeout 1200 $(ARGS)
 
-bench: $(STAMP) ## the performance promises, each beside its peer
+bench: $(STAMP) ## measure the performance promises, each compared with a similar program
 	$(BIN)/python -m benchmarks
 
 spec: $(STAMP) ## write openapi/ from the code
 	$(BIN)/activations export-openapi
 
-migration: $(STAMP) ## make a migration from the models: make migration m="what"
+migration: $(STAMP) ## create a migration from the models: make migration m="what"
 	$(BIN)/python migrations/make.py "$(m)"
 
-lock: $(STAMP) ## pin all dependencies anew in constraints.txt
+lock: $(STAMP) ## pin all dependencies again in constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras --strip-extras -o constraints.txt pyproject.toml
 
-clean: ## remove what the targets made
+clean: ## remove what the targets created
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
