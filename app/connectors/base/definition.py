@@ -16,7 +16,7 @@ AudienceType = Literal["USERS", "ACCOUNTS", "LINKED"]
 
 @dataclass(frozen=True, slots=True)
 class IdSync:
-    """Which identifier of a profile travels, which of its values, and under which name."""
+    """Which identifier of a profile is sent, which of its values, and under which name."""
 
     external_id: str
     strategy: IdentifierStrategy = "last"
@@ -25,9 +25,9 @@ class IdSync:
 
 @dataclass(frozen=True, slots=True)
 class IdentityField:
-    """A partner's identity field: the action field that carries it and how its value is normalised.
+    """A partner's identity field: the action field that carries it, and how its value is normalised.
 
-    ``rule`` names a fixed exception, compiled into the plan: ``user_id_unless_email``, ``phone_with_country``.
+    ``rule`` names a fixed exception that is compiled into the plan: ``user_id_unless_email``, ``phone_with_country``.
     """
 
     name: str
@@ -51,19 +51,16 @@ class ActionField:
     default: Any = None
     choices: Sequence[Any] | None = None
     hidden: bool = False
-    names_traits: bool = (
-        False  # an object whose keys name identifiers and traits that are to travel
-    )
-    constant: bool = (
-        False  # cut before mapping, so a directive is refused (batch_size, batch_keys, url, …)
-    )
-    #: A type for pydantic that the value of a constant fits (each of them, where ``multiple``); None: that of ``type``.
+    names_traits: bool = False  # an object whose keys name the identifiers and traits to send
+    #: The value is read before the mapping, so that batches can be cut by it. Directives are refused (batch_size, url).
+    constant: bool = False
+    #: A pydantic type that checks the value of a constant (each value if ``multiple``). None: the type of ``type``.
     accepts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that a destination can do with a change."""
+    """An operation that a destination can perform with a change."""
 
     id: str
     slug: str
@@ -71,21 +68,21 @@ class Action:
     description: str
     fields: Sequence[ActionField] = ()
     default_trigger: str | None = None
-    uses_list: bool = True  # where the destination has lists (or audiences, attributes) of its own
-    #: Whether it writes properties of the profile at all, and the field of the action that carries them, where the
-    #: connector takes them from a field rather than from the traits of the delivery.
+    uses_list: bool = True  # if the destination has lists (or audiences, attributes)
+    #: Whether the action writes properties of the profile.
     carries_properties: bool = True
+    #: The field of the action that carries the properties. None: the connector sends the traits of the delivery.
     properties_field: str | None = None
-    #: Names that no property may take, because on the wire it would stand beside them: what finds the member, and
-    #: what steers the call. Refused when an activation is saved.
+    #: Names that no property may have, because the partner's request uses them: to find the member, or to control the
+    #: call. Such properties are refused when an activation is saved.
     reserved_properties: Sequence[str] = ()
-    #: Those of them that a mapping of ``properties_field`` may write all the same: fields of the profile there.
+    #: Reserved names that a mapping of ``properties_field`` may write: there they are fields of the profile.
     mappable_properties: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Which action an activation type takes when it names none."""
+    """The action of an activation type if the activation names none."""
 
     action_id: str
     name: str
@@ -108,8 +105,8 @@ class SettingField:
 class RateBudget:
     """How many calls a partner account allows in a window, shared by all its activations.
 
-    ``paths``: a regular expression that is searched in ``METHOD /path`` of a call; by default every call counts.
-    ``headers``: those in which the partner's answers tell the state of this budget, where they do.
+    ``paths`` is a regular expression that is searched in ``METHOD /path`` of a call; by default every call counts.
+    ``headers`` names the response headers that report the state of this budget, if the partner sends them.
     """
 
     name: str
@@ -121,30 +118,30 @@ class RateBudget:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All that the catalogue, the validators, the console and the documents need to know of a destination."""
+    """Everything that the catalogue, the validators, the console and the documents know about a destination."""
 
     slug: str
     name: str
     description: str
-    metadata_id: str  # 24 hex digits, the catalogue's id
+    metadata_id: str  # 24 hexadecimal digits, the id in the catalogue
     audience_types: Sequence[AudienceType]
     actions: Sequence[Action]
     presets: Sequence[Preset] = ()
     connection_settings: Sequence[SettingField] = ()
     default_id_sync: Sequence[IdSync] = (IdSync("email"), IdSync("user_id"))
-    #: "member": the destination key is the profile (or entity) id, and all identifiers travel.
+    #: "member": the destination key is the profile (or entity) id, and all identifiers are sent.
     #: "identifiers": the key is the first entry of the effective identifier list that yields a value.
     key: Literal["member", "identifiers"] = "identifiers"
     identity_fields: Sequence[IdentityField] = ()
-    max_rows: int = 100  # changes in one call, unless settings say less
-    max_bytes: int | None = None  # bytes in one call, where the partner limits them
-    whole_plan: bool = False  # one batch of all kinds (files)
-    cost_unit: str | None = None  # what the partner bills for each change, where it does
+    max_rows: int = 100  # changes in one call, unless settings lower it
+    max_bytes: int | None = None  # bytes in one call, if the partner limits them
+    whole_plan: bool = False  # one call with changes of all kinds (files)
+    cost_unit: str | None = None  # what the partner bills for each change, if it bills
     rate_budgets: Sequence[RateBudget] = ()
-    #: Connection settings (or constants of a mapping) that say where in the account members are put, each with its
-    #: other names: a list, an attribute. Where it is a list and none is named, one is made.
+    #: Connection settings (or constants of a mapping) that decide the place of members in the account (a list, an
+    #: attribute), each with its other names. If the place is a list and none is named, a list is created.
     place_keys: Sequence[Sequence[str]] = ()
-    #: How each arm of a split has a place to itself: "lists": a list that is named or made for it (``Call.target``);
-    #: "names": the connector makes a name with ``Call.arm``. None: only a property tells arms apart.
+    #: How each arm of a split gets a separate place. "lists": a list that is named or created for it
+    #: (``Call.target``). "names": the connector builds a name from ``Call.arm``. None: only a property separates arms.
     arm_places: Literal["lists", "names"] | None = None
-    aliases: Sequence[str] = ()  # other names under which users know it
+    aliases: Sequence[str] = ()  # other names that users know

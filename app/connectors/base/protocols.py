@@ -1,7 +1,7 @@
-"""The protocols that a connector fulfils, and the tools that it receives.
+"""The protocols that a connector implements, and the tools that it receives.
 
-A connector knows its partner's API and nothing else: no database, no clock, no environment. It receives its settings,
-an HTTP client with the address guard, the local export folder, and in each call the moment of the attempt.
+A connector knows the API of its partner and nothing else: no database, no clock, no environment. It receives its
+settings, an HTTP client with the address guard, the export folder, and with each call the time of the attempt.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from app.connectors.base.settings import ConnectorSettings
 
 @runtime_checkable
 class ExportFolder(Protocol):
-    """The local folder of finished export files, for downloads."""
+    """The folder of finished export files, for downloads."""
 
     async def publish(self, key: str, local_path: str) -> None:
-        """Store a finished local file under a key; whole or not at all, a repeat replaces."""
+        """Store a finished local file under a key, completely or not at all. A repetition replaces the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorTools:
-    """What a connector works with."""
+    """The tools of a connector."""
 
     http: httpx.AsyncClient
     exports: ExportFolder
@@ -37,7 +37,7 @@ class ConnectorTools:
 
 
 class Connector(Protocol):
-    """One partner's API. Made anew for a destination with its settings: ``connector_class(settings, tools)``."""
+    """The API of one partner. The service creates one per destination: ``connector_class(settings, tools)``."""
 
     definition: ClassVar[Definition]
     settings_model: ClassVar[type[ConnectorSettings]]
@@ -45,20 +45,20 @@ class Connector(Protocol):
     def __init__(self, settings: Any, tools: ConnectorTools) -> None: ...
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
-        """Try the credentials; never writes anything that stays."""
+        """Test the credentials. Leaves nothing behind at the partner."""
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """Send one batch. Raises the errors of ``app.connectors.errors`` where the whole batch fails."""
+        """Send one call. Raises a ConnectorError (``app.connectors.errors``) if the whole call fails."""
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Take up a batch that ``deliver`` or an earlier ``resume`` left pending."""
+        """Continue a call that ``deliver`` or an earlier ``resume`` left pending."""
 
 
 @runtime_checkable
 class WholePlan(Protocol):
-    """Ability of destinations whose definition says ``whole_plan``: one batch holds the plan, streamed in chunks."""
+    """Ability: take the whole plan in one call, streamed in chunks. For destinations with ``Definition.whole_plan``."""
 
     async def deliver_all(
         self, call: Call, chunks: AsyncIterator[Sequence[Delivery]]
@@ -66,23 +66,23 @@ class WholePlan(Protocol):
         """Send the whole plan."""
 
     def wants_members(self, call: Call) -> bool:
-        """Whether ``replace`` is wanted in place of ``deliver_all`` (contents: snapshot)."""
+        """Return whether the service must call ``replace`` and not ``deliver_all`` (contents: snapshot)."""
 
     async def replace(
         self, call: Call, members: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
-        """Write the whole wanted membership, in place of the changes."""
+        """Write the whole wanted membership and not the changes."""
 
 
 @runtime_checkable
 class JsonColumns(Protocol):
-    """Ability of a sequence of deliveries that nobody mapped: its values as JSON texts, column by column.
+    """Ability of a sequence of unmapped deliveries: return its values as JSON texts, column by column.
 
-    For connectors that pass identifiers and traits on as they are, and need not read what they send.
+    For connectors that send identifiers and traits unchanged.
     """
 
     def json_columns(self) -> tuple[Any, Any, Any, Any]:
-        """Kinds, keys, and the JSON objects of identifiers and traits (null: empty), as Arrow text, in order."""
+        """Return kinds, keys, and the JSON objects of identifiers and traits (null: empty) as Arrow text, in order."""
 
 
 @runtime_checkable
@@ -90,38 +90,42 @@ class Lists(Protocol):
     """Ability: create and list the partner's lists (or audiences)."""
 
     async def create_list(self, name: str, reference: str) -> str:
-        """Make a list, or find the one made under that reference before; its id at the partner."""
+        """Create a list, or find the list created with that reference earlier. Returns its id at the partner."""
 
     def list_lists(self) -> AsyncIterator[tuple[str, str]]:
-        """All (id, name)."""
+        """Yield (id, name) of all lists."""
 
 
 @runtime_checkable
 class ReadBack(Protocol):
-    """Ability: read a list's members at the partner."""
+    """Ability: read the members of a list at the partner."""
 
     def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
-        """Pages of members, each with the identifiers that the partner gives and its own ``partner_id``."""
+        """Yield pages of members: for each member ``{field: value}`` of the partner's identifiers and ``partner_id``."""
 
 
 @runtime_checkable
 class CompletesSettings(Protocol):
-    """Ability: make up what the user left out of the settings (a signing secret), and keep what a rotation replaces."""
+    """Ability: generate missing settings (a signing secret), and keep the value that a rotation replaces."""
 
     @classmethod
     def complete(
         cls, settings: Mapping[str, Any], *, previous: Mapping[str, Any] | None, now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The settings to validate and store, and those generated ones that are shown to the user this once.
+        """Generate missing settings.
 
-        ``previous`` are the settings stored until now (None for a new destination), as plain JSON values; ``settings``
-        the new ones, whole: a PATCH is merged before.
+        ``settings`` are the complete new settings: a PATCH is merged before. ``previous`` are the stored settings as
+        plain JSON values; None for a new destination.
+
+        Returns:
+            Two dictionaries ``{setting: value}``: the settings to validate and store, and the generated settings that
+            the user sees only in this response.
         """
 
 
 @runtime_checkable
 class SizesCalls(Protocol):
-    """Ability: settings or the mapping's constants decide how many changes go into one call."""
+    """Ability: compute the number of changes in one call from settings or constants of the mapping."""
 
     @classmethod
     def rows_per_call(
@@ -130,30 +134,30 @@ class SizesCalls(Protocol):
         connection_settings: Mapping[str, Any],
         constants: Mapping[str, Any],
     ) -> int:
-        """Changes in one batch, from 1; ``settings`` are the validated ones."""
+        """Return the number of changes in one call, at least 1. ``settings`` are validated."""
 
 
 @runtime_checkable
 class CountsCost(Protocol):
-    """Ability: say how many units (``Definition.cost_unit``) the partner bills for some changes of one batch."""
+    """Ability: compute how many units (``Definition.cost_unit``) the partner bills for changes of one call."""
 
     @classmethod
     def cost(cls, call: Call, deliveries: Sequence[Delivery]) -> int:
-        """Units billed for these."""
+        """Return the number of billed units."""
 
 
 @runtime_checkable
 class ChecksConnectionSettings(Protocol):
-    """Ability: a model that ``connectionSettings`` must fit, with the partner's own words for what is wrong."""
+    """Ability: a model that validates ``connectionSettings``, with error messages in the partner's terms."""
 
     connection_settings_model: ClassVar[type[BaseModel]]
 
 
 @runtime_checkable
 class Notifies(Protocol):
-    """Ability: carry a notice of ours to the account, for the people and machines behind it."""
+    """Ability: send a notice of the service to the account."""
 
     async def notify(
         self, notice_id: str, made_at: datetime, attempted_at: datetime, content: Mapping[str, Any]
     ) -> None:
-        """Send one notice; the id is the same on every retry. Raises the errors of ``deliver``."""
+        """Send one notice. The id is equal on every retry. Raises a ConnectorError if the call fails."""
