@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
-from app.sources.postgres import settings as postgres
+from app.sources import Certificates, DatabaseName, Host, Password, Port, Query, SslMode, Table
 
 DatasetName = Annotated[
     str,
@@ -27,15 +27,15 @@ _ROWS = "Either `table` or `query` is what definitions read under the dataset's 
 class PostgresSourceInput(StrictInput):
     """A PostgreSQL, and what is read there."""
 
-    host: postgres.Host
-    port: postgres.Port = 5432
-    database: postgres.DatabaseName
-    user: postgres.DatabaseName
-    password: postgres.Password
-    ssl_mode: Annotated[postgres.SslMode, Field(description=_MODE)] = "verify-full"
-    ca_certificate: Annotated[postgres.Certificates, Field(description=_AUTHORITY)] | None = None
-    table: postgres.Table | None = None
-    query: Annotated[postgres.Query, Field(description=_ROWS)] | None = None
+    host: Host
+    port: Port = 5432
+    database: DatabaseName
+    user: DatabaseName
+    password: Password
+    ssl_mode: Annotated[SslMode, Field(description=_MODE)] = "verify-full"
+    ca_certificate: Annotated[Certificates, Field(description=_AUTHORITY)] | None = None
+    table: Table | None = None
+    query: Annotated[Query, Field(description=_ROWS)] | None = None
 
 
 class PostgresSourcePatch(StrictInput):
@@ -43,15 +43,15 @@ class PostgresSourcePatch(StrictInput):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"caCertificate", "table", "query"})
 
-    host: postgres.Host | None = None
-    port: postgres.Port | None = None
-    database: postgres.DatabaseName | None = None
-    user: postgres.DatabaseName | None = None
-    password: postgres.Password | None = None
-    ssl_mode: postgres.SslMode | None = None
-    ca_certificate: postgres.Certificates | None = None
-    table: postgres.Table | None = None
-    query: postgres.Query | None = None
+    host: Host | None = None
+    port: Port | None = None
+    database: DatabaseName | None = None
+    user: DatabaseName | None = None
+    password: Password | None = None
+    ssl_mode: SslMode | None = None
+    ca_certificate: Certificates | None = None
+    table: Table | None = None
+    query: Query | None = None
 
 
 class DatasetInput(StrictInput):

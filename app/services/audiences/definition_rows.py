@@ -18,9 +18,7 @@ from app.services.platform import Platform, fetch_file
 from app.services.tenancy import workspace_of
 from app.snapshots.definitions import DefinitionFailed, check_definition, run_definition, tables_of
 from app.snapshots.engine import StoredFile
-from app.sources.postgres.apart import read
-from app.sources.postgres.reader import ReadLimits
-from app.sources.postgres.settings import PostgresSource
+from app.sources import PostgresSource, ReadLimits, read_rows
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
 
@@ -54,7 +52,7 @@ class _Work:
         settings = self.platform.settings
         entry = self.reading.begin(dataset, pushedDown=pushed_down, rows=0, bytes=0, readAt=None)
         began = asyncio.get_running_loop().time()
-        stats = await read(
+        stats = await read_rows(
             self.source(dataset),
             sql,
             self.as_of,

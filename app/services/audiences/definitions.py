@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid, Problem
 from app.snapshots.definitions import check_definition
-from app.sources.postgres.statement import StatementRejected, read_statement
+from app.sources import StatementRejected, read_statement
 from app.storage.repositories.datasets import DatasetRepository
 
 _COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)

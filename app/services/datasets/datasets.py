@@ -19,7 +19,7 @@ from app.services.datasets.sources import POSTGRES
 from app.services.platform import Platform, fresh_key, receive_upload, store_file
 from app.services.tenancy import record_event
 from app.snapshots.reading import write_dataset
-from app.sources.postgres import apart
+from app.sources import check_source
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
 
@@ -138,7 +138,7 @@ async def check_dataset(
         source = sources.source_of(platform.keyring, workspace_id, dataset)
     try:
         async with platform.readings.short:
-            found = await apart.check(source, now, policy=platform.outbound)
+            found = await check_source(source, now, policy=platform.outbound)
     except ConnectorError as error:
         return DatasetCheck(False, error.message)
     if found.columns is not None:

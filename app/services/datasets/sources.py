@@ -13,7 +13,7 @@ from app.core.crypto import Binding, Keyring
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
 from app.services.accounts import first_moved, secret_required
-from app.sources.postgres.settings import PostgresSource
+from app.sources import PostgresSource
 from app.storage.models import Dataset
 
 UPLOAD, POSTGRES = "upload", "postgres"
@@ -74,7 +74,7 @@ def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> Postgres
     """The source of a dataset, password included. Never answer or log it."""
     assert dataset.settings is not None  # noqa: S101  whoever calls this has looked at its kind
     plain = keyring.decrypt(dataset.settings, _binding(workspace_id, dataset.id))
-    source = PostgresSource.opened(orjson.loads(plain))
+    source = PostgresSource.from_stored(orjson.loads(plain))
     register_secret(source.password.get_secret_value())
     return source
 

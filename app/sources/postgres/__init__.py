@@ -1,1 +1,1 @@
-"""PostgreSQL as a source of datasets, and as the place where a definition may run."""
+"""PostgreSQL as a source of datasets, and as a database in which a definition runs."""

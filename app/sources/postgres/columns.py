@@ -1,6 +1,6 @@
-"""PostgreSQL's types as columns of a file: what the server is asked to cast, and the Arrow type that it becomes.
+"""PostgreSQL's types as columns of a file: the cast that the server applies, and the Arrow type of the result.
 
-Moments become UTC without a zone, like ``$as_of``; exact numbers stay exact; what has no type of its own is text.
+Timestamps become UTC without a zone, like ``$as_of``. Exact numbers stay exact. Types that are not listed become text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from asyncpg.types import Attribute
 
 from app.sources.postgres.failures import QueryRejected
 
-#: The widest exact number that a file can hold; its scale follows the values.
+#: The widest exact number that a file can hold. Its scale follows the values.
 NUMERIC = pa.decimal128(38, 0)
 JSON = pa.json_(pa.utf8())
 
@@ -22,7 +22,7 @@ _TEXT = pa.utf8()
 _MOMENT = pa.timestamp("us")
 _BYTEA = {17, 1001}
 
-# The types by their numbers, which are the same in every PostgreSQL: cast ({} is the column), type.
+# By OID, which is equal in every PostgreSQL: cast ({} is the column), type.
 _PLAIN: dict[int, tuple[str, Any]] = {
     16: ("{}", pa.bool_()),
     21: ("{}", pa.int16()),
@@ -78,20 +78,20 @@ class Column:
 
     @property
     def engine_type(self) -> str:
-        """The type in the words of the embedded engine."""
+        """Return the name of the type in the embedded engine."""
         if pa.types.is_list(self.type):
             return f"{_NAMES[self.type.value_type]}[]"
         return _NAMES[self.type]
 
 
 def columns_of(attributes: Sequence[Attribute]) -> list[Column]:
-    """The columns of a result; QueryRejected for names that stand twice and types that cannot be kept."""
+    """Return the columns of a result. Raises QueryRejected for duplicate names and for types that cannot be stored."""
     if not attributes:
-        raise QueryRejected("The query gives no columns.")
+        raise QueryRejected("The query returns no columns.")
     seen: set[str] = set()
     for attribute in attributes:
         if attribute.name.lower() in seen:
-            raise QueryRejected(f"The result has the column {attribute.name} twice.")
+            raise QueryRejected(f"Duplicate column: {attribute.name}.")
         seen.add(attribute.name.lower())
     return [_column(attribute) for attribute in attributes]
 
@@ -100,7 +100,7 @@ def _column(attribute: Attribute) -> Column:
     kind = attribute.type
     if kind.oid in _BYTEA:
         raise QueryRejected(
-            f"The column {attribute.name} has the type {kind.name}, which no column can have here; leave it out, "
+            f"The column {attribute.name} has the type {kind.name}, which is not supported; leave it out, "
             "or encode it: encode(…, 'hex')."
         )
     if kind.oid in _PLAIN:
@@ -115,11 +115,11 @@ def _column(attribute: Attribute) -> Column:
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it."""
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def select(columns: Sequence[Column], sql: str) -> str:
-    """The statement that reads ``sql`` with its columns cast."""
+    """Return the statement that reads ``sql`` with its columns cast."""
     shown = ", ".join(f"{column.expression} AS {quoted(column.name)}" for column in columns)
-    return f"SELECT {shown} FROM (\n{sql}\n) AS answer"  # noqa: S608  (names are quoted; sql was a statement by itself)
+    return f"SELECT {shown} FROM (\n{sql}\n) AS answer"  # noqa: S608  (names are quoted; sql is one complete statement)

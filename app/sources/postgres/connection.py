@@ -1,4 +1,4 @@
-"""A connection to a user's database: to an address that was checked, read-only, and gone when its block ends (R40)."""
+"""A read-only connection to a user's database, at a checked address, that closes at the end of its block (R40)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from app.connectors.addresses import OutboundPolicy
-from app.sources.postgres.failures import away, told
+from app.sources.postgres.failures import connector_errors, unavailable
 from app.sources.postgres.settings import PostgresSource
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
-# Where the server knows them; by the transaction, so that a pooler before the server may take them back.
+# Set if the server knows them; for the transaction only, so that they end with it behind a connection pooler.
 _SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
     "standard_conforming_strings": "on",
-    "idle_in_transaction_session_timeout": "600000",  # writing a file may take its time
-    "client_connection_check_interval": "5000",  # a worker that is killed must not leave its query running
+    "idle_in_transaction_session_timeout": "600000",  # writing a file can take long
+    "client_connection_check_interval": "5000",  # ends the query of a killed worker
 }
 
 
 class _NamedContext(ssl.SSLContext):
-    """Checks the certificate for the name that was given, although an address is dialled."""
+    """Checks the certificate against the configured name, although an address is dialled."""
 
     name: str
 
@@ -59,31 +59,31 @@ def _tls(source: PostgresSource) -> ssl.SSLContext | bool:
 
 
 async def _addresses(source: PostgresSource, policy: OutboundPolicy) -> list[str]:
-    """What the name means now, all of it allowed; the very addresses that are dialled."""
+    """Resolve the host and check every address. The connection dials exactly these addresses."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             found = await loop.getaddrinfo(source.host, source.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, TimeoutError):
-        raise away(f"the name {source.host} could not be resolved") from None
+        raise unavailable(f"the name {source.host} could not be resolved") from None
     answers = list(dict.fromkeys(str(info[4][0]) for info in found))
     policy.require_database(source.host, answers, source.port)
     return answers
 
 
 @contextlib.asynccontextmanager
-async def reading(
+async def read_only(
     source: PostgresSource, policy: OutboundPolicy, *, statement_seconds: float
 ) -> AsyncIterator[Connection]:
-    """A connection in a read-only transaction that sees one moment; ConnectorErrors for all that goes wrong with it.
+    """Open a connection with a read-only transaction that sees one snapshot. Failures become ConnectorErrors.
 
-    Whoever is cancelled in the block cancels the query at the server, too.
+    If the task is cancelled in the block, the query is cancelled at the server too.
     """
     addresses = await _addresses(source, policy)
     connection = await _connect(source, addresses)
     try:
-        # Ended with the connection: nothing was written, and a query that still runs would be waited for.
-        with told(source):
+        # Ends with the connection: nothing was written, and ending it first would wait for a running query.
+        with connector_errors(source):
             await connection.transaction(isolation="repeatable_read", readonly=True).start()
             await _prepare(connection, statement_seconds)
         yield connection
@@ -94,8 +94,8 @@ async def reading(
 async def _connect(source: PostgresSource, addresses: list[str]) -> Connection:
     context = await asyncio.to_thread(_tls, source)
     try:
-        # Everything is given, so that nothing is taken from this process's environment or home folder.
-        with told(source):
+        # All parameters are set, so that the driver reads none from the environment or the home folder.
+        with connector_errors(source):
             connection: Connection = await asyncpg.connect(
                 host=addresses,
                 port=[source.port] * len(addresses),
@@ -112,7 +112,7 @@ async def _connect(source: PostgresSource, addresses: list[str]) -> Connection:
                 server_settings={"application_name": "activations"},
             )
     except TimeoutError:
-        raise away(f"{source.place} did not answer within {_CONNECT_SECONDS:g} s") from None
+        raise unavailable(f"{source.server} did not answer within {_CONNECT_SECONDS:g} s") from None
     return connection
 
 
@@ -127,11 +127,11 @@ async def _prepare(connection: Connection, statement_seconds: float) -> None:
 
 
 async def _end(connection: Connection) -> None:
-    """Close, which waits for a cancelled query to be cancelled at the server; cut where that takes long."""
+    """Close the connection after the server cancelled its query. Drop the connection if that takes long."""
     try:
         await connection.close(timeout=_CLOSE_SECONDS)
     except asyncio.CancelledError:
         connection.terminate()
         raise
-    except Exception:  # noqa: BLE001  it is gone either way
+    except Exception:  # noqa: BLE001  the connection ends in any case
         connection.terminate()

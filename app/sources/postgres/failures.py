@@ -1,4 +1,4 @@
-"""What a database said, in words for whoever set it up: never with the password, and told apart by what heals it."""
+"""Errors of a database as connector errors: classified by what fixes them, and never with the password."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from app.sources.postgres.settings import PostgresSource
     from app.sources.postgres.statement import Statement
 
-_LONGEST = 1000  # bytes of what a server said
+_LONGEST = 1000  # bytes of a server's message
 
 
 class QueryRejected(ConfigurationRejected):
-    """The database is there, and the query is wrong."""
+    """The database is reachable, and the query is wrong."""
 
 
-_AWAY = (
+_UNAVAILABLE = (
     exceptions.PostgresConnectionError,
     exceptions.OperatorInterventionError,  # shut down, restarted, starting up
     exceptions.InsufficientResourcesError,  # too many connections, memory, disk
-    exceptions.TransactionRollbackError,  # a standby that had to give way
+    exceptions.TransactionRollbackError,  # a standby cancelled the query for a conflict
     exceptions.PostgresSystemError,
     exceptions.InterfaceError,
     OSError,
 )
 
 
-# What a server, the network or the driver can bring up; anything else is a fault of ours.
+# Errors of a server, the network or the driver. Any other error is a bug of this service.
 _FAILURES = (
     exceptions.PostgresError,
     exceptions.InterfaceError,
@@ -52,39 +52,43 @@ _FAILURES = (
 
 
 @contextlib.contextmanager
-def told(source: PostgresSource, statement: Statement | None = None) -> Iterator[None]:
-    """Turn what a database brings up into ConnectorErrors."""
+def connector_errors(source: PostgresSource, statement: Statement | None = None) -> Iterator[None]:
+    """Convert errors of a database into ConnectorErrors."""
     try:
         yield
-    except TimeoutError:  # a deadline of the caller's
+    except TimeoutError:  # the deadline of the caller
         raise
     except _FAILURES as error:
-        raise explained(error, source, statement) from None
+        raise connector_error(error, source, statement) from None
 
 
-def explained(
+def connector_error(
     error: Exception, source: PostgresSource, statement: Statement | None = None
 ) -> ConnectorError:
-    """The connector error for whatever went wrong with a database."""
+    """Return the connector error for an error of a database."""
     known = _of_connection(error, source)
     if known is not None:
         return known
     if isinstance(error, exceptions.QueryCanceledError):
-        return QueryRejected(f"{source.place} stopped the query: {_said(error, source)}")
-    if isinstance(error, _AWAY):
-        return away(f"the connection to {source.place} broke off ({_said(error, source)})")
+        return QueryRejected(f"{source.server} stopped the query: {_server_message(error, source)}")
+    if isinstance(error, _UNAVAILABLE):
+        return unavailable(
+            f"the connection to {source.server} was lost ({_server_message(error, source)})"
+        )
     if isinstance(error, exceptions.ReadOnlySQLTransactionError):
-        return QueryRejected(f"Queries only read: {_said(error, source)}.")
+        return QueryRejected(f"Queries only read: {_server_message(error, source)}.")
     if isinstance(error, exceptions.PostgresError):
-        return QueryRejected(f"PostgreSQL says: {_said(error, source)}{_place(error, statement)}.")
+        return QueryRejected(
+            f"PostgreSQL says: {_server_message(error, source)}{_position(error, statement)}."
+        )
     return QueryRejected(
-        f"{source.place} sent a value that cannot be kept ({type(error).__name__}): a date before the year 1 or after "
+        f"{source.server} sent a value that cannot be stored ({type(error).__name__}): a date before the year 1 or after "
         "9999, or text that is not UTF-8; leave it out, or cast it to text."
     )
 
 
-def away(message: str) -> TransientFailure:
-    """The database cannot be had now, and may be later."""
+def unavailable(message: str) -> TransientFailure:
+    """Return the error for a database that is not reachable now."""
     return TransientFailure(message, ambiguous=False, code="database_away")
 
 
@@ -94,33 +98,35 @@ def _of_connection(error: Exception, source: PostgresSource) -> ConnectorError |
             exceptions.InvalidPasswordError() | exceptions.InvalidAuthorizationSpecificationError()
         ):
             return AuthenticationRejected(
-                f"{source.place} does not let {source.user} in: {_said(error, source)}. Check user and password"
-                " (and, at the server, pg_hba.conf)."
+                f"{source.server} refused the login of {source.user}: {_server_message(error, source)}. Check user and password"
+                " (and pg_hba.conf at the server)."
             )
         case exceptions.InvalidCatalogNameError():
             return ConfigurationRejected(
-                f"{source.place} has no such database: {_said(error, source)}."
+                f"{source.server} has no such database: {_server_message(error, source)}."
             )
         case ssl.SSLCertVerificationError():
             return ConfigurationRejected(
-                f"The certificate of {source.place} is not trusted: {error.verify_message}. Give the authority that"
-                " signed it as caCertificate, or set sslMode to require (encrypted, but anybody could answer)."
+                f"The certificate of {source.server} is not trusted: {error.verify_message}. Set caCertificate to the"
+                " authority that signed it, or set sslMode to require (encrypted, but does not detect an impostor)."
             )
         case ssl.SSLError():
-            return away(f"no encrypted connection to {source.place} could be made")
+            return unavailable(f"no encrypted connection to {source.server} is possible")
         case ConnectionRefusedError():
-            return away(f"{source.place} refused the connection: no PostgreSQL listens there")
+            return unavailable(
+                f"{source.server} refused the connection: no PostgreSQL listens there"
+            )
         case ConnectionError() if "rejected SSL upgrade" in str(error):
             return ConfigurationRejected(
-                f"{source.place} has no TLS; switch it on there, or set sslMode to disable (in a network that you"
-                " trust: the password and the data can be read on the way)."
+                f"{source.server} does not support TLS; enable it there, or set sslMode to disable (only in a network that"
+                " you trust: the password and the data travel unencrypted)."
             )
         case _:
             return None
 
 
-def _said(error: Exception, source: PostgresSource) -> str:
-    """The server's words; a server that repeats the password is not repeated."""
+def _server_message(error: Exception, source: PostgresSource) -> str:
+    """Return the message of the server with the password masked."""
     text = str(getattr(error, "message", None) or error).split("\n", 1)[0] or type(error).__name__
     secret = source.password.get_secret_value()
     if len(secret) >= SHORTEST_SECRET:
@@ -128,7 +134,7 @@ def _said(error: Exception, source: PostgresSource) -> str:
     return escape(cut(text, _LONGEST)).rstrip(".")
 
 
-def _place(error: asyncpg.PostgresError, statement: Statement | None) -> str:
+def _position(error: asyncpg.PostgresError, statement: Statement | None) -> str:
     position = getattr(error, "position", None)
     if statement is None or not position or not str(position).isdecimal():
         return ""

@@ -1,4 +1,4 @@
-"""Rows on their way into a Parquet file, with a bounded amount of them in memory."""
+"""Writes rows to a Parquet file with bounded memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _GROUP_BYTES = 32 * 1024 * 1024
 
 
 class RowFile:
-    """Takes rows and writes them in groups. Exact numbers get the scale that all of them fit in.
+    """Writes rows in groups. Exact numbers get a scale that fits all of them.
 
-    A number with more places than those before it makes the file be written anew, which is rare: a column of
-    PostgreSQL mostly has one scale.
+    If a number has more decimal places than all numbers before it, the file is rewritten. This is rare: a column of
+    PostgreSQL usually has one scale.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
@@ -33,10 +33,10 @@ class RowFile:
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._written = False
         self.rows = 0
-        self.bytes = 0  # as they are in memory
+        self.bytes = 0  # in memory
 
     def add(self, rows: Sequence[Any]) -> int:
-        """Take some rows; their size in bytes. QueryRejected names the column with a value that has no place."""
+        """Add rows. Returns their size in bytes. Raises QueryRejected, with the column, if a value does not fit."""
         values = list(zip(*rows, strict=True))
         arrays = [
             _array(column, column_values)
@@ -52,15 +52,15 @@ class RowFile:
         return int(batch.nbytes)
 
     def close(self) -> None:
-        """Write what is left, and the end of the file."""
+        """Write the remaining rows and the end of the file."""
         self._flush()
         self._writer.close()
 
     def abandon(self) -> None:
-        """Let go of a file that nobody will read."""
+        """Close and remove the file."""
         try:
             self._writer.close()
-        finally:  # where the disk is full it cannot be closed
+        finally:  # closing fails if the disk is full
             remove(self._path)
 
     def _flush(self) -> None:
@@ -85,18 +85,18 @@ class RowFile:
 
     def _rewrite(self, schema: Any) -> None:
         self._writer.close()
-        fresh = _wider(self._path)
-        self._writer = pq.ParquetWriter(fresh, schema, compression="zstd")
+        rewritten = _wider(self._path)
+        self._writer = pq.ParquetWriter(rewritten, schema, compression="zstd")
         self._schema = schema
         if self._written:
             with pq.ParquetFile(self._path) as former:
                 for group in range(former.num_row_groups):
                     self._writer.write_table(_cast(former.read_row_group(group), schema))
-        fresh.replace(self._path)
+        rewritten.replace(self._path)
 
 
 def remove(path: Path) -> None:
-    """Take away what there is of a file, also where it was being written anew."""
+    """Remove a file and its rewritten copy, if they exist."""
     for part in (path, _wider(path)):
         part.unlink(missing_ok=True)
 
@@ -120,7 +120,7 @@ def _array(column: Column, values: Sequence[Any]) -> Any:
 
 
 def _numbers(values: Sequence[Decimal | None]) -> Any:
-    """Exact numbers in the narrowest scale that holds them all."""
+    """Return exact numbers in the smallest scale that fits all of them."""
     array: Any = pa.array(values)
     if pa.types.is_null(array.type):
         return array.cast(NUMERIC)

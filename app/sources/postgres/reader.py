@@ -1,4 +1,4 @@
-"""Reading from a user's PostgreSQL: rows streamed into a file, and a try that says what is wrong."""
+"""Reads a user's PostgreSQL: streams rows into a file, and checks a source."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from app.connectors.addresses import OutboundPolicy
 from app.sources.postgres.columns import Column, columns_of, select
-from app.sources.postgres.connection import Connection, reading
-from app.sources.postgres.failures import QueryRejected, told
+from app.sources.postgres.connection import Connection, read_only
+from app.sources.postgres.failures import QueryRejected, connector_errors
 from app.sources.postgres.parquet import RowFile
 from app.sources.postgres.settings import PostgresSource
 from app.sources.postgres.statement import (
@@ -24,17 +24,17 @@ from app.sources.postgres.statement import (
 
 T = TypeVar("T")
 
-_FIRST_ROWS = 50  # nobody knows yet how wide they are
+_FIRST_ROWS = 50  # the width of the rows is not known yet
 _MOST_ROWS = 10_000
 _FETCH_BYTES = (
     8 * 1024 * 1024
-)  # aimed at: what is in memory at a time is this, and a group of the file
+)  # target of one fetch; memory holds one fetch and one group of the file
 CHECK_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """How much may be read: rows, bytes as they are in memory, and time for all of it."""
+    """The most that one read may use: rows, bytes in memory, and time."""
 
     rows: int
     bytes: int
@@ -43,24 +43,24 @@ class ReadLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReadStats:
-    """What was read, and the moment of the database that was seen (aware)."""
+    """The amount that was read, and the time of the database's snapshot (aware)."""
 
     rows: int
     bytes: int
-    columns: dict[str, str]  # in the engine's types
+    columns: dict[str, str]  # types of the embedded engine
     moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCheck:
-    """What a try of a source found."""
+    """The result of checking a source."""
 
     message: str
     columns: dict[str, str] | None = None
     warnings: Sequence[str] = field(default=())
 
 
-async def read(
+async def read_rows(
     source: PostgresSource,
     sql: str,
     as_of: datetime,
@@ -72,17 +72,21 @@ async def read(
 ) -> ReadStats:
     """Stream the rows of a SELECT into a Parquet file; memory stays flat.
 
-    ``as_of`` (aware) becomes ``$as_of``. ``progress`` is told rows and bytes so far. Raises TransientFailure where the
-    database is away, AuthenticationRejected, ConfigurationRejected (of which QueryRejected). A cancelled caller
-    cancels the query at the server.
+    ``as_of`` (aware) becomes ``$as_of``. ``progress`` receives the rows and bytes so far. If the task is cancelled, the
+    query is cancelled at the server.
+
+    Raises:
+        TransientFailure: The database is not reachable.
+        AuthenticationRejected: The database refused the login.
+        ConfigurationRejected: The settings are wrong; QueryRejected if the query is wrong or exceeds a limit.
     """
     statement = _statement(sql)
     seconds = limits.time.total_seconds()
     deadline = asyncio.timeout(seconds)
     try:
-        async with deadline, reading(source, policy, statement_seconds=seconds) as connection:
+        async with deadline, read_only(source, policy, statement_seconds=seconds) as connection:
             columns = await _columns(connection, source, statement)
-            with told(source):
+            with connector_errors(source):
                 moment = await connection.fetchval("SELECT transaction_timestamp()")
             file = RowFile(out, columns)
             try:
@@ -95,7 +99,7 @@ async def read(
         if not deadline.expired():
             raise
         raise QueryRejected(
-            f"{source.place} took longer than {seconds:.0f} seconds and was stopped."
+            f"{source.server} took longer than {seconds:.0f} seconds and was stopped."
         ) from None
     kinds = {column.name: column.engine_type for column in columns}
     return ReadStats(file.rows, file.bytes, kinds, moment)
@@ -111,8 +115,8 @@ def _statement(sql: str) -> Statement:
 async def _columns(
     connection: Connection, source: PostgresSource, statement: Statement
 ) -> list[Column]:
-    """The columns of the text as it stands: it must be a statement by itself before it becomes a part of another."""
-    with told(source, statement):
+    """Return the columns of the unchanged text: it must be a complete statement before it becomes a subquery."""
+    with connector_errors(source, statement):
         prepared = await connection.prepare(statement.sql)
     return columns_of(prepared.get_attributes())
 
@@ -127,29 +131,29 @@ async def _stream(
     limits: ReadLimits,
     progress: Callable[[int, int], None],
 ) -> None:
-    with told(source):
+    with connector_errors(source):
         cursor = await connection.cursor(
             select(columns, statement.sql), *_arguments(statement, as_of)
         )
     wanted = _FIRST_ROWS
     while True:
-        with told(source):
+        with connector_errors(source):
             rows = await cursor.fetch(wanted)
         if not rows:
             return
         size = await _in_thread(file.add, rows)
         if file.rows > limits.rows or file.bytes > limits.bytes:
             raise QueryRejected(
-                f"The query gives more than may be read ({limits.rows:,} rows, {limits.bytes:,} bytes); select less, "
+                f"The query returns more than the limit ({limits.rows:,} rows, {limits.bytes:,} bytes); select less, "
                 "or let the definition run in the database."
             )
         progress(file.rows, file.bytes)
-        # The next ones by the size of these: rows may be wide.
+        # The next fetch follows the size of this one: rows can be wide.
         wanted = max(1, min(_MOST_ROWS, wanted * 4, len(rows) * _FETCH_BYTES // max(size, 1)))
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Call it in a thread; a cancelled caller waits for its end, so that nobody writes to what is being closed."""
+    """Call it in a thread. A cancelled caller waits for its end, so that no thread writes to a file being closed."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *args))
     try:
         return await asyncio.shield(work)
@@ -163,28 +167,33 @@ def _arguments(statement: Statement, as_of: datetime) -> list[datetime]:
     return [as_of.astimezone(UTC).replace(tzinfo=None)] if statement.parameters else []
 
 
-async def check(source: PostgresSource, as_of: datetime, *, policy: OutboundPolicy) -> SourceCheck:
-    """Try a source now: connect, and plan what it reads without reading it. ConnectorErrors say what is wrong."""
+async def check_source(
+    source: PostgresSource, as_of: datetime, *, policy: OutboundPolicy
+) -> SourceCheck:
+    """Check a source: connect, and plan its query without running it.
+
+    Raises a ConnectorError with the reason if it fails; QueryRejected if it takes longer than 20 seconds.
+    """
     statement = _statement(source.sql) if source.sql is not None else None
     try:
         async with (
             asyncio.timeout(CHECK_SECONDS),
-            reading(source, policy, statement_seconds=CHECK_SECONDS) as connection,
+            read_only(source, policy, statement_seconds=CHECK_SECONDS) as connection,
         ):
-            with told(source):
+            with connector_errors(source):
                 warnings = await _warnings(connection, source)
                 version = await connection.fetchval("SHOW server_version")
-            message = f"PostgreSQL {version} at {source.place} answers."
+            message = f"PostgreSQL {version} at {source.server} responds."
             if statement is None:
                 return SourceCheck(message, None, warnings)
             columns = await _columns(connection, source, statement)
-            # Planning also asks for the role's rights, which reading would be the first to miss.
-            with told(source):
+            # Planning also checks the privileges of the role, which otherwise only reading would do.
+            with connector_errors(source):
                 await connection.fetch(
                     f"EXPLAIN {select(columns, statement.sql)}", *_arguments(statement, as_of)
                 )
     except TimeoutError:
-        raise QueryRejected(f"{source.place} did not finish within {CHECK_SECONDS:g} s.") from None
+        raise QueryRejected(f"{source.server} did not finish within {CHECK_SECONDS:g} s.") from None
     kinds = {column.name: column.engine_type for column in columns}
     return SourceCheck(message, kinds, warnings)
 
@@ -195,10 +204,10 @@ async def _warnings(connection: Connection, source: PostgresSource) -> list[str]
         "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
     ):
         found.append(
-            f"{source.user} is a superuser there; use a role that may only read what audiences need."
+            f"{source.user} is a superuser; use a role that may only read the data that audiences need."
         )
     if source.ssl_mode == "disable":
-        found.append("Without TLS the password and the data can be read on the way.")
+        found.append("Without TLS the password and the data travel unencrypted.")
     elif source.ssl_mode == "require" and source.ca_certificate is None:
-        found.append("sslMode require encrypts, but does not tell the server from an impostor.")
+        found.append("sslMode require encrypts, but does not detect an impostor.")
     return found

@@ -1,4 +1,4 @@
-"""How a PostgreSQL is reached, in fields: never as a free DSN, whose options name files, sockets and lists of hosts."""
+"""The settings of a PostgreSQL source, as fields. A free DSN could name files, sockets and lists of hosts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.sources.postgres.statement import MAX_LENGTH, StatementRejected, read_s
 
 SslMode = Literal["disable", "require", "verify-full"]
 
-# One name or one address: no path of a socket, no list, no zone.
+# One name or one address: no socket path, no list, no zone.
 HOST = r"^[A-Za-z0-9:](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?\.?$"
 TABLE = r'^[^."\x00]{1,63}(?:\.[^."\x00]{1,63})?$'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def _plain(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError("must not hold control characters")
+        raise ValueError("must not contain control characters")
     return text
 
 
@@ -60,14 +60,14 @@ Table = Annotated[
     str,
     Field(
         pattern=TABLE,
-        description="`schema.table` or `table`, written as PostgreSQL stores it: mostly small letters.",
+        description="`schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase.",
     ),
 ]
 Query = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), AfterValidator(_query)]
 
 
 class PostgresSource(BaseModel):
-    """A connection, and what is read through it: a table, a query, or neither (then only definitions run there)."""
+    """A connection, and a table or a query to read. With neither, only definitions run in the database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -84,28 +84,26 @@ class PostgresSource(BaseModel):
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         if self.table is not None and self.query is not None:
-            raise ValueError(
-                "table and query cannot both be given; leave one out, or set it to null"
-            )
+            raise ValueError("table and query exclude each other; leave one out, or set it to null")
         if self.ca_certificate is not None and self.ssl_mode == "disable":
-            raise ValueError("a caCertificate is of no use with sslMode disable")
+            raise ValueError("caCertificate has no effect with sslMode disable")
         return self
 
     @classmethod
-    def opened(cls, fields: Mapping[str, Any]) -> PostgresSource:
-        """A source from fields that were checked when they were stored: reading a long query again takes its time."""
+    def from_stored(cls, fields: Mapping[str, Any]) -> PostgresSource:
+        """Create a source from stored fields without validating them again, because parsing a long query takes time."""
         return cls.model_construct(**{**fields, "password": SecretStr(fields["password"])})
 
     @property
     def sql(self) -> str | None:
-        """The statement that reads it; None for a connection without a table or a query of its own."""
+        """Return the statement that reads the source; None if it has neither a table nor a query."""
         if self.table is None:
             return self.query
         names = (f'"{part}"' for part in self.table.split("."))
-        return f"SELECT * FROM {'.'.join(names)}"  # noqa: S608  (the pattern lets no quote in)
+        return f"SELECT * FROM {'.'.join(names)}"  # noqa: S608  (the pattern excludes quotes)
 
     @property
-    def place(self) -> str:
-        """The server, for messages."""
+    def server(self) -> str:
+        """Return ``host:port``, for messages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"

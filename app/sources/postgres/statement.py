@@ -1,7 +1,7 @@
-"""What may be sent to a PostgreSQL: one SELECT, whose answer depends on the data and ``$as_of`` alone.
+"""Checks the SQL that is sent to PostgreSQL: one SELECT, whose result depends on the data and ``$as_of`` alone.
 
-This tells people early and clearly. What keeps a statement from writing is the server: a read-only transaction, the
-extended protocol (which takes one statement), and the rights of the role.
+The check gives early and clear messages. The server prevents writing: by a read-only transaction, by the extended
+protocol (which accepts one statement), and by the privileges of the role.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_LENGTH = 64 * 1024
-PARAMETER = "($1::timestamp)"  # what takes the place of $as_of
+PARAMETER = "($1::timestamp)"  # replaces $as_of
 
-# Comments nest, which no regular expression can follow; all else of PostgreSQL's lexical structure is here.
+# PostgreSQL's lexical structure, except nested comments, which a regular expression cannot match.
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|--[^\r\n]*)
@@ -48,7 +48,7 @@ _TIME_TYPES = {"date", "time", "timetz", "timestamp", "timestamptz", "abstime"}
 
 
 class StatementRejected(Exception):
-    """A text that is not sent; the reasons are for whoever wrote it."""
+    """A text that is not sent. ``reasons`` are for its author."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -57,14 +57,14 @@ class StatementRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A text that may be sent: ``sql`` has the parameter in PostgreSQL's words and no semicolon at its end."""
+    """A text that may be sent. ``sql`` has PostgreSQL's form of the parameter and no semicolon at the end."""
 
     text: str
     sql: str
-    parameters: tuple[int, ...]  # where in ``sql`` a parameter stands
+    parameters: tuple[int, ...]  # positions of the parameters in ``sql``
 
     def line_and_column(self, position: int) -> tuple[int, int]:
-        """The place in the text as it was written for a position (from 1) that the server told."""
+        """Return line and column in the original text for a position (from 1) that the server reported."""
         at = position - 1
         grown = len(PARAMETER) - len("$as_of")
         at -= grown * sum(1 for parameter in self.parameters if parameter < at)
@@ -80,11 +80,11 @@ class _Token:
 
 
 def read_statement(text: str) -> Statement:
-    """Check a text and put the parameter in; StatementRejected with everything that is wrong."""
+    """Check a text and insert the parameter. Raises StatementRejected with all reasons."""
     if len(text) > MAX_LENGTH:
         raise StatementRejected([f"The query is longer than {MAX_LENGTH} characters."])
     if "\0" in text:
-        raise StatementRejected(["The query has NUL characters."])
+        raise StatementRejected(["The query contains NUL characters."])
     tokens = list(_tokens(text))
     while tokens and tokens[-1].text == ";":
         tokens.pop()
@@ -109,11 +109,11 @@ def _with_parameter(text: str, tokens: Sequence[_Token]) -> Statement:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    """What the text is made of, without blanks and comments."""
+    """Yield the tokens of the text, without whitespace and comments."""
     place = 0
     while place < len(text):
         found = _TOKEN.match(text, place)
-        assert found is not None  # noqa: S101  the last alternative takes anything
+        assert found is not None  # noqa: S101  the last alternative matches any character
         kind, start = found.lastgroup, place
         place = found.end()
         match kind:
@@ -134,7 +134,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _unclosed() -> StatementRejected:
-    return StatementRejected(["A quote is opened and not closed."])
+    return StatementRejected(["A quote is not closed."])
 
 
 def _end_of_comment(text: str, place: int) -> int:
@@ -143,7 +143,7 @@ def _end_of_comment(text: str, place: int) -> int:
         depth += 1 if mark.group() == "/*" else -1
         if depth == 0:
             return mark.end()
-    raise StatementRejected(["A comment is opened and not closed."])
+    raise StatementRejected(["A comment is not closed."])
 
 
 def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
     if first not in {"select", "with"}:
         yield "The query must be one SELECT (or WITH … SELECT)."
     if ";" in words:
-        yield "The query must be one statement, without a semicolon in it."
+        yield "The query must be one statement, without a semicolon inside it."
     for place, token in enumerate(tokens):
         called = words[place + 1 : place + 2] == ["("]
         member = place > 0 and words[place - 1] == "." and words[place - 2] != "pg_catalog"
@@ -164,25 +164,25 @@ def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
             single = called and place + 1 not in lists
             yield from _fault_of_word(words[place], called=called, quoted=quoted, single=single)
         elif token.kind == "text" and _moves(words, place):
-            yield f"{token.text} depends on when the query runs; use $as_of, the moment of the run."
+            yield f"{token.text} depends on when the query runs; use $as_of, the time of the run."
 
 
 def _fault_of_word(word: str, *, called: bool, quoted: bool, single: bool) -> Iterator[str]:
-    """``called``: a bracket follows; ``single``: with no comma of its own in it."""
+    """Yield the fault of a word. ``called``: a bracket follows it; ``single``: this bracket has no comma."""
     if quoted:
         word = word.strip('"')
     if (word in _CLOCK_WORDS and not quoted) or (word in _CLOCK and called):
-        yield f"{word} depends on when the query runs; use $as_of, the moment of the run."
+        yield f"{word} depends on when the query runs; use $as_of, the time of the run."
     elif word in _CHANCE and called:
-        yield f"{word}() gives another answer each time; a run must give the same when it is repeated."
+        yield f"{word}() returns another result each time; a repeated run must return equal results."
     elif word == "tablesample" and not quoted:
-        yield "A sample is another one each time; a run must give the same when it is repeated."
+        yield "A sample differs each time; a repeated run must return equal results."
     elif word == "age" and single:
         yield "age(x) depends on when the query runs; use age($as_of, x)."
 
 
 def _brackets_with_commas(words: Sequence[str]) -> set[int]:
-    """The places of brackets that hold a comma of their own; in one pass, however deep they are."""
+    """Return the positions of the brackets that contain a comma directly. One pass, at any depth."""
     found, opened = set(), []
     for place, word in enumerate(words):
         if word in {"(", "["}:
@@ -195,7 +195,7 @@ def _brackets_with_commas(words: Sequence[str]) -> set[int]:
 
 
 def _moves(words: Sequence[str], place: int) -> bool:
-    """Whether a text is PostgreSQL's ``'now'::timestamp``, ``date 'today'`` or ``CAST('now' AS date)``."""
+    """Return whether a text is a time literal: ``'now'::timestamp``, ``date 'today'`` or ``CAST('now' AS date)``."""
     if words[place].strip("'").strip() not in _MOVING:
         return False
     before = words[place - 1] if place else ""

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from asyncpg import exceptions
 
-from app.sources.postgres.failures import explained
+from app.sources.postgres.failures import connector_error
 from app.sources.postgres.settings import PostgresSource
 
 PASSWORD = "correct-horse-battery"
 SOURCE = PostgresSource(host="db.example.com", database="shop", user="reader", password=PASSWORD)
 
 
-class TestExplained:
+class TestConnectorError:
     @pytest.mark.parametrize(
         "error",
         [
@@ -23,13 +23,13 @@ class TestExplained:
             ValueError(PASSWORD),
         ],
     )
-    def test_a_server_that_repeats_the_password_is_not_repeated(self, error: Exception) -> None:
-        found = explained(error, SOURCE)
+    def test_masks_a_password_that_the_server_repeats(self, error: Exception) -> None:
+        found = connector_error(error, SOURCE)
         assert PASSWORD not in found.message
         assert PASSWORD not in repr(found)
 
-    def test_what_a_server_says_cannot_steer_a_terminal_and_is_cut(self) -> None:
+    def test_escapes_control_characters_and_cuts_long_messages(self) -> None:
         said = "\x1b[2Jgone " + "x" * 5000
-        message = explained(exceptions.UndefinedTableError(said), SOURCE).message
+        message = connector_error(exceptions.UndefinedTableError(said), SOURCE).message
         assert "\x1b" not in message
         assert len(message) < 1200

@@ -54,8 +54,8 @@ class TestReadStatement:
             ("SELECT 'now'::timestamp", r"\$as_of"),
             ("SELECT date 'today'", r"\$as_of"),
             ("SELECT CAST(' Yesterday ' AS date)", r"\$as_of"),
-            ("SELECT * FROM t ORDER BY random()", "another answer"),
-            ("SELECT gen_random_uuid()", "another answer"),
+            ("SELECT * FROM t ORDER BY random()", "another result"),
+            ("SELECT gen_random_uuid()", "another result"),
             ("SELECT * FROM t TABLESAMPLE system (1)", "sample"),
             ("SELECT 'x", "not closed"),
             ('SELECT "x', "not closed"),
@@ -70,17 +70,17 @@ class TestReadStatement:
             read_statement(sql)
         assert any(re.search(words, reason) for reason in caught.value.reasons)
 
-    def test_puts_the_parameter_in_and_drops_the_semicolon(self) -> None:
+    def test_inserts_the_parameter_and_drops_the_semicolon(self) -> None:
         statement = read_statement("SELECT $as_of, '$as_of', $AS_OF::date ; -- end")
         assert statement.sql == "SELECT ($1::timestamp), '$as_of', ($1::timestamp)::date"
 
     def test_a_comment_ends_where_postgresql_ends_it(self) -> None:
         assert read_statement("SELECT 1 -- x\rUNION SELECT 2").sql.endswith("UNION SELECT 2")
 
-    def test_a_dollar_quote_may_be_called_as_the_parameter(self) -> None:
+    def test_a_dollar_quote_may_have_the_name_of_the_parameter(self) -> None:
         assert "($1" not in read_statement("SELECT $as_of$ x $as_of$").sql
 
-    def test_tells_places_in_the_text_as_it_was_written(self) -> None:
+    def test_reports_positions_in_the_original_text(self) -> None:
         statement = read_statement("SELECT $as_of, a,\n  $as_of, nope")
         assert statement.line_and_column(statement.sql.index("a,") + 1) == (1, 16)
         assert statement.line_and_column(statement.sql.index("nope") + 1) == (2, 11)
@@ -96,7 +96,7 @@ class TestReadStatement:
             "age(a," * 9_000 + "b" + ")" * 9_000,
         ],
     )
-    def test_is_quick_whatever_the_text(self, text: str) -> None:
+    def test_is_quick_for_every_text(self, text: str) -> None:
         begun = time.monotonic()
         with contextlib.suppress(StatementRejected):
             read_statement(f"SELECT {text}"[:65_000])

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from app.core.crypto import Keyring
 from app.services.audiences.definitions import run_in
 from app.services.datasets import sources
-from app.sources.postgres.settings import PostgresSource
+from app.sources import PostgresSource
 from app.storage.models import Dataset
 
 _FIELDS = {"host": "db.example.com", "database": "shop", "user": "u", "password": "long-enough"}
@@ -29,7 +29,7 @@ class TestSourceOf:
         opened = sources.source_of(keyring, "wsp", _stored(keyring, source))
         assert opened == source
         assert opened.sql == "SELECT 1"
-        assert (opened.place, opened.password) == ("db.example.com:5432", SecretStr("long-enough"))
+        assert (opened.server, opened.password) == ("db.example.com:5432", SecretStr("long-enough"))
 
     def test_does_not_read_the_query_again(self) -> None:
         """It was read when it was stored, and is once more before it is sent."""

@@ -1,4 +1,4 @@
-"""Reading in a process of its own: whatever a server sends, and however large, this process goes on."""
+"""Reading in a child process: no data of a server ends the parent process."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.connectors.errors import ConnectorError, TransientFailure
-from app.sources.postgres import apart
+from app.sources.postgres import process
 from app.sources.postgres.failures import QueryRejected
 from app.sources.postgres.reader import ReadLimits
-from tests.integration.sources.test_postgres_source import AS_OF, LIMITS, OPEN, source
+from tests.integration.sources.test_reader import AS_OF, LIMITS, OPEN, source
 from tests.users_database import PASSWORD, UsersDatabase
 
 SLEEP = "SELECT pg_sleep(60)::text AS s"
 
-# A worker whose kill nobody can catch.
+# A worker that is ended with SIGKILL.
 WORKER = """
 import asyncio, sys
-from tests.integration.sources.test_postgres_apart import *
+from tests.integration.sources.test_process import *
 fields = {"host": "127.0.0.1", "port": int(sys.argv[1]), "database": "shop", "user": "reader", "ssl_mode": "disable"}
-there = apart.PostgresSource(**fields, password=PASSWORD)
-asyncio.run(apart.read(there, SLEEP, AS_OF, Path(sys.argv[2]), policy=OPEN, limits=LIMITS))
+there = process.PostgresSource(**fields, password=PASSWORD)
+asyncio.run(process.read_rows(there, SLEEP, AS_OF, Path(sys.argv[2]), policy=OPEN, limits=LIMITS))
 """
 
 
@@ -40,7 +40,7 @@ def message(kind: bytes, body: bytes) -> bytes:
 
 @contextlib.asynccontextmanager
 async def saying(answer: bytes) -> AsyncIterator[int]:
-    """The port of something that answers this to whoever greets it."""
+    """Serve one response to every client. Yields the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -55,11 +55,11 @@ async def saying(answer: bytes) -> AsyncIterator[int]:
 
 
 class TestReading:
-    async def test_gives_rows_and_tells_how_far_it_is(
+    async def test_returns_rows_and_reports_progress(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
         told: list[tuple[int, int]] = []
-        stats = await apart.read(
+        stats = await process.read_rows(
             source(users_database),
             "SELECT g AS n, $as_of AS at FROM generate_series(1, 20000) AS g",
             AS_OF,
@@ -77,7 +77,7 @@ class TestReading:
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
         task = asyncio.create_task(
-            apart.read(
+            process.read_rows(
                 source(users_database), SLEEP, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
             )
         )
@@ -100,53 +100,53 @@ class TestReading:
             worker.wait()
         await asyncio.to_thread(users_database.until, 0, 3)
 
-    async def test_a_row_too_large_for_memory_is_the_readings_end_and_nothing_is_left(
+    async def test_a_row_too_large_for_memory_ends_the_read_and_leaves_no_file(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
         sql = "SELECT repeat('x', 900000000) AS x"
         with pytest.raises(ConnectorError):
-            await apart.read(
+            await process.read_rows(
                 source(users_database), sql, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
             )
         assert os.listdir(tmp_path) == []  # noqa: PTH208  (a moment's work)
 
-    async def test_a_disk_of_ours_is_told_from_the_database(
+    async def test_a_fault_of_the_local_disk_is_not_a_fault_of_the_database(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
         out = tmp_path / "missing" / "x"
         with pytest.raises(FileNotFoundError):
-            await apart.read(
+            await process.read_rows(
                 source(users_database), "SELECT 1 AS x", AS_OF, out, policy=OPEN, limits=LIMITS
             )
 
 
 class TestHostileServers:
-    async def test_bytes_that_crash_the_driver_end_the_reading_alone(
+    async def test_bytes_that_crash_the_driver_end_only_the_child(
         self, users_database: UsersDatabase
     ) -> None:
         # The second part of a password exchange that was never begun.
         async with saying(message(b"R", struct.pack("!i", 11) + b"garbage")) as port:
             there = source(users_database, port=port, query="SELECT 1 AS x")
-            with pytest.raises(QueryRejected, match="no PostgreSQL"):
-                await apart.check(there, AS_OF, policy=OPEN)
+            with pytest.raises(QueryRejected, match="not PostgreSQL"):
+                await process.check_source(there, AS_OF, policy=OPEN)
 
-    async def test_what_the_driver_stumbles_over_is_told_in_words(
+    async def test_an_error_of_the_driver_becomes_a_message(
         self, users_database: UsersDatabase
     ) -> None:
         welcome = message(b"R", bytes(4)) + message(b"S", b"client_encoding\0NOSUCH\0")
         answer = welcome + message(b"K", bytes(8)) + message(b"Z", b"I")
         async with saying(answer) as port:
-            with pytest.raises(TransientFailure, match="what PostgreSQL does not") as caught:
-                await apart.check(source(users_database, port=port), AS_OF, policy=OPEN)
+            with pytest.raises(TransientFailure, match="not PostgreSQL's") as caught:
+                await process.check_source(source(users_database, port=port), AS_OF, policy=OPEN)
         assert PASSWORD not in str(caught.value)
 
-    async def test_who_says_nothing_is_left_at_the_deadline(
+    async def test_a_silent_server_is_left_at_the_deadline(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
         async with saying(b"") as port:
             hasty = ReadLimits(1, 1, timedelta(seconds=1))
             with pytest.raises(QueryRejected, match="longer than 1 seconds"):
-                await apart.read(
+                await process.read_rows(
                     source(users_database, port=port),
                     "SELECT 1 AS x",
                     AS_OF,

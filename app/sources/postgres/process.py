@@ -1,7 +1,7 @@
-"""Reading in a process of its own: what a server sends is taken apart by native code, which it must not bring down here.
+"""Reads a user's database in a child process, because a hostile server can crash the process that reads from it.
 
-A server of somebody's choosing was seen to end the whole process with a few bytes of its own (a segmentation fault in
-the driver), and its rows can be as large as it likes. So neither the API nor a worker speaks with it.
+The driver and the file writer are native code: a server ended the whole process with a few bytes (a segmentation fault
+in the driver), and its rows can be of any size. So neither the API nor a worker connects to it.
 """
 
 from __future__ import annotations
@@ -22,26 +22,23 @@ import orjson
 import app
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
-from app.core.logging import get_logger
-from app.sources.postgres.failures import QueryRejected, away
+from app.sources.postgres.failures import QueryRejected, unavailable
 from app.sources.postgres.parquet import remove
 from app.sources.postgres.reader import CHECK_SECONDS, ReadLimits, ReadStats, SourceCheck
 from app.sources.postgres.settings import PostgresSource
 
-log = get_logger(__name__)
-
-_GRACE = 15.0  # seconds beyond its own deadline, for its start and its end
+_GRACE = 15.0  # seconds after the deadline of the child, for its start and its end
 _ENDING = 8.0  # seconds to cancel the query at the server
 _LONGEST_LINE = 16 * 1024 * 1024  # a check of very many columns
 _COMMAND = (sys.executable, "-B", "-P", "-m", "app.sources.postgres.child")
-_KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # of our environment: which authorities are trusted
+_KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # environment variables: the trusted authorities
 _ERRORS: Final = {
     kind.__name__: kind
     for kind in (AuthenticationRejected, ConfigurationRejected, AddressRefused, QueryRejected)
 }
 
 
-async def read(
+async def read_rows(
     source: PostgresSource,
     sql: str,
     as_of: datetime,
@@ -51,29 +48,34 @@ async def read(
     limits: ReadLimits,
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> ReadStats:
-    """As ``reader.read``, in a process of its own; where it fails nothing is left of ``out``."""
+    """Run ``reader.read_rows`` in a child process. If it fails, ``out`` is removed.
+
+    Raises a ConnectorError, or OSError if the local disk is at fault.
+    """
     job = {"sql": sql, "as_of": as_of, "out": out, "limits": limits}
     try:
-        found = await _done(source, policy, job, limits.time.total_seconds(), progress)
+        found = await _result(source, policy, job, limits.time.total_seconds(), progress)
     except BaseException:
         remove(out)
         raise
     return ReadStats(**{**found, "moment": datetime.fromisoformat(found["moment"])})
 
 
-async def check(source: PostgresSource, as_of: datetime, *, policy: OutboundPolicy) -> SourceCheck:
-    """As ``reader.check``, in a process of its own."""
-    return SourceCheck(**await _done(source, policy, {"as_of": as_of}, CHECK_SECONDS))
+async def check_source(
+    source: PostgresSource, as_of: datetime, *, policy: OutboundPolicy
+) -> SourceCheck:
+    """Run ``reader.check_source`` in a child process."""
+    return SourceCheck(**await _result(source, policy, {"as_of": as_of}, CHECK_SECONDS))
 
 
-async def _done(
+async def _result(
     source: PostgresSource,
     policy: OutboundPolicy,
     job: Mapping[str, Any],
     seconds: float,
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> dict[str, Any]:
-    """What the process found; its ConnectorErrors, and OSError where our own disk is at fault."""
+    """Return the result of the process. Raises its ConnectorError, or OSError if the local disk is at fault."""
     child = await asyncio.create_subprocess_exec(
         *_COMMAND,
         stdin=PIPE,
@@ -86,9 +88,11 @@ async def _done(
     )
     try:
         async with asyncio.timeout(seconds + _GRACE):
-            last = await _heard(child, {**job, "source": source, "policy": policy}, progress)
+            last = await _last_line(child, {**job, "source": source, "policy": policy}, progress)
     except TimeoutError:
-        raise QueryRejected(f"{source.place} took too long and was stopped.") from None
+        raise QueryRejected(
+            f"Reading from {source.server} took too long and was stopped."
+        ) from None
     finally:
         await _end(child)
     if "found" in last:
@@ -97,15 +101,15 @@ async def _done(
     raise _failure(last, source)
 
 
-async def _heard(
+async def _last_line(
     child: Process, job: Mapping[str, Any], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """The last line that the process wrote; empty where it ended without one."""
+    """Return the last line that the process wrote; empty if it wrote none."""
     stdin, stdout = child.stdin, child.stdout
     if stdin is None or stdout is None:
         raise RuntimeError("the process was started without pipes")
     with contextlib.suppress(ConnectionError):
-        stdin.write(pickle.dumps(job))  # it stays open: its end tells that we are gone
+        stdin.write(pickle.dumps(job))  # stays open: the child ends when it closes
         await stdin.drain()
     last: dict[str, Any] = {}
     async for line in stdout:
@@ -120,21 +124,28 @@ def _failure(last: Mapping[str, Any], source: PostgresSource) -> Exception:
     match last:
         case {"error": {"kind": kind, "message": message, "code": code}}:
             known: type[ConnectorError] | None = _ERRORS.get(kind)
-            return known(message, code=code) if known else away(message)
+            return known(message, code=code) if known else unavailable(message)
         case {"storage": [number, words]}:
             return OSError(number, words)
         case {"fault": words}:
-            log.error("reading_broke", place=source.place, error=words)
-            return away(f"{source.place} answered what PostgreSQL does not")
+            _log_fault(source, words)
+            return unavailable(f"{source.server} sent a response that is not PostgreSQL's")
         case _:
             return QueryRejected(
-                f"Reading from {source.place} broke off: a row needs more memory than there is for it, or what "
-                "answers there is no PostgreSQL."
+                f"Reading from {source.server} failed: a row needs more memory than is available, or the server is "
+                "not PostgreSQL."
             )
 
 
+def _log_fault(source: PostgresSource, words: str) -> None:
+    # The child imports this package. Importing structlog would add a third of a second to each start.
+    from app.core.logging import get_logger
+
+    get_logger(__name__).error("source_read_failed", server=source.server, error=words)
+
+
 async def _end(child: Process) -> None:
-    """Let it cancel its query at the server; where that takes long, or we are in a hurry, kill it."""
+    """Let the child cancel its query at the server. Kill it if that takes long, or if this task is cancelled."""
     try:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -151,7 +162,7 @@ async def _end(child: Process) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours but where the code is, and the authorities."""
+    """Return the environment of the child, by name: the path of the code, and the trusted authorities."""
     code = str(Path(app.__file__).parent.parent)
-    ours = os.environ  # noqa: TID251  (OpenSSL's, not settings of ours)
-    return {"PYTHONPATH": code, **{name: ours[name] for name in _KEPT if name in ours}}
+    outer = os.environ  # noqa: TID251  (settings of OpenSSL, not of this service)
+    return {"PYTHONPATH": code, **{name: outer[name] for name in _KEPT if name in outer}}

@@ -1,4 +1,4 @@
-"""Reading from a real PostgreSQL over TCP: types, amounts, and everything that can go wrong with it."""
+"""Reading from a real PostgreSQL over TCP: types, amounts, failures, TLS and addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.connectors.errors import (
     TransientFailure,
 )
 from app.sources.postgres.failures import QueryRejected
-from app.sources.postgres.reader import ReadLimits, ReadStats, check, read
+from app.sources.postgres.reader import ReadLimits, ReadStats, check_source, read_rows
 from app.sources.postgres.settings import PostgresSource
 from tests.users_database import PASSWORD, USER, UsersDatabase, behind_tls, certificate
 
@@ -37,14 +37,14 @@ def source(database: UsersDatabase, /, **fields: Any) -> PostgresSource:
 
 
 class Reader:
-    """Reads into a file, and what is in it."""
+    """Reads into a file and returns its content."""
 
     def __init__(self, database: UsersDatabase, folder: Path) -> None:
         self.database = database
         self.out = folder / "rows.parquet"
 
     async def stats(self, sql: str, *, limits: ReadLimits = LIMITS, **fields: Any) -> ReadStats:
-        return await read(
+        return await read_rows(
             source(self.database, **fields), sql, AS_OF, self.out, policy=OPEN, limits=limits
         )
 
@@ -112,15 +112,15 @@ class TestTypes:
         [
             ("SELECT 'x'::bytea AS b", "column b has the type bytea"),
             ("SELECT ARRAY['x'::bytea] AS b", "column b"),
-            ("SELECT 1 AS a, 2 AS \"A\"", "twice"),
+            ("SELECT 1 AS a, 2 AS \"A\"", "Duplicate column: A"),
             ("SELECT", "no columns"),
             ("SELECT 'NaN'::numeric AS n", "column n has a number"),
             ("SELECT repeat('9', 39)::numeric AS n", "column n has a number"),
             ("SELECT ARRAY[[1, 2], [3, 4]] AS a", "column a has a value"),
-            ("SELECT date '4000-01-01 BC' AS d", "cannot be kept"),
+            ("SELECT date '4000-01-01 BC' AS d", "cannot be stored"),
         ],
     )  # fmt: skip
-    async def test_without_a_place_are_refused_by_name(
+    async def test_unsupported_types_are_refused_by_column(
         self, reader: Reader, sql: str, words: str
     ) -> None:
         with pytest.raises(QueryRejected, match=words):
@@ -142,7 +142,7 @@ class TestTypes:
 
 class TestRead:
     async def test_200_000_rows_in_flat_memory(self, reader: Reader) -> None:
-        """As much memory as for the first group of the file, which is all that waits at a time."""
+        """Memory holds one group of the file at a time, so the whole read needs no more than the first group."""
         sql = "SELECT i AS id, repeat(md5(i::text), 24) AS wide FROM generate_series(1, {}) AS i"
         await reader.stats(sql.format(50_000))
         before = _resident()
@@ -152,9 +152,9 @@ class TestRead:
         assert _resident() - before < 100_000_000
         assert pq.read_metadata(reader.out).num_rows == 200_000
 
-    async def test_tells_how_far_it_is(self, reader: Reader) -> None:
+    async def test_reports_progress(self, reader: Reader) -> None:
         told: list[int] = []
-        await read(
+        await read_rows(
             source(reader.database),
             "SELECT generate_series(1, 30000) AS i",
             AS_OF,
@@ -166,7 +166,7 @@ class TestRead:
         assert told[-1] == 30_000
         assert len(told) > 3
 
-    async def test_sees_one_moment(self, reader: Reader) -> None:
+    async def test_sees_one_snapshot(self, reader: Reader) -> None:
         stats = await reader.stats("SELECT 1 AS one")
         assert abs(datetime.now(UTC) - stats.moment) < timedelta(minutes=1)
 
@@ -175,7 +175,7 @@ class TestRead:
         [ReadLimits(99, 1024**3, LIMITS.time), ReadLimits(10**9, 1000, LIMITS.time)],
     )
     async def test_stops_at_its_limits(self, reader: Reader, limits: ReadLimits) -> None:
-        with pytest.raises(QueryRejected, match="more than may be read"):
+        with pytest.raises(QueryRejected, match="more than the limit"):
             await reader.stats("SELECT generate_series(1, 1000000) AS i", limits=limits)
         assert not reader.out.exists()
         assert reader.database.connected() == 0
@@ -195,12 +195,12 @@ class TestRead:
         await asyncio.to_thread(reader.database.until, 0, 2)
         assert not reader.out.exists()
 
-    async def test_a_server_that_is_killed_in_the_middle_is_away(self, reader: Reader) -> None:
+    async def test_a_server_that_is_killed_during_the_read_is_unavailable(self, reader: Reader) -> None:
         started = asyncio.Event()
         sql = "SELECT repeat('x', 1000) AS x FROM generate_series(1, 3000000)"
 
         async def reading() -> None:
-            await read(
+            await read_rows(
                 source(reader.database),
                 sql,
                 AS_OF,
@@ -214,7 +214,7 @@ class TestRead:
         await started.wait()
         try:
             await asyncio.to_thread(reader.database.kill)
-            with pytest.raises(TransientFailure, match="broke off") as caught:
+            with pytest.raises(TransientFailure, match="was lost") as caught:
                 await task
             assert PASSWORD not in str(caught.value)
             with pytest.raises(TransientFailure, match="no PostgreSQL listens there"):
@@ -226,7 +226,7 @@ class TestRead:
 
 
 class TestRefusals:
-    """What a statement may not do, whatever passed the check of its text: the server holds."""
+    """The server prevents writing, even for a statement that the check of its text accepts."""
 
     @pytest.mark.parametrize(
         ("sql", "words"),
@@ -261,7 +261,7 @@ class TestRefusals:
             ("SELECT 1 / 0 AS x", "division by zero"),
         ],
     )  # fmt: skip
-    async def test_says_in_postgresqls_words_what_is_wrong_and_where(
+    async def test_reports_the_message_and_position_of_postgresql(
         self, reader: Reader, sql: str, words: str
     ) -> None:
         with pytest.raises(QueryRejected, match=words):
@@ -270,7 +270,9 @@ class TestRefusals:
 
 class TestCheck:
     async def test_shows_columns_without_reading(self, users_database: UsersDatabase) -> None:
-        found = await check(source(users_database, table="public.orders"), AS_OF, policy=OPEN)
+        found = await check_source(
+            source(users_database, table="public.orders"), AS_OF, policy=OPEN
+        )
         assert found.columns == {
             "customer_id": "VARCHAR",
             "email": "VARCHAR",
@@ -282,17 +284,17 @@ class TestCheck:
         assert "Without TLS" in warning
 
     async def test_a_connection_alone_has_no_columns(self, users_database: UsersDatabase) -> None:
-        assert (await check(source(users_database), AS_OF, policy=OPEN)).columns is None
+        assert (await check_source(source(users_database), AS_OF, policy=OPEN)).columns is None
 
     @pytest.mark.parametrize(
         ("fields", "kind", "words"),
         [
-            ({"password": "not-this-password"}, AuthenticationRejected, "does not let reader in"),
-            ({"user": "somebody"}, AuthenticationRejected, "does not let somebody in"),
+            ({"password": "not-this-password"}, AuthenticationRejected, "refused the login of reader"),
+            ({"user": "somebody"}, AuthenticationRejected, "refused the login of somebody"),
             ({"database": "elsewhere"}, ConfigurationRejected, 'database "elsewhere" does not exist'),
             ({"port": 1}, TransientFailure, "no PostgreSQL listens"),
             ({"host": "nothing.invalid"}, TransientFailure, "could not be resolved"),
-            ({"ssl_mode": "verify-full"}, ConfigurationRejected, "has no TLS"),
+            ({"ssl_mode": "verify-full"}, ConfigurationRejected, "does not support TLS"),
             ({"table": "Orders"}, QueryRejected, 'relation "Orders" does not exist'),
             ({"table": "secrets"}, QueryRejected, "permission denied"),
             ({"query": "SELECT nope FROM orders"}, QueryRejected, "nope"),
@@ -302,14 +304,14 @@ class TestCheck:
         self, users_database: UsersDatabase, fields: dict[str, Any], kind: Any, words: str
     ) -> None:
         with pytest.raises(kind, match=words) as caught:
-            await check(source(users_database, **fields), AS_OF, policy=OPEN)
+            await check_source(source(users_database, **fields), AS_OF, policy=OPEN)
         for secret in (PASSWORD, "not-this-password"):
             assert secret not in str(caught.value)
 
     async def test_warns_of_a_superuser(self, users_database: UsersDatabase) -> None:
         users_database.sql(f"ALTER ROLE {USER} SUPERUSER")
         try:
-            found = await check(source(users_database), AS_OF, policy=OPEN)
+            found = await check_source(source(users_database), AS_OF, policy=OPEN)
         finally:
             users_database.sql(f"ALTER ROLE {USER} NOSUPERUSER")
         assert any("superuser" in warning for warning in found.warnings)
@@ -321,11 +323,11 @@ class TestAddresses:
         ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "::1", "169.254.169.254", "10.0.0.5",
          "::ffff:127.0.0.1", "0.0.0.0", "metadata.google.internal."],
     )  # fmt: skip
-    async def test_nothing_inside_is_dialled_unless_it_was_opened(
+    async def test_no_internal_address_is_dialled_unless_it_is_allowed(
         self, users_database: UsersDatabase, host: str
     ) -> None:
         with pytest.raises(ConnectorError) as caught:
-            await check(source(users_database, host=host), AS_OF, policy=OutboundPolicy())
+            await check_source(source(users_database, host=host), AS_OF, policy=OutboundPolicy())
         assert isinstance(caught.value, AddressRefused) or "resolved" in str(caught.value)
 
     @pytest.mark.parametrize(
@@ -337,7 +339,7 @@ class TestAddresses:
         with pytest.raises(ValueError, match="host"):
             source(users_database, host=host)
 
-    async def test_the_environment_has_no_say(
+    async def test_the_environment_has_no_influence(
         self, users_database: UsersDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name, value in {
@@ -345,11 +347,11 @@ class TestAddresses:
             "PGSERVICE": "x", "PGTARGETSESSIONATTRS": "primary", "PGSSLNEGOTIATION": "direct", "PGGSSLIB": "sspi",
         }.items():  # fmt: skip
             monkeypatch.setitem(os.environ, name, value)
-        await check(source(users_database), AS_OF, policy=OPEN)
+        await check_source(source(users_database), AS_OF, policy=OPEN)
 
 
 class TestTls:
-    """The certificate is checked for the name that was given, although its address is dialled."""
+    """The certificate is checked against the configured name, although an address is dialled."""
 
     @pytest.fixture
     def tls(self, tmp_path: Path) -> tuple[ssl.SSLContext, str]:
@@ -360,9 +362,9 @@ class TestTls:
     ) -> None:
         async with behind_tls(users_database, tls[0]) as port:
             trusted = _verified(users_database, port, tls[1])
-            found = await check(trusted, AS_OF, policy=OPEN)
+            found = await check_source(trusted, AS_OF, policy=OPEN)
             assert found.warnings == []
-            stats = await read(
+            stats = await read_rows(
                 trusted, "SELECT 1 AS x", AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
             )
             assert stats.rows == 1
@@ -374,7 +376,7 @@ class TestTls:
             ({"host": "127.0.0.1", "own": True}, "not trusted"),  # it is for another name
         ],
     )
-    async def test_a_certificate_that_does_not_fit_is_refused_with_the_way_out(
+    async def test_a_wrong_certificate_is_refused_with_the_fix(
         self,
         users_database: UsersDatabase,
         tls: tuple[ssl.SSLContext, str],
@@ -386,14 +388,14 @@ class TestTls:
             given["ca_certificate"] = tls[1]
         async with behind_tls(users_database, tls[0]) as port:
             with pytest.raises(ConfigurationRejected, match=words) as caught:
-                await check(source(users_database, port=port, **given), AS_OF, policy=OPEN)
+                await check_source(source(users_database, port=port, **given), AS_OF, policy=OPEN)
         assert "caCertificate" in caught.value.message
 
     async def test_require_encrypts_and_warns(
         self, users_database: UsersDatabase, tls: tuple[ssl.SSLContext, str]
     ) -> None:
         async with behind_tls(users_database, tls[0]) as port:
-            found = await check(
+            found = await check_source(
                 source(users_database, port=port, ssl_mode="require"), AS_OF, policy=OPEN
             )
         assert any("impostor" in warning for warning in found.warnings)
@@ -404,9 +406,11 @@ class TestTls:
         _, other = certificate("localhost", tmp_path)
         async with behind_tls(users_database, tls[0]) as port:
             fields = {"port": port, "ssl_mode": "require"}
-            await check(source(users_database, ca_certificate=tls[1], **fields), AS_OF, policy=OPEN)
+            await check_source(
+                source(users_database, ca_certificate=tls[1], **fields), AS_OF, policy=OPEN
+            )
             with pytest.raises(ConfigurationRejected, match="not trusted"):
-                await check(
+                await check_source(
                     source(users_database, ca_certificate=other, **fields), AS_OF, policy=OPEN
                 )
 
@@ -417,7 +421,7 @@ class TestTls:
             trusted = _verified(users_database, port, tls[1])
             limits = ReadLimits(10, 10, timedelta(seconds=2))
             with pytest.raises(QueryRejected, match="longer"):
-                await read(
+                await read_rows(
                     trusted,
                     "SELECT pg_sleep(60)::text AS s",
                     AS_OF,
@@ -429,7 +433,7 @@ class TestTls:
 
 
 def _verified(users_database: UsersDatabase, port: int, authority: str) -> PostgresSource:
-    """The database by a name that its certificate must have, signed by that authority."""
+    """Return the database under a name that its certificate has, signed by this authority."""
     return source(
         users_database,
         host="localhost",
@@ -440,6 +444,6 @@ def _verified(users_database: UsersDatabase, port: int, authority: str) -> Postg
 
 
 def _resident() -> int:
-    """Bytes of this process's memory."""
+    """Return the memory of this process in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE")
