@@ -195,7 +195,9 @@ class TestRead:
         await asyncio.to_thread(reader.database.until, 0, 2)
         assert not reader.out.exists()
 
-    async def test_a_server_that_is_killed_during_the_read_is_unavailable(self, reader: Reader) -> None:
+    async def test_a_server_that_is_killed_during_the_read_is_unavailable(
+        self, reader: Reader
+    ) -> None:
         started = asyncio.Event()
         sql = "SELECT repeat('x', 1000) AS x FROM generate_series(1, 3000000)"
 
