@@ -49,12 +49,10 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("storage_url", "STORAGE_URL")
     )
     data_dir: Path = Path("activations-data")
-    cache_dir: Path | None = (
-        None  # local copies and scratch files; default: `cache` in the data folder
-    )
-    server_dir: Path | None = (
-        None  # for embedded servers started by root that cannot reach the data folder
-    )
+    # Local copies and scratch files; default: `cache` in the data folder
+    cache_dir: Path | None = None
+    # For embedded servers started by root that cannot reach the data folder
+    server_dir: Path | None = None
     public_url: str | None = None  # URL of the API in links; default: host and port
 
     # Keys. If neither is set, files in the data folder are used (created on first start, mode 0600).
@@ -91,9 +89,8 @@ class Settings(BaseSettings):
     failing_activation_limit: Duration = timedelta(days=5)
     delivery_concurrency: int = Field(default=32, ge=1)  # calls in flight in one worker
     delivery_concurrency_per_account: int = Field(default=16, ge=1)
-    worker_processes: int = Field(
-        default=1, ge=1
-    )  # share the rate budget of an account while Redis is unreachable
+    # Share the rate budget of an account while Redis is unreachable
+    worker_processes: int = Field(default=1, ge=1)
     orphan_age: Duration = timedelta(hours=24)
     history_kept: Duration = timedelta(days=30)
     job_completion_wait: Duration = timedelta(seconds=25)
@@ -113,9 +110,8 @@ class Settings(BaseSettings):
     source_timeout: Duration = timedelta(minutes=15)
     source_max_rows: int = 100_000_000
     source_max_bytes: int = 20 * 1024**3  # in memory; on disk it is a fraction of that
-    source_concurrency: int = Field(
-        default=4, ge=1
-    )  # runs that read at the same time in one process; previews and checks have a separate limit of this size
+    # Runs that read at the same time in one process; previews and checks have a separate limit of this size
+    source_concurrency: int = Field(default=4, ge=1)
 
     # Logs
     log_level: str = "info"

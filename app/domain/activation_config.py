@@ -1,6 +1,6 @@
-"""An activation's configuration: what a new one is, and how an update changes it (the contract, sections 2.6 and 2.8).
+"""The configuration of an activation: creating and updating it.
 
-A configuration is the JSON of a revision, in the words of the contract; it is never changed in place.
+A configuration is the JSON of a revision, in the words of the contract. It is never changed in place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def new_config(
     id_sync_given: bool,
     connection_settings: Mapping[str, Any] | None,
 ) -> Config:
-    """The first revision's configuration."""
+    """Return the configuration of the first revision: ``{activationType, personalization, mode, …, idSync, …}``."""
     config: Config = {
         "activationType": activation_type,
         "personalization": _personalization({"profile": {"properties": []}}, personalization),
@@ -42,7 +42,7 @@ def connection_part(
     id_sync_given: bool,
     connection_settings: Mapping[str, Any] | None,
 ) -> Config:
-    """What a revision takes over from its connection."""
+    """Return what a revision copies from its connection: ``{idSync, idSyncGiven, connectionSettings}``."""
     return {
         "idSync": [dict(entry) for entry in id_sync],
         "idSyncGiven": id_sync_given,
@@ -57,10 +57,10 @@ def updated(
     mapping: Mapping[str, Any] | None,
     display_name_cleared: bool,
 ) -> Config:
-    """The configuration after an update.
+    """Return the configuration after an update, in the shape that :func:`new_config` returns.
 
-    Parts of the personalization replace outright; mapped settings are merged one top-level field at a time; another
-    action than the one that is mapped has no effect.
+    Given parts of the personalization replace the stored ones. Mapped settings are merged by top-level field. The
+    action of a mapping cannot be changed: a different one in ``mapping`` is ignored.
     """
     found = {
         **config,
@@ -99,6 +99,6 @@ def _merged(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[
 
 
 def is_same(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configurations say the same; the order of a mapping's keys is that of columns in a file."""
+    """Return whether two configurations are equal, including the order of mapped keys: files have columns in that order."""
     mapped, mapped_other = (json.dumps(one.get("destinationMapping")) for one in (config, other))
     return config == other and mapped == mapped_other

@@ -1,4 +1,4 @@
-"""The seven activation types of the contract, and which kinds of change each sends."""
+"""The seven activation types of the contract, and the kinds of change that each sends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SENDS: Mapping[str, frozenset[ChangeKind]] = {
 
 
 def kinds_sent(config: Mapping[str, Any]) -> frozenset[ChangeKind]:
-    """What a revision sends: its type's kinds, and updates where it asks for them."""
+    """Return the kinds of change that a revision sends: those of its type, and updates if it requests them."""
     kinds = SENDS[config["activationType"]]
     personalization = config.get("personalization") or {}
     if config.get("updates") or personalization.get("syncEntityPropertyChanges"):

@@ -1,4 +1,4 @@
-"""The brake: which plans wait until somebody has looked at them."""
+"""The brake: the rule that puts a sync on hold until its plan is approved."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from app.domain.options import Brake
 def hold_reason(
     brake: Brake, *, mode: Mode, removals: int, held: int, wanted: int, first_plan: bool
 ) -> str | None:
-    """Why a plan is held, in words for people; None where it may go.
+    """Return why a plan must wait for approval, as a sentence for users, or None if it need not.
 
-    ``removals`` are the plan's exits, ``held`` the keys held (yes or maybe) before it, ``wanted`` the keys wanted.
-    A plan is held when its removals reach ``min_removals`` and pass ``max_removal_percent`` of what is held (in mode
-    remove: of what is wanted), or when they take all of ``hold_empty_from`` or more. In mode remove a first plan is
-    held from ``min_removals`` on, whatever the percentage.
+    ``removals`` is the number of exits in the plan, ``held`` the number of keys held (yes or maybe) before it,
+    ``wanted`` the number of keys wanted. A plan waits in three cases:
+
+    - its removals are at least ``min_removals`` and more than ``max_removal_percent`` of the held keys (in mode
+      remove: of the wanted keys);
+    - it removes all held keys, and these are at least ``hold_empty_from``;
+    - it is the first plan in mode remove, and its removals are at least ``min_removals``.
     """
     if not brake.enabled or removals <= 0:
         return None
     if mode is Mode.REMOVE and first_plan and removals >= brake.min_removals:
         return (
-            f"The first plan in mode remove would take out {removals:,}; "
-            f"from {brake.min_removals:,} on it waits for an approval."
+            f"The first plan in mode remove would remove {removals:,}; "
+            f"from {brake.min_removals:,} on it waits for approval."
         )
     if held >= brake.hold_empty_from and removals >= held:
         return f"All {held:,} that are held would be removed."

@@ -1,4 +1,4 @@
-"""Changes: what a plan is made of, and what can become of them."""
+"""Changes, the rows of a plan: their kinds, their outcomes, and the states of holdings."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class ChangeKind(StrEnum):
 
 
 class Held(StrEnum):
-    """What the destination holds of a key because of us, as far as we know; no row at all means the same as NO."""
+    """Whether the destination holds a key because of the service. A key without a row counts as NO."""
 
     YES = "yes"
-    MAYBE = "maybe"
-    NO = "no"
-    REMOVED = "removed"
+    MAYBE = "maybe"  # an attempt had no definite result
+    NO = "no"  # the row remembers refused inputs
+    REMOVED = "removed"  # mode remove: removed, and not to be removed again
 
 
 class Mode(StrEnum):
-    """What an activation does with members: keep equal, only add, or take all out."""
+    """What an activation does with members: keep the destination equal, only add, or remove all."""
 
     MAINTAIN = "maintain"
     APPEND = "append"
@@ -31,11 +31,11 @@ class Mode(StrEnum):
 
 
 class Disposition(StrEnum):
-    """How a change ended when its sync was folded into the holdings."""
+    """The outcome of a change, when its sync is folded into the holdings."""
 
     DELIVERED = "delivered"
-    REJECTED = "rejected"  # the destination's reason
-    SKIPPED = "skipped"  # ours
-    UNKNOWN = "unknown"  # attempted, no definite answer
+    REJECTED = "rejected"  # by the destination
+    SKIPPED = "skipped"  # by the service, before sending
+    UNKNOWN = "unknown"  # attempted, without a definite result
     PENDING = "pending"  # never attempted
-    SILENT = "silent"  # not of the type's kind: known to the holdings, never sent
+    SILENT = "silent"  # of a kind that the activation does not send: recorded in the holdings only

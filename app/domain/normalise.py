@@ -1,7 +1,10 @@
-"""Normalisers of identifiers: a fixed set, the same in Python and in the engine's SQL.
+"""Normalisers of identifiers, in Python and as SQL of the engine. Tests compare the two.
 
-``email``: trimmed, ASCII letters lower. ``phone``: E.164, that is a plus sign and 7 to 15 digits of which the first is
-not 0; blanks, dashes, dots, slashes and brackets are taken out; anything else has no value. ``text``: trimmed.
+- ``email``: trimmed, with ASCII letters in lower case.
+- ``phone``: E.164, which is a plus sign and 7 to 15 digits, the first not 0. Blanks, dashes, dots, slashes and
+  brackets are removed. Any other text has no value.
+- ``text``: trimmed.
+
 An empty result is no value.
 """
 
@@ -21,7 +24,7 @@ _NO_FILLING = str.maketrans("", "", _PHONE_FILLING)
 
 
 def normalise(value: str | None, how: Normaliser) -> str | None:
-    """The normalised value, or None where there is none."""
+    """Return the normalised value, or None if there is none."""
     if value is None:
         return None
     if how == "phone":
@@ -32,11 +35,11 @@ def normalise(value: str | None, how: Normaliser) -> str | None:
 
 
 def normalise_sql(expression: str, how: Normaliser) -> str:
-    """The same as an expression over an SQL text expression."""
+    """Return SQL that normalises a text expression as :func:`normalise` does."""
     if how == "phone":
         digits = f"translate({expression}, {_quoted(_PHONE_FILLING)}, '')"
         return f"CASE WHEN regexp_full_match({digits}, '\\+[1-9][0-9]{{6,14}}') THEN {digits} END"
-    # The engine's plain functions are several times faster, and the same for ASCII text without blanks at its ends.
+    # For ASCII text without blanks at its ends, the plain functions of the engine are equal and several times faster.
     plain = f"strlen({expression}) = length({expression})"
     plain += f" AND left({expression}, 1) > ' ' AND right({expression}, 1) > ' '"
     text = f"trim({expression}, {_quoted(BLANKS)})"

@@ -1,7 +1,7 @@
-"""What an activation is told about its delivery: brake, notifications, split, list; their defaults and their checks.
+"""Delivery options of an activation (brake, notifications, split, list …): defaults and validation.
 
-Each ``parse_…`` takes the JSON of the wire and answers a value, or all the problems that it found. The first four
-names of :data:`DEFAULT_OPTIONS` are read live; mode, split, updates, consent, list and the like are part of a revision.
+Each ``parse_…`` function takes JSON from the wire, and returns a value or all problems that it found. The options in
+:data:`DEFAULT_OPTIONS` apply at once. All others are part of a revision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOTIFIED_OF = tuple(NoticeEvent)
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """When a plan waits for an approval: percent and rows are both exceeded, or all of at least ``hold_empty_from`` go."""
+    """The limits of the brake. :func:`app.domain.brake.hold_reason` applies them."""
 
     enabled: bool = True
     max_removal_percent: float = 30
@@ -32,7 +32,7 @@ class Brake:
     hold_empty_from: int = 10
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the wire and of ``Activation.options``."""
+        """Return ``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``, as on the wire and in ``Activation.options``."""
         percent = self.max_removal_percent
         return {
             "enabled": self.enabled,
@@ -44,27 +44,27 @@ class Brake:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Who is told of what: mail addresses, and a webhook account of the space; ``on`` are the changes of state."""
+    """Recipients of notices: mail addresses and a webhook destination of the space. ``on`` are the reported events."""
 
     emails: tuple[str, ...] = ()
     destination_id: str | None = None
     on: tuple[str, ...] = NOTIFIED_OF
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the wire; empty where nobody is told."""
+        """Return ``{emails, on, destinationId?}`` as on the wire, or ``{}`` without recipients."""
         if not self.emails and self.destination_id is None:
             return {}
-        told: dict[str, Any] = {"emails": list(self.emails), "on": list(self.on)}
+        value: dict[str, Any] = {"emails": list(self.emails), "on": list(self.on)}
         if self.destination_id is not None:
-            told["destinationId"] = self.destination_id
-        return told
+            value["destinationId"] = self.destination_id
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class SplitArm:
-    """One side of a split; nothing is sent for a side that is not ``sent`` (control).
+    """An arm of a split. Nothing is sent for an arm that is not ``sent`` (the holdout group).
 
-    ``list_id``: a list at the partner that this side is put on, in place of one that is made for it.
+    ``list_id`` is an existing list at the partner. Without it, a list is created for the arm.
     """
 
     name: str
@@ -73,7 +73,7 @@ class SplitArm:
     list_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the wire and of a revision."""
+        """Return ``{name, weight, sent, list?}``, as on the wire and in a revision."""
         value: dict[str, Any] = {"name": self.name, "weight": self.weight, "sent": self.sent}
         if self.list_id is not None:
             value["list"] = {"id": self.list_id}
@@ -82,7 +82,7 @@ class SplitArm:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Sides of a split; no arms are no split. ``property``: under which name an arm travels with its members."""
+    """The arms of a split; without arms there is no split. ``property`` is the field that carries the name of the arm."""
 
     arms: tuple[SplitArm, ...] = ()
     property: str | None = None
@@ -94,17 +94,17 @@ DEFAULT_OPTIONS: dict[str, Any] = {
     "brake": DEFAULT_BRAKE.to_json(),
     "notifications": {},
 }
-"""What a new activation's ``options`` are. Copy it; it is shared."""
+"""The options of a new activation. Copy before changing it: it is shared."""
 
 
 def brake_of(options: Mapping[str, Any] | None) -> Brake:
-    """The brake in stored options; the default where they say nothing or cannot be read."""
+    """Return the brake in stored options, or the default if it is missing or malformed."""
     parsed = parse_brake((options or {}).get("brake") or {})
     return parsed if isinstance(parsed, Brake) else DEFAULT_BRAKE
 
 
 def frequency_of(options: Mapping[str, Any] | None) -> Frequency:
-    """The frequency in stored options; ``on_run`` where they say nothing or cannot be read."""
+    """Return the frequency in stored options, or ``on_run`` if it is missing or malformed."""
     parsed = parse_frequency((options or {}).get("frequency") or {"type": "on_run"})
     return parsed if isinstance(parsed, Frequency) else Frequency()
 
@@ -112,7 +112,7 @@ def frequency_of(options: Mapping[str, Any] | None) -> Frequency:
 def parse_brake(
     value: Any, *, base: Brake = DEFAULT_BRAKE, field: str = "brake"
 ) -> Brake | list[Problem]:
-    """``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``; what is left out stays as in ``base``."""
+    """Parse ``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``. Missing fields keep the value in ``base``."""
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
     changes: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def parse_brake(
 def parse_notifications(
     value: Any, *, field: str = "notifications"
 ) -> Notifications | list[Problem]:
-    """``{emails, destinationId, on}``, replaced as a whole; an empty object tells nobody."""
+    """Parse ``{emails, destinationId, on}``. An empty object means no recipients."""
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
     problems = unknown_keys(value, ("emails", "destinationId", "on"), field)
@@ -149,7 +149,7 @@ def parse_notifications(
 
 
 def parse_audiences(value: Any, *, field: str = "audiences") -> list[str] | list[Problem]:
-    """Ids of the audiences that are sent besides the activation's own, at most 20, each once; null: none."""
+    """Parse the ids of additional audiences: at most 20, without duplicates; null means none."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
@@ -160,7 +160,7 @@ def parse_audiences(value: Any, *, field: str = "audiences") -> list[str] | list
 
 
 def parse_mode(value: Any, *, field: str = "mode") -> Mode | list[Problem]:
-    """``maintain``, ``append`` or ``remove``."""
+    """Parse ``maintain``, ``append`` or ``remove``."""
     try:
         return Mode(value)
     except ValueError:
@@ -168,14 +168,14 @@ def parse_mode(value: Any, *, field: str = "mode") -> Mode | list[Problem]:
 
 
 def parse_split(value: Any, *, field: str = "split") -> Split | list[Problem]:
-    """``{"arms": [{name, weight, sent?, list?}], "property"?}`` with two arms or more; null is no split."""
+    """Parse ``{"arms": [{name, weight, sent?, list?}], "property"?}`` with 2 to 20 arms; null means no split."""
     if value is None:
         return Split()
     if not isinstance(value, Mapping):
         return [Problem("must be an object with arms, or null", field)]
     problems = unknown_keys(value, ("arms", "property"), field)
-    told = value.get("property")
-    if told is not None and not _is_text(told):
+    name = value.get("property")
+    if name is not None and not _is_text(name):
         problems.append(Problem("must be the name of a property, or null", f"{field}.property"))
     given = value.get("arms")
     if not isinstance(given, list) or not 2 <= len(given) <= _MAX_ARMS:
@@ -194,11 +194,11 @@ def parse_split(value: Any, *, field: str = "split") -> Split | list[Problem]:
     lists = [arm.list_id for arm in arms if arm.list_id is not None]
     if len(set(lists)) < len(lists):
         problems.append(Problem("arms must have different lists", f"{field}.arms"))
-    return problems or Split(tuple(arms), told)
+    return problems or Split(tuple(arms), name)
 
 
 def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | list[Problem] | None:
-    """``{"id": …}`` uses a list that exists at the partner; null makes one, named after the activation."""
+    """Parse the list at the partner. Returns ``{id}``; null means that a list is created, named after the activation."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -210,14 +210,14 @@ def parse_list(value: Any, *, field: str = "list") -> dict[str, Any] | list[Prob
 
 
 def parse_consent(value: Any, *, field: str = "consent") -> str | list[Problem] | None:
-    """The name of a trait that must be true for a member to be wanted; null: no gate."""
+    """Parse the name of the trait that must be true for a member to be wanted; null means no such condition."""
     if value is None:
         return None
     return str(value) if _is_text(value) else [Problem("must be the name of a trait", field)]
 
 
 def parse_included(value: Any, *, field: str = "includedAttribute") -> str | list[Problem] | None:
-    """Under which name members carry the activation's name; true: ``Included in Audience``; null or false: none."""
+    """Parse the attribute that holds the name of the activation: a name, true (``Included in Audience``), false or null."""
     if value is None or isinstance(value, bool):
         return INCLUDED if value else None
     if _is_text(value) and value.strip() == value and value.isprintable():
@@ -228,9 +228,9 @@ def parse_included(value: Any, *, field: str = "includedAttribute") -> str | lis
 def unknown_keys(
     value: Mapping[str, Any], known: Sequence[str] | Mapping[str, Any], field: str
 ) -> list[Problem]:
-    """A problem for each key that nobody reads: what is ours is refused rather than dropped."""
+    """Return a problem for each unknown key. Unknown keys of our own extensions are refused, not ignored."""
     return [
-        Problem(f"is not known here; it takes {', '.join(known)}", f"{field}.{key}")
+        Problem(f"unknown field; allowed are {', '.join(known)}", f"{field}.{key}")
         for key in value
         if key not in known
     ]
@@ -252,7 +252,7 @@ def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
     if isinstance(chosen, list):
         problems += chosen
     elif chosen and sent is False:
-        problems.append(Problem("is of no use to an arm that is not sent", f"{field}.list"))
+        problems.append(Problem("cannot be set for an arm that is not sent", f"{field}.list"))
     return problems or SplitArm(
         value["name"], value["weight"], sent, chosen["id"] if isinstance(chosen, dict) else None
     )

@@ -1,8 +1,8 @@
-"""Places: where at a destination a key is, when that is not simply the activation's only list.
+"""Places: the list, attribute or arm at the partner in which a key is held.
 
-A key is known to the partner by list (or attribute), identity type and value, so a place is part of the key: who changes
-places leaves the one and enters the other. Arms of a split that share a list are one place. A place's text stands in
-plans and holdings, and never changes its meaning.
+A place is part of the destination key, next to identifier type and value. A profile that changes its place therefore
+exits one key and enters another. Arms of a split that share a list are one place. Plans and holdings store the text of
+a place, so its format must not change.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_ARM = "@arm"  # no setting of a destination begins so
+_ARM = "@arm"  # no setting of a destination begins with @
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``arm``: the side of a split that has the place to itself. ``settings`` name the place at the partner."""
+    """A place. ``arm`` is set if one arm of a split has its own list. ``settings`` name the place at the partner."""
 
     arm: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str | None:
-        """The form in plans and holdings; None for the place that needs no name."""
+        """The form in plans and holdings, or None for the only list of an activation."""
         value = dict(sorted(self.settings.items()))
         if self.arm is not None:
             value = {_ARM: self.arm, **value}
@@ -31,7 +31,7 @@ class Place:
 
 
 def place_of(text: str | None) -> Place:
-    """The inverse of ``Place.text``."""
+    """Parse the text of a place, as :attr:`Place.text` returns it."""
     settings = json.loads(text) if text is not None else {}
     arm = settings.pop(_ARM, None)
     return Place(arm, settings)

@@ -1,7 +1,6 @@
-"""The decision table: what a plan does with one destination key, and how the end of a change folds into the holdings.
+"""The decision table: what a plan does with a destination key, and how its outcome changes the holdings.
 
-The engine says the same in set-based SQL (``app.snapshots.plan`` and ``app.snapshots.holdings``); a property test
-holds the two together.
+The engine builds its SQL from these functions. ``docs/architecture.md`` shows the table.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from app.domain.changes import ChangeKind, Disposition, Held, Mode
 class Decision:
     """What a plan does with a key.
 
-    ``kind`` None: nothing. ``silent``: not sent, folded into the holdings at the end. ``refused_before``: left out,
-    because the destination refused these very inputs; counted.
+    ``kind`` is None if there is no change. A ``silent`` change is not sent, but folded into the holdings when the sync
+    is settled. ``refused_before`` means that the key is left out, since the destination refused exactly these inputs.
     """
 
     kind: ChangeKind | None = None
@@ -41,12 +40,14 @@ def decide(
     baseline: bool = False,
     retry_refused: bool = False,
 ) -> Decision:
-    """The table of the architecture's section 3 for one key.
+    """Decide what a plan does with one key.
 
-    ``held`` NO stands for no row too. ``hash_differs``: the inputs differ from those that were sent last.
-    ``refused_same``: the destination refused exactly these inputs. ``sends`` are the kinds that go out; UPDATED among
-    them means that updates do. ``resync`` reads ``yes`` as ``maybe``, asks again for what was refused and, in mode
-    remove, reads ``removed`` as no row. ``baseline`` takes the wanted as there already and sends nothing.
+    ``held``: the state in the holdings; NO also if there is no row.
+    ``hash_differs``: the inputs differ from those that were sent last.
+    ``refused_same``: the destination refused exactly these inputs.
+    ``sends``: the kinds that are sent; UPDATED is among them only if updates are sent.
+    ``resync``: treat ``yes`` like ``maybe``, send refused inputs again, and in mode remove treat ``removed`` like no row.
+    ``baseline``: record wanted keys as delivered, and send nothing.
     """
     if baseline:
         return _baseline(wanted, held)
@@ -83,7 +84,7 @@ def _unwanted(held: Held, mode: Mode, sends: Collection[ChangeKind]) -> Decision
 
 
 def _dropped(held: Held) -> Decision:
-    """Rows that only remember (removed; refused) go when nobody wants the key any more."""
+    """Drop rows that only remember a removal or a refusal, once the key is not wanted any more."""
     if held in {Held.REMOVED, Held.NO}:
         return Decision(ChangeKind.EXITED, silent=True)
     return NOTHING
@@ -108,14 +109,14 @@ def _sent_or_silent(kind: ChangeKind, held: Held, sends: Collection[ChangeKind])
 
 
 class Row(StrEnum):
-    """What folding does to a key's row in the holdings."""
+    """What folding does to the row of a key in the holdings."""
 
-    KEEP = "keep"  # as it was, or none
+    KEEP = "keep"  # unchanged, or no row
     GONE = "gone"
     YES = "yes"
     MAYBE = "maybe"
     REMOVED = "removed"
-    REFUSED = "refused"  # as it was (or a new row, held no), and the refused hash is remembered
+    REFUSED = "refused"  # unchanged (or a new row, held no), with the hash of the refused inputs
 
 
 def fold(
@@ -126,11 +127,11 @@ def fold(
     wanted: bool,
     held: Held = Held.YES,
 ) -> Row:
-    """How the end of a change changes the key's row.
+    """Return what the outcome of a change does to the row of its key.
 
-    ``wanted`` matters for silent exits alone: in mode remove a wanted key becomes ``removed`` and an unwanted row goes.
-    A baseline folds like any silent entry, as ``yes``, but in mode remove as ``removed``. ``held`` matters for updates
-    alone: only a test send updates what is not held, and that makes nobody a member.
+    ``wanted`` only matters for silent exits: in mode remove, a wanted key becomes ``removed``, and the row of an
+    unwanted key is deleted. A baseline folds like a silent entry: as ``yes``, in mode remove as ``removed``. ``held``
+    only matters for updates: only a test send updates a key that is not held, and that does not make it held.
     """
     if kind is ChangeKind.UPDATED and held is not Held.YES:
         return _tried(disposition)
@@ -146,6 +147,6 @@ def fold(
 
 
 def _tried(disposition: Disposition) -> Row:
-    """An update of what is not held: some partners make a member of it, and some do nothing at all."""
+    """Fold an update of a key that is not held. Some partners add it to the list, others ignore the update."""
     reached = disposition in {Disposition.DELIVERED, Disposition.UNKNOWN, Disposition.SILENT}
     return Row.MAYBE if reached else Row.KEEP

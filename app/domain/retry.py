@@ -1,4 +1,4 @@
-"""After an attempt: try again, when, or give up. A decision is a value; nothing here waits or writes."""
+"""Rules for failed attempts: exponential backoff, pausing, and the circuit breaker. Pure functions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-LONGEST_REQUESTED_WAIT = timedelta(hours=1)  # R21: what a partner may ask for
-WHOLE_REFUSALS = 3  # R12: tries of a batch that is refused whole, naming nobody
+LONGEST_REQUESTED_WAIT = timedelta(hours=1)  # R21: the longest wait that a partner may request
+WHOLE_REFUSALS = 3  # R12: attempts of a batch that is refused as a whole
 JITTER = 0.2
 FIRST_PATIENCE = timedelta(minutes=1)
 LONGEST_PATIENCE = timedelta(hours=1)
@@ -24,19 +24,28 @@ class Failure(StrEnum):
     """How an attempt failed."""
 
     THROTTLED = "throttled"  # refused before processing
-    FAILED = "failed"  # certain not to have been applied
+    FAILED = "failed"  # certainly not applied
     UNKNOWN = "unknown"  # may have been applied
-    REFUSED = "refused"  # the whole batch, naming nobody
+    REFUSED = "refused"  # the batch as a whole, without naming rows
     UNAUTHORIZED = "unauthorized"
     MISCONFIGURED = "misconfigured"
 
 
+class AttemptOutcome(StrEnum):
+    """How an attempt ended without a failure. The column ``attempt.outcome`` holds this or a :class:`Failure`."""
+
+    DELIVERED = "delivered"  # the partner accepted the batch; single rows may have been refused
+    PENDING = "pending"  # the partner accepted the batch as a job, which has not ended
+    BUDGET = "budget"  # not sent: the rate budget of the account was used up
+    UNLOADABLE = "unloadable"  # not sent: the rows of the batch could not be loaded
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do with the batch.
+    """What to do after a failed attempt.
 
-    ``wait`` until the next try. ``pause_activation``: nothing will get better until somebody acts.
-    ``pause_account``: the same, for everything that uses the account.
+    ``wait`` is the time until the next attempt. ``ambiguous``: the batch may have been applied. ``pause_activation``:
+    a user must fix something first. ``pause_account``: pause all activations that use the account.
     """
 
     wait: timedelta
@@ -54,7 +63,11 @@ def after_failure(
     requested: timedelta | None,
     chance: float,
 ) -> Verdict:
-    """The verdict on an attempt; ``attempts`` and ``refusals`` count it, ``chance`` in [0, 1) spreads the waits."""
+    """Return the verdict on a failed attempt.
+
+    ``attempts`` and ``refusals`` include this attempt. ``requested`` is the wait that the partner asked for. ``chance``
+    is a random number in [0, 1), which adds jitter.
+    """
     wait = backoff(attempts, waits, chance)
     if requested is not None:
         wait = max(min(requested, LONGEST_REQUESTED_WAIT), timedelta(0)) + wait * JITTER
@@ -72,22 +85,22 @@ def after_failure(
 
 
 def backoff(attempts: int, waits: Sequence[timedelta], chance: float) -> timedelta:
-    """The wait after the given number of attempts (from 1), 20 % more or less."""
+    """Return the wait after the given number of attempts (from 1), with 20 % jitter."""
     base = waits[min(max(attempts, 1), len(waits)) - 1]
     return base * (1 - JITTER + 2 * JITTER * chance)
 
 
 def patience(failing_for: timedelta) -> timedelta:
-    """How long to leave alone what has failed for good and is wanted still: as long again, a minute to an hour."""
+    """Return the wait before failed work is tried again: as long as it has been failing, from a minute to an hour."""
     return min(max(failing_for, FIRST_PATIENCE), LONGEST_PATIENCE)
 
 
 def breaker_trips(total: int, failed: int) -> bool:
-    """Whether an account's recent attempts are bad enough to leave it alone for a while (R22)."""
+    """Return whether the circuit breaker of an account opens, given its recent attempts (R22)."""
     return total >= BREAKER_SAMPLE and failed >= BREAKER_SHARE * total
 
 
 def breaker_pause(openings: int) -> timedelta:
-    """How long the breaker stays open the n-th time in a row, from 1."""
+    """Return how long the breaker stays open, the n-th time in a row (from 1)."""
     doublings = min(max(openings, 1) - 1, 10)
     return min(BREAKER_FIRST * (1 << doublings), BREAKER_LONGEST)

@@ -1,9 +1,9 @@
-"""Splits: which arm a profile belongs to, by weighted rendezvous hashing; the same in Python and in SQL.
+"""Splits: assignment of profiles to arms by weighted rendezvous hashing, in Python and as SQL of the engine.
 
-Every arm draws a number for the profile from a keyed hash of seed, arm name and profile id, weighs it, and the largest
-wins. So an assignment depends on nothing but these: it is stable for ever, an arm that is added takes only what it
-wins from the others, one that is taken away gives up only its own, and a changed weight moves no more than it must.
-A renamed arm is another arm.
+The score of an arm for a profile is a hash of seed, arm name and profile id, scaled by the weight of the arm. The arm
+with the highest score wins. An assignment depends on nothing else, so it never changes by chance: an added arm only
+takes profiles, a removed arm only gives up its profiles, and a changed weight moves as few profiles as possible. A
+renamed arm counts as another arm.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ _BITS = 52  # a double holds the drawn number exactly
 
 
 def score(seed: str, arm: str, weight: float, profile_id: str) -> float:
-    """What an arm bids for a profile; above 0 where the weight is."""
+    """Return the score of an arm for a profile: a positive number if the weight is positive."""
     digest = hashlib.md5(_text(seed, arm, profile_id).encode(), usedforsecurity=False).hexdigest()
     drawn = (int(digest[: _BITS // 4], 16) + 0.5) / 2**_BITS
     return -weight / math.log(drawn)
 
 
 def assign(seed: str, arms: Sequence[tuple[str, float]], profile_id: str) -> str | None:
-    """The arm of a profile among (name, weight); None where no arm has a weight. Ties go to the first."""
-    bids = [(score(seed, name, weight, profile_id), name) for name, weight in arms if weight > 0]
-    return max(bids, key=lambda bid: bid[0])[1] if bids else None
+    """Return the arm of a profile among ``(name, weight)`` pairs. Ties go to the first. None if no weight is positive."""
+    scores = [(score(seed, name, weight, profile_id), name) for name, weight in arms if weight > 0]
+    return max(scores, key=lambda scored: scored[0])[1] if scores else None
 
 
 def assign_sql(seed: str, arms: Sequence[tuple[str, float]], profile_id: str) -> str:
-    """The same as an expression over an SQL text expression for the profile id."""
+    """Return SQL for the arm that :func:`assign` returns; ``profile_id`` is an SQL text expression."""
     weighty = [(name, weight) for name, weight in arms if weight > 0]
     if not weighty:
         return "NULL"
     if len(weighty) == 1:
         return _quoted(weighty[0][0])
-    bids = ", ".join(_score_sql(seed, name, weight, profile_id) for name, weight in weighty)
+    scores = ", ".join(_score_sql(seed, name, weight, profile_id) for name, weight in weighty)
     names = ", ".join(_quoted(name) for name, _ in weighty)
-    return f"list_extract([{names}], list_position([{bids}], greatest({bids})))"
+    return f"list_extract([{names}], list_position([{scores}], greatest({scores})))"
 
 
 def _score_sql(seed: str, arm: str, weight: float, profile_id: str) -> str:

@@ -1,4 +1,4 @@
-"""One file per table family."""
+"""The tables as SQLAlchemy models, one file for each group of tables."""
 
 from app.domain.sync_states import ASIDE_KINDS, OPEN_STATES
 from app.storage.models.activations import (

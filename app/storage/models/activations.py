@@ -1,4 +1,4 @@
-"""Accounts at partners, their connections to audiences, and activations with their revisions."""
+"""Tables of destinations, their connections to audiences, and activations with their revisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.storage.models.base import JSONB, ORDERED_JSON, Base, Created, Json, Mo
 
 
 class Destination(Base):
-    """A configured account at a partner; the breaker is its own."""
+    """A configured account at a partner, with its circuit breaker."""
 
     __tablename__ = "destination"
 
@@ -18,7 +18,7 @@ class Destination(Base):
     slug: Mapped[str]
     name: Mapped[str]
     settings: Mapped[bytes]  # encrypted JSON
-    open_until: Mapped[Moment | None]  # the breaker
+    open_until: Mapped[Moment | None]  # the breaker is open until then
     breaker: Mapped[Json | None] = mapped_column(JSONB)  # openings in a row, reason
     created_by: Mapped[str]
     updated_by: Mapped[str]
@@ -27,7 +27,7 @@ class Destination(Base):
 
 
 class DestinationConnection(Base):
-    """A destination added to an audience."""
+    """A destination that was added to an audience."""
 
     __tablename__ = "destination_connection"
     __table_args__ = (
@@ -42,18 +42,17 @@ class DestinationConnection(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     audience_id: Mapped[str]
     destination_id: Mapped[str]
-    id_sync: Mapped[list[Json]] = mapped_column(JSONB)  # the effective list
+    id_sync: Mapped[list[Json]] = mapped_column(JSONB)  # the list in effect: given, or the default
     id_sync_given: Mapped[bool] = mapped_column(server_default=text("false"))
     connection_settings: Mapped[Json | None] = mapped_column(JSONB)
-    lists: Mapped[Json] = mapped_column(
-        JSONB, server_default=text("'{}'")
-    )  # arm -> list made there
+    # {list_key: id of the list that was created at the partner}
+    lists: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
 
 class Activation(Base):
-    """What is sent of an audience to a connection, and where that stands."""
+    """What is sent of an audience to a connection, and its progress."""
 
     __tablename__ = "activation"
     __table_args__ = (
@@ -74,7 +73,7 @@ class Activation(Base):
     destination_id: Mapped[str]
     name: Mapped[str]
     enabled: Mapped[bool]
-    state: Mapped[str]  # inactive, active, error
+    state: Mapped[str]  # ActivationState
     revision_id: Mapped[str]
     sync_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     holdings: Mapped[Json | None] = mapped_column(JSONB)  # Manifest
@@ -86,7 +85,7 @@ class Activation(Base):
     failing_since: Mapped[Moment | None]
     last_synced_at: Mapped[Moment | None]
     last_error: Mapped[Json | None] = mapped_column(JSONB)
-    options: Mapped[Json] = mapped_column(JSONB)  # read live: frequency, brake, notifications
+    options: Mapped[Json] = mapped_column(JSONB)  # apply at once: frequency, brake, notifications
     next_due_at: Mapped[Moment | None]
     deleted_at: Mapped[Moment | None]
     created_at: Mapped[Created]
@@ -94,7 +93,7 @@ class Activation(Base):
 
 
 class ActivationSource(Base):
-    """The audiences whose union an activation sends; position 0 is its own audience."""
+    """An audience of an activation, which sends their union. Position 0 is the audience that it belongs to."""
 
     __tablename__ = "activation_source"
     __table_args__ = (

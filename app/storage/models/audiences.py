@@ -1,4 +1,4 @@
-"""Audiences and what their membership is made from: datasets, runs, snapshots, patches, schedules, previews."""
+"""Tables of audiences and the sources of their membership: datasets, runs, snapshots, patches, schedules, previews."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
 class Dataset(Base):
-    """A named table of a space that SQL definitions read."""
+    """A named table of a space, which SQL definitions can read."""
 
     __tablename__ = "dataset"
     __table_args__ = (UniqueConstraint("space_id", "name"),)
@@ -27,12 +27,11 @@ class Dataset(Base):
     name: Mapped[str]
     kind: Mapped[str]  # upload, postgres
     file: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
-    columns: Mapped[Json] = mapped_column(
-        JSONB, server_default=text("'{}'")
-    )  # name and type of each, in order
+    # {"columns": [[name, type], …]}, in order
+    columns: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    settings: Mapped[bytes | None]  # encrypted: where a database is, and what is read there
+    settings: Mapped[bytes | None]  # encrypted: the database, and the table or query to read
     created_by: Mapped[str]
     updated_by: Mapped[str]
     created_at: Mapped[Created]
@@ -40,7 +39,7 @@ class Dataset(Base):
 
 
 class Audience(Base):
-    """An audience: its definition, and which snapshot is its membership now."""
+    """An audience: its definition, and the snapshot that is its current membership."""
 
     __tablename__ = "audience"
     __table_args__ = (
@@ -55,14 +54,13 @@ class Audience(Base):
     description: Mapped[str | None]
     enabled: Mapped[bool]
     audience_type: Mapped[str]  # USERS, ACCOUNTS, LINKED
-    query: Mapped[str]  # empty: the membership is supplied
+    query: Mapped[str]  # empty if the members are uploaded
     target_entity: Mapped[str | None]
     options: Mapped[Json | None] = mapped_column(JSONB)
     current_snapshot_id: Mapped[str | None]
     pinned_snapshot_id: Mapped[str | None]
-    version: Mapped[int] = mapped_column(
-        BigInteger, server_default=text("0")
-    )  # fence of recomputes
+    # Fencing token of recomputes
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_by: Mapped[str]
     updated_by: Mapped[str]
     created_at: Mapped[Created]
@@ -75,7 +73,7 @@ class Audience(Base):
 
 
 class AudienceSchedule(Base):
-    """When an audience is computed by itself."""
+    """A schedule on which an audience is recomputed automatically."""
 
     __tablename__ = "audience_schedule"
     __table_args__ = (
@@ -97,7 +95,7 @@ class AudienceSchedule(Base):
 
 
 class AudiencePreview(Base):
-    """A definition tried before it is saved."""
+    """A definition that is computed before it is saved."""
 
     __tablename__ = "audience_preview"
 
@@ -107,7 +105,7 @@ class AudiencePreview(Base):
     query: Mapped[str]
     target_entity: Mapped[str | None]
     options: Mapped[Json | None] = mapped_column(JSONB)
-    status: Mapped[str]  # RUNNING, COMPLETED, FAILED
+    status: Mapped[str]  # PreviewState
     results: Mapped[list[Json] | None] = mapped_column(JSONB)
     size: Mapped[Json | None] = mapped_column(JSONB)
     failure_reason: Mapped[str | None]
@@ -117,7 +115,7 @@ class AudiencePreview(Base):
 
 
 class Run(Base):
-    """One recompute of an audience; makes one snapshot."""
+    """One recompute of an audience, which writes one snapshot."""
 
     __tablename__ = "run"
     __table_args__ = (
@@ -129,13 +127,14 @@ class Run(Base):
     space_id: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     audience_id: Mapped[str]
-    kind: Mapped[str]  # definition, upload, patch
-    trigger: Mapped[str]  # api, schedule, upload, patch, dataset
-    state: Mapped[str]  # new, running, complete, failed
+    kind: Mapped[str]  # RunKind
+    trigger: Mapped[str]  # api, schedule, upload, patch
+    state: Mapped[str]  # RunState
     as_of: Mapped[Moment]
-    make_current: Mapped[bool] = mapped_column(server_default=text("false"))  # although older
+    # Even if a newer snapshot exists
+    make_current: Mapped[bool] = mapped_column(server_default=text("false"))
     input: Mapped[Json | None] = mapped_column(JSONB)  # the upload: StoredFile, format, encoding
-    sources: Mapped[list[Json] | None] = mapped_column(JSONB)  # what it read, and when
+    sources: Mapped[list[Json] | None] = mapped_column(JSONB)  # what the run read, and when
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     lease_owner: Mapped[str | None]
@@ -155,7 +154,7 @@ class Run(Base):
 
 
 class Snapshot(Base):
-    """The immutable membership that a run wrote."""
+    """The immutable membership of an audience that a run wrote."""
 
     __tablename__ = "snapshot"
     __table_args__ = (
@@ -178,7 +177,7 @@ class Snapshot(Base):
 
 
 class MemberPatch(Base):
-    """An accepted single-member change, kept until the run that applies it has settled."""
+    """An accepted change of single members, kept until the run that applies it has ended."""
 
     __tablename__ = "member_patch"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The declarative base: naming of constraints, and the column types that stand everywhere."""
+"""The declarative base: the names of constraints, and common column types."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NAMING = {
 }
 
 Json = dict[str, Any]
-# None is SQL's NULL and nothing else: with JSON's own null, `IS NULL` would be false of a column that says nothing.
+# None is stored as NULL. As a JSON null, `IS NULL` would be false for an empty column.
 JSONB = postgresql.JSONB(none_as_null=True)
-#: Keeps the order of an object's keys, which JSONB does not.
+#: Keeps the order of keys, which JSONB does not.
 ORDERED_JSON = postgresql.JSON(none_as_null=True)
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Created = Annotated[
@@ -29,7 +29,7 @@ Created = Annotated[
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """Base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {str: Text, Json: JSONB, list[Any]: JSONB}

@@ -9,7 +9,7 @@ from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
 class Notice(Base):
-    """One message to one recipient: a mail address, or a webhook account of the space."""
+    """One message to one recipient: a mail address, or a webhook destination of the space."""
 
     __tablename__ = "notice"
     __table_args__ = (
@@ -24,11 +24,11 @@ class Notice(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     activation_id: Mapped[str]
     sync_id: Mapped[str | None]
-    event: Mapped[str]  # finished, failed, held, error
+    event: Mapped[str]  # NoticeEvent
     channel: Mapped[str]  # email, webhook
-    recipient: Mapped[str]  # the address, or the destination's id
+    recipient: Mapped[str]  # the mail address, or the id of the destination
     content: Mapped[Json] = mapped_column(JSONB)
-    state: Mapped[str] = mapped_column(server_default=text("'new'"))  # new, sent, failed
+    state: Mapped[str] = mapped_column(server_default=text("'new'"))  # NoticeState
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_at: Mapped[Created]
     sent_at: Mapped[Moment | None]

@@ -1,4 +1,4 @@
-"""Syncs, their batches and attempts."""
+"""Tables of syncs, their sources, batches and attempts."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ class Sync(Base):
     destination_id: Mapped[str]
     number: Mapped[int] = mapped_column(BigInteger)
     revision_id: Mapped[str | None]  # pinned when planned
-    kind: Mapped[str]  # incremental, resync, baseline, dry_run, test
-    trigger: Mapped[str]  # run, api, schedule, resync, settle, enable
-    state: Mapped[str]  # new, pending, held, running, complete, failed, cancelled, superseded
+    kind: Mapped[str]  # SyncKind
+    # What opened it: run, api, schedule, configuration, resync, newer, retry, rollback
+    trigger: Mapped[str]
+    state: Mapped[str]  # SyncState
     resync_generation: Mapped[int] = mapped_column(server_default=text("0"))
     retry_refused: Mapped[bool] = mapped_column(server_default=text("false"))
     plan: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
-    spec: Mapped[Json | None] = mapped_column(JSONB)  # what the plan was made by
+    spec: Mapped[Json | None] = mapped_column(JSONB)  # PlanSpec of the plan
     outcome: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
     planned_at: Mapped[Moment | None]
     wanted: Mapped[int | None] = mapped_column(BigInteger)
@@ -60,14 +61,14 @@ class Sync(Base):
     rejected: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     skipped: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     rejections: Mapped[Json | None] = mapped_column(JSONB)  # counts by reason, 100 samples
-    report: Mapped[Json | None] = mapped_column(JSONB)  # of a dry run
+    report: Mapped[Json | None] = mapped_column(JSONB)  # of a dry run or a test send
     hold_reason: Mapped[str | None]
     approved_by: Mapped[str | None]
-    closing: Mapped[str | None]  # the state in which it is being closed early
+    closing: Mapped[str | None]  # SyncState that it gets when settled, if it is closed early
     error: Mapped[Json | None] = mapped_column(JSONB)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
-    next_at: Mapped[Moment | None]  # not planned or settled before
+    next_at: Mapped[Moment | None]  # earliest time of the next planning or settling
     last_unknown_at: Mapped[Moment | None]
     last_claim_at: Mapped[Moment | None]
     lease_owner: Mapped[str | None]
@@ -80,12 +81,12 @@ class Sync(Base):
 
     @property
     def planned(self) -> int:
-        """Changes of the plan."""
+        """Number of changes in the plan."""
         return self.entered + self.exited + self.updated
 
 
 class SyncSource(Base):
-    """Which snapshot of which audience a sync was planned from."""
+    """The snapshot of an audience that a sync was planned from."""
 
     __tablename__ = "sync_source"
     __table_args__ = (
@@ -101,7 +102,7 @@ class SyncSource(Base):
 
 
 class Batch(Base):
-    """A numbered slice of a plan: one writing call at the partner."""
+    """A numbered range of rows of a plan. It is claimed and recorded as a whole."""
 
     __tablename__ = "batch"
     __table_args__ = (
@@ -125,11 +126,10 @@ class Batch(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     first_row: Mapped[int] = mapped_column(BigInteger)
     row_count: Mapped[int] = mapped_column(BigInteger)
-    state: Mapped[str] = mapped_column(
-        server_default=text("'waiting'")
-    )  # waiting, sending, settled
+    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))  # BatchState
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    refusals: Mapped[int] = mapped_column(server_default=text("0"))  # of the whole, naming nobody
+    # Refusals of the batch as a whole
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))
     ambiguous: Mapped[bool] = mapped_column(server_default=text("false"))  # may have been applied
     failing_since: Mapped[Moment | None]
     next_at: Mapped[Created]
@@ -137,15 +137,15 @@ class Batch(Base):
     lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     lease_until: Mapped[Moment | None]
     continuation: Mapped[Json | None] = mapped_column(JSONB)
-    receipts: Mapped[Json | None] = mapped_column(JSONB)  # where they are few
-    receipts_file: Mapped[Json | None] = mapped_column(JSONB)  # where they are many
+    receipts: Mapped[Json | None] = mapped_column(JSONB)  # if they are few
+    receipts_file: Mapped[Json | None] = mapped_column(JSONB)  # if they are many
     delivered: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     rejected: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     skipped: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Attempt(Base):
-    """One try at a batch, committed before any byte leaves."""
+    """One attempt to send a batch. The row is committed before anything is sent (R8)."""
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -165,8 +165,6 @@ class Attempt(Base):
     started_at: Mapped[Created]
     ended_at: Mapped[Moment | None]
     http_status: Mapped[int | None]
-    outcome: Mapped[
-        str | None
-    ]  # delivered, pending, throttled, failed, refused, unauthorized, unknown
+    outcome: Mapped[str | None]  # AttemptOutcome or Failure
     vendor_request_id: Mapped[str | None]
     error: Mapped[str | None]

@@ -1,4 +1,4 @@
-"""Workspaces, their tokens and spaces, the audit trail, and answers kept for repeated requests."""
+"""Tables of workspaces, their tokens and spaces, the audit trail, and responses kept for repeated requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.storage.models.base import Base, Created, Moment
 
 
 class Workspace(Base):
-    """Whom a token belongs to; everything else hangs below it."""
+    """A tenant. Tokens and spaces belong to a workspace."""
 
     __tablename__ = "workspace"
 
@@ -21,13 +21,12 @@ class Workspace(Base):
 
 
 class ApiToken(Base):
-    """A token; only an HMAC of its secret is kept."""
+    """An API token. Only an HMAC of its secret is stored (R32)."""
 
     __tablename__ = "api_token"
 
-    id: Mapped[str] = mapped_column(
-        primary_key=True
-    )  # the twelve characters that stand in the token
+    # The twelve characters of the token before its secret
+    id: Mapped[str] = mapped_column(primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"), index=True)
     name: Mapped[str]
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
@@ -39,7 +38,7 @@ class ApiToken(Base):
 
 
 class Space(Base):
-    """A space of a workspace."""
+    """A space of a workspace, which holds audiences and destinations."""
 
     __tablename__ = "space"
     __table_args__ = (UniqueConstraint("workspace_id", "slug"),)
@@ -52,7 +51,7 @@ class Space(Base):
 
 
 class AuditEvent(Base):
-    """Who did what to which thing; written in the transaction that did it."""
+    """An entry of the audit trail, written in the transaction of the change."""
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -73,7 +72,7 @@ class AuditEvent(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer to a request that may be repeated, kept for a day."""
+    """The response to a request with an idempotency key, kept for a day."""
 
     __tablename__ = "idempotency_key"
 
@@ -87,7 +86,7 @@ class IdempotencyKey(Base):
 
 
 class EncryptionCheck(Base):
-    """One known value under each key, so that a start with a wrong key is refused."""
+    """A known value, encrypted with each key, so that a start with a wrong key is refused."""
 
     __tablename__ = "encryption_check"
 

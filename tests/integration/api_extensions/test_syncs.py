@@ -163,7 +163,7 @@ class TestSyncs:
 
 class TestBrake:
     async def held(self, desk: Desk) -> tuple[str, str]:
-        """An activation whose open sync waits for an approval."""
+        """An activation whose open sync waits for approval."""
         await desk.flow.members(range(20))
         activation = await desk.flow.activate(resync=True, brake=True)
         await desk.flow.quiet(activation)
