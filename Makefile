@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
-# Without compiled modules each process of ours takes seconds longer to start, whatever the surroundings say.
+# Without compiled modules, each process takes seconds longer to start, so an inherited setting is cleared.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help

@@ -17,6 +17,7 @@ CHECKED_FILES = (
     ".env.example",
     "pyproject.toml",
 )
+_QUOTE = re.compile(r"(?m)^>.*$")
 _TEXT = (".md", ".html", ".js", ".ts", ".toml", ".example", "")
 
 #: Pattern, and what to write. Only phrases that no sentence needs; the rest is for review.
@@ -48,7 +49,7 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
             found += faults_of(source, first, text)
     here = [name for name in CHECKED_FILES if (root / name).exists()]
     for source in [*files(root, CHECKED, _TEXT, paths), *files(root, here, _TEXT, paths)]:
-        found += faults_of(source, 1, source.text)
+        found += faults_of(source, 1, _own_words(source))
     return sorted(set(found))
 
 
@@ -61,6 +62,11 @@ def faults_of(source: Source, first: int, text: str) -> list[Fault]:
         for pattern, better in _ALL.items()
         for hit in pattern.finditer(text)
     ]
+
+
+def _own_words(source: Source) -> str:
+    """Return the text of a file; of a document without its quotations, such as a licence."""
+    return _QUOTE.sub("", source.text) if source.path.endswith(".md") else source.text
 
 
 def _python(source: Source) -> Iterator[tuple[int, str]]:

@@ -130,7 +130,7 @@ whoever = f"{1} of ours {2}"  # a name is no phrase; the string is
 amends = "A commend, emended."
 ''',
     )
-    plant(tmp_path, "docs/planted.md", "# Planted\n\nAs\nabove.\n")
+    plant(tmp_path, "docs/planted.md", "# Planted\n\nAs\nabove.\n\n> A quotation, hereby exempt.\n")
     assert [
         f"{fault.path}:{fault.line} {fault.message.split('”')[0]}"
         for fault in words.check(tmp_path)
