@@ -1,4 +1,4 @@
-"""``activations demo``: the main job on real purchases, through the public API and nothing else.
+"""``activations demo``: the service's main job on real purchases, through the public API only.
 
-Like the sandbox it is a program of its own: it starts the service as anybody would and speaks HTTP to it.
+Like the sandbox, the demo is a separate program. It starts the service as a user does, and calls it over HTTP.
 """

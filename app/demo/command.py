@@ -1,4 +1,4 @@
-"""The command: everything is set up, replayed, compared, and either ended or left up."""
+"""The demo from start to end: set up the service, replay the days, compare the lists, then stop or keep running."""
 
 from __future__ import annotations
 
@@ -28,14 +28,17 @@ from app.demo.service import Service, running_service, temporary_folder
 from app.sandbox.sandbox import Sandbox
 
 PARQUET = "application/vnd.apache.parquet"
-#: A private address of this machine is called, and one token makes hundreds of calls in a minute.
+#: The receiver has a local address, and one token makes hundreds of calls a minute.
 SETTINGS = {"ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1", "ACTIVATIONS_RATE_LIMITS": "off"}
 
 
 def run_demo(days: int, *, stay: bool, destination: str) -> int:
-    """The exit code: 0 where every list was equal to the truth on every day. Raises DemoFailed."""
+    """Run the demo. Returns the exit code: 0 if each list was equal to the truth on each day, 1 if not.
+
+    Raises DemoFailed if the arguments are not valid or the demo cannot continue.
+    """
     if not 1 <= days <= MOST_DAYS:
-        raise DemoFailed(f"--days is 1 to {MOST_DAYS}.", exit_code=2)
+        raise DemoFailed(f"--days must be 1 to {MOST_DAYS}.", exit_code=2)
     check_choice(destination)
     file = purchases_file()
     work = demo(file, days, stay=stay, destination=destination, sandbox=Sandbox())
@@ -54,7 +57,7 @@ async def _until_signal(work: Coroutine[object, object, int]) -> int:
 
 
 async def demo(file: Path, days: int, *, stay: bool, destination: str, sandbox: Sandbox) -> int:
-    """The whole of it, with the sandbox that receives; the exit code."""
+    """Run the demo with the given sandbox as receiver. Returns the exit code."""
     screen = Screen()
     with temporary_folder() as folder:
         screen.step("Starting PostgreSQL, Redis, the API and a worker …")
@@ -63,7 +66,7 @@ async def demo(file: Path, days: int, *, stay: bool, destination: str, sandbox: 
             running_service(folder, SETTINGS) as service,
             open_api(service.url, service.token, service.space_id) as api,
         ):
-            screen.step(f"Up at {service.url}, rate limits off for this replay.")
+            screen.step(f"Running at {service.url}, with rate limits off for the replay.")
             keepers = Destinations(sandbox).chosen(destination)
             code = await _replayed(screen, api, service, keepers, file, days)
             if stay:
@@ -104,10 +107,10 @@ async def _prepared(
     screen.step(f"Uploading {purchases:,} purchases of {households:,} households …")
     dataset = await api.add_dataset(DATASET, file, PARQUET)
     if dataset["rows"] != purchases:
-        raise DemoFailed(f"The dataset has {dataset['rows']} rows, the file {purchases}.")
+        raise DemoFailed(f"The dataset has {dataset['rows']} rows, but the file has {purchases}.")
     destinations = [(keeper, await keeper.open(api, service)) for keeper in keepers]
     names = " and ".join(keeper.name for keeper in keepers)
-    screen.step(f"Making {len(AUDIENCES)} audiences in SQL, activated to: {names} …")
+    screen.step(f"Creating {len(AUDIENCES)} audiences in SQL, activated to {names} …")
     return await set_up(api, destinations)
 
 
@@ -131,6 +134,6 @@ async def _stay(screen: Screen, service: Service, sandbox: Sandbox) -> None:
     screen.line(f"explorer    {service.url}/docs")
     screen.line(f"console     {service.url}/console")
     screen.line(f"receiver    {page}")
-    screen.line("Ctrl-C ends all of it and removes its data.")
+    screen.line("Ctrl-C stops the demo and removes its data.")
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()

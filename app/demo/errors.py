@@ -1,10 +1,10 @@
-"""Why the demo cannot go on."""
+"""The error of the demo."""
 
 from __future__ import annotations
 
 
 class DemoFailed(Exception):
-    """The message is a whole sentence for whoever started the demo."""
+    """The demo cannot continue. The message is a complete sentence for the user."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)

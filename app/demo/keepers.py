@@ -1,4 +1,4 @@
-"""Who keeps a list at the other end, and how the demo reads it back: a receiver, exported files, a partner's emulator."""
+"""The demo's destinations, and how it reads their lists back: the receiver, exported files, or a partner's emulator."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ PATH = "/audiences"
 
 
 class Keeper(Protocol):
-    """A destination of the demo."""
+    """A destination that keeps lists of households."""
 
     name: str
 
     async def open(self, api: Api, service: Service) -> str:
-        """Make the account in the service; the destination's id."""
+        """Create the destination in the service. Returns its id."""
 
     def connection(self, audience_key: str) -> dict[str, Any]:
-        """``connectionSettings`` of an audience; a list that must exist beforehand is made here."""
+        """Return ``{setting: value}``, the ``connectionSettings`` of an audience. Creates the list if needed."""
 
-    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
-        """Fetch what a sync has left for us, where it is not brought."""
+    async def fetch(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Download the result of a sync, if the service does not send it."""
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
-        """Whose household ids it holds of an activation."""
+        """Return the ids of the households on the list of an activation."""
 
     def faults(self) -> list[str]:
-        """What it noticed that must not happen."""
+        """Return the faults that it noticed, one sentence each."""
 
 
 class WebhookKeeper:
-    """The sandbox's receiver: it verifies every signature and keeps a list for each activation."""
+    """The sandbox's receiver, which verifies each signature and keeps one list per activation."""
 
     name = "receiver"
 
@@ -48,26 +48,26 @@ class WebhookKeeper:
         self._receiver = receiver
 
     async def open(self, api: Api, service: Service) -> str:
-        """A signed webhook; the secret that the service made for it goes to the receiver."""
+        """Create a signed webhook, and give its secret to the receiver. Returns the destination's id."""
         url = self._sandbox.urls[self._receiver.name] + PATH
-        made = await api.add_destination("webhook", "Demo receiver", {"url": url})
-        self._receiver.set_secrets("*", [made["settings"]["secret"]])
-        destination_id: str = made["id"]
+        created = await api.add_destination("webhook", "Demo receiver", {"url": url})
+        self._receiver.set_secrets("*", [created["settings"]["secret"]])
+        destination_id: str = created["id"]
         return destination_id
 
     def connection(self, audience_key: str) -> dict[str, Any]:
-        """Nothing to say: the message names the audience."""
+        """Return ``{}``, because each message names its audience."""
         return {}
 
-    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
-        """Nothing: messages come by themselves."""
+    async def fetch(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Do nothing, because the service sends the messages."""
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
-        """Members of the activation's list."""
+        """Return the ids of the households on the list of an activation."""
         return {member["id"] for member in self._receiver.members(activation_id) or ()}
 
     def faults(self) -> list[str]:
-        """Counters of the receiver that must be zero."""
+        """Return one sentence for each counter of the receiver that must be zero and is not."""
         stats = self._receiver.stats()
         zero = ("bad_signatures", "unverified", "changed_repeats", "inversions")
         return [f"the receiver counted {stats[name]} {name}" for name in zero if stats[name]]
@@ -75,23 +75,23 @@ class WebhookKeeper:
 
 @dataclass
 class FilesKeeper:
-    """CSV files, one for each sync; the list is what comes of reading them in their order."""
+    """CSV files, one per sync. Reading them in their order gives the lists."""
 
     name: str = "files"
     _lists: dict[str, set[str]] = field(default_factory=dict)
 
     async def open(self, api: Api, service: Service) -> str:
-        """A destination of files that the service keeps for download."""
-        made = await api.add_destination("file-download", "Demo files", {"format": "csv"})
-        destination_id: str = made["id"]
+        """Create a destination whose files the service keeps for download. Returns the destination's id."""
+        created = await api.add_destination("file-download", "Demo files", {"format": "csv"})
+        destination_id: str = created["id"]
         return destination_id
 
     def connection(self, audience_key: str) -> dict[str, Any]:
-        """Nothing to say: the format is the destination's."""
+        """Return ``{}``, because the format is a setting of the destination."""
         return {}
 
-    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
-        """Download the sync's files; entered come onto the list, exited go."""
+    async def fetch(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Download the files of a sync, and apply their rows to the activation's list."""
         held = self._lists.setdefault(sync["activationId"], set())
         for text in await api.exported(audience_id, sync, ending=".csv"):
             for row in csv.DictReader(StringIO(text, newline="")):
@@ -99,16 +99,16 @@ class FilesKeeper:
                 keep(row["profile_id"])
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
-        """Who is left after all files up to now."""
+        """Return the ids of the households on the list after all downloaded files."""
         return set(self._lists.get(activation_id, ()))
 
     def faults(self) -> list[str]:
-        """Nothing that it could notice."""
+        """Return no faults, because files report none."""
         return []
 
 
 class PartnerKeeper:
-    """A partner's emulator, whose lists are made beforehand, as people make them in the partner's own pages."""
+    """A partner's emulator. The demo creates its lists first, as users do on the partner's web pages."""
 
     def __init__(self, sandbox: Sandbox, partner: Partner) -> None:
         self.name = partner.slug
@@ -118,28 +118,28 @@ class PartnerKeeper:
         self._lists: dict[str, str] = {}
 
     async def open(self, api: Api, service: Service) -> str:
-        """An account with the emulator's own key."""
+        """Create a destination with the emulator's key. Returns the destination's id."""
         settings = self._partner.settings(self._url[self._partner.emulator])
         name = f"Demo {self._partner.slug}"
-        made = await api.add_destination(self._partner.slug, name, settings)
-        destination_id: str = made["id"]
+        created = await api.add_destination(self._partner.slug, name, settings)
+        destination_id: str = created["id"]
         return destination_id
 
     def connection(self, audience_key: str) -> dict[str, Any]:
-        """The list of the audience."""
+        """Create the audience's list. Returns ``{setting: value}``, which names the list."""
         self._lists[audience_key], settings = self._partner.connect(self._emulator, audience_key)
         return settings
 
-    async def take_up(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
-        """Nothing: calls come by themselves."""
+    async def fetch(self, api: Api, audience_id: str, sync: dict[str, Any]) -> None:
+        """Do nothing, because the service calls the partner."""
 
     def held(self, activation_id: str, audience_key: str) -> set[str]:
-        """Who is on that list."""
+        """Return the ids of the households on the audience's list."""
         members = self._emulator.members(self._lists[audience_key]) or ()
         return {self._partner.household(member) for member in members}
 
     def faults(self) -> list[str]:
-        """Requests that the partner's documents do not allow."""
+        """Return a sentence with the requests that the partner's documents do not allow, if there were any."""
         stats = self._emulator.stats()
         if not stats["violations"]:
             return []
@@ -150,17 +150,17 @@ class PartnerKeeper:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """What ``--destination`` can name; to be asked while the sandbox runs."""
+    """The destinations that ``--destination`` can name. The sandbox must be running."""
 
     sandbox: Sandbox
 
     def chosen(self, name: str) -> list[Keeper]:
-        """The keepers of a choice, the main one first."""
+        """Return the keepers for the value of ``--destination``, the main one first."""
         if name == "files":
             return [FilesKeeper()]
         if name == "webhook":
             receiver = self.sandbox.services["webhook"]
-            assert isinstance(receiver, WebhookReceiver)  # noqa: S101 - the sandbox's own
+            assert isinstance(receiver, WebhookReceiver)  # noqa: S101 - created by the sandbox
             return [WebhookKeeper(self.sandbox, receiver), FilesKeeper()]
         partner = next(partner for partner in PARTNERS if partner.slug == name)
         return [PartnerKeeper(self.sandbox, partner), FilesKeeper()]
@@ -170,6 +170,8 @@ CHOICES = ("webhook", "files", *(partner.slug for partner in PARTNERS))
 
 
 def check_choice(name: str) -> None:
-    """DemoFailed where there is no such choice."""
+    """Check the value of ``--destination``. Raises DemoFailed if it is unknown."""
     if name not in CHOICES:
-        raise DemoFailed(f"--destination is one of {', '.join(CHOICES)}, not {name}.", exit_code=2)
+        raise DemoFailed(
+            f"--destination must be one of {', '.join(CHOICES)}, not {name}.", exit_code=2
+        )

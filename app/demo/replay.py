@@ -1,4 +1,4 @@
-"""The replay: each day is computed, delivered and compared with the truth, its audiences side by side."""
+"""The replay: computes, delivers and compares the audiences of each day, in parallel."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from app.demo.purchases import AUDIENCES, DemoAudience, Truth, differences, end_
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One activation of an audience, and who keeps its list."""
+    """One activation of an audience, and the keeper of its list."""
 
     keeper: Keeper
     activation_id: str
     audience_key: str
 
     def held(self) -> set[str]:
-        """Whose household ids are on that list."""
+        """Return the ids of the households on the list."""
         return self.keeper.held(self.activation_id, self.audience_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """An audience in the service, with its activations; the main one is the first."""
+    """An audience in the service, with its activations, the main one first."""
 
     audience: DemoAudience
     id: str
@@ -37,7 +37,7 @@ class Activated:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one audience on one day; the counts are those of the main destination's sync."""
+    """The result of one audience on one day. The counts are those of the main destination's sync."""
 
     day: date
     audience: str
@@ -50,27 +50,27 @@ class Row:
 
 
 async def set_up(api: Api, destinations: Sequence[tuple[Keeper, str]]) -> list[Activated]:
-    """The four audiences, each connected to every destination and activated there."""
+    """Create the four audiences, and activate each at each destination."""
     activated = []
     for audience in AUDIENCES:
-        made = await api.add_audience(audience.name, audience.query)
+        created = await api.add_audience(audience.name, audience.query)
         targets = []
         for keeper, destination_id in destinations:
             activation_id = await api.activate(
-                made["id"],
+                created["id"],
                 destination_id,
                 f"{audience.name} → {keeper.name}",
-                keeper.connection(made["key"]),
+                keeper.connection(created["key"]),
             )
-            targets.append(Target(keeper, activation_id, made["key"]))
-        activated.append(Activated(audience, made["id"], targets))
+            targets.append(Target(keeper, activation_id, created["key"]))
+        activated.append(Activated(audience, created["id"], targets))
     return activated
 
 
 async def replay_day(
     api: Api, activated: Sequence[Activated], truth: Truth, day: date, done: Callable[[], None]
 ) -> list[Row]:
-    """One day of all audiences; ``done`` is called after each."""
+    """Replay one day of all audiences in parallel. Calls ``done`` after each audience."""
 
     async def one(subject: Activated) -> Row:
         row = await _replay(api, subject, truth, day)
@@ -93,7 +93,7 @@ async def _replay(api: Api, subject: Activated, truth: Truth, day: date) -> Row:
     )
     seconds = time.monotonic() - started
     for target, sync in zip(subject.targets, syncs, strict=True):
-        await target.keeper.take_up(api, subject.id, sync)
+        await target.keeper.fetch(api, subject.id, sync)
     expected = await asyncio.to_thread(truth.members, subject.audience, day)
     held = {target.keeper.name: target.held() for target in subject.targets}
     main = syncs[0]

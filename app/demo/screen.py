@@ -1,4 +1,4 @@
-"""What the demo shows: its steps, a bar over the days, the table and the line at the end."""
+"""The demo's output: its steps, a progress bar, the table and the last line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.table import Table
 
 from app.demo.replay import Row
 
-WIDTH = 90  # of the table; a narrower window wraps its lines rather than losing figures
+WIDTH = 90  # of the table; a narrower terminal wraps lines, so that no figures are cut off
 
 
 class Screen:
-    """Steps and the bar go to stderr, the table and the last line to stdout."""
+    """The terminal. Steps and the progress bar go to stderr, the table and the last line to stdout."""
 
     def __init__(self) -> None:
         self._side = Console(stderr=True, highlight=False)
@@ -26,12 +26,12 @@ class Screen:
             self._main = Console(highlight=False, width=WIDTH)
 
     def step(self, text: str) -> None:
-        """One line about what is being done."""
+        """Print one line about the current step."""
         self._side.print(text, markup=False)
 
     @contextmanager
     def bar(self, days: int, audiences: int) -> Iterator[Progress]:
-        """The bar; its one task counts audiences of days."""
+        """Show the progress bar. Its only task counts one step for each audience of each day."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,7 +43,7 @@ class Screen:
             yield progress
 
     def table(self, rows: Sequence[Row]) -> None:
-        """Every audience of every day."""
+        """Print a row for each audience of each day."""
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for name in ("day", "audience"):
             table.add_column(name, no_wrap=True)
@@ -60,13 +60,13 @@ class Screen:
         self._main.print(table)
 
     def line(self, text: str) -> None:
-        """A line on stdout that is never wrapped."""
+        """Print a line on stdout without wrapping it."""
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 
 def verdict(rows: Sequence[Row], days: int) -> str:
-    """The line that sums up."""
+    """Return the last line, which summarizes the replay."""
     good = {row.day for row in rows} - {row.day for row in rows if row.differences}
     entered, exited = sum(row.entered for row in rows), sum(row.exited for row in rows)
     return (

@@ -1,4 +1,4 @@
-"""The service as a child process: started with ``activations up``, ended with the demo however the demo ends."""
+"""The service as a child process: started with ``activations up``, ended when the demo ends for any reason."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ READY_SECONDS = 120
 END_SECONDS = 15
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-#: The demo's service never touches servers that are configured for a real one.
-_NOT_HANDED_ON = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL")
+#: Not passed on, so that the demo never uses servers that are configured for a real service.
+_NOT_PASSED_ON = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where a running service is. ``pids`` are those of its ready line and of its own process (``up``)."""
+    """A running service. ``pids`` are those of its ready line, and that of its own process as ``up``."""
 
     url: str
     space_id: str
@@ -41,15 +41,15 @@ class Service:
 
     @property
     def token(self) -> str:
-        """The token that the first start made."""
+        """The token that the first start created."""
         return self.token_file.read_text(encoding="utf-8").strip()
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for the demo's data, removed at the end.
+    """Create a folder for the demo's data, and remove it at the end.
 
-    Started as root, the servers run under another account, which must be able to pass through it.
+    If the demo runs as root, the servers run as another account, which must be able to enter the folder.
     """
     folder = Path(tempfile.mkdtemp(prefix="activations-demo-"))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -63,7 +63,10 @@ def temporary_folder() -> Iterator[Path]:
 async def running_service(
     folder: Path, settings: Mapping[str, str], *, port: int = 0
 ) -> AsyncIterator[Service]:
-    """A service with its data below ``folder``; ``settings`` are environment variables. Raises DemoFailed."""
+    """Run a service with its data below ``folder``. ``settings`` are environment variables.
+
+    Raises DemoFailed if the service does not start.
+    """
     log = folder / "service.log"
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -73,7 +76,7 @@ async def running_service(
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             env=_environment(settings),
-            start_new_session=True,  # Ctrl-C is for us; we then end it in order
+            start_new_session=True,  # Ctrl-C interrupts the demo only, which then ends the service
             preexec_fn=_end_with_parent,
         )
     try:
@@ -83,8 +86,8 @@ async def running_service(
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    environment = os.environ.copy()  # noqa: TID251 - handed on to a child, nothing is read
-    for name in _NOT_HANDED_ON:
+    environment = os.environ.copy()  # noqa: TID251 - passed on to a child, nothing is read here
+    for name in _NOT_PASSED_ON:
         environment.pop(name, None)
     root = str(Path(app.__file__).parent.parent)
     paths = filter(None, (root, environment.get("PYTHONPATH")))
@@ -97,28 +100,28 @@ def _end_with_parent() -> None:
 
 
 async def _ready(process: asyncio.subprocess.Process, data: Path, log: Path) -> Service:
-    assert process.stdout is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - stdout is a pipe
     try:
         line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
     except TimeoutError:
         line = b""
     try:
-        told: dict[str, Any] = json.loads(line)
+        ready: dict[str, Any] = json.loads(line)
     except ValueError:
         raise DemoFailed(f"The service did not start: {_last_line(log)}") from None
     return Service(
-        url=told["url"],
-        space_id=told["spaceId"],
-        token_file=Path(told["tokenFile"]),
+        url=ready["url"],
+        space_id=ready["spaceId"],
+        token_file=Path(ready["tokenFile"]),
         data_dir=data,
         log=log,
-        pids={**told["pids"], "up": process.pid},
+        pids={**ready["pids"], "up": process.pid},
     )
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it logged nothing"
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

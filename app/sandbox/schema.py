@@ -77,7 +77,11 @@ class Document:
         ]
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str], bool]:
-        """The operation, the path's parameters, and whether the path exists under any method."""
+        """Find the operation of a request.
+
+        Returns the operation or None, the parameters in the path as ``{name: text}``, and whether the path exists for
+        any method.
+        """
         known = False
         for operation in self.operations:
             match = operation.pattern.fullmatch(path)

@@ -158,7 +158,7 @@ class TestDemo:
             env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
         )
         assert process.stderr is not None
-        assert any(line.startswith("Up at") for line in process.stderr)
+        assert any(line.startswith("Running at") for line in process.stderr)
         started = descendants(process.pid)
         process.kill()
         process.communicate()
