@@ -3,6 +3,11 @@
 ``file:///folder``, ``s3://bucket/prefix`` and ``gs://bucket/prefix``. Credentials stand in the URL's query, else the
 process-wide defaults are taken. S3: ``access_key``, ``secret_key``, ``session_token``, ``role_arn``, ``external_id``,
 ``region``, ``endpoint_override``, ``scheme``; GCS: ``anonymous=true``, ``endpoint_override``, ``scheme``.
+
+The library is ``pyarrow``, not ``obstore`` 0.12, because speed does not decide and ``obstore`` needs boto3 to assume a role
+with an external id. Milliseconds to put and fetch a file of 100 MB with checksum, ``pyarrow`` here and ``obstore``: local
+folder 164 and 0 (a hard link), 281 and 868; S3 emulator (``moto``) 2,716 and 843, 2,710 and 645. ``obstore`` also follows
+redirects for HEAD and bulk deletes, which a guarded client must refuse.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from app.core.ids import new_id
 
 _CHUNK = 1024 * 1024
+_READ_AHEAD = 16 * _CHUNK  # without a buffer, each read of a remote object is a request
 _CACHE_REST = 3600.0  # seconds that a cached file is left alone after its last use
 
 
@@ -308,7 +314,7 @@ class _Bucket:
 
     def open(self, key: str) -> Any:
         try:
-            return self._system.open_input_stream(self._path(key))
+            return self._system.open_input_stream(self._path(key), buffer_size=_READ_AHEAD)
         except FileNotFoundError:
             raise ObjectMissing(key) from None
 
