@@ -6,20 +6,19 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from app.core.ids import new_id
-from app.queue import Task
 from app.services.delivery import Pump
 from app.services.periodic import batches_wait
+from app.services.platform import deliver_again
 from workers.context import CONTEXT, Context
 
 PASS_ON = timedelta(milliseconds=500)
 
 
 async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
-    """Deliver whatever is due, for a slice of time; then ring again (R16).
+    """Deliver what is due for a slice of time; then enqueue another delivery (R16).
 
-    One pump works in a process. A second bell is passed on while batches still wait, so that another worker may
-    hear it; one at a time, since each costs a look at the batches.
+    One pump runs per process. While batches wait, a second job is passed on with a delay, so that another worker can
+    take it; at most one per delay, because each looks for due batches in the database.
     """
     context: Context = ctx[CONTEXT]
     program = context.program
@@ -27,7 +26,7 @@ async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
         now = asyncio.get_running_loop().time()
         if now >= program.next_pass and await batches_wait(context.platform):
             program.next_pass = now + PASS_ON.total_seconds()
-            await _ring(context, space_id, sync_id, PASS_ON)
+            await deliver_again(context.platform.queue, space_id, sync_id, PASS_ON)
         return
     program.pumping = True
     try:
@@ -36,9 +35,4 @@ async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
     finally:
         program.pumping = False
     if more and not program.stop.is_set():
-        await _ring(context, space_id, sync_id, None)
-
-
-async def _ring(context: Context, space_id: str, sync_id: str, delay: timedelta | None) -> None:
-    job_id = f"deliver:{sync_id}:{new_id('again')}"
-    await context.platform.queue.ring(Task.DELIVER, space_id, sync_id, job_id=job_id, delay=delay)
+        await deliver_again(context.platform.queue, space_id, sync_id)

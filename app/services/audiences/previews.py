@@ -16,10 +16,9 @@ from app.connectors.errors import ConnectorError
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.logging import get_logger
-from app.queue import Task
 from app.services.audiences import definitions
 from app.services.audiences.definition_rows import Reading, write_rows
-from app.services.platform import Platform, ring
+from app.services.platform import Platform, wake_preview
 from app.services.tenancy import record_event
 from app.snapshots.definitions import DefinitionFailed
 from app.snapshots.engine import Upload
@@ -79,13 +78,8 @@ async def create_preview(
         resource_id=preview.id,
         resource_name=preview.id,
     )
-    ring_preview(session, space_id, preview.id, 0)
+    wake_preview(session, preview)
     return preview
-
-
-def ring_preview(session: AsyncSession, space_id: str, preview_id: str, attempts: int) -> None:
-    """Ring for a preview."""
-    ring(session, Task.PREVIEW, space_id, preview_id, job_id=f"preview:{preview_id}:{attempts}")
 
 
 async def get_preview(session: AsyncSession, space_id: str, preview_id: str) -> AudiencePreview:

@@ -16,10 +16,16 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import retry
 from app.services.audiences.definition_rows import Reading
-from app.services.audiences.runs import ring_run
 from app.services.audiences.source_turns import NoRoom
 from app.services.audiences.write_snapshot import Computed, Work, compute_snapshot
-from app.services.platform import LeaseLost, Platform, keep_lease, lease_owner, release_lease
+from app.services.platform import (
+    LeaseLost,
+    Platform,
+    keep_lease,
+    lease_owner,
+    release_lease,
+    wake_recompute,
+)
 from app.services.syncs import snapshot_changed
 from app.snapshots.definitions import DefinitionFailed
 from app.storage.models import MemberPatch, Run, Snapshot
@@ -163,7 +169,7 @@ def _is_newer(work: Work) -> bool:
 async def _ring_next(session: AsyncSession, run: Run) -> None:
     following = await RunRepository(session).next_open(run.space_id, run.audience_id)
     if following is not None and following.id != run.id:
-        ring_run(session, following)
+        wake_recompute(session, following)
 
 
 def _described(error: Exception) -> dict[str, Any]:

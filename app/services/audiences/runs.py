@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
-from app.queue import Task
-from app.services.platform import ring
+from app.services.platform import wake_recompute
 from app.services.syncs import snapshot_changed
 from app.services.tenancy import record_event
 from app.storage.models import Audience, Run, Snapshot
@@ -52,19 +51,8 @@ async def open_run(
     session.add(run)
     await session.flush()
     await session.refresh(run)
-    ring_run(session, run)
+    wake_recompute(session, run)
     return run
-
-
-def ring_run(session: AsyncSession, run: Run) -> None:
-    """Ring for a run; the attempt in the job's id keeps a later bell from being taken for an earlier one."""
-    ring(
-        session,
-        Task.RECOMPUTE,
-        run.space_id,
-        run.id,
-        job_id=f"recompute:{run.id}:{run.attempts}",
-    )
 
 
 async def get_run(session: AsyncSession, space_id: str, audience_id: str, run_id: str) -> Run:

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from app.services.audiences.runs import ring_run
-from app.services.platform import Platform, release_lease
+from app.services.platform import Platform, release_lease, wake_recompute
 from app.storage.repositories.runs import RunRepository
 
 _SHORTEST, _LONGEST = 10.0, 60.0  # seconds until a run that was not called asks again
@@ -42,6 +41,6 @@ async def _call_next(platform: Platform) -> None:
         async with platform.unit_of_work() as session:
             run = await RunRepository(session).hasten(following.space_id, following.run_id)
             if run is not None:
-                ring_run(session, run)
+                wake_recompute(session, run)
                 return
         platform.readings.forget(following.run_id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queue import Task
 from app.services.audiences import due_previews
-from app.services.platform import Platform
+from app.services.platform import Platform, sweep_job_id
 from app.storage.repositories.due import DueRepository
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.runs import RunRepository
@@ -18,7 +18,7 @@ LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One thing to be done."""
+    """One task that is due."""
 
     task: Task
     space_id: str
@@ -27,34 +27,29 @@ class Due:
 
 
 async def find_due(session: AsyncSession) -> list[Due]:
-    """Runs to compute, syncs to plan or settle, and whether any batch waits; most urgent first.
+    """Return the runs, previews, syncs and notices that are due, and whether any batch is; most urgent first."""
+    syncs, runs = DueRepository(session), RunRepository(session)
+    second = int((await runs.database_now()).timestamp())
 
-    A job's id holds the second: a bell that arq refuses because an older job of that name still runs is rung again
-    by the next sweep.
-    """
-    syncs = DueRepository(session)
-    moment = int((await RunRepository(session).database_now()).timestamp())
+    def due(task: Task, space_id: str, subject_id: str, attempts: int | None) -> Due:
+        return Due(task, space_id, subject_id, sweep_job_id(task, subject_id, attempts, second))
+
     found = [
-        Due(Task.SETTLE, sync.space_id, sync.id, f"settle:{sync.id}:{sync.attempts}:s{moment}")
+        due(Task.SETTLE, sync.space_id, sync.id, sync.attempts)
         for sync in await syncs.to_settle(LIMIT)
     ]
     if await syncs.batches_due():
-        found.append(Due(Task.DELIVER, "", "any", f"deliver:any:s{moment}"))
+        found.append(due(Task.DELIVER, "", "any", None))
     found.extend(
-        Due(Task.PLAN, sync.space_id, sync.id, f"plan:{sync.id}:{sync.attempts}:s{moment}")
-        for sync in await syncs.to_plan(LIMIT)
+        due(Task.PLAN, sync.space_id, sync.id, sync.attempts) for sync in await syncs.to_plan(LIMIT)
     )
     found.extend(
-        Due(Task.RECOMPUTE, run.space_id, run.id, f"recompute:{run.id}:{run.attempts}:s{moment}")
-        for run in await RunRepository(session).due(LIMIT)
+        due(Task.RECOMPUTE, run.space_id, run.id, run.attempts) for run in await runs.due(LIMIT)
     )
+    found.extend(due(Task.PREVIEW, *preview) for preview in await due_previews(session))
     found.extend(
-        Due(Task.PREVIEW, space_id, preview_id, f"preview:{preview_id}:{attempts}:s{moment}")
-        for space_id, preview_id, attempts in await due_previews(session)
-    )
-    found.extend(
-        Due(Task.NOTIFY, one.space_id, one.id, f"notify:{one.id}:{one.attempts}:s{moment}")
-        for one in await NoticeRepository(session).due(LIMIT)
+        due(Task.NOTIFY, notice.space_id, notice.id, notice.attempts)
+        for notice in await NoticeRepository(session).due(LIMIT)
     )
     return found
 

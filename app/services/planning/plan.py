@@ -32,6 +32,9 @@ from app.services.platform import (
     lease_owner,
     release_lease,
     store_file,
+    wake_deliver,
+    wake_plan,
+    wake_settle,
 )
 from app.services.revision import (
     AUDIENCE_NAME,
@@ -48,9 +51,6 @@ from app.services.syncs import (
     pin_snapshots,
     pinned_snapshots,
     replace_sync,
-    ring_deliver,
-    ring_plan,
-    ring_settle,
 )
 from app.snapshots.engine import Manifest, PlanSpec, PlanStats, StoredFile
 from app.snapshots.plans import write_plan
@@ -153,7 +153,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
             attempts=sync.attempts - 1,
         )
         wait = settled_at - await RunRepository(session).database_now()
-        ring_plan(session, sync, delay=max(wait, timedelta(0)))
+        wake_plan(session, sync, delay=max(wait, timedelta(0)))
         return None
     activation = await repository.activation(sync.space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
@@ -299,9 +299,9 @@ async def _commit(
         elif sync.state == "held":
             notify_sync_held(session, activation, sync)
         elif sync.state == "pending" and sync.closing is None and stats.cuts:
-            ring_deliver(session, sync)
+            wake_deliver(session, sync)
         elif sync.state == "pending":
-            ring_settle(session, sync)
+            wake_settle(session, sync)
     log.info(
         "sync_planned",
         sync_id=work.sync.id,

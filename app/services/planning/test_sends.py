@@ -28,9 +28,16 @@ from app.services.holdings import record_holdings, refuse_open_sync
 from app.services.planning import test_send_notes
 from app.services.planning.batches import batches_of, places_of
 from app.services.planning.made_lists import ensure_lists
-from app.services.platform import Platform, activation_folder, fetch_manifest, fresh_key, store_file
+from app.services.platform import (
+    Platform,
+    activation_folder,
+    fetch_manifest,
+    fresh_key,
+    store_file,
+    wake_deliver,
+)
 from app.services.revision import AUDIENCE_NAME, PLACES, constants, plan_spec, spec_to_json
-from app.services.syncs import create_sync, is_at_work, pin_snapshots, ring_deliver
+from app.services.syncs import create_sync, is_at_work, pin_snapshots
 from app.snapshots.engine import (
     Cursor,
     Cut,
@@ -350,7 +357,7 @@ async def _open(
     await pin_snapshots(session, sync)
     session.add_all(batches_of(sync, stats.cuts))
     await session.flush()
-    ring_deliver(session, sync)
+    wake_deliver(session, sync)
     await record_holdings(session, activation, "Activation Test Sent", actor)
     return sync
 

@@ -14,7 +14,16 @@ from app.services.platform.stored_files import (
 )
 from app.services.platform.transactions import retry_transaction
 from app.services.platform.uploads import receive_upload
-from app.services.platform.wakeups import ring
+from app.services.platform.wakeups import (
+    deliver_again,
+    sweep_job_id,
+    wake_deliver,
+    wake_notify,
+    wake_plan,
+    wake_preview,
+    wake_recompute,
+    wake_settle,
+)
 
 __all__ = [
     "LeaseLost",
@@ -22,6 +31,7 @@ __all__ = [
     "activation_folder",
     "audience_folder",
     "check_readiness",
+    "deliver_again",
     "fetch_file",
     "fetch_manifest",
     "fresh_key",
@@ -32,7 +42,13 @@ __all__ = [
     "receive_upload",
     "release_lease",
     "retry_transaction",
-    "ring",
     "store_file",
+    "sweep_job_id",
+    "wake_deliver",
+    "wake_notify",
+    "wake_plan",
+    "wake_preview",
+    "wake_recompute",
+    "wake_settle",
     "writes_before",
 ]

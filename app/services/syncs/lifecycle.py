@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import NotFound
 from app.core.ids import new_id
 from app.domain.options import frequency_of
-from app.queue import Task
-from app.services.platform import ring
+from app.services.platform import wake_plan, wake_settle
 from app.services.syncs import pins
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.breakers import BreakerRepository
@@ -131,7 +130,7 @@ async def open_sync(
     if current is not None and not is_awaited and current.closing is None:
         if current.state == "new":
             await _ask_more(session, activation, current, retry_refused)
-            ring_plan(session, current)
+            wake_plan(session, current)
             return current
         if current.state in UNSENT:
             retry_refused = retry_refused or current.retry_refused
@@ -228,7 +227,7 @@ async def create_sync(
     actor: str,
     retry_refused: bool = False,
 ) -> Sync:
-    """Open a sync of that kind for a locked activation, under its next number, and ring for its plan."""
+    """Open a sync of that kind for a locked activation, under its next number, and enqueue its planning."""
     activation.sync_number += 1
     sync = Sync(
         space_id=activation.space_id,
@@ -251,7 +250,7 @@ async def create_sync(
         # Somebody wants to send: an account that was let down by its credentials is probed once more.
         await BreakerRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
-    ring_plan(session, sync)
+    wake_plan(session, sync)
     return sync
 
 
@@ -329,7 +328,7 @@ async def close_sync(
         return
     sync.closing = state
     await session.flush()
-    ring_settle(session, sync)
+    wake_settle(session, sync)
 
 
 async def close_for_deletion(
@@ -339,30 +338,3 @@ async def close_for_deletion(
     del actor, now
     await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
     await close_open(session, activation, state="cancelled", reason="The activation was deleted.")
-
-
-# Bells
-
-
-def ring_plan(session: AsyncSession, sync: Sync, delay: timedelta | None = None) -> None:
-    """Ring for a sync to be planned."""
-    job_id = f"plan:{sync.id}:{sync.attempts}:{sync.trigger}:{sync.kind}"
-    ring(session, Task.PLAN, sync.space_id, sync.id, job_id=job_id, delay=delay)
-
-
-def ring_deliver(session: AsyncSession, sync: Sync) -> None:
-    """Ring for the batches of a sync, for several workers where there are many."""
-    for slot in range(min(4, 1 + sync.batches // 16)):
-        ring(
-            session,
-            Task.DELIVER,
-            sync.space_id,
-            sync.id,
-            job_id=f"deliver:{sync.id}:{slot}",
-        )
-
-
-def ring_settle(session: AsyncSession, sync: Sync) -> None:
-    """Ring for a sync to be settled."""
-    job_id = f"settle:{sync.id}:{sync.attempts}:{sync.closing or 'whole'}"
-    ring(session, Task.SETTLE, sync.space_id, sync.id, job_id=job_id)

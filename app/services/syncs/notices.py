@@ -21,9 +21,8 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import notices, retry
 from app.domain.options import Notifications, parse_notifications
-from app.queue import Task
 from app.services.accounts import connector_tools, open_account
-from app.services.platform import Platform, ring
+from app.services.platform import Platform, wake_notify
 from app.storage.models import Activation, Notice, Sync
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -97,7 +96,7 @@ def _leave(
             content=content,
         )
         NoticeRepository(session).add(notice)
-        ring(session, Task.NOTIFY, notice.space_id, notice.id, job_id=f"notify:{notice.id}:0")
+        wake_notify(session, notice)
 
 
 async def send_notices(platform: Platform, space_id: str, notice_id: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, NotFound
+from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
 from app.services.tenancy import record_event
 from app.storage.models import Activation, Sync
@@ -136,7 +137,7 @@ async def approve_sync(
         raise Conflict(f"Only a held sync can be approved; this one is {sync.state}.")
     sync.state, sync.approved_by = "pending", actor
     await session.flush()
-    lifecycle.ring_deliver(session, sync)
+    wake_deliver(session, sync)
     await _record(session, activation, sync, "Sync Approved", actor)
     return sync
 
