@@ -1,8 +1,9 @@
-"""How often an activation is reconciled, and when next.
+"""The frequency of an activation: when its syncs are opened.
 
-``{"type": "on_run"}``: after each run of a source. ``{"type": "once", "at"?}``: a single sync, at that moment or as
-soon as it is said. ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
-``{"type": "cron", "expression", "zone"}``: by the clock; ``local_time`` has the rule for changes of the clock.
+- ``{"type": "on_run"}``: after each run of a source.
+- ``{"type": "once", "at"?}``: one sync, at that time or at once.
+- ``{"type": "daily", "at": "06:30", "zone"}``, ``{"type": "interval", "minutes"}`` and
+  ``{"type": "cron", "expression", "zone"}``: by the clock. ``local_time`` has the rule for clock changes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _MAX_MINUTES = 366 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """When syncs are opened; which fields are set depends on the type."""
+    """When syncs are opened. The type determines which fields are set."""
 
     type: FrequencyType = "on_run"
     at: str | None = None  # once: RFC 3339; daily: HH:MM
@@ -40,7 +41,7 @@ class Frequency:
     expression: str | None = None  # five fields
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the wire and of ``Activation.options``."""
+        """Return ``{type, at?, zone?, minutes?, expression?}``, as on the wire and in ``Activation.options``."""
         values = {
             "at": self.at,
             "zone": self.zone,
@@ -57,14 +58,14 @@ class Frequency:
 
 
 def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list[Problem]:
-    """Read the JSON of the wire; keys that the type does not use are problems."""
+    """Parse JSON from the wire. A key that the type does not use is a problem."""
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
     kind = value.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
         return [Problem(f"must be one of {', '.join(get_args(FrequencyType))}", f"{field}.type")]
     problems = [
-        Problem(f"is not known for the type {kind}", f"{field}.{key}")
+        Problem(f"is not a field of the type {kind}", f"{field}.{key}")
         for key in value
         if key not in ("type", *_KEYS[kind])
     ]
@@ -74,7 +75,7 @@ def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list
         message = (
             _fault(kind, key, given[key])
             if key in given
-            else ("" if optional else f"is needed for the type {kind}")
+            else ("" if optional else f"is required for the type {kind}")
         )
         if message:
             problems.append(Problem(message, f"{field}.{key}"))
@@ -86,9 +87,9 @@ def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list
 
 
 def next_due(frequency: Frequency, after: datetime) -> datetime | None:
-    """The first moment later than ``after`` at which a sync is due by the clock; None where no clock is meant.
+    """Return the first time after ``after`` at which a sync is due, or None if it does not depend on the clock.
 
-    For ``once`` the moment itself is answered, be it past or not: whether it has been done is not known here.
+    For ``once``, returns its time even if it is past: the caller knows whether that sync was opened.
     """
     if frequency.type == "once":
         return from_wire(frequency.at) if frequency.at else None

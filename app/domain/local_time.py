@@ -22,7 +22,7 @@ _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 
 
 def is_zone(name: str) -> bool:
-    """Tell whether a time zone has this name."""
+    """Return whether a time zone has this name."""
     try:
         ZoneInfo(name)
     except (LookupError, ValueError, OSError):
@@ -32,7 +32,7 @@ def is_zone(name: str) -> bool:
 
 
 def is_cron(expression: str) -> bool:
-    """Tell whether an expression has five fields and matches some day (31 February never comes)."""
+    """Return whether an expression has five fields and can match (31 February cannot)."""
     if len(expression) > _LONGEST_EXPRESSION or len(expression.split()) != 5:
         return False
     try:
@@ -47,12 +47,12 @@ def next_match(expression: str, zone: str, after: datetime) -> datetime:
 
     The search walks local times without a zone, so clock changes do not affect it.
     """
-    place = ZoneInfo(zone)
-    start = after.astimezone(place).replace(tzinfo=None) - _LONGEST_CLOCK_CHANGE
+    local_zone = ZoneInfo(zone)
+    start = after.astimezone(local_zone).replace(tzinfo=None) - _LONGEST_CLOCK_CHANGE
     walk = croniter(expression, start)
     while True:
         local: datetime = walk.get_next(datetime)
         # fold=0: the first of two equal local times; for a skipped one, the offset before the change.
-        moment = local.replace(tzinfo=place).astimezone(UTC)
+        moment = local.replace(tzinfo=local_zone).astimezone(UTC)
         if moment > after:
             return moment

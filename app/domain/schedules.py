@@ -1,4 +1,4 @@
-"""When an audience is computed by itself: reading a schedule, and the next moment at which it is due."""
+"""Schedules of audiences: validation, and the next time at which one is due."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def problems_of(strategy: str, config: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a schedule; fields are named below ``config``. Keys that are not read are no fault."""
+    """Return the faults of a schedule. Their fields begin with ``config``. Unknown keys are ignored."""
     if strategy == "PERIODIC":
         if isinstance(config.get("interval"), str) and config["interval"] in INTERVALS:
             return []
@@ -36,7 +36,10 @@ def problems_of(strategy: str, config: Mapping[str, Any]) -> list[Problem]:
 
 
 def normal(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A faultless configuration without foreign keys, days and hours sorted and once each."""
+    """Normalise a valid configuration: unknown keys are removed, days and hours are sorted, without duplicates.
+
+    Returns ``{interval}`` or ``{days, hours, timezone}``.
+    """
     if strategy == "PERIODIC":
         return {"interval": config["interval"]}
     return {
@@ -47,10 +50,10 @@ def normal(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def next_due(config: Mapping[str, Any], after: datetime) -> datetime:
-    """The first moment after ``after`` (aware) at which a faultless schedule is due, in UTC.
+    """Return the first time after ``after`` (timezone-aware) at which a valid schedule is due, in UTC.
 
     Intervals count from midnight UTC of 1970-01-01, so a restart does not shift them. Days (0 is Sunday) and hours
-    are those of the schedule's time zone.
+    are in the time zone of the schedule.
     """
     if "interval" in config:
         step = INTERVALS[config["interval"]]

@@ -1,7 +1,6 @@
-"""Slugs: the names in keys of audiences and in addresses of spaces, made from display names.
+"""Slugs: the names in keys of audiences and in addresses of spaces, derived from display names.
 
-This is our own function because its output is visible on the wire: a new key must follow the rule by which existing keys
-were made. ``python-slugify`` 9.2.0 gives another result for 857 of 1,008 random names: it transliterates
+This is our own function because its output is visible on the wire: a new key must follow the rule of the existing keys. ``python-slugify`` 9.2.0 gives another result for 857 of 1,008 random names: it transliterates
 (``客户`` becomes ``ke-hu``, here ``space``), reads HTML entities, and joins digits (``10,000`` becomes ``10000``).
 """
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from alembic import command
-from alembic.config import Config
+from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def configuration(database_url: str) -> Config:
+def configuration(database_url: str) -> AlembicConfig:
     """Return the Alembic configuration for a database. The scripts are inside the package, or next to it."""
     inside = _PACKAGE / "migrations"
     scripts = inside if inside.is_dir() else _PACKAGE.parent / "migrations"
-    config = Config()
+    config = AlembicConfig()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["database_url"] = database_url

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.core.config import Settings
 
 
-def test_a_lease_too_short_for_a_call_is_refused_rather_than_never_delivering() -> None:
+def test_a_lease_too_short_for_any_call_is_refused() -> None:
     with pytest.raises(ValidationError, match="raise ACTIVATIONS_LEASE") as refused:
         Settings(lease=timedelta(seconds=2), http_total_timeout=timedelta(seconds=3))
     (fault,) = refused.value.errors()

@@ -67,7 +67,7 @@ class TestLine:
             "receipts": 2,
         }
 
-    def test_carries_what_was_bound(self, captured: pytest.CaptureFixture[str]) -> None:
+    def test_has_the_bound_fields(self, captured: pytest.CaptureFixture[str]) -> None:
         with log_context(sync_id="syn_1", correlation_id="c1"):
             get_logger("a").info("inside")
             logging.getLogger("library").warning("also")
@@ -90,12 +90,14 @@ class TestLine:
         get_logger("a").debug("detail")
         assert lines(captured) == []
 
-    def test_once_although_configured_twice(self, captured: pytest.CaptureFixture[str]) -> None:
+    def test_is_written_once_after_configuring_twice(
+        self, captured: pytest.CaptureFixture[str]
+    ) -> None:
         configure_logging(Settings())
         get_logger("a").info("once")
         assert only_line(captured)["event"] == "once"
 
-    def test_console_form_is_for_people(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_console_form_is_readable_text(self, capsys: pytest.CaptureFixture[str]) -> None:
         configure_logging(Settings(log_format="console"))
         get_logger("a").info("started", n=1)
         assert "started" in capsys.readouterr().err
@@ -108,8 +110,8 @@ class TestSecrets:
         for _ in range(3):
             for number in range(2000):
                 registry.add(f"secret/{number:04d}")
-        assert time.perf_counter() - begin < 1  # compiled at each of them it takes minutes
-        assert len(registry._values) == 2 * 2000  # as it is, and as it stands in a URL
+        assert time.perf_counter() - begin < 1  # compiling after each of them takes minutes
+        assert len(registry._values) == 2 * 2000  # as given, and percent-encoded
         assert registry.mask("secret/0007 secret%2F1999 secret/2000") == "*** *** secret/2000"
         registry.add("secret/2000")
         assert registry.mask("secret/2000") == "***"
@@ -128,7 +130,7 @@ class TestSecrets:
             )
         text = captured.readouterr().err
         assert "canary" not in text
-        assert text.count("***") == 5  # event, url, nested, and twice in the traceback's text
+        assert text.count("***") == 5  # event, url, nested, and twice in the text of the traceback
 
     def test_named_fields_are_masked(self, captured: pytest.CaptureFixture[str]) -> None:
         get_logger("a").info(

@@ -1,4 +1,4 @@
-"""How an update changes a configuration (the contract, section 2.8)."""
+"""Creation and update of a configuration."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class TestMaintain:
             (100, 334, False),  # 29.94 %
             (300, 1000, False),  # exactly 30 % is within the limit
             (301, 1000, True),
-            (9, 9, False),  # everything, of fewer than ten
+            (9, 9, False),  # all of them, but fewer than ten
             (10, 10, True),
             (11, 11, True),
             (10, 11, False),
@@ -41,7 +41,7 @@ class TestMaintain:
         )
         assert reason == "3,201 of 10,000 held would be removed (32.01 %); the limit is 30 %."
 
-    def test_a_first_plan_is_no_exception(self) -> None:
+    def test_a_first_plan_has_no_exception_in_mode_maintain(self) -> None:
         assert not hold_reason(
             DEFAULT, mode=Mode.MAINTAIN, removals=100, held=1000, wanted=900, first_plan=True
         )
@@ -85,4 +85,4 @@ class TestSettings:
         loose = Brake(max_removal_percent=100)
         held = {"mode": Mode.MAINTAIN, "held": 1000, "wanted": 0, "first_plan": False}
         assert not hold_reason(loose, removals=999, **held)  # type: ignore[arg-type]  # a dict of mixed values
-        assert hold_reason(loose, removals=1000, **held)  # type: ignore[arg-type]  # the same
+        assert hold_reason(loose, removals=1000, **held)  # type: ignore[arg-type]  # a dict of mixed values

@@ -1,4 +1,4 @@
-"""Normalisers: examples, and that Python and SQL agree on any text."""
+"""Normalisers: examples, and agreement of Python and SQL on any text."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_sql_agrees(connection: duckdb.DuckDBPyConnection, values: list[str]) ->
 
 
 @given(value=TRICKY, how=st.sampled_from(HOWS))
-def test_is_settled_after_once(value: str, how: Normaliser) -> None:
+def test_a_second_time_changes_nothing(value: str, how: Normaliser) -> None:
     once = normalise(value, how)
     assert normalise(once, how) == once

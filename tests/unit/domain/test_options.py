@@ -33,7 +33,7 @@ def fields(parsed: Any) -> list[str | None]:
 
 
 class TestDefaults:
-    def test_are_what_the_interface_says(self) -> None:
+    def test_are_those_of_the_interface(self) -> None:
         assert DEFAULT_OPTIONS == {
             "frequency": {"type": "on_run"},
             "brake": {
@@ -49,13 +49,13 @@ class TestDefaults:
         assert brake_of(DEFAULT_OPTIONS) == Brake() == brake_of({}) == brake_of(None)
         assert frequency_of(DEFAULT_OPTIONS) == Frequency() == frequency_of(None)
 
-    def test_stored_options_that_cannot_be_read_are_the_safe_ones(self) -> None:
+    def test_malformed_stored_options_become_the_defaults(self) -> None:
         assert brake_of({"brake": {"enabled": "no"}}) == Brake()
         assert frequency_of({"frequency": {"type": "cron"}}) == Frequency()
 
 
 class TestBrake:
-    def test_merges_into_what_is_there(self) -> None:
+    def test_merges_into_the_stored_brake(self) -> None:
         base = Brake(min_removals=7)
         assert parse_brake({"enabled": False}, base=base) == Brake(enabled=False, min_removals=7)
 
@@ -84,7 +84,7 @@ class TestBrake:
 
 
 class TestNotifications:
-    def test_nobody_is_told_by_default(self) -> None:
+    def test_there_are_no_recipients_by_default(self) -> None:
         parsed = parse_notifications({})
         assert parsed == Notifications()
         assert isinstance(parsed, Notifications)
@@ -216,7 +216,9 @@ class TestNextDue:
             ("2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
         ],
     )  # fmt: skip
-    def test_a_daily_time_keeps_its_place_over_clock_changes(self, after: str, due: str) -> None:
+    def test_a_daily_time_keeps_its_distance_from_midnight_over_clock_changes(
+        self, after: str, due: str
+    ) -> None:
         daily = Frequency("daily", at="02:30", zone="Europe/Berlin")
         assert next_due(daily, at(after)) == at(due)
 

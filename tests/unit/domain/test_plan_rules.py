@@ -1,4 +1,4 @@
-"""The decision table, row by row, and how ends fold."""
+"""The decision table, row by row, and the folding of outcomes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestDecide:
         plain = frozenset({ChangeKind.ENTERED, ChangeKind.EXITED})
         assert ruled(True, Held.YES, mode, hash_differs=True, sends=plain) == NOTHING
 
-    def test_takes_a_differing_member_out_in_mode_remove(self) -> None:
+    def test_removes_a_differing_member_in_mode_remove(self) -> None:
         assert ruled(True, Held.YES, Mode.REMOVE, hash_differs=True) == EXITED
 
     @pytest.mark.parametrize("held", [Held.NO, Held.MAYBE, Held.REMOVED])
@@ -65,10 +65,10 @@ class TestDecide:
     def test_leaves_out_a_refused_update(self) -> None:
         assert ruled(True, Held.YES, hash_differs=True, refused_same=True) == REFUSED
 
-    def test_still_lets_a_refused_member_leave(self) -> None:
+    def test_a_refused_member_can_still_exit(self) -> None:
         assert ruled(False, Held.MAYBE, refused_same=True) == EXITED
 
-    def test_a_resync_sends_all_wanted_and_takes_all_unwanted_away(self) -> None:
+    def test_a_resync_sends_all_wanted_and_removes_all_unwanted(self) -> None:
         assert ruled(True, Held.YES, resync=True) == ENTERED
         assert ruled(False, Held.YES, resync=True) == EXITED
         assert ruled(True, Held.REMOVED, Mode.REMOVE, resync=True) == EXITED
@@ -86,13 +86,13 @@ class TestDecide:
         assert ruled(True, Held.YES, hash_differs=False, **told) == NOTHING
 
     @pytest.mark.parametrize("mode", list(Mode))
-    def test_a_baseline_sends_nothing_and_takes_the_wanted_as_there(self, mode: Mode) -> None:
+    def test_a_baseline_sends_nothing_and_records_the_wanted_as_held(self, mode: Mode) -> None:
         for wanted, held in itertools.product([True, False], Held):
             decision = ruled(wanted, held, mode, baseline=True, hash_differs=True)
             assert decision.kind is None or decision.silent
         assert ruled(True, Held.NO, mode, baseline=True) == SILENT_IN
 
-    def test_nothing_is_ever_taken_away_that_is_not_held_unless_asked_by_mode_remove(self) -> None:
+    def test_removes_only_what_is_held_except_in_mode_remove(self) -> None:
         for wanted, differs, refused, resync in itertools.product([True, False], repeat=4):
             said = {"hash_differs": differs, "refused_same": refused, "resync": resync}
             for mode, held in itertools.product(
@@ -126,9 +126,9 @@ class TestFold:
         assert fold(kind, disposition, mode=Mode.APPEND, wanted=True) is row
 
     @pytest.mark.parametrize("held", [Held.NO, Held.MAYBE, Held.REMOVED])
-    def test_an_update_makes_nobody_a_member(self, held: Held) -> None:
+    def test_an_update_does_not_make_a_key_held(self, held: Held) -> None:
         rows = {
-            Disposition.DELIVERED: Row.MAYBE,  # some partners do, and some do nothing
+            Disposition.DELIVERED: Row.MAYBE,  # some partners add the profile, others ignore the update
             Disposition.UNKNOWN: Row.MAYBE,
             Disposition.REJECTED: Row.KEEP,
             Disposition.SKIPPED: Row.KEEP,
@@ -140,7 +140,7 @@ class TestFold:
             )
             assert folded is row
 
-    def test_mode_remove_remembers_what_it_took_out(self) -> None:
+    def test_mode_remove_remembers_what_it_removed(self) -> None:
         remove: dict[str, Any] = {"mode": Mode.REMOVE}
         delivered = Disposition.DELIVERED
         assert fold(ChangeKind.EXITED, delivered, wanted=True, **remove) is Row.REMOVED

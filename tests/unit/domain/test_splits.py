@@ -1,4 +1,4 @@
-"""Splits: shares, stability, least movement, and that SQL agrees."""
+"""Splits: shares, stability, least movement, and agreement of Python and SQL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_removed_arm_moves_only_its_own() -> None:
     assert {old for old, new in zip(before, after, strict=True) if old != new} == {"C"}
 
 
-def test_the_order_of_arms_says_nothing() -> None:
+def test_the_order_of_arms_does_not_matter() -> None:
     assert assigned("s", THIRDS, PROFILES[:5000]) == assigned("s", THIRDS[::-1], PROFILES[:5000])
 
 
@@ -49,7 +49,7 @@ def test_another_seed_is_another_split() -> None:
     assert abs(same / len(PROFILES) - 0.5) < 0.01
 
 
-def test_no_weight_is_no_arm() -> None:
+def test_without_weight_there_is_no_arm() -> None:
     assert assign("s", [("A", 0)], "p") is None
     assert assign("s", [("A", 0), ("B", 1)], "p") == "B"
 

@@ -1,4 +1,4 @@
-"""The examples of the language as data: ours in JSON files, and how two values are compared."""
+"""The examples of the mapping language: reading the JSON files, and comparing two values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CASES = Path(__file__).parent / "cases"
 
 @dataclass(frozen=True)
 class Example:
-    """One mapping applied to one payload, and what must come of it.
+    """One mapping, one payload, and the expected result.
 
     `error` is "validate" or "run"; `locations` begin the faults that validation must give.
     """
@@ -46,7 +46,7 @@ def examples_in(folder: str) -> list[Example]:
 
 
 def canonical(value: Any) -> str:
-    """Write a value so that equal text means equal JSON: 1 is 1.0 and true is not 1."""
+    """Write a value as text that is equal exactly for equal JSON: 1 is 1.0, and true is not 1."""
     return json.dumps(_with_plain_numbers(value), sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""Mappings and payloads made at random: mostly well formed, always JSON."""
+"""Random mappings and payloads: mostly valid, always JSON."""
 
 from __future__ import annotations
 

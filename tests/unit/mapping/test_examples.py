@@ -1,4 +1,4 @@
-"""Every example file, and every example of the written contract where it is at hand."""
+"""Every example file, and every example of the written contract if it is available."""
 
 from __future__ import annotations
 

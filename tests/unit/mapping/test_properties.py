@@ -1,4 +1,4 @@
-"""What holds for every mapping and payload, whatever they look like."""
+"""Properties of every mapping and payload, valid or not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def holds_absent(value: Any) -> bool:
 
 
 def outcome(mapping: Any, payload: Any) -> Any:
-    """Give the result, or the error that the language has for it; others pass through."""
+    """Return the result, or the MappingError; other errors are raised."""
     try:
         return resolve(mapping, payload)
     except MappingError as error:
@@ -56,7 +56,7 @@ def outcome(mapping: Any, payload: Any) -> Any:
 
 
 def check(mapping: Any, payload: Any) -> bool:
-    """Run a mapping every way there is and say whether it gave a result."""
+    """Run a mapping in every way, and return whether it has a result."""
     before = repr(deepcopy([mapping, payload]))
     faults = validate(mapping)
     result = outcome(mapping, payload)
