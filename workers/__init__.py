@@ -1,1 +1,1 @@
-"""Background work."""
+"""Background workers: arq tasks, and the sweep that finds due work in PostgreSQL."""

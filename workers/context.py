@@ -1,4 +1,4 @@
-"""What the tasks of a worker process share, and what each is called with."""
+"""The state that the tasks of a worker process share, and the context of a task."""
 
 from __future__ import annotations
 
@@ -11,68 +11,71 @@ from app.queue import Task
 from app.services.delivery import LoadedSyncs
 from app.services.platform import Platform
 
-# How many jobs of a kind go on at once in a process, so that none takes the slots of the others. Runs that read users'
-# databases come on top of the recomputes: those may take long.
-MOST = {Task.RECOMPUTE: 6, Task.PLAN: 4, Task.PREVIEW: 4}
-MAX_UNHEARD = 1000  # of each kind
+# Concurrent jobs of each kind in a process. The limits keep one kind from using the slots of the others. Recomputes
+# get further slots for runs that read users' databases, because such runs may take long.
+LIMITS = {Task.RECOMPUTE: 6, Task.PLAN: 4, Task.PREVIEW: 4}
+MAX_WAITING = 1000  # jobs of each kind
 
 
 @dataclass(slots=True)
-class Room:
-    """For jobs of one kind."""
+class JobSlots:
+    """The slots for jobs of one kind."""
 
-    most: int
+    limit: int
     taken: int = 0
-    # Bells that found it full, by what they were for; the sweep rings again for what is left out.
-    unheard: OrderedDict[str, Callable[[], Awaitable[None]]] = field(default_factory=OrderedDict)
+    # Jobs that found no free slot, by subject id. The sweep finds jobs again that are not kept here.
+    waiting: OrderedDict[str, Callable[[], Awaitable[None]]] = field(default_factory=OrderedDict)
 
 
 @dataclass(slots=True)
-class Program:
-    """One worker process: its platform, whether it is to stop, and the syncs that it has in hand."""
+class WorkerProcess:
+    """One worker process: its platform, its stop signal, its loaded syncs and its job slots."""
 
     platform: Platform
     stop: asyncio.Event
     cache: LoadedSyncs = field(init=False)
     pumping: bool = False
-    next_pass: float = 0.0  # not before then is a bell passed on to other workers
-    rooms: dict[Task, Room] = field(init=False)
+    next_pass: float = 0.0  # earliest time at which a wake-up is passed on to other workers
+    slots: dict[Task, JobSlots] = field(init=False)
 
     def __post_init__(self) -> None:
         self.cache = LoadedSyncs(self.platform)
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
-        self.rooms = {task: Room(most + more.get(task, 0)) for task, most in MOST.items()}
+        self.slots = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
 
-    async def work_heavily(
+    async def run_limited(
         self, task: Task, subject_id: str, work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Work within the room of its kind, and then what has come in meanwhile; nothing now where it is full."""
-        room = self.rooms[task]
-        if room.taken >= room.most:
-            if len(room.unheard) < MAX_UNHEARD:
-                room.unheard[subject_id] = work
+        """Run a job in a slot of its kind, then the jobs that are waiting for a slot.
+
+        If no slot is free, keeps the job for a worker that frees one, and returns immediately.
+        """
+        slots = self.slots[task]
+        if slots.taken >= slots.limit:
+            if len(slots.waiting) < MAX_WAITING:
+                slots.waiting[subject_id] = work
             return
-        room.taken += 1
+        slots.taken += 1
         try:
             await work()
-            while room.unheard and not self.stop.is_set():
-                _, following = room.unheard.popitem(last=False)
+            while slots.waiting and not self.stop.is_set():
+                _, following = slots.waiting.popitem(last=False)
                 await following()
         finally:
-            room.taken -= 1
+            slots.taken -= 1
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a task is called with; ``lane`` says who rang: ``arq`` or ``sweep``."""
+    """The context of a task. ``lane`` names the source of the wake-up: ``arq`` or ``sweep``."""
 
-    program: Program
+    process: WorkerProcess
     lane: str
 
     @property
     def platform(self) -> Platform:
-        """The process's platform."""
-        return self.program.platform
+        """The platform of the worker process."""
+        return self.process.platform
 
 
-CONTEXT = "context"  # the key under which arq's own dictionary carries it
+CONTEXT = "context"  # its key in the dictionary that arq passes to each task

@@ -1,4 +1,4 @@
-"""The worker: arq under supervision, and the sweep beside it, in one asyncio program."""
+"""The worker: supervised arq and the sweep, in one asyncio event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.core.config import Settings
 from app.core.logging import get_logger
 from app.queue import QUEUE_NAME, deserialize, redis_settings, serialize
 from app.services.platform import Platform, open_platform
-from workers.context import CONTEXT, Context, Program
+from workers.context import CONTEXT, Context, WorkerProcess
 from workers.sweep import sweep
 from workers.tasks import TASKS
 
@@ -22,21 +22,19 @@ log = get_logger(__name__)
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 5.0
-POLL_SECONDS = 0.05  # each look asks Redis about every job under way, so it is not for nothing
-OTHER_JOBS = 6  # to send, settle and notify, which have no room of their own
-JOB_TIMEOUT = timedelta(
-    hours=6
-)  # a recompute may be long; its lease and its own deadline watch over it
+POLL_SECONDS = 0.05  # not shorter, because each poll asks Redis about every running job
+OTHER_JOBS = 6  # deliver, settle and notify, which have no JobSlots
+JOB_TIMEOUT = timedelta(hours=6)  # long, because leases and deadlines limit recomputes
 HEALTH_CHECK = timedelta(seconds=15)  # R28
 
 
 async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
-    """Work until ``stop`` is set; then finish what is in flight, within ``job_completion_wait`` (R18)."""
+    """Run a worker until ``stop`` is set, then finish running jobs within ``job_completion_wait`` (R18)."""
     platform = await open_platform(settings)
-    program = Program(platform, stop)
+    process = WorkerProcess(platform, stop)
     try:
-        supervisor = asyncio.create_task(_supervise(platform, program, stop))
-        sweeper = asyncio.create_task(sweep(platform, program, stop))
+        supervisor = asyncio.create_task(_supervise(platform, process, stop))
+        sweeper = asyncio.create_task(sweep(platform, process, stop))
         await stop.wait()
         log.info("worker_stopping")
         await asyncio.gather(supervisor, sweeper, return_exceptions=True)
@@ -44,22 +42,25 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
         await platform.close()
 
 
-async def _supervise(platform: Platform, program: Program, stop: asyncio.Event) -> None:
-    """Run arq, and again whenever it ends: it gives up when Redis goes away (R15)."""
+async def _supervise(platform: Platform, process: WorkerProcess, stop: asyncio.Event) -> None:
+    """Run arq, and restart it when it ends, because it ends when Redis is unreachable (R15)."""
     url = platform.settings.redis_url
     if url is None:
-        log.warning("no_redis", meaning="the sweep does all work; wake-ups take up to its interval")
+        log.warning(
+            "redis_unavailable",
+            reason="REDIS_URL is not set; the sweep does all work, up to its interval later",
+        )
         await stop.wait()
         return
     wait = FIRST_WAIT
     while not stop.is_set():
         started = asyncio.get_running_loop().time()
         try:
-            await _run_arq(platform, program, url.get_secret_value(), stop)
+            await _run_arq(platform, process, url.get_secret_value(), stop)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("arq_ended", error=type(error).__name__)
         except Exception:
-            log.exception("arq_broke")
+            log.exception("arq_failed")
         if asyncio.get_running_loop().time() - started > LONGEST_WAIT * 2:
             wait = FIRST_WAIT
         with contextlib.suppress(TimeoutError):
@@ -67,15 +68,17 @@ async def _supervise(platform: Platform, program: Program, stop: asyncio.Event) 
         wait = min(wait * 2, LONGEST_WAIT)
 
 
-async def _run_arq(platform: Platform, program: Program, url: str, stop: asyncio.Event) -> None:
-    context: dict[str, Any] = {CONTEXT: Context(program, "arq")}
+async def _run_arq(
+    platform: Platform, process: WorkerProcess, url: str, stop: asyncio.Event
+) -> None:
+    context: dict[str, Any] = {CONTEXT: Context(process, "arq")}
     worker = Worker(
         functions=[func(task, name=name.value, keep_result=0) for name, task in TASKS.items()],
         ctx=context,
         redis_settings=redis_settings(url),
         queue_name=QUEUE_NAME,
         handle_signals=False,
-        max_jobs=OTHER_JOBS + sum(room.most for room in program.rooms.values()),
+        max_jobs=OTHER_JOBS + sum(slots.limit for slots in process.slots.values()),
         max_tries=1,  # attempts are counted in PostgreSQL (R13)
         keep_result=0,
         job_timeout=JOB_TIMEOUT,
@@ -102,10 +105,10 @@ async def _run_arq(platform: Platform, program: Program, url: str, stop: asyncio
 
 
 async def _drain(worker: Worker, running: asyncio.Task[None], wait: timedelta) -> None:
-    """Take no more jobs, let those under way come to their end, and let arq's loop end by itself.
+    """Accept no more jobs, wait for the running ones, and let arq's loop return.
 
-    A worker in burst mode that has had its jobs returns between two looks at Redis; a cancelled one may leave a
-    connection in the middle of an answer.
+    In burst mode, arq's loop returns between two polls of Redis when its jobs are done. Cancelling the loop could
+    leave a connection in the middle of a response.
     """
     worker.allow_pick_jobs = False
     worker.burst, worker.max_burst_jobs = True, 0

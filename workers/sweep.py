@@ -1,4 +1,4 @@
-"""The sweep: what is due by PostgreSQL alone. It rings arq, and works itself only while Redis is silent (R14)."""
+"""The sweep: finds due work in PostgreSQL. It enqueues arq jobs, or does the work itself while Redis is silent (R14)."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from app.queue import Task
 from app.services.audiences import resume_uploads
 from app.services.periodic import Due, collect_files, find_due, open_due_schedules
 from app.services.platform import Platform
-from workers.context import CONTEXT, Context, Program
+from workers.context import CONTEXT, Context, WorkerProcess
 from workers.tasks import TASKS
 
 log = get_logger(__name__)
 
 COLLECT_EVERY = 3600.0  # seconds
-OWN_WORK = 6  # tasks of a kind at once while the sweep works itself
+OWN_WORK = 6  # concurrent tasks of a kind while the sweep does the work itself
 
 
 @dataclass(slots=True)
 class Sweep:
-    """One process's sweep."""
+    """The sweep of one worker process."""
 
     platform: Platform
-    program: Program
+    process: WorkerProcess
     stop: asyncio.Event
     next_collection: float = field(
-        default_factory=lambda: time.monotonic() + COLLECT_EVERY * random.random()  # noqa: S311  spread
+        default_factory=lambda: time.monotonic() + COLLECT_EVERY * random.random()  # noqa: S311 - spreads the load
     )
     working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     collecting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Look each interval until the worker stops; then wait for what it does itself."""
+        """Sweep once per interval until the worker stops, then wait for the sweep's own tasks."""
         interval = self.platform.settings.sweep_interval.total_seconds()
         while not self.stop.is_set():
             try:
@@ -47,13 +47,13 @@ class Sweep:
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             except Exception:
-                log.exception("sweep_broke")
+                log.exception("sweep_crashed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), interval)
         await self._finish()
 
     async def _finish(self) -> None:
-        """Wait for what this process does itself, as long as for arq's jobs (R18)."""
+        """Wait for the sweep's own tasks, as long as for arq's jobs (R18)."""
         if self.collecting is not None:
             self.collecting.cancel()
             await asyncio.gather(self.collecting, return_exceptions=True)
@@ -65,13 +65,13 @@ class Sweep:
             await asyncio.gather(*left, return_exceptions=True)
 
     async def once(self) -> None:
-        """Find what is due, and ring for it or do it."""
+        """Find due work, and enqueue it or do it."""
         try:
             async with self.platform.unit_of_work() as session:
                 await open_due_schedules(session)
         except Exception:
-            # What is due already must be found all the same.
-            log.exception("schedules_broke")
+            # A failure here must not keep the sweep from finding other due work.
+            log.exception("schedules_failed")
         async with self.platform.unit_of_work() as session:
             await resume_uploads(session)
         async with self.platform.unit_of_work() as session:
@@ -87,28 +87,29 @@ class Sweep:
                 )
 
     def _collect(self) -> None:
-        """Once in a while, one process at a time by chance: the work may be done twice without harm.
+        """Start to collect unused files about once an hour.
 
-        Beside the sweep: a large store takes long to list, and what is due must not wait for that.
+        The interval is random, so that processes rarely collect at the same time; doing the work twice does no harm.
+        The collection runs as a separate task, because listing a large store takes long and due work must not wait.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self.next_collection or self.collecting is not None:
             return
-        self.next_collection = loop.time() + COLLECT_EVERY * random.uniform(0.5, 1.5)  # noqa: S311  spread
+        self.next_collection = loop.time() + COLLECT_EVERY * random.uniform(0.5, 1.5)  # noqa: S311 - spreads the load
         self.collecting = asyncio.create_task(self._carry_out_collection())
 
     async def _carry_out_collection(self) -> None:
         try:
             await collect_files(self.platform)
         except Exception:
-            log.exception("collection_broke")
+            log.exception("collection_failed")
         finally:
             self.collecting = None
 
     def _do(self, due: Due) -> None:
         if due.task is Task.DELIVER:
-            # Deliveries have a slot of their own; one pump works in a process.
-            if self.program.pumping:
+            # Only one pump runs in a process.
+            if self.process.pumping:
                 return
         elif sum(job.startswith(f"{due.task}:") for job in self.working) >= OWN_WORK:
             return
@@ -119,13 +120,13 @@ class Sweep:
         task.add_done_callback(lambda _: self.working.pop(due.job_id, None))
 
     async def _carry_out(self, due: Due) -> None:
-        context = Context(self.program, "sweep")
+        context = Context(self.process, "sweep")
         try:
             await TASKS[due.task]({CONTEXT: context}, due.space_id, due.subject_id)
         except Exception:
-            log.exception("task_broke", task=str(due.task))
+            log.exception("task_failed", task=str(due.task))
 
 
-async def sweep(platform: Platform, program: Program, stop: asyncio.Event) -> None:
+async def sweep(platform: Platform, process: WorkerProcess, stop: asyncio.Event) -> None:
     """Sweep until ``stop`` is set."""
-    await Sweep(platform, program, stop).run()
+    await Sweep(platform, process, stop).run()

@@ -1,4 +1,4 @@
-"""The arq tasks: each takes ids and calls one service. The sweep calls the very same ones."""
+"""The arq tasks: each takes ids and calls one service. The sweep calls the tasks too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task `deliver`."""
+"""The task ``deliver``."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ PASS_ON = timedelta(milliseconds=500)
 
 
 async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
-    """Deliver what is due for a slice of time; then enqueue another delivery (R16).
+    """Deliver due batches for a limited time, then enqueue the task again if more are due (R16).
 
-    One pump runs per process. While batches wait, a second job is passed on with a delay, so that another worker can
-    take it; at most one per delay, because each looks for due batches in the database.
+    Only one pump runs in a process. While it runs and batches are waiting, a second wake-up is enqueued again, so that
+    another worker receives it. This happens at most once per PASS_ON, because each check queries the batches.
     """
     context: Context = ctx[CONTEXT]
-    program = context.program
-    if program.pumping:
+    process = context.process
+    if process.pumping:
         now = asyncio.get_running_loop().time()
-        if now >= program.next_pass and await batches_wait(context.platform):
-            program.next_pass = now + PASS_ON.total_seconds()
+        if now >= process.next_pass and await batches_wait(context.platform):
+            process.next_pass = now + PASS_ON.total_seconds()
             await deliver_again(context.platform.queue, space_id, sync_id, PASS_ON)
         return
-    program.pumping = True
+    process.pumping = True
     try:
-        pump = Pump(context.platform, program.cache, context.lane, program.stop)
+        pump = Pump(context.platform, process.cache, context.lane, process.stop)
         more = await pump.run()
     finally:
-        program.pumping = False
-    if more and not program.stop.is_set():
+        process.pumping = False
+    if more and not process.stop.is_set():
         await deliver_again(context.platform.queue, space_id, sync_id)

@@ -1,4 +1,4 @@
-"""The task `notify`."""
+"""The task ``notify``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task `plan`."""
+"""The task ``plan``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.tasks.deliver import deliver
 
 
 async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
-    """Do what is due, nothing where somebody else has it; then begin to deliver without waiting for a bell."""
+    """Plan a sync, unless another worker has its lease. Then start to deliver without waiting for a wake-up."""
     context: Context = ctx[CONTEXT]
     planned = False
 
@@ -19,6 +19,6 @@ async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
         nonlocal planned
         planned = await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.program.work_heavily(Task.PLAN, subject_id, work)
-    if planned and not context.program.pumping:
+    await context.process.run_limited(Task.PLAN, subject_id, work)
+    if planned and not context.process.pumping:
         await deliver(ctx, space_id, subject_id)

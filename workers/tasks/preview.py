@@ -1,4 +1,4 @@
-"""The task `preview`."""
+"""The task ``preview``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from workers.context import CONTEXT, Context
 
 
 async def preview(ctx: dict[str, Any], space_id: str, preview_id: str) -> None:
-    """Try a definition before it is saved."""
+    """Compute the preview of a definition before it is saved."""
     context: Context = ctx[CONTEXT]
 
     async def work() -> None:
         await compute_preview(context.platform, space_id, preview_id)
 
-    await context.program.work_heavily(Task.PREVIEW, preview_id, work)
+    await context.process.run_limited(Task.PREVIEW, preview_id, work)

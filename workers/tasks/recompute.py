@@ -1,4 +1,4 @@
-"""The task `recompute`."""
+"""The task ``recompute``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from workers.context import CONTEXT, Context
 
 
 async def recompute(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
-    """Do what is due; nothing where somebody else has it."""
+    """Compute an audience's run, unless another worker has its lease."""
     context: Context = ctx[CONTEXT]
 
     async def work() -> None:
         await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.program.work_heavily(Task.RECOMPUTE, subject_id, work)
+    await context.process.run_limited(Task.RECOMPUTE, subject_id, work)

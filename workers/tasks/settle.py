@@ -1,4 +1,4 @@
-"""The task `settle`."""
+"""The task ``settle``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from workers.context import CONTEXT, Context
 
 
 async def settle(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
-    """Do what is due; nothing where somebody else has it."""
+    """Settle a sync, unless another worker has its lease."""
     context: Context = ctx[CONTEXT]
     await service(context.platform, space_id, subject_id, lane=context.lane)

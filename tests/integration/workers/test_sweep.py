@@ -1,4 +1,4 @@
-"""The sweep: housekeeping goes on beside it, and ends with it."""
+"""The sweep: collecting files runs beside it and ends with it; one kind of job leaves slots for the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.queue import Task
 from app.services.periodic.due import Due
 from app.services.platform.platform import Platform
 from tests.flow import eventually
-from workers.context import Program
+from workers.context import WorkerProcess
 from workers.sweep import Sweep
 
 
@@ -23,7 +23,7 @@ async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
     await platform.objects.put(path, f"orphans/{new_id('f')}")
     young = dataclasses.replace(platform, settings=settings)
     stop = asyncio.Event()
-    sweep = Sweep(young, Program(young, stop), stop, next_collection=time.monotonic())
+    sweep = Sweep(young, WorkerProcess(young, stop), stop, next_collection=time.monotonic())
     running = asyncio.create_task(sweep.run())
     await eventually(lambda: _is_empty(platform), 20)
     stop.set()
@@ -35,8 +35,8 @@ async def _is_empty(platform: Platform) -> bool:
     return not [key async for key, _, _ in platform.objects.list("orphans/")]
 
 
-async def test_jobs_of_one_kind_take_no_places_of_another(platform: Platform) -> None:
-    program = Program(platform, asyncio.Event())
+async def test_jobs_of_one_kind_take_no_slots_of_another(platform: Platform) -> None:
+    process = WorkerProcess(platform, asyncio.Event())
     gate, done = asyncio.Event(), []
 
     async def slow() -> None:
@@ -45,26 +45,26 @@ async def test_jobs_of_one_kind_take_no_places_of_another(platform: Platform) ->
     async def quick() -> None:
         done.append("quick")
 
-    room = program.rooms[Task.RECOMPUTE]
+    slots = process.slots[Task.RECOMPUTE]
     full = [
-        asyncio.create_task(program.work_heavily(Task.RECOMPUTE, f"run{number}", slow))
-        for number in range(room.most)
+        asyncio.create_task(process.run_limited(Task.RECOMPUTE, f"run{number}", slow))
+        for number in range(slots.limit)
     ]
-    await eventually(lambda: room.taken == room.most)
-    await program.work_heavily(Task.RECOMPUTE, "later", quick)
-    assert done == [], "there was no room"
-    await asyncio.wait_for(program.work_heavily(Task.PLAN, "sync", quick), 1)
-    await asyncio.wait_for(program.work_heavily(Task.PREVIEW, "preview", quick), 1)
+    await eventually(lambda: slots.taken == slots.limit)
+    await process.run_limited(Task.RECOMPUTE, "later", quick)
+    assert done == [], "no slot was free"
+    await asyncio.wait_for(process.run_limited(Task.PLAN, "sync", quick), 1)
+    await asyncio.wait_for(process.run_limited(Task.PREVIEW, "preview", quick), 1)
     assert done == ["quick"] * 2
     gate.set()
     await asyncio.gather(*full)
     assert done == ["quick"] * 3
-    assert room.taken == 0
+    assert slots.taken == 0
 
 
-async def test_without_redis_slow_runs_leave_room_for_syncs(platform: Platform) -> None:
+async def test_without_redis_slow_runs_do_not_block_syncs(platform: Platform) -> None:
     stop = asyncio.Event()
-    sweep = Sweep(platform, Program(platform, stop), stop)
+    sweep = Sweep(platform, WorkerProcess(platform, stop), stop)
     forever = [asyncio.create_task(stop.wait()) for _ in range(50)]
     sweep.working = {f"recompute:{number}": task for number, task in enumerate(forever)}  # type: ignore[misc]
     sweep._do(Due(Task.RECOMPUTE, "spa", "run", "recompute:run:0"))
