@@ -44,8 +44,12 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """Return arq's settings for a ``redis://`` or ``unix://`` URL, with a short timeout and no retries."""
+    """Return arq's settings for a ``redis://``, ``rediss://`` or ``unix://`` URL: a short timeout, no retries.
+
+    With ``rediss://``, the server's certificate must be valid for its host name.
+    """
     settings = RedisSettings.from_dsn(url)
+    settings.ssl_check_hostname = settings.ssl
     settings.conn_timeout = _BUDGET_SECONDS
     settings.conn_retries = 0
     return settings
