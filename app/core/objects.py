@@ -1,8 +1,9 @@
-"""The object store: immutable files under keys, on the local disk, S3 or Google Cloud Storage.
+"""The object store: immutable files with keys, on the local disk, S3 or Google Cloud Storage.
 
-``file:///folder``, ``s3://bucket/prefix`` and ``gs://bucket/prefix``. Credentials stand in the URL's query, else the
-process-wide defaults are taken. S3: ``access_key``, ``secret_key``, ``session_token``, ``role_arn``, ``external_id``,
-``region``, ``endpoint_override``, ``scheme``; GCS: ``anonymous=true``, ``endpoint_override``, ``scheme``.
+URLs are ``file:///folder``, ``s3://bucket/prefix`` and ``gs://bucket/prefix``. The query may hold credentials and other
+options; without credentials, the defaults of the process are used. S3: ``access_key``, ``secret_key``,
+``session_token``, ``role_arn``, ``external_id``, ``region``, ``endpoint_override``, ``scheme``. GCS:
+``anonymous=true``, ``endpoint_override``, ``scheme``.
 
 The library is ``pyarrow``, not ``obstore`` 0.12, because speed does not decide and ``obstore`` needs boto3 to assume a role
 with an external id. Milliseconds to put and fetch a file of 100 MB with checksum, ``pyarrow`` here and ``obstore``: local
@@ -27,23 +28,23 @@ from app.core.ids import new_id
 
 _CHUNK = 1024 * 1024
 _READ_AHEAD = 16 * _CHUNK  # without a buffer, each read of a remote object is a request
-_CACHE_REST = 3600.0  # seconds that a cached file is left alone after its last use
+_CACHE_REST = 3600.0  # seconds that a cached file is kept after its last use
 
 
 class StoreError(Exception):
-    """The store refused or lost something; the message names the key."""
+    """The store refused or lost an object. The message contains the key."""
 
 
 class ObjectMissing(StoreError):
-    """No object has this key."""
+    """There is no object with this key."""
 
 
 class ObjectDamaged(StoreError):
-    """The object's bytes are not those that were put."""
+    """The bytes of an object differ from those that were stored."""
 
 
 def checked_key(key: str) -> str:
-    """The key, if it is a plain relative path; ValueError otherwise (R41)."""
+    """Return the key if it is a plain relative path. Raises ValueError otherwise (R41)."""
     parts = key.split("/")
     if any(part in {"", ".", ".."} for part in parts) or "\\" in key or not key.isprintable():
         raise ValueError(f"not a key of the object store: {key!r}")
@@ -51,7 +52,7 @@ def checked_key(key: str) -> str:
 
 
 class _Backend(Protocol):
-    """The calls that each kind of store answers; all of them block."""
+    """The methods of each kind of store. All of them block."""
 
     def put(self, local: Path, key: str) -> None: ...
 
@@ -69,14 +70,17 @@ class _Backend(Protocol):
 
 
 class ObjectStore:
-    """Files under keys. Keys are never reused, so whatever was fetched stays valid."""
+    """Files with keys. A key is never reused, so fetched files stay valid."""
 
     def __init__(self, backend: _Backend) -> None:
         self._backend = backend
 
     @classmethod
     def from_url(cls, url: str, cache: Path) -> ObjectStore:
-        """The store of a URL; ``cache`` is a local folder for copies of remote objects."""
+        """Open the store of a URL. ``cache`` is a local folder for copies of remote objects.
+
+        Raises ValueError if the URL is malformed or has unknown options.
+        """
         parts = urlsplit(url)
         if parts.scheme == "file":
             if parts.netloc not in {"", "localhost"}:
@@ -91,9 +95,9 @@ class ObjectStore:
         raise ValueError("a storage URL begins with file:///, s3://bucket or gs://bucket")
 
     async def put(self, local: Path, key: str) -> tuple[str, int]:
-        """Store a finished local file, durably and whole; its SHA-256 (hex) and size in bytes.
+        """Store a finished local file durably. Returns its SHA-256 (hex) and its size in bytes.
 
-        The local file must not be changed afterwards: on the local disk both may share their blocks.
+        The local file must not be changed afterwards, since a local store may hold a hard link to it.
         """
         return await asyncio.to_thread(self._put, local, checked_key(key))
 
@@ -106,23 +110,23 @@ class ObjectStore:
         return digest, size
 
     async def fetch(self, key: str, sha256: str) -> Path:
-        """A local path with the object's bytes, to be read only. ObjectMissing or ObjectDamaged."""
+        """Return a local path with the bytes of the object, for reading only. Raises ObjectMissing or ObjectDamaged."""
         return await asyncio.to_thread(self._backend.fetch, checked_key(key), sha256)
 
     async def at_hand(self, key: str, sha256: str) -> bool:
-        """Whether fetching it would cost nothing: it is on this machine."""
+        """Return whether the object is on this machine, so that fetching it is free."""
         return await asyncio.to_thread(self._backend.at_hand, checked_key(key), sha256)
 
     async def delete(self, key: str) -> None:
-        """Remove an object; none there is as good."""
+        """Remove an object. A missing object is no error."""
         await asyncio.to_thread(self._backend.delete, checked_key(key))
 
     async def exists(self, key: str) -> bool:
-        """Whether there is an object under the key."""
+        """Return whether there is an object with this key."""
         return await asyncio.to_thread(self._backend.exists, checked_key(key))
 
     async def list(self, prefix: str = "") -> AsyncIterator[tuple[str, int, datetime]]:
-        """All objects whose key lies below the folder ``prefix``: key, bytes, moment of writing."""
+        """Yield ``(key, bytes, time of writing)`` of all objects in the folder ``prefix``."""
         folder = prefix.rstrip("/")
         entries = self._backend.list(checked_key(folder) if folder else "")
         while (page := await asyncio.to_thread(_page, entries)) != []:
@@ -130,7 +134,7 @@ class ObjectStore:
                 yield entry
 
     async def open_read(self, key: str) -> AsyncIterator[bytes]:
-        """The object's bytes in pieces of 1 MiB."""
+        """Yield the bytes of an object in pieces of 1 MiB. Raises ObjectMissing."""
         stream = await asyncio.to_thread(self._backend.open, checked_key(key))
         try:
             while piece := await asyncio.to_thread(stream.read, _CHUNK):
@@ -144,7 +148,7 @@ def _page(entries: Iterator[tuple[str, int, datetime]]) -> list[tuple[str, int, 
 
 
 class _LocalFolder:
-    """Objects as files of a folder; temporary names begin with a dot and are no objects."""
+    """Objects as files of a folder. Names that begin with ``.put`` are temporary files, not objects."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
@@ -170,7 +174,7 @@ class _LocalFolder:
         _sync_folder(target.parent)
 
     def _make_folder(self, folder: Path) -> None:
-        """Make the folder and have its name survive a power cut."""
+        """Create the folder, and sync its parents, so that it survives a power failure."""
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for path in missing:
@@ -224,7 +228,7 @@ class _LocalFolder:
 
 
 class _Bucket:
-    """Objects of a bucket through pyarrow; what is fetched is kept in a local cache."""
+    """Objects of a bucket, with a local cache of fetched objects."""
 
     def __init__(self, system: Any, root: str, cache: Path, limit: int = 20 * 1024**3) -> None:
         self._system, self._root, self._limit = system, root, limit
@@ -243,7 +247,7 @@ class _Bucket:
             if stored != local.stat().st_size:
                 raise ObjectDamaged(f"{key} has {stored} bytes in the store")
         except BaseException:
-            # The library commits a stream that an error closes, so what is there is taken away.
+            # The library commits a stream that is closed by an error, so the object must be removed.
             self._remove_quietly(path)
             raise
 
@@ -279,7 +283,7 @@ class _Bucket:
         return cached
 
     def _prune(self) -> None:
-        """Take the files that were used longest ago out of the cache, down to its limit."""
+        """Remove the files that were used longest ago, until the cache is within its limit."""
         files = sorted(
             (path.stat().st_mtime, path.stat().st_size, path) for path in self._cache.iterdir()
         )

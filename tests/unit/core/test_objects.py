@@ -1,4 +1,4 @@
-"""The object store on the local disk; the same facts are asked of S3 in the integration tests."""
+"""The object store on the local disk. Integration tests check S3."""
 
 # ruff: noqa: ASYNC240  (a test may block)
 
