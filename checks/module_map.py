@@ -70,4 +70,4 @@ def _sentence(source: Source) -> str:
     """Return the first sentence of a module's docstring, on one line, without the rules that it cites."""
     text = " ".join((ast.get_docstring(source.tree) or "").split("\n\n")[0].split())
     first = re.split(r"(?<=[.!?]) (?=[A-Z`])", text)[0]
-    return re.sub(r" \(R\d+[^)]*\)", "", first)
+    return re.sub(r" \(R\d+[^)]*\)", "", first).replace("``", "`")
