@@ -21,6 +21,7 @@ from checks.source import (
     last_name,
     public_functions,
 )
+from checks.verbs import VERBS
 
 #: Names of types that are dictionaries; aliases such as ``Json = dict[str, Any]`` are found in the code.
 _DICTIONARIES = frozenset(
@@ -60,10 +61,13 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
                     reason = ", ".join(word if " " in word else f"raises {word}" for word in needs)
                     found.append(source.fault(function, f"{name} {reason}, and has no docstring"))
                 continue
-            if (source.path, function.body[0].lineno) in moods:
+            if (source.path, function.body[0].lineno) in moods or not _starts_with_verb(
+                function, text
+            ):
                 found.append(
                     source.fault(
-                        function, f"{name}: the docstring does not start with a verb (D401)"
+                        function,
+                        f"{name}: the docstring does not start with a verb (D401, checks/verbs.py)",
                     )
                 )
             if _returns_dictionary(function, types) and not any(
@@ -112,6 +116,13 @@ def _moods(root: Path, sources: Sequence[Source]) -> set[tuple[str, int]]:
         )
         for hit in json.loads(done.stdout)
     }
+
+
+def _starts_with_verb(function: Function, text: str) -> bool:
+    """Whether a docstring starts with a known verb. A property's may name what the property is."""
+    names = {last_name(decorator) for decorator in function.decorator_list}
+    first = text.split(maxsplit=1)[0].strip(".,;:").lower() if text.strip() else ""
+    return first in VERBS or bool(names & {"property", "cached_property"})
 
 
 def _is_exempt(function: Function) -> bool:

@@ -34,6 +34,10 @@ def noun() -> None:
     """The rows of a call."""
 
 
+def other_noun() -> None:
+    """Rows of a call."""
+
+
 def shape(key: str) -> list[Json] | None:
     """Return what is known."""
 
@@ -55,12 +59,13 @@ class Public:
 ''',
         )
         assert told(docstrings.check(tmp_path)) == [
-            "6: noun: the docstring does not start with a verb (D401)",
-            "10: shape returns a dictionary; the docstring does not name its shape",
-            "14: error raises NotFound; the docstring does not name it",
-            "14: error raises Invalid; the docstring does not name it",
-            "21: silent raises NotFound, and has no docstring",
-            "26: Public.method returns a dictionary; the docstring does not name its shape",
+            "6: noun: the docstring does not start with a verb (D401, checks/verbs.py)",
+            "10: other_noun: the docstring does not start with a verb (D401, checks/verbs.py)",
+            "14: shape returns a dictionary; the docstring does not name its shape",
+            "18: error raises NotFound; the docstring does not name it",
+            "18: error raises Invalid; the docstring does not name it",
+            "25: silent raises NotFound, and has no docstring",
+            "30: Public.method returns a dictionary; the docstring does not name its shape",
         ]
 
     def test_what_is_right_or_private(self, tmp_path: Path) -> None:
@@ -107,6 +112,12 @@ def caught() -> None:
 def _private() -> dict[str, int]:
     """The private one."""
     raise NotFound
+
+
+class Named:
+    @property
+    def size(self) -> int:
+        """Number of rows."""
 
 
 class _Private:
