@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 PENDING: dict[str, int] = {
-    "docstrings": 635,
-    "words": 189,
-    "references": 33,
+    "docstrings": 942,
+    "words": 168,
+    "references": 16,
     "states": 158,
     "sizes": 110,
-    "cycles": 2,
+    "cycles": 1,
     "faces": 1,
     "tested": 49,
     "map": 1,
