@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PENDING: dict[str, int] = {
     "docstrings": 942,
-    "words": 168,
+    "words": 167,
     "references": 16,
     "states": 158,
     "sizes": 110,

@@ -33,7 +33,7 @@ PHRASES = {
     r"somebody|some ?one else": "the name of the caller, worker or user",
     r"of (yours|ours|theirs|its own making)": "your …, our …, their …",
     r"(is|are|was|were) to be had": "is available",
-    r"the like of which|thereof|therein|herein|hereby|whereupon|lest": "plain words",
+    r"the like of which|thereof|therein|herein|whereupon|lest": "plain words",
 }
 _ALL = {
     re.compile(rf"\b({pattern.replace(' ', chr(92) + 's+')})\b", re.IGNORECASE): better
