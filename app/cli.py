@@ -206,9 +206,9 @@ def _platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platfo
 
 
 async def _workspace(platform: Platform, given: str | None) -> str:
-    from app.services.tenancy import first_start
+    from app.services.tenancy import bootstrap_service
 
-    return given or (await first_start(platform.settings)).workspace_id
+    return given or (await bootstrap_service(platform.settings)).workspace_id
 
 
 @tokens.command("create")

@@ -22,7 +22,7 @@ from app.embedded.folders import explain_folder_errors, write_atomically
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
-from app.services.tenancy import Bootstrap, first_start
+from app.services.tenancy import Bootstrap, bootstrap_service
 from app.storage.migrate import upgrade
 
 log = get_logger(__name__)
@@ -177,7 +177,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
 def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
     check_database(settings)
     upgrade(settings.database_url.get_secret_value() if settings.database_url else "")
-    bootstrap = asyncio.run(first_start(settings))
+    bootstrap = asyncio.run(bootstrap_service(settings))
     token_file = keep_token(settings.data_dir, bootstrap.token)
     up = Up(settings, running, listener)
     try:

@@ -2,7 +2,7 @@
 
 from app.services.accounts.account import Account, connector_tools, open_account, secrets_of
 from app.services.accounts.bound_secrets import first_moved, secret_required
-from app.services.accounts.partner_errors import partner_errors
+from app.services.accounts.partner_errors import translate_partner_errors
 from app.services.accounts.settings import (
     complete_settings,
     connector_class,
@@ -19,11 +19,11 @@ __all__ = [
     "connector_tools",
     "first_moved",
     "open_account",
-    "partner_errors",
     "seal_settings",
     "secret_required",
     "secrets_of",
     "settings_of",
     "shown_settings",
+    "translate_partner_errors",
     "unseal_settings",
 ]

@@ -11,7 +11,7 @@ from app.core.errors import Conflict, Unavailable
 
 
 @contextmanager
-def partner_errors(definition: Definition) -> Iterator[None]:
+def translate_partner_errors(definition: Definition) -> Iterator[None]:
     """Around calls to a partner. Unavailable for what may heal by itself, Conflict for what somebody has to mend."""
     try:
         yield

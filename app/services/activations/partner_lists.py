@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from app.connectors.base import Definition, Lists
 from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.pagination import Page, PageRequest, Position
-from app.services.accounts import connector_tools, open_account, partner_errors
+from app.services.accounts import connector_tools, open_account, translate_partner_errors
 from app.services.platform import Platform, new_batch
 from app.services.revision import lists_of
 from app.storage.repositories.destinations import DestinationRepository, Use
@@ -78,7 +78,7 @@ async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[st
     found: list[tuple[str, str]] = []
     new_batch()  # after the first call the others wait for the budget
     try:
-        with partner_errors(definition):
+        with translate_partner_errors(definition):
             async with asyncio.timeout(SECONDS):
                 async for entry in connector.list_lists():
                     if len(found) == MOST:

@@ -34,7 +34,7 @@ from app.services.revision import (
     list_of,
     spec_from_json,
     target_of,
-    trait_types,
+    trait_types_of,
     uses_list,
 )
 from app.services.syncs import pinned_snapshots
@@ -282,7 +282,7 @@ async def _load(
         renderer=renderer,
         reader=_reader(platform, sync),
         wanted=[Manifest.from_json(snapshot.manifest) for snapshot in snapshots],
-        trait_types=trait_types(renderer.trait_names, [one.traits for one in snapshots]),
+        trait_types=trait_types_of(renderer.trait_names, [one.traits for one in snapshots]),
     )
 
 

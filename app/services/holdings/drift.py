@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import Definition, ReadBack
 from app.core.errors import Conflict
 from app.domain.normalise import Normaliser
-from app.services.accounts import Account, connector_tools, open_account, partner_errors
+from app.services.accounts import Account, connector_tools, open_account, translate_partner_errors
 from app.services.holdings import holdings as service
 from app.services.platform import (
     Platform,
@@ -233,7 +233,7 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
     new_batch()  # after the first call the others wait for the budget
     try:
         try:
-            with partner_errors(account.definition):
+            with translate_partner_errors(account.definition):
                 for target in dict.fromkeys(scene.targets.values()):
                     async for page in connector.members(target):
                         await asyncio.to_thread(file.add, page, target)

@@ -21,7 +21,7 @@ from app.services.platform import (
     receive_upload,
     store_file,
 )
-from app.services.revision import arm_of, list_of, plan_spec
+from app.services.revision import arm_of, build_plan_spec, list_of
 from app.services.tenancy import record_event
 from app.snapshots.engine import Cursor, FoldStats, LocalManifest, Manifest, PlanSpec, Upload
 from app.snapshots.holdings import fold_outcome, page_holdings
@@ -186,7 +186,7 @@ async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSp
     )
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
     definition = connector_class(destination.slug).definition
-    return plan_spec(
+    return build_plan_spec(
         definition,
         revision.config,
         kind="baseline",

@@ -40,8 +40,8 @@ from app.services.revision import (
     AUDIENCE_NAME,
     EXITS_FIRST,
     PLACES,
+    build_plan_spec,
     constants,
-    plan_spec,
     spec_to_json,
 )
 from app.services.syncs import (
@@ -201,7 +201,7 @@ def _spec(
     fixed = constants(definition, config)
     # A dry run keeps in its trigger what the sync would be that it stands for.
     kind = sync.trigger if sync.kind == "dry_run" else sync.kind
-    return plan_spec(
+    return build_plan_spec(
         definition,
         config,
         kind=kind,

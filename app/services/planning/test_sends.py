@@ -23,7 +23,7 @@ from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.json_bytes import to_lines
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
-from app.services.accounts import Account, open_account, partner_errors
+from app.services.accounts import Account, open_account, translate_partner_errors
 from app.services.holdings import record_holdings, refuse_open_sync
 from app.services.planning import test_send_notes
 from app.services.planning.batches import batches_of, places_of
@@ -36,7 +36,7 @@ from app.services.platform import (
     store_file,
     wake_deliver,
 )
-from app.services.revision import AUDIENCE_NAME, PLACES, constants, plan_spec, spec_to_json
+from app.services.revision import AUDIENCE_NAME, PLACES, build_plan_spec, constants, spec_to_json
 from app.services.syncs import create_sync, is_at_work, pin_snapshots
 from app.snapshots.engine import (
     Cursor,
@@ -148,7 +148,7 @@ async def send_test(
 
 async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) -> None:
     try:
-        with partner_errors(scene.account.definition):
+        with translate_partner_errors(scene.account.definition):
             await ensure_lists(
                 platform, scene.activation, scene.account, scene.revision.config, cuts
             )
@@ -164,7 +164,7 @@ async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) 
 def _spec(scene: _Scene) -> PlanSpec:
     """As a sync would have it; a test send gets the number after the last one."""
     definition, config = scene.account.definition, scene.revision.config
-    return plan_spec(
+    return build_plan_spec(
         definition,
         config,
         kind="resync",

@@ -18,7 +18,7 @@ from app.services.platform import Platform, fetch_file, fetch_manifest
 from app.services.reports.membership_history import membership_history, snapshots_of
 from app.services.reports.read_budget import ReadBudget
 from app.services.revision import arm_of as placement_arm
-from app.services.revision import plan_spec
+from app.services.revision import build_plan_spec
 from app.services.syncs import shown_attempt
 from app.snapshots.engine import (
     Cursor,
@@ -108,7 +108,7 @@ async def _gather(
         assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
         definition = connector_class(destination.slug).definition
         made = await ConnectionRepository(session).made_lists(activation)
-        spec = plan_spec(
+        spec = build_plan_spec(
             definition,
             revision.config,
             kind="incremental",

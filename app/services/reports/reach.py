@@ -18,7 +18,7 @@ from app.domain.options import MOST_AUDIENCES
 from app.services.accounts import connector_class
 from app.services.audiences import get_run, get_snapshot
 from app.services.platform import Platform, fetch_manifest
-from app.services.revision import default_id_sync, plan_spec
+from app.services.revision import build_plan_spec, default_id_sync
 from app.snapshots.engine import Manifest, PlanSpec
 from app.snapshots.plans import Reach, count_reach
 from app.storage.models import Activation, Audience, Destination, DestinationConnection, Snapshot
@@ -264,7 +264,7 @@ def _config(definition: Definition, connection: DestinationConnection | None) ->
 
 def _spec(definition: Definition, config: Mapping[str, Any], activation_id: str = "") -> PlanSpec:
     """What decides about keys, and nothing else: what travels with them is not counted."""
-    spec = plan_spec(
+    spec = build_plan_spec(
         definition,
         config,
         kind="incremental",

@@ -18,12 +18,12 @@ from app.services.revision.plan_spec import (
     AUDIENCE_NAME,
     EXITS_FIRST,
     PLACES,
-    plan_spec,
+    build_plan_spec,
     spec_from_json,
     spec_to_json,
     travelling,
 )
-from app.services.revision.trait_types import trait_types
+from app.services.revision.trait_types import trait_types_of
 
 __all__ = [
     "AUDIENCE_NAME",
@@ -33,6 +33,7 @@ __all__ = [
     "arm_of",
     "arm_property",
     "arms_apart",
+    "build_plan_spec",
     "check_connection_settings",
     "check_mapping",
     "constants",
@@ -41,11 +42,10 @@ __all__ = [
     "list_of",
     "lists_of",
     "named_settings",
-    "plan_spec",
     "spec_from_json",
     "spec_to_json",
     "target_of",
-    "trait_types",
+    "trait_types_of",
     "travelling",
     "uses_list",
 ]

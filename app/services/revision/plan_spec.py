@@ -26,7 +26,7 @@ EXITS_FIRST = "exitsFirst"
 PLACES = "places"
 
 
-def plan_spec(
+def build_plan_spec(
     definition: Definition,
     config: Mapping[str, Any],
     *,

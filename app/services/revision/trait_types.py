@@ -11,7 +11,9 @@ _INTEGERS = frozenset(
 _NUMBERS = frozenset({"FLOAT", "DOUBLE", "HUGEINT", "UHUGEINT", "UBIGINT"})
 
 
-def trait_types(names: Mapping[str, str], sources: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def trait_types_of(
+    names: Mapping[str, str], sources: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
     """Types (text, integer, number, boolean, timestamp, json) by the name that travels, in the order of ``names``.
 
     ``names`` maps a trait to that name; ``sources`` are the traits of the pinned snapshots with their engine types. A

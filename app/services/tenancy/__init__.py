@@ -1,7 +1,7 @@
 """Workspaces, spaces, tokens, the audit trail, idempotency keys and the first start."""
 
 from app.services.tenancy.audit import Filter, forget_old_events, page_events, record_event
-from app.services.tenancy.first_start import Bootstrap, first_start
+from app.services.tenancy.first_start import Bootstrap, bootstrap_service
 from app.services.tenancy.idempotency import (
     claim_key,
     forget_old_keys,
@@ -24,10 +24,10 @@ __all__ = [
     "Bootstrap",
     "Caller",
     "Filter",
+    "bootstrap_service",
     "claim_key",
     "create_space",
     "create_token",
-    "first_start",
     "forget_old_events",
     "forget_old_keys",
     "get_space",

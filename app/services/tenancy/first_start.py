@@ -30,7 +30,7 @@ class Bootstrap:
     token: str | None
 
 
-async def first_start(settings: Settings) -> Bootstrap:
+async def bootstrap_service(settings: Settings) -> Bootstrap:
     """Make what is missing; KeyringError where the database was written under another key."""
     assert settings.database_url is not None  # noqa: S101  whoever starts has connected and migrated
     keyring = Keyring.from_settings(settings)

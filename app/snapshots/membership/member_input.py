@@ -15,7 +15,7 @@ from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, sql_name, sql_text
 from app.snapshots.membership.id_faults import IdFaults
 from app.snapshots.membership.membership import IDENTIFIERS, Members
-from app.snapshots.reading import Source, is_code, json_columns, parquet_trait, typed_columns
+from app.snapshots.reading import Source, is_code, parquet_trait, typed_columns, typed_json_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _traits(
             return texts | typed_columns(cursor, source.sql, open_columns)
         case "ndjson":
             known = like.traits if like else {}
-            return json_columns(cursor, source.sql, columns, known)
+            return typed_json_columns(cursor, source.sql, columns, known)
         case "parquet":
             return {column: parquet_trait(column, source.columns[column]) for column in columns}
 

@@ -2,15 +2,15 @@
 
 from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import is_code, parquet_trait, typed_columns
-from app.snapshots.reading.json_columns import json_columns
+from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.uploads import Source, open_upload
 
 __all__ = [
     "Source",
     "is_code",
-    "json_columns",
     "open_upload",
     "parquet_trait",
     "typed_columns",
+    "typed_json_columns",
     "write_dataset",
 ]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from app.snapshots.engine import Cursor, DatasetStats, Upload, column_types, copy_to, sql_name
 from app.snapshots.reading.detection import is_code, parquet_trait, typed_columns
-from app.snapshots.reading.json_columns import json_columns
+from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.uploads import Source, open_upload
 
 
@@ -45,7 +45,7 @@ def _columns(cursor: Cursor, source: Source) -> dict[str, str]:
             )
         case "ndjson":
             found = {column: f"({sql_name(column)} ->> '$')" for column in codes}
-            found |= json_columns(cursor, source.sql, others, {}, dates=True)
+            found |= typed_json_columns(cursor, source.sql, others, {}, dates=True)
             return {column: found[column] for column in source.columns}
         case "parquet":
             return {column: parquet_trait(column, kind) for column, kind in source.columns.items()}

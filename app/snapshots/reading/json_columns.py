@@ -13,7 +13,7 @@ from app.snapshots.reading.detection import typed_columns
 _NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}
 
 
-def json_columns(
+def typed_json_columns(
     cursor: Cursor,
     relation: str,
     columns: list[str],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.revision.trait_types import trait_types
+from app.services.revision.trait_types import trait_types_of
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from app.services.revision.trait_types import trait_types
     ],
 )
 def test_engine_types_become_types_that_travel(engine_type: str, kind: str) -> None:
-    assert trait_types({"t": "t"}, [{"t": engine_type}]) == {"t": kind}
+    assert trait_types_of({"t": "t"}, [{"t": engine_type}]) == {"t": kind}
 
 
 def test_names_and_order_are_those_that_travel() -> None:
-    found = trait_types({"b": "Bee", "a": "a", "none": "None"}, [{"a": "BIGINT", "b": "BOOLEAN"}])
+    found = trait_types_of({"b": "Bee", "a": "a", "none": "None"}, [{"a": "BIGINT", "b": "BOOLEAN"}])
     assert list(found.items()) == [("Bee", "boolean"), ("a", "integer"), ("None", "text")]
 
 
@@ -38,4 +38,4 @@ def test_sources_that_do_not_agree_make_what_fits_both() -> None:
         {"n": "BIGINT", "t": "BIGINT", "i": "BIGINT"},
         {"n": "DOUBLE", "t": "BOOLEAN"},
     ]
-    assert trait_types(names, sources) == {"n": "number", "t": "text", "i": "integer"}
+    assert trait_types_of(names, sources) == {"n": "number", "t": "text", "i": "integer"}
