@@ -11,8 +11,6 @@ from checks.source import CODE, ROOT, Fault, Source, files
 #: Folders whose packages have a face, and packages that have one.
 FOLDERS = ("app/services", "app/snapshots")
 PACKAGES = ("app/sources", "app/api/edge", "app/api/docs", "app/connectors/base")
-#: Folders whose packages are imported through their face only.
-PROTECTED = ("app/services",)
 
 
 def packages(root: Path, folder: str) -> list[str]:
@@ -37,13 +35,8 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
         names, faults = _face(root, package, face)
         exported[face.module] = names
         found += faults
-    protected = {
-        one.replace("/", "."): exported.get(one.replace("/", "."), [])
-        for folder in PROTECTED
-        for one in packages(root, folder)
-    }
     for source in files(root, CODE):
-        found += _past_faces(source, protected)
+        found += _past_faces(source, exported)
     return [fault for fault in found if fault.path in wanted or not paths]
 
 

@@ -28,7 +28,9 @@ def test_engine_types_become_types_that_travel(engine_type: str, kind: str) -> N
 
 
 def test_names_and_order_are_those_that_travel() -> None:
-    found = trait_types_of({"b": "Bee", "a": "a", "none": "None"}, [{"a": "BIGINT", "b": "BOOLEAN"}])
+    found = trait_types_of(
+        {"b": "Bee", "a": "a", "none": "None"}, [{"a": "BIGINT", "b": "BOOLEAN"}]
+    )
     assert list(found.items()) == [("Bee", "boolean"), ("a", "integer"), ("None", "text")]
 
 
