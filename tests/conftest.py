@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from app.core.config import Settings
 from app.main import create_app
 from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
+from tests.flow import Flow, installation, worker
 from tests.servers import TestServers, keep_temporary_files_in_memory, start_fast_servers
 from tests.users_database import USER, UsersDatabase
 
@@ -121,3 +123,19 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url="http://service") as opened,
     ):
         yield opened
+
+
+@pytest.fixture
+async def flow(request: pytest.FixtureRequest, platform: Platform) -> AsyncIterator[Flow]:
+    """A space with an audience that is connected to a receiver.
+
+    The mark ``installation`` gives settings of the account; with ``worker=True`` a worker runs.
+    """
+    mark = request.node.get_closest_marker("installation")
+    given = dict(mark.kwargs) if mark else {}
+    works = given.pop("worker", False)
+    async with contextlib.AsyncExitStack() as stack:
+        made = await stack.enter_async_context(installation(platform, **given))
+        if works:
+            await stack.enter_async_context(worker(platform))
+        yield made

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
 from app.core.pagination import Position
-from app.services.platform.platform import Platform
-from tests.flow import Flow, installation, worker
+from tests.flow import Flow
 from tests.stepping import Hand
 
+pytestmark = pytest.mark.installation(worker=True)
 
-@pytest.fixture
-async def flow(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        await made.sign_in(client)
-        yield made
+
+@pytest.fixture(autouse=True)
+async def signed_in(flow: Flow, client: httpx.AsyncClient) -> None:
+    """Give the client a token of the installation's workspace."""
+    await flow.sign_in(client)
 
 
 async def data(response: httpx.Response) -> Any:

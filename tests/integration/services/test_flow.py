@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from app.services.platform.platform import Platform
-from tests.flow import Flow, installation, worker
+from tests.flow import Flow
 
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        yield made
+pytestmark = pytest.mark.installation(worker=True)
 
 
 class TestFirstSync:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-import pytest
 from sqlalchemy import update
 
 from app.core import clock
 from app.core.ids import new_id
 from app.services.audiences import members, runs
 from app.services.audiences.recompute import recompute_audience
-from app.services.platform.platform import Platform
 from app.storage.models import Audience, MemberPatch, Run
-from tests.flow import ACTOR, Flow, eventually, installation, worker
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        yield made
+from tests.flow import ACTOR, Flow, eventually, worker
 
 
 def row(number: int) -> dict[str, Any]:

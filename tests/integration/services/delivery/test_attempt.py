@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import select, update
 
@@ -14,11 +12,7 @@ from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, Attempt, Destination, Sync
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        yield made
+pytestmark = pytest.mark.installation(worker=True)
 
 
 def ids(numbers: range) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,19 +10,14 @@ from sqlalchemy import func, text, update
 from app.core import clock
 from app.queue import Task
 from app.services.periodic.due import batches_wait
-from app.services.platform.platform import Platform
 from app.services.reports import status
 from app.services.syncs import syncs
 from app.storage.models import Activation, Batch
 from app.storage.repositories.breakers import BreakerRepository
-from tests.flow import ACTOR, Flow, installation
+from tests.flow import ACTOR, Flow
 from tests.stepping import Hand
 
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform, batch_size=5) as made:
-        yield made
+pytestmark = pytest.mark.installation(batch_size=5)
 
 
 async def planned(flow: Flow, hand: Hand) -> str:

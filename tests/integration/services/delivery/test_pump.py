@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
 from app.core import clock
 from app.services.delivery.loaded_sync import LoadedSyncs
 from app.services.delivery.pump import Pump
-from app.services.platform.platform import Platform
 from app.services.syncs import syncs
 from app.storage.engine import open_database
 from app.storage.models import Audience, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.breakers import BreakerRepository
 from app.storage.session import unit_of_work_of
-from tests.flow import ACTOR, Flow, eventually, installation, worker
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        yield made
+from tests.flow import ACTOR, Flow, eventually, worker
 
 
 async def held_sync(flow: Flow, activation: str) -> Sync:

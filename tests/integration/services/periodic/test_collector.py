@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,17 +11,12 @@ from sqlalchemy import func, select, update
 from app.services.audiences import members
 from app.services.periodic import collector as collecting
 from app.services.periodic.collector import collect_files
-from app.services.platform.platform import Platform
 from app.storage.models import Audience, Batch, Snapshot, Sync
-from tests.flow import Flow, installation, worker
+from tests.flow import Flow
+
+pytestmark = pytest.mark.installation(worker=True)
 
 AGO = func.clock_timestamp() - timedelta(days=31)
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        yield made
 
 
 async def grown_old(flow: Flow) -> None:

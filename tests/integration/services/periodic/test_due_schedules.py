@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from app.core import clock
 from app.services.periodic.due_schedules import open_due_schedules
-from app.services.platform.platform import Platform
 from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, AudienceSchedule
-from tests.flow import ACTOR, Flow, eventually, installation, worker
+from tests.flow import ACTOR, Flow, eventually, worker
 
 DAILY = {"frequency": {"type": "daily", "at": "00:00", "zone": "UTC"}}
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        yield made
 
 
 async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +18,8 @@ from sqlalchemy import func, select, update
 from app.core.ids import new_id
 from app.domain import schedules as rules
 from app.services.periodic.due_schedules import open_due_schedules
-from app.services.platform.platform import Platform
 from app.storage.models import Activation, Audience, AudienceSchedule, Run, Snapshot, Sync
-from tests.flow import ACTOR, Flow, installation
+from tests.flow import ACTOR, Flow
 
 ZONES = ("Europe/Berlin", "Australia/Sydney", "Asia/Kolkata")  # Kolkata knows no summer time
 START = datetime(2027, 1, 1, tzinfo=UTC)
@@ -52,39 +50,38 @@ def local_moments(zone: str, days: set[int], hours: set[int], minute: int = 0) -
     return sorted(found)
 
 
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        async with platform.unit_of_work() as session:
-            audience = await session.get(Audience, (made.space_id, made.audience_id))
-            assert audience is not None
-            audience.query = "SELECT 1 AS profile_id"
-            audience.current_snapshot_id = "snp_first"
-            run = Run(
-                space_id=made.space_id,
-                id="run_first",
-                audience_id=made.audience_id,
-                kind="definition",
-                trigger="api",
-                state="complete",
-                as_of=START,
-                created_by=ACTOR,
-            )
-            snapshot = Snapshot(
-                space_id=made.space_id,
-                id="snp_first",
-                audience_id=made.audience_id,
-                run_id=run.id,
-                version=1,
-                as_of=START,
-                manifest={"base": [], "deltas": []},
-                traits={},
-                identifiers=[],
-                row_count=0,
-                byte_count=0,
-            )
-            session.add_all([run, snapshot])
-        yield made
+@pytest.fixture(autouse=True)
+async def computed_once(flow: Flow) -> None:
+    """Give the audience a definition and its first snapshot."""
+    async with flow.platform.unit_of_work() as session:
+        audience = await session.get(Audience, (flow.space_id, flow.audience_id))
+        assert audience is not None
+        audience.query = "SELECT 1 AS profile_id"
+        audience.current_snapshot_id = "snp_first"
+        run = Run(
+            space_id=flow.space_id,
+            id="run_first",
+            audience_id=flow.audience_id,
+            kind="definition",
+            trigger="api",
+            state="complete",
+            as_of=START,
+            created_by=ACTOR,
+        )
+        snapshot = Snapshot(
+            space_id=flow.space_id,
+            id="snp_first",
+            audience_id=flow.audience_id,
+            run_id=run.id,
+            version=1,
+            as_of=START,
+            manifest={"base": [], "deltas": []},
+            traits={},
+            identifiers=[],
+            row_count=0,
+            byte_count=0,
+        )
+        session.add_all([run, snapshot])
 
 
 async def schedule(flow: Flow, zone: str) -> str:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from app.core import clock
 from app.services.audiences import runs
-from app.services.platform.platform import Platform
 from app.services.syncs import syncs
 from app.storage.models import Audience, Run, Sync
-from tests.flow import ACTOR, Flow, installation
+from tests.flow import ACTOR, Flow
 from tests.stepping import Hand
 
 MEMBERS = 1000
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        yield made
 
 
 @pytest.fixture

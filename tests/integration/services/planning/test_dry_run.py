@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from app.core import clock
-from app.services.platform.platform import Platform
 from app.services.syncs import syncs
 from app.storage.models import Activation
-from tests.flow import ACTOR, Flow, eventually, installation, worker
+from tests.flow import ACTOR, Flow, eventually
 
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        yield made
+pytestmark = pytest.mark.installation(worker=True)
 
 
 async def dry_run(flow: Flow, activation: str, kind: str = "incremental") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,19 +21,14 @@ from app.services.delivery.loaded_sync import LoadedSyncs
 from app.services.delivery.pump import Pump
 from app.services.periodic import due_schedules
 from app.services.planning import test_sends
-from app.services.platform.platform import Platform
 from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, Destination, Space, Sync
-from tests.flow import ACTOR, Flow, eventually, installation
+from tests.flow import ACTOR, Flow, eventually
 from tests.stepping import Hand
 
+pytestmark = pytest.mark.installation(batch_size=5)
+
 FIRST = {f"p{number}" for number in range(10)}
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform, batch_size=5) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,23 +11,20 @@ from app.core import clock
 from app.queue import Task
 from app.services.activations import activations
 from app.services.planning.plan import plan_sync
-from app.services.platform.platform import Platform
 from app.services.syncs import syncs
 from app.storage.models import AuditEvent, Sync
 from app.storage.repositories.syncs import SyncRepository
-from tests.flow import ACTOR, Flow, installation, worker
+from tests.flow import ACTOR, Flow, worker
 from tests.stepping import Hand
 
 LEASE = timedelta(seconds=30)
 
 
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    """An audience of ten with an activation that holds them; no worker runs any more."""
-    async with installation(platform) as made:
-        async with worker(platform):
-            await made.members(range(10))
-        yield made
+@pytest.fixture(autouse=True)
+async def ten_members(flow: Flow) -> None:
+    """Give the audience ten members; no worker runs afterwards."""
+    async with worker(flow.platform):
+        await flow.members(range(10))
 
 
 async def being_planned(flow: Flow, activation: str) -> Sync:

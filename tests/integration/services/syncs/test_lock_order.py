@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,19 +10,12 @@ from sqlalchemy import select, text, update
 
 from app.core import clock
 from app.services.activations import destinations
-from app.services.platform.platform import Platform
 from app.storage.models import Activation, Space, Sync
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.syncs import SyncRepository
-from tests.flow import ACTOR, Flow, eventually, installation
+from tests.flow import ACTOR, Flow, eventually
 from tests.stepping import Hand
-
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made:
-        yield made
 
 
 async def heal(flow: Flow) -> None:

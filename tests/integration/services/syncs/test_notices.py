@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +11,11 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from app.services.platform.platform import Platform
+from app.core.config import Settings
 from app.storage.models import Notice
-from tests.flow import Flow, eventually, installation, worker
+from tests.flow import Flow, eventually
+
+pytestmark = pytest.mark.installation(worker=True)
 
 
 class Mailbox:
@@ -39,13 +40,10 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 
 @pytest.fixture
-async def flow(platform: Platform, mailbox: tuple[Mailbox, int]) -> AsyncIterator[Flow]:
-    settings = platform.settings.model_copy(
-        update={"smtp_url": SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")}
-    )
-    mailing = dataclasses.replace(platform, settings=settings)
-    async with installation(mailing) as made, worker(mailing):
-        yield made
+def settings(settings: Settings, mailbox: tuple[Mailbox, int]) -> Settings:
+    """The settings of the tests, with a mail server."""
+    url = SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")
+    return settings.model_copy(update={"smtp_url": url})
 
 
 async def notices(flow: Flow) -> list[Notice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,17 +9,12 @@ from sqlalchemy import text
 
 from app.core import clock
 from app.services.periodic.collector import collect_files
-from app.services.platform.platform import Platform
 from app.services.syncs import lifecycle
 from app.storage.models import Destination
 from app.storage.repositories.breakers import BreakerRepository
-from tests.flow import ACTOR, Flow, installation, worker
+from tests.flow import ACTOR, Flow
 
-
-@pytest.fixture
-async def flow(platform: Platform) -> AsyncIterator[Flow]:
-    async with installation(platform) as made, worker(platform):
-        yield made
+pytestmark = pytest.mark.installation(worker=True)
 
 
 class TestBreaker:
