@@ -1,0 +1,67 @@
+"""The application ``activations``: its commands, and the exit codes of its errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from app.cli import serving, tools
+from app.cli.environment import read_settings
+from app.cli.keys import keys
+from app.cli.tokens import tokens
+from app.core.crypto import KeyringError
+from app.core.errors import AppError
+from app.embedded.errors import StartError
+
+application = typer.Typer(
+    name="activations",
+    help="Self-hosted audience activation.",
+    epilog="Exit codes: 3 port in use, 4 data of another PostgreSQL version, 5 disk full, 6 folder not usable, "
+    "7 servers cannot start, 8 database not reachable, 9 not ready.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+application.add_typer(tokens, name="token")
+application.add_typer(keys, name="keys")
+
+
+@application.callback()
+def begin() -> None:
+    """Run self-hosted audience activation."""
+    # Runs before the command, so that a failing import is also logged in the format of the other lines.
+    read_settings(None)
+
+
+for _command in (serving.up, serving.api, serving.worker, serving.migrate):
+    application.command()(_command)
+application.command("export-openapi")(tools.export_openapi)
+application.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)(tools.sandbox)
+application.command()(tools.demo)
+
+
+def main() -> None:
+    """Run the command line, and report errors with their exit codes."""
+    try:
+        application()
+    except StartError as error:
+        print(f"activations: {error}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+            print(
+                f"activations: setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}",
+                file=sys.stderr,
+            )
+        sys.exit(2)
+    except (AppError, KeyringError) as error:
+        print(f"activations: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,102 @@
+"""The commands that run the service: ``up``, ``api``, ``worker`` and ``migrate``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.environment import complete_settings, migrate_database, read_settings
+from app.cli.options import ChildOption, DataOption, HostOption, PortOption
+
+if TYPE_CHECKING:
+    from app.core.config import Settings
+
+SHUTDOWN_SECONDS = 30  # for running requests of an API that runs alone
+CHILD_SHUTDOWN_SECONDS = 3
+
+
+def _end_with_parent() -> None:
+    """End this process when its standard input closes, for systems without a parent's death signal."""
+
+    def watch() -> None:
+        # Not through sys.stdin, because its lock would be held when the interpreter ends.
+        while os.read(0, 1024):
+            pass
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def up(
+    data: DataOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+) -> None:
+    """Start the whole service: PostgreSQL and Redis (unless DATABASE_URL is set), API and worker.
+
+    Prints one JSON line when ready. The first start creates a workspace, a space and a token (DIR/token).
+    """
+    from app.embedded.up import run_up
+
+    run_up(read_settings(data), host, port)
+
+
+def api(
+    data: DataOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+    child: ChildOption = False,
+) -> None:
+    """Run only the API. Exit code 1 means that it did not start."""
+    from app.embedded.connections import listen
+    from app.embedded.http_server import fast_loop, make_server
+    from app.main import create_app
+
+    if child:
+        _end_with_parent()
+    listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
+    with listener, complete_settings(data) as settings:
+        seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
+        server = make_server(create_app(settings), shutdown_seconds=seconds)
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
+            runner.run(server.serve(sockets=[listener]))
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def worker(data: DataOption = None, child: ChildOption = False) -> None:
+    """Run only one worker, with its sweep."""
+    from app.embedded.http_server import fast_loop
+
+    if child:
+        _end_with_parent()
+    with complete_settings(data) as settings, asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    from workers.settings import run_worker
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def request_stop(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)  # a second signal ends the process immediately
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, request_stop, number)
+    await run_worker(settings, stop=stop)
+
+
+def migrate(data: DataOption = None) -> None:
+    """Apply all migrations to the database."""
+    with complete_settings(data) as settings:
+        migrate_database(settings)
