@@ -46,7 +46,7 @@ class Operation:
     body: Draft202012Validator | None
 
     def faults(self, query: str, body: Any, *, has_body: bool) -> list[SchemaFault]:
-        """Everything that does not fit the document."""
+        """Return all faults of a request, compared with the document."""
         found: list[SchemaFault] = []
         for name, value in parse_qsl(query, keep_blank_values=True):
             schema = self.parameters.get(name)
