@@ -47,7 +47,7 @@ def processor_seconds(pid: int) -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_query_ends_with_a_killed_worker(tmp_path: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path / "out")], cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", PARENT, str(tmp_path / "out")], cwd=Path(__file__).parents[4]
     )
     deadline = time.monotonic() + 30
     while not (children := children_of(parent.pid)) and time.monotonic() < deadline:
