@@ -40,3 +40,11 @@ TRANSITIONS: Mapping[BatchState, frozenset[BatchState]] = {
     BatchState.SENDING: frozenset({BatchState.WAITING, BatchState.RECORDED}),
     BatchState.RECORDED: frozenset(),
 }
+
+
+class BatchEnd(StrEnum):
+    """What a batch's row says about its changes when its sync ends."""
+
+    RECORDED = "settled"  # its receipts say what became of each change
+    ATTEMPTED = "attempted"  # an attempt had no definite response: its changes are unknown
+    UNTOUCHED = "untouched"  # nothing was sent

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Decision, Row, decide, fold
 from app.services.syncs import settle as settling
@@ -115,7 +116,11 @@ def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(batch: Any) -> Any:
         outcome = right(batch)
-        return replace(outcome, state="untouched") if outcome.state == "attempted" else outcome
+        return (
+            outcome
+            if outcome.state is not BatchEnd.ATTEMPTED
+            else replace(outcome, state=BatchEnd.UNTOUCHED)
+        )
 
     patch.setattr(settling, "outcome_of", wrong)
 

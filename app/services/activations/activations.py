@@ -17,6 +17,7 @@ from app.core.errors import BadRequest, Invalid, NotFound, Problem
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import is_same, new_config, updated
+from app.domain.activation_states import ActivationState
 from app.domain.options import DEFAULT_OPTIONS
 from app.services.activations.revisions import new_revision
 from app.services.revision import check_mapping
@@ -100,7 +101,7 @@ async def create_activation(
         destination_id=connection.destination_id,
         name=wanted.name,
         enabled=wanted.enabled,
-        state="active" if wanted.enabled else "inactive",
+        state=ActivationState.ACTIVE if wanted.enabled else ActivationState.INACTIVE,
         revision_id="",  # until its first revision is there, below
         sync_number=0,
         held=0,
@@ -217,19 +218,19 @@ async def remove_activation(
     await close_for_deletion(session, activation, actor=actor, now=now)
     activation.deleted_at = now
     activation.enabled = False
-    activation.state = "inactive"
+    activation.state = ActivationState.INACTIVE
     activation.next_due_at = None
     activation.updated_at = now
     await _record(session, activation, "Activation Deleted", actor)
 
 
 def _enable(activation: Activation, enabled: bool) -> None:
-    if enabled and activation.state != "active":
+    if enabled and activation.state != ActivationState.ACTIVE:
         # Re-activation after an error begins anew from what is held.
         activation.failing_since = None
         activation.last_error = None
     activation.enabled = enabled
-    activation.state = "active" if enabled else "inactive"
+    activation.state = ActivationState.ACTIVE if enabled else ActivationState.INACTIVE
 
 
 def _check_display_name(display_name: str | None) -> None:

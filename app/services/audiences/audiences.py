@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.run_states import RunState
 from app.domain.slugs import slug_of
 from app.services.audiences import definitions, runs
 from app.services.tenancy import record_event
@@ -48,9 +49,9 @@ def audience_status(view: AudienceView) -> str:
     """One of the contract's words for where an audience stands."""
     if not view.audience.enabled:
         return "Disabled"
-    by_run = {"new": "Preparing", "running": "Computing", "failed": "Failed"}
-    if view.run_state in by_run:
-        return by_run[view.run_state]
+    by_run = {RunState.NEW: "Preparing", RunState.RUNNING: "Computing", RunState.FAILED: "Failed"}
+    if view.run_state and RunState(view.run_state) in by_run:
+        return by_run[RunState(view.run_state)]
     return "Live" if view.audience.snapshot_id else "Not Computing"
 
 

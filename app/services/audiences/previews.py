@@ -16,6 +16,7 @@ from app.connectors.errors import ConnectorError
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.logging import get_logger
+from app.domain.preview_states import PreviewState
 from app.services.audiences import definitions
 from app.services.audiences.definition_rows import Reading, write_rows
 from app.services.platform import Platform, wake_preview
@@ -63,7 +64,7 @@ async def create_preview(
         query=query,
         target_entity=target_entity,
         options=dict(options or {}),
-        status="RUNNING",
+        status=PreviewState.RUNNING,
         attempts=0,
         created_at=now,
     )

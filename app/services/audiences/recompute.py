@@ -15,6 +15,7 @@ from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import retry
+from app.domain.run_states import RunState
 from app.services.audiences.definition_rows import Reading
 from app.services.audiences.source_turns import NoRoom
 from app.services.audiences.write_snapshot import Computed, Work, compute_snapshot
@@ -118,7 +119,7 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
             work.run.space_id,
             work.run.id,
             work.run.lease_token,
-            state="complete",
+            state=RunState.COMPLETE,
             snapshot_id=snapshot.id,
             became_current=becomes_current,
             members=computed.stats.rows,
@@ -208,7 +209,7 @@ async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
             audience_id=run.audience_id,
             kind="patch",
             trigger=run.trigger,
-            state="new",
+            state=RunState.NEW,
             as_of=run.as_of,
             created_by=run.created_by,
             created_at=run.created_at,  # its place among the audience's runs
@@ -231,7 +232,7 @@ async def _fail(
             work.run.space_id,
             work.run.id,
             work.run.lease_token,
-            state="failed",
+            state=RunState.FAILED,
             sources=work.sources,
             error=error,
         )

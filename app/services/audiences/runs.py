@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
+from app.domain.run_states import RunState
 from app.services.platform import wake_recompute
 from app.services.syncs import snapshot_changed
 from app.services.tenancy import record_event
@@ -42,7 +43,7 @@ async def open_run(
         audience_id=audience.id,
         kind=kind,
         trigger=trigger,
-        state="new",
+        state=RunState.NEW,
         as_of=as_of or now,
         make_current=make_current,
         input=input,

@@ -11,7 +11,9 @@ from app.connectors.errors import AuthenticationRejected, ConnectorError
 from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain import retry
+from app.domain.activation_states import ActivationState
 from app.domain.retry import Failure, Verdict
+from app.domain.sync_states import SyncState
 from app.services.accounts import Account
 from app.services.platform import Platform
 from app.services.syncs import close_open, notify_activation_in_error, something_newer
@@ -73,7 +75,9 @@ async def _end_test(
     )
     if activation is not None:
         described = await describe_error(session, error)
-        await close_open(session, activation, state="failed", reason=error.message, error=described)
+        await close_open(
+            session, activation, state=SyncState.FAILED, reason=error.message, error=described
+        )
 
 
 async def lock_for_failure(session: AsyncSession, sending: LoadedSync, verdict: Verdict) -> None:
@@ -118,7 +122,7 @@ async def _pause_account(
     """Nobody is let in with these credentials: stop everything that uses them. The account's row comes last (R7)."""
     repository = SyncRepository(session)
     for activation in await repository.activations_of_account(space_id, destination_id):
-        if activation.enabled and activation.state == "active":
+        if activation.enabled and activation.state == ActivationState.ACTIVE:
             await _to_error(session, activation, error, paused_by="account")
     await BreakerRepository(session).open_breaker(
         space_id, destination_id, UNTIL_HEALED, {"openings": 0, "reason": error.message}
@@ -138,10 +142,12 @@ async def _to_error(
 ) -> None:
     """State `error`: paused until it is enabled again, or the settings change."""
     described = await describe_error(session, error, pausedBy=paused_by)
-    activation.state = "error"
+    activation.state = ActivationState.ERROR
     activation.last_error = described
     await session.flush()
-    await close_open(session, activation, state="failed", reason=error.message, error=described)
+    await close_open(
+        session, activation, state=SyncState.FAILED, reason=error.message, error=described
+    )
     notify_activation_in_error(session, activation)
     log.warning("activation_in_error", activation_id=activation.id, code=error.code)
 
@@ -200,4 +206,6 @@ async def give_up_if_late(
     elif await something_newer(session, activation):
         described = await describe_error(session, error)
         activation.last_error = described
-        await close_open(session, activation, state="failed", reason=error.message, error=described)
+        await close_open(
+            session, activation, state=SyncState.FAILED, reason=error.message, error=described
+        )

@@ -17,6 +17,7 @@ from app.connectors.base import Receipts, Refusal
 from app.connectors.errors import BudgetSpent, Throttled, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
+from app.domain.batch_states import BatchState
 from app.domain.retry import Failure, Verdict
 from app.services.delivery import failures
 from app.services.delivery.attempt import Sent
@@ -179,7 +180,11 @@ async def _record_pending(session: AsyncSession, ended: Ended) -> None:
     assert pending is not None  # noqa: S101  the caller has looked
     await BatchRepository(session).record(
         ended.batch,
-        values={"state": "waiting", "continuation": dict(pending.handle), "ambiguous": True},
+        values={
+            "state": BatchState.WAITING,
+            "continuation": dict(pending.handle),
+            "ambiguous": True,
+        },
         wait=pending.check_after,
         attempt={"outcome": "pending"},
         failing=False,
@@ -190,7 +195,10 @@ async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent
     """Our own budget was spent: nothing went out, and nobody failed."""
     await BatchRepository(session).record(
         ended.batch,
-        values={"state": "waiting", "ambiguous": ended.batch.ambiguous or ended.sent.partly},
+        values={
+            "state": BatchState.WAITING,
+            "ambiguous": ended.batch.ambiguous or ended.sent.partly,
+        },
         wait=error.retry_after or timedelta(seconds=1),
         attempt={"outcome": "budget"},
         failing=False,
@@ -246,7 +254,7 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
 
 def _waiting(ended: Ended, verdict: Verdict, refusals: int) -> dict[str, Any]:
     return {
-        "state": "waiting",
+        "state": BatchState.WAITING,
         "refusals": refusals,
         "ambiguous": ended.batch.ambiguous or verdict.ambiguous or ended.sent.partly,
     }
@@ -265,7 +273,7 @@ async def record_unloadable(platform: Platform, batch: Batch) -> None:
         await repository.activation(batch.space_id, sync.activation_id, lock=True)
         written = await BatchRepository(session).record(
             batch,
-            values={"state": "waiting"},
+            values={"state": BatchState.WAITING},
             wait=wait,
             attempt={"outcome": "unloadable", "error": error.message},
             failing=True,

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
 from app.domain import frequency as frequencies
+from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
 from app.domain.schedules import next_due
+from app.domain.sync_states import SyncState
 from app.services.audiences import open_run
 from app.services.syncs import all_have_snapshots, is_outdated, open_sync
 from app.storage.models import Activation, AudienceSchedule
@@ -83,7 +85,7 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
     following = None if once else frequencies.next_due(frequency, now)
     # A sync that is to be made but once is not lost because it cannot be made just now.
     activation.next_due_at = now + LATER if once else following
-    if not activation.enabled or activation.state != "active":
+    if not activation.enabled or activation.state != ActivationState.ACTIVE:
         return 0
     if not await all_have_snapshots(session, activation):
         return 0
@@ -98,6 +100,6 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
 async def _waits_for_approval(session: AsyncSession, activation: Activation) -> bool:
     """Whether the very plan that would be made is already there, and held."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
-    if sync is None or sync.state != "held":
+    if sync is None or sync.state != SyncState.HELD:
         return False
     return not await is_outdated(session, activation, sync)

@@ -19,6 +19,7 @@ from app.domain import retry
 from app.domain.brake import hold_reason
 from app.domain.changes import Mode
 from app.domain.options import brake_of
+from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account
 from app.services.delivery import planning_refused
 from app.services.planning import batches, dry_run, made_lists
@@ -51,6 +52,7 @@ from app.services.syncs import (
     pin_snapshots,
     pinned_snapshots,
     replace_sync,
+    write_state,
 )
 from app.snapshots.engine import Manifest, PlanSpec, PlanStats, StoredFile
 from app.snapshots.plans import write_plan
@@ -92,7 +94,7 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
     lease = platform.settings.lease
     async with platform.unit_of_work() as session:
         sync = await SyncRepository(session).claim(
-            space_id, sync_id, ("new",), lease_owner(lane), lease
+            space_id, sync_id, (SyncState.NEW,), lease_owner(lane), lease
         )
     if sync is None:
         return False
@@ -261,13 +263,18 @@ async def _commit(
             None if work.sync.kind == "dry_run" else _hold_reason(activation, work, stats)
         )
         # A dry run is complete once its report is there; until then it can be planned again.
-        state = "new" if work.sync.kind == "dry_run" else "held" if held_because else "pending"
+        state = (
+            SyncState.NEW
+            if work.sync.kind == "dry_run"
+            else SyncState.HELD
+            if held_because
+            else SyncState.PENDING
+        )
         now = await RunRepository(session).database_now()
-        written = await repository.fenced(
-            work.sync.space_id,
-            work.sync.id,
-            work.sync.lease_token,
-            state=state,
+        written = await write_state(
+            session,
+            work.sync,
+            state,
             revision_id=work.revision.id,
             plan=file.to_json() if file else None,
             spec={
@@ -294,13 +301,13 @@ async def _commit(
         if sync.kind != "dry_run":
             session.add_all(batches.batches_of(sync, stats.cuts))
             await session.flush()
-        if sync.state == "held" and await is_outdated(session, activation, sync):
+        if sync.state == SyncState.HELD and await is_outdated(session, activation, sync):
             await replace_sync(session, activation, sync)
-        elif sync.state == "held":
+        elif sync.state == SyncState.HELD:
             notify_sync_held(session, activation, sync)
-        elif sync.state == "pending" and sync.closing is None and stats.cuts:
+        elif sync.state == SyncState.PENDING and sync.closing is None and stats.cuts:
             wake_deliver(session, sync)
-        elif sync.state == "pending":
+        elif sync.state == SyncState.PENDING:
             wake_settle(session, sync)
     log.info(
         "sync_planned",
@@ -320,13 +327,11 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
     report = await dry_run.dry_run_report(platform, planned, stats.cuts)
     report["heldBecause"] = _hold_reason(work.activation, work, stats)
     async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
         now = await RunRepository(session).database_now()
-        written = await repository.fenced(
-            sync.space_id,
-            sync.id,
-            sync.lease_token,
-            state="complete",
+        written = await write_state(
+            session,
+            sync,
+            SyncState.COMPLETE,
             report=report,
             finished_at=now,
             **_LET_GO,
@@ -351,11 +356,10 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
         repository = SyncRepository(session)
         activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
         assert activation is not None  # noqa: S101  a foreign key says so
-        written = await repository.fenced(
-            sync.space_id,
-            sync.id,
-            sync.lease_token,
-            state="failed",
+        written = await write_state(
+            session,
+            sync,
+            SyncState.FAILED,
             error=error,
             lease_owner=None,
             lease_until=None,

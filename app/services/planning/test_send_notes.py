@@ -9,14 +9,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.changes import ChangeKind
+from app.domain.left_out import LeftOut
+from app.domain.sync_states import SyncState
 from app.services.syncs import shown_attempt
 from app.storage.models import Sync
 from app.storage.repositories.explanations import ExplanationRepository
 from app.storage.repositories.syncs import SyncRepository
 
 _LEFT_OUT = {
-    "no_consent": "A sync would leave it out: it has not agreed (delivery option consent).",
-    "control": "A sync would leave it out: it belongs to a control group.",
+    LeftOut.NO_CONSENT: "A sync would leave it out: it has not agreed (delivery option consent).",
+    LeftOut.CONTROL: "A sync would leave it out: it belongs to a control group.",
 }
 
 
@@ -80,7 +82,7 @@ async def test_send_outcome(session: AsyncSession, sync: Sync) -> TestSendOutcom
 def _status(sync: Sync) -> str:
     if sync.finished_at is None:
         return "pending"
-    if sync.state != "complete":
+    if sync.state != SyncState.COMPLETE:
         return sync.state
     if sync.rejected:
         return "rejected"

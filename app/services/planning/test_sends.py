@@ -23,6 +23,7 @@ from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.json_bytes import to_lines
 from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
+from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account, translate_partner_errors
 from app.services.holdings import record_holdings, refuse_open_sync
 from app.services.planning import test_send_notes
@@ -37,7 +38,7 @@ from app.services.platform import (
     wake_deliver,
 )
 from app.services.revision import AUDIENCE_NAME, PLACES, build_plan_spec, constants, spec_to_json
-from app.services.syncs import create_sync, is_at_work, pin_snapshots
+from app.services.syncs import create_sync, is_at_work, pin_snapshots, set_state
 from app.snapshots.engine import (
     Cursor,
     Cut,
@@ -326,7 +327,7 @@ async def _open(
         raise Conflict("The activation was changed meanwhile; try again.")
     sync = await create_sync(session, activation, kind=KIND, trigger="api", actor=actor)
     stats = planned.stats
-    sync.state = "pending"
+    set_state(sync, SyncState.PENDING)
     sync.revision_id = scene.revision.id
     sync.plan = file.to_json()
     sync.spec = {

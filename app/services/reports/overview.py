@@ -6,12 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.activation_states import ActivationState
 from app.domain.status_words import Status, status_of
 from app.storage.repositories.overview import Overview, OverviewRepository, Sought
 
 __all__ = ["Overview", "Sought", "overview_status", "page_overview"]
 
-OVERVIEW_STATES = ("active", "inactive", "error")
+OVERVIEW_STATES = (ActivationState.ACTIVE, ActivationState.INACTIVE, ActivationState.ERROR)
 
 
 async def page_overview(

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import Definition
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.left_out import LeftOut
 from app.domain.options import MOST_AUDIENCES
 from app.services.accounts import connector_class
 from app.services.audiences import get_run, get_snapshot
@@ -248,7 +249,9 @@ async def _planned(repository: ReachRepository, asked: _Asked) -> Reach | None:
     if planned is None:
         return None
     left_out = {
-        reason: count for reason, count in planned.left_out.items() if reason != "refused_before"
+        reason: count
+        for reason, count in planned.left_out.items()
+        if reason != LeftOut.REFUSED_BEFORE
     }
     return Reach(snapshots[0].row_count, planned.wanted, left_out)
 

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import to_wire
+from app.domain.activation_states import ActivationState
+from app.domain.sync_states import SyncState
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.sources import SourceRepository
@@ -71,7 +73,7 @@ async def _note(
     last: Sync | None,
     now: datetime,
 ) -> str:
-    if activation.state == "error":
+    if activation.state == ActivationState.ERROR:
         why = (activation.last_error or {}).get("message", "see lastError")
         return f"Paused by an error: {why} Mend it and enable the activation again."
     if not activation.enabled:
@@ -92,24 +94,26 @@ async def _note(
 
 
 def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str:
-    if sync.state == "held":
+    if sync.state == SyncState.HELD:
         return f"Held: {sync.hold_reason} Approve or cancel the sync {sync.id}."
-    if sync.state == "new" and sync.next_at is not None and sync.next_at > now:
+    if sync.state == SyncState.NEW and sync.next_at is not None and sync.next_at > now:
         return (
             "Waiting for the settle time: an earlier request had no definite answer and may still be applied "
             f"by the destination; planned at {to_wire(sync.next_at)}."
         )
     if sync.closing is not None:
         return "The open sync is being closed; what is in flight is awaited."
-    paused_until = account.open_until if account is not None and sync.state != "new" else None
+    paused_until = (
+        account.open_until if account is not None and sync.state != SyncState.NEW else None
+    )
     if account is not None and paused_until is not None and paused_until > now:
         return _note_of_pause(account, paused_until)
     words = {
-        "new": "A sync is about to be planned.",
-        "pending": "A sync is planned and about to be sent.",
-        "running": "A sync is being sent.",
+        SyncState.NEW: "A sync is about to be planned.",
+        SyncState.PENDING: "A sync is planned and about to be sent.",
+        SyncState.RUNNING: "A sync is being sent.",
     }
-    return words[sync.state]
+    return words[SyncState(sync.state)]
 
 
 def _note_of_pause(account: Destination, until: datetime) -> str:
@@ -129,7 +133,7 @@ def _note_of_last(activation: Activation, last: Sync | None) -> str:
             f"Baseline: the {activation.assumed} members at the time of enabling are taken as already there, and "
             "nothing was sent. Start a sync with kind resync to send them."
         )
-    if last.state == "failed":
+    if last.state == SyncState.FAILED:
         return "The last sync failed; what it had sent is remembered, and the next one goes on from there."
     if last.planned == 0:
         return f"Nothing changed: the destination holds what is wanted ({activation.held})."

@@ -13,8 +13,10 @@ from app.services.syncs.lifecycle import (
     lock_account,
     open_sync,
     replace_sync,
+    set_state,
     snapshot_changed,
     something_newer,
+    write_state,
 )
 from app.services.syncs.notices import (
     notify_activation_in_error,
@@ -57,10 +59,12 @@ __all__ = [
     "replace_sync",
     "retry_sync",
     "send_notices",
+    "set_state",
     "settle_sync",
     "shown_attempt",
     "snapshot_changed",
     "something_newer",
     "start_sync",
     "sync_rejections",
+    "write_state",
 ]

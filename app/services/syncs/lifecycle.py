@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import NotFound
 from app.core.ids import new_id
+from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
+from app.domain.sync_states import SyncState
 from app.services.platform import wake_plan, wake_settle
 from app.services.syncs import pins
 from app.storage.models import Activation, Destination, Sync
@@ -17,9 +19,6 @@ from app.storage.repositories.breakers import BreakerRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
-
-UNSENT = ("new", "pending", "held")
-
 
 # What opens a sync
 
@@ -54,7 +53,9 @@ async def configuration_changed(
     if locked is None:
         raise NotFound("activation not found")
     if not is_at_work(locked):
-        await close_open(session, locked, state="cancelled", reason="The activation was stopped.")
+        await close_open(
+            session, locked, state=SyncState.CANCELLED, reason="The activation was stopped."
+        )
         return None
     computed = await _computed(session, locked)
     if not all(computed):
@@ -99,10 +100,10 @@ async def account_healed(
     repository = SyncRepository(session)
     for activation in await repository.activations_of_account(destination.space_id, destination.id):
         if (
-            activation.state == "error"
+            activation.state == ActivationState.ERROR
             and (activation.last_error or {}).get("pausedBy") == "account"
         ):
-            activation.state = "active"
+            activation.state = ActivationState.ACTIVE
             activation.failing_since = None
             await configuration_changed(session, activation, resync=False, actor=actor, now=now)
 
@@ -128,11 +129,11 @@ async def open_sync(
         or (current.kind == "baseline" and next_kind(activation) == "baseline")
     )
     if current is not None and not is_awaited and current.closing is None:
-        if current.state == "new":
+        if current.state == SyncState.NEW:
             await _ask_more(session, activation, current, retry_refused)
             wake_plan(session, current)
             return current
-        if current.state in UNSENT:
+        if SyncState(current.state).is_unsent:
             retry_refused = retry_refused or current.retry_refused
             await _supersede(session, current)
             current = None
@@ -185,8 +186,8 @@ async def was_interrupted(session: AsyncSession, activation: Activation) -> bool
     last = await SyncRepository(session).last_begun(activation.space_id, activation.id)
     if last is None:
         return False
-    stopped = last.state == "cancelled" and "by" not in (last.error or {})
-    return stopped or last.state == "failed"
+    stopped = last.state == SyncState.CANCELLED and "by" not in (last.error or {})
+    return stopped or last.state == SyncState.FAILED
 
 
 async def is_outdated(
@@ -237,7 +238,7 @@ async def create_sync(
         number=activation.sync_number,
         kind=kind,
         trigger=trigger,
-        state="new",
+        state=SyncState.NEW,
         resync_generation=activation.resync_wanted,
         retry_refused=retry_refused,
         opened_by=actor,
@@ -262,7 +263,7 @@ def next_kind(activation: Activation) -> str:
 
 
 async def _supersede(session: AsyncSession, sync: Sync) -> None:
-    sync.state = "superseded"
+    set_state(sync, SyncState.SUPERSEDED)
     _revoke_lease(sync)
     sync.finished_at = await RunRepository(session).database_now()
     await session.flush()
@@ -275,7 +276,7 @@ async def _supersede_unsent(session: AsyncSession, activation: Activation) -> No
     sync = await repository.open_of(activation.space_id, activation.id, lock=True)
     if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
         return
-    if sync.state in UNSENT:
+    if SyncState(sync.state).is_unsent:
         await _supersede(session, sync)
 
 
@@ -292,7 +293,30 @@ async def _computed(session: AsyncSession, activation: Activation) -> list[bool]
 
 def is_at_work(activation: Activation) -> bool:
     """Whether an activation sends at all: enabled, not paused by an error, not deleted."""
-    return activation.enabled and activation.state == "active" and activation.deleted_at is None
+    return (
+        activation.enabled
+        and activation.state == ActivationState.ACTIVE
+        and activation.deleted_at is None
+    )
+
+
+def set_state(sync: Sync, state: SyncState) -> None:
+    """Set the state of a locked sync: the only place that does. Raises ValueError if the transition is not allowed."""
+    if not SyncState(sync.state).can_become(state):
+        raise ValueError(f"sync {sync.id} cannot become {state} from {sync.state}")
+    sync.state = state
+
+
+async def write_state(session: AsyncSession, sync: Sync, state: SyncState, **values: Any) -> bool:
+    """Set the state of a sync, and other columns, under the lease token of ``sync``.
+
+    Returns False if the lease was lost; then nothing was written. Raises ValueError if the transition is not allowed.
+    """
+    if state != sync.state and not SyncState(sync.state).can_become(state):
+        raise ValueError(f"sync {sync.id} cannot become {state} from {sync.state}")
+    return await SyncRepository(session).fenced(
+        sync.space_id, sync.id, sync.lease_token, state=state, **values
+    )
 
 
 # What closes one
@@ -319,8 +343,8 @@ async def close_sync(
 ) -> None:
     """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
     sync.error = error
-    if sync.state in UNSENT:
-        sync.state = state
+    if SyncState(sync.state).is_unsent:
+        set_state(sync, SyncState(state))
         _revoke_lease(sync)
         sync.finished_at = await RunRepository(session).database_now()
         await session.flush()
@@ -337,4 +361,6 @@ async def close_for_deletion(
     """Before an activation is deleted: its sync ends, and the destination stays as it is."""
     del actor, now
     await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
-    await close_open(session, activation, state="cancelled", reason="The activation was deleted.")
+    await close_open(
+        session, activation, state=SyncState.CANCELLED, reason="The activation was deleted."
+    )

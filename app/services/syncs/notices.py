@@ -20,6 +20,7 @@ from app.core.clock import to_wire
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import notices, retry
+from app.domain.notice_states import NoticeState
 from app.domain.options import Notifications, parse_notifications
 from app.services.accounts import connector_tools, open_account
 from app.services.platform import Platform, wake_notify
@@ -105,18 +106,22 @@ async def send_notices(platform: Platform, space_id: str, notice_id: str) -> boo
         notice = await NoticeRepository(session).claim(space_id, notice_id, LEASE)
     if notice is None:
         return False
-    values: dict[str, Any] = {"state": "sent", "error": None}
+    values: dict[str, Any] = {"state": NoticeState.SENT, "error": None}
     try:
         if notice.channel == "email":
             await _mail(platform, notice)
         else:
             await _post(platform, notice)
     except (ConfigurationRejected, NotifyingIsOff) as error:
-        values = {"state": "failed", "error": str(error)}
+        values = {"state": NoticeState.FAILED, "error": str(error)}
     except (ConnectorError, aiosmtplib.SMTPException, OSError, httpx.HTTPError) as error:
         given_up = notice.attempts >= notices.ATTEMPTS
         wait = retry.backoff(notice.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
-        values = {"state": "failed" if given_up else "new", "wait": wait, "error": str(error)[:500]}
+        values = {
+            "state": NoticeState.FAILED if given_up else NoticeState.NEW,
+            "wait": wait,
+            "error": str(error)[:500],
+        }
     async with platform.unit_of_work() as session:
         await NoticeRepository(session).end(notice, **values)
     log.info("notice_tried", notice_id=notice.id, channel=notice.channel, state=values["state"])

@@ -12,6 +12,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
+from app.domain.activation_states import ActivationState
+from app.domain.batch_states import BatchEnd, BatchState
+from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.services.platform import (
     LeaseLost,
     Platform,
@@ -38,7 +41,6 @@ log = get_logger(__name__)
 
 RETRY_WAIT = timedelta(seconds=10)
 SAMPLES = 100
-STATES = ("pending", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ async def _claim(
     platform: Platform, session: AsyncSession, space_id: str, sync_id: str, owner: str
 ) -> Work | None:
     repository = SyncRepository(session)
-    sync = await repository.claim(space_id, sync_id, STATES, owner, platform.settings.lease)
+    sync = await repository.claim(
+        space_id, sync_id, DELIVERY_STATES, owner, platform.settings.lease
+    )
     if sync is None:
         return None
     if sync.closing is None and not await DueRepository(session).is_to_settle(space_id, sync_id):
@@ -119,12 +123,12 @@ async def _claim(
     # left with the partner as a job may still be applied.
     taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
     batches = await repository.batches(space_id, sync_id)
-    if any(batch.state == "sending" for batch in batches):
+    if any(batch.state == BatchState.SENDING for batch in batches):
         await repository.release(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
         )
         return None
-    left = any(batch.state != "settled" and batch.continuation for batch in batches)
+    left = any(batch.state != BatchState.RECORDED and batch.continuation for batch in batches)
     if taken or left:
         await BatchRepository(session).mark_unknown(space_id, sync_id)
     activation = await repository.activation(space_id, sync.activation_id)
@@ -170,23 +174,23 @@ async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Man
 
 def outcome_of(batch: Batch) -> BatchOutcome:
     """What a batch's row says about its changes."""
-    if batch.state == "settled":
+    if batch.state == BatchState.RECORDED:
         kept: Mapping[str, Any] = batch.receipts or {}
         return BatchOutcome(
             number=batch.number,
             first_row=batch.first_row,
             rows=batch.row_count,
-            state="settled",
+            state=BatchEnd.RECORDED,
             rejected=_refusals(kept.get("rejected")),
             skipped=_refusals(kept.get("skipped")),
             partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
         )
-    attempted = batch.ambiguous or batch.state == "sending"
+    attempted = batch.ambiguous or batch.state == BatchState.SENDING
     return BatchOutcome(
         number=batch.number,
         first_row=batch.first_row,
         rows=batch.row_count,
-        state="attempted" if attempted else "untouched",
+        state=BatchEnd.ATTEMPTED if attempted else BatchEnd.UNTOUCHED,
     )
 
 
@@ -203,10 +207,10 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         )
         sync = await repository.get(work.sync.space_id, work.sync.id, lock=True)
         assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
-        if sync.lease_token != work.sync.lease_token or sync.state not in STATES:
+        if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
             raise LeaseLost
         now = await RunRepository(session).database_now()
-        sync.state = sync.closing or "complete"
+        lifecycle.set_state(sync, SyncState(sync.closing or SyncState.COMPLETE))
         sync.closing = None
         sync.finished_at = now
         sync.outcome = folded.outcome.to_json() if folded.outcome else None
@@ -226,10 +230,10 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
 
 async def _tell(session: AsyncSession, activation: Activation, sync: Sync) -> None:
     """What the end of a sync says of its activation, to it and to people."""
-    if sync.state == "complete":
+    if sync.state == SyncState.COMPLETE:
         _completed(activation, sync)
         activation.last_synced_at = sync.finished_at
-    elif sync.state == "failed" and sync.error:
+    elif sync.state == SyncState.FAILED and sync.error:
         activation.last_error = sync.error
     await session.flush()
     before = await SyncRepository(session).state_before(sync)
@@ -258,7 +262,11 @@ def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
 
 
 async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
-    if not activation.enabled or activation.state != "active" or activation.deleted_at is not None:
+    if (
+        not activation.enabled
+        or activation.state != ActivationState.ACTIVE
+        or activation.deleted_at is not None
+    ):
         return
     # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled.
     if await lifecycle.all_have_snapshots(session, activation) and await lifecycle.is_due(

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, NotFound
+from app.domain.activation_states import ActivationState
+from app.domain.sync_states import SyncState
 from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
 from app.services.tenancy import record_event
@@ -85,7 +87,7 @@ async def _open_dry_run(
 
 
 def _why_idle(activation: Activation) -> str:
-    if activation.state == "error":
+    if activation.state == ActivationState.ERROR:
         message = (activation.last_error or {}).get("message", "")
         return f"The activation is paused by an error: {message} Mend it and enable it again."
     return "The activation is not enabled; enable it first, or ask for a dry run."
@@ -109,7 +111,7 @@ async def cancel_sync(
         # Else the next sync would be the same resync again.
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
     await lifecycle.close_sync(
-        session, sync, state="cancelled", error={"message": "Cancelled.", "by": actor}
+        session, sync, state=SyncState.CANCELLED, error={"message": "Cancelled.", "by": actor}
     )
     await _record(session, activation, sync, "Sync Cancelled", actor)
     return sync
@@ -131,11 +133,12 @@ async def approve_sync(
     sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
     if activation is None or sync is None:
         raise NotFound("sync not found")
-    if sync.state == "superseded":
+    if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; look at the open sync.")
-    if sync.state != "held":
+    if sync.state != SyncState.HELD:
         raise Conflict(f"Only a held sync can be approved; this one is {sync.state}.")
-    sync.state, sync.approved_by = "pending", actor
+    lifecycle.set_state(sync, SyncState.PENDING)
+    sync.approved_by = actor
     await session.flush()
     wake_deliver(session, sync)
     await _record(session, activation, sync, "Sync Approved", actor)
@@ -177,7 +180,7 @@ async def _open_for_change(
     sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
     if activation is None or sync is None:
         raise NotFound("sync not found")
-    if sync.state not in ("new", "pending", "held", "running"):
+    if sync.state not in (SyncState.NEW, SyncState.PENDING, SyncState.HELD, SyncState.RUNNING):
         raise Conflict(f"The sync has ended: it is {sync.state}.")
     return activation, sync
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Mode
 
 
@@ -223,7 +224,7 @@ class BatchOutcome:
     number: int
     first_row: int
     rows: int
-    state: Literal["settled", "attempted", "untouched"]
+    state: BatchEnd
     rejected: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # code, message
     skipped: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     partner_ids: Mapping[int, str] = field(default_factory=dict)

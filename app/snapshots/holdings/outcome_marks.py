@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import Disposition
 from app.snapshots.engine import BatchOutcome
 
 _STATES = {
-    "settled": Disposition.DELIVERED,
-    "attempted": Disposition.UNKNOWN,
-    "untouched": Disposition.PENDING,
+    BatchEnd.RECORDED: Disposition.DELIVERED,
+    BatchEnd.ATTEMPTED: Disposition.UNKNOWN,
+    BatchEnd.UNTOUCHED: Disposition.PENDING,
 }
 _BATCHES: dict[str, pa.DataType] = {
     "batch": pa.int64(),
@@ -55,7 +56,7 @@ def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
 def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """They count only where the batch was settled."""
     for batch in batches:
-        if batch.state != "settled":
+        if batch.state is not BatchEnd.RECORDED:
             continue
         for fate, reasons in (
             (Disposition.REJECTED, batch.rejected),

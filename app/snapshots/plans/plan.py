@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.domain.changes import ChangeKind
+from app.domain.left_out import LeftOut
 from app.snapshots.engine import (
     RANGE_ROWS,
     Cursor,
@@ -170,7 +171,7 @@ def _repeated(cursor: Cursor, sides: _Sides, keys: str) -> int:
     repeated, shared = row
     sides.wanted -= repeated
     if shared:
-        sides.left_out["shared_key"] = sides.left_out.get("shared_key", 0) + shared
+        sides.left_out[LeftOut.SHARED_KEY] = sides.left_out.get(LeftOut.SHARED_KEY, 0) + shared
     return int(repeated)
 
 
@@ -262,7 +263,7 @@ def _stats(
             silent += count
         else:
             kinds[KINDS[code]] += count
-    left_out = sides.left_out | ({"refused_before": refused} if refused else {})
+    left_out = sides.left_out | ({LeftOut.REFUSED_BEFORE: refused} if refused else {})
     return PlanStats(
         entered=kinds[ChangeKind.ENTERED],
         exited=kinds[ChangeKind.EXITED],

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.domain.left_out import LeftOut
 from app.snapshots.engine import Cursor, LocalManifest, PlanSpec, fetch_one
 from app.snapshots.plans.wanted import Wanted, wanted_sources
 
@@ -81,4 +82,4 @@ def _by_members(cursor: Cursor, keys: str, size: int) -> Reach:
 
 def _reach(size: int, with_key: int, reachable: int, left_out: Mapping[str, int]) -> Reach:
     shared = with_key - reachable
-    return Reach(size, reachable, {**left_out, **({"shared_key": shared} if shared else {})})
+    return Reach(size, reachable, {**left_out, **({LeftOut.SHARED_KEY: shared} if shared else {})})

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.domain.left_out import LeftOut
 from app.domain.normalise import normalise_sql
 from app.domain.splits import assign_sql
 from app.snapshots.engine import (
@@ -225,12 +226,12 @@ def _spread(rows: str, fields: list[_Field]) -> str:
 def _reason(spec: PlanSpec, value: str) -> str:
     whens = []
     if spec.consent:
-        whens.append("WHEN NOT _consent THEN 'no_consent'")
+        whens.append(f"WHEN NOT _consent THEN {sql_text(LeftOut.NO_CONSENT)}")
     control = [sql_text(arm.name) for arm in spec.arms if not arm.sent]
     if control:
-        whens.append(f"WHEN arm IN ({', '.join(control)}) THEN 'control'")
+        whens.append(f"WHEN arm IN ({', '.join(control)}) THEN {sql_text(LeftOut.CONTROL)}")
     if spec.key == "identifiers":
-        whens.append(f"WHEN {value} IS NULL THEN 'no_identifier'")
+        whens.append(f"WHEN {value} IS NULL THEN {sql_text(LeftOut.NO_IDENTIFIER)}")
     return f"CASE {' '.join(whens)} END" if whens else "CAST(NULL AS VARCHAR)"
 
 

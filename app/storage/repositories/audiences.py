@@ -13,6 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound
 from app.core.pagination import Position
+from app.domain.sync_states import OPEN_STATES
 from app.storage.models import (
     Activation,
     ActivationSource,
@@ -182,7 +183,7 @@ class AudienceRepository:
         query = select(
             exists().where(
                 Sync.space_id == space_id,
-                Sync.state.in_(("new", "pending", "held", "running")),
+                Sync.state.in_(OPEN_STATES),
                 Sync.activation_id.in_(_dead(space_id, audience_id)),
             )
         )

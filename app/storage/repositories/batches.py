@@ -1,5 +1,7 @@
 """Batches: the claim before a send, and the record after it."""
 
+# ruff: noqa: S608  (SQL texts take nothing but the values of enums)
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ from sqlalchemy import DateTime, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.batch_states import BatchState
+from app.domain.sync_states import SyncState
 from app.storage.models import Activation, Attempt, Batch, Destination, Sync
 from app.storage.repositories.due import batch_is_due, no_exit_is_left
 
@@ -19,24 +23,24 @@ _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 # R12: fair over syncs; whoever was served longest ago comes first, and takes a few batches only. The sync's row is
 # locked, so that superseding or closing one and claiming from it exclude each other.
 _CANDIDATES = text(
-    """
+    f"""
     SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
       coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first
     FROM sync s
     JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
-    WHERE s.state IN ('pending', 'running') AND s.closing IS NULL AND s.kind <> 'dry_run'
+    WHERE s.state IN ('{SyncState.PENDING}', '{SyncState.RUNNING}') AND s.closing IS NULL AND s.kind <> 'dry_run'
       AND (d.open_until IS NULL OR d.open_until < clock_timestamp())
       AND d.id <> ALL(:busy)
       AND (s.kind <> 'resync' OR (:resyncs > 0 AND d.id <> ALL(:filled)))
       AND EXISTS (
         SELECT FROM batch b
-        WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> 'settled'
-          AND ((b.state = 'waiting' AND b.next_at <= clock_timestamp())
-            OR (b.state = 'sending' AND b.lease_until < clock_timestamp()))
+        WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> '{BatchState.RECORDED}'
+          AND ((b.state = '{BatchState.WAITING}' AND b.next_at <= clock_timestamp())
+            OR (b.state = '{BatchState.SENDING}' AND b.lease_until < clock_timestamp()))
           AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
             OR NOT EXISTS (
               SELECT FROM batch e
-              WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> 'settled'
+              WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> '{BatchState.RECORDED}'
                 AND e.kind = 'exited')))
     ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
@@ -67,9 +71,9 @@ class Settled:
 
 # Both statements take columns as arrays: one round trip for any number of batches, each under its own fence.
 _SETTLE = text(
-    """
+    f"""
     UPDATE batch AS b
-    SET state = 'settled', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
+    SET state = '{BatchState.RECORDED}', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
         delivered = b.row_count - v.rejected - v.skipped,
         failing_since = NULL, continuation = NULL, lease_owner = NULL, lease_until = NULL
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
@@ -77,11 +81,11 @@ _SETTLE = text(
                 CAST(:skipped AS bigint[]))
         AS v (space_id, sync_id, number, token, receipts, rejected, skipped)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
-      AND b.lease_token = v.token AND b.state = 'sending'
+      AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
     """
 )
 _END_ATTEMPTS = text(
-    """
+    f"""
     UPDATE attempt AS a
     SET ended_at = clock_timestamp(), outcome = 'delivered', http_status = v.http_status,
         vendor_request_id = v.vendor_request_id
@@ -91,28 +95,28 @@ _END_ATTEMPTS = text(
         AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id)
     JOIN batch AS b USING (space_id, sync_id, number)
     WHERE a.space_id = v.space_id AND a.sync_id = v.sync_id AND a.number = v.number AND a.n = v.n
-      AND b.lease_token = v.token AND b.state = 'settled'
+      AND b.lease_token = v.token AND b.state = '{BatchState.RECORDED}'
     """
 )
 _RENEW = text(
-    """
+    f"""
     UPDATE batch AS b SET lease_until = clock_timestamp() + :lease
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
-      AND b.lease_token = v.token AND b.state = 'sending'
+      AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
     RETURNING b.space_id, b.sync_id, b.number
     """
 )
 _GIVE_BACK = text(
-    """
+    f"""
     WITH back AS (
         UPDATE batch AS b
-        SET state = 'waiting', attempts = b.attempts - 1, lease_owner = NULL, lease_until = NULL
+        SET state = '{BatchState.WAITING}', attempts = b.attempts - 1, lease_owner = NULL, lease_until = NULL
         FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                     CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
         WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
-          AND b.lease_token = v.token AND b.state = 'sending'
+          AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
         RETURNING b.space_id, b.sync_id, b.number, b.attempts)
     DELETE FROM attempt AS a USING back
     WHERE a.space_id = back.space_id AND a.sync_id = back.sync_id AND a.number = back.number
@@ -182,7 +186,7 @@ class BatchRepository:
         rows = (await self.session.execute(due)).all()
         if not rows:
             return []
-        taken_over = any(state == "sending" for _, state in rows)
+        taken_over = any(state == BatchState.SENDING for _, state in rows)
         statement = (
             update(Batch)
             .where(
@@ -192,8 +196,8 @@ class BatchRepository:
             )
             .values(
                 # Whoever had it before may have sent it: nobody will ever know (R8).
-                ambiguous=case((Batch.state == "sending", True), else_=Batch.ambiguous),
-                state="sending",
+                ambiguous=case((Batch.state == BatchState.SENDING, True), else_=Batch.ambiguous),
+                state=BatchState.SENDING,
                 attempts=Batch.attempts + 1,
                 lease_owner=owner,
                 lease_token=Batch.lease_token + 1,
@@ -204,7 +208,7 @@ class BatchRepository:
         )
         batches = sorted(await self.session.scalars(statement), key=lambda batch: batch.number)
         values: dict[str, Any] = {
-            "state": "running",
+            "state": SyncState.RUNNING,
             "started_at": func.coalesce(Sync.started_at, _database_now),
             "last_claim_at": _database_now,
         }
@@ -311,7 +315,7 @@ class BatchRepository:
                 Batch.sync_id == batch.sync_id,
                 Batch.number == batch.number,
                 Batch.lease_token == batch.lease_token,
-                Batch.state == "sending",
+                Batch.state == BatchState.SENDING,
             )
             .values(lease_owner=None, lease_until=None, **values)
             .returning(Batch.number)
@@ -339,11 +343,11 @@ class BatchRepository:
             .where(
                 Batch.space_id == space_id,
                 Batch.sync_id == sync_id,
-                Batch.state == "sending",
+                Batch.state == BatchState.SENDING,
                 Batch.lease_until < _database_now,
             )
             .values(
-                state="waiting",
+                state=BatchState.WAITING,
                 ambiguous=True,
                 lease_token=Batch.lease_token + 1,
                 lease_owner=None,

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Delete, Update, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.run_states import RunState
+from app.domain.sync_states import FINAL_STATES
 from app.storage.models import (
     Activation,
     Audience,
@@ -22,7 +24,7 @@ from app.storage.models import (
     SyncSource,
 )
 
-_ENDED = Sync.state.in_(("complete", "failed", "cancelled", "superseded"))
+_ENDED = Sync.state.in_(FINAL_STATES)
 
 
 class CollectionRepository:
@@ -42,7 +44,7 @@ class CollectionRepository:
             for file in await self.session.scalars(select(column).where(column.is_not(None))):
                 keys.add((file or {})["key"])
         # What a run has taken in lives on in its snapshot.
-        unread = select(Run.input).where(Run.input.is_not(None), Run.state != "complete")
+        unread = select(Run.input).where(Run.input.is_not(None), Run.state != RunState.COMPLETE)
         for supplied in await self.session.scalars(unread):
             keys.add((supplied or {})["file"]["key"])
         return keys

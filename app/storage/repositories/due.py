@@ -9,6 +9,8 @@ from sqlalchemy import DateTime, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.domain.batch_states import BatchState
+from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.storage.models import OPEN_STATES, Batch, Destination, Sync
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
@@ -24,7 +26,7 @@ class DueRepository:
         """Syncs, dry runs too, that wait to be planned."""
         query = (
             select(Sync)
-            .where(Sync.state == "new", Sync.closing.is_(None), is_free())
+            .where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
             .order_by(Sync.opened_at)
             .limit(limit)
         )
@@ -33,7 +35,9 @@ class DueRepository:
     async def to_settle(self, limit: int) -> Sequence[Sync]:
         """Planned syncs that are being closed, or whose batches are all settled."""
         unsettled = exists().where(
-            Batch.space_id == Sync.space_id, Batch.sync_id == Sync.id, Batch.state != "settled"
+            Batch.space_id == Sync.space_id,
+            Batch.sync_id == Sync.id,
+            Batch.state != BatchState.RECORDED,
         )
         query = (
             select(Sync)
@@ -42,7 +46,7 @@ class DueRepository:
                 Sync.kind != "dry_run",
                 or_(
                     Sync.closing.is_not(None),
-                    and_(Sync.state.in_(("pending", "running")), ~unsettled),
+                    and_(Sync.state.in_(DELIVERY_STATES), ~unsettled),
                 ),
                 is_free(),
             )
@@ -55,7 +59,9 @@ class DueRepository:
         """Whether all batches of one sync are settled."""
         query = select(
             ~exists().where(
-                Batch.space_id == space_id, Batch.sync_id == sync_id, Batch.state != "settled"
+                Batch.space_id == space_id,
+                Batch.sync_id == sync_id,
+                Batch.state != BatchState.RECORDED,
             )
         )
         return bool((await self.session.execute(query)).scalar_one())
@@ -69,7 +75,7 @@ class DueRepository:
                 (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
             )
             .where(
-                Sync.state.in_(("pending", "running")),
+                Sync.state.in_(DELIVERY_STATES),
                 Sync.closing.is_(None),
                 or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
                 exists().where(
@@ -87,8 +93,8 @@ class DueRepository:
 def batch_is_due() -> Any:
     """A batch that waits for its time, or whose sender is gone."""
     return or_(
-        and_(Batch.state == "waiting", Batch.next_at <= _database_now),
-        and_(Batch.state == "sending", Batch.lease_until < _database_now),
+        and_(Batch.state == BatchState.WAITING, Batch.next_at <= _database_now),
+        and_(Batch.state == BatchState.SENDING, Batch.lease_until < _database_now),
     )
 
 
@@ -99,7 +105,7 @@ def no_exit_is_left() -> Any:
         exits.space_id == Batch.space_id,
         exits.sync_id == Batch.sync_id,
         exits.kind == "exited",
-        exits.state != "settled",
+        exits.state != BatchState.RECORDED,
     )
     return or_(Batch.kind == "exited", ~unsettled)
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.run_states import RunState
 from app.storage.models import Audience, MemberPatch, Run
 from app.storage.repositories.runs import OPEN
 
@@ -78,7 +79,7 @@ class MemberPatchRepository:
                 Run.space_id == space_id,
                 Run.audience_id == audience_id,
                 Run.kind == "patch",
-                Run.state == "failed",
+                Run.state == RunState.FAILED,
             )
             .order_by(Run.id.desc())
             .limit(1)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import DateTime, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.notice_states import NoticeState
 from app.storage.models import Notice
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
@@ -28,7 +29,7 @@ class NoticeRepository:
         """Those whose time has come."""
         query = (
             select(Notice)
-            .where(Notice.state == "new", Notice.next_at <= _database_now)
+            .where(Notice.state == NoticeState.NEW, Notice.next_at <= _database_now)
             .order_by(Notice.next_at)
             .limit(limit)
         )
@@ -41,7 +42,7 @@ class NoticeRepository:
             .where(
                 Notice.space_id == space_id,
                 Notice.id == notice_id,
-                Notice.state == "new",
+                Notice.state == NoticeState.NEW,
                 Notice.next_at <= _database_now,
             )
             .values(attempts=Notice.attempts + 1, next_at=_database_now + lease)
@@ -52,7 +53,7 @@ class NoticeRepository:
 
     async def end(self, notice: Notice, **values: Any) -> None:
         """Write what became of an attempt."""
-        if values.get("state") == "sent":
+        if values.get("state") == NoticeState.SENT:
             values["sent_at"] = _database_now
         wait = values.pop("wait", None)
         if wait is not None:

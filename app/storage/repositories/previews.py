@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import DateTime, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.preview_states import PreviewState
 from app.storage.models import AudiencePreview
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
@@ -37,7 +38,7 @@ class PreviewRepository:
             .where(
                 AudiencePreview.space_id == space_id,
                 AudiencePreview.id == preview_id,
-                AudiencePreview.status == "RUNNING",
+                AudiencePreview.status == PreviewState.RUNNING,
                 _is_free,
             )
             .values(attempts=AudiencePreview.attempts + 1, lease_until=_database_now + lease)
@@ -52,7 +53,7 @@ class PreviewRepository:
             .where(
                 AudiencePreview.space_id == space_id,
                 AudiencePreview.id == preview_id,
-                AudiencePreview.status == "RUNNING",
+                AudiencePreview.status == PreviewState.RUNNING,
                 AudiencePreview.attempts == attempt,
             )
             .values(lease_until=None, **outcome)
@@ -64,7 +65,7 @@ class PreviewRepository:
         """Previews of all spaces that nobody works on: space, id, attempts."""
         rows = await self._session.execute(
             select(AudiencePreview.space_id, AudiencePreview.id, AudiencePreview.attempts)
-            .where(AudiencePreview.status == "RUNNING", _is_free)
+            .where(AudiencePreview.status == PreviewState.RUNNING, _is_free)
             .order_by(AudiencePreview.created_at)
             .limit(limit)
         )

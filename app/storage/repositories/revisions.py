@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, ActivationRevision, Sync
 
 
@@ -52,7 +53,7 @@ class RevisionRepository:
                 Sync.space_id == space_id,
                 Sync.activation_id == activation_id,
                 Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state == "complete",
+                Sync.state == SyncState.COMPLETE,
             )
             .order_by(Sync.number.desc())
             .limit(1)

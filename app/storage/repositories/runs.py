@@ -10,9 +10,10 @@ from sqlalchemy import DateTime, case, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.domain.run_states import RunState
 from app.storage.models import Activation, ActivationSource, Audience, MemberPatch, Run, Snapshot
 
-OPEN = ("new", "running")
+OPEN = (RunState.NEW, RunState.RUNNING)
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
 
@@ -50,7 +51,7 @@ class RunRepository:
             Run.space_id == space_id,
             Run.audience_id == audience_id,
             Run.kind == "patch",
-            Run.state == "new",
+            Run.state == RunState.NEW,
             ~exists().where(
                 later.space_id == space_id,
                 later.audience_id == audience_id,
@@ -92,7 +93,7 @@ class RunRepository:
                 or_(Run.next_at.is_(None), Run.next_at <= _database_now),
             )
             .values(
-                state="running",
+                state=RunState.RUNNING,
                 attempts=Run.attempts + 1,
                 lost_leases=case((Run.lease_until.is_not(None), Run.lost_leases + 1), else_=0),
                 lease_owner=owner,
@@ -121,7 +122,7 @@ class RunRepository:
             space_id,
             run_id,
             token,
-            state="new",
+            state=RunState.NEW,
             lease_owner=None,
             lease_until=None,
             next_at=_database_now + wait,
@@ -132,7 +133,7 @@ class RunRepository:
         """Let a run that was put off begin at once; None where it is no longer waiting."""
         statement = (
             update(Run)
-            .where(Run.space_id == space_id, Run.id == run_id, Run.state == "new")
+            .where(Run.space_id == space_id, Run.id == run_id, Run.state == RunState.NEW)
             .values(next_at=None)
             .returning(Run)
         )
@@ -157,7 +158,7 @@ class RunRepository:
                 Run.space_id == space_id,
                 Run.id == run_id,
                 Run.lease_token == token,
-                Run.state == "running",
+                Run.state == RunState.RUNNING,
             )
             .values(**values)
             .returning(Run.id)

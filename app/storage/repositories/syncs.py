@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.batch_states import BatchState
+from app.domain.sync_states import SyncState
 from app.storage.models import (
     ASIDE_KINDS,
     OPEN_STATES,
@@ -34,7 +36,11 @@ from app.storage.models import (
 )
 from app.storage.repositories.due import is_free
 
-ENDED_STATES = ("complete", "failed", "cancelled")  # superseded ones have done nothing
+ENDED_STATES = (
+    SyncState.COMPLETE,
+    SyncState.FAILED,
+    SyncState.CANCELLED,
+)  # superseded ones have done nothing
 
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -119,7 +125,7 @@ class SyncRepository:
                 Sync.space_id == space_id,
                 Sync.activation_id == activation_id,
                 Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state.in_((*ENDED_STATES, "running")),
+                Sync.state.in_((*ENDED_STATES, SyncState.RUNNING)),
                 *conditions,
             )
             .order_by(Sync.number.desc())
@@ -134,7 +140,7 @@ class SyncRepository:
             Sync.activation_id == activation_id,
             Sync.revision_id == revision_id,
             Sync.kind.not_in(ASIDE_KINDS),
-            Sync.state == "complete",
+            Sync.state == SyncState.COMPLETE,
         )
         return (
             await self.session.scalars(query.order_by(Sync.id.desc()).limit(1))
@@ -162,8 +168,8 @@ class SyncRepository:
             select(
                 Batch.sync_id,
                 func.count(),
-                func.count().filter(Batch.state == "settled"),
-                func.count().filter(Batch.state == "sending"),
+                func.count().filter(Batch.state == BatchState.RECORDED),
+                func.count().filter(Batch.state == BatchState.SENDING),
                 func.coalesce(func.sum(Batch.delivered), 0),
                 func.coalesce(func.sum(Batch.rejected), 0),
                 func.coalesce(func.sum(Batch.skipped), 0),
@@ -351,7 +357,7 @@ class SyncRepository:
         query = select(func.max(Batch.lease_until)).where(
             Batch.space_id == space_id,
             Batch.sync_id == sync_id,
-            Batch.state == "sending",
+            Batch.state == BatchState.SENDING,
             Batch.lease_until > _database_now,
         )
         moment: datetime | None = (await self.session.execute(query)).scalar_one()

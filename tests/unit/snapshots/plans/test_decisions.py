@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
 from app.domain.plan_rules import Row, decide, fold
 from app.snapshots.engine.sql import Cursor
@@ -178,15 +179,15 @@ def check_order(rows: list[dict[str, object]], stats: PlanStats) -> None:
 def outcome_of(number: int, row: int, fate: Disposition) -> BatchOutcome:
     match fate:
         case Disposition.UNKNOWN:
-            return BatchOutcome(number, row, 1, "attempted")
+            return BatchOutcome(number, row, 1, BatchEnd.ATTEMPTED)
         case Disposition.PENDING:
-            return BatchOutcome(number, row, 1, "untouched")
+            return BatchOutcome(number, row, 1, BatchEnd.UNTOUCHED)
         case Disposition.REJECTED:
-            return BatchOutcome(number, row, 1, "settled", rejected={0: ("bad", "refused")})
+            return BatchOutcome(number, row, 1, BatchEnd.RECORDED, rejected={0: ("bad", "refused")})
         case Disposition.SKIPPED:
-            return BatchOutcome(number, row, 1, "settled", skipped={0: ("no", "left out")})
+            return BatchOutcome(number, row, 1, BatchEnd.RECORDED, skipped={0: ("no", "left out")})
         case _:
-            return BatchOutcome(number, row, 1, "settled")
+            return BatchOutcome(number, row, 1, BatchEnd.RECORDED)
 
 
 def check_folded(

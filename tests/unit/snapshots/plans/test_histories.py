@@ -17,6 +17,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held, Mode
 from app.domain.normalise import normalise
 from app.snapshots.engine.sql import Cursor
@@ -40,7 +41,7 @@ EMAIL = KeyField("email", "last", "email")
 USER = KeyField("user_id", "last", "text")
 IDENTITIES = [(EMAIL,), (EMAIL, USER), (USER, EMAIL), ()]
 Key = tuple[str, str]
-BatchFate = Literal["settled", "applied", "lost", "untouched"]
+BatchFate = Literal[BatchEnd.RECORDED, "applied", "lost", BatchEnd.UNTOUCHED]
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ STEPS = st.builds(
     resync=st.sampled_from([False, False, True]),
     compact=st.booleans(),
     fates=st.lists(
-        st.sampled_from(["settled", "settled", "applied", "lost", "untouched"]),
+        st.sampled_from(
+            [BatchEnd.RECORDED, BatchEnd.RECORDED, "applied", "lost", BatchEnd.UNTOUCHED]
+        ),
         min_size=1,
         max_size=4,
     ).map(tuple),
@@ -167,11 +170,13 @@ class World:
     ) -> BatchOutcome:
         rows = changes[cut.first_row : cut.first_row + cut.rows]
         assert all(change.kind is cut.kind for change in rows)
-        refused = self.destination.take(rows) if fate in {"settled", "applied"} else {}
-        if fate == "settled":
-            return BatchOutcome(number, cut.first_row, cut.rows, "settled", rejected=refused)
-        state: Literal["attempted", "untouched"] = (
-            "untouched" if fate == "untouched" else "attempted"
+        refused = self.destination.take(rows) if fate in {BatchEnd.RECORDED, "applied"} else {}
+        if fate == BatchEnd.RECORDED:
+            return BatchOutcome(
+                number, cut.first_row, cut.rows, BatchEnd.RECORDED, rejected=refused
+            )
+        state: Literal[BatchEnd.ATTEMPTED, BatchEnd.UNTOUCHED] = (
+            BatchEnd.UNTOUCHED if fate == BatchEnd.UNTOUCHED else BatchEnd.ATTEMPTED
         )
         return BatchOutcome(number, cut.first_row, cut.rows, state)
 
@@ -250,7 +255,9 @@ def test_the_destination_ends_equal_to_what_is_wanted(
             play(world, step)
         identity = steps[-1].identity
         world.destination.refusing = frozenset()
-        world.sync(spec_of(world, identity, retry_refused=True), ["settled"])
+        world.sync(spec_of(world, identity, retry_refused=True), [BatchEnd.RECORDED])
         assert world.destination.holds == wanted(world.members, IDENTITIES[identity])
-        assert world.sync(spec_of(world, identity), ["settled"]) == 0, "a plan without a reason"
+        assert world.sync(spec_of(world, identity), [BatchEnd.RECORDED]) == 0, (
+            "a plan without a reason"
+        )
         event(f"{len(world.destination.holds)} held at the end")

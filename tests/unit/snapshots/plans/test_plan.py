@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition
 from app.domain.splits import assign
 from app.snapshots.engine import ranges, sql
@@ -64,7 +65,7 @@ def delivered(
     """The holdings after all batches of a plan were delivered."""
     out = fresh(folder)
     batches = [
-        BatchOutcome(number, cut.first_row, cut.rows, "settled")
+        BatchOutcome(number, cut.first_row, cut.rows, BatchEnd.RECORDED)
         for number, cut in enumerate(stats.cuts, 1)
     ]
     fold_outcome(cursor, plan, held, batches, create_spec(**changes), out)
@@ -343,7 +344,7 @@ class TestLarge:
             out, outcome = fresh(folder), fresh(folder)
             stats = write_plan(cursor, spec, [members], held, out)
             batches = [
-                BatchOutcome(n, cut.first_row, cut.rows, "settled")
+                BatchOutcome(n, cut.first_row, cut.rows, BatchEnd.RECORDED)
                 for n, cut in enumerate(stats.cuts, 1)
             ]
             folded = fold_outcome(cursor, out, held, batches, spec, outcome)
@@ -399,10 +400,10 @@ class TestOutcome:
         out = fresh(folder)
         batches = [
             BatchOutcome(
-                1, 0, 3, "settled",
+                1, 0, 3, BatchEnd.RECORDED,
                 rejected={1: ("bad", "no such person")}, skipped={2: ("unmapped", "no name")}, partner_ids={0: "x-1"},
             ),
-            BatchOutcome(2, 3, 3, "attempted"),
+            BatchOutcome(2, 3, 3, BatchEnd.ATTEMPTED),
         ]  # fmt: skip
         stats = fold_outcome(cursor, plan, NOTHING, batches, create_spec(), out)
         assert stats.by_disposition == {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held
 from app.snapshots.engine.sql import Cursor
 from app.snapshots.engine.types import (
@@ -38,7 +39,7 @@ def held_by(cursor: Cursor, folder: Path, rows: list[dict[str, Any]]) -> LocalMa
     """Holdings in which these rows were delivered."""
     plan, out = fresh(folder), fresh(folder)
     stats = write_plan(cursor, SPEC, [snapshot(cursor, folder, rows)], NOTHING, plan)
-    batches = [BatchOutcome(1, 0, stats.changes, "settled", partner_ids={0: "partner-1"})]
+    batches = [BatchOutcome(1, 0, stats.changes, BatchEnd.RECORDED, partner_ids={0: "partner-1"})]
     fold_outcome(cursor, plan, NOTHING, batches, SPEC, out)
     return LocalManifest((out,))
 
@@ -64,7 +65,7 @@ def folded(
     cursor: Cursor, folder: Path, plan: Path, held: LocalManifest, **batch: Any
 ) -> tuple[dict[str, Held], FoldStats]:
     out = fresh(folder)
-    outcome = BatchOutcome(1, 0, 1, **{"state": "settled", **batch})
+    outcome = BatchOutcome(1, 0, 1, **{"state": BatchEnd.RECORDED, **batch})
     stats = fold_outcome(cursor, plan, held, [outcome], SPEC, out)
     rows = page_holdings(cursor, LocalManifest(held.base, (*held.deltas, out)), None, 10)
     return {row["key"]: row["held"] for row in rows}, stats
@@ -113,11 +114,11 @@ class TestWriteSinglePlan:
             (
                 other,
                 ChangeKind.ENTERED,
-                {"state": "attempted"},
+                {"state": BatchEnd.ATTEMPTED},
                 {"a@x.com": Held.YES, "b@x.com": Held.MAYBE},
             ),
             (AFTER, ChangeKind.EXITED, {}, {}),
-            (AFTER, ChangeKind.EXITED, {"state": "attempted"}, {"a@x.com": Held.MAYBE}),
+            (AFTER, ChangeKind.EXITED, {"state": BatchEnd.ATTEMPTED}, {"a@x.com": Held.MAYBE}),
             (other, ChangeKind.EXITED, {}, {"a@x.com": Held.YES}),
         ):
             _, plan = single(cursor, folder, row, held, kind)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind
 from app.domain.splits import assign
 from app.snapshots.engine.sql import Cursor
@@ -56,7 +57,7 @@ class Destination:
         plan, folded = fresh(self._folder), fresh(self._folder)
         stats = write_plan(self._cursor, spec, [wanted], self._held, plan)
         batches = [
-            BatchOutcome(number, cut.first_row, cut.rows, "settled")
+            BatchOutcome(number, cut.first_row, cut.rows, BatchEnd.RECORDED)
             for number, cut in enumerate(stats.cuts, 1)
         ]
         fold_outcome(self._cursor, plan, self._held, batches, spec, folded)
