@@ -19,7 +19,7 @@ from app.core.logging import get_logger
 from app.domain.preview_states import PreviewState
 from app.services.audiences import definitions
 from app.services.audiences.definition_rows import Reading, write_rows
-from app.services.platform import Platform, wake_preview
+from app.services.platform import Platform, run_leased, wake_preview
 from app.services.tenancy import record_event
 from app.snapshots.definitions import DefinitionFailed
 from app.snapshots.engine import Upload
@@ -102,15 +102,22 @@ async def forget_old_previews(session: AsyncSession, *, now: datetime) -> int:
 
 
 async def compute_preview(platform: Platform, space_id: str, preview_id: str) -> bool:
-    """Carry out one preview; False where it was not due, or somebody else has it."""
-    async with platform.unit_of_work() as session:
-        preview = await PreviewRepository(session).claim(space_id, preview_id, _LEASE)
-        if preview is None:
-            return False
-    outcome = await _outcome(platform, preview)
-    async with platform.unit_of_work() as session:
-        await PreviewRepository(session).finish(space_id, preview_id, preview.attempts, **outcome)
-    return True
+    """Compute one preview. Returns False if it is not due, or if another worker has it."""
+
+    async def claim() -> AudiencePreview | None:
+        async with platform.unit_of_work() as session:
+            return await PreviewRepository(session).claim(space_id, preview_id, _LEASE)
+
+    async def work(preview: AudiencePreview) -> None:
+        outcome = await _outcome(platform, preview)
+        async with platform.unit_of_work() as session:
+            await PreviewRepository(session).finish(
+                space_id, preview_id, preview.attempts, **outcome
+            )
+
+    return await run_leased(
+        lease=_LEASE, claim=claim, renew=None, work=work, give_back=None, later=None
+    )
 
 
 async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:

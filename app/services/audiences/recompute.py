@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,9 +22,8 @@ from app.services.audiences.write_snapshot import Computed, Work, compute_snapsh
 from app.services.platform import (
     LeaseLost,
     Platform,
-    keep_lease,
     lease_owner,
-    release_lease,
+    run_leased,
     wake_recompute,
 )
 from app.services.syncs import snapshot_changed
@@ -44,43 +43,48 @@ class LostTwice(DefinitionFailed):
 
 
 async def recompute_audience(platform: Platform, space_id: str, run_id: str, *, lane: str) -> bool:
-    """Carry out one run; False where it was not due, or somebody else has it."""
-    lease = platform.settings.lease
-    work = await _claim(platform, space_id, run_id, lease_owner(lane))
-    if work is None:
-        return False
-    token = work.run.lease_token
+    """Compute one run. Returns False if it is not due, or if another worker has it."""
+    return await run_leased(
+        lease=platform.settings.lease,
+        claim=partial(_claim, platform, space_id, run_id, lease_owner(lane)),
+        renew=partial(_renew, platform),
+        work=partial(_recompute, platform),
+        give_back=partial(_given_back, platform),
+        later=partial(_record_error, platform),
+        lost=partial(log.warning, "run_lease_lost", run_id=run_id),
+    )
 
-    async def renew() -> bool:
-        async with platform.unit_of_work() as session:
-            return await RunRepository(session).renew(
-                space_id, run_id, token, lease, sources=work.sources
-            )
 
-    try:
-        if work.run.lost_leases >= MAX_LOST_LEASES:
-            raise LostTwice(
-                "The run was lost twice in a row; most likely it needs more memory than there is."
-            )
-        async with keep_lease(renew, lease):
-            computed = await compute_snapshot(platform, work)
-            await _make_current(platform, work, computed)
-    except LeaseLost:
-        log.warning("run_lease_lost", run_id=run_id)
-    except LostTwice as error:
-        await _fail(platform, work, _described(error))
-    except NoRoom as error:
-        await _given_back(platform, work, error.wait)
-    except TransientFailure as error:
-        await _later_or_fail(platform, work, error)
-    except (AppError, ConnectorError, DefinitionFailed) as error:
-        await _refuse(platform, work, _described(error))
-    except asyncio.CancelledError:
-        await release_lease(_given_back(platform, work))
-        raise
-    except Exception as error:  # noqa: BLE001  the run must say what happened to it, whatever it was
-        await _later_or_fail(platform, work, error)
-    return True
+async def _recompute(platform: Platform, work: Work) -> None:
+    if work.run.lost_leases >= MAX_LOST_LEASES:
+        raise LostTwice(
+            "The run was lost twice in a row; most likely it needs more memory than there is."
+        )
+    computed = await compute_snapshot(platform, work)
+    await _make_current(platform, work, computed)
+
+
+async def _renew(platform: Platform, work: Work) -> bool:
+    run = work.run
+    async with platform.unit_of_work() as session:
+        return await RunRepository(session).renew(
+            run.space_id, run.id, run.lease_token, platform.settings.lease, sources=work.sources
+        )
+
+
+async def _record_error(platform: Platform, work: Work, error: Exception) -> None:
+    """Record why a run was not computed, whatever the reason is."""
+    match error:
+        case LostTwice():
+            await _fail(platform, work, _described(error))
+        case NoRoom():
+            await _given_back(platform, work, error.wait)
+        case TransientFailure():
+            await _later_or_fail(platform, work, error)
+        case AppError() | ConnectorError() | DefinitionFailed():
+            await _refuse(platform, work, _described(error))
+        case _:
+            await _later_or_fail(platform, work, error)
 
 
 async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> Work | None:

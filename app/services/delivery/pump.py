@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from app.services.delivery.attempt import UNEXPECTED, send_batch
 from app.services.delivery.loaded_sync import LoadedSync, LoadedSyncs
 from app.services.delivery.record import Ended, Recorder, record_unloadable
 from app.services.delivery.request_log import logging_client
-from app.services.platform import Platform, lease_owner
+from app.services.platform import Platform, keep_leases, lease_owner
 from app.services.syncs import settle_sync
 from app.storage.models import Batch
 from app.storage.repositories.batches import BatchRepository, Claimed
@@ -26,7 +26,6 @@ log = get_logger(__name__)
 
 SLICE = timedelta(seconds=60)  # R16: then ring again, so that others have their turn
 SAFETY = 1.5  # R10: no send is begun unless this many request times are left of the lease
-RENEWALS = 4
 AHEAD = 3  # claimed for each that is in flight
 RESERVE = 4  # resyncs leave one place in so many to what is urgent
 LOOK = 0.5  # seconds after which it is looked for other accounts' batches, however slow the calls in flight are
@@ -42,7 +41,7 @@ class _Held:
     task: asyncio.Task[None] | None = None
 
     @property
-    def place(self) -> tuple[str, str, int]:
+    def batch_id(self) -> tuple[str, str, int]:
         batch = self.claimed.batch
         return (batch.space_id, batch.sync_id, batch.number)
 
@@ -218,28 +217,19 @@ class Pump:
             log.warning("batches_not_given_back", error=type(error).__name__)
 
     async def _renew(self) -> None:
+        """Renew the leases of all claimed batches until the task is cancelled (R10)."""
         lease = self.platform.settings.lease
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(lease.total_seconds() / RENEWALS)
-            asked = loop.time()
-            held: Sequence[_Held] = [*self._waiting, *self._flying.values()]
-            try:
-                async with self.platform.unit_of_work() as session:
-                    kept = await BatchRepository(session).renew(
-                        [item.claimed.batch for item in held], lease
-                    )
-            except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
-                log.warning("leases_not_renewed", error=type(error).__name__)
-                for item in held:
-                    if item.deadline < loop.time():
-                        self._lose(item)
-                continue
-            for item in held:
-                if item.place in kept:
-                    item.deadline = asked + lease.total_seconds()
-                elif item.deadline < asked:
-                    self._lose(item)
+
+        async def renew(held: Sequence[_Held]) -> Callable[[_Held], bool]:
+            async with self.platform.unit_of_work() as session:
+                kept = await BatchRepository(session).renew(
+                    [item.claimed.batch for item in held], lease
+                )
+            return lambda item: item.batch_id in kept
+
+        await keep_leases(
+            lambda: (*self._waiting, *self._flying.values()), renew, self._lose, lease
+        )
 
     def _lose(self, item: _Held) -> None:
         """Somebody else has the batch by now: what he sends must not be followed by this older try (R10)."""

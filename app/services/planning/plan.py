@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,9 +29,8 @@ from app.services.platform import (
     activation_folder,
     fetch_manifest,
     fresh_key,
-    keep_lease,
     lease_owner,
-    release_lease,
+    run_leased,
     store_file,
     wake_deliver,
     wake_plan,
@@ -90,44 +89,54 @@ class Work:
 
 
 async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
-    """Plan one sync; False where it was not due, or somebody else has it."""
-    lease = platform.settings.lease
-    async with platform.unit_of_work() as session:
-        sync = await SyncRepository(session).claim(
-            space_id, sync_id, (SyncState.NEW,), lease_owner(lane), lease
-        )
-    if sync is None:
-        return False
+    """Plan one sync. Returns False if it is not due, or if another worker has it."""
 
-    async def renew() -> bool:
+    async def claim() -> Sync | None:
         async with platform.unit_of_work() as session:
-            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
+            return await SyncRepository(session).claim(
+                space_id, sync_id, (SyncState.NEW,), lease_owner(lane), platform.settings.lease
+            )
 
-    try:
-        async with keep_lease(renew, lease):
-            work = await _begin(platform, sync)
-            if work is None:
-                return True
-            stats, file = await _write(platform, work)
-            if not await _can_be_sent(platform, work, stats):
-                return True
-            await _commit(platform, work, stats, file)
-            if work.sync.kind == "dry_run":
-                await _complete_dry_run(platform, work, stats)
-    except LeaseLost:
-        log.warning("plan_lease_lost", sync_id=sync_id)
-    except ConnectorError as error:
-        # The partner is away or busy: that is no reason to give the sync up.
-        await _later(platform, sync, {"message": error.message, "code": error.code})
-    except AppError as error:
-        await _fail(platform, sync, {"message": str(error)})
-    except asyncio.CancelledError:
-        await release_lease(_given_back(platform, sync))
-        raise
-    except Exception as error:
-        log.exception("plan_broke", sync_id=sync_id)
-        await _later_or_fail(platform, sync, error)
-    return True
+    return await run_leased(
+        lease=platform.settings.lease,
+        claim=claim,
+        renew=partial(_renew, platform),
+        work=partial(_plan, platform),
+        give_back=partial(_give_back, platform),
+        later=partial(_record_error, platform),
+        lost=partial(log.warning, "plan_lease_lost", sync_id=sync_id),
+    )
+
+
+async def _plan(platform: Platform, sync: Sync) -> None:
+    work = await _begin(platform, sync)
+    if work is None:
+        return
+    stats, file = await _write(platform, work)
+    if not await _can_be_sent(platform, work, stats):
+        return
+    await _commit(platform, work, stats, file)
+    if work.sync.kind == "dry_run":
+        await _complete_dry_run(platform, work, stats)
+
+
+async def _renew(platform: Platform, sync: Sync) -> bool:
+    async with platform.unit_of_work() as session:
+        return await SyncRepository(session).renew(
+            sync.space_id, sync.id, sync.lease_token, platform.settings.lease
+        )
+
+
+async def _record_error(platform: Platform, sync: Sync, error: Exception) -> None:
+    """Record why a sync was not planned. A partner that is away or busy is no reason to give the sync up."""
+    match error:
+        case ConnectorError():
+            await _later(platform, sync, {"message": error.message, "code": error.code})
+        case AppError():
+            await _fail(platform, sync, {"message": str(error)})
+        case _:
+            log.error("plan_broke", sync_id=sync.id, exc_info=error)
+            await _later_or_fail(platform, sync, error)
 
 
 async def _begin(platform: Platform, sync: Sync) -> Work | None:
@@ -396,8 +405,8 @@ async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
             activation.last_error = error
 
 
-async def _given_back(platform: Platform, sync: Sync) -> None:
-    """R18: a worker that stops lets go of what it has not done."""
+async def _give_back(platform: Platform, sync: Sync) -> None:
+    """Release the sync without an attempt (R18)."""
     async with platform.unit_of_work() as session:
         await SyncRepository(session).release(
             sync.space_id, sync.id, sync.lease_token, attempts=sync.attempts - 1

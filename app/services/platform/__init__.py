@@ -1,6 +1,12 @@
 """What one process works with, independent of any resource: platform, leases, transactions, wake-ups, files, budgets."""
 
-from app.services.platform.leases import LeaseLost, keep_lease, lease_owner, release_lease
+from app.services.platform.leases import (
+    LeaseLost,
+    keep_leases,
+    lease_owner,
+    release_lease,
+    run_leased,
+)
 from app.services.platform.platform import Platform, open_platform
 from app.services.platform.rate_budgets import new_batch, writes_before
 from app.services.platform.readiness import check_readiness
@@ -35,13 +41,14 @@ __all__ = [
     "fetch_file",
     "fetch_manifest",
     "fresh_key",
-    "keep_lease",
+    "keep_leases",
     "lease_owner",
     "new_batch",
     "open_platform",
     "receive_upload",
     "release_lease",
     "retry_transaction",
+    "run_leased",
     "store_file",
     "sweep_job_id",
     "wake_deliver",

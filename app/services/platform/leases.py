@@ -1,4 +1,8 @@
-"""Keeping a lease while long work goes on, and stopping the work when the lease is lost (R9, R10)."""
+"""Leases: claim, keep the lease while long work goes on, and stop the work if the lease is lost (R9, R10).
+
+If a lease expires during the work, another worker can claim the row under a higher token. The first worker is stopped at its
+next renewal, and its writes match no row, because their token is too low.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,93 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from app.core.logging import get_logger
 
 log = get_logger(__name__)
 
-RENEWALS = 4  # within one lease
+RENEWALS = 4  # per lease period (R10)
 LETTING_GO = 3.0  # seconds
+
+T = TypeVar("T")
 
 
 class LeaseLost(Exception):
-    """Somebody else has it now; what was done here must not be written."""
+    """Another worker has the lease, or may have it: nothing of the work may be written."""
+
+
+class Held(Protocol):
+    """A claimed row with the time, on the worker's monotonic clock, until which its lease certainly lasts."""
+
+    deadline: float
+
+
+HeldT = TypeVar("HeldT", bound=Held)
 
 
 def lease_owner(lane: str) -> str:
-    """Who holds a lease: host, process, and the way the work came (``arq`` or ``sweep``)."""
+    """Return the owner of a lease: host, process and lane (``arq`` or ``sweep``)."""
     return f"{socket.gethostname()}:{os.getpid()}:{lane}"
 
 
-async def release_lease(release: Coroutine[Any, Any, None]) -> None:
-    """Give a lease back in a task that may be being cancelled; where that fails, the lease ends by itself (R18)."""
+async def run_leased(
+    *,
+    lease: timedelta,
+    claim: Callable[[], Awaitable[T | None]],
+    renew: Callable[[T], Awaitable[bool]] | None,
+    work: Callable[[T], Awaitable[None]],
+    give_back: Callable[[T], Awaitable[None]] | None,
+    later: Callable[[T, Exception], Awaitable[None]] | None,
+    lost: Callable[[], Any] | None = None,
+) -> bool:
+    """Claim something, work on it under its lease, and finish the claim if the work fails.
+
+    - Without ``renew`` the lease is long enough for the whole work.
+    - If the lease is lost, nothing is written; ``lost`` is called, to log it.
+    - If the worker stops, ``give_back`` releases the lease (R18), and the cancellation continues.
+    - If the work raises another exception, ``later`` records it. Without ``later`` it is raised.
+
+    Returns False if ``claim`` returned None: nothing is due, or another worker has it.
+    """
+    claimed = await claim()
+    if claimed is None:
+        return False
+    try:
+        if renew is None:
+            await work(claimed)
+        else:
+            renewal = renew  # narrowed for the closure
+            async with keep_lease(lambda: renewal(claimed), lease):
+                await work(claimed)
+    except LeaseLost:
+        if lost is not None:
+            lost()
+    except asyncio.CancelledError:
+        if give_back is not None:
+            await release_lease(give_back(claimed))
+        raise
+    except Exception as error:
+        if later is None:
+            raise
+        await later(claimed, error)
+    return True
+
+
+async def release_lease(release: Awaitable[None]) -> None:
+    """Release a lease in a task that may be cancelled. If that fails, the lease expires (R18)."""
     try:
         async with asyncio.timeout(LETTING_GO):
             await release
-    except Exception as error:  # noqa: BLE001  whatever happens, the lease ends
+    except Exception as error:  # noqa: BLE001  whatever happens, the lease expires
         log.warning("lease_not_released", error=type(error).__name__)
 
 
 @contextlib.asynccontextmanager
 async def keep_lease(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> AsyncIterator[None]:
-    """Renew in the background; raises LeaseLost in the body once a renewal is refused or too late."""
+    """Renew a lease in the background. Raises LeaseLost in the body once a renewal is refused or too late."""
     body = asyncio.current_task()
     assert body is not None  # noqa: S101  a coroutine that is awaited runs in a task
     lost = False
@@ -74,3 +132,33 @@ async def keep_lease(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> 
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
+
+
+async def keep_leases(
+    held: Callable[[], Sequence[HeldT]],
+    renew: Callable[[Sequence[HeldT]], Awaitable[Callable[[HeldT], bool]]],
+    lose: Callable[[HeldT], None],
+    lease: timedelta,
+) -> None:
+    """Renew the leases of many rows together, and report those that are lost, until the task is cancelled.
+
+    ``renew`` returns whether a row's lease was kept. A row is lost if its lease was not kept and its deadline has passed:
+    from then on another worker may have it.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(lease.total_seconds() / RENEWALS)
+        asked, rows = loop.time(), held()
+        try:
+            is_kept = await renew(rows)
+        except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
+            log.warning("leases_not_renewed", error=type(error).__name__)
+            for row in rows:
+                if row.deadline < loop.time():
+                    lose(row)
+            continue
+        for row in rows:
+            if is_kept(row):
+                row.deadline = asked + lease.total_seconds()
+            elif row.deadline < asked:
+                lose(row)

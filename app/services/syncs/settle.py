@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,9 +22,8 @@ from app.services.platform import (
     fetch_file,
     fetch_manifest,
     fresh_key,
-    keep_lease,
     lease_owner,
-    release_lease,
+    run_leased,
     store_file,
 )
 from app.services.revision import spec_from_json
@@ -63,41 +62,45 @@ class Folded:
 
 
 async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
-    """Settle one sync; False where it is not to be settled now, or somebody else has it."""
-    lease = platform.settings.lease
-    async with platform.unit_of_work() as session:
-        work = await _claim(platform, session, space_id, sync_id, lease_owner(lane))
-    if work is None:
-        return False
+    """Settle one sync. Returns False if it is not due, or if another worker has it."""
+
+    async def claim() -> Work | None:
+        async with platform.unit_of_work() as session:
+            return await _claim(platform, session, space_id, sync_id, lease_owner(lane))
+
+    return await run_leased(
+        lease=platform.settings.lease,
+        claim=claim,
+        renew=partial(_renew, platform),
+        work=partial(_settle, platform),
+        give_back=partial(_give_back, platform),
+        later=partial(_try_later, platform),
+        lost=partial(log.warning, "settle_lease_lost", sync_id=sync_id),
+    )
+
+
+async def _settle(platform: Platform, work: Work) -> None:
+    await _commit(platform, work, await _fold(platform, work))
+
+
+async def _renew(platform: Platform, work: Work) -> bool:
     sync = work.sync
-
-    async def renew() -> bool:
-        async with platform.unit_of_work() as session:
-            return await SyncRepository(session).renew(space_id, sync_id, sync.lease_token, lease)
-
-    try:
-        async with keep_lease(renew, lease):
-            folded = await _fold(platform, work)
-            await _commit(platform, work, folded)
-    except LeaseLost:
-        log.warning("settle_lease_lost", sync_id=sync_id)
-    except asyncio.CancelledError:
-        await release_lease(_given_back(platform, sync))
-        raise
-    except Exception:
-        # The truth is in the batches' rows: settling is tried until it works.
-        log.exception("settle_broke", sync_id=sync_id)
-        async with platform.unit_of_work() as session:
-            await SyncRepository(session).release(
-                space_id, sync_id, sync.lease_token, wait=RETRY_WAIT
-            )
-    return True
-
-
-async def _given_back(platform: Platform, sync: Sync) -> None:
-    """R18: a worker that stops lets go of what it has not done."""
     async with platform.unit_of_work() as session:
-        await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token)
+        return await SyncRepository(session).renew(
+            sync.space_id, sync.id, sync.lease_token, platform.settings.lease
+        )
+
+
+async def _give_back(platform: Platform, work: Work, wait: timedelta | None = None) -> None:
+    sync = work.sync
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token, wait=wait)
+
+
+async def _try_later(platform: Platform, work: Work, error: Exception) -> None:
+    """Release the sync after any error: its batches are recorded, so settling is tried until it succeeds."""
+    log.error("settle_broke", sync_id=work.sync.id, exc_info=error)
+    await _give_back(platform, work, RETRY_WAIT)
 
 
 async def _claim(
