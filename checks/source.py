@@ -61,6 +61,9 @@ class Source:
         line = at if isinstance(at, int) else int(getattr(at, "lineno", 1))
         return Fault(self.path, line, message)
 
+    def line(self, number: int) -> str:
+        return self.text.splitlines()[number - 1]
+
     def comments(self) -> Iterator[tuple[int, str]]:
         """Yield each comment with its first line; comments on consecutive lines are one comment."""
         first, last, words = 0, -1, ""

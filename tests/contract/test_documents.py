@@ -14,7 +14,7 @@ from app.core.config import Settings
 from app.main import openapi_documents
 from tests.contract.documents import FOLDER, Published
 
-#: operationId, method and path, from the contract's sections 2 and 4.
+#: operationId, method and path.
 SEGMENT = """
 listSupportedDestinationsFromAudience GET /spaces/{spaceId}/audienceType/{audienceType}/supported-destinations
 addDestinationToAudience POST /spaces/{spaceId}/audiences/{audienceId}/destination-connections

@@ -64,7 +64,7 @@ def described(
 
     ``errors`` are the statuses beyond 401, 403, 406, 429 and 503, which every operation declares. ``upload``: the
     route reads the stream itself; neither content type nor size of the body is checked before. ``parameters`` are
-    OpenAPI parameters of the query (see ``app.api.deps``); ``request_body`` replaces the documented one.
+    OpenAPI parameters of the query (see ``app.api.edge.deps``); ``request_body`` replaces the documented one.
     """
     statuses = sorted({401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())})
     responses: dict[int | str, dict[str, Any]] = {

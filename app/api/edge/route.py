@@ -38,12 +38,12 @@ class Gate:
 
 
 class ApiRoute(APIRoute):
-    """An operation. Describe it with ``app.api.operation.described``."""
+    """An operation. Describe it with ``app.api.edge.described``."""
 
     operation: Operation
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        # A body without a content type is JSON (the contract, section 7).
+        # Segment accepts a body without a content type as JSON.
         options["strict_content_type"] = False
         self.operation = operation_of(
             options.get("operation_id") or endpoint.__name__, options.get("openapi_extra")

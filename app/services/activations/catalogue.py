@@ -10,7 +10,7 @@ from app.connectors import registry
 from app.connectors.base import Action, ActionField, Definition, SettingField
 from app.services.tenancy import record_event
 
-# Where an event carries what a column can be made of: identifiers and traits (the architecture, section 10).
+# Where an event carries what a column can be made of: identifiers and traits (docs/architecture.md, “The event that mappings see”).
 
 
 async def list_supported_destinations(

@@ -33,7 +33,7 @@ from app.storage.repositories.runs import RunRepository
 
 log = get_logger(__name__)
 
-MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more (architecture, section 8)
+MAX_LOST_LEASES = 2  # then «out of memory?» rather than once more
 MAX_ATTEMPTS = 6
 KEPT = "The changes of members are kept, and are tried again in a while."
 

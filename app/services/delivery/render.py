@@ -1,6 +1,6 @@
 """Rendering: from a planned change to what the connector sends.
 
-Every change is mapped from one event (architecture, section 10); fields that nobody maps take their action's default.
+Every change is mapped from one event (docs/architecture.md, “The event that mappings see”); fields that nobody maps take their action's default.
 """
 
 from __future__ import annotations

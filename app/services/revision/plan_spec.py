@@ -14,7 +14,7 @@ from app.services.revision import placement
 from app.services.revision.action import action_of
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
-# Where an event that mappings see carries traits (architecture, section 10).
+# Where an event that mappings see carries traits (docs/architecture.md, “The event that mappings see”).
 _TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
 _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 

@@ -61,7 +61,7 @@ async def configuration_changed(
     if not all(computed):
         await _supersede_unsent(session, locked)
         # Who is there already is taken as sent; of audiences that nobody has computed that is nobody, and their first
-        # snapshot enters (architecture, section 3).
+        # snapshot enters (docs/architecture.md, “What a plan decides”).
         if next_kind(locked) != "baseline" or not any(computed):
             locked.baseline_wanted = False
             return None

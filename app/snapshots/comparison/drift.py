@@ -1,6 +1,6 @@
 """Drift: a partner's list against the holdings, as set operations over the list's pages in a scratch file."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ partner_id, sync``. An outcome file has these for the state after its sync, wher
 left and NULL for one that stays as it was, and what became of the change besides.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

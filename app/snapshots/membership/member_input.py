@@ -1,6 +1,6 @@
 """What an uploaded membership's columns become in a snapshot, and where its faults are."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Snapshots: writing a membership, patching it, comparing two, and looking into one."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ File columns: ``member_id`` (sorted by it), ``profile_id`` (left out where it is
 ``t_<trait>``, ``ent_<relationship>``; a delta has ``_removed`` besides.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Set-based SQL throughout, never a loop over members. Two steps: a narrow join of
 change, range by range; then identities and traits are worked out for these alone and written.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reach: how many members a destination can take, counted over the membership without making a plan."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Plans of one member: what a sync would send for it, made as an entry, an exit or an update whatever is held of it."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

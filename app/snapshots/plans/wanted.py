@@ -4,7 +4,7 @@ A key's text is its value; identity type and place follow, each after a unit sep
 itself and there is but one place. So a key's order is that of its value, and ids need no work at all.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

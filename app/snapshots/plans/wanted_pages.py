@@ -1,6 +1,6 @@
 """The whole wanted membership, page by page, for work that takes the place of a list (snapshot files)."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

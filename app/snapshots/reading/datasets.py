@@ -1,6 +1,6 @@
 """Datasets: what users upload as tables for their definitions, written as typed Parquet."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ A column gets a type only where its values would print back the same: ``00001``,
 stay text. Fractions become DECIMAL(18, s) with s <= 6 where they fit, so that sums are exact, else DOUBLE.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reading what users upload: CSV, NDJSON and Parquet as relations, with clear words for what is wrong in them."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.sql)
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of activations (the contract, sections 2.6 to 2.9)."""
+"""The rules of activations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audiences, their schedules, previews and references, spaces and the audit trail (the contract, section 4)."""
+"""Audiences, their schedules, previews and references, spaces and the audit trail."""
 
 from __future__ import annotations
 

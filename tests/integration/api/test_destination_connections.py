@@ -1,4 +1,4 @@
-"""The rules of an audience's destinations (the contract, sections 2.1 to 2.5)."""
+"""The rules of an audience's destinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version a request takes, and how its answer is labelled (the contract, section 7)."""
+"""Which version a request takes, and how its answer is labelled."""
 
 from __future__ import annotations
 
