@@ -1,4 +1,4 @@
-"""``python -m checks``: all checks; ``python -m checks NAME [PATH …]``: one check, of these files only.
+"""``python -m checks``: all checks; ``python -m checks NAME … [PATH …]``: some checks, of these files only.
 
 ``python -m checks all`` includes the pending ones, ``counts`` shows faults per package, ``map --write`` writes the module
 map.
@@ -13,27 +13,28 @@ from collections.abc import Sequence
 from checks import module_map
 from checks.pending import PENDING
 from checks.registry import CHECKS
-from checks.source import Fault
+from checks.source import ROOT, Fault
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the arguments say. Returns the exit code: 1 if there are faults, 2 for an unknown check."""
-    name, *paths = arguments or ["kept"]
-    if [name, *paths] == ["map", "--write"]:
+    """Run what the arguments say. Returns the exit code: 1 if there are faults, 2 for an unknown check or path."""
+    name = arguments[0] if arguments else "kept"
+    if list(arguments) == ["map", "--write"]:
         module_map.write()
         return 0
     if name == "counts":
         _show_counts()
         return 0
+    paths = [one for one in arguments if one not in (*CHECKS, "all", "kept")]
     if name in CHECKS:
-        names = [name]
-    elif name in ("kept", "all"):
-        names = [one for one in CHECKS if name == "all" or one not in PENDING]
+        names = [one for one in CHECKS if one in arguments]
     else:
-        print(
-            f"Unknown check: {name}. There are: {', '.join([*CHECKS, 'all', 'counts', 'map --write'])}."
-        )
-        return 2
+        names = [one for one in CHECKS if name == "all" or one not in PENDING]
+    for path in paths:
+        if not (ROOT / path).exists():
+            known = ", ".join([*CHECKS, "all", "counts", "map --write"])
+            print(f"{path} is neither a file nor a check. Checks: {known}.")
+            return 2
     found = [(one, fault) for one in names for fault in CHECKS[one](paths=paths)]
     for one, fault in found:
         print(f"{fault} [{one}]")
