@@ -1,4 +1,4 @@
-"""Runs migrations over the async driver, one at a time across processes."""
+"""Alembic's environment: runs migrations with the async driver, one at a time across processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.config import Settings
 from app.storage.engine import driver_url
 from app.storage.models import Base
 
-LOCK_KEY = 4_771_002  # any constant: whoever else migrates this database waits for it
+LOCK_KEY = 4_771_002  # any constant; processes that migrate this database wait for its lock
 
 
 def _url() -> str:
@@ -47,5 +47,5 @@ async def _run() -> None:
 
 
 if context.is_offline_mode():
-    raise SystemExit("migrations need a database; set DATABASE_URL")
+    raise SystemExit("Migrations need a database. Set DATABASE_URL.")
 asyncio.run(_run())

@@ -1,4 +1,4 @@
-"""Write a migration from the models against a database of its own: ``python migrations/make.py "what"``."""
+"""Generate a migration from the models, with a temporary database: ``python migrations/make.py "what"``."""
 
 from __future__ import annotations
 

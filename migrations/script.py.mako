@@ -18,7 +18,7 @@ depends_on: str | None = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    # A lock that is not had quickly must not queue everybody behind it.
+    # A statement that waits long for its lock would block all later statements on the table.
     op.execute("SET LOCAL lock_timeout = '5s'")
     ${upgrades if upgrades else "pass"}
 

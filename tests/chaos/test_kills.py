@@ -1,6 +1,6 @@
-"""kill -9 of the worker, of the API, and of everything, in the middle of a sync of 50,000 changes.
+"""Tests that kill the worker, the API or all processes with SIGKILL in the middle of a sync of 50,000 changes.
 
-Whatever died: the receiver ends equal to the snapshot, every change is accounted for, and no server is left over.
+In each case the receiver ends equal to the snapshot, each change has an outcome, and no server is left running.
 """
 
 from __future__ import annotations

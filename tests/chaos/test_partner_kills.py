@@ -1,4 +1,4 @@
-"""Each partner at its worst: bad values, unknown profiles, a time of 429s, lost answers, and a worker killed twice.
+"""Deliveries to each partner under faults: bad values, unknown profiles, 429 responses, lost responses, killed workers.
 
 Whatever happened: the partner ends with the members that it accepts, each refused one is listed with its reason, once,
 and nothing went beyond the partner's limits.
@@ -28,22 +28,22 @@ from tests.flow import eventually
 from tests.integration.connectors.test_partners import PARTNERS, Partner, World, prepared
 
 UNKNOWN = "no such profile"
-SLOW = 0.2  # seconds of a call, so that a worker dies in the middle of many
+SLOW = 0.2  # seconds per call, so that a worker is killed in the middle of calls
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much happens, and how patient the worker is."""
+    """The size of a test, and the timing of its worker."""
 
     members: int
     rows: int  # in a call
-    throttled: float  # seconds of nothing but 429
+    throttled: float  # seconds in which all responses are 429
     lease: str
     retry_waits: str
 
     @property
     def is_small(self) -> bool:
-        """It may be through before anybody has looked."""
+        """Whether the sync may end before the test observes it."""
         return self.members < 1_000
 
     @property
@@ -52,7 +52,7 @@ class Size:
 
     @property
     def later(self) -> range:
-        """The members of the next day."""
+        """Return the members of the next day."""
         return range(self.members // 4, self.members + self.members // 4)
 
 
@@ -62,19 +62,19 @@ FULL = Size(10_000, 75, 60, "6", '["PT5S","PT30S"]')
 
 @dataclass(frozen=True)
 class Hard:
-    """A partner, and what is malformed there: one identifier in ten. One in a hundred is unknown to it."""
+    """A partner. One identifier in ten is malformed for it, and one in a hundred is unknown to it."""
 
     partner: Partner
     field: str
     good: str
     bad: str
-    action: str | None = None  # the one whose mapping says how many go into a call
+    action: str | None = None  # the action whose mapping sets the size of a call
 
     def identifier(self, number: int) -> str:
         return (self.good if number % 10 else self.bad).format(number)
 
     def unknown(self, numbers: range) -> dict[str, str]:
-        """Whom the partner itself refuses, and its words."""
+        """Return the members that the partner refuses, with its messages."""
         return {self.identifier(n): UNKNOWN for n in numbers if n % 100 == 7}
 
     def accepted(self, numbers: range) -> set[str]:
@@ -84,7 +84,7 @@ class Hard:
 HARD = [
     Hard(PARTNERS[0], "email", "p{}@example.com", "p{} at example", "klaviyo-add-profile-to-list"),
     Hard(replace(PARTNERS[1], id_sync="email"), "email", "p{}@example.com", "p{} at example"),
-    # An e-mail is nothing to Talon.One: here it is an id of more than 1,000 characters.
+    # Talon.One does not check e-mail addresses, so its malformed value is an id of more than 1,000 characters.
     Hard(
         PARTNERS[2], "user_id", "u{}", "u{}" + "x" * 1_000, "talon-one-update-customer-profiles-audiences",
     ),
@@ -93,7 +93,7 @@ HARD = [
 
 @contextmanager
 def working(settings: Settings, size: Size) -> Iterator[None]:
-    """A worker in a process group of its own, which is killed at the end, as by a power cut."""
+    """Run a worker in a separate process group, and kill the group at the end, as in a power failure."""
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "worker"],
         env=environment(settings, size),
@@ -109,7 +109,7 @@ def working(settings: Settings, size: Size) -> Iterator[None]:
 
 
 def environment(settings: Settings, size: Size) -> dict[str, str]:
-    """The test's settings, as another process reads them."""
+    """Return the test's settings as environment variables for another process."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     assert settings.encryption_keys is not None
@@ -148,7 +148,7 @@ async def upload(world: World, hard: Hard, numbers: range) -> None:
 
 
 async def reasons(world: World, sync: Sync) -> Counter[str]:
-    """How many were refused in which words, each row of the plan once."""
+    """Return the number of refused rows of the plan by message."""
     rows: set[int] = set()
     words: Counter[str] = Counter()
     for batch in await world.flow.batches(sync.id):
@@ -202,7 +202,7 @@ async def test_faults_and_kills_leave_what_the_partner_accepts(
         with working(platform.settings, size):
             await upload(world, hard, size.first)
             await eventually(lambda: len(inside()) > size.members // 10, 200)
-        # Killed in the middle, as far as a small one has any.
+        # Killed in the middle, as far as a small sync allows.
         assert inside() < hard.accepted(size.first) or size.is_small
         with working(platform.settings, size):
             sync = await world.flow.quiet(activation, 300)

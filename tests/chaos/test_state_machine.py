@@ -1,4 +1,4 @@
-"""Random histories of one activation: a few with every `make test`, many with `make chaos`."""
+"""Random histories of one activation: a few in `make test`, many in `make chaos`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.machine.partner import identifier_list
 from tests.machine.planted import PLANTS, Plant
 from tests.machine.play import found_by, play
 
-# How many, of how many steps, and the number from which on they are drawn: another one, and they are others.
+# The number of histories, the steps of each, and the first seed.
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
 STEPS = int(os.environ.get("STEPS", "50"))
 FIRST = int(os.environ.get("FIRST", "0"))
-TOGETHER = 10  # that share a database and a seed
+TOGETHER = 10  # histories that share a database and a seed
 
 
 @pytest.fixture(autouse=True)
@@ -61,5 +61,5 @@ def test_a_planted_bug_is_found(
     with capfd.disabled():
         print(f" {plant.__name__}, after {time.monotonic() - began:.0f} s: {found[:1]}")
     assert found
-    # Two plans for one sync are refused by the database itself.
+    # The database itself refuses two plans for one sync.
     assert found[0].startswith(("AssertionError", "IntegrityError"))

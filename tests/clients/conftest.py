@@ -1,4 +1,4 @@
-"""A running service with a workspace, an audience and an account, for clients in other processes."""
+"""A running service with a workspace, an audience and a destination, for clients in other processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.api.scene import create_audience, create_destination
 
 @dataclass(frozen=True)
 class Service:
-    """Where it is, and what is there."""
+    """The address of a running service, and the ids of its resources."""
 
     url: str
     token: str
@@ -27,13 +27,13 @@ class Service:
 
     @property
     def arguments(self) -> list[str]:
-        """All of it, for a command line."""
+        """The values as arguments of a command."""
         return [self.url, self.token, self.space_id, self.audience_id, self.destination_id]
 
 
 @pytest.fixture
 async def service(platform: Platform, settings: Settings) -> AsyncIterator[Service]:
-    """One API process with what an activation needs."""
+    """Run an API process with the resources that an activation needs."""
     tenant = await create_tenant(platform)
     with api_process(settings) as url:
         async with httpx.AsyncClient(base_url=url, headers=tenant.headers, timeout=30) as api:

@@ -1,6 +1,6 @@
-"""Segment's own SDK, and clients that others' generators make of ``openapi/segment.json``, against the service.
+"""Tests of Segment's SDK, and of clients that are generated from ``openapi/segment.json``, against the service.
 
-``make clients`` runs these; each is skipped, with the reason, where its tools are not there.
+``make clients`` runs them. A test is skipped, with the reason, if its tools are not installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DOCUMENT = FOLDER / "segment.json"
 HERE = Path(__file__).parent
 PYTHON_GENERATOR = "openapi-python-client==0.29.1"
 NODE_PACKAGES = ("openapi-typescript@7", "openapi-fetch@0.17", "typescript@5", "@types/node@22")
-#: The newest that is published; it knows audiences, spaces and the audit trail, and no activations yet.
+#: The newest published version. It has audiences, spaces and the audit trail, but no activations yet.
 OFFICIAL = "@segment/public-api-sdk-typescript@47.0.0-b8398"
 TSCONFIG = {
     "compilerOptions": {
@@ -41,7 +41,7 @@ TSCONFIG = {
 
 
 async def run(*command: str | Path, folder: Path) -> str:
-    """What a command printed; its fault where it fails."""
+    """Run a command. Returns its output, and fails the test with its output if the command fails."""
     found = await asyncio.to_thread(
         subprocess.run,
         [str(part) for part in command],
@@ -78,7 +78,7 @@ async def test_python(service: Service, tmp_path: Path) -> None:
     assert compileall.compile_dir(tmp_path / "client", quiet=1)
     life = tmp_path / "client" / "life.py"
     shutil.copy(HERE / "life.py", life)
-    # The generated client stands on httpx and attrs, which this environment has.
+    # The generated client needs httpx and attrs, which this environment has.
     printed = await run(sys.executable, life, *service.arguments, folder=tmp_path)
     assert "all ten operations done" in printed
 

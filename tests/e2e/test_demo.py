@@ -1,4 +1,4 @@
-"""The demo as a user starts it, on real purchases: what it prints, how it fails, and that it leaves nothing behind."""
+"""Tests of the demo on real purchases: its output, its errors, and that it leaves no processes or files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LAST_LINE = re.compile(
 
 
 def descendants(pid: int) -> set[int]:
-    """All processes below one, from the process table."""
+    """Return the ids of all descendants of a process."""
     below: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
@@ -62,7 +62,7 @@ def is_running(pid: int) -> bool:
 
 @contextmanager
 def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """A demo of one day, into files alone, that stays up; and what it says about where things are."""
+    """Run a demo of one day that sends to files and keeps running. Provides the process and its printed addresses."""
     process = subprocess.Popen(
         [*COMMAND, "--days", "1", "--stay", "--destination", "files"],
         cwd=ROOT,
@@ -80,7 +80,7 @@ def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
             name, _, value = line.strip().partition("  ")
             told[name] = value.strip()
             told["verdict"] = line.strip() if line.startswith("demo: ") else told.get("verdict", "")
-        assert "service" in told, "it did not get as far as staying"
+        assert "service" in told, "the demo ended before it stayed"
         yield process, told
     finally:
         process.kill()

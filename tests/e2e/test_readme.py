@@ -1,4 +1,4 @@
-"""Every command of the README runs: its blocks are taken from the file word by word."""
+"""Tests that run each command of the README, exactly as written there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MADE_BY_MAKE = re.compile(r"make [a-z]+")
 
 
 def block(name: str) -> str:
-    """All blocks of a name, in order."""
+    """Return all blocks with a name, in order."""
     return "\n".join(text for found, text in MARKED.findall(README) if found == name)
 
 
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A working folder with the command `activations` on the PATH."""
+    """Create a working folder with the command `activations` on the PATH."""
     made = make_reachable_folder()
     shim = made / "bin" / "activations"
     shim.parent.mkdir()
@@ -58,7 +58,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def background(script: str, folder: Path, env: Mapping[str, str]) -> Iterator[str]:
-    """A block that stays in the foreground of its terminal; gives its first line of output."""
+    """Run a block that stays in the foreground of its terminal. Provides its first line of output."""
     log = folder / "stderr"
     with log.open("ab") as errors:
         process = subprocess.Popen(
@@ -100,7 +100,7 @@ def test_the_first_walk(folder: Path) -> None:
     def here(name: str) -> str:
         return re.sub("8000|8090", lambda found: ports[found.group()], block(name)).strip()
 
-    # The receiver is what the walk needs; the emulators behind it would want the ports that follow.
+    # The walk needs only the receiver on this port; the other emulators use the next ports.
     sandbox = f"activations sandbox --port {ports['8090']}"
     assert here("sandbox") == sandbox
     env = environment(folder)

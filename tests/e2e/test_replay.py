@@ -1,4 +1,4 @@
-"""A real purchase log, day by day through the running service, against an independent replay of the same log."""
+"""Tests that send a real purchase log through the service day by day, and compare it with an independent replay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
     not LOG.is_file(), reason=f"the CDNOW purchase log is not there: {LOG}"
 )
 
-#: The segments of the replay, written anew in SQL. A run as of noon of a day sees that whole day, as the replay does.
+#: The replay's segments as SQL definitions. A run as of noon of a day includes the whole day, as the replay does.
 DEFINITIONS = {
     "new_7d": """SELECT customer_id AS profile_id FROM purchases WHERE "date" <= CAST($as_of AS DATE)
         GROUP BY customer_id HAVING min("date") >= CAST($as_of AS DATE) - 6""",
@@ -40,7 +40,7 @@ DEFINITIONS = {
         GROUP BY customer_id HAVING sum(amount) > 100.00""",
 }
 
-#: Where each segment has something to show: growth, a last member that leaves, a first one after three months.
+#: Days on which each segment changes: it grows, its last member leaves, or its first member enters after three months.
 SHORT = {
     "new_7d": (date(1997, 3, 25), date(1997, 4, 3)),
     "active_30d": (date(1997, 1, 27), date(1997, 2, 5)),
@@ -52,12 +52,12 @@ WHOLE = dict.fromkeys(DEFINITIONS, (date(1997, 1, 1), date(1998, 6, 30)))
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[ModuleType]:
-    """The replay that lies beside the log."""
+    """Import the replay that is stored next to the log."""
     specification = importlib.util.spec_from_file_location("replay", DATA / "replay.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    sys.modules["replay"] = module  # its dataclasses look themselves up
+    sys.modules["replay"] = module  # its dataclasses look up their module
     specification.loader.exec_module(module)
     yield module
     del sys.modules["replay"]
@@ -65,7 +65,7 @@ def reference() -> Iterator[ModuleType]:
 
 @dataclass
 class Replayed:
-    """A service with the log as a dataset and a signed webhook."""
+    """A service with the log as a dataset, and a signed webhook."""
 
     api: Api
     receiver: WebhookReceiver
@@ -76,7 +76,7 @@ class Replayed:
         return frozenset(member["id"] for member in members)
 
     async def segment(self, name: str, days: Any) -> int:
-        """Replays one segment and compares each day; how many changes there were."""
+        """Replay one segment and compare each day. Returns the number of changes."""
         audience = await self.api.add_audience(name, DEFINITIONS[name])
         activation_id = await self.api.activate(audience["id"], self.destination_id, name)
         before: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The one command: start, readiness, every kind of end, restart; real processes throughout."""
+"""Tests of ``activations up`` with real processes: start, readiness, all kinds of end, and restart."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Started:
             return 0
 
     def children(self) -> set[bytes]:
-        """The commands of ours that run as its direct children."""
+        """Return the words in the command lines of its direct children."""
         found = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:

@@ -1,4 +1,4 @@
-"""The wheel: what is inside, and that its command works in an environment of its own, outside the checkout."""
+"""Tests of the wheel: its content, and that its command works in a new environment outside the checkout."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def installer(python: Path) -> list[str]:
-    """What installs into another environment: uv where it is there, since it is quick, else pip."""
+    """Return the command that installs into another environment: uv if available, because it is faster, else pip."""
     if (HERE / "uv").exists():
         return [str(HERE / "uv"), "pip", "install", "--python", str(python)]
     return [sys.executable, "-m", "pip", "--python", str(python), "install"]
@@ -48,20 +48,20 @@ def installer(python: Path) -> list[str]:
 
 @pytest.fixture
 def command(wheel: Path, tmp_path: Path) -> Path:
-    """The command `activations` of a new environment that has our wheel, and our dependencies from this one."""
+    """Install the wheel into a new environment that uses this one's dependencies. Returns the command `activations`."""
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     offline = ["--quiet", "--no-deps", "--no-index", str(wheel)]
     subprocess.run([*installer(python), *offline], check=True, capture_output=True)
     packages = next((tmp_path / "venv" / "lib").glob("python3*")) / "site-packages"
-    # Path files inside that folder are not read, so an editable installation of the checkout stays out.
+    # Path files inside that folder are not read, so an editable install of the checkout is not found.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return tmp_path / "venv" / "bin" / "activations"
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """A working folder with a package of another's that bears our name."""
+    """Create a working folder with an unrelated package that is also named ``app``."""
     folder = make_reachable_folder()
     (folder / "app").mkdir()
     (folder / "app" / "__init__.py").write_text("raise RuntimeError('not ours')")
@@ -70,7 +70,7 @@ def elsewhere() -> Iterator[Path]:
 
 
 def files_below(folder: str) -> set[str]:
-    """All that git knows below a folder, but what only a checkout needs."""
+    """Return the files below a folder that git tracks."""
     listed = subprocess.run(
         ["git", "ls-files", "--", folder], cwd=ROOT, capture_output=True, text=True, check=True
     )

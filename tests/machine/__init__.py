@@ -1,1 +1,1 @@
-"""A state machine of one activation against a model of its destination that shares no rule with the product."""
+"""A state machine of one activation, checked against a model of its destination that shares no code with the product."""

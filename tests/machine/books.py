@@ -1,4 +1,4 @@
-"""The comparison of a destination with the truth, when all has calmed down."""
+"""The comparison of a destination with the truth, after all faults have passed and all work has ended."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ SENT = ("complete", "failed", "cancelled")
 
 
 class Books:
-    """What is known of one activation's destination from look to look."""
+    """The facts about one activation's destination that the comparisons keep."""
 
     def __init__(self, life: Life, receiver: Ledger) -> None:
         self.life = life
         self.receiver = receiver
-        #: What is on the list and nobody has to take out: others put it there, or it was forgotten.
+        #: Entries that nothing has to remove: another product added them, or the holdings were forgotten.
         self.left_behind: set[str] = set()
-        self.once_refused = False  # somebody was, and nobody has asked again since
-        #: A sync was cancelled, the holdings forgotten, or a test sent: that waits for somebody to ask.
+        self.once_refused = False  # a member was refused and has not been retried since
+        #: A sync was cancelled, the holdings were forgotten, or a test was sent: only a requested sync corrects that.
         self.undone = False
 
     async def look(self, told: Told, members: People) -> None:
-        """Let all faults pass and all work end; the list is as it should be, and another sync has nothing to do."""
+        """End all faults and all work, then check that the list is correct and that another sync has nothing to do."""
         await self._calm_down()
         want = truth.wanted(self.life.activation, members, told)
         self._compare(told, want)
@@ -39,12 +39,12 @@ class Books:
     async def _calm_down(self) -> None:
         life = self.life
         life.flow.sandbox.faults.clear()
-        assert await life.check_account(), "the account's check did not pass"
+        assert await life.check_account(), "the account's check failed"
         if not await life.is_at_work():
             await life.change(enabled=True)
         await self._end_all()
         if self.once_refused:
-            assert await life.retry(), "nothing could be retried"
+            assert await life.retry(), "there was nothing to retry"
             self.once_refused = bool(self.receiver.refused)
         elif self.undone:
             await life.start()
@@ -67,7 +67,7 @@ class Books:
         refused = self.receiver.refused.keys()
         settled = want.keys() - refused
         if told.mode == "remove":
-            assert not (told.exits and settled & listed.keys()), "somebody was not taken out"
+            assert not (told.exits and settled & listed.keys()), "a member was not removed"
             return
         if told.enters:
             assert settled <= listed.keys(), f"missing: {sorted(settled - listed.keys())}"
@@ -86,19 +86,19 @@ class Books:
         ]
 
     def _check_messages(self, syncs: list[Sync]) -> None:
-        """Nothing came in the wrong order, in other words the second time, or twice in one plan."""
+        """Check that no message arrived in the wrong order, was changed by a retry, or repeated a change of its plan."""
         stats = self.receiver.stats()
-        assert stats["inversions"] == 0, "older news came after newer"
+        assert stats["inversions"] == 0, "an older message arrived after a newer one"
         assert stats["changed_repeats"] == 0, "a retry had other bytes"
         silent = {
             sync.number for sync in syncs if sync.state not in SENT or sync.kind == "baseline"
         }
-        assert not silent & self.receiver.heard.keys(), "a sync was sent that had not to be"
+        assert not silent & self.receiver.heard.keys(), "a sync was sent that should not have been"
         for number, heard in self.receiver.heard.items():
-            assert not heard.twice, f"sync {number} said twice: {heard.twice}"
+            assert not heard.twice, f"sync {number} sent changes twice: {heard.twice}"
 
     async def balance(self) -> None:
-        """Each change of every plan is accounted for, and what was delivered has arrived."""
+        """Check that each planned change has an outcome, and that each delivered change has arrived."""
         for sync in await self._syncs():
             if sync.state not in SENT:
                 continue
@@ -107,7 +107,7 @@ class Books:
             case: Any = (sync.number, sync.kind, sync.state, sync.planned, done, arrived)
             assert done <= sync.planned, f"more done than planned: {case}"
             assert sync.skipped == 0, f"skipped: {case}"
-            assert done <= arrived <= sync.planned, f"delivered and not arrived: {case}"
+            assert done <= arrived <= sync.planned, f"delivered but not arrived: {case}"
             if sync.state == "complete":
                 assert done == sync.planned == arrived, f"does not add up: {case}"
 
@@ -120,13 +120,13 @@ class Books:
         )
 
     def is_exact(self, told: Told, members: People) -> bool:
-        """Whether all that is wanted is on the list, as it is wanted."""
+        """Check whether all wanted members are on the list with the wanted values."""
         listed = self.receiver.listed(self.life.activation)
         want = truth.wanted(self.life.activation, members, told)
         return told.mode != "remove" and all(listed.get(key) == item for key, item in want.items())
 
     async def say_again(self, told: Told, members: People) -> None:
-        """What is at the destination, said by somebody in place of what we thought: nothing is to be sent."""
+        """Replace the recorded holdings by the actual list, and check that nothing is sent because of that."""
         want = truth.wanted(self.life.activation, members, told)
         self.left_behind |= self.receiver.listed(self.life.activation).keys() - want.keys()
         await self.life.seed(members)

@@ -1,4 +1,4 @@
-"""Workers that die between two transactions, and those that were only late: they write what they did much too late."""
+"""Workers that die between two transactions, and workers that were only slow and write their results too late."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from tests.stepping import LANE, Hand
 
 
 class Crashes(Hand):
-    """Does what is due by halves."""
+    """A hand that stops in the middle of due work."""
 
     def __init__(self, flow: Flow) -> None:
         super().__init__(flow)
-        self.late: list[Callable[[], Awaitable[None]]] = []  # what dead workers may still write
+        self.late: list[
+            Callable[[], Awaitable[None]]
+        ] = []  # results that stopped workers may still write
 
     async def write_late(self) -> None:
-        """A worker that was taken for dead comes back with what it has done: others may have its work by now."""
+        """Let a stopped worker write its result. Another worker may already have its work."""
         if self.late:
-            with contextlib.suppress(leases.LeaseLost):  # as it should be
+            with contextlib.suppress(leases.LeaseLost):  # the fence works
                 await self.late.pop(0)()
 
     async def die_computing(self) -> None:
-        """The snapshot is written, and no row says so."""
+        """Stop after the snapshot is written, before a row refers to it."""
         async with self.platform.unit_of_work() as session:
             query = select(Run).where(Run.state.in_(("new", "running"))).order_by(Run.created_at)
             run = (await session.scalars(query)).first()
@@ -49,7 +51,7 @@ class Crashes(Hand):
             await self.lose_leases()
 
     async def die_planning(self) -> None:
-        """The plan is written, and no row says so."""
+        """Stop after the plan is written, before a row refers to it."""
         sync_id = await self._due(Task.PLAN)
         if sync_id is None:
             return
@@ -64,7 +66,7 @@ class Crashes(Hand):
         await self.lose_leases()
 
     async def die_sending(self, *, sent: bool) -> None:
-        """Batches are claimed, and sent or not, and nobody writes down what came of it."""
+        """Stop after batches are claimed, and optionally sent, before their outcome is recorded."""
         pump = self._pump()
         await pump._claim()
         recorder = Recorder(self.platform, lambda _: 0, lambda *_: None)
@@ -75,7 +77,7 @@ class Crashes(Hand):
         await self.lose_leases()
 
     async def die_settling(self) -> None:
-        """The new holdings are written, and no row says so."""
+        """Stop after the new holdings are written, before a row refers to them."""
         sync_id = await self._due(Task.SETTLE)
         if sync_id is None:
             return
@@ -87,7 +89,7 @@ class Crashes(Hand):
         await self.lose_leases()
 
     async def _due(self, task: Task) -> str | None:
-        """A sync of this flow that waits for that."""
+        """Return the id of a sync of this flow that is due for a task, or None."""
         async with self.platform.unit_of_work() as session:
             found = await find_due(session)
         mine = [due for due in found if due.task is task and due.space_id == self.flow.space_id]

@@ -1,8 +1,8 @@
-"""A state machine of one activation: whatever happens to it, its destination ends as its audience.
+"""A state machine of one activation: after any sequence of steps, its destination equals its audience.
 
-Uploads, patches, rollbacks, resyncs, changes of the configuration and of the account, faults and refusals of the receiver,
-cancels, and workers that die anywhere come in any order; the work between them is done by hand, a piece at a time. Now and
-then all calms down, and the receiver's list and its books are compared with the truth.
+Steps are uploads, patches, rollbacks, resyncs, changes of the configuration and of the account, faults and refusals of the
+receiver, cancels, and workers that die anywhere, in any order. The work between them is carried out step by step. At times
+all faults and all work end, and the receiver's list and its record of changes are compared with the truth.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ IDENTITIES: list[tuple[tuple[str, str], ...]] = [
     (("email", "all"),),
     (("user_id", "last"),),
 ]
-#: What it can be told of its delivery, one thing at a time.
+#: Changes of the delivery options, one option at a time.
 TOLD = st.one_of(
     st.fixed_dictionaries({"mode": st.sampled_from(["maintain", "append", "remove"])}),
     st.fixed_dictionaries({"updates": st.booleans()}),
@@ -58,12 +58,12 @@ TOLD = st.one_of(
     st.fixed_dictionaries({"traits": st.sampled_from([(), ("city",), ("city", "consents")])}),
 )
 ARMS = ("A", "B", "C", "control")
-#: All that is many comes from a number: it draws little, and a history is many steps.
+#: Large values are derived from one drawn number, because a history has many steps and Hypothesis limits the draws.
 seeds = st.integers(0, 2**32)
 
 
 def arms_of(weights: tuple[int, ...]) -> tuple[Arm, ...]:
-    """Arms of those that weigh something; none where no split could be made of them."""
+    """Return the arms with a weight, or no arms if there are fewer than two."""
     arms = tuple(
         Arm(name, weight, name != "control")
         for name, weight in zip(ARMS, weights, strict=True)
@@ -73,18 +73,18 @@ def arms_of(weights: tuple[int, ...]) -> tuple[Arm, ...]:
 
 
 def _wire(told: dict[str, Any]) -> dict[str, Any]:
-    """What was told, as the delivery options have it."""
+    """Return a change in the form of the API's delivery options."""
     if "consent" in told:
         return {"consent": "consents" if told["consent"] else None}
     return told
 
 
 class History(RuleBasedStateMachine):
-    """One activation on a webhook. ``runner`` and ``platform`` are set by who makes a class of it."""
+    """One activation on a webhook. A subclass sets ``runner`` and ``platform``."""
 
     runner: asyncio.Runner
     platform: Platform
-    differences: ClassVar[list[str]]  # what was found, in all histories of a class
+    differences: ClassVar[list[str]]  # the findings of all histories of a class
     flow: Flow
     receiver: Ledger
     life: Life
@@ -101,7 +101,7 @@ class History(RuleBasedStateMachine):
         self.refused = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it in the machine's loop."""
+        """Run a coroutine in the machine's event loop, and record its error."""
         try:
             return self.runner.run(work)
         except BaseException as error:
@@ -111,11 +111,11 @@ class History(RuleBasedStateMachine):
 
     @property
     def now(self) -> People:
-        """The membership that is to be sent."""
+        """The membership that the activation sends."""
         return self.versions[-1 if self.pinned is None else self.pinned]
 
     def wanted(self) -> dict[str, truth.Item]:
-        """What should be on the list now."""
+        """Return the expected list, by id."""
         return truth.wanted(self.life.activation, self.now, self.told)
 
     @initialize(
@@ -125,7 +125,7 @@ class History(RuleBasedStateMachine):
         seed=seeds,
     )
     def begin(self, by_member: bool, type: str, baseline: bool, seed: int) -> None:
-        """An activation before its audience has a snapshot, or after, and then it takes the members as there."""
+        """Create an activation before the audience's first snapshot, or after it with the members as baseline."""
         self.told = replace(self.told, by_member=by_member, type=type)
         self.run(self._begin(baseline and type != "Audience Exited", truth.people(seed)))
 
@@ -161,14 +161,14 @@ class History(RuleBasedStateMachine):
 
     @rule(seed=seeds, dies=st.booleans())
     def upload(self, seed: int, dies: bool) -> None:
-        """Another membership; it is computed at once, since the truth goes by it."""
+        """Upload another membership and compute it immediately, because the truth uses it."""
         membership = truth.people(seed)
         self.run(self._change_members(self.life.upload(membership), dies))
         self.versions.append(membership)
 
     @rule(seed=seeds, dies=st.booleans())
     def patch(self, seed: int, dies: bool) -> None:
-        """A few members come, go, or change."""
+        """Add, change or remove a few members."""
         random = Random(seed)
         current = self.versions[-1]
         chosen = random.sample(range(truth.PEOPLE), random.randint(1, 4))
@@ -198,15 +198,15 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.pinned is not None)
     @rule()
     def release(self) -> None:
-        """Go on from the newest snapshot."""
+        """Return to the newest snapshot."""
         self.pinned = None
         self.run(self.life.release())
 
-    # What the activation is told
+    # The configuration of the activation
 
     @rule(told=TOLD)
     def tell(self, told: dict[str, Any]) -> None:
-        """Another mode, updates or none, only those who consent, other traits."""
+        """Change the mode, updates, the consent filter or the traits."""
         self.told = replace(self.told, **told)
         if "traits" in told:
             profile = {"properties": list(told["traits"])}
@@ -216,7 +216,7 @@ class History(RuleBasedStateMachine):
 
     @rule(weights=st.tuples(*[st.integers(0, 3)] * len(ARMS)))
     def change_split(self, weights: tuple[int, ...]) -> None:
-        """Other arms, other weights, or no split."""
+        """Change the arms and their weights, or remove the split."""
         arms = arms_of(weights)
         self.told = replace(self.told, arms=arms)
         told = [{"name": arm.name, "weight": arm.weight, "sent": arm.sent} for arm in arms]
@@ -224,24 +224,24 @@ class History(RuleBasedStateMachine):
 
     @rule(chosen=st.sampled_from(IDENTITIES))
     def choose_identities(self, chosen: tuple[tuple[str, str], ...]) -> None:
-        """Another choice of identifiers."""
+        """Choose other identifiers."""
         self.told = replace(self.told, identities=chosen)
         self.run(self.life.choose_identities(chosen))
 
     @rule(on=st.booleans())
     def change_brake(self, on: bool) -> None:
-        """A brake that bites easily, or none."""
+        """Set a brake with low thresholds, or none."""
         brake = {"enabled": on, "maxRemovalPercent": 20, "minRemovals": 2, "holdEmptyFrom": 3}
         self.run(self.life.options(brake=brake))
 
     @rule(enabled=st.booleans(), resync=st.sampled_from([False, False, True]))
     def switch(self, enabled: bool, resync: bool) -> None:
-        """Off and on, with a resync now and then."""
+        """Enable or disable the activation, sometimes with a resync."""
         self.run(self.life.change(enabled=enabled, perform_resync=resync))
 
     @rule(rows=st.integers(2, 9))
     def change_account(self, rows: int) -> None:
-        """Other settings of the account, which heal it."""
+        """Change the account's settings, which closes its circuit breaker."""
         self.run(self.flow.change_account({"batch_size": rows}))
 
     # Syncs
@@ -250,7 +250,7 @@ class History(RuleBasedStateMachine):
         kind=st.sampled_from(["incremental", "resync"]), dry=st.sampled_from([False, False, True])
     )
     def ask(self, kind: str, dry: bool) -> None:
-        """Sync now, or what would it do."""
+        """Start a sync, or a dry run."""
         self.run(self._ask(kind, dry))
 
     async def _ask(self, kind: str, dry: bool) -> None:
@@ -259,21 +259,23 @@ class History(RuleBasedStateMachine):
         except Conflict:
             sync = await self.life.open_sync()
             tested = sync is not None and sync.kind == "test"
-            assert tested or not await self.life.is_at_work(), "refused to sync though at work"
+            assert tested or not await self.life.is_at_work(), (
+                "an active activation refused to sync"
+            )
 
     @rule()
     def cancel(self) -> None:
-        """Cancel what is open."""
+        """Cancel the open sync."""
         self.run(self.life.cancel())
         self.books.undone = True
 
     @rule(what=st.sampled_from(["approve", "retry", "forget"]))
     def intervene(self, what: str) -> None:
-        """Let a held plan go out, try the refused once more, or take the destination as empty."""
+        """Approve a plan that is on hold, retry refused members, or forget the holdings."""
         there = set(self.receiver.listed(self.life.activation))
         deeds = {"approve": self.life.approve, "retry": self.life.retry, "forget": self.life.forget}
         if self.run(deeds[what]()) and what == "forget":
-            # What is there and is not wanted stays there for good.
+            # Entries that are not wanted stay on the list, because nothing removes them now.
             self.books.left_behind |= there
             self.books.undone = True
 
@@ -282,7 +284,7 @@ class History(RuleBasedStateMachine):
         kinds=st.lists(st.sampled_from(list(ChangeKind)), min_size=1, max_size=3),
     )
     def send_tests(self, number: int, kinds: list[ChangeKind]) -> None:
-        """One member for real, as any change: the next sync puts right what should be otherwise."""
+        """Send one member as a test, with any changes. The next sync corrects the result."""
         members = sorted(self.now)
         self.run(self.life.hand.once())
         for kind in kinds:
@@ -293,12 +295,12 @@ class History(RuleBasedStateMachine):
 
     @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 4))
     def break_the_receiver(self, fault: dict[str, Any], times: int) -> None:
-        """The next calls go wrong."""
+        """Make the next calls fail."""
         self.flow.sandbox.faults.add({**fault, "times": times})
 
     @rule(seed=seeds, share=st.sampled_from([0.0, 0.1, 0.5]))
     def refuse(self, seed: int, share: float) -> None:
-        """The receiver refuses some, whatever they do."""
+        """Make the receiver refuse all changes of some members."""
         random = Random(seed)
         ids = [one for one in truth.every_id(self.told) if random.random() < share]
         self.receiver.refused = dict.fromkeys(ids, "not here")
@@ -308,12 +310,12 @@ class History(RuleBasedStateMachine):
 
     @rule(task=st.sampled_from([Task.PLAN, Task.DELIVER, Task.SETTLE]))
     def work(self, task: Task) -> None:
-        """A piece of the work."""
+        """Carry out one kind of due work."""
         self.run(self.life.hand.once(tasks=(task,)))
 
     @rule(rounds=st.integers(1, 4))
     def work_on(self, rounds: int) -> None:
-        """Some rounds of all work."""
+        """Carry out all due work, some rounds long."""
         for _ in range(rounds):
             self.run(self.life.hand.once())
 
@@ -324,7 +326,7 @@ class History(RuleBasedStateMachine):
         cancelled=st.booleans(),
     )
     def go_wrong(self, seed: int, fault: dict[str, Any], times: int, cancelled: bool) -> None:
-        """The sync of another membership is planned, and sent in part; perhaps it ends there."""
+        """Plan a sync of another membership and send a part of it. Sometimes it is then cancelled."""
         self.upload(seed, dies=False)
         self.run(self.life.hand.once(tasks=(Task.SETTLE,)))
         self.run(self.life.hand.once(tasks=(Task.PLAN,)))
@@ -335,7 +337,7 @@ class History(RuleBasedStateMachine):
 
     @rule(where=st.sampled_from(["planning", "before sending", "after sending", "settling"]))
     def die(self, where: str) -> None:
-        """A worker is not heard of again: what it has done stands in no row."""
+        """Stop a worker before it records its result."""
         hand = self.life.hand
         match where:
             case "planning":
@@ -347,32 +349,32 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def write_late(self) -> None:
-        """One who was taken for dead comes back."""
+        """Let a stopped worker write its result."""
         self.run(self.life.hand.write_late())
 
     @rule(where=st.sampled_from(["planning", "after sending", "settling"]))
     def be_late(self, where: str) -> None:
-        """Somebody else has taken over by the time that a worker writes what he has done."""
+        """Let a worker write its result after another worker has taken over."""
         self.die(where)
         self.run(self.life.hand.once())
         self.write_late()
 
-    # Looking
+    # Comparison
 
     @rule()
     def look(self) -> None:
-        """All calms down, and the list is as the activation wants it."""
+        """End all faults and all work, and check the list."""
         self.run(self.books.look(self.told, self.now))
 
     @rule()
     def look_and_say(self) -> None:
-        """The same, and somebody says once more who is there: nothing follows from that."""
+        """Check the list, then replace the recorded holdings by it, and check that nothing is sent."""
         self.look()
         if self.books.is_exact(self.told, self.now):
             self.run(self.books.say_again(self.told, self.now))
 
     def teardown(self) -> None:
-        """At the end nothing is refused, and all is sent."""
+        """End all refusals, and check that all changes are sent."""
         try:
             if self.begun and not self.broken:
                 self.receiver.refused = {}

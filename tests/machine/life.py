@@ -1,4 +1,4 @@
-"""What people do with an activation, each by the very service that the API calls."""
+"""The actions of users on an activation, each through the service that the API calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NDJSON = "application/x-ndjson"
 
 
 class Life:
-    """One activation of a flow, and the hand that does its work."""
+    """One activation of a flow, with the hand that carries out its work."""
 
     def __init__(self, flow: Flow, activation: str) -> None:
         self.flow = flow
@@ -45,7 +45,7 @@ class Life:
     # The audience
 
     async def upload(self, membership: People) -> None:
-        """Supply the whole membership."""
+        """Upload the whole membership."""
         await members.put_members(
             self.platform,
             _rows(membership),
@@ -57,7 +57,7 @@ class Life:
         )
 
     async def patch(self, add: People, remove: Sequence[str]) -> None:
-        """Change single members."""
+        """Add, change or remove single members."""
         await members.patch_members(
             self.platform,
             **self._audience,
@@ -67,7 +67,7 @@ class Life:
         )
 
     async def compute(self) -> None:
-        """Carry out the runs that wait, and no other work."""
+        """Carry out the pending runs only."""
         while await self._open_run() is not None:
             await self.hand.once(tasks=(Task.RECOMPUTE,))
 
@@ -76,7 +76,7 @@ class Life:
             return await RunRepository(session).next_open(self.flow.space_id, self.flow.audience_id)
 
     async def roll_back(self, index: int) -> None:
-        """Pin the audience to one of its snapshots, by age."""
+        """Pin the audience to one of its snapshots; 0 is the oldest."""
         async with self.platform.unit_of_work() as session:
             page = await RunRepository(session).snapshots(
                 self.flow.space_id, self.flow.audience_id, before=None, limit=1000
@@ -85,14 +85,14 @@ class Life:
             await runs.roll_back(session, **self._audience, snapshot_id=found.id, **_by())
 
     async def release(self) -> None:
-        """Go on from the newest snapshot."""
+        """Return to the newest snapshot."""
         async with self.platform.unit_of_work() as session:
             await runs.release_pin(session, **self._audience, **_by())
 
     # The activation and its account
 
     async def options(self, **changes: Any) -> None:
-        """Change delivery options, in the words of the wire."""
+        """Change delivery options, by their names in the API."""
         async with self.platform.unit_of_work() as session:
             await delivery_options.update_delivery_options(
                 session, **self._place, changes=changes, **_by()
@@ -106,7 +106,7 @@ class Life:
             )
 
     async def choose_identities(self, chosen: Sequence[tuple[str, str]]) -> None:
-        """Another list of identifiers, on the connection."""
+        """Replace the connection's list of identifiers."""
         entries = [{"externalId": kind, "strategy": strategy} for kind, strategy in chosen]
         async with self.platform.unit_of_work() as session:
             await connections.update_connection(
@@ -119,7 +119,7 @@ class Life:
             )
 
     async def check_account(self) -> bool:
-        """Try the account's credentials, which closes its breaker."""
+        """Check the account's credentials, which closes its circuit breaker."""
         async with self.platform.unit_of_work() as session:
             workspace_id = await self._workspace(session)
         result = await destinations.check_destination(
@@ -138,18 +138,18 @@ class Life:
         return str(space.workspace_id)
 
     async def is_at_work(self) -> bool:
-        """Whether it sends at all."""
+        """Check whether the activation is enabled and working."""
         row = await self.flow.activation(self.activation)
         return row.enabled and row.state == "active"
 
     # Syncs
 
     async def start(self, kind: str = "incremental", *, dry: bool = False) -> None:
-        """Sync now; Conflict where it is idle."""
+        """Start a sync. Raises Conflict if the activation does not send."""
         await self.hand.start(self.activation, kind=kind, dry=dry)
 
     async def cancel(self) -> None:
-        """Cancel what is open."""
+        """Cancel the open sync."""
         sync = await self.open_sync()
         if sync is not None:
             async with self.platform.unit_of_work() as session:
@@ -158,7 +158,7 @@ class Life:
                 )
 
     async def approve(self) -> bool:
-        """Let a held plan go out; whether one was."""
+        """Approve a plan that is on hold. Returns whether there was one."""
         sync = await self.open_sync()
         if sync is None or sync.state != "held":
             return False
@@ -167,7 +167,7 @@ class Life:
         return True
 
     async def retry(self) -> bool:
-        """Try what was refused once more; False where a sync is running, or nothing is at work."""
+        """Retry refused members. Returns False if a sync is open or the activation does not send."""
         ended = [one for one in await self.flow.syncs(self.activation) if one.kind != "test"][-1:]
         try:
             for sync in ended:
@@ -180,7 +180,7 @@ class Life:
         return True
 
     async def send_test(self, profile: str, kind: ChangeKind) -> bool:
-        """Send one member as a test; False where that is refused. Who asked may not wait for the end."""
+        """Send one member as a test, without waiting for its end. Returns False if the request is refused."""
         asked = asyncio.create_task(
             test_sends.send_test(self.platform, **self._place, who=profile, kind=kind, actor=ACTOR)
         )
@@ -199,7 +199,7 @@ class Life:
         return True
 
     async def forget(self) -> bool:
-        """Take the destination as empty; False while a sync is open."""
+        """Forget the holdings. Returns False if a sync is open."""
         try:
             async with self.platform.unit_of_work() as session:
                 await holdings.forget_holdings(session, **self._place, **_by())
@@ -208,7 +208,7 @@ class Life:
         return True
 
     async def seed(self, membership: People) -> None:
-        """Say who is at the destination already."""
+        """Set the holdings to the given members."""
         await holdings.seed_holdings(
             self.platform,
             _rows(membership),
@@ -220,7 +220,7 @@ class Life:
         )
 
     async def open_sync(self) -> Sync | None:
-        """The sync that is under way, dry runs apart."""
+        """Return the open sync, other than a dry run, or None."""
         async with self.platform.unit_of_work() as session:
             return await SyncRepository(session).open_of(self.flow.space_id, self.activation)
 

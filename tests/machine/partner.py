@@ -1,4 +1,4 @@
-"""The machine's destinations: the webhook as it is, and one that knows identifiers; and a receiver that keeps books."""
+"""The machine's destinations: the webhook, and a list of identifiers; and a receiver that records each sync's changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLUG = "identifier-list"
 
 
 class IdentifierList(WebhookConnector):
-    """A partner that knows addresses and user ids, and no profiles; its messages are the webhook's."""
+    """A partner with addresses and user ids instead of profiles. It uses the webhook's messages."""
 
     definition: ClassVar[Definition] = replace(
         WebhookConnector.definition,
@@ -38,7 +38,7 @@ class IdentifierList(WebhookConnector):
 
 @contextmanager
 def identifier_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The destination is there as if another package had brought it."""
+    """Install the destination as if another package provided it."""
     info = folder / "identifier_list-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: identifier-list\nVersion: 1.0\n")
@@ -53,14 +53,14 @@ def identifier_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @dataclass
 class Heard:
-    """What arrived of one sync: each change, and the message that it stood in."""
+    """The changes of one sync that arrived, each with the id of its message."""
 
     changes: dict[tuple[str, str], str] = field(default_factory=dict)  # kind and id -> message
     twice: list[tuple[str, str]] = field(default_factory=list)  # in two messages
 
 
 class Ledger(WebhookReceiver):
-    """A receiver that remembers what each sync said."""
+    """A receiver that records the changes of each sync."""
 
     def __init__(self, secret: str) -> None:
         super().__init__(secrets={"*": [secret]})
@@ -68,7 +68,7 @@ class Ledger(WebhookReceiver):
         self._message = ""
 
     def handle(self, request: Request) -> Response:
-        """Take one message."""
+        """Handle one message."""
         self._message = request.headers.get("webhook-id", "")
         return super().handle(request)
 
@@ -82,18 +82,18 @@ class Ledger(WebhookReceiver):
         return super()._apply_batch(data)
 
     def _change(self, held: ReceivedList, kind: str, item: dict[str, Any], seq: int) -> None:
-        # As with some partners, an update makes nobody a member.
+        # As with some partners, an update does not add a member.
         if kind != "updated" or item["id"] in held.members:
             super()._change(held, kind, item, seq)
 
     def fill(self, activation: str, items: Mapping[str, Mapping[str, Any]]) -> None:
-        """Put members on the list of an activation, as if somebody had uploaded them there by hand."""
+        """Add members to the list of an activation, as if a user had uploaded them at the partner."""
         self._list(activation, "buyers", "Buyers").members.update(
             {key: dict(item) for key, item in items.items()}
         )
 
     def listed(self, activation: str) -> dict[str, dict[str, Any]]:
-        """The list of an activation, by id: identifiers and traits, no sequence numbers."""
+        """Return the list of an activation as ``{id: {"id", "identifiers", "traits"}}``."""
         return {
             item["id"]: {key: item[key] for key in ("id", "identifiers", "traits")}
             for item in self.members(activation) or ()

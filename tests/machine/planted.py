@@ -1,4 +1,4 @@
-"""Bugs that are planted into the product, one at a time, to see that histories find them."""
+"""Bugs that are planted into the product, one at a time, to check that histories find them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def maybe_is_read_as_yes(patch: pytest.MonkeyPatch) -> None:
-    """Plan: what nobody answered is taken as delivered."""
+    """Plan: changes without a response count as delivered."""
 
     def wrong(is_wanted: bool, held: Held, **given: Any) -> Decision:
         return decide(is_wanted, Held.YES if held is Held.MAYBE else held, **given)
@@ -31,7 +31,7 @@ def maybe_is_read_as_yes(patch: pytest.MonkeyPatch) -> None:
 
 
 def exits_of_changed_keys_are_lost(patch: pytest.MonkeyPatch) -> None:
-    """Plan: who enters under a new address is not taken out under the old one."""
+    """Plan: a member with a new address is not removed under the old one."""
     right = plans._decide
 
     def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
@@ -45,12 +45,12 @@ def exits_of_changed_keys_are_lost(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_shared_value_is_said_by_each(patch: pytest.MonkeyPatch) -> None:
-    """Plan: an address that two profiles share goes out for both."""
+    """Plan: an address that two profiles share is sent for both."""
     patch.setattr(plans, "_repeated", lambda cursor, sides, keys: 0)
 
 
 def a_shared_value_leaves_with_who_brought_it(patch: pytest.MonkeyPatch) -> None:
-    """Plan: an address is taken out with the profile that it came with, though another one has it too."""
+    """Plan: an address is removed with its first profile although another profile has it too."""
     right = plans._decide
 
     def wrong(cursor: Any, spec: Any, sides: Any, *where: Any) -> None:
@@ -67,7 +67,7 @@ def a_shared_value_leaves_with_who_brought_it(patch: pytest.MonkeyPatch) -> None
 
 
 def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
-    """Split: who is in which arm depends on the sync."""
+    """Split: a member's arm depends on the sync."""
     right = wanted._arm
     patch.setattr(
         wanted,
@@ -79,13 +79,13 @@ def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
 
 
 def control_is_sent(patch: pytest.MonkeyPatch) -> None:
-    """Split: members of an arm that is not sent go out like all others."""
+    """Split: members of an arm that is not sent are sent like all others."""
     right = wanted._reason
     patch.setattr(wanted, "_reason", lambda spec, value: right(replace(spec, arms=()), value))
 
 
 def arms_are_not_told(patch: pytest.MonkeyPatch) -> None:
-    """Split: who changes arms on one list goes on with the property of the old one."""
+    """Split: a member that changes arms on one list keeps the property of the old arm."""
     right = wanted._hash
     patch.setattr(
         wanted,
@@ -95,7 +95,7 @@ def arms_are_not_told(patch: pytest.MonkeyPatch) -> None:
 
 
 def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
-    """Identity: who leaves is looked for under what he is called now, not under what was sent."""
+    """Identity: a member that leaves is removed by its current identifiers, not by those that were sent."""
     right = plans._changes
 
     def wrong(sides: Any, chosen: str, span: Any) -> str:
@@ -111,7 +111,7 @@ def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
 
 
 def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
-    """Settle: what went out and was not answered is forgotten when its sync is closed."""
+    """Settle: changes that were sent without a response are forgotten when the sync is closed."""
     right = settling.outcome_of
 
     def wrong(batch: Any) -> Any:
@@ -126,7 +126,7 @@ def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
 
 
 def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
-    """Settle: whom the destination refused is taken as being there."""
+    """Settle: refused members count as held."""
 
     def wrong(kind: ChangeKind, disposition: Disposition, **given: Any) -> Row:
         refused = disposition is Disposition.REJECTED
@@ -136,7 +136,7 @@ def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_test_update_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
-    """Settle: whom a test send has updated is taken as being there."""
+    """Settle: a member that a test send has updated counts as held."""
 
     def wrong(kind: ChangeKind, disposition: Disposition, **given: Any) -> Row:
         return fold(kind, disposition, **{**given, "held": Held.YES})
@@ -145,7 +145,7 @@ def a_test_update_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_was_cancelled_is_not_folded(patch: pytest.MonkeyPatch) -> None:
-    """Settle: what a cancelled sync had sent is forgotten."""
+    """Settle: the sent changes of a cancelled sync are forgotten."""
     right = settling._fold
 
     async def wrong(platform: Any, work: Any) -> Any:
@@ -156,7 +156,7 @@ def what_was_cancelled_is_not_folded(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_workers_are_let_write(patch: pytest.MonkeyPatch) -> None:
-    """Fence: whoever planned a sync may write that down, whoever has it by now."""
+    """Fence: a worker may write its plan although another worker has the sync's lease."""
     right = SyncRepository.fenced
 
     async def wrong(self: Any, space_id: str, sync_id: str, token: int, **values: Any) -> bool:
@@ -167,7 +167,7 @@ def late_workers_are_let_write(patch: pytest.MonkeyPatch) -> None:
 
 
 def unknown_attempts_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
-    """Record: a batch without a definite answer waits like one that was refused before processing."""
+    """Record: a batch without a definite response is retried like one that was refused before processing."""
     right = BatchRepository.record
 
     async def wrong(self: Any, batch: Any, *, values: dict[str, Any], **given: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Playing histories: so many of so many steps, on one database."""
+"""Running a number of histories with a number of steps each, on one database."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.machine.history import History
 
 
 def found_by(settings: Settings, *, histories: int, steps: int, number: int) -> list[str]:
-    """Play histories until one finds a difference; what was found, empty where all is well."""
+    """Run histories until one finds a difference. Returns the findings, or an empty list."""
     found: list[str] = []
     try:
         play(settings, histories=histories, steps=steps, number=number, found=found)
-    except Exception:  # noqa: BLE001  the first finding was noted; whatever follows from it is no matter
+    except Exception:  # noqa: BLE001  the first finding is recorded; further errors are its consequences
         assert found
     return found
 
@@ -32,12 +32,12 @@ def play(
     number: int,
     found: list[str] | None = None,
 ) -> None:
-    """Play histories; the same ``number`` draws the same ones. Raises what one of them finds, and notes it in ``found``."""
+    """Run the histories of a seed. Raises the error that a history finds, and appends it to ``found``."""
     quick = settings.model_copy(
         update={
-            # The receiver has done what it does when the connection is cut: nothing is applied later.
+            # The receiver applies nothing after a connection is cut, so a short time is enough.
             "settle_time": timedelta(milliseconds=20),
-            # Long enough that a batch which fails is still undone when its sync is cancelled.
+            # Long enough that a failing batch is still pending when its sync is cancelled.
             "retry_waits": (timedelta(milliseconds=60),),
             "failing_batch_limit": timedelta(milliseconds=200),
         }
@@ -57,7 +57,7 @@ def play(
                     stateful_step_count=steps,
                     deadline=None,
                     database=None,
-                    # A history takes a second: none is tried again to be made shorter.
+                    # A history takes a second, so failing histories are not shrunk.
                     phases=[Phase.generate],
                     suppress_health_check=list(HealthCheck),
                     print_blob=False,

@@ -1,4 +1,4 @@
-"""What a destination should hold, worked out from what people supplied and asked for, and from the documents alone.
+"""The expected content of a destination, computed from the uploads, the options and the documents only.
 
 Nothing here uses the product's rules: identifiers, arms and winners of shared values are said once more, in plain Python.
 """
@@ -16,12 +16,14 @@ PEOPLE = 24
 CITIES = ("Bern", "Graz", "Linz")
 SHARED = ("s0@example.com", "s1@example.com")
 OWN = "own"  # an identifier is in its usual state
-Item = dict[str, Any]  # what travels of one member: its id at the destination, identifiers, traits
+Item = dict[
+    str, Any
+]  # the sent data of one member: its id at the destination, identifiers and traits
 
 
 @dataclass(frozen=True)
 class Person:
-    """What a profile has at the moment; the newest address is the last."""
+    """The current values of a profile. The last address is the newest."""
 
     emails: tuple[str, ...]
     user_id: str | None
@@ -29,7 +31,7 @@ class Person:
     consents: bool
 
     def row(self, profile: str) -> dict[str, Any]:
-        """As it is uploaded: one address as a text, several as a list."""
+        """Return the uploaded form of the profile: one address as a text, several as a list."""
         emails: Any = list(self.emails)
         if len(emails) < 2:
             emails = emails[0] if emails else None
@@ -37,7 +39,7 @@ class Person:
         return {"profile_id": profile, "email": emails, **given}
 
     def values(self, kind: str) -> list[str]:
-        """The usable values of an identifier, oldest first."""
+        """Return the usable values of an identifier, oldest first."""
         if kind == "email":
             return [email.strip().lower() for email in self.emails]
         return [self.user_id] if self.user_id else []
@@ -47,7 +49,7 @@ People = dict[str, Person]
 
 
 def people(seed: int) -> People:
-    """A membership with one member at least: most are as they always are, some have changed, some share an address."""
+    """Draw a membership of at least one member. Most are unchanged, some have changed, and some share an address."""
     random = Random(seed)
     share = random.choice([0.1, 0.5, 0.8, 0.95])
     found = {
@@ -59,7 +61,7 @@ def people(seed: int) -> People:
 
 
 def person(number: int, random: Random) -> Person:
-    """One profile, in the state that chance gives it."""
+    """Draw the state of one profile."""
     own = f"p{number:02}@example.com"
     emails: tuple[str, ...] = (own,)
     match random.choices(
@@ -87,7 +89,7 @@ def person(number: int, random: Random) -> Person:
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a split."""
+    """One arm of a split."""
 
     name: str
     weight: int
@@ -96,36 +98,36 @@ class Arm:
 
 @dataclass(frozen=True)
 class Told:
-    """What the activation has been told."""
+    """The configuration of the activation."""
 
-    by_member: bool = False  # the destination knows profiles; else it knows identifiers
+    by_member: bool = False  # the destination stores profiles; else it stores identifiers
     type: str = "Audience Membership Changed"
     mode: str = "maintain"
     updates: bool = False
     consent: bool = False
     traits: tuple[str, ...] = ("city",)
-    #: Identifier and strategy, in order of preference; None: nobody chose.
+    #: Identifier and strategy, in order of preference; None means the default.
     identities: tuple[tuple[str, str], ...] | None = None
     arms: tuple[Arm, ...] = ()
 
     @property
     def enters(self) -> bool:
-        """Whether its type says who came."""
+        """Whether its type sends entries."""
         return self.type != "Audience Exited"
 
     @property
     def exits(self) -> bool:
-        """Whether its type says who left."""
+        """Whether its type sends exits."""
         return self.type != "Audience Entered"
 
     @property
     def sends_updates(self) -> bool:
-        """Whether changed inputs of those who stay go out."""
+        """Whether changed values of members are sent."""
         return self.updates or self.type == "All Events"
 
 
 def wanted(activation: str, members: People, told: Told) -> dict[str, Item]:
-    """What should be on the list, by its id there. Of those who share a value the lowest profile speaks for it."""
+    """Return the expected list, by id there. If profiles share a value, the values of the lowest profile id are sent."""
     result: dict[str, Item] = {}
     for profile in sorted(members):
         one = members[profile]
@@ -165,7 +167,7 @@ def _keys(profile: str, one: Person, told: Told) -> list[tuple[str, dict[str, An
 def _chosen(one: Person, kind: str, strategy: str, told: Told) -> list[str]:
     values = one.values(kind)
     if told.by_member and told.identities is not None and kind == "email":
-        # A destination that knows members has no address of its own to make equal: it only loses its blanks.
+        # A destination that stores members does not normalize addresses, except that blanks are removed.
         values = [email.strip() for email in one.emails]
     match strategy:
         case "first":
@@ -177,7 +179,7 @@ def _chosen(one: Person, kind: str, strategy: str, told: Told) -> list[str]:
 
 
 def arm_of(activation: str, profile: str, arms: Sequence[Arm]) -> Arm:
-    """The arm that bids most: its weight over the logarithm of a number drawn from a hash of all three.
+    """Return the arm with the highest bid: its weight divided by the logarithm of a number from a hash of all three.
 
     It may never come out differently, or people would change sides: so it stands here a second time.
     """
@@ -191,7 +193,7 @@ def arm_of(activation: str, profile: str, arms: Sequence[Arm]) -> Arm:
 
 
 def every_id(told: Told) -> Mapping[str, Item]:
-    """All ids that could ever stand on the list."""
+    """Return all ids that can ever be on the list."""
     if told.by_member:
         ids = [f"p{number:02}" for number in range(PEOPLE)]
     else:
