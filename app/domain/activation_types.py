@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.changes import ChangeKind
 
@@ -18,10 +17,7 @@ SENDS: Mapping[str, frozenset[ChangeKind]] = {
 }
 
 
-def kinds_sent(config: Mapping[str, Any]) -> frozenset[ChangeKind]:
-    """Return the kinds of change that a revision sends: those of its type, and updates if it requests them."""
-    kinds = SENDS[config["activationType"]]
-    personalization = config.get("personalization") or {}
-    if config.get("updates") or personalization.get("syncEntityPropertyChanges"):
-        return kinds | {ChangeKind.UPDATED}
-    return kinds
+def kinds_sent(activation_type: str, *, updates: bool) -> frozenset[ChangeKind]:
+    """Return the kinds of change that an activation sends: those of its type, and updates if it requests them."""
+    kinds = SENDS[activation_type]
+    return kinds | {ChangeKind.UPDATED} if updates else kinds

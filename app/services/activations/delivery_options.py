@@ -30,7 +30,7 @@ from app.domain.options import (
 )
 from app.services.accounts import connector_class
 from app.services.activations.revisions import new_revision
-from app.services.revision import action_of, arm_property, arms_apart, named_settings
+from app.services.revision import Revision, action_of, arm_property, arms_apart, named_settings
 from app.services.syncs import configuration_changed
 from app.services.tenancy import record_event
 from app.storage.models import Activation, ActivationRevision
@@ -171,48 +171,47 @@ async def _misfits(
     )
     assert destination is not None  # noqa: S101  it is kept while an activation uses it
     definition = connector_class(destination.slug).definition
+    revision = Revision.parse(config)
     return [
-        *_lists_without_use(definition, config),
-        *_arms_alike(definition, config),
-        *_attribute_without_use(definition, config),
+        *_lists_without_use(definition, revision),
+        *_arms_alike(definition, revision),
+        *_attribute_without_use(definition, revision),
     ]
 
 
-def _attribute_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
-    told = config.get("includedAttribute")
-    if told is None:
+def _attribute_without_use(definition: Definition, revision: Revision) -> list[Problem]:
+    if revision.included is None:
         return []
-    action = action_of(definition, config)
+    action = action_of(definition, revision)
     if action is not None and not action.carries_properties:
         words = f"the action {action.slug} writes no properties"
         return [Problem(words, "includedAttribute")]
-    if told["name"] == arm_property(definition, config):
+    if revision.included.name == arm_property(definition, revision):
         return [Problem("is the property that tells the arms apart", "includedAttribute")]
     return []
 
 
-def _lists_without_use(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+def _lists_without_use(definition: Definition, revision: Revision) -> list[Problem]:
     if definition.arm_places == "lists":
         return []
-    named = {"list": config.get("list")} | {
-        f"split.arms.{index}.list": arm.get("list")
-        for index, arm in enumerate(config.get("split") or ())
+    named = {"list": revision.list_id} | {
+        f"split.arms.{index}.list": arm.list_id for index, arm in enumerate(revision.split)
     }
     words = f"the destination {definition.slug} has no lists"
     return [Problem(words, field) for field, value in named.items() if value is not None]
 
 
-def _arms_alike(definition: Definition, config: Mapping[str, Any]) -> list[Problem]:
+def _arms_alike(definition: Definition, revision: Revision) -> list[Problem]:
     """Arms that the partner could not tell apart."""
-    sent = [arm for arm in config.get("split") or () if arm.get("sent", True)]
-    action = action_of(definition, config)
-    if action is not None and not action.carries_properties and config.get("splitProperty"):
+    sent = revision.sent_arms
+    action = action_of(definition, revision)
+    if action is not None and not action.carries_properties and revision.split_property:
         words = f"the action {action.slug} writes no properties; give each arm a list"
         return [Problem(words, "split.property")]
-    told = config.get("splitProperty") or all(arm.get("list") for arm in sent)
-    if len(sent) < 2 or told or arms_apart(definition, config):
+    told = revision.split_property or all(arm.list_id for arm in sent)
+    if len(sent) < 2 or told or arms_apart(definition, revision):
         return []
-    if definition.arm_places == "lists" and named_settings(definition, config):
+    if definition.arm_places == "lists" and named_settings(definition, revision):
         words = "the arms would share the list that is named; give each a list, or name a property"
         return [Problem(words, "split.arms")]
     if action is not None and not action.carries_properties:

@@ -12,7 +12,7 @@ from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.pagination import Page, PageRequest, Position
 from app.services.accounts import connector_tools, open_account, translate_partner_errors
 from app.services.platform import Platform, new_batch
-from app.services.revision import lists_of
+from app.services.revision import Revision, lists_of
 from app.storage.repositories.destinations import DestinationRepository, Use
 
 MOST = 5_000  # lists that are read of one account
@@ -99,7 +99,7 @@ def _by_list(definition: Definition, uses: Sequence[Use]) -> dict[str, list[Use]
 
 def _lists_of(definition: Definition, use: Use) -> Sequence[str]:
     if use.config is not None and use.activation_id is not None:
-        return lists_of(definition, use.config, use.lists, use.activation_id)
+        return lists_of(definition, Revision.parse(use.config), use.lists, use.activation_id)
     names = [name for group in definition.place_keys for name in group]
     named = [
         str(use.connection_settings[name]) for name in names if use.connection_settings.get(name)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors import registry
 from app.connectors.base import Action, Definition
 from app.core.errors import Invalid, Problem
-from app.services.revision import action_of
+from app.services.revision import Revision, action_of
 from app.storage.models import Activation
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -50,36 +50,39 @@ async def check_reserved_names(
     )
     assert destination is not None  # noqa: S101  it is kept while an activation uses it
     definition = registry.get(destination.slug).definition
-    if not (found := _reserved(definition, config)):
+    if not (found := _reserved(definition, Revision.parse(config))):
         return
     former = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
-    known = {use.identity for use in (_reserved(definition, former.config) if former else ())}
+    known = {
+        use.identity
+        for use in (_reserved(definition, Revision.parse(former.config)) if former else ())
+    }
     if fresh := [use for use in found if use.identity not in known]:
         problems = [use.problem(definition) for use in fresh]
         raise Invalid("the names of properties do not fit", problems=problems)
 
 
-def _reserved(definition: Definition, config: Mapping[str, Any]) -> list[_Use]:
+def _reserved(definition: Definition, revision: Revision) -> list[_Use]:
     """Each property of a configuration that is named as the destination's action names the member."""
-    action = action_of(definition, config)
+    action = action_of(definition, revision)
     if action is None:
         return []
     reserved = {name.lower() for name in action.reserved_properties}
     return [
-        use for use in (*_named(config), *_mapped(action, config)) if use.name.lower() in reserved
+        use
+        for use in (*_named(revision), *_mapped(action, revision))
+        if use.name.lower() in reserved
     ]
 
 
-def _named(config: Mapping[str, Any]) -> Iterator[_Use]:
-    if told := config.get("includedAttribute"):
-        yield _Use("includedAttribute", told["name"])
-    if (config.get("split") or ()) and (told := config.get("splitProperty")):
-        yield _Use("split.property", str(told))
-    profile = (config.get("personalization") or {}).get("profile") or {}
-    renamed = profile.get("mapping") or {}
-    for index, name in enumerate(profile.get("properties") or ()):
-        if name in renamed:
-            yield _Use(f"personalization.profile.mapping.{name}", str(renamed[name]))
+def _named(revision: Revision) -> Iterator[_Use]:
+    if revision.included:
+        yield _Use("includedAttribute", revision.included.name)
+    if revision.split and revision.split_property:
+        yield _Use("split.property", revision.split_property)
+    for index, name in enumerate(revision.properties):
+        if name in revision.property_names:
+            yield _Use(f"personalization.profile.mapping.{name}", revision.property_names[name])
         else:
             way_out = (
                 "finds a member by or is told with it; leave it out, since what finds the member travels "
@@ -88,10 +91,9 @@ def _named(config: Mapping[str, Any]) -> Iterator[_Use]:
             yield _Use("personalization.profile.properties", str(name), way_out, index)
 
 
-def _mapped(action: Action, config: Mapping[str, Any]) -> Iterator[_Use]:
+def _mapped(action: Action, revision: Revision) -> Iterator[_Use]:
     """The same of what a mapping writes out as the properties; what a path brings is known only when it is sent."""
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
-    properties = given.get(action.properties_field)
+    properties = revision.mapping.get(action.properties_field or "")
     for name in properties if isinstance(properties, Mapping) else ():
         if name not in action.mappable_properties:
             field = f"/destinationMapping/settings/{action.properties_field}/{name}"

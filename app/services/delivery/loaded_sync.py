@@ -28,6 +28,7 @@ from app.services.platform import Platform, fetch_manifest
 from app.services.revision import (
     AUDIENCE_NAME,
     PLACES,
+    Revision,
     action_of,
     constants,
     list_key,
@@ -67,7 +68,7 @@ class LoadedSync:
     account: Account
     connector: Connector
     spec: PlanSpec
-    config: Mapping[str, Any]
+    revision: Revision
     made_lists: Mapping[str, str]  # of the connection, as ``placing.list_key`` names them
     renderer: Renderer
     reader: PlanReader | None
@@ -80,7 +81,7 @@ class LoadedSync:
         sync, audience = self.sync, self.audience
         assert sync.planned_at is not None  # noqa: S101  only planned syncs have batches
         definition = self.account.definition
-        action = action_of(definition, self.config)
+        action = action_of(definition, self.revision)
         place = place_of(self._place_of(batch))
         fixed, settings = self._settings_at(place)
         return Call(
@@ -119,7 +120,7 @@ class LoadedSync:
     def lacks_a_list(self, batch: Batch) -> bool:
         """Whether the list that it writes to has still to be made."""
         definition, place = self.account.definition, place_of(self._place_of(batch))
-        if definition.arm_places != "lists" or not uses_list(definition, self.config):
+        if definition.arm_places != "lists" or not uses_list(definition, self.revision):
             return False
         made = list_key(self.activation.id, place) in self.made_lists
         return not place.settings and not made
@@ -131,8 +132,8 @@ class LoadedSync:
         fixed, settings = (
             {name: value for name, value in given.items() if name not in names}
             for given in (
-                constants(definition, self.config),
-                self.config.get("connectionSettings") or {},
+                constants(definition, self.revision),
+                self.revision.connection_settings,
             )
         )
         return {**fixed, **place.settings}, {**settings, **place.settings}
@@ -244,21 +245,22 @@ async def _load(
     assert sync is not None and sync.revision_id is not None and sync.spec is not None  # noqa: S101, PT018  planned
     assert sync.planned_at is not None  # noqa: S101  as above
     activation = await repository.activation(space_id, sync.activation_id)
-    revision = await repository.revision(space_id, sync.revision_id)
+    stored = await repository.revision(space_id, sync.revision_id)
     destination = await repository.destination(space_id, sync.destination_id)
     audience = await RunRepository(session).audience(
         space_id, activation.audience_id if activation else ""
     )
-    assert activation and revision and destination and audience  # noqa: S101, PT018  foreign keys say so
+    assert activation and stored and destination and audience  # noqa: S101, PT018  foreign keys say so
     workspace_id = await repository.workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     made = await ConnectionRepository(session).made_lists(activation)
+    revision = Revision.parse(stored.config)
     renderer = Renderer(
         account.definition,
-        revision.config,
-        event_frame(sync.id, sync.planned_at, audience, revision.config, activation, made),
+        revision,
+        event_frame(sync.id, sync.planned_at, audience, revision, activation, made),
     )
-    snapshots = await pinned_snapshots(session, sync, activation, revision.config)
+    snapshots = await pinned_snapshots(session, sync, activation, revision)
     return LoadedSync(
         platform=platform,
         sync=sync,
@@ -277,7 +279,7 @@ async def _load(
         ),
         spec=spec_from_json(sync.spec),
         audience_name=sync.spec.get(AUDIENCE_NAME) or audience.name,
-        config=revision.config,
+        revision=revision,
         made_lists=made,
         renderer=renderer,
         reader=_reader(platform, sync),
@@ -294,12 +296,12 @@ def event_frame(
     sync_id: str,
     planned_at: datetime,
     audience: Audience,
-    config: Mapping[str, Any],
+    revision: Revision,
     activation: Activation,
     made: Mapping[str, str],
 ) -> EventFrame:
     """What the events of one sync have in common; ``made``: the connection's lists."""
-    both = config["activationType"] == "Audience Membership Changed"
+    both = revision.activation_type == "Audience Membership Changed"
     return EventFrame(
         type="identify" if both else "track",
         sync_id=sync_id,
@@ -308,6 +310,6 @@ def event_frame(
         audience_key=audience.key,
         activation_id=activation.id,
         list_of=lambda place: list_of(made, activation.id, place),
-        connection_settings=config.get("connectionSettings") or {},
+        connection_settings=revision.connection_settings,
         planned_at=planned_at,
     )

@@ -15,7 +15,7 @@ from app.connectors.base import Action, Definition, Delivery, Refusal
 from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 from app.mapping import MappingError, compile_mapping
-from app.services.revision import action_of, arm_of, arm_property, travelling
+from app.services.revision import Revision, action_of, arm_of, arm_property, travelling
 from app.snapshots.engine import PlannedChange
 from app.snapshots.plans import PlanRows
 
@@ -44,21 +44,18 @@ class EventFrame:
 class Renderer:
     """Turns the changes of one sync into deliveries; made once for a sync."""
 
-    def __init__(
-        self, definition: Definition, config: Mapping[str, Any], frame: EventFrame
-    ) -> None:
-        self._names = travelling(definition, config)
+    def __init__(self, definition: Definition, revision: Revision, frame: EventFrame) -> None:
+        self._names = travelling(definition, revision)
         self._frame = frame
-        self._property = arm_property(definition, config)
-        self._included: Mapping[str, str] | None = config.get("includedAttribute")
-        action = action_of(definition, config)
+        self._property = arm_property(definition, revision)
+        self._included = revision.included
+        action = action_of(definition, revision)
         self._carrier = action.properties_field if action else None
-        given = (config.get("destinationMapping") or {}).get("settings") or {}
-        self._maps_properties = self._carrier in given
+        self._maps_properties = self._carrier in revision.mapping
         self._fields_by_name = _fields_by_name(definition, action)
-        self._arm_of = partial(arm_of, config, frame.activation_id)
+        self._arm_of = partial(arm_of, revision, frame.activation_id)
         self._list_of = cache(frame.list_of)  # a sync has few places, and very many changes
-        mapping = _fields_to_map(definition, config)
+        mapping = _fields_to_map(definition, revision)
         self._resolve: Callable[[Any], Any] | None = (
             compile_mapping(mapping).resolve if mapping else None
         )
@@ -66,7 +63,7 @@ class Renderer:
     @property
     def trait_names(self) -> Mapping[str, str]:
         """The traits that travel, and under which names."""
-        marks = [self._included["name"] if self._included else None, self._property]
+        marks = [self._included.name if self._included else None, self._property]
         return {**self._names, **{name: name for name in marks if name is not None}}
 
     @property
@@ -133,7 +130,7 @@ class Renderer:
         marks: dict[str, Any] = {}
         if self._included is not None:
             left = change.kind is ChangeKind.EXITED
-            marks[self._included["name"]] = None if left else self._included["value"]
+            marks[self._included.name] = None if left else self._included.value
         if self._property is not None:
             arm = self._arm_of(change.place, change.profile_id)
             if arm is not None:
@@ -200,16 +197,15 @@ class PlainDeliveries(Sequence[Delivery]):
         return rows.column("kind"), rows.keys(), rows.column("identity"), rows.column("traits")
 
 
-def _fields_to_map(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_to_map(definition: Definition, revision: Revision) -> dict[str, Any]:
     """Defaults of the action's fields, and what the user maps over them; constants and identity are elsewhere."""
-    action = action_of(definition, config)
+    action = action_of(definition, revision)
     if action is None:
         return {}
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
     elsewhere = {field.key for field in action.fields if field.constant}
     elsewhere.update(field.name for field in definition.identity_fields)
     mapping = {field.key: field.default for field in action.fields if field.default is not None}
-    mapping.update(given)
+    mapping.update(revision.mapping)
     return {key: value for key, value in mapping.items() if key not in elsewhere}
 
 

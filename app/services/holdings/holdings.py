@@ -21,7 +21,7 @@ from app.services.platform import (
     receive_upload,
     store_file,
 )
-from app.services.revision import arm_of, build_plan_spec, list_of
+from app.services.revision import Revision, arm_of, build_plan_spec, list_of
 from app.services.tenancy import record_event
 from app.snapshots.engine import Cursor, FoldStats, LocalManifest, Manifest, PlanSpec, Upload
 from app.snapshots.holdings import fold_outcome, page_holdings
@@ -50,8 +50,9 @@ async def page_held(
             space_id, audience_id, activation_id
         )
         repository = SyncRepository(session)
-        revision = await repository.revision(space_id, activation.revision_id)
-        assert revision is not None  # noqa: S101  an activation always has one
+        stored = await repository.revision(space_id, activation.revision_id)
+        assert stored is not None  # noqa: S101  an activation always has one
+        revision = Revision.parse(stored.config)
         made = await ConnectionRepository(session).made_lists(activation)
     local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
     after = unquote(position.key[0]) if position.key else None
@@ -64,7 +65,7 @@ async def page_held(
     entries = [
         {
             **entry,
-            "arm": arm_of(revision.config, activation_id, entry["place"], entry["profile_id"]),
+            "arm": arm_of(revision, activation_id, entry["place"], entry["profile_id"]),
             "list": list_of(made, activation_id, entry["place"]),
         }
         for entry in entries
@@ -188,7 +189,7 @@ async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSp
     definition = connector_class(destination.slug).definition
     return build_plan_spec(
         definition,
-        revision.config,
+        Revision.parse(revision.config),
         kind="baseline",
         sync_number=activation.sync_number,
         activation_id=activation.id,

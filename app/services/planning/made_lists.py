@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +13,7 @@ from app.core.logging import get_logger
 from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
 from app.services.platform import Platform
-from app.services.revision import list_key, uses_list
+from app.services.revision import Revision, list_key, uses_list
 from app.snapshots.engine import Cut
 from app.storage.models import Activation
 from app.storage.repositories.connections import ConnectionRepository
@@ -29,7 +28,7 @@ async def ensure_lists(
     platform: Platform,
     activation: Activation,
     account: Account,
-    config: Mapping[str, Any],
+    revision: Revision,
     cuts: Sequence[Cut],
 ) -> None:
     """Make the lists that a plan's batches will write to, where the partner has lists and none is named.
@@ -38,7 +37,7 @@ async def ensure_lists(
     written down first.
     """
     definition = account.definition
-    if not uses_list(definition, config):
+    if not uses_list(definition, revision):
         return
     tools = connector_tools(platform, activation.destination_id, definition, account.secrets)
     connector = account.connector_class(account.settings, tools)

@@ -40,6 +40,7 @@ from app.services.revision import (
     AUDIENCE_NAME,
     EXITS_FIRST,
     PLACES,
+    Revision,
     build_plan_spec,
     constants,
     spec_to_json,
@@ -55,7 +56,7 @@ from app.services.syncs import (
 )
 from app.snapshots.engine import Manifest, PlanSpec, PlanStats, StoredFile
 from app.snapshots.plans import write_plan
-from app.storage.models import Activation, ActivationRevision, Sync
+from app.storage.models import Activation, Sync
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -79,7 +80,8 @@ class Work:
 
     sync: Sync
     activation: Activation
-    revision: ActivationRevision
+    revision_id: str
+    revision: Revision
     account: Account
     wanted: tuple[Manifest, ...]
     holdings: Manifest
@@ -168,21 +170,23 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         return None
     activation = await repository.activation(sync.space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
-    revision = await repository.revision(sync.space_id, activation.revision_id)
+    stored = await repository.revision(sync.space_id, activation.revision_id)
     destination = await repository.destination(sync.space_id, sync.destination_id)
-    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys again
+    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys again
+    revision = Revision.parse(stored.config)
     await pin_snapshots(session, sync)
-    snapshots = await pinned_snapshots(session, sync, activation, revision.config)
+    snapshots = await pinned_snapshots(session, sync, activation, revision)
     audience = await RunRepository(session).audience(sync.space_id, activation.audience_id)
     assert audience is not None  # noqa: S101  a foreign key says so
     last = await repository.last_planned(sync.space_id, sync.activation_id)
     # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
-    is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, revision.id)
+    is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, stored.id)
     workspace_id = await repository.workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     return Work(
         sync=sync,
         activation=activation,
+        revision_id=stored.id,
         revision=revision,
         account=account,
         wanted=tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots),
@@ -192,7 +196,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         spec=_spec(
             sync,
             account,
-            revision.config,
+            revision,
             made=await ConnectionRepository(session).made_lists(activation),
             retry_refused=sync.retry_refused or is_new,
         ),
@@ -203,25 +207,25 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
 def _spec(
     sync: Sync,
     account: Account,
-    config: Mapping[str, Any],
+    revision: Revision,
     *,
     made: Mapping[str, str],
     retry_refused: bool,
 ) -> PlanSpec:
     definition = account.definition
-    fixed = constants(definition, config)
+    fixed = constants(definition, revision)
     # A dry run keeps in its trigger what the sync would be that it stands for.
     kind = sync.trigger if sync.kind == "dry_run" else sync.kind
     return build_plan_spec(
         definition,
-        config,
+        revision,
         kind=kind,
         sync_number=sync.number,
         activation_id=sync.activation_id,
         max_rows=registry.rows_per_call(
             account.connector_class,
             account.settings,
-            config.get("connectionSettings") or {},
+            revision.connection_settings,
             fixed,
         ),
         made=made,
@@ -250,7 +254,7 @@ async def _can_be_sent(platform: Platform, work: Work, stats: PlanStats) -> bool
         return True
     try:
         await made_lists.ensure_lists(
-            platform, work.activation, work.account, work.revision.config, stats.cuts
+            platform, work.activation, work.account, work.revision, stats.cuts
         )
     except (AuthenticationRejected, ConfigurationRejected) as error:
         if not await planning_refused(platform, work.sync, work.account, error):
@@ -284,7 +288,7 @@ async def _commit(
             session,
             work.sync,
             state,
-            revision_id=work.revision.id,
+            revision_id=work.revision_id,
             plan=file.to_json() if file else None,
             spec={
                 **spec_to_json(work.spec),

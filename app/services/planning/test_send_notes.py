@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.domain.changes import ChangeKind
+from app.domain.changes import ChangeKind, Mode
 from app.domain.left_out import LeftOut
 from app.domain.sync_states import SyncState
+from app.services.revision import Revision
 from app.services.syncs import shown_attempt
 from app.storage.models import Sync
 from app.storage.repositories.explanations import ExplanationRepository
@@ -27,22 +28,21 @@ def test_send_notes(
     *,
     is_member: bool,
     left_out: Collection[str],
-    sends: Collection[ChangeKind],
-    config: Mapping[str, Any],
+    revision: Revision,
     at_work: bool,
 ) -> list[str]:
     """Sentences for people."""
     notes = [words for reason, words in _LEFT_OUT.items() if reason in left_out]
-    if kind not in sends:
+    if kind not in revision.sends:
         notes.append(f"A sync would not send it: this activation sends no change {kind.value!r}.")
-    notes.append(_what_follows(kind, is_member and not left_out, config.get("mode") or "maintain"))
+    notes.append(_what_follows(kind, is_member and not left_out, revision.mode))
     if not at_work:
         notes.append("The activation is not at work, so that sync comes when it is enabled.")
     return notes
 
 
-def _what_follows(kind: ChangeKind, wanted: bool, mode: str) -> str:
-    if mode == "remove":
+def _what_follows(kind: ChangeKind, wanted: bool, mode: Mode) -> str:
+    if mode is Mode.REMOVE:
         return (
             "In mode remove, the next sync takes out whoever is in the audience, and nobody else."
         )
@@ -54,7 +54,7 @@ def _what_follows(kind: ChangeKind, wanted: bool, mode: str) -> str:
         return "It is in the audience, and there from now on: the next sync need not send it."
     if kind is ChangeKind.EXITED:
         return "It is not to be there, so the next sync leaves it at that."
-    if mode == "append":
+    if mode is Mode.APPEND:
         return "It is not to be there, but mode append takes nobody out: send it as exited."
     return "It is not to be there: the next sync takes it out."
 

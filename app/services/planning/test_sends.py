@@ -21,7 +21,6 @@ from app.connectors import registry
 from app.connectors.errors import TransientFailure
 from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.json_bytes import to_lines
-from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
 from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account, translate_partner_errors
@@ -37,7 +36,14 @@ from app.services.platform import (
     store_file,
     wake_deliver,
 )
-from app.services.revision import AUDIENCE_NAME, PLACES, build_plan_spec, constants, spec_to_json
+from app.services.revision import (
+    AUDIENCE_NAME,
+    PLACES,
+    Revision,
+    build_plan_spec,
+    constants,
+    spec_to_json,
+)
 from app.services.syncs import create_sync, is_at_work, pin_snapshots, set_state
 from app.snapshots.engine import (
     Cursor,
@@ -50,7 +56,7 @@ from app.snapshots.engine import (
     StoredFile,
 )
 from app.snapshots.plans import pick_member, read_plan, write_plan, write_sample, write_single_plan
-from app.storage.models import Activation, ActivationRevision, Audience, Destination, Sync
+from app.storage.models import Activation, Audience, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.breakers import LONGEST_PAUSE
 from app.storage.repositories.connections import ConnectionRepository
@@ -83,7 +89,8 @@ class _Scene:
     """What a test send is made from, as it stood when it was asked for."""
 
     activation: Activation
-    revision: ActivationRevision
+    revision_id: str
+    revision: Revision
     account: Account
     audiences: Sequence[Audience]
     wanted: Sequence[Manifest]
@@ -150,9 +157,7 @@ async def send_test(
 async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) -> None:
     try:
         with translate_partner_errors(scene.account.definition):
-            await ensure_lists(
-                platform, scene.activation, scene.account, scene.revision.config, cuts
-            )
+            await ensure_lists(platform, scene.activation, scene.account, scene.revision, cuts)
     except Unavailable as error:
         if isinstance(error.__cause__, TransientFailure) and error.__cause__.ambiguous:
             raise Unsettled(error.message) from error
@@ -164,18 +169,18 @@ async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) 
 
 def _spec(scene: _Scene) -> PlanSpec:
     """As a sync would have it; a test send gets the number after the last one."""
-    definition, config = scene.account.definition, scene.revision.config
+    definition, revision = scene.account.definition, scene.revision
     return build_plan_spec(
         definition,
-        config,
+        revision,
         kind="resync",
         sync_number=scene.activation.sync_number + 1,
         activation_id=scene.activation.id,
         max_rows=registry.rows_per_call(
             scene.account.connector_class,
             scene.account.settings,
-            config.get("connectionSettings") or {},
-            constants(definition, config),
+            revision.connection_settings,
+            constants(definition, revision),
         ),
         made=scene.made_lists,
         retry_refused=True,
@@ -232,9 +237,9 @@ def _row(sample: Sample, folder: Path) -> Path:
 async def _scene(platform: Platform, session: AsyncSession, activation: Activation) -> _Scene:
     space_id = activation.space_id
     repository = SyncRepository(session)
-    revision = await repository.revision(space_id, activation.revision_id)
+    stored = await repository.revision(space_id, activation.revision_id)
     destination = await repository.destination(space_id, activation.destination_id)
-    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
     account = open_account(platform.keyring, await repository.workspace_of(space_id), destination)
     if account.definition.whole_plan:
         raise Conflict(
@@ -250,7 +255,9 @@ async def _scene(platform: Platform, session: AsyncSession, activation: Activati
         assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
     made = await ConnectionRepository(session).made_lists(activation)
-    return _Scene(activation, revision, account, audiences, wanted, made)
+    return _Scene(
+        activation, stored.id, Revision.parse(stored.config), account, audiences, wanted, made
+    )
 
 
 async def _refuse_now(
@@ -328,7 +335,7 @@ async def _open(
     sync = await create_sync(session, activation, kind=KIND, trigger="api", actor=actor)
     stats = planned.stats
     set_state(sync, SyncState.PENDING)
-    sync.revision_id = scene.revision.id
+    sync.revision_id = scene.revision_id
     sync.plan = file.to_json()
     sync.spec = {
         **spec_to_json(spec),
@@ -348,8 +355,7 @@ async def _open(
             kind,
             is_member=planned.is_member,
             left_out=planned.left_out,
-            sends=kinds_sent(scene.revision.config),
-            config=scene.revision.config,
+            revision=scene.revision,
             at_work=is_at_work(activation),
         ),
         "keys": [_key(change) for change in planned.changes],

@@ -17,8 +17,8 @@ from app.services.delivery import Renderer, event_frame
 from app.services.platform import Platform, fetch_file, fetch_manifest
 from app.services.reports.membership_history import membership_history, snapshots_of
 from app.services.reports.read_budget import ReadBudget
+from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
-from app.services.revision import build_plan_spec
 from app.services.syncs import shown_attempt
 from app.snapshots.engine import (
     Cursor,
@@ -103,14 +103,15 @@ async def _gather(
             space_id, audience_id, activation_id
         )
         repository = SyncRepository(session)
-        revision = await repository.revision(space_id, activation.revision_id)
+        stored = await repository.revision(space_id, activation.revision_id)
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
-        assert revision is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
+        assert stored is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
+        revision = Revision.parse(stored.config)
         definition = connector_class(destination.slug).definition
         made = await ConnectionRepository(session).made_lists(activation)
         spec = build_plan_spec(
             definition,
-            revision.config,
+            revision,
             kind="incremental",
             sync_number=activation.sync_number,
             activation_id=activation_id,
@@ -121,12 +122,10 @@ async def _gather(
             (audience, await snapshots_of(session, audience))
             for audience in await SourceRepository(session).of_activation(space_id, activation_id)
         ]
-        frame = event_frame(
-            "explain", clock.now(), sources[0][0], revision.config, activation, made
-        )
+        frame = event_frame("explain", clock.now(), sources[0][0], revision, activation, made)
         syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
-        arm_of = partial(placement_arm, revision.config, activation_id)
-        renderer = Renderer(definition, revision.config, frame)
+        arm_of = partial(placement_arm, revision, activation_id)
+        renderer = Renderer(definition, revision, frame)
         return _Known(activation, spec, arm_of, renderer, sources, syncs)
 
 

@@ -19,7 +19,7 @@ from app.domain.options import MOST_AUDIENCES
 from app.services.accounts import connector_class
 from app.services.audiences import get_run, get_snapshot
 from app.services.platform import Platform, fetch_manifest
-from app.services.revision import build_plan_spec, default_id_sync
+from app.services.revision import Revision, build_plan_spec, default_id_sync
 from app.snapshots.engine import Manifest, PlanSpec
 from app.snapshots.plans import Reach, count_reach
 from app.storage.models import Activation, Audience, Destination, DestinationConnection, Snapshot
@@ -157,7 +157,7 @@ async def destination_reach(
     lacking = [one for one, found in snapshots.items() if found is None]
     if lacking:
         raise Conflict(f"The audience {lacking[0]} has not been computed yet.")
-    spec = _spec(definition, _config(definition, connection))
+    spec = _spec(definition, _as_if_new(definition, connection))
     asked = _Asked(destination, connection_id, None, snapshots, spec)
     row = await _Counter(platform).row(asked)
     return Found(snapshot, Page([row], current=PageRequest().position().encode(), total=1))
@@ -214,11 +214,11 @@ async def _asked(
         definition = connector_class(destination.slug).definition
         activations = by_connection.get(connection.id)
         if not activations:
-            spec = _spec(definition, _config(definition, connection))
+            spec = _spec(definition, _as_if_new(definition, connection))
             own: dict[str, Snapshot | None] = {audience.id: snapshot}
             asked.append(_Asked(destination, connection.id, None, own, spec))
         for activation, config in activations or ():
-            spec = _spec(definition, config, activation.id)
+            spec = _spec(definition, Revision.parse(config), activation.id)
             snapshots = await _sources(session, activation, snapshot)
             one = _Asked(destination, connection.id, activation, snapshots, spec)
             one.known = await _planned(repository, one)
@@ -256,20 +256,20 @@ async def _planned(repository: ReachRepository, asked: _Asked) -> Reach | None:
     return Reach(snapshots[0].row_count, planned.wanted, left_out)
 
 
-def _config(definition: Definition, connection: DestinationConnection | None) -> dict[str, Any]:
+def _as_if_new(definition: Definition, connection: DestinationConnection | None) -> Revision:
     """What an activation would be told if it were made now."""
     if connection is None:
         chosen, given = default_id_sync(definition), False
     else:
         chosen, given = connection.id_sync, connection.id_sync_given
-    return {"activationType": _ANY_TYPE, "idSync": chosen, "idSyncGiven": given}
+    return Revision.parse({"activationType": _ANY_TYPE, "idSync": chosen, "idSyncGiven": given})
 
 
-def _spec(definition: Definition, config: Mapping[str, Any], activation_id: str = "") -> PlanSpec:
+def _spec(definition: Definition, revision: Revision, activation_id: str = "") -> PlanSpec:
     """What decides about keys, and nothing else: what travels with them is not counted."""
     spec = build_plan_spec(
         definition,
-        config,
+        revision,
         kind="incremental",
         sync_number=0,
         activation_id=activation_id,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from app.connectors.base import Action, Definition
+from app.services.revision.config import Revision
 
 
-def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | None:
+def action_of(definition: Definition, revision: Revision) -> Action | None:
     """The action that a revision carries out: the one mapped, else the preset of its type, else the first."""
-    mapped = (config.get("destinationMapping") or {}).get("actionId")
+    mapped = revision.action
     wanted = mapped or next(
         (
             preset.action_id
             for preset in definition.presets
-            if preset.activation_type == config["activationType"]
+            if preset.activation_type == revision.activation_type
         ),
         None,
     )
@@ -23,10 +23,10 @@ def action_of(definition: Definition, config: Mapping[str, Any]) -> Action | Non
     return actions.get(wanted or "") or next(iter(definition.actions), None)
 
 
-def constants(definition: Definition, config: Mapping[str, Any]) -> dict[str, Any]:
+def constants(definition: Definition, revision: Revision) -> dict[str, Any]:
     """Values that a revision gives to the fields that are constant for an activation; null only where it means something."""
-    action = action_of(definition, config)
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    action = action_of(definition, revision)
+    given = revision.mapping
     return {
         field.key: given[field.key]
         for field in (action.fields if action else ())

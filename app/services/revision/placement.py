@@ -6,29 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.connectors.base import Definition
+from app.domain.options import SplitArm
 from app.domain.places import Place, place_of
 from app.domain.splits import assign
 from app.services.revision.action import action_of, constants
+from app.services.revision.config import Revision
 from app.snapshots.engine import Arm
 
 DEFAULT_PROPERTY = "split_arm"
 OWN_LIST = "list"  # under which a connection keeps the list that was made for it
 
 
-def uses_list(definition: Definition, config: Mapping[str, Any]) -> bool:
+def uses_list(definition: Definition, revision: Revision) -> bool:
     """Whether the activation's list is what a revision's action writes to; others only go by a list that is named."""
-    action = action_of(definition, config)
+    action = action_of(definition, revision)
     return action is None or action.uses_list
 
 
-def named_settings(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+def named_settings(definition: Definition, revision: Revision) -> dict[str, str]:
     """Settings that name the activation's place at the partner: the mapping's, else the chosen list, else the connection's."""
-    given: list[Mapping[str, Any]] = [constants(definition, config)]
-    on_list = uses_list(definition, config)
-    if on_list and (chosen := config.get("list")) and definition.place_keys:
-        given.append({definition.place_keys[0][0]: chosen["id"]})
+    given: list[Mapping[str, Any]] = [constants(definition, revision)]
+    on_list = uses_list(definition, revision)
+    if on_list and (chosen := revision.list_id) and definition.place_keys:
+        given.append({definition.place_keys[0][0]: chosen})
     if on_list:
-        given.append(config.get("connectionSettings") or {})
+        given.append(revision.connection_settings)
     named = {}
     for names in definition.place_keys:
         found = [values[name] for values in given for name in names if values.get(name)]
@@ -38,29 +40,29 @@ def named_settings(definition: Definition, config: Mapping[str, Any]) -> dict[st
 
 
 def place_without_split(
-    definition: Definition, config: Mapping[str, Any], made: Mapping[str, str]
+    definition: Definition, revision: Revision, made: Mapping[str, str]
 ) -> str | None:
     """The place of all keys, by its name in plans and holdings; ``made``: the connection's lists."""
-    ours = made if uses_list(definition, config) else {}
-    return _as_made(Place(settings=named_settings(definition, config)), {OWN_LIST: None}, ours).text
+    ours = made if uses_list(definition, revision) else {}
+    return _as_made(
+        Place(settings=named_settings(definition, revision)), {OWN_LIST: None}, ours
+    ).text
 
 
 def arms(
     definition: Definition,
-    config: Mapping[str, Any],
+    revision: Revision,
     activation_id: str,
     made: Mapping[str, str],
 ) -> tuple[Arm, ...]:
     """The sides of a revision's split, each with its place; ``made``: the connection's lists."""
-    split = config.get("split") or ()
-    several = sum(arm.get("sent", True) for arm in split) > 1
-    ours = made if uses_list(definition, config) else {}
+    several = len(revision.sent_arms) > 1
+    ours = made if uses_list(definition, revision) else {}
     found = []
-    for arm in split:
-        name = arm["name"]
-        own = {list_key(activation_id, Place(name)): name, OWN_LIST: None}
-        place = _as_made(_place(definition, config, arm, several=several), own, ours)
-        found.append(Arm(name, arm["weight"], arm.get("sent", True), place.text))
+    for arm in revision.split:
+        own = {list_key(activation_id, Place(arm.name)): arm.name, OWN_LIST: None}
+        place = _as_made(_place(definition, revision, arm, several=several), own, ours)
+        found.append(Arm(arm.name, arm.weight, arm.sent, place.text))
     return tuple(found)
 
 
@@ -74,43 +76,41 @@ def _as_made(place: Place, own: Mapping[str, str | None], made: Mapping[str, str
     return place
 
 
-def _place(
-    definition: Definition, config: Mapping[str, Any], arm: Mapping[str, Any], *, several: bool
-) -> Place:
-    named = named_settings(definition, config)
-    if chosen := arm.get("list"):
-        return Place(settings={**named, definition.place_keys[0][0]: chosen["id"]})
-    own = several and arms_apart(definition, config) and not config.get("splitProperty")
-    return Place(arm["name"] if own else None, named)
+def _place(definition: Definition, revision: Revision, arm: SplitArm, *, several: bool) -> Place:
+    named = named_settings(definition, revision)
+    if arm.list_id:
+        return Place(settings={**named, definition.place_keys[0][0]: arm.list_id})
+    own = several and arms_apart(definition, revision) and not revision.split_property
+    return Place(arm.name if own else None, named)
 
 
-def arms_apart(definition: Definition, config: Mapping[str, Any]) -> bool:
+def arms_apart(definition: Definition, revision: Revision) -> bool:
     """Whether each arm has a place to itself without being told one."""
-    action = action_of(definition, config)
+    action = action_of(definition, revision)
     match definition.arm_places:
         case "lists":
-            return uses_list(definition, config) and not named_settings(definition, config)
+            return uses_list(definition, revision) and not named_settings(definition, revision)
         case "names":
             return action is None or (action.carries_properties and action.uses_list)
         case _:
             return False
 
 
-def arm_property(definition: Definition, config: Mapping[str, Any]) -> str | None:
+def arm_property(definition: Definition, revision: Revision) -> str | None:
     """The name under which an arm travels with its members; None where only its place tells it."""
-    if not config.get("split"):
+    if not revision.split:
         return None
-    if told := config.get("splitProperty"):
-        return str(told)
-    places = [arm.place for arm in arms(definition, config, "", {}) if arm.sent]
+    if revision.split_property:
+        return revision.split_property
+    places = [arm.place for arm in arms(definition, revision, "", {}) if arm.sent]
     return DEFAULT_PROPERTY if len(set(places)) < len(places) else None
 
 
 def arm_of(
-    config: Mapping[str, Any], activation_id: str, place: str | None, profile_id: str
+    revision: Revision, activation_id: str, place: str | None, profile_id: str
 ) -> str | None:
     """The arm that a key belongs to: its place says so, else the split does."""
-    weights = [(arm["name"], float(arm["weight"])) for arm in config.get("split") or ()]
+    weights = [(arm.name, float(arm.weight)) for arm in revision.split]
     return place_of(place).arm or assign(activation_id, weights, profile_id)
 
 
@@ -132,10 +132,10 @@ def list_of(made: Mapping[str, str], activation_id: str, text: str | None) -> st
 
 
 def lists_of(
-    definition: Definition, config: Mapping[str, Any], made: Mapping[str, str], activation_id: str
+    definition: Definition, revision: Revision, made: Mapping[str, str], activation_id: str
 ) -> list[str]:
     """All lists at the partner that a revision writes to, as far as they are there."""
-    sides = [arm.place for arm in arms(definition, config, activation_id, made) if arm.sent]
-    places = sides or [place_without_split(definition, config, made)]
+    sides = [arm.place for arm in arms(definition, revision, activation_id, made) if arm.sent]
+    places = sides or [place_without_split(definition, revision, made)]
     found = [list_of(made, activation_id, place) for place in dict.fromkeys(places)]
     return [list_id for list_id in found if list_id is not None]

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from app.connectors.base import Definition
-from app.domain.activation_types import kinds_sent
 from app.domain.changes import ChangeKind, Mode
 from app.mapping import plain_path
 from app.services.revision import placement
 from app.services.revision.action import action_of
+from app.services.revision.config import Revision
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
 # Where an event that mappings see carries traits (docs/architecture.md, “The event that mappings see”).
@@ -28,7 +28,7 @@ PLACES = "places"
 
 def build_plan_spec(
     definition: Definition,
-    config: Mapping[str, Any],
+    revision: Revision,
     *,
     kind: str,
     sync_number: int,
@@ -38,26 +38,22 @@ def build_plan_spec(
     retry_refused: bool = False,
 ) -> PlanSpec:
     """The specification of one sync's plan under a revision; ``made``: the connection's lists."""
-    sends = kinds_sent(config)
-    told = placement.arm_property(definition, config) is not None
+    told = placement.arm_property(definition, revision) is not None
     return PlanSpec(
         key=definition.key,
-        mode=Mode(config.get("mode") or "maintain"),
-        sends=sends,
-        fields=key_fields(definition, config),
-        traits=used_traits(definition, config),
-        consent=config.get("consent"),
-        place=placement.place_without_split(definition, config, made),
-        arms=placement.arms(definition, config, activation_id, made),
+        mode=revision.mode,
+        sends=revision.sends,
+        fields=key_fields(definition, revision),
+        traits=used_traits(definition, revision),
+        consent=revision.consent,
+        place=placement.place_without_split(definition, revision, made),
+        arms=placement.arms(definition, revision, activation_id, made),
         split_seed=activation_id,
-        tells_arms=told and ChangeKind.ENTERED in sends,
+        tells_arms=told and ChangeKind.ENTERED in revision.sends,
         resync=kind == "resync",
         baseline=kind == "baseline",
         retry_refused=retry_refused,
-        entities={
-            entity["relationshipSlug"]: entity["properties"]
-            for entity in (config.get("personalization") or {}).get("entities") or ()
-        },
+        entities=revision.entities,
         sync_number=sync_number,
         max_rows=max_rows,
         max_bytes=definition.max_bytes,
@@ -65,27 +61,27 @@ def build_plan_spec(
     )
 
 
-def key_fields(definition: Definition, config: Mapping[str, Any]) -> Sequence[KeyField]:
+def key_fields(definition: Definition, revision: Revision) -> Sequence[KeyField]:
     """The effective identifier list, compiled; empty where the member is the key and nobody chose.
 
     Where the mapping says by a plain path what an identity field takes, its values come from there.
     """
-    if definition.key == "member" and not config.get("idSyncGiven"):
+    if definition.key == "member" and not revision.identifiers_chosen:
         return ()
     known = {field.external_id: field for field in definition.identity_fields}
-    mapped = mapped_identities(definition, config)
+    mapped = mapped_identities(definition, revision)
     fields = []
-    for entry in config.get("idSync") or ():
-        identity = known.get(entry["externalId"])
+    for entry in revision.identifiers:
+        identity = known.get(entry.external_id)
         if identity is None and definition.key == "identifiers":
             continue
         source = mapped.pop(identity.name, None) if identity else None
         fields.append(
             KeyField(
-                external_id=source or entry["externalId"],
-                strategy=entry["strategy"],
+                external_id=source or entry.external_id,
+                strategy=entry.strategy,
                 normaliser=identity.normaliser if identity else "text",
-                map_to=entry.get("mapTo") or (identity.name if identity else None),
+                map_to=entry.map_to or (identity.name if identity else None),
                 rule=identity.rule if identity and source is None else None,
             )
         )
@@ -97,9 +93,9 @@ def key_fields(definition: Definition, config: Mapping[str, Any]) -> Sequence[Ke
     return fields
 
 
-def mapped_identities(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+def mapped_identities(definition: Definition, revision: Revision) -> dict[str, str]:
     """Identity fields that the mapping sets: the field's name to the identifier or trait that it takes."""
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    given = revision.mapping
     found = {}
     for field in definition.identity_fields:
         pieces = plain_path(given.get(field.name))
@@ -119,10 +115,10 @@ def column_of(pieces: tuple[str, ...]) -> str | None:
     return None
 
 
-def used_traits(definition: Definition, config: Mapping[str, Any]) -> Sequence[str]:
+def used_traits(definition: Definition, revision: Revision) -> Sequence[str]:
     """Trait columns that travel and are hashed: the personalised ones and those that the mapping names."""
-    names = dict.fromkeys(travelling(definition, config))
-    mapping = (config.get("destinationMapping") or {}).get("settings") or {}
+    names = dict.fromkeys(travelling(definition, revision))
+    mapping = revision.mapping
     for pieces in _plain_paths(mapping):
         for prefix in _TRAIT_PATHS:
             if pieces[: len(prefix)] == prefix and len(pieces) > len(prefix):
@@ -130,13 +126,11 @@ def used_traits(definition: Definition, config: Mapping[str, Any]) -> Sequence[s
     return tuple(names)
 
 
-def travelling(definition: Definition, config: Mapping[str, Any]) -> dict[str, str]:
+def travelling(definition: Definition, revision: Revision) -> dict[str, str]:
     """Traits that travel whole, and the name of each: the personalised ones, and those that a field of the action names."""
-    profile = (config.get("personalization") or {}).get("profile") or {}
-    renamed = profile.get("mapping") or {}
-    names = {name: renamed.get(name, name) for name in profile.get("properties") or ()}
-    action = action_of(definition, config)
-    given = (config.get("destinationMapping") or {}).get("settings") or {}
+    names = {name: revision.property_names.get(name, name) for name in revision.properties}
+    action = action_of(definition, revision)
+    given = revision.mapping
     for field in action.fields if action else ():
         if field.names_traits and isinstance(given.get(field.key), Mapping):
             for key in given[field.key]:

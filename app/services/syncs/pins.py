@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
+from app.services.revision import Revision
 from app.storage.models import Activation, Snapshot, Sync, SyncSource
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.sources import SourceRepository
@@ -40,12 +40,12 @@ async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
 
 
 async def pinned_snapshots(
-    session: AsyncSession, sync: Sync, activation: Activation, config: Mapping[str, Any]
+    session: AsyncSession, sync: Sync, activation: Activation, revision: Revision
 ) -> Sequence[Snapshot]:
     """What a sync is planned from, whatever its activation reads by now: in the order of the revision that it goes by."""
     pinned = await SourceRepository(session).pinned(sync.space_id, sync.id)
     found = []
-    for audience_id in (activation.audience_id, *(config.get("audiences") or ())):
+    for audience_id in (activation.audience_id, *revision.audiences):
         if audience_id in pinned:
             snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience_id])
             assert snapshot is not None  # noqa: S101  pinned rows are never deleted
