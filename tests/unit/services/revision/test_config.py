@@ -32,7 +32,7 @@ class TestParse:
         assert revision.properties == ("plan",)
         assert revision.property_names == {"plan": "tier"}
         assert revision.connection_settings == {"region": "eu"}
-        assert revision.split == () and revision.included is None and revision.list_id is None
+        assert (revision.split, revision.included, revision.list_id) == ((), None, None)
 
     def test_reads_the_delivery_options(self) -> None:
         revision = Revision.parse(
