@@ -1,7 +1,7 @@
-"""Which network addresses may be called: the rule of the outbound guard, without any I/O.
+"""The rule of the outbound guard: which network addresses may be called. Without I/O.
 
 Only global unicast addresses on ports 443 and 80 are open, plain http not at all. An operator opens more with
-``ACTIVATIONS_OUTBOUND_ALLOW``: a comma-separated list of ``host[:port]`` and CIDR blocks (any port where none is named).
+``ACTIVATIONS_OUTBOUND_ALLOW``: a comma-separated list of ``host[:port]`` and CIDR blocks (any port if none is given).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 STANDARD_PORTS = frozenset({80, 443})
 DATABASE_PORTS = frozenset({5432})
 
-# IANA's special-purpose registries, multicast, and the one public address that is a cloud's metadata service.
+# The special-purpose registries of IANA, multicast, and one public address that is a cloud's metadata service.
 _REFUSED_V4 = tuple(
     ipaddress.IPv4Network(block)
     for block in (
@@ -59,7 +59,7 @@ _ISATAP_MARKS = (0x00005EFE, 0x02005EFE)
 
 
 class AddressRefused(ConfigurationRejected):
-    """The address may not be called; heals when the URL changes or an operator opens it."""
+    """The address may not be called, until the URL changes or an operator allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _Entry:
 
 
 def is_global_unicast(address: Address) -> bool:
-    """Whether an address is an ordinary public one, with no other address hidden in it."""
+    """Return whether an address is an ordinary public address that embeds no other address."""
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in block for block in _REFUSED_V4)
     if address.scope_id is not None or address not in _GLOBAL_V6:
@@ -83,16 +83,16 @@ def is_global_unicast(address: Address) -> bool:
 
 
 class OutboundPolicy:
-    """The allow list, parsed, and the decision over the addresses that a host resolves to."""
+    """The parsed allow list, and the decision about the addresses of a host."""
 
     def __init__(self, allow: str = "") -> None:
-        """``allow`` as in ``ACTIVATIONS_OUTBOUND_ALLOW``; ValueError names an entry that cannot be read."""
+        """Parse ``allow`` (``ACTIVATIONS_OUTBOUND_ALLOW``). Raises ValueError with the entry that cannot be read."""
         self._entries = tuple(
             _parse_entry(text.strip()) for text in allow.split(",") if text.strip()
         )
 
     def opens_name(self, host: str, port: int) -> bool:
-        """Whether the operator opened this host by its name."""
+        """Return whether the operator allowed this host by name."""
         plain = host.lower().rstrip(".")
         return any(
             entry.name == plain and entry.port in (None, port)
@@ -101,7 +101,7 @@ class OutboundPolicy:
         )
 
     def opens_address(self, address: Address, port: int) -> bool:
-        """Whether the operator opened the block in which this address lies."""
+        """Return whether the operator allowed a block that contains this address."""
         return any(
             address in entry.network and entry.port in (None, port)
             for entry in self._entries
@@ -109,16 +109,16 @@ class OutboundPolicy:
         )
 
     def require(self, host: str, answers: Iterable[str], port: int, *, plain_http: bool) -> None:
-        """Raise AddressRefused unless every one of the addresses may be called.
+        """Raise AddressRefused unless all addresses may be called.
 
-        One bad answer among good ones refuses the host, since which one is dialled is up to chance.
+        One refused address refuses the host, because any of its addresses may be dialled.
         """
         reason = self._refusal(host, answers, port, STANDARD_PORTS, plain_http=plain_http)
         if reason:
             raise _refused(host, port, reason, "Use a public https address")
 
     def require_database(self, host: str, answers: Iterable[str], port: int) -> None:
-        """The same for a PostgreSQL, whose port is 5432."""
+        """Raise AddressRefused unless all addresses of a PostgreSQL server (port 5432) may be called."""
         reason = self._refusal(host, answers, port, DATABASE_PORTS, plain_http=False)
         if reason:
             raise _refused(host, port, reason, "Use a public address")
@@ -137,7 +137,7 @@ class OutboundPolicy:
         addresses = [ipaddress.ip_address(text) for text in answers]
         closed = [address for address in addresses if not self.opens_address(address, port)]
         if not all(is_global_unicast(address) for address in closed):
-            return "its address is not a public one"
+            return "its address is not public"
         if closed and plain_http:
             return "plain http is not encrypted"
         if closed and port not in ports:

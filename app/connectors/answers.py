@@ -1,6 +1,6 @@
-"""What a partner's answer means: HTTP status to one of the connector errors, the common table.
+"""Maps HTTP responses to connector errors.
 
-A destination handles its own special cases first and leaves the rest to ``raise_for_answer``.
+A destination handles its special cases first and leaves the rest to ``raise_for_answer``.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _REQUEST_ID_HEADERS = (
     "cf-ray",
     "x-amzn-requestid",
 )
-_QUOTED = 300  # characters of a partner's body that a message may quote
+_QUOTED = 300  # characters of a partner's response that a message quotes
 
 
 def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver") -> None:
-    """Return for a 2xx; else raise what the status means.
+    """Return for a 2xx; otherwise raise the error for the status.
 
     ========================  =============================================================
     3xx                       ConfigurationRejected: never followed, the URL must be updated
     401, 403                  AuthenticationRejected
-    410                       ConfigurationRejected: the receiver wants no more
+    410                       ConfigurationRejected: the receiver wants no more messages
     429, 503 + Retry-After    Throttled: refused before processing
     408, 425                  TransientFailure, ambiguous
     5xx                       TransientFailure, ambiguous
-    other 4xx                 PayloadRejected: three tries, nobody is rejected
+    other 4xx                 PayloadRejected: three tries, no member is rejected
     ========================  =============================================================
     """
     error = error_for_answer(response, partner=partner)
@@ -54,7 +54,7 @@ def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver")
 def error_for_answer(
     response: httpx.Response, *, partner: str = "the receiver", now: datetime | None = None
 ) -> ConnectorError | None:
-    """The error that ``raise_for_answer`` would raise; ``now`` counts a Retry-After that is a date."""
+    """Return the error that ``raise_for_answer`` would raise. ``now`` is the base of a Retry-After that is a date."""
     status = response.status_code
     if 200 <= status < 300:
         return None
@@ -82,17 +82,17 @@ def error_for_answer(
 def _lasting(status: int, partner: str) -> tuple[type[ConnectorError], str]:
     if status < 400:
         return ConfigurationRejected, (
-            f"{partner} answered HTTP {status}, a redirect; redirects are not followed, update the URL"
+            f"{partner} returned HTTP {status}, a redirect; redirects are not followed, update the URL"
         )
     if status in (401, 403):
         return AuthenticationRejected, f"{partner} refused the credentials (HTTP {status})"
     if status == 410:
-        return ConfigurationRejected, f"{partner} answered HTTP 410: it wants no more messages"
+        return ConfigurationRejected, f"{partner} returned HTTP 410: it wants no more messages"
     return PayloadRejected, f"{partner} refused the request with HTTP {status}"
 
 
 def retry_after(response: httpx.Response, *, now: datetime | None = None) -> timedelta | None:
-    """How long the partner asks to wait (seconds or an HTTP date), at most an hour; None where it does not say."""
+    """Return the wait of Retry-After (seconds or an HTTP date), at most an hour; None without it."""
     text = response.headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -111,7 +111,7 @@ def _seconds_until(date: str, now: datetime) -> float:
 
 
 def moment_of(date: str) -> datetime | None:
-    """An HTTP date; None where it cannot be read."""
+    """Parse an HTTP date. Returns None if it cannot be read."""
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, TypeError, OverflowError):
@@ -120,7 +120,7 @@ def moment_of(date: str) -> datetime | None:
 
 
 def request_id_of(response: httpx.Response) -> str | None:
-    """The partner's id for this request, cut to 128 printable characters."""
+    """Return the partner's id of this request, cut to 128 printable characters."""
     for name in _REQUEST_ID_HEADERS:
         value = response.headers.get(name)
         if value:
@@ -129,7 +129,7 @@ def request_id_of(response: httpx.Response) -> str | None:
 
 
 def quoted(response: httpx.Response) -> str:
-    """The start of a textual answer, as `: "…"` to put behind a message; nothing for HTML and binary bodies."""
+    """Return the start of a textual response as `: "…"`, to append to a message; empty for HTML and binary bodies."""
     kind = response.headers.get("content-type", "")
     if "json" not in kind and not kind.startswith("text/plain"):
         return ""
@@ -138,20 +138,20 @@ def quoted(response: httpx.Response) -> str:
 
 
 def said(text: str, length: int, response: httpx.Response) -> str:
-    """Words of an answer, ``printable`` and without the secrets of the account that has asked."""
+    """Return ``printable`` text of a response, without the secrets of the account."""
     return printable(text, length, secrets_of(response))
 
 
 def secrets_of(response: httpx.Response) -> Sequence[str]:
-    """What ``printable`` masks in words of this answer; for many of them, where ``said`` would look anew each time."""
+    """Return what ``printable`` must mask in a response. Compute it once if many texts of it are shown."""
     try:
         return secrets_sent(response.request)
-    except RuntimeError:  # httpx's word for an answer to nothing
+    except RuntimeError:  # httpx raises it for a response without a request
         return ()
 
 
 def printable(text: str, length: int, forms: Sequence[str] = ()) -> str:
-    """A partner's text for messages and logs: secrets (by ``forms_of``) masked, one line, control characters gone, cut."""
+    """Clean a partner's text for messages and logs: mask secrets (``forms_of``), remove control characters, cut."""
     begin = mask_patterns(without_secrets(text, forms, length * 2)[0])[: length * 2]
     cleaned = "".join(letter if letter.isprintable() else " " for letter in begin)
     return " ".join(cleaned.split())[:length]

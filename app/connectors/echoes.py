@@ -1,4 +1,4 @@
-"""What partners send back of our own requests: some answer with all that they were sent, keys included."""
+"""Masks secrets in requests and responses: some partners repeat the whole request, keys included."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import httpx
 from app.core.redaction import SHORTEST_SECRET, mask_patterns
 
 MASK = "<…>"
-# The name among a request's extensions of the secrets of the account that it is made for.
+# The extension of a request that holds the secrets of its account.
 ACCOUNT_SECRETS = "account_secrets"
-_SLACK = 8192  # characters masked beyond what is wanted: masks are shorter than what they stand for
-# Headers that hold no secret; others may be a user's own, with a key in them.
+_SLACK = 8192  # characters masked beyond the wanted length: a mask is shorter than its secret
+# Headers without secrets. Other headers can be set by users and contain keys.
 _HARMLESS = {
     "accept", "accept-encoding", "connection", "content-length", "content-type", "host", "revision", "user-agent",
     "webhook-id", "webhook-timestamp",
@@ -22,7 +22,7 @@ _HARMLESS = {
 
 
 def shown_headers(request: httpx.Request) -> dict[str, str]:
-    """Headers of a request, those masked that may hold a secret."""
+    """Return ``{name: value}`` of a request's headers; values that may contain a secret are masked."""
     return {
         name: value if name.lower() in _HARMLESS else MASK
         for name, value in request.headers.items()
@@ -30,7 +30,7 @@ def shown_headers(request: httpx.Request) -> dict[str, str]:
 
 
 def shown_url(url: httpx.URL, forms: Sequence[str] = ()) -> str:
-    """A URL with the names of its parameters, and without their values: a key may be among them."""
+    """Return a URL with its parameters masked: they may contain a key."""
     names = [pair.partition("=")[0] for pair in url.query.decode().split("&") if pair]
     query = "?" + "&".join(f"{name}={MASK}" for name in names) if names else ""
     begin = str(url.copy_with(query=None, fragment=None))
@@ -38,10 +38,10 @@ def shown_url(url: httpx.URL, forms: Sequence[str] = ()) -> str:
 
 
 def without_secrets(text: str, forms: Sequence[str], length: int) -> tuple[str, bool]:
-    """The beginning of a text, masked, mostly longer than ``length`` characters; and whether it is the whole.
+    """Return the masked beginning of a text, usually longer than ``length``, and whether it is the whole text.
 
-    ``forms`` as from ``forms_of``. A long text is cut before it is masked, and then the end, where half a secret could
-    stand, is left out.
+    ``forms`` come from ``forms_of``. A long text is cut before it is masked; then its end is dropped, because it could
+    hold half a secret.
     """
     longest = len(forms[0]) if forms else 0
     begin = text[: length + _SLACK + longest]
@@ -52,7 +52,7 @@ def without_secrets(text: str, forms: Sequence[str], length: int) -> tuple[str, 
 
 
 def forms_of(secrets: Iterable[str]) -> list[str]:
-    """Secrets as they are, as they stand in JSON and in URLs; the longest first."""
+    """Return secrets in plain form and as written in JSON and in URLs, the longest first."""
     forms = {
         form
         for secret in secrets
@@ -63,10 +63,10 @@ def forms_of(secrets: Iterable[str]) -> list[str]:
 
 
 def secrets_sent(request: httpx.Request) -> list[str]:
-    """Forms of what no answer is shown with: the account's secrets, and values of the request's headers and URL.
+    """Return forms of the secrets that a response must not show: of the account, and of the request's headers and URL.
 
-    The values whole and by their words: of "Bearer …" and the like the first says the kind of key, which partners name
-    in their advice.
+    Header values count whole and by word, except the first word: in "Bearer …" it names the kind of key, which partners
+    mention in their messages.
     """
     values = [value for name, value in request.headers.items() if name.lower() not in _HARMLESS]
     values += [value for _, value in request.url.params.multi_items()]

@@ -1,13 +1,13 @@
-"""What a connector may raise when a whole batch fails; rejections of single changes are receipts, not errors.
+"""Errors that a connector may raise if a whole call fails. Refusals of single changes are receipts, not errors.
 
 ConnectorError
 ├── AuthenticationRejected   401, 403: the breaker opens, activations of the account go to error
-├── ConfigurationRejected    heals only when somebody changes something (410, wrong bucket): error at once
-├── PayloadRejected          the whole refused and nobody named: three tries, then the activation is in error
-│   └── ListGone             there is no such list; where members only leave it, they have
-├── Throttled                refused before processing (429, 503 with Retry-After): try again later
-│   └── BudgetSpent          not sent at all: our own budget of the account's calls is used up
-└── TransientFailure         everything that may heal; ambiguous where the partner may have applied it
+├── ConfigurationRejected    only a change of settings helps (410, wrong bucket): error at once
+├── PayloadRejected          the whole call refused, no member named: three tries, then the activation is in error
+│   └── ListGone             the list does not exist; members who were to leave it have left it
+├── Throttled                refused before processing (429, 503 with Retry-After): tried again later
+│   └── BudgetSpent          not sent: the rate budget of the account is spent
+└── TransientFailure         everything that a retry may fix; ambiguous if the partner may have applied it
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import timedelta
 
 
 class ConnectorError(Exception):
-    """A failed call; the message is for people and holds no secret."""
+    """A failed call. The message is for people and contains no secret."""
 
     def __init__(
         self,
@@ -38,19 +38,19 @@ class AuthenticationRejected(ConnectorError):
 
 
 class ConfigurationRejected(ConnectorError):
-    """Nothing will get better until the settings change."""
+    """Only a change of the settings helps."""
 
 
 class PayloadRejected(ConnectorError):
-    """The whole batch was refused and no record was named."""
+    """The whole call was refused, and no member was named."""
 
 
 class ListGone(PayloadRejected):
-    """The list that the batch writes to does not exist at the partner."""
+    """The list that the call writes to does not exist at the partner."""
 
 
 class Throttled(ConnectorError):
-    """Refused before processing; ``retry_after`` is what the partner asked for."""
+    """Refused before processing. ``retry_after`` is the wait that the partner asked for."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class Throttled(ConnectorError):
 
 
 class BudgetSpent(Throttled):
-    """Not sent: the account's calls are used up for now. No failure of the partner's."""
+    """Not sent: the rate budget of the account is spent for now. Not a failure of the partner."""
 
 
 class TransientFailure(ConnectorError):
-    """Worth a retry; ``ambiguous`` unless it is certain that the partner did not see the request."""
+    """A retry may succeed. ``ambiguous`` unless the request certainly did not reach the partner."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""The outbound HTTP client: httpx's interface on aiohttp's transport, with the address guard in its connect step.
+"""The outbound HTTP client: the interface of httpx on the transport of aiohttp, with the address guard.
 
-Whatever goes wrong below HTTP is raised as one of the connector errors, so that no destination can forget a case.
+Failures below HTTP are raised as connector errors, so that no destination can forget a case.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ __all__ = [
 Hear = Callable[[httpx.Response], Awaitable[None]]
 Gate = Callable[[httpx.Request], Awaitable[Hear | None]]
 
-ANSWER_LIMIT = 1024 * 1024  # bytes of an answer, after decompression
+ANSWER_LIMIT = 1024 * 1024  # bytes of a response, after decompression
 USER_AGENT = "audience-activations"
-# Shorter than the 5 s after which common servers close idle connections: a POST on a connection that is just being
-# closed fails ambiguously and is not repeated by the transport.
+# Shorter than the 5 s after which common servers close idle connections: a POST on a connection that is being closed
+# fails ambiguously, and the transport does not repeat it.
 _KEEP_ALIVE = 4.0
 _LARGE_BODY = 512 * 1024
 _SLICE = 64 * 1024
@@ -60,10 +60,10 @@ def make_client(
     verify: ssl.SSLContext | None = None,
     resolver: AbstractResolver | None = None,
 ) -> OutboundClient:
-    """The client that connectors work with; make it inside the running loop and close it with ``aclose``.
+    """Create the client of the connectors. Create it inside the running loop, and close it with ``aclose``.
 
-    ``outbound_allow`` as in ``ACTIVATIONS_OUTBOUND_ALLOW``. ``verify`` brings other certificate authorities,
-    ``resolver`` another source of addresses (it is guarded as well).
+    ``outbound_allow`` is the value of ``ACTIVATIONS_OUTBOUND_ALLOW``. ``verify`` replaces the certificate authorities.
+    ``resolver`` replaces the source of addresses; it is guarded too.
     """
     policy = OutboundPolicy(outbound_allow)
     context = verify or _system_authorities()
@@ -90,10 +90,10 @@ def _system_authorities() -> ssl.SSLContext:
 
 
 class OutboundClient(httpx.AsyncClient):
-    """An httpx client whose every call has a deadline, a bounded answer and no memory of cookies.
+    """An httpx client with a deadline for each call, a limited response size and no cookies.
 
-    Raises only ConnectorErrors: ``AddressRefused``, ``ConfigurationRejected`` for a URL that cannot be read, else
-    ``TransientFailure``, ambiguous unless it is certain that the request did not reach the partner.
+    Raises only ConnectorErrors: ``AddressRefused``, ``ConfigurationRejected`` for an invalid URL, otherwise
+    ``TransientFailure``, ambiguous unless the request certainly did not reach the partner.
     """
 
     def __init__(self, *, total_timeout: timedelta, policy: OutboundPolicy, **options: Any) -> None:
@@ -102,34 +102,34 @@ class OutboundClient(httpx.AsyncClient):
         self._total_timeout = total_timeout
         self._gate: Gate | None = None
         self._secrets: Sequence[str] = ()
-        # Accounts of different customers share this client; no answer may leave something for another request.
+        # Accounts of different tenants share this client: no response may influence another request.
         self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def gated(self, gate: Gate, secrets: Sequence[str] = ()) -> OutboundClient:
-        """The same client, whose calls each wait for ``gate`` first; their deadline begins behind it.
+        """Return a copy of this client whose calls wait for ``gate``; the deadline begins after the gate.
 
-        Where the gate gives something back, it is told the answer, if one comes. ``secrets``: the account's, which no
-        answer is quoted with.
+        If the gate returns a callback, it receives the response. ``secrets`` of the account are masked in quoted
+        responses.
         """
         client = copy.copy(self)
         client._gate, client._secrets = gate, secrets
         return client
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """As httpx's, but a URL that cannot be read is the configuration's fault."""
+        """Build a request as httpx does. Raises ConfigurationRejected if the URL is invalid or has a password."""
         try:
             request = super().build_request(method, url, **options)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ConfigurationRejected("the URL is not valid", code="url_invalid") from error
         if request.url.userinfo:
-            raise ConfigurationRejected("the URL must not hold a password", code="url_invalid")
+            raise ConfigurationRejected("the URL must not contain a password", code="url_invalid")
         request.extensions[ACCOUNT_SECRETS] = self._secrets
         return request
 
     async def require_allowed(self, url: str) -> None:
-        """Raise AddressRefused unless a URL may be called, for libraries that do their own calls.
+        """Raise AddressRefused unless a URL may be called. For libraries that make the call themselves.
 
-        Weaker than calling through this client: the library resolves the name once more.
+        This is weaker than a call through this client: the library resolves the name again.
         """
         parts = httpx.URL(url)
         plain = parts.scheme == "http"
@@ -144,7 +144,7 @@ class OutboundClient(httpx.AsyncClient):
         self._policy.require(parts.host, answers, port, plain_http=plain)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send, read the whole answer and return it; ``stream`` is not offered."""
+        """Send a request and read the whole response. ``stream`` is not supported."""
         hear = await self._gate(request) if self._gate is not None else None
         response = await self._answer(request, options)
         if hear is not None:
@@ -168,7 +168,7 @@ class OutboundClient(httpx.AsyncClient):
                 raise _failure(error, request.url.host) from error
             seconds = self._total_timeout.total_seconds()
             raise TransientFailure(
-                f"{request.url.host} did not answer within {seconds:g} s", code="timeout"
+                f"{request.url.host} did not respond within {seconds:g} s", code="timeout"
             ) from error
         except (
             httpx.HTTPError,
@@ -182,7 +182,7 @@ class OutboundClient(httpx.AsyncClient):
 
 
 def _in_slices(request: httpx.Request) -> httpx.Request:
-    """A large body in slices: written at once it would hold up the loop."""
+    """Send a large body in slices: written at once it would block the event loop."""
     content = request.content
     if len(content) <= _LARGE_BODY:
         return request
@@ -205,7 +205,7 @@ class _Slices(httpx.AsyncByteStream):
 
 
 async def _read(response: httpx.Response) -> httpx.Response:
-    """The answer with its whole body, decompressed here, because a decoder without a limit can be made to explode."""
+    """Read the whole body and decompress it with a size limit: without one, a small response can exhaust memory."""
     body = bytearray()
     inflater = _inflater(response.headers.get("content-encoding", "identity"), response.request)
     async for chunk in response.aiter_raw():
@@ -213,7 +213,7 @@ async def _read(response: httpx.Response) -> httpx.Response:
         body += inflater.decompress(chunk, room) if inflater else chunk
         if len(body) > ANSWER_LIMIT:
             raise TransientFailure(
-                f"{response.request.url.host} answered HTTP {response.status_code} with more than 1 MiB",
+                f"{response.request.url.host} sent HTTP {response.status_code} with more than 1 MiB",
                 http_status=response.status_code,
                 code="answer_too_large",
             )
@@ -236,10 +236,10 @@ def _inflater(encoding: str, request: httpx.Request) -> Any:
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
-            return zlib.decompressobj(wbits=47)  # the header says which of the two it is
+            return zlib.decompressobj(wbits=47)  # the header of the data says which
         case _:
             raise TransientFailure(
-                f"{request.url.host} answered in an encoding that was not asked for",
+                f"{request.url.host} sent an encoding that was not requested",
                 code="answer_unreadable",
             )
 
@@ -257,7 +257,7 @@ def _transport(
         ssl=context,
         resolver=guard,
         socket_factory=guard.open_socket,
-        use_dns_cache=False,  # one look-up for one connection: what was checked is what is dialled
+        use_dns_cache=False,  # one look-up per connection: the checked address is dialled
         limit=max_connections,
         keepalive_timeout=_KEEP_ALIVE,
     )
@@ -271,9 +271,9 @@ def _transport(
 
 
 class _Guard(AbstractResolver):
-    """Checks every answer of the resolver, and every address once more when its socket is opened.
+    """Checks every address of the resolver, and again when its socket is opened.
 
-    The second check is the only one for hosts that are written as an address: those skip the resolver.
+    A host that is written as an address skips the resolver, so only the second check covers it.
     """
 
     def __init__(
@@ -289,7 +289,7 @@ class _Guard(AbstractResolver):
     ) -> list[ResolveResult]:
         try:
             answers = await self._resolver.resolve(host, port, family)
-        except UnicodeError as error:  # a label that no name may have
+        except UnicodeError as error:  # an invalid label
             raise OSError(None, f"{host} is not a valid name") from error
         if not answers:
             raise OSError(None, f"{host} has no address")
@@ -311,10 +311,10 @@ class _Guard(AbstractResolver):
 
 
 def _failure(error: BaseException, host: str) -> ConnectorError:
-    """The connector error for a failure below HTTP.
+    """Return the connector error for a failure below HTTP.
 
-    httpx's exception says too little here (a server that hangs up is a ConnectTimeout to the transport), so the
-    cause decides.
+    The cause decides, because the exception of httpx is too general: the transport reports a server that hangs up as
+    ConnectTimeout.
     """
     cause = error if isinstance(error, aiohttp.ClientError) else (error.__cause__ or error)
     match cause:
@@ -327,7 +327,7 @@ def _failure(error: BaseException, host: str) -> ConnectorError:
         case aiohttp.ClientConnectorCertificateError():
             return _before_sending(f"the certificate of {host} is not trusted", "certificate")
         case aiohttp.ClientSSLError():
-            return _before_sending(f"no encrypted connection to {host} could be made", "tls")
+            return _before_sending(f"no encrypted connection to {host} is possible", "tls")
         case aiohttp.ClientConnectorError():
             return _before_sending(f"{host} refused the connection or is not reachable", "connect")
         case aiohttp.ConnectionTimeoutError():
@@ -337,7 +337,7 @@ def _failure(error: BaseException, host: str) -> ConnectorError:
                 f"{host or 'the URL'} cannot be called: the URL is not valid"
             )
         case _:
-            return TransientFailure(f"the connection to {host} broke off", code="connection_lost")
+            return TransientFailure(f"the connection to {host} was lost", code="connection_lost")
 
 
 def _before_sending(message: str, code: str) -> TransientFailure:

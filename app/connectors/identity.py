@@ -1,4 +1,4 @@
-"""Identity of a change, as a partner's fields: the plan has already named and normalised it."""
+"""Reads the identity fields of a change. The plan has already named and normalised them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.connectors.base import Delivery
 
 
 def identity_of(delivery: Delivery, names: Iterable[str]) -> dict[str, str]:
-    """The partner's identity fields that a change has, the last value of each.
+    """Return ``{field: value}`` of a change's identity fields, the last value of each.
 
-    What names the key is always there, also where the identifiers do not repeat it.
+    The field of the key is always present, even if the identifiers do not repeat it.
     """
     wanted = tuple(names)
     found = {}
@@ -25,7 +25,7 @@ def identity_of(delivery: Delivery, names: Iterable[str]) -> dict[str, str]:
 
 
 def last_value(value: Any) -> Any:
-    """The value, or the last of several (the newest)."""
+    """Return the value, or the last of several values (the newest)."""
     if isinstance(value, list | tuple):
         return value[-1] if value else None
     return value

@@ -1,8 +1,8 @@
-"""The destinations that there are: the built-in ones in one visible list, and those that other packages bring.
+"""The registry of destinations: the built-in connectors in one list, and those of other packages.
 
-Another package adds a destination by an entry point of the group ``audience_activations.destinations`` whose value is
-the connector class; nothing else is needed. A class that does not fit stops the start with its name, since an
-activation whose destination silently went missing would be worse.
+Another package adds a destination with an entry point in the group ``audience_activations.destinations``; its value is
+the connector class. A class that does not conform stops the start, and the message names it: an activation whose
+destination is silently missing would be worse.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ BUILT_IN: tuple[type[Connector], ...] = (
 
 
 class UnknownDestination(LookupError):
-    """No destination of that slug or alias."""
+    """No destination has this slug or alias."""
 
     def __init__(self, slug: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no destination {slug!r}; there are {', '.join(sorted(known))}")
+        super().__init__(f"there is no destination {slug!r}; available: {', '.join(sorted(known))}")
         self.slug = slug
 
 
 class BrokenDestination(TypeError):
-    """A registered class is no connector, or takes a name that another has."""
+    """A registered class is not a connector, or its name belongs to another."""
 
 
 class Registry:
@@ -79,11 +79,11 @@ class Registry:
         self._connectors[definition.slug] = connector
 
     def definitions(self) -> tuple[Definition, ...]:
-        """Of all destinations, in the order of the catalogue."""
+        """Return the definitions of all destinations, in catalogue order."""
         return tuple(connector.definition for connector in self._connectors.values())
 
     def get(self, slug: str) -> type[Connector]:
-        """The connector of a slug, an alias or a catalogue id; raises UnknownDestination."""
+        """Return the connector class of a slug, an alias or a catalogue id. Raises UnknownDestination."""
         try:
             return self._names[_folded(slug)]
         except KeyError:
@@ -92,18 +92,18 @@ class Registry:
 
 @cache
 def registry() -> Registry:
-    """The built-in destinations, then those of installed packages, by name."""
+    """Return the registry of the built-in destinations and of those in installed packages, by name."""
     found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
     return Registry((*BUILT_IN, *(point.load() for point in found)))
 
 
 def definitions() -> tuple[Definition, ...]:
-    """Definitions of all destinations."""
+    """Return the definitions of all destinations."""
     return registry().definitions()
 
 
 def get(slug: str) -> type[Connector]:
-    """The connector class of a slug, alias or catalogue id; raises UnknownDestination."""
+    """Return the connector class of a slug, alias or catalogue id. Raises UnknownDestination."""
     return registry().get(slug)
 
 
@@ -114,7 +114,10 @@ def complete_settings(
     previous: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings with what the destination generates, and what of it is shown once; see ``CompletesSettings``."""
+    """Return two dictionaries ``{setting: value}``: the completed settings, and the generated ones to show once.
+
+    See ``CompletesSettings``.
+    """
     able: Any = connector
     if isinstance(able, CompletesSettings):
         return able.complete(settings, previous=previous, now=now)
@@ -127,7 +130,7 @@ def rows_per_call(
     connection_settings: Mapping[str, Any],
     constants: Mapping[str, Any],
 ) -> int:
-    """How many changes go into one batch: what the destination says, else its definition's ``max_rows``."""
+    """Return the number of changes in one call: computed by the connector, or ``max_rows`` of its definition."""
     able: Any = connector
     if isinstance(able, SizesCalls):
         wanted = able.rows_per_call(settings, connection_settings, constants)
@@ -136,7 +139,7 @@ def rows_per_call(
 
 
 def connection_settings_model(connector: type[Connector]) -> type[BaseModel] | None:
-    """The model that ``connectionSettings`` must fit, where the destination has one."""
+    """Return the model that validates ``connectionSettings``, or None."""
     able: Any = connector
     if isinstance(able, ChecksConnectionSettings):
         return able.connection_settings_model
@@ -152,7 +155,7 @@ def _definition_of(connector: Any) -> Definition:
     if not (isinstance(model, type) and issubclass(model, ConnectorSettings)):
         missing.append("settings_model")
     if missing or not isinstance(definition, Definition):
-        raise BrokenDestination(f"{connector!r} is no connector: {', '.join(missing)} missing")
+        raise BrokenDestination(f"{connector!r} is not a connector: {', '.join(missing)} missing")
     return definition
 
 

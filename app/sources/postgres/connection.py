@@ -112,7 +112,9 @@ async def _connect(source: PostgresSource, addresses: list[str]) -> Connection:
                 server_settings={"application_name": "activations"},
             )
     except TimeoutError:
-        raise unavailable(f"{source.server} did not answer within {_CONNECT_SECONDS:g} s") from None
+        raise unavailable(
+            f"{source.server} did not respond within {_CONNECT_SECONDS:g} s"
+        ) from None
     return connection
 
 

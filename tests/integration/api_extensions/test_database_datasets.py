@@ -237,7 +237,7 @@ class TestCheck:
             ({"password": "not-this-password"}, "refused the login of reader"),
             ({"database": "elsewhere"}, 'database "elsewhere" does not exist'),
             ({"query": "SELECT nope\nFROM orders"}, 'column "nope" does not exist (line 1, column 8)'),
-            ({"host": "169.254.169.254", "port": 5432}, "its address is not a public one"),
+            ({"host": "169.254.169.254", "port": 5432}, "its address is not public"),
             ({"host": "localhost", "port": 1}, "ACTIVATIONS_OUTBOUND_ALLOW"),
         ],
     )  # fmt: skip

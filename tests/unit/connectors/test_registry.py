@@ -81,7 +81,7 @@ class TestRegistry:
 
     def test_names_what_there_is_when_asked_for_what_is_not(self) -> None:
         with pytest.raises(
-            UnknownDestination, match=r"there is no destination 'fax'; there are .*webhook"
+            UnknownDestination, match=r"there is no destination 'fax'; available: .*webhook"
         ):
             get("fax")
 

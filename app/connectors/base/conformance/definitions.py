@@ -136,7 +136,7 @@ def _is_pydantic(kind: Any) -> bool:
 
 
 async def abilities_match_the_definition(subject: Subject) -> None:
-    """Check that the class has the methods that its definition promises."""
+    """Check that the class has the methods that its definition promises. Raises NotConformant if not."""
     _require(_abilities(subject.connector))
 
 
@@ -165,7 +165,7 @@ def _names(model: Any) -> set[str]:
 
 
 async def settings_are_strict(subject: Subject) -> None:
-    """Check that unknown settings are refused, that secrets are hidden, and that ``where_to`` names settings."""
+    """Check that unknown settings are refused, that secrets are hidden, and that ``where_to`` names settings. Raises NotConformant if not."""
     _require(_settings(subject))
 
 

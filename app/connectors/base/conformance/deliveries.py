@@ -18,7 +18,7 @@ from app.connectors.base.protocols import Lists
 
 
 async def credentials_are_checked(subject: Subject) -> None:
-    """Check that ``check`` returns a successful result for valid settings."""
+    """Check that ``check`` returns a successful result for valid settings. Raises NotConformant if not."""
     async with session(subject) as run:
         settings = subject.call.get("connection_settings") or {}
         result: object = await run.connector.check(settings)
@@ -29,7 +29,7 @@ async def credentials_are_checked(subject: Subject) -> None:
 
 
 async def receipts_name_deliveries(subject: Subject) -> None:
-    """Check that the receipts of accepted changes reject none of them and refer to them only."""
+    """Check that the receipts of accepted changes reject none of them and refer to them only. Raises NotConformant if not."""
     deliveries = subject.accepted()
     receipts = await _receipts(subject, deliveries)
     _check_indexes(receipts, len(deliveries))
@@ -38,7 +38,7 @@ async def receipts_name_deliveries(subject: Subject) -> None:
 
 
 async def receipts_keep_the_order(subject: Subject) -> None:
-    """Check that a refused change is reported at its index, in front, in the middle and at the end."""
+    """Check that a refused change is reported at its index, in front, in the middle and at the end. Raises NotConformant if not."""
     if subject.refused is None:
         return
     accepted = list(subject.accepted())
@@ -69,7 +69,7 @@ def _check_indexes(receipts: Receipts, count: int) -> None:
 
 
 async def a_retry_sends_equal_bytes(subject: Subject) -> None:
-    """Check that a later attempt at one call sends the same method, URL, body and files."""
+    """Check that a later attempt at one call sends the same method, URL, body and files. Raises NotConformant if not."""
     deliveries, sent = subject.accepted(), []
     for attempted_at in (PLANNED_AT, PLANNED_AT + timedelta(hours=1)):
         call = subject.call_of(deliveries, attempted_at)
@@ -84,7 +84,7 @@ async def a_retry_sends_equal_bytes(subject: Subject) -> None:
 
 
 async def a_pending_call_is_resumed(subject: Subject) -> None:
-    """Check that a pending handle is JSON, holds no secret, and is enough for a new process."""
+    """Check that a pending handle is JSON, holds no secret, and is enough for a new process. Raises NotConformant if not."""
     deliveries = subject.accepted()
     call = subject.call_of(deliveries)
     async with session(subject) as run:
@@ -113,7 +113,7 @@ def _json_of(pending: Pending) -> str:
 
 
 async def a_list_is_found_again(subject: Subject) -> None:
-    """Check that a created list has an id, and that it is listed if the partner lists it."""
+    """Check that a created list has an id, and that it is listed if the partner lists it. Raises NotConformant if not."""
     async with session(subject) as run:
         if not isinstance(run.connector, Lists):
             return

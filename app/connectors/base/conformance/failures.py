@@ -42,7 +42,7 @@ def _always(status: int, content: bytes = b"{}") -> Respond:
 
 
 async def refusals_are_typed(subject: Subject) -> None:
-    """Check that a refused call raises the error for its status, and every failure a ConnectorError."""
+    """Check that a refused call raises the error for its status, and every failure a ConnectorError. Raises NotConformant if not."""
     for status, kind in _MEANINGS:
         async with session(subject, _always(status)) as run:
             error = await _error(run)
@@ -56,14 +56,14 @@ async def refusals_are_typed(subject: Subject) -> None:
 
 
 async def unreadable_responses_are_typed(subject: Subject) -> None:
-    """Check that a successful response with an unexpected body is no error, or a ConnectorError."""
+    """Check that a successful response with an unexpected body is no error, or a ConnectorError. Raises NotConformant if not."""
     for content in (b"", b"<html>", b"[1, null]", b"{}"):
         async with session(subject, _always(200, content)) as run:
             await _error(run)
 
 
 async def an_unsent_call_is_typed(subject: Subject) -> None:
-    """Check that errors of the client before anything is sent reach the caller unchanged."""
+    """Check that errors of the client before anything is sent reach the caller unchanged. Raises NotConformant if not."""
     for raised in (
         TransientFailure("the name could not be resolved", ambiguous=False, code="dns"),
         BudgetSpent("the budget of the account is spent"),
@@ -83,7 +83,7 @@ async def an_unsent_call_is_typed(subject: Subject) -> None:
 
 
 async def errors_hold_no_secret(subject: Subject) -> None:
-    """Check that no error, refusal or result repeats a secret, even if the partner does."""
+    """Check that no error, refusal or result repeats a secret, even if the partner does. Raises NotConformant if not."""
     async with session(subject) as run:
         secrets = [secret for secret in run.secrets if secret]
     content = " ".join(secrets).encode()
@@ -95,7 +95,7 @@ async def errors_hold_no_secret(subject: Subject) -> None:
 
 
 async def a_cancelled_call_leaves_nothing(subject: Subject) -> None:
-    """Check that a cancelled call ends, publishes no file, leaves no temporary file, and can be repeated."""
+    """Check that a cancelled call ends, publishes no file, leaves no temporary file, and can be repeated. Raises NotConformant if not."""
     started = asyncio.Event()
 
     async def hang(request: httpx.Request) -> httpx.Response:

@@ -157,7 +157,10 @@ class Session:
     async def start(
         self, call: Call, deliveries: Sequence[Delivery], *, hangs: bool = False
     ) -> Receipts | Pending:
-        """Call ``deliver``, or the method for whole plans, whose stream does not end if it ``hangs``."""
+        """Call ``deliver``, or the method for whole plans, whose stream does not end if it ``hangs``.
+
+        Raises NotConformant if the result has another type.
+        """
         if not (call.kind is None and isinstance(self.connector, WholePlan)):
             result = await self.connector.deliver(call, deliveries)
         elif self.connector.wants_members(call):

@@ -1,4 +1,4 @@
-"""Calls of Braze's REST API, and what its answers mean."""
+"""Calls of Braze's REST API, and the errors of its responses."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ class NamedError:
 
 
 class BrazeRefusal(PayloadRejected):
-    """400: the whole body refused; ``named`` are the objects at fault, where Braze says."""
+    """400: the whole body was refused. ``named`` holds the wrong objects, if Braze names them."""
 
     named: Sequence[NamedError] = ()
 
 
 class BrazeTooMany(BrazeRefusal):
-    """More objects, or bytes, than this contract takes at once."""
+    """The body has more objects or bytes than this contract allows."""
 
 
 class BrazeClient:
-    """One workspace's API."""
+    """The API of one workspace."""
 
     def __init__(self, settings: BrazeSettings, http: httpx.AsyncClient) -> None:
         self._base = settings.rest_endpoint
@@ -62,13 +62,13 @@ class BrazeClient:
         self._headers = {"authorization": f"Bearer {settings.api_key.get_secret_value()}"}
 
     async def post(self, path: str, body: bytes, attempted_at: datetime) -> list[NamedError]:
-        """Send; the objects that Braze did not take. Raises a ConnectorError where it took none."""
+        """Send a body. Returns the objects that Braze refused. Raises a ConnectorError if it refused all."""
         headers = {**self._headers, "content-type": "application/json"}
         response = await self._http.post(self._base + path, content=body, headers=headers)
         return self._understood(response, attempted_at)
 
     async def get(self, path: str, attempted_at: datetime) -> list[NamedError]:
-        """A GET, of which only the success matters."""
+        """Send a GET. Raises a ConnectorError unless it succeeds."""
         response = await self._http.get(self._base + path, headers=self._headers)
         return self._understood(response, attempted_at)
 
@@ -79,7 +79,7 @@ class BrazeClient:
 
 
 def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
-    """The error for an answer that is no success."""
+    """Return the error for an unsuccessful response."""
     status = response.status_code
     facts: dict[str, Any] = {
         "http_status": status,
@@ -100,11 +100,11 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
             )
         case 404:
             return ConfigurationRejected(
-                f"Braze does not know the key there{reason}; check that rest_endpoint is of your instance's region",
+                f"Braze does not know the key there{reason}; check that rest_endpoint belongs to the region of your instance",
                 **facts,
             )
         case 413:
-            return BrazeTooMany("Braze takes fewer bytes at once", **facts)
+            return BrazeTooMany("Braze accepts fewer bytes per request", **facts)
         case 400:
             return _refusal(response, words, facts)
         case 429:
@@ -117,7 +117,7 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
             pass
     if status < 400:  # a success in HTML, or a redirect
         return ConfigurationRejected(
-            "rest_endpoint does not answer as Braze's REST API; is it the dashboard's address?",
+            "rest_endpoint is not Braze's REST API; check that it is not the address of the dashboard",
             **facts,
         )
     return error_for_answer(response, partner="Braze") or TransientFailure("Braze failed", **facts)
@@ -132,7 +132,7 @@ def _refusal(response: httpx.Response, words: str, facts: dict[str, Any]) -> Bra
 
 
 def named_errors(response: httpx.Response) -> list[NamedError]:
-    """Entries of ``errors`` that name an object; bare texts are warnings."""
+    """Return the entries of ``errors`` that name an object. Plain texts are warnings."""
     entries, secrets = _content(response).get("errors"), secrets_of(response)
     return [
         NamedError(
@@ -158,7 +158,7 @@ def _is_html(response: httpx.Response) -> bool:
 
 
 def _wait(response: httpx.Response, attempted_at: datetime) -> timedelta | None:
-    """Retry-After where it comes; else until the window's end, which Braze gives in seconds since 1970."""
+    """Return Retry-After, or the time until the end of the window, which Braze reports in seconds since 1970."""
     asked = retry_after(response)
     if asked is not None:
         return asked

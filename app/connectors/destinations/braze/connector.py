@@ -56,14 +56,14 @@ class BrazeConnector:
     def rows_per_call(
         cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> int:
-        """The mapping's or the connection's batch size, at most 75, and 50 with a subscription group."""
+        """Return the batch size of the mapping or the connection: at most 75, or 50 with a subscription group."""
         size = constants.get("batch_size") or connection_settings.get("batch_size") or DEFAULT_ROWS
         most = GROUP_ROWS if connection_settings.get("segment_id") else MOST_ROWS
         return max(1, min(int(size), most))
 
     @classmethod
     def cost(cls, call: Call, deliveries: Sequence[Delivery]) -> int:
-        """Data points: each attribute or event that is written; the state of a subscription costs none."""
+        """Return data points: one per written attribute or event, none for a subscription's state."""
         if call.action_id == SUBSCRIBE.id:
             return 0
         if call.action_id == TRACK_EVENT.id:
@@ -71,11 +71,13 @@ class BrazeConnector:
         return payloads.data_points(payloads.attributes(call, deliveries)[0])
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
-        """An empty write: Braze has no ping, and answers 400 where the key is good."""
+        """Send an empty write: Braze has no ping, and responds with 400 if the key is valid."""
         moment = clock.now()
         group = connection_settings.get("segment_id")
         try:
-            with contextlib.suppress(PayloadRejected):  # for being empty: the key was accepted
+            with contextlib.suppress(
+                PayloadRejected
+            ):  # the empty body is refused: the key was accepted
                 await self._client.post(client.TRACK, b'{"attributes":[]}', moment)
             if group:
                 path = f"{client.GET_STATUS}?subscription_group_id={quote(group)}&external_id[]={_NOBODY}"
@@ -96,7 +98,7 @@ class BrazeConnector:
         return CheckResult(ok=True, message="the key can read the group", warnings=(words,))
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """One call; a second for the subscription group, which has to wait its turn."""
+        """Send one request, and a second one for the subscription group."""
         if call.action_id == SUBSCRIBE.id:
             return await self._subscribe(call, deliveries, {})
         if call.action_id == TRACK_EVENT.id:
@@ -112,13 +114,13 @@ class BrazeConnector:
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Never asked for: Braze answers at once."""
+        """Raise ConfigurationRejected: a call of Braze is never pending."""
         raise ConfigurationRejected("Braze leaves nothing pending")
 
     async def _track(
         self, call: Call, array: str, rows: Sequence[Row], *, again: bool = True
     ) -> dict[int, Refusal]:
-        """Write; halves what is too much, and sends the rest once where single objects are at fault."""
+        """Write rows. Halve a body that is too large; if Braze names wrong objects, send the others once."""
         if not rows:
             return {}
         try:
@@ -151,7 +153,7 @@ class BrazeConnector:
             return Receipts(rejected=rejected)
         bodies, skipped = payloads.subscriptions(str(group), call.kind, deliveries, rejected)
         for body in bodies:
-            # More than one where members leave a group that is no longer named: batches are not cut for it.
+            # Several bodies if members leave a group that is no longer named: batches are not cut for it.
             await self._client.post(client.SET_STATUS, body, call.attempted_at)
         return Receipts(rejected=rejected, skipped=skipped)
 

@@ -1,4 +1,4 @@
-"""What the catalogue says of Braze."""
+"""Braze's definition for the catalogue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _path(path: str) -> dict[str, Any]:
 
 
 _IDENTITY = (
-    ActionField("external_id", "External id", "STRING", "Your user id; one identifier is needed.", default=_path("$.userId")),
+    ActionField("external_id", "External id", "STRING", "Your user id; one identifier is required.", default=_path("$.userId")),
     ActionField("user_alias", "User alias", "STRING", "As label:name."),
     ActionField("braze_id", "Braze id", "STRING", default=_path("$.properties.braze_id")),
     ActionField("email", "E-mail", "STRING", default=_path("$.traits.email")),
@@ -37,7 +37,7 @@ _BATCHING = (
         "batch_size",
         "Batch size",
         "INTEGER",
-        "Users in one call; 50 is valid under every contract, 75 the most.",
+        "Users in one call: 50 is valid under every contract, 75 is the maximum.",
         constant=True,
         accepts=Rows,
     ),
@@ -47,13 +47,13 @@ UPDATE = Action(
     "braze-update-user-profile",
     "updateUserProfile",
     "Set membership attribute",
-    "Write a boolean attribute on the profile; with a subscription group also its state.",
+    "Write a boolean attribute to the profile, and the state of a subscription group if one is set.",
     (
         *_IDENTITY,
         ActionField("custom_attributes", "Custom attributes", "OBJECT", "Written on entry and update; each may be billed."),
-        ActionField("attribute_name", "Attribute", "STRING", "The connection's, else audience_<audience key>.", hidden=True, constant=True, accepts=AttributeName),
-        ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to take the attribute away.", default="false", choices=("false", "null"), allow_null=True, constant=True, accepts=Literal["false", "null", False]),
-        ActionField("_update_existing_only", "Existing users only", "BOOLEAN", "On entry; on exit no profile is ever made.", default=False),
+        ActionField("attribute_name", "Attribute", "STRING", "Default: the attribute of the connection, or audience_<audience key>.", hidden=True, constant=True, accepts=AttributeName),
+        ActionField("attribute_value_on_exit", "On exit", "STRING", "false, or null to remove the attribute.", default="false", choices=("false", "null"), allow_null=True, constant=True, accepts=Literal["false", "null", False]),
+        ActionField("_update_existing_only", "Existing users only", "BOOLEAN", "On entry. An exit never creates a profile.", default=False),
         *(
             ActionField(name, name.replace("_", " ").capitalize(), "STRING", default=_path(f"$.traits.{name}"))
             for name in PROFILE_FIELDS
@@ -88,7 +88,8 @@ TRACK_EVENT = Action(
     properties_field="properties",
 )
 
-# Each window of a workspace is told by the answers that it counts; a contract may have lower ones, of an hour.
+# Responses report the window that counts them. A contract may have lower limits per hour:
+# https://www.braze.com/docs/api/api_limits/
 _HEADERS = RateHeaders(
     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "seconds_since_1970"
 )

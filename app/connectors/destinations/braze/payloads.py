@@ -1,4 +1,4 @@
-"""Bodies of Braze's calls: pure."""
+"""Bodies of Braze's calls. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.core.clock import to_wire
 from app.domain.changes import ChangeKind
 
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
-WEAK = ("email", "phone")  # fields of the user, where something stronger has found it
+WEAK = ("email", "phone")  # fields of the user if a stronger identifier is present
 EXISTING_ONLY = "_update_existing_only"
-RESERVED = (*IDENTITY, EXISTING_ONLY)  # not for properties: they stand beside these in one object
+RESERVED = (*IDENTITY, EXISTING_ONLY)  # not for properties: both are keys of one object
 PROFILE_FIELDS = (
     "first_name",
     "last_name",
@@ -38,14 +38,14 @@ _GROUP_ARRAYS = {"external_id": "external_ids", "email": "emails", "phone": "pho
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object for Braze, and where it stands in the batch."""
+    """One object for Braze, and the index of its change in the call."""
 
     index: int
     content: Mapping[str, Any]
 
 
 def identity(delivery: Delivery) -> dict[str, Any]:
-    """The one identifier that Braze is to find the user by: the key, else the first there is."""
+    """Return ``{field: value}`` with the one identifier of the user: the key, or the first that is present."""
     found = identity_of(delivery, IDENTITY)
     name = delivery.key_type if delivery.key_type in found else next(iter(found), None)
     if name is None:
@@ -57,7 +57,7 @@ def identity(delivery: Delivery) -> dict[str, Any]:
 
 
 def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
-    """Objects of ``attributes``: only what changed, since every attribute written may be billed."""
+    """Return the objects of ``attributes``, and refusals by index. Only changes are written: each may be billed."""
     name = attribute_name(call)
     rows, skipped = [], {}
     for index, delivery in enumerate(deliveries):
@@ -74,16 +74,16 @@ def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], d
         if delivery.kind is ChangeKind.ENTERED:
             content[name] = True
         if len(content) == len(who):
-            continue  # an update of nothing that travels
+            continue  # nothing to update
         if delivery.fields.get(EXISTING_ONLY) or "user_alias" in who:
-            # With an alias Braze makes no profile unless it is told to.
+            # With an alias, Braze creates no profile unless this is set.
             content[EXISTING_ONLY] = bool(delivery.fields.get(EXISTING_ONLY))
         rows.append(Row(index, content))
     return rows, skipped
 
 
 def data_points(rows: Iterable[Row]) -> int:
-    """What Braze may bill for objects of ``attributes``: each value written, changed or not."""
+    """Return the data points that Braze may bill for ``attributes``: one per written value, changed or not."""
     return sum(len(row.content.keys() - {*RESERVED}) for row in rows)
 
 
@@ -91,7 +91,7 @@ NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze
 
 
 def attribute_name(call: Call) -> str:
-    """The custom attribute that says membership, of the audience or of an arm of it."""
+    """Return the custom attribute that marks members of the audience, or of one arm."""
     name = str(
         call.constants.get("attribute_name")
         or call.connection_settings.get("attribute_name")
@@ -101,16 +101,16 @@ def attribute_name(call: Call) -> str:
 
 
 def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names that would lead to another user or steer the call.
+    """Return the names that would find another user or control the call.
 
-    Beside a stronger identifier Braze takes an e-mail or a phone for a field of the user.
+    Next to a stronger identifier, Braze reads an e-mail or a phone as a field of the user.
     """
     weaker = IDENTITY[IDENTITY.index(next(iter(who))) + 1 :]
     return tuple(name for name in RESERVED if name not in weaker or name not in WEAK)
 
 
 def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
-    """What is written of a member; names in ``without`` never come from its properties."""
+    """Return the written fields of a member. Names in ``without`` never come from its properties."""
     fields = delivery.fields
     custom = fields.get("custom_attributes")
     given = custom if isinstance(custom, Mapping) else {}
@@ -122,7 +122,7 @@ def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
 def events(
     call: Call, deliveries: Sequence[Delivery], app_id: str | None
 ) -> tuple[list[Row], dict[int, Refusal]]:
-    """Objects of ``events``, of the plan's time."""
+    """Return the objects of ``events`` with the time of the plan, and refusals by index."""
     rows, skipped = [], {}
     for index, delivery in enumerate(deliveries):
         who = identity(delivery)
@@ -145,7 +145,7 @@ def events(
 
 
 def track(array: str, rows: Iterable[Row]) -> bytes:
-    """The body of ``/users/track``."""
+    """Return the body of ``/users/track``."""
     return _dumps({array: [row.content for row in rows]})
 
 
@@ -155,9 +155,9 @@ def subscriptions(
     deliveries: Sequence[Delivery],
     without: Container[int],
 ) -> tuple[list[bytes], dict[int, Refusal]]:
-    """The bodies of ``/v2/subscription/status/set``, as many as it takes.
+    """Return the bodies of ``/v2/subscription/status/set``, and refusals by index.
 
-    ``without`` are the indexes that Braze has refused already.
+    ``without`` holds the indexes that Braze has already refused.
     """
     state = "unsubscribed" if kind is ChangeKind.EXITED else "subscribed"
     entries: list[tuple[str, str]] = []
@@ -168,7 +168,7 @@ def subscriptions(
         who = identity(delivery)
         array = _GROUP_ARRAYS.get(next(iter(who), ""))
         if array is None:
-            words = "a subscription group takes external_id, email or phone only"
+            words = "a subscription group accepts external_id, email or phone only"
             skipped[index] = Refusal("no_group_identifier", words) if who else NO_IDENTIFIER
         else:
             entries.append((array, str(next(iter(who.values())))))
@@ -177,7 +177,7 @@ def subscriptions(
 
 
 def _group_body(group_id: str, state: str, entries: Sequence[tuple[str, str]]) -> bytes:
-    """E-mails and phones stand in objects of their own."""
+    """Return one body. E-mails and phones need separate objects."""
     arrays: dict[str, list[str]] = {}
     for array, value in entries:
         arrays.setdefault(array, []).append(value)

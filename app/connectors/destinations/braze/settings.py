@@ -14,10 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from app.connectors.base import ConnectorSettings
 
 DEFAULT_ROWS = 50  # valid under every contract
-MOST_ROWS = 75
-GROUP_ROWS = 50  # that a call for a subscription group takes
+MOST_ROWS = 75  # https://www.braze.com/docs/api/endpoints/user_data/post_user_track/
+# https://www.braze.com/docs/api/endpoints/subscription_groups/post_update_user_subscription_group_status_v2/
+GROUP_ROWS = 50
 
-#: Instance → REST endpoint; new ones appear, so any `rest.*` host of Braze is taken.
+#: Instance → REST endpoint. Instances are added, so any `rest.*` host of Braze is accepted.
 ENDPOINTS = {
     **{f"US-0{n}": f"https://rest.iad-0{n}.braze.com" for n in range(1, 9)},
     "US-09": "https://rest.us-09.braze.com",
@@ -57,7 +58,7 @@ _OWN_FIELDS = frozenset(
 
 
 def checked_endpoint(url: str) -> str:
-    """The REST endpoint without a trailing slash; ValueError with what to enter instead."""
+    """Return the REST endpoint without a trailing slash. Raises ValueError with the fix."""
     text = url.strip().rstrip("/")
     parts = urlsplit(text)
     host = (parts.hostname or "").lower()
@@ -76,22 +77,22 @@ def checked_endpoint(url: str) -> str:
         )
     if _BRAZE_HOST.fullmatch(host):
         if parts.scheme != "https" or parts.port not in (None, 443):
-            raise ValueError("must begin with https:// and name no port")
+            raise ValueError("must begin with https:// and have no port")
     elif not _is_address(host):
         raise ValueError(
             "must be a REST endpoint of Braze such as https://rest.iad-01.braze.com or https://rest.fra-01.braze.eu; "
-            "the dashboard's page of APIs and identifiers names yours"
+            "the dashboard shows yours under APIs and Identifiers"
         )
     return text
 
 
 def _rest_of(number: str, domain: str) -> str:
     known = ENDPOINTS.get(f"{'EU' if domain == 'eu' else 'US'}-{number}")
-    return known or f"named under APIs and identifiers (instance {number})"
+    return known or f"shown under APIs and Identifiers (instance {number})"
 
 
 def _is_address(host: str) -> bool:
-    """Addresses are the sandbox's; the outbound guard decides whether they may be called."""
+    """Return whether a host is an address (the sandbox). The outbound guard decides whether it may be called."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -100,9 +101,9 @@ def _is_address(host: str) -> bool:
 
 
 def checked_attribute(name: str) -> str:
-    """The name of a custom attribute."""
+    """Return the name of a custom attribute. Raises ValueError if it is not allowed."""
     if not re.fullmatch(r"[A-Za-z0-9_]{1,255}", name):
-        raise ValueError("may hold letters, digits and _ only, at most 255")
+        raise ValueError("may contain letters, digits and _ only, at most 255")
     if name.lower() in _OWN_FIELDS:
         raise ValueError(f"{name} is a field of the profile itself; choose another name")
     return name
@@ -113,7 +114,7 @@ Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 
 
 class BrazeSettings(ConnectorSettings):
-    """One workspace. The key needs ``users.track``; with a group also ``subscription.status.set``."""
+    """One workspace. The key needs ``users.track``, and ``subscription.status.set`` for a subscription group."""
 
     where_to: ClassVar[Sequence[str]] = ("rest_endpoint",)
 
@@ -133,12 +134,12 @@ class BrazeConnectionSettings(BaseModel):
 
 
 def attribute_for(audience_key: str) -> str:
-    """The attribute's name unless one is set."""
+    """Return the default name of the attribute."""
     return ("audience_" + _word(audience_key))[:255]
 
 
 def attribute_for_arm(name: str, arm: str) -> str:
-    """The attribute of one arm; arms whose names differ only in what an attribute cannot hold stay apart."""
+    """Return the attribute of one arm. A hash separates arms that differ only in characters that are not allowed."""
     part = _word(arm)[:100]
     if part != arm:
         part += "_" + hashlib.md5(arm.encode(), usedforsecurity=False).hexdigest()[:6]

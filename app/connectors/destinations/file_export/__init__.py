@@ -1,1 +1,1 @@
-"""Files of an audience: CSV or Parquet, changes or the whole membership, for download, to GCS or to S3."""
+"""Files of an audience: CSV or Parquet, with changes or the whole membership, for download, GCS or S3."""

@@ -39,14 +39,14 @@ from app.core import clock
 
 _REQUEST_TIMEOUT = 20.0
 _CONNECT_TIMEOUT = 5.0
-_GCS_RETRY_LIMIT = timedelta(seconds=60)  # left alone it retries for 15 minutes
+_GCS_RETRY_LIMIT = timedelta(seconds=60)  # the default is 15 minutes
 
 _FIELDS = (
     ActionField(
         "columns",
         "Columns",
         "OBJECT",
-        "Our field → column name, in the order of the file. Fields: profile_id, member_id, action, audience_action, "
+        "Field → column name, in the order of the file. Fields: profile_id, member_id, action, audience_action, "
         "occurred_at, audience_id, audience_key, audience_name, space_id, activation_id, sync_id, seq, message_id, "
         "traits, identifiers, and the name of any identifier or trait.",
         default=SAME_NAMES,
@@ -71,7 +71,7 @@ _OPTIONS = (
         "contents",
         "string",
         label="Contents",
-        description="delta: what changed, with an action column; snapshot: all current members",
+        description="delta: the changes, with an action column; snapshot: all current members",
         default="delta",
     ),
     SettingField(
@@ -81,7 +81,7 @@ _OPTIONS = (
         description="Letters, digits, _ and -",
     ),
     SettingField(
-        "delimiter", "string", label="Delimiter", description="Of CSV: , | tab ; or :", default=","
+        "delimiter", "string", label="Delimiter", description="For CSV: , | tab ; or :", default=","
     ),
     SettingField(
         "compression",
@@ -93,7 +93,7 @@ _OPTIONS = (
         "empty_delta",
         "string",
         label="Without changes",
-        description="file: one with a header only; skip: none",
+        description="file: a file with a header only; skip: no file",
         default="file",
     ),
     SettingField(
@@ -114,7 +114,7 @@ def _definition(
         f"{slug}-sync-audience-to-file",
         "syncAudienceToFile",
         "Write audience file",
-        "One file for each sync, with a manifest beside it.",
+        "One file per sync, with a manifest.",
         _FIELDS,
         default_trigger="Audience Membership Changed",
     )
@@ -136,7 +136,7 @@ def _definition(
 
 
 class FileConnector:
-    """What the three have in common; each says where its files go."""
+    """The common part of the file destinations. Each subclass returns its target."""
 
     definition: ClassVar[Definition]
     settings_model: ClassVar[type[ConnectorSettings]]
@@ -148,10 +148,10 @@ class FileConnector:
 
     @abstractmethod
     async def _target(self, options: FileOptions, folder: str) -> Target:
-        """Where files go; ``folder`` keeps activations apart in a store of our own."""
+        """Return the target of the files. ``folder`` separates activations in the store of the service."""
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
-        """Write something and delete it again."""
+        """Write a file and delete it."""
         try:
             target = await self._target(self._options(connection_settings), "check")
             return CheckResult(ok=True, message=await target.check())
@@ -159,7 +159,7 @@ class FileConnector:
             return CheckResult(ok=False, message=error.message)
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """The whole plan at once, where it is small."""
+        """Write a small plan in one chunk."""
 
         async def chunks() -> AsyncIterator[Sequence[Delivery]]:
             yield deliveries
@@ -169,23 +169,23 @@ class FileConnector:
     async def deliver_all(
         self, call: Call, chunks: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
-        """One file with the changes."""
+        """Write one file with the changes."""
         return await self._export(call, chunks, snapshot=False)
 
     def wants_members(self, call: Call) -> bool:
-        """Whether the file holds all members in place of the changes."""
+        """Return whether the file contains all members instead of the changes."""
         return self._options(call.connection_settings).contents == "snapshot"
 
     async def replace(
         self, call: Call, members: AsyncIterator[Sequence[Delivery]]
     ) -> Receipts | Pending:
-        """One file with the whole membership."""
+        """Write one file with the whole membership."""
         return await self._export(call, members, snapshot=True)
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Never asked for: a file is there or it is not."""
+        """Raise ConfigurationRejected: a file is never pending."""
         raise ConfigurationRejected("files leave nothing pending")
 
     async def _export(
@@ -206,7 +206,7 @@ class FileConnector:
         return options
 
     async def _require_allowed(self, endpoint_url: str | None) -> None:
-        # The store's own client does the calls, so the guard looks at the endpoint beforehand.
+        # The client of the store makes the calls, so the guard checks the endpoint first.
         if endpoint_url is not None and isinstance(self._tools.http, OutboundClient):
             await self._tools.http.require_allowed(endpoint_url)
 

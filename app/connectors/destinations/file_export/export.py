@@ -1,4 +1,4 @@
-"""One export: rows through a writer into a local file, then the file and its manifest to the target."""
+"""One export: writes rows to a local file, and publishes the file and its manifest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MANIFEST = ".manifest.json"
 
 
 class Export:
-    """Writes the file of one batch."""
+    """Writes the file of one call."""
 
     def __init__(
         self, call: Call, options: FileOptions, target: Target, scratch: str, *, snapshot: bool
@@ -40,7 +40,7 @@ class Export:
         self._seen = 0
 
     async def run(self, chunks: AsyncIterator[Sequence[Delivery]]) -> Receipts:
-        """Write, publish, and say which rows could not be written."""
+        """Write and publish the file. The receipts name the rows that could not be written."""
         await asyncio.to_thread(Path(self._scratch).mkdir, parents=True, exist_ok=True)
         folder = Path(
             await asyncio.to_thread(tempfile.mkdtemp, dir=self._scratch, prefix="export-")
@@ -93,7 +93,7 @@ class Export:
     async def _publish(self, folder: Path, path: Path) -> Receipts:
         manifest = folder / (path.name + MANIFEST)
         await asyncio.to_thread(self._write_manifest, manifest, path)
-        # The manifest goes last: who sees it finds the file it speaks of.
+        # The manifest is published last, so that its file always exists.
         keys = [await self._target.publish(one.name, one) for one in (path, manifest)]
         return Receipts(rejected={} if self._snapshot else self._rejected, exports=keys)
 

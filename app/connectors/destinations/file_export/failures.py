@@ -1,4 +1,4 @@
-"""What pyarrow's file systems raise, as connector errors: their types are coarse, so the code word in the text decides."""
+"""Errors of pyarrow's file systems as connector errors. Their types are general, so the code in the text decides."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CONFIGURATION = {
     "NOSUCHBUCKET": "the bucket does not exist",
     "BUCKET DOES NOT EXIST": "the bucket does not exist",
     "NOT_FOUND": "the bucket does not exist",
-    "PERMANENTREDIRECT": "the bucket lies in another region",
+    "PERMANENTREDIRECT": "the bucket is in another region",
     "INVALIDBUCKETNAME": "the bucket's name is not valid",
 }
 _SLOW_DOWN = ("SLOW_DOWN", "SLOWDOWN", "TOO MANY REQUESTS", "RESOURCE_EXHAUSTED", "HTTP STATUS 429")
@@ -40,10 +40,10 @@ _SLOW_DOWN = ("SLOW_DOWN", "SLOWDOWN", "TOO MANY REQUESTS", "RESOURCE_EXHAUSTED"
 def as_connector_error(
     error: BaseException, where: str, secrets: Sequence[str] = ()
 ) -> ConnectorError:
-    """The connector error for a failed write; ``where`` names the store for people, ``secrets`` (forms) are masked."""
+    """Return the connector error for a failed write. ``where`` names the store; ``secrets`` (forms) are masked."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ConfigurationRejected(
-            "the disk for export files is full; an operator must make room", code="disk_full"
+            "the disk for export files is full; an operator must free space", code="disk_full"
         )
     text = str(error).upper()
     for word, meaning in _CREDENTIALS.items():

@@ -1,4 +1,7 @@
-"""Access tokens of a Google service account: a signed statement exchanged for a token of an hour."""
+"""Access tokens of a Google service account: a signed JWT is exchanged for a token.
+
+See https://developers.google.com/identity/protocols/oauth2/service-account#httprest.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ LIFETIME = timedelta(hours=1)
 async def fetch_token(
     http: httpx.AsyncClient, service_account_json: str, now: datetime
 ) -> tuple[str, datetime]:
-    """A token and the moment it ends. Raises AuthenticationRejected where Google refuses the key."""
+    """Fetch a token. Returns it with its expiry. Raises AuthenticationRejected if Google refuses the key."""
     key = json.loads(service_account_json)
     body = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -41,13 +44,13 @@ async def fetch_token(
 
 
 def signed_statement(key: dict[str, Any], now: datetime) -> str:
-    """A JSON Web Token in RS256 that says who we are and what we want."""
+    """Return the JSON Web Token (RS256) of the request. Raises ConfigurationRejected if the key is not an RSA key."""
     try:
         private = serialization.load_pem_private_key(key["private_key"].encode(), password=None)
     except (ValueError, TypeError) as error:
         raise ConfigurationRejected("the service account's private key cannot be read") from error
     if not isinstance(private, rsa.RSAPrivateKey):
-        raise ConfigurationRejected("the service account's private key is no RSA key")
+        raise ConfigurationRejected("the service account's private key is not an RSA key")
     issued = int(now.timestamp())
     head = {"alg": "RS256", "typ": "JWT", "kid": key.get("private_key_id", "")}
     claims = {

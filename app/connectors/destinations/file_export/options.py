@@ -1,4 +1,4 @@
-"""What a file looks like: format, contents, columns and name."""
+"""Options of a file: format, contents, columns and name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def checked_prefix(prefix: str) -> str:
-    """A folder inside the bucket: no leading slash, no way up, one trailing slash."""
+    """Return a folder inside the bucket, with one trailing slash. Raises ValueError if it is not relative."""
     if not prefix:
         return ""
     parts = prefix.rstrip("/").split("/")
@@ -34,19 +34,19 @@ def checked_prefix(prefix: str) -> str:
             "must be a relative folder such as exports/audiences, without .. or empty parts"
         )
     if any(not letter.isprintable() or letter == "\\" for letter in prefix):
-        raise ValueError("must hold printable characters only, and no backslash")
+        raise ValueError("must contain printable characters only, and no backslash")
     return "/".join(parts) + "/"
 
 
 def checked_file_prefix(prefix: str) -> str:
-    """The beginning of a file's name."""
+    """Return the prefix of a file's name. Raises ValueError for other characters than letters, digits, _ and -."""
     if _UNSAFE.search(prefix):
-        raise ValueError("may hold letters, digits, _ and - only")
+        raise ValueError("may contain letters, digits, _ and - only")
     return prefix
 
 
 class FileOptions(BaseModel):
-    """How files are written; from the destination's settings, and over them the connection's."""
+    """How files are written. Settings of the connection override those of the destination."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class FileOptions(BaseModel):
     filename_prefix: Annotated[str, Field(max_length=100), AfterValidator(checked_file_prefix)] = ""
     prefix: Annotated[str, Field(max_length=500), AfterValidator(checked_prefix)] = ""
     empty_delta: Literal["file", "skip"] = "file"  # a file with a header only, or none
-    formula_guard: bool = True  # off only where machines alone read the file
+    formula_guard: bool = True  # turn off only if no spreadsheet opens the file
 
     @model_validator(mode="after")
     def _compression_fits(self) -> FileOptions:
@@ -68,19 +68,19 @@ class FileOptions(BaseModel):
 
     @property
     def effective_compression(self) -> str:
-        """The compression, with the format's default."""
+        """Return the compression, or the default of the format."""
         return self.compression or ("none" if self.format == "csv" else "zstd")
 
     @property
     def extension(self) -> str:
-        """The file's ending."""
+        """Return the extension of the file."""
         if self.format == "parquet":
             return "parquet"
         return "csv.gz" if self.effective_compression == "gzip" else "csv"
 
 
 def file_name(options: FileOptions, call: Call) -> str:
-    """The name of a batch's file: the same on every retry, so that a repeat overwrites its own."""
+    """Return the name of a call's file. It is equal on every retry, so that a retry replaces the file."""
     moment = call.planned_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     part = f"_{call.number}" if call.count > 1 else ""
     stem = "_".join(
@@ -94,12 +94,12 @@ def _safe(text: str) -> str:
 
 
 def wanted_columns(call: Call) -> dict[str, str]:
-    """Our field → column name, in order: what the mapping says, else the defaults and the traits that travel.
+    """Return ``{field: column name}`` in order: those of the mapping, or the defaults and the sent traits.
 
-    Where the traits that travel are not known beforehand they share one column of JSON.
+    If the traits are not known in advance, they share one column of JSON.
     """
     given: Mapping[str, Any] | None = call.constants.get("columns")
-    if given == SAME_NAMES:  # the field's default, filled in on the way
+    if given == SAME_NAMES:  # the default of the field
         given = None
     columns = (
         {str(name): str(column) for name, column in given.items()} if given else dict(SAME_NAMES)

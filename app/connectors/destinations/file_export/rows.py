@@ -1,4 +1,4 @@
-"""Changes as rows: which value stands in which column, and of what type it is."""
+"""Changes as rows: the value and the type of each column."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CannotEncode(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name in the file, its Arrow type, and where its value comes from."""
+    """One column: its name in the file, its Arrow type, and the function that reads its value."""
 
     name: str
     type: pa.DataType
@@ -39,7 +39,7 @@ class Column:
 
 
 def make_columns(call: Call, wanted: Mapping[str, str], *, snapshot: bool) -> list[Column]:
-    """The columns of a file, in the order wanted."""
+    """Return the columns of a file in the wanted order."""
     fixed = _fixed(call, snapshot=snapshot)
     columns = []
     for field, name in wanted.items():
@@ -52,7 +52,7 @@ def make_columns(call: Call, wanted: Mapping[str, str], *, snapshot: bool) -> li
 
 
 def _fixed(call: Call, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter]]:
-    """Fields that every change has."""
+    """Return the fields that every change has."""
 
     def constant(value: Any) -> Getter:
         return lambda delivery: value
@@ -81,7 +81,7 @@ def _fixed(call: Call, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter
 
 def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
     trait = field.removeprefix("traits.")
-    # A bare name of text may be an identifier's: nobody knows beforehand which of them a member has.
+    # A plain name with text may be an identifier: which identifiers a member has is not known in advance.
     if field.startswith("traits.") or trait_types.get(field, "text") != "text":
         kind = _TYPES.get(trait_types.get(trait, "text"), pa.string())
         return Column(name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind))
@@ -90,7 +90,7 @@ def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
 
 
 def _identifier(delivery: Delivery, name: str) -> str | None:
-    """An identifier (several values as a JSON list), else the trait of that name."""
+    """Return an identifier (several values as a JSON list), or the trait of this name."""
     value = delivery.identifiers.get(name, delivery.traits.get(name))
     if isinstance(value, list | tuple):
         value = value[0] if len(value) == 1 else (as_json(list(value)) if value else None)
@@ -140,14 +140,14 @@ def _text(value: Any) -> str | None:
 
 
 def as_json(value: Any) -> str:
-    """JSON text with sorted keys."""
+    """Encode as JSON text with sorted keys."""
     return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def values_of(
     columns: Sequence[Column], deliveries: Sequence[Delivery]
 ) -> tuple[list[list[Any]], dict[int, str]]:
-    """The rows column by column, without those (by index) that cannot be written, and why they cannot."""
+    """Return the values column by column, and the reasons of rows that cannot be written, by index."""
     try:
         return [[column.get(delivery) for delivery in deliveries] for column in columns], {}
     except CannotEncode:

@@ -1,4 +1,4 @@
-"""Settings of the three file destinations; each also takes the options of a file as defaults for its connections."""
+"""Settings of the file destinations. Options of a file are defaults for their connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Bucket = Annotated[
 
 
 class _FileSettings(ConnectorSettings):
-    """The options of a file, each unset or the default of all connections."""
+    """The options of a file: each unset, or the default of all connections."""
 
     format: Literal["csv", "parquet"] | None = None
     contents: Literal["delta", "snapshot"] | None = None
@@ -33,7 +33,7 @@ class _FileSettings(ConnectorSettings):
     formula_guard: bool | None = None
 
     def options(self, connection_settings: Mapping[str, Any]) -> FileOptions:
-        """The options of one connection's files; pydantic's ValidationError where they do not fit together."""
+        """Return the options of one connection's files. pydantic raises ValidationError if they contradict each other."""
         defaults = {
             name: getattr(self, name)
             for name in FileOptions.model_fields
@@ -48,13 +48,13 @@ class _FileSettings(ConnectorSettings):
 
 
 class DownloadSettings(_FileSettings):
-    """Files kept by the service for download."""
+    """Files that the service stores for download."""
 
     retention_days: int = Field(default=7, ge=1, le=365)
 
 
 class S3Settings(_FileSettings):
-    """A bucket of Amazon S3 or of a compatible store, written with a key or in a role."""
+    """A bucket of Amazon S3 or a compatible store, written with a key or a role."""
 
     where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
 
@@ -69,14 +69,14 @@ class S3Settings(_FileSettings):
     @model_validator(mode="after")
     def _has_credentials(self) -> S3Settings:
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key go together")
+            raise ValueError("access_key_id and secret_access_key must be set together")
         if self.access_key_id is None and self.role_arn is None:
-            raise ValueError("give access_key_id and secret_access_key, or role_arn")
+            raise ValueError("set access_key_id and secret_access_key, or role_arn")
         return self
 
 
 def checked_service_account(secret: SecretStr) -> SecretStr:
-    """The key file of a Google service account, as the console gives it."""
+    """Return the key file of a Google service account. Raises ValueError if it is not one."""
     try:
         key = json.loads(secret.get_secret_value())
     except ValueError:
@@ -94,7 +94,7 @@ def checked_service_account(secret: SecretStr) -> SecretStr:
 
 
 class GCSSettings(_FileSettings):
-    """A bucket of Google Cloud Storage; an emulator at ``endpoint_url`` needs no key."""
+    """A bucket of Google Cloud Storage. An emulator at ``endpoint_url`` needs no key."""
 
     where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
 
@@ -107,5 +107,5 @@ class GCSSettings(_FileSettings):
     @model_validator(mode="after")
     def _has_credentials(self) -> GCSSettings:
         if self.service_account_json is None and self.endpoint_url is None:
-            raise ValueError("give service_account_json")
+            raise ValueError("set service_account_json")
         return self

@@ -1,4 +1,4 @@
-"""Where finished files go: the local export folder, or an object store that never shows half a file."""
+"""Targets of finished files: the export folder, or an object store that never shows an incomplete file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _BUFFER = 8 * 1024 * 1024
 
 
 class Target(Protocol):
-    """Takes finished local files."""
+    """Receives finished local files."""
 
     async def publish(self, name: str, path: Path) -> str:
-        """Make a local file available under a name, whole or not at all; the key under which it then is."""
+        """Publish a local file completely or not at all. Returns its key."""
 
     async def check(self) -> str:
-        """Write something and delete it; the words for success. Raises a ConnectorError."""
+        """Write a file and delete it. Returns the message of success. Raises a ConnectorError."""
 
 
 class DownloadTarget:
-    """The local folder from which the API serves downloads."""
+    """The folder from which the API serves downloads."""
 
     def __init__(self, exports: ExportFolder, folder: str) -> None:
         self._exports = exports
@@ -45,14 +45,14 @@ class DownloadTarget:
         return key
 
     async def check(self) -> str:
-        return "files are kept for download"
+        return "files are stored for download"
 
 
 class StoreTarget:
-    """A bucket behind one of pyarrow's file systems.
+    """A bucket behind a file system of pyarrow.
 
-    A broken upload commits what it has, since pyarrow cannot abort; so the file goes up as ``.part``, its size is
-    compared, and only then is it copied to its name.
+    pyarrow cannot abort an upload: a broken upload stores the bytes so far. So the file is uploaded as ``.part``, its
+    size is compared, and then it is copied to its name.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Writers of local files: rows in, a finished file out, in flat memory and with the same bytes each time."""
+"""Writers of local files, with bounded memory and equal bytes for equal rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from app.core.clock import to_wire
 
 ROW_GROUP = 65_536
 
-# What makes a spreadsheet read a cell as a formula, also behind blanks and in full-width letters.
+# Starts of cells that a spreadsheet reads as a formula, also after blanks and in full-width letters.
 _FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):
-    """Writes rows to one file; leaving the context finishes it."""
+    """Writes rows to one file. Leaving the context finishes it."""
 
     def write(self, values: Sequence[Sequence[Any]]) -> None:
         """Add rows, given column by column."""
@@ -37,19 +37,19 @@ class Writer(AbstractContextManager["Writer"], Protocol):
 def open_writer(
     path: Path, options: FileOptions, columns: Sequence[Column], metadata: Mapping[str, str]
 ) -> Writer:
-    """A writer for the options' format."""
+    """Open a writer for the format of the options."""
     if options.format == "parquet":
         return ParquetFile(path, columns, options.effective_compression, metadata)
     return CsvFile(path, columns, options)
 
 
 class CsvFile(AbstractContextManager["CsvFile"]):
-    """RFC 4180 in UTF-8 without a mark, lines ended by CR LF, always with a header."""
+    """RFC 4180 in UTF-8 without a byte order mark, with CR LF line ends and a header."""
 
     def __init__(self, path: Path, columns: Sequence[Column], options: FileOptions) -> None:
         self._file: IO[bytes] = path.open("wb")
         self._guard = options.formula_guard
-        # Time and name stay out of the gzip header: a repeat has the same bytes.
+        # The gzip header has no time and no name, so that a retry writes equal bytes.
         self._stream: IO[bytes] | gzip.GzipFile = (
             gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0, compresslevel=6)
             if options.effective_compression == "gzip"
@@ -69,7 +69,7 @@ class CsvFile(AbstractContextManager["CsvFile"]):
         self._csv.writerows(zip(*map(self._cells, values), strict=True))
 
     def _cells(self, column: Sequence[Any]) -> list[Any]:
-        # Columns of one value are common, and most cells of text begin harmlessly.
+        # Columns with one value are common, and most text cells begin with a letter or digit.
         if column and column.count(column[0]) == len(column):
             return [self._cell(column[0])] * len(column)
         cell = self._cell
@@ -94,7 +94,7 @@ class CsvFile(AbstractContextManager["CsvFile"]):
 
 
 class _Unclosed(io.RawIOBase):
-    """Passes bytes on, and leaves the closing to the owner of the stream."""
+    """Passes bytes on. The owner closes the stream."""
 
     def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
         self._stream = stream
@@ -108,7 +108,7 @@ class _Unclosed(io.RawIOBase):
 
 
 class ParquetFile(AbstractContextManager["ParquetFile"]):
-    """Row groups of at most 65,536 rows, and the file's facts in its metadata."""
+    """Row groups of at most 65,536 rows, with the facts of the file in its metadata."""
 
     def __init__(
         self,
@@ -155,6 +155,6 @@ def _finish(file: IO[bytes]) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

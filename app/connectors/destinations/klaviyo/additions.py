@@ -1,4 +1,4 @@
-"""Putting members on a list: a few one by one, many by import jobs that are polled until they are done."""
+"""Adds members to a list: a few one by one, many by import jobs that are polled until they end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ from app.connectors.destinations.klaviyo.progress import Progress
 from app.connectors.errors import ConfigurationRejected, ListGone, Throttled
 
 JOB_ROWS = 10_000
-FEW = 10  # up to here single calls, which tell the profiles' ids; Klaviyo asks not to import in bulk for a few
+# Up to this number single calls, which return the profiles' ids. A job takes at most 10,000 profiles:
+# https://developers.klaviyo.com/en/reference/bulk_import_profiles
+FEW = 10
 _JOBS = "/api/profile-bulk-import-jobs"
-_RESENDS = 3  # a job is refused whole for one bad profile; the rest goes again, without those named
+_RESENDS = 3  # one bad profile refuses the whole job; it is sent again without the named profiles
 _RESTARTS = 3
 
 
 class Additions:
-    """One batch of members that enter or change. ``list_id`` None writes profiles only."""
+    """One call with members who enter or change. ``list_id`` None writes profiles only."""
 
     def __init__(
         self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str | None, rows: int
@@ -38,7 +40,7 @@ class Additions:
         self._profiles, self._skipped = payloads.profiles_of(deliveries)
 
     async def go_on(self, progress: Progress) -> Receipts | Pending:
-        """Do the next step: ask for the running job, or start one."""
+        """Do the next step: poll the running job, or start one."""
         if progress.job is not None and not await self._is_over(progress):
             return progress.waiting()
         rest = [
@@ -86,7 +88,7 @@ class Additions:
             progress.partner_ids[str(profile.index)] = str(answer["data"]["id"])
 
     async def _start(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
-        """Start one job with the next profiles; those that are refused by name are left out of it."""
+        """Start one job with the next profiles, without profiles that Klaviyo refuses by name."""
         part = payloads.cut(rest, progress.rows or self._rows)
         upto = part[-1].index + 1
         for _ in range(_RESENDS):
@@ -109,18 +111,18 @@ class Additions:
                 progress.job, progress.upto, progress.polls = str(answer["data"]["id"]), upto, 0
                 return progress.waiting()
         else:
-            # Still refused for others: they are known by now, and the rest goes with the next try.
+            # Still refused for other profiles: these are recorded, and the rest is sent with the next try.
             return progress.pending(0) if part else progress.receipts(self._skipped)
         progress.next = upto
         return progress.pending(0)
 
     async def _is_over(self, progress: Progress) -> bool:
-        """Whether the running job has ended; then what it could not import is noted."""
+        """Return whether the running job has ended. If so, record the profiles that it could not import."""
         job = progress.job
         try:
             answer = await self._client.get(f"{_JOBS}/{job}")
         except KlaviyoNotFound:
-            return self._restart(progress)  # expired: importing once more does no harm
+            return self._restart(progress)  # expired: importing again is harmless
         attributes = answer["data"]["attributes"]
         if attributes["status"] == "cancelled":
             return self._restart(progress)
@@ -136,12 +138,12 @@ class Additions:
         progress.job = None
         if progress.restarts > _RESTARTS:
             raise ConfigurationRejected(
-                "Klaviyo does not know the import job that it has accepted; does the key belong to another account now?"
+                "Klaviyo does not know the import job that it accepted; check if the key now belongs to another account"
             )
         return True
 
     async def _note_errors(self, progress: Progress) -> None:
-        """Import errors name no row, so they are matched by what was sent."""
+        """Record import errors. They name no row, so match them by the values that were sent."""
         known = self._index_of(progress)
         unmatched = []
         path = f"{_JOBS}/{progress.job}/import-errors"
@@ -180,7 +182,7 @@ class Additions:
 def _without_refused(
     part: Sequence[Profile], error: KlaviyoRefusal, progress: Progress
 ) -> list[Profile]:
-    """The profiles that are not named in a refusal; raises where it names something else."""
+    """Return the profiles that a refusal does not name. Raises the refusal if it names something else."""
     named = profile_faults(error.faults)
     if not named:
         raise error
@@ -203,7 +205,7 @@ def _folded(name: str, value: str) -> str:
 
 
 def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:
-    """A wrong list id; tried again all the same, since nobody knows what a 404 comes from."""
+    """Return the error for an unknown list. It is retried, because a 404 can have other causes."""
     return ListGone(
         f"Klaviyo has no list {list_id} in this account; check upper and lower case",
         http_status=error.http_status,

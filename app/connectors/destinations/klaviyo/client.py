@@ -1,4 +1,4 @@
-"""Calls of Klaviyo's API, and what its answers mean."""
+"""Calls of Klaviyo's API, and the errors of its responses."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from app.connectors.errors import (
 )
 
 REVISION = "2026-07-15"
-PAGE = 100
-LIST_PAGE = 10
+PAGE = 100  # https://developers.klaviyo.com/en/reference/get_profiles
+LIST_PAGE = 10  # https://developers.klaviyo.com/en/reference/get_lists
 SCOPES = "lists:read, lists:write, profiles:read and profiles:write"
 _MEDIA_TYPE = "application/vnd.api+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of an error answer."""
+    """One entry of an error response."""
 
     code: str
     detail: str
@@ -44,7 +44,7 @@ class Fault:
 
 
 class KlaviyoRefusal(PayloadRejected):
-    """A refusal with named faults, which the caller may be able to act on."""
+    """A refusal with named faults, which the caller may handle."""
 
     def __init__(
         self, message: str, faults: Sequence[Fault], status: int, request_id: str | None
@@ -59,15 +59,15 @@ class KlaviyoRefusal(PayloadRejected):
 
 
 class KlaviyoNotFound(KlaviyoRefusal):
-    """404: no such list or job in this account."""
+    """404: this account has no such list or job."""
 
 
 class KlaviyoTooLarge(KlaviyoRefusal):
-    """413: send less at once."""
+    """413: the body is too large."""
 
 
 class KlaviyoClient:
-    """One account's API; every call raises a ConnectorError unless it succeeds."""
+    """The API of one account. Each call raises a ConnectorError unless it succeeds."""
 
     def __init__(self, settings: KlaviyoSettings, http: httpx.AsyncClient) -> None:
         self._base = settings.base_url
@@ -79,18 +79,21 @@ class KlaviyoClient:
         }
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """A GET; the parsed answer."""
+        """Send a GET. Returns the fields of ``data`` and ``links``, as parsed from the response."""
         query = "?" + urlencode(parameters, safe=",[]()") if parameters else ""
         return await self._call("GET", path + query, None)
 
     async def send(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        """A POST, PATCH or DELETE with a JSON body; the parsed answer, empty where there is none."""
+        """Send a JSON body. Returns the parsed fields of ``data``; empty if the response has no body."""
         return await self._call(method, path, body)
 
     async def pages(
         self, path: str, parameters: Mapping[str, str]
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The ``data`` of each page. Only the cursor is taken from the link to the next: it names a host of its own."""
+        """Yield the ``data`` of each page: resources ``{"id", "attributes"}``.
+
+        Only the cursor of the link to the next page is used, because the link could name another host.
+        """
         cursor: str | None = None
         while True:
             more = {"page[cursor]": cursor} if cursor else {}
@@ -118,13 +121,13 @@ class KlaviyoClient:
             answer = orjson.loads(response.content)
         except orjson.JSONDecodeError as error:
             raise TransientFailure(
-                "Klaviyo's answer is not JSON", http_status=response.status_code
+                "Klaviyo's response is not JSON", http_status=response.status_code
             ) from error
         return answer if isinstance(answer, dict) else {}
 
 
 def failure(response: httpx.Response) -> ConnectorError:
-    """The error for an answer that is no success."""
+    """Return the error for an unsuccessful response."""
     status = response.status_code
     request_id = request_id_of(response)
     if status in (401, 403):
@@ -139,7 +142,7 @@ def failure(response: httpx.Response) -> ConnectorError:
 
 def _credentials(response: httpx.Response, status: int, request_id: str | None) -> ConnectorError:
     if status == 403 and "json" not in response.headers.get("content-type", ""):
-        # A challenge of the network in front of Klaviyo says nothing about our key.
+        # A challenge of the network in front of Klaviyo: it says nothing about the key.
         return TransientFailure(
             "Klaviyo's network asked for a browser (HTTP 403, no JSON); retried automatically",
             ambiguous=False,
@@ -158,7 +161,7 @@ def _credentials(response: httpx.Response, status: int, request_id: str | None) 
 
 
 def faults_of(response: httpx.Response) -> list[Fault]:
-    """The entries of a JSON:API error answer; none where it is something else."""
+    """Return the entries of a JSON:API error response; none for other content."""
     try:
         content = orjson.loads(response.content)
     except orjson.JSONDecodeError:
@@ -187,7 +190,7 @@ _PROFILE_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(?:/|$)")
 
 
 def profile_faults(faults: Sequence[Fault]) -> dict[int, Fault]:
-    """Faults by the profile that they point to; empty unless every one of them points to a profile."""
+    """Return faults keyed by the position of their profile; empty unless every fault points to a profile."""
     named: dict[int, Fault] = {}
     for fault in faults:
         match = _PROFILE_POINTER.match(fault.pointer or "")
@@ -198,5 +201,5 @@ def profile_faults(faults: Sequence[Fault]) -> dict[int, Fault]:
 
 
 def list_path(list_id: str, rest: str = "") -> str:
-    """The path of a list."""
+    """Return the path of a list."""
     return f"/api/lists/{quote(list_id, safe='')}{rest}"

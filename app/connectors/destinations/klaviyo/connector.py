@@ -51,14 +51,14 @@ class KlaviyoConnector:
     def rows_per_call(
         cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> int:
-        """The mapping's batch size between 100 and 10,000."""
+        """Return the batch size of the mapping, between 100 and 10,000."""
         size = constants.get("batch_size")
         if not isinstance(size, int | float):
             return JOB_ROWS
         return int(min(max(size, _SMALLEST_BATCH), JOB_ROWS))
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
-        """Read the list, or one page of lists: the scopes that are asked for do not cover reading the account."""
+        """Read the list, or one page of lists. The requested scopes do not allow reading the account."""
         list_id = connection_settings.get("list_id") or connection_settings.get("listId")
         try:
             if not list_id:
@@ -73,20 +73,18 @@ class KlaviyoConnector:
         except ConnectorError as error:
             return CheckResult(ok=False, message=error.message)
         if answer["data"]["id"] != list_id:
-            return CheckResult(
-                ok=False, message=f"Klaviyo answered with another list than {list_id}"
-            )
+            return CheckResult(ok=False, message=f"Klaviyo returned another list than {list_id}")
         name = answer["data"]["attributes"].get("name")
         return CheckResult(ok=True, message=f"the key can read the list {name}")
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """Begin a batch."""
+        """Start a call."""
         return await self._go_on(call, deliveries, Progress())
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Take up an import job, or go on with the next part."""
+        """Continue an import job, or the next part of the call."""
         return await self._go_on(call, deliveries, Progress.of(handle))
 
     async def _go_on(
@@ -102,19 +100,19 @@ class KlaviyoConnector:
         return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
 
     async def create_list(self, name: str, reference: str) -> str:
-        """Make a list. Klaviyo keeps no reference of ours, so a crash may leave an empty one behind."""
+        """Create a list. Klaviyo stores no reference, so a crash may leave an empty list behind."""
         answer = await self._client.send("POST", "/api/lists", payloads.new_list(name))
         return str(answer["data"]["id"])
 
     async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
-        """All lists of the account by name."""
+        """Yield (id, name) of all lists, by name."""
         parameters = {"fields[list]": "name,created", "sort": "name", "page[size]": str(LIST_PAGE)}
         async for page in self._client.pages("/api/lists", parameters):
             for entry in page:
                 yield str(entry["id"]), str(entry["attributes"].get("name") or "")
 
     async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
-        """Pages of a list's members."""
+        """Yield pages of a list's members. For each member ``{field: value}``: its identifiers and ``partner_id``."""
         parameters = {
             "fields[profile]": "email,external_id,phone_number",
             "page[size]": str(PAGE),
@@ -134,7 +132,7 @@ class KlaviyoConnector:
 
 
 def _list_of(call: Call) -> str:
-    """The mapping's list, else the activation's (or its arm's), else the connection's."""
+    """Return the list of the mapping, the activation (or its arm) or the connection, in this order."""
     settings = call.connection_settings
     found = (
         call.constants.get("list_id")
@@ -143,5 +141,7 @@ def _list_of(call: Call) -> str:
         or settings.get("listId")
     )
     if not found:
-        raise ConfigurationRejected("no Klaviyo list is named and none was made", code="no_list")
+        raise ConfigurationRejected(
+            "no Klaviyo list is named, and none was created", code="no_list"
+        )
     return str(found)

@@ -1,4 +1,4 @@
-"""What the catalogue says of Klaviyo."""
+"""Klaviyo's definition for the catalogue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _path(path: str) -> dict[str, Any]:
 
 def _identity(traits: str) -> tuple[ActionField, ...]:
     return (
-        ActionField("email", "E-mail", "STRING", "One of the three is needed.", default=_path(f"{traits}.email")),
+        ActionField("email", "E-mail", "STRING", "One of the three is required.", default=_path(f"{traits}.email")),
         ActionField("external_id", "External id", "STRING", "Your own id; at most 255 characters.", default=_path("$.userId")),
         ActionField("phone_number", "Phone number", "STRING", "In E.164, as +15005550006.", default=_path(f"{traits}.phone")),
     )  # fmt: skip
@@ -51,7 +51,7 @@ def _profile(source: str, properties: str) -> tuple[ActionField, ...]:
         ActionField("organization", "Organization", "STRING", default=_path(f"{source}.company.name")),
         ActionField("image", "Image", "STRING", "URL of a picture.", default=_path(f"{source}.avatar")),
         ActionField("location", "Location", "OBJECT", "Address and coordinates.", default=address),
-        ActionField("properties", "Properties", "OBJECT", "Own properties of the profile.", default=_path(properties)),
+        ActionField("properties", "Properties", "OBJECT", "Custom properties of the profile.", default=_path(properties)),
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _batching(size: int, *, list_required: bool) -> tuple[ActionField, ...]:
             "list_id",
             "List",
             "STRING",
-            "The list; the connection's or the one made for it, unless given.",
+            "The list. Default: the list of the connection, or the list created for it.",
             required=list_required,
             dynamic=True,
             hidden=list_required,
@@ -86,7 +86,7 @@ ADD = Action(
     "klaviyo-add-profile-to-list",
     "addProfileToList",
     "Add profile to list",
-    "Write the profile and put it on the list; who exits is taken off it.",
+    "Write the profile and add it to the list; remove members who exit.",
     (
         *_identity("$.context.traits"),
         *_profile("$.properties", "$.properties.properties"),
@@ -99,7 +99,7 @@ REMOVE = Action(
     "klaviyo-remove-profile-from-list",
     "removeProfileFromList",
     "Remove profile from list",
-    "Take the profile off the list; the profile and its consent stay.",
+    "Remove the profile from the list; the profile and its consent stay.",
     (*_identity("$.context.traits"), *_batching(1_000, list_required=False)),
     default_trigger="Audience Exited",
 )
@@ -107,7 +107,7 @@ UPSERT = Action(
     "klaviyo-upsert-profile",
     "upsertProfile",
     "Upsert profile",
-    "Write the profile's traits; on a list only where one is named.",
+    "Write the profile's traits; add it to a list only if one is named.",
     (
         *_identity("$.traits"),
         *_profile("$.traits", "$.properties"),
@@ -122,9 +122,10 @@ _HEADERS = RateHeaders("ratelimit-limit", "ratelimit-remaining", "ratelimit-rese
 
 
 def _limited(name: str, paths: str, burst: int, steady: int) -> tuple[RateBudget, RateBudget]:
-    """Klaviyo counts each endpoint of an account for itself, in windows of a second and of a minute.
+    """Return the budgets of an endpoint: Klaviyo limits each endpoint of an account per second and per minute.
 
-    The headers of its answers tell the state of the minute.
+    The response headers report the window of a minute. Limits:
+    https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling
     """
     return (
         RateBudget(f"{name}-second", burst, timedelta(seconds=1), paths),
@@ -149,7 +150,7 @@ DEFINITION = Definition(
             "list_id",
             "string",
             label="List id",
-            description="Exactly 6 letters and digits, from the list's URL; without it a list is made.",
+            description="Exactly 6 letters and digits, from the list's URL; without it a list is created.",
         ),
     ),
     default_id_sync=(

@@ -1,4 +1,7 @@
-"""Bodies of Klaviyo's calls: pure."""
+"""Bodies of Klaviyo's calls. Pure functions.
+
+Limits: https://developers.klaviyo.com/en/reference/bulk_import_profiles (100 KB for a profile, 5 MB for a body).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ EXTERNAL_ID_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One member as Klaviyo's resource, and where it stands in the batch."""
+    """One member as Klaviyo's resource, and its index in the call."""
 
     index: int
     attributes: Mapping[str, Any]
@@ -40,7 +43,7 @@ class Profile:
 
 
 def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int, Refusal]]:
-    """The profiles to send, and those that cannot be sent with our reason."""
+    """Return the profiles to send, and the refusals of the others, by index."""
     profiles, skipped = [], {}
     for index, delivery in enumerate(deliveries):
         attributes = attributes_of(delivery)
@@ -50,7 +53,7 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
             if len(data) <= PROFILE_BYTES:
                 profiles.append(Profile(index, attributes, data))
                 continue
-            refusal = Refusal("profile_too_large", "Klaviyo takes at most 100 KB for one profile")
+            refusal = Refusal("profile_too_large", "Klaviyo accepts at most 100 KB for one profile")
         skipped[index] = refusal
     return profiles, skipped
 
@@ -64,7 +67,7 @@ def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:
 
 
 def attributes_of(delivery: Delivery) -> dict[str, Any]:
-    """Identity, and the mapped fields that hold something: null does not clear a field in Klaviyo."""
+    """Return ``{attribute: value}`` of a profile, without nulls: null does not clear a field in Klaviyo."""
     attributes: dict[str, Any] = dict(identity_of(delivery, IDENTITY))
     if "email" not in attributes and "@" in attributes.get("external_id", ""):
         attributes["email"] = attributes.pop("external_id")
@@ -87,7 +90,7 @@ def attributes_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def cut(profiles: Sequence[Profile], rows: int) -> list[Profile]:
-    """The first profiles that fit into one import job, at least one."""
+    """Return the first profiles that fit into one import job, at least one."""
     size, taken = 400, 0
     for profile in profiles[:rows]:
         size += len(profile.data) + 1
@@ -98,7 +101,7 @@ def cut(profiles: Sequence[Profile], rows: int) -> list[Profile]:
 
 
 def import_job(profiles: Iterable[Profile], list_id: str | None) -> bytes:
-    """The body that starts an import job; without a list the profiles go on none."""
+    """Return the body that starts an import job. Without a list, the profiles are added to none."""
     relationships = (
         b',"relationships":{"lists":{"data":[' + _dumps({"type": "list", "id": list_id}) + b"]}}"
         if list_id
@@ -114,22 +117,22 @@ def import_job(profiles: Iterable[Profile], list_id: str | None) -> bytes:
 
 
 def single_profile(profile: Profile) -> bytes:
-    """The body that upserts one profile."""
+    """Return the body that upserts one profile."""
     return b'{"data":' + profile.data + b"}"
 
 
 def members(profile_ids: Iterable[str]) -> bytes:
-    """The body that adds profiles to a list or takes them off it."""
+    """Return the body that adds profiles to a list, or removes them from it."""
     return _dumps({"data": [{"type": "profile", "id": profile_id} for profile_id in profile_ids]})
 
 
 def new_list(name: str) -> bytes:
-    """The body that makes a list."""
+    """Return the body that creates a list."""
     return _dumps({"data": {"type": "list", "attributes": {"name": name}}})
 
 
 def any_of(field: str, values: Iterable[str]) -> str:
-    """A filter for profiles that have one of the values."""
+    """Return a filter for profiles that have one of the values."""
     quoted = ",".join(
         '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     )

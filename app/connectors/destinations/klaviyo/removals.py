@@ -1,4 +1,4 @@
-"""Taking members off a list: by Klaviyo's own ids, searched for where they are not known. Profiles stay."""
+"""Removes members from a list by Klaviyo's ids. Unknown ids are searched for. Profiles stay."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.connectors.destinations.klaviyo.progress import Progress
 from app.connectors.errors import Throttled
 from app.connectors.identity import identity_of
 
-CALL_ROWS = 1_000
+CALL_ROWS = 1_000  # https://developers.klaviyo.com/en/reference/remove_profiles_from_list
 URL_BYTES = 7_000  # of a search's encoded filter
 
 
 class Removals:
-    """One batch of members that exit."""
+    """One call with members who exit."""
 
     def __init__(self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str) -> None:
         self._client = client
@@ -31,7 +31,7 @@ class Removals:
         self._list_id = list_id
 
     async def go_on(self, progress: Progress) -> Receipts | Pending:
-        """Take off the next thousand."""
+        """Remove the next 1,000 members."""
         upto = min(progress.next + CALL_ROWS, len(self._deliveries))
         part = self._deliveries[progress.next : upto]
         for field, values in _searches(part)[progress.searched :]:
@@ -40,7 +40,7 @@ class Removals:
             except Throttled as error:
                 if not progress.searched:
                     raise
-                return progress.throttled(error)  # what was found is not searched for again
+                return progress.throttled(error)  # the ids found so far are kept
             progress.searched += 1
         known = [delivery.partner_id for delivery in part if delivery.partner_id]
         ids = list(dict.fromkeys([*known, *progress.found]))
@@ -78,19 +78,19 @@ class Removals:
 
 
 def _searches(part: Sequence[Delivery]) -> list[tuple[str, list[str]]]:
-    """What must be searched for, by field. Whom Klaviyo does not know is on no list either."""
+    """Return the values to search for, by field. A profile that Klaviyo does not know is on no list."""
     wanted: dict[str, list[str]] = {}
     for delivery in part:
         identity = identity_of(delivery, payloads.IDENTITY)
         if not delivery.partner_id and identity:
-            # The key itself is what the member was sent under.
+            # The member was sent under the key.
             field = delivery.key_type if delivery.key_type in identity else next(iter(identity))
             wanted.setdefault(field, []).append(identity[field])
     return [(field, chunk) for field, values in wanted.items() for chunk in _chunks(values)]
 
 
 def _chunks(values: Sequence[str]) -> list[list[str]]:
-    """At most a page of values each, and short enough for a URL."""
+    """Split values into chunks of at most one page that fit into a URL."""
     chunks: list[list[str]] = []
     size = 0
     for value in dict.fromkeys(values):

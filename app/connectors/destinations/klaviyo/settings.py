@@ -22,13 +22,13 @@ def _checked_key(secret: SecretStr) -> SecretStr:
         )
     if not key.startswith("pk_") or not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError(
-            "must be a private key, which begins with pk_; make one with read and write access to Lists and Profiles"
+            "must be a private key, which begins with pk_; create one with read and write access to Lists and Profiles"
         )
     return secret
 
 
 def checked_list_id(list_id: str) -> str:
-    """A list id; never trimmed or lower-cased, since case matters."""
+    """Return a valid list id, unchanged because case matters. Raises ValueError otherwise."""
     if not _LIST_ID.fullmatch(list_id):
         raise ValueError(
             "must be exactly 6 letters and digits, upper and lower case as in the list's URL in Klaviyo"
@@ -37,7 +37,7 @@ def checked_list_id(list_id: str) -> str:
 
 
 def checked_base_url(url: str) -> str:
-    """The API's address without a trailing slash."""
+    """Return the address of the API without a trailing slash. Raises ValueError if it is not valid."""
     if not re.fullmatch(r"https?://[^/@\s]+/?", url):
         raise ValueError("must be an address such as https://a.klaviyo.com")
     return url.rstrip("/")
@@ -56,7 +56,7 @@ class KlaviyoSettings(ConnectorSettings):
 
 
 class KlaviyoConnectionSettings(BaseModel):
-    """One audience: an existing list, or none to have one made."""
+    """One audience: an existing list. Without one, a list is created."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Calls of Talon.One's Integration and Management APIs, and what their answers mean."""
+"""Calls of Talon.One's Integration and Management APIs, and the errors of their responses."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _DATA_POINTER = re.compile(r"/?data/(\d+)(?:/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of an error answer."""
+    """One entry of an error response."""
 
     message: str
     pointer: str | None
 
 
 class TalonOneRefusal(PayloadRejected):
-    """400 and other refusals, with the faults that are named."""
+    """400 and other refusals, with the named faults."""
 
     def __init__(
         self, message: str, faults: Sequence[Fault], status: int, request_id: str | None
@@ -47,7 +47,7 @@ class TalonOneRefusal(PayloadRejected):
         self.faults = faults
 
     def rows(self) -> dict[int, Fault]:
-        """Faults by the row of ``data`` that they point to; empty unless every one points to a row."""
+        """Return faults by row of ``data``; empty unless every fault points to a row."""
         named: dict[int, Fault] = {}
         for fault in self.faults:
             match = _DATA_POINTER.match(fault.pointer or "")
@@ -58,11 +58,11 @@ class TalonOneRefusal(PayloadRejected):
 
 
 class TalonOneExists(TalonOneRefusal):
-    """409 on making an audience: its integration id is taken."""
+    """409 when an audience is created: its integration id exists."""
 
 
 class TalonOneClient:
-    """One deployment's APIs; every call raises a ConnectorError unless it succeeds."""
+    """The APIs of one deployment. Each call raises a ConnectorError unless it succeeds."""
 
     def __init__(self, settings: TalonOneSettings, http: httpx.AsyncClient) -> None:
         self._base = settings.base_url
@@ -73,11 +73,11 @@ class TalonOneClient:
 
     @property
     def has_management_key(self) -> bool:
-        """Whether audiences can be listed and read."""
+        """Return whether audiences can be listed and read."""
         return self._management is not None
 
     async def send(self, method: str, path: str, content: Any) -> dict[str, Any]:
-        """A call of the Integration API with a JSON body."""
+        """Send a JSON body to the Integration API. Returns the fields of ``response`` as parsed; empty without a body."""
         headers = {"authorization": self._integration, "content-type": "application/json"}
         body = orjson.dumps(content, default=str)
         response = await self._http.request(
@@ -86,13 +86,16 @@ class TalonOneClient:
         return _understood(response, _conflict_is_busy(method, path))
 
     async def ping(self) -> int:
-        """The status of the undocumented check of an integration key."""
+        """Check the integration key with an undocumented endpoint. Returns the HTTP status."""
         headers = {"authorization": self._integration}
         response = await self._http.get(f"{self._base}/v2/authping", headers=headers)
         return response.status_code
 
     async def manage(self, path: str) -> dict[str, Any]:
-        """A GET of the Management API."""
+        """Send a GET to the Management API. Returns the fields of ``response`` as parsed.
+
+        Raises ConfigurationRejected if there is no management key.
+        """
         if self._management is None:
             raise ConfigurationRejected(
                 "this needs a management key: the integration key cannot list or read anything",
@@ -103,7 +106,7 @@ class TalonOneClient:
 
 
 def _conflict_is_busy(method: str, path: str) -> bool:
-    """On a profile's update 409 means too many requests; on a new audience that it exists."""
+    """Return whether 409 means too many requests (a profile's update), and not that an audience exists."""
     return method == "PUT" and path.startswith("/v2/customer_profiles")
 
 
@@ -115,14 +118,14 @@ def _understood(response: httpx.Response, conflict_is_busy: bool) -> dict[str, A
 
 
 def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
-    """The error for an answer that is no success."""
+    """Return the error for an unsuccessful response."""
     status = response.status_code
     request_id = request_id_of(response)
     message, faults = _faults(response)
     said = f": {message}" if message else ""
     if status == 401:
         return AuthenticationRejected(
-            f"Talon.One refused the key{said}; it is wrong, expired or deleted, or a management key in place of an "
+            f"Talon.One refused the key{said}; it is wrong, expired or deleted, or a management key instead of an "
             "integration key",
             http_status=status,
             vendor_request_id=request_id,

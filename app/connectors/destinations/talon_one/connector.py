@@ -37,8 +37,8 @@ from app.domain.changes import ChangeKind
 PROFILE_ID = "customerProfileId"
 ID_LENGTH = 1_000
 PAGE = 1_000
-_MANAGEMENT_PAUSE = 0.34  # three calls in a second
-_ONE_BY_ONE = 20  # profiles between two notes of how far a batch has come
+_MANAGEMENT_PAUSE = 0.34  # three calls per second: https://docs.talon.one/management-api
+_ONE_BY_ONE = 20  # profiles between two stored handles
 
 
 class TalonOneConnector:
@@ -57,7 +57,7 @@ class TalonOneConnector:
     def rows_per_call(
         cls, settings: Any, connection_settings: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> int:
-        """The mapping's batch size, at most 1,000."""
+        """Return the batch size of the mapping, at most 1,000."""
         return max(1, min(int(constants.get("batch_size") or CALL_ROWS), CALL_ROWS))
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
@@ -68,7 +68,7 @@ class TalonOneConnector:
             if status in (401, 403):
                 return CheckResult(
                     ok=False,
-                    message="Talon.One refused the key; it is wrong, expired or deleted, or no integration key",
+                    message="Talon.One refused the key; it is wrong, expired or deleted, or not an integration key",
                 )
             if not 200 <= status < 300:
                 warnings.append(f"the integration key could not be verified (HTTP {status})")
@@ -79,11 +79,11 @@ class TalonOneConnector:
         return CheckResult(ok=True, message="the keys are accepted", warnings=warnings)
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """One call for the batch; profile by profile where that action was chosen."""
+        """Send one request, or one per profile if the action says so."""
         if call.action_id == UPDATE_ONE.id:
             return await self._one_by_one(call, deliveries, 0, {})
         if call.kind is ChangeKind.UPDATED:
-            return Receipts()  # membership is the same, and this action sends nothing else
+            return Receipts()  # membership did not change, and this action sends nothing else
         rows, skipped = _rows(call, deliveries)
         memberships = Memberships(self._client)
         await memberships.send(rows)
@@ -92,7 +92,7 @@ class TalonOneConnector:
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Go on with the next profiles."""
+        """Continue with the next profiles."""
         return await self._one_by_one(call, deliveries, handle["next"], dict(handle["rejected"]))
 
     async def _one_by_one(
@@ -144,7 +144,7 @@ class TalonOneConnector:
             rejected[str(index)] = ["rejected_by_talon_one", fault.message, fault.pointer]
 
     async def create_list(self, name: str, reference: str) -> str:
-        """Make an audience with our reference as its integration id, or find the one that has it."""
+        """Create an audience with the reference as its integration id, or find the audience that has it."""
         content = {"name": name or reference, "integrationId": reference[:ID_LENGTH]}
         try:
             answer = await self._client.send("POST", "/v2/audiences", content)
@@ -155,8 +155,8 @@ class TalonOneConnector:
     async def _adopt(self, reference: str, error: TalonOneExists) -> str:
         if not self._client.has_management_key:
             raise ConfigurationRejected(
-                f"Talon.One has an audience with the integration id {reference} already; give its audience_id, "
-                "or a management key so that it can be found",
+                f"Talon.One already has an audience with the integration id {reference}; set its audience_id, "
+                "or a management key to find it",
                 http_status=error.http_status,
                 code="audience_exists",
             ) from error
@@ -166,12 +166,12 @@ class TalonOneConnector:
         raise error
 
     async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
-        """All audiences; needs the management key."""
+        """Yield (id, name) of all audiences. Needs the management key."""
         async for entry in self._audiences():
             yield str(entry["id"]), str(entry.get("name") or "")
 
     async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
-        """Pages of an audience's members; needs the management key."""
+        """Yield pages of an audience's members: ``{"partner_id", "customerProfileId"}``. Needs the management key."""
         async for page in self._pages(f"/v1/audiences/{quote(target, safe='')}/memberships"):
             yield [
                 {"partner_id": profile_id, PROFILE_ID: profile_id}
@@ -237,7 +237,7 @@ def _profile_id(delivery: Delivery) -> str:
 
 
 def _changes(call: Call, delivery: Delivery) -> tuple[list[int], list[int]]:
-    """Audiences to add to and to take from."""
+    """Return the audiences to add to and to remove from."""
     if delivery.kind is ChangeKind.UPDATED:
         return [], []
     exits = delivery.kind is ChangeKind.EXITED
@@ -254,6 +254,6 @@ def _audience_of(call: Call) -> int:
     found = call.target or call.connection_settings.get("audience_id")
     if not found or not str(found).isdecimal():
         raise ConfigurationRejected(
-            "no Talon.One audience is named and none was made", code="no_audience"
+            "no Talon.One audience is named, and none was created", code="no_audience"
         )
     return int(found)

@@ -1,4 +1,4 @@
-"""What the catalogue says of Talon.One."""
+"""Talon.One's definition for the catalogue."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _COMMON = (
         "customerProfileId",
         "Customer profile id",
         "STRING",
-        "The integration id: stable, and no address that people change; at most 1,000 characters.",
+        "The integration id: a stable id, not an address that people change; at most 1,000 characters.",
         required=True,
         default={"@path": "$.userId"},
     ),
-    ActionField("adds", "Audiences to add to", "INTEGER", "On entry; the connection's unless mapped.", multiple=True),
-    ActionField("deletes", "Audiences to take from", "INTEGER", "On exit; the connection's unless mapped.", multiple=True),
+    ActionField("adds", "Audiences to add to", "INTEGER", "On entry. Default: the audience of the connection.", multiple=True),
+    ActionField("deletes", "Audiences to remove from", "INTEGER", "On exit. Default: the audience of the connection.", multiple=True),
 )  # fmt: skip
 
 UPDATE_MANY = Action(
     "talon-one-update-customer-profiles-audiences",
     "updateCustomerProfilesAudiences",
     "Update audiences of many profiles",
-    "Add and delete in batches; unknown profiles are made, and the rule engine does not run.",
+    "Add and delete in batches; unknown profiles are created, and the rule engine does not run.",
     (
         *_COMMON,
         ActionField("batch_size", "Batch size", "INTEGER", "At most 1,000.", default=CALL_ROWS, constant=True, accepts=_Rows),
@@ -79,13 +79,14 @@ DEFINITION = Definition(
             "audience_id",
             "number",
             label="Audience id",
-            description="A positive whole number; without it an audience is made.",
+            description="A positive whole number; without it an audience is created.",
         ),
     ),
     default_id_sync=(IdSync("user_id", map_to="customerProfileId"),),
     key="identifiers",
     identity_fields=(IdentityField("customerProfileId", "user_id"),),
     max_rows=CALL_ROWS,
+    # https://docs.talon.one/docs/dev/integration-api/overview
     rate_budgets=(RateBudget("requests", 20, timedelta(seconds=1)),),
     place_keys=(("audience_id",),),
     arm_places="lists",

@@ -1,4 +1,4 @@
-"""Batch changes of membership: one call, and the search for the rows at fault where a refusal does not name them."""
+"""Sends changes of membership, and searches for the wrong rows if a refusal does not name them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from app.connectors.base import Refusal
 from app.connectors.destinations.talon_one.client import TalonOneClient, TalonOneRefusal
 from app.connectors.errors import ListGone
 
+# https://docs.talon.one/integration-api#tag/Audiences/operation/updateCustomerProfilesAudiences
 CALL_ROWS = 1_000
 _PATH = "/v2/customer_audiences"
-_MOST_SEARCHES = 64  # then the fault is in all of them, or elsewhere
+_MOST_SEARCHES = 64  # after that, every row is wrong, or none is
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One action for Talon.One, and where its change stands in the batch."""
+    """One action for Talon.One, and the index of its change in the call."""
 
     index: int
     content: Mapping[str, Any]
@@ -25,7 +26,7 @@ class Row:
 
 @dataclass(slots=True)
 class Memberships:
-    """Sends rows; ``rejected`` are the changes at fault."""
+    """Sends rows. ``rejected`` holds the refused changes by index."""
 
     client: TalonOneClient
     rejected: dict[int, Refusal] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class Memberships:
     _passed: bool = False
 
     async def send(self, rows: Sequence[Row]) -> None:
-        """All rows, a thousand to a call. Raises where a refusal is of nobody's row."""
+        """Send all rows, 1,000 per request. Raises a ConnectorError if a refusal concerns no single row."""
         for start in range(0, len(rows), CALL_ROWS):
             self._calls, self._passed = 0, False
             await self._part(rows[start : start + CALL_ROWS])
@@ -55,7 +56,7 @@ class Memberships:
             await self._search(part, error)
 
     async def _search(self, part: Sequence[Row], error: TalonOneRefusal) -> None:
-        """Halve until single rows are left; when nothing at all passes it is not the rows' fault."""
+        """Halve until single rows are left. If no part is accepted, the rows are not the cause."""
         found: list[tuple[Row, TalonOneRefusal]] = []
         await self._halve(part, error, found)
         if not self._passed:

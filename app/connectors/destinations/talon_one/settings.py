@@ -13,7 +13,7 @@ from app.connectors.base import ConnectorSettings
 
 
 def checked_base_url(url: str) -> str:
-    """The deployment's address without a trailing slash."""
+    """Return the address of the deployment without a trailing slash. Raises ValueError with the fix."""
     text = url.strip().rstrip("/")
     parts = urlsplit(text)
     host = (parts.hostname or "").lower()
@@ -36,7 +36,7 @@ def checked_base_url(url: str) -> str:
 
 
 def _is_address(host: str) -> bool:
-    """Addresses are the sandbox's; the outbound guard decides whether they may be called."""
+    """Return whether a host is an address (the sandbox). The outbound guard decides whether it may be called."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -45,7 +45,7 @@ def _is_address(host: str) -> bool:
 
 
 def _without_prefix(prefix: str, other: str) -> AfterValidator:
-    """A key as it is pasted from examples, with the word in front."""
+    """Accept a key with its prefix, as pasted from examples."""
 
     def strip(secret: SecretStr) -> SecretStr:
         key = secret.get_secret_value().strip().removeprefix(f"{prefix} ").strip()
@@ -61,7 +61,7 @@ def _without_prefix(prefix: str, other: str) -> AfterValidator:
 
 
 class TalonOneSettings(ConnectorSettings):
-    """One deployment. The management key, where there is one, lists audiences and reads members."""
+    """One deployment. The optional management key lists audiences and reads members."""
 
     where_to: ClassVar[Sequence[str]] = ("base_url",)
 
@@ -73,7 +73,7 @@ class TalonOneSettings(ConnectorSettings):
 
 
 class TalonOneConnectionSettings(BaseModel):
-    """One audience: an existing one, or none to have one made."""
+    """One audience: an existing audience. Without one, an audience is created."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

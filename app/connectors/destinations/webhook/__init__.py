@@ -1,1 +1,1 @@
-"""Signed webhooks: changes of an audience posted to a URL, signed as Standard Webhooks."""
+"""Signed webhooks: posts changes of an audience to a URL, signed as Standard Webhooks."""

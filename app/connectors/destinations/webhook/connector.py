@@ -36,7 +36,7 @@ _FIELDS = (
         "url",
         "URL",
         "STRING",
-        "Where to post, in place of the destination's own URL; its headers go along to the same server only.",
+        "Replaces the URL of the destination; the destination's headers are sent only if the server is the same.",
         constant=True,
         accepts=settings.Url,
     ),
@@ -61,8 +61,8 @@ _FIELDS = (
         "data",
         "Data",
         "OBJECT",
-        "In the batch form added to each member as `data`; in the single form the whole body. "
-        "Without it members carry identifiers and traits, and the single form sends the whole event.",
+        "In the batch form it is added to each member as `data`; in the single form it is the whole body. "
+        "Without it members have identifiers and traits, and the single form sends the whole event.",
     ),
     ActionField(
         "batch_size",
@@ -77,7 +77,7 @@ _FIELDS = (
         "batch_keys",
         "Batch keys",
         "STRING",
-        "What all members of a message share.",
+        "Fields that are equal for all members of a message.",
         multiple=True,
         default=("url", "method", "headers"),
         hidden=True,
@@ -134,7 +134,11 @@ class WebhookConnector:
     def complete(
         cls, given: Mapping[str, Any], *, previous: Mapping[str, Any] | None, now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A secret where none was given; the replaced one stays valid for a day."""
+        """Generate a missing secret. A replaced secret stays valid for 24 hours.
+
+        Returns:
+            Two dictionaries ``{setting: value}``: the settings to store, and the generated secret to show once.
+        """
         return settings.complete(given, previous, now)
 
     @classmethod
@@ -144,14 +148,14 @@ class WebhookConnector:
         connection_settings: Mapping[str, Any],
         constants: Mapping[str, Any],
     ) -> int:
-        """The activation's batch size, else the destination's; one in the single form."""
+        """Return the batch size of the activation or the destination; 1 in the single form."""
         if given.form == "single":
             return 1
         size = constants.get("batch_size", given.batch_size)
         return max(1, int(size)) if isinstance(size, int | float) else given.batch_size or 1
 
     async def check(self, connection_settings: Mapping[str, Any]) -> CheckResult:
-        """Send ``webhook.test``; any 2xx is good."""
+        """Send ``webhook.test``. Any 2xx is a success."""
         moment = clock.now()
         message_id = f"test_{secrets.token_hex(12)}"
         try:
@@ -159,16 +163,18 @@ class WebhookConnector:
             raise_for_answer(response)
         except ConnectorError as error:
             return CheckResult(ok=False, message=error.message)
-        return CheckResult(ok=True, message=f"the receiver answered HTTP {response.status_code}")
+        return CheckResult(
+            ok=True, message=f"the receiver responded with HTTP {response.status_code}"
+        )
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """One message; it succeeds or fails whole, unless the receiver names members that it refuses."""
+        """Send one message. It succeeds or fails as a whole, unless the receiver names members that it refuses."""
         extras = call.connection_settings.get("extras") or {}
         if self._settings.form == "single" and len(deliveries) == 1:
             body = payloads.single_body(call, deliveries[0], extras)
         else:
             body = payloads.batch_body(call, deliveries, extras)
-        # The separator of the signed text must not stand in the id.
+        # The id must not contain the separator of the signed text.
         message_id = call.idempotency_key.replace(".", "-")
         response = await self._post(message_id, call.attempted_at, body, call.constants)
         raise_for_answer(response)
@@ -181,14 +187,14 @@ class WebhookConnector:
     async def notify(
         self, notice_id: str, made_at: datetime, attempted_at: datetime, content: Mapping[str, Any]
     ) -> None:
-        """A message of the type ``activation.<event>``, signed like all others."""
+        """Send a signed message of the type ``activation.<event>``."""
         body = payloads.body_of_notice(made_at, content)
         raise_for_answer(await self._post(notice_id, attempted_at, body, {}))
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Never asked for: a message has its answer at once."""
+        """Raise ConfigurationRejected: a webhook call is never pending."""
         raise ConfigurationRejected("webhooks leave nothing pending")
 
     async def _post(
@@ -197,7 +203,7 @@ class WebhookConnector:
         try:
             url = settings.checked_url(constants.get("url") or self._settings.url)
             more = settings.checked_headers(constants.get("headers") or {})
-            # The destination's own headers may hold a key, which was given for its own server.
+            # The headers of the destination may hold a key that was entered for its server only.
             own = self._settings.headers if settings.same_server(url, self._settings.url) else {}
         except ValueError as error:
             raise ConfigurationRejected(f"the mapping's url or headers: {error}") from error
@@ -211,7 +217,7 @@ class WebhookConnector:
 
 
 def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[int, Refusal]:
-    """Our optional extension: ``{"rejected": [{"id", "reason"}]}`` in a 2xx; anything else refuses nobody."""
+    """Read the optional extension ``{"rejected": [{"id", "reason"}]}`` of a 2xx; other content refuses no member."""
     if b'"rejected"' not in response.content:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Bodies and signatures of webhook messages: pure, and the same bytes on every retry."""
+"""Bodies and signatures of webhook messages: pure functions, with equal bytes on every retry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ORDER = (ChangeKind.ENTERED, ChangeKind.EXITED, ChangeKind.UPDATED)
 
 
 def batch_body(call: Call, deliveries: Sequence[Delivery], extras: Mapping[str, Any]) -> bytes:
-    """The batch form: one message with the changes under ``entered``, ``exited`` and ``updated``."""
+    """Return the batch form: one message with the changes under ``entered``, ``exited`` and ``updated``."""
     lists = _plain_lists(deliveries) if isinstance(deliveries, JsonColumns) else _lists(deliveries)
     message = {
         "type": MESSAGE_TYPE,
@@ -55,7 +55,7 @@ def _lists(deliveries: Sequence[Delivery]) -> dict[str, Any]:
 
 
 def _plain_lists(deliveries: JsonColumns) -> dict[str, Any]:
-    """The same bytes as ``_lists`` makes, put together from columns of JSON texts and never read."""
+    """Build the bytes of ``_lists`` from columns of JSON texts, without parsing them."""
     kinds, keys, identifiers, traits = deliveries.json_columns()
     items: Any = pc.binary_join_element_wise(
         '{"id":',
@@ -78,7 +78,7 @@ def _plain_lists(deliveries: JsonColumns) -> dict[str, Any]:
 
 
 def _quoted(texts: Any) -> Any:
-    """Texts as JSON strings; only those with quotes, backslashes or control characters need a closer look."""
+    """Return texts as JSON strings. Only quotes, backslashes and control characters need escapes."""
     if pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f\x7f]')).as_py():
         return pa.array([orjson.dumps(text).decode() for text in texts.to_pylist()], pa.string())
     return pc.binary_join_element_wise('"', texts, '"', "")
@@ -96,13 +96,13 @@ def _item(delivery: Delivery) -> dict[str, Any]:
 
 
 def single_body(call: Call, delivery: Delivery, extras: Mapping[str, Any]) -> bytes:
-    """The single-event form: the mapped ``data``, or the whole event where nothing was mapped."""
+    """Return the single form: the mapped ``data``, or the whole event if nothing is mapped."""
     data = delivery.fields["data"] if "data" in delivery.fields else event(call, delivery)
     return encode({**extras, **data} if extras and isinstance(data, dict) else data)
 
 
 def event(call: Call, delivery: Delivery) -> dict[str, Any]:
-    """The change as one event in Segment's manner: a track call with the audience in ``context.personas``."""
+    """Return the fields of ``track``, an event in Segment's format, with the audience in ``context.personas``."""
     inside = delivery.kind is not ChangeKind.EXITED
     traits = {**delivery.traits, call.audience.key: inside}
     user_id, anonymous_id = (
@@ -142,12 +142,12 @@ def _last(value: Any) -> Any:
 
 
 def body_of_test(moment: datetime) -> bytes:
-    """The message that checks a receiver."""
+    """Return the message that checks a receiver."""
     return encode({"type": TEST_TYPE, "timestamp": to_wire(moment), "data": {}})
 
 
 def body_of_notice(moment: datetime, content: Mapping[str, Any]) -> bytes:
-    """A notice: what happened to an activation."""
+    """Return the message of a notice about an activation."""
     message = {
         "type": f"activation.{content['event']}",
         "timestamp": to_wire(moment),
@@ -157,10 +157,12 @@ def body_of_notice(moment: datetime, content: Mapping[str, Any]) -> bytes:
 
 
 def encode(message: Any) -> bytes:
-    """JSON bytes; values that JSON lacks (decimals) as text."""
+    """Encode as JSON. Values that JSON does not have (decimals) become text."""
     try:
         return orjson.dumps(message, default=str)
-    except TypeError:  # numbers beyond 64 bits and broken Unicode, which the slow encoder can write
+    except (
+        TypeError
+    ):  # numbers beyond 64 bits and invalid Unicode: only the slow encoder writes them
         text = json.dumps(message, default=_plain, separators=(",", ":"), ensure_ascii=False)
         return text.encode(errors="replace")
 
@@ -172,7 +174,10 @@ def _plain(value: Any) -> Any:
 def signed_headers(
     message_id: str, moment: datetime, body: bytes, keys: Sequence[bytes]
 ) -> dict[str, str]:
-    """The headers of Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``, one signature for each key."""
+    """Return ``{name: value}`` of the headers: HMAC-SHA256 over ``id.timestamp.body``, one signature for each key.
+
+    See https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
+    """
     timestamp = str(int(moment.timestamp()))
     signed = b"%s.%s.%s" % (message_id.encode(), timestamp.encode(), body)
     signatures = [base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys]

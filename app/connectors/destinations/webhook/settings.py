@@ -1,4 +1,4 @@
-"""Settings of a webhook: where to post, how to sign, how to cut."""
+"""Settings of a webhook: the URL, the signature, and the size of messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.connectors.base import ConnectorSettings
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not a secret
 SECRET_BYTES = 32
-OVERLAP = timedelta(hours=24)  # how long the old secret still signs after a rotation
+OVERLAP = timedelta(hours=24)  # after a rotation the old secret still signs
 MAX_ROWS = 10_000
 
 _OWN_HEADERS = frozenset(
@@ -26,19 +26,19 @@ _RESERVED_EXTRAS = frozenset({"type", "timestamp", "data"})
 
 
 def checked_url(url: str) -> str:
-    """The URL, or ValueError with what to do about it."""
+    """Return the URL if it is valid. Raises ValueError with the fix."""
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("must be a full URL such as https://hooks.example.com/audiences")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password; use the headers setting")
+        raise ValueError("must not contain a user name or password; use the headers setting")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("must be written in ASCII, percent-encoded where needed")
     return url
 
 
 def same_server(url: str, other: str) -> bool:
-    """Whether two URLs lead to one server: the same scheme, host and port. ValueError for a port that is none."""
+    """Return whether two URLs have one scheme, host and port. Raises ValueError for an invalid port."""
     return _server(url) == _server(other)
 
 
@@ -48,7 +48,7 @@ def _server(url: str) -> tuple[str, str | None, int]:
 
 
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers that a user may add, or ValueError that names the one that is not allowed."""
+    """Return ``{name: value}`` of allowed headers. Raises ValueError with the name of a header that is not allowed."""
     for name, value in headers.items():
         lower = name.lower()
         if lower in _OWN_HEADERS or lower.startswith("webhook-"):
@@ -56,19 +56,19 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"{name!r} is not a header name")
         if not value.isascii() or not value.isprintable():
-            raise ValueError(f"the header {name} must hold printable ASCII only")
+            raise ValueError(f"the header {name} must contain printable ASCII only")
     return dict(headers)
 
 
 def signing_key(secret: str) -> bytes:
-    """The bytes of a secret in the form ``whsec_`` + base64 of 24 to 64 bytes; else ValueError."""
+    """Return the bytes of a secret: ``whsec_`` and the base64 of 24 to 64 bytes. Raises ValueError otherwise."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(SECRET_PREFIX) or not 24 <= len(key) <= 64:
         raise ValueError(
-            "must be whsec_ and the base64 of 24 to 64 random bytes; leave it out to have one made"
+            "must be whsec_ and the base64 of 24 to 64 random bytes; leave it out to generate one"
         )
     return key
 
@@ -86,7 +86,7 @@ Method = Literal["POST", "PUT", "PATCH"]
 
 
 class WebhookSettings(ConnectorSettings):
-    """One receiver. ``previous_secret`` signs beside ``secret`` until it expires."""
+    """One receiver. ``previous_secret`` also signs until it expires."""
 
     where_to: ClassVar[Sequence[str]] = ("url",)
     sent_there: ClassVar[Sequence[str] | None] = ("headers",)  # the secrets only sign
@@ -101,7 +101,7 @@ class WebhookSettings(ConnectorSettings):
     form: Literal["batch", "single"] = "batch"
 
     def keys_at(self, moment: datetime) -> list[bytes]:
-        """The keys that sign at a moment, the current one first."""
+        """Return the keys that sign at this time, the current key first."""
         keys = [signing_key(self.secret.get_secret_value())]
         expires = self.previous_secret_expires_at
         if self.previous_secret is not None and (expires is None or moment < expires):
@@ -117,23 +117,29 @@ class WebhookConnectionSettings(BaseModel):
     extras: dict[str, Any] = Field(default_factory=dict)
 
     def model_post_init(self, context: Any) -> None:
+        """Check the names of extras. Raises ValueError for a name that the message already uses."""
         taken = sorted(_RESERVED_EXTRAS & self.extras.keys())
         if taken:
-            raise ValueError(f"extras must not hold {', '.join(taken)}: the message has its own")
+            raise ValueError(
+                f"extras must not contain {', '.join(taken)}: the message already has it"
+            )
 
 
 def new_secret() -> str:
-    """A fresh signing secret."""
+    """Generate a signing secret."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def complete(
     settings: Mapping[str, Any], previous: Mapping[str, Any] | None, now: datetime
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings with a secret, and the secret to show where it was made here.
+    """Complete settings with a secret.
 
-    No ``secret`` key keeps the one there is; null (or none yet) makes a new one. A replaced secret stays valid for
-    24 hours as ``previous_secret``.
+    Without the key ``secret``, the stored secret stays. Null, or no stored secret, generates one. A replaced secret stays
+    valid for 24 hours as ``previous_secret``.
+
+    Returns:
+        Two dictionaries ``{setting: value}``: the settings to store, and the generated secret to show once.
     """
     done = dict(settings)
     shown: dict[str, Any] = {}

@@ -423,7 +423,7 @@ class TestAnswers:
             ({"kind": "status", "status": 503}, TransientFailure, "HTTP 503"),
             ({"kind": "status", "status": 504}, TransientFailure, "HTTP 504"),
             ({"kind": "status", "status": 524}, TransientFailure, "HTTP 524"),
-            ({"kind": "cut_before"}, TransientFailure, "broke off"),
+            ({"kind": "cut_before"}, TransientFailure, "was lost"),
             ({"kind": "status", "status": 302}, ConfigurationRejected, "redirect"),
         ],
     )  # fmt: skip

@@ -264,9 +264,7 @@ class TestLists:
             await world.connector(management_key=DEFAULT_MANAGEMENT_KEY).create_list("VIP", "ii_0")
             == "7"
         )
-        with pytest.raises(
-            ConfigurationRejected, match="give its audience_id, or a management key"
-        ):
+        with pytest.raises(ConfigurationRejected, match="set its audience_id, or a management key"):
             await world.connector().create_list("VIP", "ii_0")
 
     async def test_listing_and_reading_need_the_management_key(self, world: World) -> None:

@@ -91,5 +91,5 @@ class TestWebhookSettings:
 
     def test_extras_must_leave_the_message_its_own_keys(self) -> None:
         WebhookConnectionSettings.model_validate({"extras": {"source": "a"}})
-        with pytest.raises(ValidationError, match="must not hold data, type"):
+        with pytest.raises(ValidationError, match="must not contain data, type"):
             WebhookConnectionSettings.model_validate({"extras": {"type": 1, "data": 2}})
