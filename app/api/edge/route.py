@@ -64,7 +64,7 @@ class ApiRoute(APIRoute):
             gate: Gate = request.app.state.gate
             content_type = await _admit(request, gate, operation, scope)
             if reads_json:
-                await _read_json(request, gate.max_body_bytes, body_required)
+                request = await _read_json(request, gate.max_body_bytes, body_required)
             try:
                 response = await handle(request)
             except repeats.Repeated as repeated:
@@ -123,13 +123,24 @@ def _has_body(request: Request) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-async def _read_json(request: Request, limit: int, required: bool) -> None:
-    """Leave the parsed body where FastAPI looks for it."""
+async def _read_json(request: Request, limit: int, required: bool) -> _ReadRequest:
     body = await read_body(request, limit)
-    request._body = body
     if body.strip():
-        request._json = parse_json(body)
-    elif required:
+        return _ReadRequest(request, body, parse_json(body))
+    if required:
         raise BadRequest("a JSON body is required")
-    else:
-        request._body = b""
+    return _ReadRequest(request, b"", None)
+
+
+class _ReadRequest(Request):
+    """A request whose body was read and parsed here. FastAPI calls ``body()`` and ``json()``."""
+
+    def __init__(self, request: Request, body: bytes, value: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._read, self._parsed = body, value
+
+    async def body(self) -> bytes:
+        return self._read
+
+    async def json(self) -> Any:
+        return self._parsed
