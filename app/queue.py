@@ -86,10 +86,11 @@ class Queue:
         if self._url is None or self._was_just_away():
             return False
         try:
-            pool = await self._connected()
-            await pool.enqueue_job(
-                task.value, *ids, _job_id=job_id, _queue_name=QUEUE_NAME, _defer_by=delay
-            )
+            async with asyncio.timeout(_BUDGET_SECONDS):
+                pool = await self._connected()
+                await pool.enqueue_job(
+                    task.value, *ids, _job_id=job_id, _queue_name=QUEUE_NAME, _defer_by=delay
+                )
         except (RedisError, OSError, TimeoutError) as error:
             self._unheard(error)
             return False
@@ -101,8 +102,9 @@ class Queue:
         if self._url is None:
             return False
         try:
-            pool = await self._connected()
-            await pool.ping()
+            async with asyncio.timeout(_BUDGET_SECONDS):
+                pool = await self._connected()
+                await pool.ping()
         except (RedisError, OSError, TimeoutError) as error:
             self._unheard(error)
             return False
@@ -133,7 +135,6 @@ class Queue:
                 job_deserializer=deserialize,
                 default_queue_name=QUEUE_NAME,
             )
-            self._pool.connection_pool.connection_kwargs["socket_timeout"] = _BUDGET_SECONDS
         return self._pool
 
     def _unheard(self, error: Exception) -> None:

@@ -1,0 +1,87 @@
+"""What the worker and the queue need of arq although it is not documented; a new release may change it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from arq import create_pool
+from arq.worker import Worker, func
+
+from app.queue import QUEUE_NAME, Queue, Task, deserialize, redis_settings, serialize
+from workers.settings import _drain
+
+
+async def _answer_pings_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while command := await reader.read(1000):
+        if b"PING" in command:
+            writer.write(b"+PONG\r\n")
+        elif b"CLIENT" in command:
+            writer.write(b"+OK\r\n" * command.count(b"CLIENT"))
+    writer.close()
+
+
+class TestDrain:
+    async def test_lets_the_running_job_finish_and_takes_no_other(self, redis_url: str) -> None:
+        started, release = asyncio.Event(), asyncio.Event()
+        done: list[str] = []
+
+        async def work(context: dict[str, Any], name: str) -> None:
+            started.set()
+            await release.wait()
+            done.append(name)
+
+        pool = await create_pool(redis_settings(redis_url), job_serializer=serialize)
+        worker = Worker(
+            functions=[func(cast("Any", work), name="work", keep_result=0)],
+            redis_settings=redis_settings(redis_url),
+            queue_name=QUEUE_NAME,
+            handle_signals=False,
+            poll_delay=0.05,
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+        )
+        await pool.enqueue_job("work", "first", _job_id="first", _queue_name=QUEUE_NAME)
+        running = asyncio.create_task(worker.async_run())
+        await asyncio.wait_for(started.wait(), 10)
+        draining = asyncio.create_task(_drain(worker, running, timedelta(seconds=10)))
+        await pool.enqueue_job("work", "second", _job_id="second", _queue_name=QUEUE_NAME)
+        await asyncio.sleep(0.3)
+        release.set()
+        await asyncio.wait_for(draining, 5)
+        assert running.done()
+        assert not running.cancelled()
+        assert running.exception() is None
+        assert done == ["first"]
+        assert await pool.zrange(QUEUE_NAME, 0, -1) == [b"second"]
+        await worker.close()
+        await pool.aclose()
+
+
+async def _answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+    writer.close()
+
+
+class TestQueue:
+    async def test_a_redis_that_stops_answering_costs_a_second(self, tmp_path: Path) -> None:
+        server = await asyncio.start_unix_server(_answer_pings_only, tmp_path / "silent.sock")
+        queue = Queue(f"unix://{tmp_path}/silent.sock")
+        assert await queue.ping()
+        began = time.monotonic()
+        assert not await queue.ring(Task.PLAN, "id", job_id="plan:id")
+        assert time.monotonic() - began < 3
+        await queue.close()
+        server.close()
+
+    async def test_a_redis_that_never_answers_costs_a_second(self, tmp_path: Path) -> None:
+        server = await asyncio.start_unix_server(_answer_nothing, tmp_path / "silent.sock")
+        queue = Queue(f"unix://{tmp_path}/silent.sock")
+        began = time.monotonic()
+        assert not await queue.ping()
+        assert time.monotonic() - began < 3
+        await queue.close()
+        server.close()
