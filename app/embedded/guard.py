@@ -4,6 +4,9 @@ Each program that uses the servers (a holder) keeps one socket to the guard open
 over the guard's standard input, the others on the same data folder over ``guard.sock``. The kernel closes a socket
 when its holder ends for any reason. When the last socket closes, the guard stops the servers. If the guard itself is
 killed, Linux signals the servers (``die_with_parent``).
+
+It is our own because the servers must outlive the program that started them if others still use them, and must stop
+if all of them are killed. A supervisor would be one more program to install, start and stop.
 """
 
 from __future__ import annotations

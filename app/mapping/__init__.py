@@ -1,4 +1,8 @@
-"""Mapping directives: JSON that describes how to build a partner's payload from an event."""
+"""Mapping directives: JSON that describes how to build a partner's payload from an event.
+
+The language is our own implementation because it is Segment's: mappings made there must give the same payloads here.
+Liquid templates inside it use ``python-liquid``.
+"""
 
 from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
 from app.mapping.identity import plain_path

@@ -3,6 +3,10 @@
 A window belongs to a token and an operation, begins with its first call and lasts a minute. Its count lives in Redis,
 so that all API processes share it. While Redis is away (no answer within 50 ms) each process counts by itself at its
 share of the limit: never unlimited, never an outage.
+
+It is our own because the contract shows the exact count and the milliseconds left of a window that begins with its
+first call. Both come from one command to Redis, within 50 ms. Without Redis, each process needs its share of the
+limit.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 A budget of N calls in a window is kept as a sliding window: the moments of the last N calls, by Redis's own clock. So
 no window of the partner, wherever it begins, sees more than N. Beside it stands what the partner last told of its own
 window: the calls left, less those of ours that it cannot have counted yet, until the window begins anew.
+
+It is our own because one script in Redis must check all budgets of an account together and reserve from all or none.
+It also takes into account what the partner reports about its own window.
 """
 
 from __future__ import annotations

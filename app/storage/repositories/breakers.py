@@ -1,4 +1,8 @@
-"""The breaker of an account: what its attempts came to, and until when nobody calls it."""
+"""The breaker of an account: what its attempts came to, and until when nobody calls it.
+
+The breaker is our own because its state must change in the transaction that records the batch, hold for all workers,
+survive a restart of Redis, and be shown by the API. Libraries keep it in the process or in Redis.
+"""
 
 from __future__ import annotations
 
