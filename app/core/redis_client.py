@@ -29,7 +29,7 @@ _GRACE_SECONDS = 0.005
 
 
 class RedisAway(Exception):
-    """No answer within the budget, or no connection."""
+    """Redis cannot be reached, did not reply in time, or refused the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class _Address:
 
 
 class RedisClient:
-    """``await client.command(...)`` answers within ``budget`` seconds or raises RedisAway."""
+    """A connection to Redis. ``await client.command(...)`` returns within ``budget`` seconds or raises RedisAway."""
 
     def __init__(self, url: str, *, budget: float) -> None:
         self._address = _Address.of(url)
@@ -74,14 +74,14 @@ class RedisClient:
         self._closed = True  # until it is opened
 
     async def open(self) -> None:
-        """Try to connect now; a Redis that is away is tried again in the background."""
+        """Connect. If Redis cannot be reached, connecting continues in the background."""
         self._closed = False
         self._reconnect()
         if self._connecting is not None:
             await asyncio.wait([self._connecting], timeout=_CONNECT_SECONDS)
 
     async def command(self, *arguments: str | bytes | int) -> Any:
-        """Send one command and wait for its answer."""
+        """Send one command. Returns its reply. Raises RedisAway if there is no connection, no reply in time, or an error."""
         connection = self._connection
         if connection is None:
             self._reconnect()
@@ -98,7 +98,7 @@ class RedisClient:
         return value
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -108,7 +108,7 @@ class RedisClient:
             self._connection.close()
 
     def _late(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
-        # A loop that was held up runs its timers before it reads: look at the socket once more before giving up.
+        # A delayed event loop runs its timers before it reads: read the socket once more before giving up.
         asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._give_up, answer, connection)
 
     def _give_up(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
@@ -154,7 +154,7 @@ class RedisClient:
 
 
 class _Connection(asyncio.Protocol):
-    """One socket: commands out in the order of asking, answers back in the same order."""
+    """One socket. Redis replies in the order of the commands."""
 
     def __init__(self, lost: Any) -> None:
         self._lost = lost
@@ -166,7 +166,7 @@ class _Connection(asyncio.Protocol):
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are asyncio's by behaviour, not by class.
+        # The transports of uvloop behave like those of asyncio, but are not of its class.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -180,7 +180,7 @@ class _Connection(asyncio.Protocol):
         self._fail()
 
     def send(self, arguments: tuple[str | bytes | int, ...]) -> asyncio.Future[Any]:
-        """Queue a command; the future holds its answer."""
+        """Queue a command. Returns a future of its reply."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._ended:
             future.set_exception(RedisAway())
@@ -192,7 +192,7 @@ class _Connection(asyncio.Protocol):
         return future
 
     def close(self) -> None:
-        """End it; whoever waits gets RedisAway."""
+        """Close the connection. Waiting commands raise RedisAway."""
         if self._transport is not None:
             self._transport.abort()
         self._fail()
