@@ -113,7 +113,7 @@ def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str
         SyncState.PENDING: "A sync is planned and about to be sent.",
         SyncState.RUNNING: "A sync is being sent.",
     }
-    return words[SyncState(sync.state)]
+    return words[sync.state]
 
 
 def _note_of_pause(account: Destination, until: datetime) -> str:

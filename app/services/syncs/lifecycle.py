@@ -11,7 +11,7 @@ from app.core.errors import NotFound
 from app.core.ids import new_id
 from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
-from app.domain.sync_states import SyncState
+from app.domain.sync_states import SyncKind, SyncState
 from app.services.platform import wake_plan, wake_settle
 from app.services.syncs import pins
 from app.storage.models import Activation, Destination, Sync
@@ -133,7 +133,7 @@ async def open_sync(
             await _ask_more(session, activation, current, retry_refused)
             wake_plan(session, current)
             return current
-        if SyncState(current.state).is_unsent:
+        if current.state.is_unsent:
             retry_refused = retry_refused or current.retry_refused
             await _supersede(session, current)
             current = None
@@ -255,11 +255,11 @@ async def create_sync(
     return sync
 
 
-def next_kind(activation: Activation) -> str:
+def next_kind(activation: Activation) -> SyncKind:
     """What the next sync of an activation is: a resync or baseline that is still wanted, else incremental."""
     if activation.resync_wanted > activation.resync_done:
-        return "resync"
-    return "baseline" if activation.baseline_wanted else "incremental"
+        return SyncKind.RESYNC
+    return SyncKind.BASELINE if activation.baseline_wanted else SyncKind.INCREMENTAL
 
 
 async def _supersede(session: AsyncSession, sync: Sync) -> None:
@@ -276,7 +276,7 @@ async def _supersede_unsent(session: AsyncSession, activation: Activation) -> No
     sync = await repository.open_of(activation.space_id, activation.id, lock=True)
     if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
         return
-    if SyncState(sync.state).is_unsent:
+    if sync.state.is_unsent:
         await _supersede(session, sync)
 
 
@@ -302,7 +302,7 @@ def is_at_work(activation: Activation) -> bool:
 
 def set_state(sync: Sync, state: SyncState) -> None:
     """Set the state of a locked sync: the only place that does. Raises ValueError if the transition is not allowed."""
-    if not SyncState(sync.state).can_become(state):
+    if not sync.state.can_become(state):
         raise ValueError(f"sync {sync.id} cannot become {state} from {sync.state}")
     sync.state = state
 
@@ -312,7 +312,7 @@ async def write_state(session: AsyncSession, sync: Sync, state: SyncState, **val
 
     Returns False if the lease was lost; then nothing was written. Raises ValueError if the transition is not allowed.
     """
-    if state != sync.state and not SyncState(sync.state).can_become(state):
+    if state != sync.state and not sync.state.can_become(state):
         raise ValueError(f"sync {sync.id} cannot become {state} from {sync.state}")
     return await SyncRepository(session).fenced(
         sync.space_id, sync.id, sync.lease_token, state=state, **values
@@ -326,7 +326,7 @@ async def close_open(
     session: AsyncSession,
     activation: Activation,
     *,
-    state: str,
+    state: SyncState,
     reason: str,
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
@@ -339,12 +339,12 @@ async def close_open(
 
 
 async def close_sync(
-    session: AsyncSession, sync: Sync, *, state: str, error: dict[str, Any] | None
+    session: AsyncSession, sync: Sync, *, state: SyncState, error: dict[str, Any] | None
 ) -> None:
     """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
     sync.error = error
-    if SyncState(sync.state).is_unsent:
-        set_state(sync, SyncState(state))
+    if sync.state.is_unsent:
+        set_state(sync, state)
         _revoke_lease(sync)
         sync.finished_at = await RunRepository(session).database_now()
         await session.flush()

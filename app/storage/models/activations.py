@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.activation_states import ActivationState
 from app.storage.models.base import JSONB, ORDERED_JSON, Base, Created, Json, Moment
 
 
@@ -73,7 +74,7 @@ class Activation(Base):
     destination_id: Mapped[str]
     name: Mapped[str]
     enabled: Mapped[bool]
-    state: Mapped[str]  # ActivationState
+    state: Mapped[ActivationState]
     revision_id: Mapped[str]
     sync_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     holdings: Mapped[Json | None] = mapped_column(JSONB)  # Manifest

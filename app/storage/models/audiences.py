@@ -13,6 +13,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.preview_states import PreviewState
+from app.domain.run_states import RunKind, RunState
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
@@ -105,7 +107,7 @@ class AudiencePreview(Base):
     query: Mapped[str]
     target_entity: Mapped[str | None]
     options: Mapped[Json | None] = mapped_column(JSONB)
-    status: Mapped[str]  # PreviewState
+    status: Mapped[PreviewState]
     results: Mapped[list[Json] | None] = mapped_column(JSONB)
     size: Mapped[Json | None] = mapped_column(JSONB)
     failure_reason: Mapped[str | None]
@@ -127,9 +129,9 @@ class Run(Base):
     space_id: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     audience_id: Mapped[str]
-    kind: Mapped[str]  # RunKind
+    kind: Mapped[RunKind]
     trigger: Mapped[str]  # api, schedule, upload, patch
-    state: Mapped[str]  # RunState
+    state: Mapped[RunState]
     as_of: Mapped[Moment]
     # Even if a newer snapshot exists
     make_current: Mapped[bool] = mapped_column(server_default=text("false"))

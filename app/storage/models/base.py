@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, MetaData, Text, text
+from sqlalchemy import DateTime, Dialect, MetaData, Text, TypeDecorator, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from app.domain.activation_states import ActivationState
+from app.domain.batch_states import BatchState
+from app.domain.notice_states import NoticeState
+from app.domain.preview_states import PreviewState
+from app.domain.run_states import RunKind, RunState
+from app.domain.sync_states import SyncKind, SyncState
+
+E = TypeVar("E", bound=StrEnum)
+
+_ENUMS: tuple[type[StrEnum], ...] = (
+    ActivationState,
+    BatchState,
+    NoticeState,
+    PreviewState,
+    RunKind,
+    RunState,
+    SyncKind,
+    SyncState,
+)
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -28,8 +49,32 @@ Created = Annotated[
 ]
 
 
+class EnumText(TypeDecorator[E]):
+    """A text column whose values are members of a StrEnum."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, members: type[E]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text of a member. Raises ValueError for any other text."""
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        """Return the member of a text."""
+        return None if value is None else self.members(value)
+
+
 class Base(DeclarativeBase):
     """Base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {str: Text, Json: JSONB, list[Any]: JSONB}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        Json: JSONB,
+        list[Any]: JSONB,
+        **{members: EnumText(members) for members in _ENUMS},
+    }

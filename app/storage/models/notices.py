@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.notice_states import NoticeState
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
@@ -28,7 +29,7 @@ class Notice(Base):
     channel: Mapped[str]  # email, webhook
     recipient: Mapped[str]  # the mail address, or the id of the destination
     content: Mapped[Json] = mapped_column(JSONB)
-    state: Mapped[str] = mapped_column(server_default=text("'new'"))  # NoticeState
+    state: Mapped[NoticeState] = mapped_column(server_default=text("'new'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_at: Mapped[Created]
     sent_at: Mapped[Moment | None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.batch_states import BatchState
+from app.domain.sync_states import SyncKind, SyncState
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
@@ -40,10 +42,10 @@ class Sync(Base):
     destination_id: Mapped[str]
     number: Mapped[int] = mapped_column(BigInteger)
     revision_id: Mapped[str | None]  # pinned when planned
-    kind: Mapped[str]  # SyncKind
+    kind: Mapped[SyncKind]
     # What opened it: run, api, schedule, configuration, resync, newer, retry, rollback
     trigger: Mapped[str]
-    state: Mapped[str]  # SyncState
+    state: Mapped[SyncState]
     resync_generation: Mapped[int] = mapped_column(server_default=text("0"))
     retry_refused: Mapped[bool] = mapped_column(server_default=text("false"))
     plan: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
@@ -64,7 +66,7 @@ class Sync(Base):
     report: Mapped[Json | None] = mapped_column(JSONB)  # of a dry run or a test send
     hold_reason: Mapped[str | None]
     approved_by: Mapped[str | None]
-    closing: Mapped[str | None]  # SyncState that it gets when settled, if it is closed early
+    closing: Mapped[SyncState | None]  # SyncState that it gets when settled, if it is closed early
     error: Mapped[Json | None] = mapped_column(JSONB)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
@@ -126,7 +128,7 @@ class Batch(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     first_row: Mapped[int] = mapped_column(BigInteger)
     row_count: Mapped[int] = mapped_column(BigInteger)
-    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))  # BatchState
+    state: Mapped[BatchState] = mapped_column(server_default=text("'waiting'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     # Refusals of the batch as a whole
     refusals: Mapped[int] = mapped_column(server_default=text("0"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core import clock
 from app.core.ids import new_id
+from app.domain.activation_states import ActivationState
 from app.domain.options import DEFAULT_OPTIONS
 from app.services.platform.platform import Platform
 from app.storage.models import (
@@ -76,7 +77,7 @@ class Scene:
             destination = await session.get(Destination, (self.space_id, self.destination_id))
             assert activation is not None
             assert destination is not None
-            activation.state = "error"
+            activation.state = ActivationState.ERROR
             activation.last_error = {"message": "The key was refused.", "pausedBy": "account"}
             destination.open_until = clock.now() + timedelta(hours=1)
             destination.breaker = {"reason": "401"}

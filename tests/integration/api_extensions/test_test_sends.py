@@ -12,6 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from app.domain.activation_states import ActivationState
 from app.sandbox.braze import DEFAULT_GROUP, DEFAULT_KEY, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
@@ -91,7 +92,7 @@ class TestMember:
             row = await session.get(Activation, (desk.flow.space_id, activation))
             assert row is not None
             assert row.last_synced_at is None
-            row.enabled, row.state, row.baseline_wanted = True, "active", False
+            row.enabled, row.state, row.baseline_wanted = True, ActivationState.ACTIVE, False
         sync = await desk.sync(activation)
         assert (sync.entered, sync.exited) == (2, 0)
         assert desk.flow.received(activation) == {"p0", "p1", "p2"}
@@ -208,7 +209,7 @@ class TestSample:
         async with desk.flow.platform.unit_of_work() as session:
             row = await session.get(Activation, (desk.flow.space_id, activation))
             assert row is not None
-            row.enabled, row.state, row.baseline_wanted = True, "active", False
+            row.enabled, row.state, row.baseline_wanted = True, ActivationState.ACTIVE, False
         sync = await desk.sync(activation)
         assert sync.state == "held"
         assert "first plan" in (sync.hold_reason or "")

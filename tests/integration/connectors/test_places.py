@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.core import clock
+from app.domain.activation_states import ActivationState
 from app.domain.splits import assign
 from app.queue import Task
 from app.sandbox.braze import DEFAULT_GROUP, BrazeEmulator
@@ -387,7 +388,10 @@ async def enable(world: World, activation: str, *, enabled: bool) -> None:
     async with world.flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (world.flow.space_id, activation))
         assert row is not None
-        row.enabled, row.state = enabled, "active" if enabled else "inactive"
+        row.enabled, row.state = (
+            enabled,
+            ActivationState.ACTIVE if enabled else ActivationState.INACTIVE,
+        )
 
 
 @pytest.mark.parametrize("partner", [KLAVIYO], ids=lambda partner: partner.slug)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.core import clock
+from app.domain.activation_states import ActivationState
 from app.services.platform.platform import Platform
 from app.services.reports import status
 from app.services.syncs import lifecycle, syncs
@@ -115,7 +116,7 @@ class TestRefusalOfTheWhole:
         await flow.members(range(5))
         sync = await flow.quiet(activation)
         row = await flow.activation(activation)
-        assert (sync.state, sync.rejected, row.state) == ("failed", 0, "error")
+        assert (sync.state, sync.rejected, row.state) == ("failed", 0, ActivationState.ERROR)
         assert len(await attempts(flow)) == 3
         async with flow.platform.unit_of_work() as session:
             said = await status.activation_status(session, row, clock.now())
@@ -130,7 +131,7 @@ class TestRefusalOfTheWhole:
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
-            row.state, row.failing_since = "active", None
+            row.state, row.failing_since = ActivationState.ACTIVE, None
             await syncs.start_sync(
                 session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
             )

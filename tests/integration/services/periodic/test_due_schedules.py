@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.core import clock
+from app.domain.activation_states import ActivationState
 from app.services.periodic.due_schedules import open_due_schedules
 from app.services.syncs import lifecycle, syncs
 from app.storage.models import Activation, AudienceSchedule
@@ -19,7 +20,10 @@ async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None
         row = await session.get(Activation, (flow.space_id, activation_id))
         assert row is not None
         if enabled is not None:
-            row.enabled, row.state = enabled, "active" if enabled else "inactive"
+            row.enabled, row.state = (
+                enabled,
+                ActivationState.ACTIVE if enabled else ActivationState.INACTIVE,
+            )
         await lifecycle.configuration_changed(
             session, row, resync=False, actor=ACTOR, now=clock.now()
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core import clock
+from app.domain.activation_states import ActivationState
 from app.services.syncs import syncs
 from app.storage.models import Activation
 from tests.flow import ACTOR, Flow, eventually
@@ -29,7 +30,7 @@ class TestDryRun:
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
-            row.enabled, row.state, row.baseline_wanted = True, "active", False
+            row.enabled, row.state, row.baseline_wanted = True, ActivationState.ACTIVE, False
         sync_id = await dry_run(flow, activation)
         said = await eventually(lambda: _complete(flow, activation, sync_id))
         assert flow.receiver.stats()["messages"] == 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.activation_states import ActivationState
 from app.domain.activation_types import SENDS
 from app.services.platform.platform import Platform
 from app.storage.models import Activation, Sync
@@ -147,6 +148,6 @@ async def test_members_that_are_taken_as_already_sent_are_not_said_to_enter(
         async with platform.unit_of_work() as session:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
-            row.enabled, row.state = True, "active"
+            row.enabled, row.state = True, ActivationState.ACTIVE
         said, done = await both(flow, hand, activation)
     assert (sums(said), done.kind, done.entered) == (sums(done), "baseline", 0)

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from app.connectors.errors import AuthenticationRejected
 from app.core import clock
 from app.core.errors import Conflict
+from app.domain.activation_states import ActivationState
 from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.services.accounts.account import open_account
@@ -58,7 +59,7 @@ async def switch(flow: Flow, activation: str, *, on: bool) -> None:
     async with flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
-        row.enabled, row.state = on, "active" if on else "inactive"
+        row.enabled, row.state = on, ActivationState.ACTIVE if on else ActivationState.INACTIVE
         await lifecycle.configuration_changed(
             session, row, resync=False, actor=ACTOR, now=clock.now()
         )
