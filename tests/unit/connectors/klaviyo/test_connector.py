@@ -43,12 +43,21 @@ class World:
     connector: KlaviyoConnector
 
     async def run(self, call: Call, rows: Sequence[Delivery]) -> Receipts:
-        """Deliver, and come back as often as is asked for, handles going through JSON."""
-        result = await self.connector.deliver(call, rows)
+        """Deliver, and come back as often as is asked for."""
+        return await self.finish(call, rows, await self.connector.deliver(call, rows))
+
+    async def finish(
+        self,
+        call: Call,
+        rows: Sequence[Delivery],
+        result: Receipts | Pending,
+        connector: Connector | None = None,
+    ) -> Receipts:
+        """Come back to a call as often as is asked for, handles going through JSON."""
         while isinstance(result, Pending):
             await asyncio.sleep(min(result.check_after.total_seconds(), 0.05))
             handle = json.loads(json.dumps(result.handle))
-            result = await self.connector.resume(call, rows, handle)
+            result = await (connector or self.connector).resume(call, rows, handle)
         return result
 
     def requests(self) -> list[dict[str, Any]]:
@@ -336,8 +345,7 @@ class TestJobs:
         async with create_tools() as tools:  # another worker, after a crash
             settings = {"api_key": "pk_sandbox", "base_url": world.sandbox.urls["klaviyo"]}
             other: Connector = KlaviyoConnector(KlaviyoSettings.model_validate(settings), tools)
-            await asyncio.sleep(0.05)
-            result = await other.resume(list_call(), rows, json.loads(json.dumps(first.handle)))
+            result = await world.finish(list_call(), rows, first, other)
         assert isinstance(result, Receipts)
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 1
 
@@ -388,8 +396,7 @@ class TestJobs:
         world.sandbox.faults.add({"kind": "status", "status": 503, "times": 1})
         with pytest.raises(TransientFailure):
             await world.connector.resume(list_call(), rows, first.handle)
-        await asyncio.sleep(0.05)
-        assert isinstance(await world.connector.resume(list_call(), rows, first.handle), Receipts)
+        assert isinstance(await world.finish(list_call(), rows, first), Receipts)
         assert world.calls()["POST /api/profile-bulk-import-jobs"] == 1
 
 
