@@ -48,7 +48,7 @@ async def another_audience(flow: Flow) -> Flow:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """With the waits of a real installation, so that a slow call holds its place for long."""
+    """Use the waits of a real installation, so that a slow call takes long."""
     return settings.model_copy(
         update={"http_total_timeout": timedelta(seconds=20), "lease": timedelta(seconds=60)}
     )

@@ -27,7 +27,7 @@ MEMBERS = [2_000, pytest.param(10_000, marks=[pytest.mark.chaos, pytest.mark.tim
 
 @dataclass(frozen=True)
 class Partner:
-    """How one destination is set up in a test, and what it must hold."""
+    """The setup of one destination in a test, and the expected members."""
 
     slug: str
     service: str
@@ -95,7 +95,7 @@ class World:
 
 @asynccontextmanager
 async def prepared(platform: Platform, partner: Partner) -> AsyncIterator[World]:
-    """Everything but a worker."""
+    """Start everything except a worker."""
     async with installation(platform) as flow, Sandbox([partner.emulator()]) as sandbox:
         url = sandbox.urls[partner.service]
         await flow.use_account(partner.slug, {**partner.settings, partner.address: url})

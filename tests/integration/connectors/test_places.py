@@ -1,4 +1,4 @@
-"""Places: each arm of a split on a list or in an attribute of its own, or told by a property; and lists that change."""
+"""Places: each arm of a split has a list, an attribute or only a property; and lists that change."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def activate(world: World, **config: Any) -> str:
 
 
 async def lists(world: World) -> dict[str, str]:
-    """The lists that were made for the connection: arm (or ``list``) to id."""
+    """Return the lists that were created for the connection: arm (or ``list``) to id."""
     async with world.flow.platform.unit_of_work() as session:
         key = (world.flow.space_id, world.flow.connection_id)
         connection = await session.get(DestinationConnection, key)
@@ -117,7 +117,7 @@ async def test_a_property_tells_the_arms_of_one_list(platform: Platform) -> None
 
 
 def told(world: World) -> dict[int, str]:
-    """The arm that each profile has been told."""
+    """Return the arm that was sent for each profile."""
     klaviyo = world.emulator
     assert isinstance(klaviyo, KlaviyoEmulator)
     found = {}
@@ -238,7 +238,7 @@ async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
 
 
 @pytest.mark.parametrize("by", ["connection", "option"])
-async def test_nobody_moves_when_a_list_that_we_made_is_named(platform: Platform, by: str) -> None:
+async def test_no_member_moves_when_a_created_list_is_named(platform: Platform, by: str) -> None:
     async with world_of(platform, KLAVIYO) as world:
         activation = await activate(world)
         await world.members(set(range(MEMBERS)))
@@ -258,7 +258,7 @@ async def test_nobody_moves_when_a_list_that_we_made_is_named(platform: Platform
         assert inside(world, made) == set(range(1, MEMBERS + 1))
 
 
-async def test_an_upsert_that_names_a_list_which_we_made_puts_its_members_there(
+async def test_an_upsert_that_names_a_created_list_adds_its_members_there(
     platform: Platform,
 ) -> None:
     async with world_of(platform, KLAVIYO) as world:
@@ -275,7 +275,7 @@ async def test_an_upsert_that_names_a_list_which_we_made_puts_its_members_there(
         assert inside(world, made) == set(range(MEMBERS + 5))
 
 
-async def test_nobody_moves_when_the_list_that_was_made_for_an_arm_is_named(
+async def test_no_member_moves_when_the_list_created_for_an_arm_is_named(
     platform: Platform,
 ) -> None:
     async with world_of(platform, KLAVIYO) as world:
@@ -384,7 +384,7 @@ async def test_what_is_held_on_an_old_list_is_kept_when_the_new_one_is_taken_ove
 
 
 async def enable(world: World, activation: str, *, enabled: bool) -> None:
-    """As the API does, with nothing opened."""
+    """Call the service as the API does, without an open session."""
     async with world.flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (world.flow.space_id, activation))
         assert row is not None
@@ -398,10 +398,10 @@ async def enable(world: World, activation: str, *, enabled: bool) -> None:
 @pytest.mark.parametrize(
     "fault", [None, {"kind": "status", "status": 503, "method": "DELETE"}], ids=["nothing", "503"]
 )
-async def test_who_changes_the_address_stays_on_the_list(
+async def test_a_member_with_a_changed_address_stays_on_the_list(
     platform: Platform, partner: Partner, fault: dict[str, Any] | None
 ) -> None:
-    """The partner knows both addresses as one profile, by the user id: the exit of the old one must not come last.
+    """The partner joins both addresses in one profile by the user id: the exit of the old address must not come last.
 
     A few go by single calls, whose answers tell the profile's id: by that they are taken off.
     """

@@ -1,4 +1,4 @@
-"""A partner whose account takes less than its documents say, and one that somebody else uses too."""
+"""An account with lower limits than the partner documents, and an account that another program uses too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = 3  # refused calls, on the way to learning of it
 
 @contextlib.asynccontextmanager
 async def another_program(url: str, *, every: float) -> AsyncIterator[list[int]]:
-    """Calls of somebody else on the account; the statuses that came back."""
+    """Call the account as another program does. Returns the statuses."""
     statuses: list[int] = []
 
     async def call() -> None:
@@ -65,13 +65,17 @@ async def deliver(world: World) -> None:
 
 
 class TestBraze:
-    async def test_a_lower_limit_is_kept_as_soon_as_it_is_told(self, platform: Platform) -> None:
+    async def test_a_lower_limit_is_honoured_as_soon_as_it_is_reported(
+        self, platform: Platform
+    ) -> None:
         async with world_of(platform, BRAZE) as world:
             await lower(world, SHARE)
             await deliver(world)
             assert braze_of(world).stats()["throttled"] <= FEW
 
-    async def test_what_another_program_spends_is_left_to_it(self, platform: Platform) -> None:
+    async def test_calls_of_another_program_are_taken_into_account(
+        self, platform: Platform
+    ) -> None:
         async with world_of(platform, BRAZE) as world:
             await lower(world, SHARE)
             async with another_program(world.sandbox.urls["braze"], every=0.1) as theirs:

@@ -292,7 +292,7 @@ class TestCheck:
         ("fields", "kind", "words"),
         [
             ({"password": "not-this-password"}, AuthenticationRejected, "refused the login of reader"),
-            ({"user": "somebody"}, AuthenticationRejected, "refused the login of somebody"),
+            ({"user": "stranger"}, AuthenticationRejected, "refused the login of stranger"),
             ({"database": "elsewhere"}, ConfigurationRejected, 'database "elsewhere" does not exist'),
             ({"port": 1}, TransientFailure, "no PostgreSQL listens"),
             ({"host": "nothing.invalid"}, TransientFailure, "could not be resolved"),
@@ -374,7 +374,7 @@ class TestTls:
     @pytest.mark.parametrize(
         ("fields", "words"),
         [
-            ({}, "not trusted"),  # nobody knows who signed it
+            ({}, "not trusted"),  # the signer is unknown
             ({"host": "127.0.0.1", "own": True}, "not trusted"),  # it is for another name
         ],
     )

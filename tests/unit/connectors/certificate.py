@@ -1,4 +1,4 @@
-"""A throw-away certificate authority for tests of encrypted calls."""
+"""A temporary certificate authority for tests of encrypted calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's context with a self-signed certificate for the name, and a client's that trusts just this one."""
+    """Return the context of a server with a self-signed certificate, and of a client that trusts only it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = datetime.now(UTC) - timedelta(days=1)

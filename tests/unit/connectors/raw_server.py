@@ -1,4 +1,4 @@
-"""A scripted TCP server on loopback: counts accepted connections and lets a test write any bytes as an answer."""
+"""A scripted TCP server on loopback: counts connections, and lets a test write any bytes as a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A partner that answers with what it was sent tells nobody our secrets, and nobody's secrets change another's report."""
+"""A partner that repeats requests reveals no secret, and secrets of one account do not mask texts of another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_header_is_not_quoted(echo: str) -> None:
         assert secret not in error.message
 
 
-def test_secrets_of_others_stay_as_they_are_and_the_own_are_masked() -> None:
+def test_masks_secrets_of_the_account_only() -> None:
     register_secret("postgres-of-another")
     text = f"postgres-of-another is not {OWN}, own-secret%2Fof%2Bthe-account"
     asked = request(secrets=(OWN,))
@@ -44,13 +44,13 @@ def test_secrets_of_others_stay_as_they_are_and_the_own_are_masked() -> None:
 
 
 @pytest.mark.parametrize("before", range(250, 301, 10))
-def test_what_the_cut_of_a_quote_would_halve_is_masked_before(before: int) -> None:
+def test_a_secret_at_the_cut_of_a_quote_is_masked_first(before: int) -> None:
     words = quote_of("x" * before + OWN, request(secrets=(OWN,)))
     assert words == f': "{("x" * before + "<…>")[:300]}"'
 
 
 @pytest.mark.parametrize("shift", [0, 1, 77, 1000, 1999])
-def test_what_the_cut_of_a_long_answer_halves_is_not_quoted(shift: int) -> None:
+def test_half_a_secret_at_the_cut_of_a_long_response_is_not_quoted(shift: int) -> None:
     secret = "k" + "0123456789" * 200
     text = " " * shift + secret * 100  # each mask moves what is behind it forward
     words = quote_of(text, request(secrets=(secret,)))
@@ -78,12 +78,12 @@ def test_a_long_answer_is_quoted_as_quickly_as_a_short_one() -> None:
     assert seconds(long) < 10 * seconds(short)
 
 
-def test_words_that_are_no_secret_stay() -> None:
+def test_words_that_are_not_secret_stay() -> None:
     asked = request(authorization="Klaviyo-API-Key 0123456789", content_type="application/json")
     words = "send application/json with the header Klaviyo-API-Key"
     assert quote_of(words, asked) == f': "{words}"'
 
 
-def test_a_url_is_shown_without_the_values_of_its_parameters() -> None:
+def test_a_url_is_shown_without_parameter_values() -> None:
     assert shown_url(request().url) == "https://a.example/x?code=<…>&page=<…>"
     assert shown_url(httpx.URL("https://a.example:8443/x")) == "https://a.example:8443/x"

@@ -40,7 +40,7 @@ async def client(
 
 
 class Names(AbstractResolver):
-    """A resolver that gives the scripted answers, one list for each look-up."""
+    """A resolver that returns scripted addresses, one list per look-up."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -145,7 +145,7 @@ class TestAddressGuard:
                 ), (url, caught.value)
             assert server.accepted == 0
 
-    async def test_what_the_operator_opened_is_reached(self) -> None:
+    async def test_an_allowed_address_is_reached(self) -> None:
         async with serve() as server, client("127.0.0.1") as http:
             response = await http.post(server.url, content=b"x")
         assert response.text == "ok"

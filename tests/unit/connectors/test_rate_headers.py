@@ -41,7 +41,7 @@ def told(names: RateHeaders, limit: str, remaining: str, reset: str) -> ToldLimi
         (SINCE_1970, "150", "0", "999999999999", (150, 0, 3600)),
     ],
 )
-def test_what_the_headers_say(
+def test_reads_the_headers(
     names: RateHeaders,
     limit: str,
     remaining: str,
@@ -55,7 +55,7 @@ def test_what_the_headers_say(
 
 @pytest.mark.parametrize("value", ["", "-1", "soon", "nan", "1e9", "9" * 13, "9" * 5000, ";w=1"])
 @pytest.mark.parametrize("where", ["remaining", "reset"])
-def test_what_is_no_number_says_nothing(value: str, where: str) -> None:
+def test_a_value_that_is_not_a_number_is_ignored(value: str, where: str) -> None:
     values = {"remaining": "3", "reset": "5", where: value}
     assert told(TO_GO, "150", **values) is None
 
@@ -69,13 +69,13 @@ def test_what_is_no_number_says_nothing(value: str, where: str) -> None:
         ("", 1),
     ],
 )
-def test_a_moment_is_one_of_the_partners_clock(date: str, seconds: int) -> None:
+def test_a_reset_time_is_relative_to_the_partners_clock(date: str, seconds: int) -> None:
     reset = str(EPOCH - 600 + 2)
     values = {SINCE_1970.remaining: "0", SINCE_1970.reset: reset, "date": date}
     found = told_limit(SINCE_1970, httpx.Headers(values), now=NOW)
     assert found == ToldLimit(None, 0, timedelta(seconds=seconds))
 
 
-def test_an_answer_without_the_headers_says_nothing() -> None:
+def test_a_response_without_the_headers_has_no_limit() -> None:
     assert told_limit(TO_GO, httpx.Headers({"ratelimit-limit": "150"}), now=NOW) is None
     assert told_limit(SINCE_1970, httpx.Headers({"ratelimit-remaining": "0"}), now=NOW) is None

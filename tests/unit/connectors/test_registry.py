@@ -54,7 +54,7 @@ class Postcards:
 
 @pytest.fixture
 def outside_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installed distribution, as pip lays it out, that brings a destination by an entry point."""
+    """Install a distribution, as pip does, with an entry point for a destination."""
     (tmp_path / "postcards_destination.py").write_text(OUTSIDE)
     info = tmp_path / "postcards_destination-1.0.dist-info"
     info.mkdir()
@@ -79,7 +79,7 @@ class TestRegistry:
     def test_finds_by_catalogue_id(self) -> None:
         assert get(WebhookConnector.definition.metadata_id) is WebhookConnector
 
-    def test_names_what_there_is_when_asked_for_what_is_not(self) -> None:
+    def test_names_the_known_destinations_for_an_unknown_one(self) -> None:
         with pytest.raises(
             UnknownDestination, match=r"there is no destination 'fax'; available: .*webhook"
         ):

@@ -72,7 +72,7 @@ def braze_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
 
 
 class TestRequests:
-    """The exact requests, action by action."""
+    """The exact requests of each action."""
 
     async def test_entered(self, world: World) -> None:
         rows = [
@@ -177,7 +177,7 @@ class TestRequests:
         await world.run(braze_call(connection_settings=settings, arm="a"), [user(2)])
         assert (world.inside("is_vip"), world.inside("is_vip_a")) == ({"u1"}, {"u2"})
 
-    async def test_one_identifier_goes_the_key_first(self, world: World) -> None:
+    async def test_sends_one_identifier_and_prefers_the_key(self, world: World) -> None:
         rows = [
             user(
                 1,
@@ -264,7 +264,7 @@ class TestPartialFailure:
         await world.run(call, [user(n) for n in range(3)])
         assert world.requests()[1][2]["subscription_groups"][0]["external_ids"] == ["u0", "u2"]
 
-    async def test_objects_named_in_a_refusal_are_left_out_and_the_rest_goes_again(
+    async def test_objects_named_in_a_refusal_are_left_out_and_the_others_are_sent_again(
         self, world: World
     ) -> None:
         body = {
@@ -288,7 +288,7 @@ class TestPartialFailure:
         assert len(world.inside()) == 75
         assert len(world.requests()) == 3
 
-    async def test_without_any_identifier_it_is_our_own_skip(self, world: World) -> None:
+    async def test_a_member_without_an_identifier_is_skipped(self, world: World) -> None:
         receipts = await world.run(
             braze_call(), [user(0), user(1, key_type="other", identifiers={})]
         )
@@ -323,14 +323,14 @@ class TestAnswers:
             ({"status": 200, **HTML}, ConfigurationRejected, "dashboard"),
         ],
     )
-    async def test_class_of_an_answer(
+    async def test_class_of_a_response(
         self, world: World, fault: dict[str, Any], error: type[ConnectorError], words: str
     ) -> None:
         world.sandbox.faults.add({"kind": "status", **fault})
         with pytest.raises(error, match=words):
             await world.run(braze_call(), [user(0)])
 
-    async def test_a_refusal_that_names_nobody_is_not_sent_twice(self, world: World) -> None:
+    async def test_a_refusal_without_names_is_not_sent_twice(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 400})
         with pytest.raises(PayloadRejected):
             await world.run(braze_call(), [user(0), user(1)])
@@ -367,7 +367,7 @@ class TestCheck:
         assert len(asked) == 1
         assert any('"status":{"' in answer and answer.upper() != answer for answer in answers)
 
-    async def test_says_what_is_wrong(self, world: World) -> None:
+    async def test_reports_the_fault(self, world: World) -> None:
         result = await world.connector.check({"segment_id": "no-such-group"})
         assert not result.ok
         assert "subscription group" in result.message
@@ -394,14 +394,14 @@ class TestSettings:
             ("https://k:v@rest.iad-01.braze.com", "without a path"),
         ],
     )
-    def test_common_mistakes_are_answered(self, url: str, words: str) -> None:
+    def test_common_mistakes_are_explained(self, url: str, words: str) -> None:
         with pytest.raises(ValidationError, match=words):
             BrazeSettings.model_validate({"api_key": "k", "rest_endpoint": url})
 
     @pytest.mark.parametrize(
         "url", ["https://rest.fra-01.braze.eu/", "https://rest.us-11.braze.com"]
     )
-    def test_a_trailing_slash_is_taken_off(self, url: str) -> None:
+    def test_a_trailing_slash_is_removed(self, url: str) -> None:
         made = BrazeSettings.model_validate({"api_key": "k", "rest_endpoint": url})
         assert made.rest_endpoint == url.rstrip("/")
 

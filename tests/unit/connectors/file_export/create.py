@@ -15,7 +15,7 @@ from tests.unit.connectors.create import create_tools
 
 
 class Exports:
-    """An export folder that keeps what was published."""
+    """An export folder that keeps the published files."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

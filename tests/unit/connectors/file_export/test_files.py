@@ -256,7 +256,7 @@ class TestManifest:
         assert manifest["sha256"] == hashlib.sha256(exports.data()).hexdigest()
         assert (manifest["syncId"], manifest["seq"], manifest["contents"]) == ("syn_1", 7, "delta")
 
-    async def test_it_comes_after_the_file(self, tmp_path: Path) -> None:
+    async def test_the_manifest_is_published_after_the_file(self, tmp_path: Path) -> None:
         exports, _ = await download(tmp_path, file_call(), ROWS)
         assert exports.order[1] == exports.order[0] + ".manifest.json"
 
@@ -279,7 +279,7 @@ class TestFailure:
             assert not exports.files
             assert is_empty(tmp_path)
 
-    async def test_a_full_disk_is_said_plainly(self, tmp_path: Path) -> None:
+    async def test_a_full_disk_is_reported(self, tmp_path: Path) -> None:
         class Full(Exports):
             async def publish(self, key: str, local_path: str) -> None:
                 raise OSError(28, "No space left on device")

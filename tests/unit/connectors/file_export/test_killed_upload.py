@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an upload: readers never see half a file under its name."""
+"""SIGKILL during an upload: readers never see an incomplete file under its name."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ async def tools(tmp_path: Path) -> AsyncIterator[ConnectorTools]:
 
 class TestStores:
     @pytest.mark.parametrize("format", ["csv", "parquet"])
-    async def test_what_was_written_is_read_back(
+    async def test_written_files_are_read_back(
         self, store: tuple[str, str], tools: ConnectorTools, format: str
     ) -> None:
         connector = create_connector(store, tools, format=format)
@@ -130,7 +130,7 @@ class TestStores:
         manifest = json.loads(content(store, name + ".manifest.json"))
         assert (manifest["rows"], manifest["bytes"]) == (500, len(data))
 
-    async def test_a_repeat_overwrites_its_own(
+    async def test_a_retry_replaces_its_file(
         self, store: tuple[str, str], tools: ConnectorTools
     ) -> None:
         connector = create_connector(store, tools, prefix="repeat")
@@ -154,7 +154,7 @@ class TestStores:
         path.write_bytes(b"x" * 100)
 
         class Short:
-            """A store that loses the end of what it gets."""
+            """A store that loses the end of a file."""
 
             def __init__(self) -> None:
                 self._files = file_system(store)
@@ -180,7 +180,7 @@ class TestStores:
         assert (await connector.check({})).ok
         assert names(store, "exports/checked") == []
 
-    async def test_a_missing_bucket_is_said(
+    async def test_a_missing_bucket_is_reported(
         self, store: tuple[str, str], tools: ConnectorTools
     ) -> None:
         connector = create_connector(store, tools, bucket="no-such-bucket")

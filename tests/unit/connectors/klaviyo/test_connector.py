@@ -36,14 +36,14 @@ LIST = "AbCdEf"
 
 @dataclass
 class World:
-    """A connector, and the emulated partner behind it."""
+    """A connector and its emulated partner."""
 
     sandbox: Sandbox
     partner: KlaviyoEmulator
     connector: KlaviyoConnector
 
     async def run(self, call: Call, rows: Sequence[Delivery]) -> Receipts:
-        """Deliver, and come back as often as is asked for."""
+        """Deliver, and resume until there are receipts."""
         return await self.finish(call, rows, await self.connector.deliver(call, rows))
 
     async def finish(
@@ -53,7 +53,7 @@ class World:
         result: Receipts | Pending,
         connector: Connector | None = None,
     ) -> Receipts:
-        """Come back to a call as often as is asked for, handles going through JSON."""
+        """Resume a call until there are receipts. Handles are converted to JSON and back."""
         while isinstance(result, Pending):
             await asyncio.sleep(min(result.check_after.total_seconds(), 0.05))
             handle = json.loads(json.dumps(result.handle))
@@ -101,9 +101,9 @@ def list_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
 
 
 class TestRequests:
-    """The exact requests, action by action."""
+    """The exact requests of each action."""
 
-    async def test_many_that_enter_go_as_one_job(self, world: World) -> None:
+    async def test_many_entries_are_sent_as_one_job(self, world: World) -> None:
         rows = people(11)
         rows[0] = person(
             0,
@@ -148,9 +148,7 @@ class TestRequests:
         assert body["data"]["type"] == "profile-bulk-import-job"
         assert body["data"]["relationships"] == {"lists": {"data": [{"type": "list", "id": LIST}]}}
 
-    async def test_a_few_that_enter_go_one_by_one_and_their_ids_come_back(
-        self, world: World
-    ) -> None:
+    async def test_a_few_entries_are_sent_one_by_one_and_return_ids(self, world: World) -> None:
         receipts = await world.run(list_call(), people(2))
         single, _, add = world.requests()
         assert (single["method"], single["url"]) == ("POST", "/api/profile-import")
@@ -162,7 +160,7 @@ class TestRequests:
         assert json.loads(add["body"]) == {"data": [{"type": "profile", "id": one} for one in ids]}
         assert receipts.partner_ids == dict(enumerate(ids))
 
-    async def test_who_exits_is_taken_off_by_the_known_id(self, world: World) -> None:
+    async def test_an_exit_is_removed_by_the_known_id(self, world: World) -> None:
         receipts = await world.run(list_call(), people(2))
         exits = [
             person(n, kind=ChangeKind.EXITED, partner_id=receipts.partner_ids[n]) for n in (0, 1)
@@ -181,7 +179,7 @@ class TestRequests:
         assert world.emails() == set()
         assert len(world.partner.account.profiles) == 2
 
-    async def test_who_exits_without_an_id_is_searched_for(self, world: World) -> None:
+    async def test_an_exit_without_an_id_is_searched_for(self, world: World) -> None:
         await world.run(list_call(), people(2))
         exits = [
             person(0, kind=ChangeKind.EXITED),
@@ -197,7 +195,7 @@ class TestRequests:
         assert receipts == Receipts()  # whom Klaviyo does not know is off the list
         assert world.emails() == {"p1@example.com"}
 
-    async def test_nobody_known_needs_no_removal(self, world: World) -> None:
+    async def test_unknown_members_need_no_removal(self, world: World) -> None:
         await world.run(list_call(ChangeKind.EXITED), people(3, kind=ChangeKind.EXITED))
         assert world.calls() == {"GET /api/profiles": 1}
 
@@ -212,7 +210,7 @@ class TestRequests:
         await world.connector.deliver(list_call(action_id=UPSERT.id, target=None), people(11))
         assert "relationships" not in json.loads(world.requests()[0]["body"])["data"]
 
-    async def test_a_list_is_made_under_its_name(self, world: World) -> None:
+    async def test_a_list_is_created_with_its_name(self, world: World) -> None:
         made = await world.connector.create_list("Spring", "ii_1")
         (request,) = world.requests()
         assert (request["method"], request["url"]) == ("POST", "/api/lists")
@@ -301,7 +299,7 @@ class TestDeliver:
         receipts = await world.run(list_call(), [both, *(person(n) for n in range(2, 14))])
         assert receipts.rejected[0].code == "duplicate_profile"
 
-    async def test_without_any_identifier_it_is_our_own_skip(self, world: World) -> None:
+    async def test_a_member_without_an_identifier_is_skipped(self, world: World) -> None:
         rows = [person(0), person(1, key_type="other", identifiers={})]
         receipts = await world.run(list_call(), rows)
         assert receipts.skipped[1].code == "no_identifier"
@@ -309,7 +307,7 @@ class TestDeliver:
         receipts = await world.run(list_call(ChangeKind.EXITED), rows)
         assert receipts.skipped[0].code == "no_identifier"
 
-    async def test_a_profile_of_more_than_100_kilobytes_is_our_own_skip(self, world: World) -> None:
+    async def test_a_profile_of_more_than_100_kilobytes_is_skipped(self, world: World) -> None:
         rows = [person(0, fields={"properties": {"x": "y" * 100_000}}), person(1)]
         receipts = await world.run(list_call(), rows)
         assert receipts.skipped[0].code == "profile_too_large"
@@ -338,7 +336,7 @@ class TestDeliver:
 
 
 class TestJobs:
-    async def test_a_job_is_taken_up_again_and_not_started_twice(self, world: World) -> None:
+    async def test_a_job_is_resumed_and_not_started_twice(self, world: World) -> None:
         rows = people(50)
         first = await world.connector.deliver(list_call(), rows)
         assert isinstance(first, Pending)
@@ -360,7 +358,7 @@ class TestJobs:
             result = await world.connector.resume(list_call(), rows, result.handle)
         assert waits == [1, 2, 4, 8, 16, 30, 30]
 
-    async def test_a_cancelled_job_is_started_anew(self, world: World) -> None:
+    async def test_a_cancelled_job_is_started_again(self, world: World) -> None:
         world.partner.account.job_seconds = 60
         rows = people(50)
         first = await world.connector.deliver(list_call(), rows)
@@ -373,7 +371,7 @@ class TestJobs:
         assert isinstance(await world.connector.resume(list_call(), rows, second.handle), Receipts)
         assert len(world.emails()) == 50
 
-    async def test_a_job_that_vanishes_again_and_again_is_somebody_elses(
+    async def test_a_job_that_vanishes_repeatedly_belongs_to_another_account(
         self, world: World
     ) -> None:
         rows = people(50)
@@ -434,7 +432,7 @@ class TestAnswers:
             ({"kind": "status", "status": 302}, ConfigurationRejected, "redirect"),
         ],
     )  # fmt: skip
-    async def test_class_of_an_answer(
+    async def test_class_of_a_response(
         self, world: World, fault: dict[str, Any], error: type[ConnectorError], words: str
     ) -> None:
         world.sandbox.faults.add(fault)
@@ -504,7 +502,7 @@ class TestAnswers:
         await world.run(list_call(), people(20))
         assert len(world.emails()) == 20
 
-    async def test_no_list_is_said(self, world: World) -> None:
+    async def test_a_missing_list_is_reported(self, world: World) -> None:
         with pytest.raises(ConfigurationRejected, match="no Klaviyo list"):
             await world.run(list_call(target=None), people(1))
 
@@ -525,7 +523,7 @@ class TestCheck:
             ("pk_narrow", {"list_id": LIST}, False, "lacks a scope; it needs lists:read"),
         ],
     )
-    async def test_says_what_to_do(
+    async def test_explains_the_fix(
         self, world: World, key: str, settings: dict[str, Any], ok: bool, words: str
     ) -> None:
         world.partner.keys["pk_narrow"] = ("profiles:read",)

@@ -84,7 +84,7 @@ def talon_call(kind: ChangeKind = ChangeKind.ENTERED, **changes: Any) -> Call:
 
 
 class TestRequests:
-    """The exact requests, action by action."""
+    """The exact requests of each action."""
 
     async def test_entered_and_exited(self, world: World) -> None:
         await world.run(talon_call(), profiles(2))
@@ -148,7 +148,7 @@ class TestRequests:
         await world.run(talon_call(), [profile(0, fields={"adds": [7, 8]})])
         assert [row["audienceId"] for row in world.requests()[0][2]["data"]] == [7, 8]
 
-    async def test_an_audience_is_made_under_our_reference(self, world: World) -> None:
+    async def test_an_audience_is_created_with_the_reference(self, world: World) -> None:
         made = await world.connector().create_list("Spring", "ii_9")
         assert world.requests() == [
             ("POST", "/v2/audiences", {"name": "Spring", "integrationId": "ii_9"})
@@ -162,7 +162,7 @@ class TestDeliver:
         assert len(world.inside()) == 1000
         assert len(world.requests()) == 1
 
-    async def test_rows_that_are_named_are_rejected_and_the_rest_goes_again(
+    async def test_named_rows_are_rejected_and_the_others_are_sent_again(
         self, world: World
     ) -> None:
         world.partner.refused = {"u3": "unknown profile", "u9": "blocked"}
@@ -182,19 +182,19 @@ class TestDeliver:
         assert len(world.inside()) == 999
         assert len(world.requests()) <= 1 + 2 * 10
 
-    async def test_a_refusal_of_everything_rejects_nobody(self, world: World) -> None:
+    async def test_a_refusal_of_all_rows_rejects_none(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 400})
         with pytest.raises(PayloadRejected):
             await world.run(talon_call(), profiles(1000))
         assert len(world.requests()) <= 66
 
-    async def test_two_rows_both_bad_reject_nobody(self, world: World) -> None:
+    async def test_two_wrong_rows_reject_none(self, world: World) -> None:
         world.partner.pointers = False
         world.partner.refused = {"u0": "x", "u1": "x"}
         with pytest.raises(PayloadRejected):
             await world.run(talon_call(), profiles(2))
 
-    async def test_our_own_skips(self, world: World) -> None:
+    async def test_skips(self, world: World) -> None:
         rows = [
             profile(0),
             profile(1, key_type="other", identifiers={}),
@@ -207,7 +207,7 @@ class TestDeliver:
         }
         assert world.inside() == {"u0"}
 
-    async def test_one_by_one_goes_on_where_it_was(self, world: World) -> None:
+    async def test_one_by_one_continues_at_its_position(self, world: World) -> None:
         world.partner.refused = {"u5": "blocked"}
         call = talon_call(action_id=UPDATE_ONE.id)
         first = await world.connector().deliver(call, profiles(50))
@@ -241,7 +241,7 @@ class TestAnswers:
             (UPDATE_ONE, {"status": 400}, PayloadRejected, "HTTP 400"),
         ],
     )
-    async def test_class_of_an_answer(
+    async def test_class_of_a_response(
         self,
         world: World,
         action: Any,
@@ -253,7 +253,7 @@ class TestAnswers:
         with pytest.raises(error, match=words):
             await world.run(talon_call(action_id=action.id), profiles(1))
 
-    async def test_no_audience_is_said(self, world: World) -> None:
+    async def test_a_missing_audience_is_reported(self, world: World) -> None:
         with pytest.raises(ConfigurationRejected, match=r"no Talon\.One audience"):
             await world.run(talon_call(target=None), profiles(1))
 
@@ -293,7 +293,7 @@ class TestLists:
 
 
 class TestCheck:
-    async def test_says_what_is_wrong(self, world: World) -> None:
+    async def test_reports_the_fault(self, world: World) -> None:
         assert (await world.connector().check({})).ok
         assert not (await world.connector(api_key="wrong").check({})).ok
         result = await world.connector(management_key="wrong").check({})
@@ -318,13 +318,13 @@ class TestSettings:
             ({"management_key": "ApiKey-v1 x"}, "other kind of key"),
         ],
     )
-    def test_common_mistakes_are_answered(self, given: dict[str, Any], words: str) -> None:
+    def test_common_mistakes_are_explained(self, given: dict[str, Any], words: str) -> None:
         with pytest.raises(ValidationError, match=words):
             TalonOneSettings.model_validate(
                 {"base_url": "https://mine.talon.one", "api_key": "k", **given}
             )
 
-    def test_a_pasted_prefix_and_a_slash_are_taken_off(self) -> None:
+    def test_a_pasted_prefix_and_a_slash_are_removed(self) -> None:
         made = TalonOneSettings.model_validate(
             {"base_url": "https://mine.talon.one/", "api_key": " ApiKey-v1 abc "}
         )

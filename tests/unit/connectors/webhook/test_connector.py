@@ -38,7 +38,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 def now_call(**changes: Any) -> Call:
-    """The receiver compares with the clock, so the attempt is now."""
+    """Create a call whose attempt is now: the receiver compares it with the clock."""
     return create_call(attempted_at=clock.now(), **changes)
 
 
@@ -109,7 +109,7 @@ class TestBatchForm:
         await deliver(settings_for(sandbox), now_call(resync=True), CHANGES)
         assert json.loads(last_request(sandbox)["body"])["data"]["mode"] == "resync"
 
-    async def test_extras_stand_beside_the_message(self, sandbox: Sandbox) -> None:
+    async def test_extras_are_merged_into_the_message(self, sandbox: Sandbox) -> None:
         call = now_call(connection_settings={"extras": {"source": "crm"}})
         await deliver(settings_for(sandbox), call, CHANGES)
         assert json.loads(last_request(sandbox)["body"])["source"] == "crm"
@@ -128,7 +128,7 @@ class TestBatchForm:
             "1",
         )
 
-    async def test_a_key_among_the_headers_goes_to_its_own_server_only(
+    async def test_headers_of_the_destination_are_sent_to_its_server_only(
         self, sandbox: Sandbox
     ) -> None:
         settings = settings_for(sandbox, headers={"x-key": "k"})
@@ -285,7 +285,7 @@ class TestAnswers:
             '{"rejected":',
         ],
     )
-    async def test_any_other_body_of_a_success_refuses_nobody(
+    async def test_any_other_body_of_a_success_refuses_no_member(
         self, sandbox: Sandbox, body: str
     ) -> None:
         sandbox.faults.add({"kind": "status", "status": 202, "body": body})
@@ -313,7 +313,7 @@ class TestCheck:
         assert sandbox.services["webhook"].stats()["tests"] == 1
         assert sandbox.services["webhook"].lists() == []
 
-    async def test_says_what_is_wrong(self, sandbox: Sandbox) -> None:
+    async def test_reports_the_fault(self, sandbox: Sandbox) -> None:
         async with create_tools() as tools:
             wrong = settings_for(sandbox, secret=new_secret())
             result = await WebhookConnector(wrong, tools).check({})

@@ -89,7 +89,7 @@ class TestWebhookSettings:
         assert settings.secret.get_secret_value() not in repr(settings)
         assert settings.secret.get_secret_value() not in settings.model_dump_json()
 
-    def test_extras_must_leave_the_message_its_own_keys(self) -> None:
+    def test_extras_must_not_replace_keys_of_the_message(self) -> None:
         WebhookConnectionSettings.model_validate({"extras": {"source": "a"}})
         with pytest.raises(ValidationError, match="must not contain data, type"):
             WebhookConnectionSettings.model_validate({"extras": {"type": 1, "data": 2}})
