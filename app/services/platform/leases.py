@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from app.core.logging import get_logger
@@ -19,17 +20,17 @@ from app.core.logging import get_logger
 log = get_logger(__name__)
 
 RENEWALS = 4  # per lease period (R10)
-LETTING_GO = 3.0  # seconds
+RELEASE_TIMEOUT = 3.0  # seconds
 
 T = TypeVar("T")
 
 
 class LeaseLost(Exception):
-    """Another worker has the lease, or may have it: nothing of the work may be written."""
+    """Another worker has the lease, or may have it: no result of the work may be written."""
 
 
 class Held(Protocol):
-    """A claimed row with the time, on the worker's monotonic clock, until which its lease certainly lasts."""
+    """A claimed row. Its lease lasts at least until ``deadline``, on the worker's monotonic clock."""
 
     deadline: float
 
@@ -65,12 +66,10 @@ async def run_leased(
     if claimed is None:
         return False
     try:
-        if renew is None:
+        async with (
+            keep_lease(partial(renew, claimed), lease) if renew else contextlib.nullcontext()
+        ):
             await work(claimed)
-        else:
-            renewal = renew  # narrowed for the closure
-            async with keep_lease(lambda: renewal(claimed), lease):
-                await work(claimed)
     except LeaseLost:
         if lost is not None:
             lost()
@@ -88,7 +87,7 @@ async def run_leased(
 async def release_lease(release: Awaitable[None]) -> None:
     """Release a lease in a task that may be cancelled. If that fails, the lease expires (R18)."""
     try:
-        async with asyncio.timeout(LETTING_GO):
+        async with asyncio.timeout(RELEASE_TIMEOUT):
             await release
     except Exception as error:  # noqa: BLE001  whatever happens, the lease expires
         log.warning("lease_not_released", error=type(error).__name__)
@@ -103,22 +102,9 @@ async def keep_lease(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> 
 
     async def keep() -> None:
         nonlocal lost
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + lease.total_seconds()
-        while True:
-            await asyncio.sleep(lease.total_seconds() / RENEWALS)
-            asked = loop.time()
-            try:
-                still_ours = await renew()
-            except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
-                log.warning("lease_not_renewed", error=type(error).__name__)
-                still_ours = loop.time() < deadline
-            else:
-                deadline = asked + lease.total_seconds()
-            if not still_ours:
-                lost = True
-                body.cancel()
-                return
+        await _renew_until_lost(renew, lease)
+        lost = True
+        body.cancel()
 
     keeper = asyncio.create_task(keep())
     try:
@@ -132,6 +118,22 @@ async def keep_lease(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> 
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
+
+
+async def _renew_until_lost(renew: Callable[[], Awaitable[bool]], lease: timedelta) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + lease.total_seconds()
+    is_kept = True
+    while is_kept:
+        await asyncio.sleep(lease.total_seconds() / RENEWALS)
+        asked = loop.time()
+        try:
+            is_kept = await renew()
+        except Exception as error:  # noqa: BLE001  a server that restarts fails in many ways
+            log.warning("lease_not_renewed", error=type(error).__name__)
+            is_kept = loop.time() < deadline
+        else:
+            deadline = asked + lease.total_seconds()
 
 
 async def keep_leases(
@@ -151,7 +153,7 @@ async def keep_leases(
         asked, rows = loop.time(), held()
         try:
             is_kept = await renew(rows)
-        except Exception as error:  # noqa: BLE001  a server that restarts answers in many ways
+        except Exception as error:  # noqa: BLE001  a server that restarts fails in many ways
             log.warning("leases_not_renewed", error=type(error).__name__)
             for row in rows:
                 if row.deadline < loop.time():

@@ -1,4 +1,4 @@
-"""What a process works with: settings, database, queue, object store, engine, keys and the outbound client."""
+"""The platform of a process: settings, database, queue, object store, engine, keys and the outbound client."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from app.storage.session import UnitOfWork, unit_of_work_of
 
 
 class NotConfigured(Exception):
-    """A setting without which nothing runs is missing; the message says which and how it is set."""
+    """A required setting is missing. The message names it and says how to set it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Made once in a process, closed with it, and passed down."""
+    """The shared resources of one process, opened at its start and closed at its end."""
 
     settings: Settings
     database: Database
@@ -44,12 +44,12 @@ class Platform:
     keyring: Keyring
     http: OutboundClient
     budgets: Budgets
-    definitions: asyncio.Semaphore  # users' SQL runs in processes of its own, a few at a time
-    outbound: OutboundPolicy  # which addresses of users' databases may be dialled
-    readings: SourceSlots  # of users' databases, a few at a time
+    definitions: asyncio.Semaphore  # limits how many processes run users' SQL
+    outbound: OutboundPolicy  # the addresses of users' databases that may be connected to
+    readings: SourceSlots  # limits how many runs read users' databases
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all resources."""
         await self.http.aclose()
         await self.queue.close()
         self.engine.close()
@@ -58,16 +58,12 @@ class Platform:
 
 
 async def open_platform(settings: Settings) -> Platform:
-    """Open all parts; NotConfigured where the database or a key is not set."""
+    """Open all resources. Raises NotConfigured if the database is not set, KeyringError if no key is."""
     if settings.database_url is None:
-        raise NotConfigured(
-            "DATABASE_URL is not set; `activations up` starts a database of its own."
-        )
+        raise NotConfigured("DATABASE_URL is not set; `activations up` starts its own database.")
     database = open_database(settings.database_url.get_secret_value())
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     queue = Queue(redis_url)
-    scratch = settings.cache / "scratch" / f"{os.getpid()}-{new_id('p')}"
-    _remove_left_over(scratch.parent)
     return Platform(
         settings=settings,
         database=database,
@@ -75,12 +71,7 @@ async def open_platform(settings: Settings) -> Platform:
         hot=await database.hot_pool(),
         queue=queue,
         objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
-        engine=Engine(
-            memory=settings.engine_memory,
-            threads=settings.engine_threads,
-            scratch=scratch,
-            readable=[_object_folder(settings), settings.cache / "objects"],
-        ),
+        engine=_open_engine(settings),
         keyring=Keyring.from_settings(settings),
         http=make_client(
             outbound_allow=settings.outbound_allow,
@@ -94,14 +85,25 @@ async def open_platform(settings: Settings) -> Platform:
     )
 
 
+def _open_engine(settings: Settings) -> Engine:
+    scratch = settings.cache / "scratch" / f"{os.getpid()}-{new_id('p')}"
+    _remove_left_over(scratch.parent)
+    return Engine(
+        memory=settings.engine_memory,
+        threads=settings.engine_threads,
+        scratch=scratch,
+        readable=[_object_folder(settings), settings.cache / "objects"],
+    )
+
+
 def _object_folder(settings: Settings) -> Path:
-    """Where objects are read in place: the store's own folder, or the cache of one that is elsewhere."""
-    place = urlsplit(settings.storage)
-    return Path(unquote(place.path)) if place.scheme == "file" else settings.cache / "objects"
+    """Return the folder in which objects are read: that of a local store, or the cache of a remote one."""
+    store = urlsplit(settings.storage)
+    return Path(unquote(store.path)) if store.scheme == "file" else settings.cache / "objects"
 
 
 def _remove_left_over(folder: Path) -> None:
-    """Scratch files of processes of this machine that are no more; each process deletes its own when it ends well."""
+    """Remove the scratch files of processes of this machine that crashed."""
     for left in folder.glob("*-*"):
         pid = left.name.partition("-")[0]
         if pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():

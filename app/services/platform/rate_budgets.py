@@ -1,8 +1,8 @@
 """Rate budgets of partner accounts, shared by all activations and workers through Redis (R24).
 
-What a definition says an account may do is kept in any case; where the partner's answers tell of its own window, less
-is taken than that: nothing where it is spent, and resyncs stop while enough is left for what is urgent. Without Redis
-each process keeps its share by itself.
+The limits of the destination's definition always apply. If the partner's responses report its own window, that limits
+calls further: no call while it is used up, and no call of a resync while less than the reserve for urgent calls is left.
+While Redis does not respond, each process keeps to its share of the budget.
 """
 
 from __future__ import annotations
@@ -21,40 +21,41 @@ from redis.exceptions import RedisError
 from app.connectors.base import RateBudget
 from app.connectors.errors import BudgetSpent
 from app.connectors.http import Gate, Hear
-from app.connectors.rate_headers import told_limit
+from app.connectors.rate_headers import ToldLimit, told_limit
 from app.core import clock
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.queue import Queue
-from app.services.platform.budget_windows import Allowance, LocalWindows, SharedWindows, pause_key
+from app.services.platform.budget_windows import Allowance, SharedWindows, pause_key
+from app.services.platform.local_windows import LocalWindows
 
 log = get_logger(__name__)
 
-LONGEST_WAIT = 5.0  # seconds to wait in hand; longer, and the batch goes back to wait
-PATIENCE = 90.0  # seconds, for the calls after a batch's first
-MARGIN = 1.1  # our calls may bunch up on their way
-SLACK = 0.25  # seconds, at least
-RESYNC_SHARE = 0.7  # of a budget: the rest stays free for what is urgent
+LONGEST_WAIT = 5.0  # seconds before a batch's first call; for a longer wait, the batch is put off
+PATIENCE = 90.0  # seconds before each later call of a batch
+MARGIN = 1.1  # windows are lengthened, because calls may arrive closer together than they were sent
+SLACK = 0.25  # seconds by which a window is lengthened at least
+RESYNC_SHARE = 0.7  # of a budget: the rest is reserved for urgent calls
 
-# Calls that the batch at hand has made: once one is out, the others wait rather than leave it half done.
-_calls_made: ContextVar[list[int] | None] = ContextVar("calls_made", default=None)
-# Writing calls of the batch at hand: before the last call, and with it.
+# Number of calls of the current batch. After the first one, a call waits longer, so that the batch is not left half sent.
+_calls_sent: ContextVar[list[int] | None] = ContextVar("calls_sent", default=None)
+# Writing calls of the current batch: without the last call, and with it.
 _writes: ContextVar[list[int] | None] = ContextVar("writes", default=None)
 
 
 @dataclass(slots=True)
 class Budgets:
-    """The budgets of all accounts, as this process sees them."""
+    """The rate budgets of all accounts."""
 
     queue: Queue
-    processes: int  # worker processes that share an account while Redis is away
+    processes: int  # worker processes that share a budget while Redis does not respond
     _local: LocalWindows = field(init=False)
 
     def __post_init__(self) -> None:
         self._local = LocalWindows(self.processes)
 
     def gate(self, account: str, budgets: Sequence[RateBudget], *, resync: bool) -> Gate:
-        """What each call of an account has to pass; a resync may use only a part of the budget."""
+        """Return the gate that each call of an account passes. A resync uses only a part of the budget."""
         rules = [(budget, re.compile(budget.paths)) for budget in budgets]
 
         async def pass_gate(request: httpx.Request) -> Hear | None:
@@ -71,7 +72,7 @@ class Budgets:
         return pass_gate
 
     async def pause(self, account: str, pause: timedelta) -> None:
-        """The partner asked us to wait: nobody calls this account before."""
+        """Stop all calls of an account for some time, because the partner asked for it."""
         milliseconds = max(1, int(pause.total_seconds() * 1000))
         self._local.pause(account, pause.total_seconds())
         try:
@@ -81,13 +82,13 @@ class Budgets:
             log.warning("budget_not_shared", error=type(error).__name__)
 
     async def _take(self, account: str, call: str, allowances: Sequence[Allowance]) -> None:
-        made = _calls_made.get()
-        give_up = time.monotonic() + (PATIENCE if made and made[0] else LONGEST_WAIT)
+        sent = _calls_sent.get()
+        give_up = time.monotonic() + (PATIENCE if sent and sent[0] else LONGEST_WAIT)
         while True:
-            wait = await self._ask(account, call, allowances)
+            wait = await self._reserve(account, call, allowances)
             if wait <= 0:
-                if made is not None:
-                    made[0] += 1
+                if sent is not None:
+                    sent[0] += 1
                 return
             if time.monotonic() + wait > give_up:
                 raise BudgetSpent(
@@ -95,7 +96,7 @@ class Budgets:
                 )
             await asyncio.sleep(wait)
 
-    async def _ask(self, account: str, call: str, allowances: Sequence[Allowance]) -> float:
+    async def _reserve(self, account: str, call: str, allowances: Sequence[Allowance]) -> float:
         if (shared := self._shared()) is not None:
             try:
                 return await shared.take(account, call, allowances)
@@ -104,26 +105,30 @@ class Budgets:
         return self._local.take(account, allowances)
 
     def _listener(self, account: str, call: str, budgets: Sequence[RateBudget]) -> Hear | None:
-        """Takes in what the answer to a call tells; None where the partner tells nothing."""
-        telling = [(budget, budget.headers) for budget in budgets if budget.headers is not None]
-        if not telling:
+        """Return what records the limits in a call's response, or None if the partner reports none."""
+        reporting = [(budget, budget.headers) for budget in budgets if budget.headers is not None]
+        if not reporting:
             return None
 
         async def hear(response: httpx.Response) -> None:
-            for budget, names in telling:
-                told = told_limit(names, response.headers, now=clock.now())
-                if told is None:
-                    continue
-                (allowance,) = _allowances([budget], resync=False)
-                try:
-                    if (shared := self._shared()) is not None:
-                        await shared.tell(account, call, allowance, told)
-                    else:
-                        self._local.tell(account, allowance, told)
-                except (RedisError, OSError, TimeoutError) as error:
-                    log.warning("budget_not_shared", error=type(error).__name__)
+            for budget, names in reporting:
+                limit = told_limit(names, response.headers, now=clock.now())
+                if limit is not None:
+                    (allowance,) = _allowances([budget], resync=False)
+                    await self._report(account, call, allowance, limit)
 
         return hear
+
+    async def _report(
+        self, account: str, call: str, allowance: Allowance, limit: ToldLimit
+    ) -> None:
+        try:
+            if (shared := self._shared()) is not None:
+                await shared.report(account, call, allowance, limit)
+            else:
+                self._local.report(account, allowance, limit)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("budget_not_shared", error=type(error).__name__)
 
     def _shared(self) -> SharedWindows | None:
         redis = self.queue.pool
@@ -144,25 +149,25 @@ def _allowances(budgets: Sequence[RateBudget], resync: bool) -> list[Allowance]:
 
 
 def new_batch() -> None:
-    """The calls that follow in this task belong to one batch."""
-    _calls_made.set([0])
+    """Count the calls that follow in this task as calls of one new batch."""
+    _calls_sent.set([0])
     _writes.set([0, 0])
 
 
 def writes_before(*, unsent: bool) -> int:
-    """Writing calls that this batch had made before its last one; ``unsent``: the last one did not go out."""
-    made = _writes.get() or (0, 0)
-    return made[1] if unsent else made[0]
+    """Return the number of writing calls of this batch before its last one. ``unsent``: the last one was not sent."""
+    without_last, with_last = _writes.get() or (0, 0)
+    return with_last if unsent else without_last
 
 
 def _note_write(request: httpx.Request) -> None:
-    made = _writes.get()
-    if made is not None:
-        made[0] = made[1]
-        made[1] += request.method not in {"GET", "HEAD"}
+    writes = _writes.get()
+    if writes is not None:
+        writes[0] = writes[1]
+        writes[1] += request.method not in {"GET", "HEAD"}
 
 
 def _spread(window: timedelta) -> float:
-    """A window of the partner's, made longer by what the way to it may shift."""
+    """Return a partner's window in seconds, lengthened by what the network may shift."""
     seconds = window.total_seconds()
     return max(seconds * MARGIN, seconds + SLACK)

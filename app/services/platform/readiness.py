@@ -1,4 +1,4 @@
-"""Is this process ready to serve: database, migrations, Redis."""
+"""Whether this process is ready to serve: database, migrations, Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENCE_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What answers and what does not; without Redis the service works, more slowly."""
+    """Which parts respond. Without Redis the service works, but more slowly."""
 
     database: bool
     migrations: bool
@@ -28,7 +28,7 @@ class Readiness:
         return self.database and self.migrations
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the wire."""
+        """Return ``{"status": …, "database": …, "migrations": …, "redis": …}``, the form of the response."""
         return {
             "status": "ready" if self.ready else "not ready",
             "database": self.database,
@@ -38,7 +38,7 @@ class Readiness:
 
 
 async def check_readiness(platform: Platform) -> Readiness:
-    """Ask them all."""
+    """Ask the database and Redis."""
     revision, redis = await asyncio.gather(_revision(platform), platform.queue.ping())
     wanted = await asyncio.to_thread(head)
     return Readiness(
@@ -49,7 +49,7 @@ async def check_readiness(platform: Platform) -> Readiness:
 
 
 async def _revision(platform: Platform) -> str | None:
-    """The migration that the database stands at; empty where it was never migrated, None where it is away."""
+    """Return the migration of the database: empty if it was never migrated, None if it does not respond."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             found = await platform.hot.fetchval("SELECT version_num FROM alembic_version")

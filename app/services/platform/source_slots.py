@@ -1,4 +1,4 @@
-"""How many runs read users' databases at once in a process, and whose turn it is: slow ones must not stop the others."""
+"""Slots in which runs of a process read users' databases, shared fairly among spaces, so that slow databases delay no others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-REMEMBERED = 90.0  # seconds that a run without room counts as waiting; it asks again before
+REMEMBERED = 90.0  # seconds that a run without a slot counts as waiting; it asks again before that
 
 
 @dataclass(slots=True)
 class WaitingRun:
-    """A run that found no room: since when, when it asked last, and whether it was called since then."""
+    """A run that got no slot: since when it waits, when it asked last, and whether it was called after that."""
 
     space_id: str
     run_id: str
@@ -23,9 +23,9 @@ class WaitingRun:
 
 @dataclass(slots=True)
 class SourceSlots:
-    """At most so many runs read at a time, and no space has all of their places; nobody is kept waiting in here.
+    """``most`` slots, of which one space never has all. No method waits.
 
-    Previews and checks take little time; they have as many places of their own, ``short``.
+    Previews and checks take little time; they use ``short``, a semaphore with the same number of slots.
     """
 
     most: int
@@ -38,14 +38,14 @@ class SourceSlots:
 
     @property
     def waiting(self) -> int:
-        """How many runs found no room lately."""
+        """The number of runs that got no slot lately."""
         return len(self._waiting)
 
     def take(self, space_id: str, run_id: str) -> bool:
-        """A place for a run; False where there is none, or it is the turn of a space that has fewer."""
+        """Take a slot for a run. Returns False if none is free, or if spaces with fewer slots are waiting."""
         now = time.monotonic()
         self._waiting = {
-            key: one for key, one in self._waiting.items() if now - one.asked < REMEMBERED
+            key: run for key, run in self._waiting.items() if now - run.asked < REMEMBERED
         }
         before = self._waiting.pop(run_id, None)
         if not self._may(space_id):
@@ -56,26 +56,26 @@ class SourceSlots:
         return True
 
     def give_back(self, space_id: str) -> None:
-        """A run of the space has read what it needs."""
+        """Release the slot of a run of a space."""
         self._held[space_id] -= 1
 
     def call_next(self) -> WaitingRun | None:
-        """Whose turn it is: of the spaces that have the fewest places, who has waited longest; None without room."""
-        found = min(
-            (one for one in self._waiting.values() if not one.called),
-            key=lambda one: (self._held[one.space_id], one.since),
+        """Call the run that has waited longest in a space with the fewest slots. Returns None if no slot is free."""
+        longest = min(
+            (run for run in self._waiting.values() if not run.called),
+            key=lambda run: (self._held[run.space_id], run.since),
             default=None,
         )
-        if found is None or not self._may(found.space_id):
+        if longest is None or not self._may(longest.space_id):
             return None
-        found.called = True
-        return found
+        longest.called = True
+        return longest
 
     def forget(self, run_id: str) -> None:
-        """The run does not wait any more."""
+        """Remove a run that does not wait any more."""
         self._waiting.pop(run_id, None)
 
     def _may(self, space_id: str) -> bool:
-        mine = self._held[space_id]
-        fewer = {one.space_id for one in self._waiting.values() if self._held[one.space_id] < mine}
-        return mine < max(1, self.most - 1) and self._held.total() + len(fewer) < self.most
+        held = self._held[space_id]
+        fewer = {run.space_id for run in self._waiting.values() if self._held[run.space_id] < held}
+        return held < max(1, self.most - 1) and self._held.total() + len(fewer) < self.most

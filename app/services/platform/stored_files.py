@@ -1,4 +1,4 @@
-"""Files of the flow: where they stand in the object store, and manifests brought to this machine."""
+"""Files of audiences and activations in the object store: their keys, storing them, and fetching them to this machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from app.snapshots.engine import LocalManifest, Manifest, StoredFile
 
 
 def audience_folder(space_id: str, audience_id: str) -> str:
-    """The folder of an audience's files."""
+    """Return the folder of an audience's files."""
     return f"spaces/{space_id}/audiences/{audience_id}"
 
 
 def activation_folder(space_id: str, activation_id: str) -> str:
-    """The folder of an activation's files."""
+    """Return the folder of an activation's files."""
     return f"spaces/{space_id}/activations/{activation_id}"
 
 
 def fresh_key(folder: str, name: str, suffix: str = "parquet") -> str:
-    """A key that was never used: a retry writes beside, not over, what a lost worker may still write."""
+    """Return a key that was never used, so that a retry never overwrites what a lost worker may still write."""
     return f"{folder}/{name}-{new_id('f')}.{suffix}"
 
 
@@ -33,12 +33,12 @@ async def store_file(objects: ObjectStore, local: Path, key: str, rows: int) -> 
 
 
 async def fetch_file(objects: ObjectStore, file: StoredFile) -> Path:
-    """A local path of a stored file."""
+    """Fetch a stored file. Returns its local path."""
     return await objects.fetch(file.key, file.sha256)
 
 
 async def fetch_manifest(objects: ObjectStore, manifest: Manifest) -> LocalManifest:
-    """Local paths of all files of a manifest."""
+    """Fetch all files of a manifest. Returns their local paths."""
     base = [await fetch_file(objects, file) for file in manifest.base]
     deltas = [await fetch_file(objects, file) for file in manifest.deltas]
     return LocalManifest(tuple(base), tuple(deltas))

@@ -1,4 +1,4 @@
-"""Whole transactions once more: where the database broke a tie between two of them, or went away (R7, R26)."""
+"""Retries of whole transactions after a deadlock, a lock timeout or a lost connection (R7, R26)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ T = TypeVar("T")
 
 TRIES = 3
 # deadlock, serialization failure, lock not available in time
-_TIES = frozenset({"40P01", "40001", "55P03"})
-
-
-LOST_TRIES = 6  # a restart of the server takes seconds; by then the lease is still ours
+_CONFLICTS = frozenset({"40P01", "40001", "55P03"})
+LOST_TRIES = 6  # a restart of the server takes seconds, less than a lease lasts
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the server went away, or does not let anybody in yet."""
+    """Return whether the connection was lost, or the server accepts no connections yet."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, InterfaceError)
     return isinstance(
@@ -35,9 +33,9 @@ def is_lost(error: BaseException) -> bool:
 async def retry_transaction(
     unit_of_work: UnitOfWork, work: Callable[[AsyncSession], Awaitable[T]]
 ) -> T:
-    """Run ``work`` in a transaction of its own; again where it lost a tie or its connection.
+    """Run ``work`` in a new transaction, and again after a deadlock, a lock timeout or a lost connection.
 
-    ``work`` must be harmless when repeated after a commit that nobody answered: it writes under a fence.
+    ``work`` may be repeated after a commit whose confirmation was lost, so it must write under a fence.
     """
     for attempt in range(1, LOST_TRIES + 1):
         try:
@@ -52,10 +50,10 @@ async def retry_transaction(
 
 
 def _wait(error: Exception, attempt: int) -> float | None:
-    """Seconds until the next try; None where there is none."""
+    """Return the seconds until the next try, or None if there is none."""
     if is_lost(error):
         return 0.25 * 2**attempt if attempt < LOST_TRIES else None
     original = error.orig if isinstance(error, DBAPIError) else error
-    if attempt < TRIES and getattr(original, "sqlstate", None) in _TIES:
+    if attempt < TRIES and getattr(original, "sqlstate", None) in _CONFLICTS:
         return random.uniform(0.02, 0.1) * attempt  # noqa: S311  jitter
     return None

@@ -1,4 +1,4 @@
-"""Uploads on their way in: from the request to a local file, counted, under a minimum rate, never in memory (R35)."""
+"""Uploads: from a request to a local file, with a size limit and a minimum rate, never held in memory (R35)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FORMATS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
 def upload_kind(
     content_type: str | None, content_encoding: str | None
 ) -> tuple[Literal["csv", "ndjson", "parquet"], Literal["gzip", "zstd"] | None]:
-    """Format and compression by the headers; UnsupportedMediaType with what is taken."""
+    """Return format and compression by the headers. Raises UnsupportedMediaType, naming what is accepted."""
     essence, _, parameters = (content_type or "").partition(";")
     form = _FORMATS.get(essence.strip().lower())
     if form is None:
@@ -65,10 +65,15 @@ async def receive_upload(
     content_encoding: str | None,
     announced: int | None,
 ) -> AsyncIterator[Upload]:
-    """The upload as a scratch file while the block runs; the file is gone after it, however it ends.
+    """Write an upload to a scratch file, which is deleted when the block ends.
 
-    PayloadTooLarge above ``max_upload_bytes``, InsufficientStorage where the disk is full, BadRequest below
-    10 KiB/s over 30 seconds, UnsupportedMediaType for other types. ``announced`` is the Content-Length, if any.
+    ``announced`` is the Content-Length, if there is one.
+
+    Raises:
+        PayloadTooLarge: above ``max_upload_bytes``.
+        InsufficientStorage: the disk is full.
+        BadRequest: slower than 10 KiB/s over 30 seconds.
+        UnsupportedMediaType: another type, charset or compression.
     """
     form, encoding = upload_kind(content_type, content_encoding)
     path = engine.scratch_file(f".{form}")
@@ -85,35 +90,44 @@ async def receive_upload(
 
 
 async def _write(path: Path, stream: AsyncIterator[bytes], limit: int) -> None:
-    pieces: list[bytes] = []
-    total = waiting = in_window = 0
+    total = in_window = 0
     loop = asyncio.get_running_loop()
     with path.open("xb") as file:
+        buffer = _Buffer(file)
         try:
             async with asyncio.timeout(_WINDOW_SECONDS) as deadline:
                 async for piece in stream:
                     total += len(piece)
-                    waiting += len(piece)
                     in_window += len(piece)
                     if total > limit:
                         raise _too_large(limit)
-                    pieces.append(piece)
-                    if waiting >= _BUFFER:
-                        await asyncio.to_thread(_append, file, pieces)
-                        pieces, waiting = [], 0
-                    # The deadline moves on only for who has sent enough since it was set.
+                    await buffer.add(piece)
+                    # The deadline moves only after enough bytes have come in since it was set.
                     if in_window >= _WINDOW_BYTES:
                         deadline.reschedule(loop.time() + _WINDOW_SECONDS)
                         in_window = 0
         except TimeoutError:
-            raise BadRequest(
-                "the upload came in slower than 10 KiB/s", headers={"Connection": "close"}
-            ) from None
-        await asyncio.to_thread(_append, file, pieces)
+            raise _too_slow() from None
+        await buffer.flush()
 
 
-def _append(file: BinaryIO, pieces: list[bytes]) -> None:
-    file.writelines(pieces)
+class _Buffer:
+    """Pieces that are written to a file together, in a thread."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    async def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= _BUFFER:
+            await self.flush()
+
+    async def flush(self) -> None:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        await asyncio.to_thread(self._file.writelines, pieces)
 
 
 def _check_room(folder: Path, announced: int, limit: int) -> None:
@@ -121,6 +135,10 @@ def _check_room(folder: Path, announced: int, limit: int) -> None:
         raise _too_large(limit)
     if shutil.disk_usage(folder).free < announced + _SPARE_BYTES:
         raise _full()
+
+
+def _too_slow() -> BadRequest:
+    return BadRequest("the upload came in slower than 10 KiB/s", headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

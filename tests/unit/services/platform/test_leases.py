@@ -115,7 +115,7 @@ class TestRunLeased:
         async def stuck(claimed: str) -> None:
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(leases, "LETTING_GO", 0.01)
+        monkeypatch.setattr(leases, "RELEASE_TIMEOUT", 0.01)
         case = Case()
         case.give_back = stuck  # type: ignore[method-assign]
         task = asyncio.create_task(case.run(forever))
