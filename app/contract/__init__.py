@@ -1,1 +1,1 @@
-"""Wire models."""
+"""Models of request and response bodies."""

@@ -1,4 +1,4 @@
-"""Activations on the wire."""
+"""Bodies of operations on activations."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ ActivationType = Literal[
     "All Events",
 ]
 _Names = Annotated[list[Name], Field(max_length=1000)]
-#: On update an empty name counts as not given, so it has no least length there.
+#: In an update an empty name counts as absent, so it has no minimum length.
 _NameOrEmpty = Annotated[str, Field(max_length=255)]
 
 
 class Profile(Input):
-    """Which traits of the profile travel, and under which names in the event."""
+    """The traits of the profile that are sent, and their names in the event."""
 
     properties: _Names | None = None
     mapping: dict[Name, Text] | None = None
 
 
 class PersonalizationInputEntity(Input):
-    """Which properties of a related entity travel."""
+    """The properties of a related entity that are sent."""
 
     properties: _Names
     relationship_slug: Name
 
 
 class PersonalizationInput(Input):
-    """What travels with a change."""
+    """The data that is sent with each change."""
 
     profile: Profile | None = None
     entities: Annotated[list[PersonalizationInputEntity], Field(max_length=100)] | None = None
@@ -45,7 +45,7 @@ class PersonalizationInput(Input):
 
 
 class DestinationSubscriptionConfiguration(Input):
-    """An action of the destination and its mapped fields; the settings are kept as they came."""
+    """An action of the destination and its mapped fields. The settings are stored unchanged."""
 
     action_id: Name
     settings: dict[str, Any] | None = None
@@ -64,7 +64,7 @@ class AddActivationToAudienceAlphaInput(Input):
 
 
 class UpdateActivationForAudienceAlphaInput(Input):
-    """What changes of an activation; a null display name takes it away."""
+    """Changes to an activation. A null display name removes the name."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"displayName"})
 
@@ -77,21 +77,21 @@ class UpdateActivationForAudienceAlphaInput(Input):
 
 
 class Profile1(Output):
-    """Which traits of the profile travel."""
+    """The traits of the profile that are sent."""
 
     properties: list[str]
     mapping: dict[str, str] | None = None
 
 
 class EntityOutput(Output):
-    """Which properties of a related entity travel."""
+    """The properties of a related entity that are sent."""
 
     properties: list[str]
     relationship_slug: str
 
 
 class PersonalizationOutput(Output):
-    """What travels with a change."""
+    """The data that is sent with each change."""
 
     profile: Profile1
     entities: list[EntityOutput] | None = None
@@ -123,7 +123,7 @@ class ActivationOutput(Output):
 
 
 class AddActivationToAudienceAlphaOutput(Output):
-    """The activation that was made."""
+    """The created activation."""
 
     activation: ActivationOutput
 
@@ -135,19 +135,19 @@ class GetActivationFromAudienceAlphaOutput(Output):
 
 
 class UpdateActivationForAudienceAlphaOutput(Output):
-    """The activation as it is now."""
+    """The updated activation."""
 
     activation: ActivationOutput
 
 
 class ListActivationsFromAudienceAlphaOutput(Output):
-    """Activations of an audience, of all its connections."""
+    """A page of the activations of an audience, over all its connections."""
 
     activations: list[ActivationOutput]
     pagination: PaginationOutput | None = None
 
 
 class RemoveActivationFromAudienceAlphaOutput(Output):
-    """The activation is gone."""
+    """The activation was removed."""
 
     status: str

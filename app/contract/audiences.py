@@ -1,4 +1,4 @@
-"""Audiences, their runs, schedules and previews on the wire."""
+"""Bodies of operations on audiences, their runs, schedules and previews."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _Identifiers = Annotated[list[Name], Field(max_length=100)]
 
 
 class AudienceDefinitionInput(Input):
-    """What an audience is computed from: empty, or SQL over the space's datasets."""
+    """The definition of an audience: empty, or SQL over the datasets of the space."""
 
     query: Text
     target_entity: Name | None = None
 
 
 class AudienceOptionsInput(Input):
-    """Options of the computation; kept and answered."""
+    """Options of the computation; stored and returned."""
 
     filter_by_external_ids: _Identifiers | None = None
     include_historical_data: bool | None = None
@@ -40,14 +40,14 @@ class CreateAudienceInput(Input):
 
 
 class DefinitionUpdate(Input):
-    """What changes of a definition."""
+    """Changes to a definition."""
 
     query: Text | None = None
     target_entity: Name | None = None
 
 
 class UpdateAudienceForSpaceInput(Input):
-    """What changes of an audience."""
+    """Changes to an audience."""
 
     enabled: bool | None = None
     name: Name | None = None
@@ -57,28 +57,29 @@ class UpdateAudienceForSpaceInput(Input):
 
 
 class AudienceSearchInput(Input):
-    """Which audiences: by name, key or definition."""
+    """A filter of audiences by name, key or definition."""
 
     type: Literal["NAME", "KEY", "DEFINITION"]
     query: Annotated[str, Field(max_length=255)]
 
 
 class AudienceSortInput(Input):
-    """In which order."""
+    """The order of a list of audiences."""
 
     field: Literal["NAME", "CREATED_AT", "UPDATED_AT"]
     direction: Literal["ASC", "DESC"] = "ASC"
 
 
 class ForceRunInput(Input):
-    """Ours: as of which moment the audience is computed, and whether it then counts although a newer one is there."""
+    """Extension of this service: the time as of which the audience is computed, and whether the snapshot becomes current
+    although a newer one exists."""
 
     as_of: Name | None = None
     make_current: bool | None = None
 
 
 class AudienceDefinition(Output):
-    """What an audience is computed from."""
+    """The definition of an audience."""
 
     query: str
     target_entity: str | None = None
@@ -93,7 +94,7 @@ class AudienceOptions(Output):
 
 
 class AudienceSummary(Output):
-    """An audience, short form."""
+    """An audience without its size and schedules."""
 
     id: str
     space_id: str
@@ -112,13 +113,13 @@ class AudienceSummary(Output):
 
 
 class AudienceComputeCadence(Output):
-    """How it is computed."""
+    """How the audience is computed."""
 
     type: Literal["BATCH", "REALTIME"]
 
 
 class AudienceSize(Output):
-    """How many members it has."""
+    """The number of members."""
 
     type: Literal["USERS", "ACCOUNTS", "ENTITIES"]
     count: int | None = None
@@ -126,13 +127,13 @@ class AudienceSize(Output):
 
 
 class PeriodicConfig(Output):
-    """Every so often."""
+    """A run at a fixed interval."""
 
     interval: Literal["15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
 
 
 class SpecificDaysConfig(Output):
-    """At these hours of these days of the week (0 is Sunday), by the clock of a time zone."""
+    """Runs at these hours on these days of the week (0 is Sunday), in a time zone."""
 
     days: list[int]
     hours: list[int]
@@ -140,7 +141,7 @@ class SpecificDaysConfig(Output):
 
 
 class AudienceSchedule(Output):
-    """When an audience is computed by itself."""
+    """A schedule of automatic runs."""
 
     id: str
     strategy: Literal["PERIODIC", "SPECIFIC_DAYS"]
@@ -149,7 +150,7 @@ class AudienceSchedule(Output):
 
 
 class Audience(Output):
-    """An audience, long form."""
+    """An audience with its size and schedules."""
 
     id: str
     space_id: str
@@ -171,13 +172,13 @@ class Audience(Output):
 
 
 class CreateAudienceOutput(Output):
-    """The audience that was made."""
+    """The created audience."""
 
     audience: AudienceSummary
 
 
 class UpdateAudienceForSpaceOutput(Output):
-    """The audience as it is now."""
+    """The updated audience."""
 
     audience: AudienceSummary
 
@@ -189,39 +190,39 @@ class GetAudienceOutput(Output):
 
 
 class ListAudiencesPaginatedOutput(Output):
-    """Audiences of a space."""
+    """A page of the audiences of a space."""
 
     audiences: list[Audience]
     pagination: PaginationOutput
 
 
 class RemoveAudienceFromSpaceOutput(Output):
-    """The audience is gone."""
+    """The audience was removed."""
 
     status: Literal["SUCCESS"]
 
 
 class ListAudienceConsumersFromSpaceAndAudienceAlphaOutput(Output):
-    """Audiences that use this one."""
+    """A page of the audiences that use an audience."""
 
     audiences: list[AudienceSummary]
     pagination: PaginationOutput
 
 
 class AudienceRun(Output):
-    """A run, by its id."""
+    """The id of a run."""
 
     id: str
 
 
 class ForceExecuteAudienceRunOutput(Output):
-    """The run that was started."""
+    """The started run."""
 
     run: AudienceRun
 
 
 class ScheduleInput(Input):
-    """When an audience is to be computed."""
+    """When to compute an audience."""
 
     strategy: Literal["PERIODIC", "SPECIFIC_DAYS"]
     config: dict[str, Any]
@@ -232,11 +233,11 @@ class AddAudienceScheduleToAudienceInput(ScheduleInput):
 
 
 class UpdateAudienceScheduleForAudienceInput(ScheduleInput):
-    """What a schedule becomes."""
+    """The new strategy and configuration of a schedule."""
 
 
 class AddAudienceScheduleToAudienceOutput(Output):
-    """The schedule that was made."""
+    """The created schedule."""
 
     audience_schedule: AudienceSchedule
 
@@ -248,19 +249,19 @@ class GetAudienceScheduleFromSpaceAndAudienceOutput(Output):
 
 
 class UpdateAudienceScheduleForAudienceOutput(Output):
-    """The schedule as it is now."""
+    """The updated schedule."""
 
     audience_schedule: AudienceSchedule
 
 
 class ListAudienceSchedulesFromSpaceAndAudienceOutput(Output):
-    """Schedules of an audience."""
+    """The schedules of an audience."""
 
     audience_schedules: list[AudienceSchedule]
 
 
 class RemoveAudienceScheduleFromAudienceOutput(Output):
-    """The schedule is gone."""
+    """The schedule was removed."""
 
     status: Literal["SUCCESS"]
 
@@ -273,7 +274,7 @@ class PreviewOptionsInput(Input):
 
 
 class CreateAudiencePreviewInput(Input):
-    """A definition to try."""
+    """A definition to preview."""
 
     definition: AudienceDefinitionInput
     audience_type: AudienceType
@@ -281,19 +282,19 @@ class CreateAudiencePreviewInput(Input):
 
 
 class AudiencePreviewIdentifier(Output):
-    """A preview, by its id."""
+    """The id of a preview."""
 
     id: str
 
 
 class CreateAudiencePreviewOutput(Output):
-    """The preview that was started."""
+    """The started preview."""
 
     audience_preview: AudiencePreviewIdentifier
 
 
 class AudiencePreview(Output):
-    """A definition that was tried."""
+    """A preview of a definition: its status, and its results once it is completed."""
 
     id: str
     audience_type: AudienceType

@@ -1,4 +1,4 @@
-"""The audit trail on the wire."""
+"""Bodies of operations on the audit trail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from app.contract.envelope import Output, PaginationOutput
 
 
 class AuditEventV1(Output):
-    """Who did what to which thing."""
+    """An action, its actor and the resource."""
 
     id: str
     timestamp: str
@@ -19,7 +19,7 @@ class AuditEventV1(Output):
 
 
 class ListAuditEventsV1Output(Output):
-    """Events of the token's workspace, newest first."""
+    """A page of the events of the token's workspace, newest first."""
 
     events: list[AuditEventV1]
     pagination: PaginationOutput | None = None

@@ -1,4 +1,4 @@
-"""Destinations of an audience on the wire."""
+"""Bodies of operations on the destinations of an audience."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DestinationInput(Input):
 
 
 class IDSyncConfigurationInput(Input):
-    """Which identifier of a profile travels, which of its values, and under which name."""
+    """An identifier of the profile that is sent, the choice among its values, and its name at the destination."""
 
     external_id: Name
     strategy: Literal["first", "last", "all"]
@@ -36,14 +36,14 @@ class AddDestinationToAudienceAlphaInput(Input):
 
 
 class UpdateDestinationForAudienceAlphaInput(Input):
-    """What changes of a connection; each field replaces what is stored, an empty one counts as not given."""
+    """Changes to a connection. Each field replaces the stored value; an empty field counts as absent."""
 
     id_sync_configuration: _IdSync | None = None
     connection_settings: dict[str, Any] | None = None
 
 
 class IdSyncOutput(Output):
-    """Which identifier of a profile travels, which of its values, and under which name."""
+    """An identifier of the profile that is sent, the choice among its values, and its name at the destination."""
 
     external_id: str
     strategy: str
@@ -51,19 +51,19 @@ class IdSyncOutput(Output):
 
 
 class Connection(Output):
-    """A connection, by its id."""
+    """The id of a connection."""
 
     id: str
 
 
 class Destination(Output):
-    """What was updated, by its id."""
+    """The id in the path of the update."""
 
     id: str
 
 
 class Metadata(Output):
-    """The catalogue's entry of a destination."""
+    """The entry of the destination in the catalogue."""
 
     id: str
     name: str
@@ -71,7 +71,7 @@ class Metadata(Output):
 
 
 class SimpleDestination(Output):
-    """A connection and the account behind it."""
+    """A connection and its account."""
 
     id: str
     name: str | None = None
@@ -87,7 +87,7 @@ class SimpleDestination(Output):
 
 
 class AddDestinationToAudienceAlphaOutput(Output):
-    """The connection that was made, with the list of identifiers that is in effect."""
+    """The created connection, with the identifiers that are in effect."""
 
     connection: Connection
     id_sync_configuration: list[IdSyncOutput]
@@ -95,7 +95,7 @@ class AddDestinationToAudienceAlphaOutput(Output):
 
 
 class UpdateDestinationForAudienceAlphaOutput(Output):
-    """The connection as it is now."""
+    """The updated connection."""
 
     destination: Destination
     id_sync_configuration: list[IdSyncOutput] | None = None
@@ -103,20 +103,20 @@ class UpdateDestinationForAudienceAlphaOutput(Output):
 
 
 class ListDestinationsFromAudienceAlphaOutput(Output):
-    """Connections of an audience."""
+    """A page of the connections of an audience."""
 
     connections: list[SimpleDestination]
     pagination: PaginationOutput | None = None
 
 
 class RemoveDestinationFromAudienceAlphaOutput(Output):
-    """The connection is gone."""
+    """The connection was removed."""
 
     status: Literal["SUCCESS"]
 
 
 class ListSupportedDestinationsFromAudienceAlphaOutput(Output):
-    """Destinations that an audience may be sent to, by slug."""
+    """The destinations that support a type of audience, by slug."""
 
     destinations: dict[str, Any]
     pagination: PaginationOutput | None = None

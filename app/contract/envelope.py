@@ -1,4 +1,4 @@
-"""What every body has in common: input models that treat null as absent, and the envelopes of answers and errors."""
+"""Base models of bodies: inputs that treat null as absent, outputs, pagination and errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Text = Annotated[str, Field(max_length=65_536)]
 
 
 class Input(BaseModel):
-    """A body, or part of one: scalars are not coerced, unknown keys are dropped, null means not given."""
+    """A request body, or a part of one. Scalars are not converted, unknown keys are dropped, null means absent."""
 
     model_config = ConfigDict(
         strict=True, extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=False
     )
 
-    #: Wire names whose null has a meaning of its own.
+    #: JSON names of fields for which null does not mean absent.
     nullable: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
@@ -29,31 +29,31 @@ class Input(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key in cls.nullable}
 
     def given(self, field: str) -> bool:
-        """Whether the caller named this field (by its Python name)."""
+        """Return whether the request contains a field, named as in Python."""
         return field in self.model_fields_set
 
 
 class Output(BaseModel):
-    """Part of an answer: fields that were not set are left out, an explicit null stays."""
+    """A part of a response. Fields that were not set are omitted; an explicit null is kept."""
 
     model_config = ConfigDict(
         extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True
     )
 
     def to_wire(self) -> dict[str, Any]:
-        """The JSON value."""
+        """Convert the model to ``{JSON name: value}``."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class PaginationInput(Input):
-    """How many entries to answer, and from which cursor on."""
+    """The maximum number of entries to return, and the cursor to start from."""
 
     count: Annotated[int, Field(ge=1, le=1000)]
     cursor: Text | None = None
 
 
 class PaginationOutput(Output):
-    """The cursors of this page and its neighbours."""
+    """The cursors of this page, the next and the previous one."""
 
     current: str
     next: str | None = None
@@ -62,7 +62,7 @@ class PaginationOutput(Output):
 
 
 class RequestError(Output):
-    """One thing that is wrong with a request."""
+    """One error of a request."""
 
     type: str
     message: str | None = None
@@ -72,12 +72,12 @@ class RequestError(Output):
 
 
 class RequestErrorEnvelope(Output):
-    """The body of every error."""
+    """The body of every error response."""
 
     errors: Annotated[list[RequestError], Field(min_length=1)]
 
 
 class RemovalOutput(Output):
-    """What a removal answers."""
+    """The result of a removal."""
 
     status: str

@@ -1,4 +1,4 @@
-"""Spaces on the wire."""
+"""Bodies of operations on spaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Space(Output):
 
 
 class ListSpacesAlphaOutput(Output):
-    """Spaces of the token's workspace."""
+    """A page of the spaces of the token's workspace."""
 
     spaces: list[Space]
     pagination: PaginationOutput
@@ -27,7 +27,7 @@ class GetSpaceAlphaOutput(Output):
 
 
 class CreateSpaceInput(Input):
-    """A new space; its slug is made from the name where none is given."""
+    """A new space. Without a slug, the slug is derived from the name."""
 
     name: Name
     slug: Name | None = None

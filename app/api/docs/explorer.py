@@ -1,4 +1,4 @@
-"""The explorer at ``/docs`` and the documents that it reads; all from this package, so it works without a network."""
+"""The API explorer at ``/docs`` and the documents that it reads. It needs no files from other hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.json_bytes import to_json
 
 FOLDER = Path(__file__).parent / "static" / "docs"
 
-# Nothing from elsewhere, no inline script, nobody's frame. The explorer sets style attributes and draws data images.
+# No other origins, no inline scripts, no frames. The explorer sets style attributes and draws data: images.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -29,7 +29,7 @@ _HEADERS = {
 
 
 async def docs(request: Request) -> Response:
-    """The explorer's page."""
+    """Return the page of the explorer."""
     return FileResponse(FOLDER / "index.html", media_type="text/html", headers=_HEADERS)
 
 

@@ -1,10 +1,10 @@
-"""How operations follow from each other: OpenAPI links, by which explorers and tests find their way."""
+"""OpenAPI links from an operation that creates a resource to the operations that use its id."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: operation that makes something → (pointer to its id, [(operation, the parameter that takes it)]).
+#: Operation that creates a resource → (JSON pointer to the id, [(operation that uses it, parameter)]).
 _MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "createSpace": ("/data/space/id", [("getSpace", "spaceId"), ("listAudiences", "spaceId")]),
     "createAudience": (
@@ -78,7 +78,7 @@ _MADE: dict[str, tuple[str, list[tuple[str, str]]]] = {
 
 
 def add_links(operations: dict[str, tuple[str, dict[str, Any]]]) -> None:
-    """Put links into the answers of a document's operations: operationId → path and operation object."""
+    """Add links to the responses of a document. ``operations`` is ``{operationId: (path, operation object)}``."""
     for name, (pointer, followers) in _MADE.items():
         if name not in operations:
             continue
@@ -92,7 +92,7 @@ def add_links(operations: dict[str, tuple[str, dict[str, Any]]]) -> None:
 
 
 def _link(follower: str, parameter: str, pointer: str, made_at: str, path: str) -> dict[str, Any]:
-    """A follower's id comes from the answer; all else in its path from the request that made it."""
+    """Create a link: the new id comes from the response, other path parameters from the request."""
     parameters = {parameter: f"$response.body#{pointer}"}
     for name in ("spaceId", "audienceId", "id"):
         if name != parameter and f"{{{name}}}" in made_at and f"{{{name}}}" in path:

@@ -1,7 +1,7 @@
-"""The OpenAPI documents: Segment's operations alone, and everything.
+"""The OpenAPI documents: one with Segment's operations only, one with all operations.
 
-FastAPI finds paths, parameters and schemas; what it cannot know is added here: the `data` envelope, the media types of
-each version, the headers of the limits, examples, and the names that Segment's SDKs give their schemas.
+FastAPI generates paths, parameters and schemas. This module adds the `data` envelope, the media types of each version,
+the rate-limit headers, examples, and the schema names of Segment's SDKs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from app.api.edge import ALPHA, EXTRA, PLAIN, operation_of, vendor_type
 
 Document = dict[str, Any]
 
-VERSION = "0.1.0"  # the package's; a test holds them together
+VERSION = "0.1.0"  # the version of the package; a test compares them
 OPENAPI_FILES = {"segment.json": "segment", "activations.json": "everything"}
 
 _SCHEMAS = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "patch")
-#: What the SDKs use in both directions goes by one name.
+#: Models of responses for which Segment's SDKs use the schema of the request.
 _SAME = {
     "IdSyncOutput": "IDSyncConfigurationInput",
     "EntityOutput": "PersonalizationInputEntity",
     "MappingOutput": "DestinationSubscriptionConfiguration",
 }
-#: Fields of Segment's answers that may be null; all others are left out rather than null.
+#: Fields of Segment's responses that may be null. Other fields are omitted instead.
 _NULLABLE = {
     "displayName",
     "next",
@@ -44,22 +44,28 @@ _SEGMENT_FIELDS_ONLY = re.compile(r"^app__contract__(?!extensions)\w+?__(\w+)$")
 _OWN = re.compile(r"^app__contract__extensions__\w+?__(\w+)$")
 
 _HEADERS: dict[str, tuple[str, Document]] = {
-    "X-RateLimit-Consumed": ("Requests used in the running window.", {"type": "integer"}),
-    "X-RateLimit-Remaining": ("Requests left in it.", {"type": "integer"}),
-    "X-RateLimit-Reset": ("When it ends, as an RFC 5322 date.", {"type": "string"}),
+    "X-RateLimit-Consumed": ("Number of requests in the current window.", {"type": "integer"}),
+    "X-RateLimit-Remaining": (
+        "Number of requests left in the current window.",
+        {"type": "integer"},
+    ),
+    "X-RateLimit-Reset": ("End of the current window, as an RFC 5322 date.", {"type": "string"}),
 }
 _RETRY_AFTER: dict[str, tuple[str, Document]] = {
-    "Retry-After": ("Whole seconds, at least 1.", {"type": "integer", "minimum": 1})
+    "Retry-After": (
+        "Seconds to wait: a whole number, at least 1.",
+        {"type": "integer", "minimum": 1},
+    )
 }
 
 _ABOUT = {
-    "segment": "The operations of Segment's Public API that this service speaks.",
-    "everything": "Segment's operations, and those that this service adds.",
+    "segment": "The operations of Segment's Public API that this service implements.",
+    "everything": "The operations of Segment's Public API, and the operations that this service adds.",
 }
 
 
 def openapi_document(operations: Sequence[APIRoute], view: str) -> Document:
-    """The document of a view, ``segment`` or ``everything``."""
+    """Return the OpenAPI document ``{"openapi": …, "paths": …, …}`` of a view, ``segment`` or ``everything``."""
     routes = [
         route for route in operations if view == "everything" or _described(route) == "segment"
     ]
@@ -98,7 +104,7 @@ def _complete(operation: Document, schemas: Document, view: str) -> None:
     extra = operation.pop(EXTRA, {})
     types = [PLAIN, *(vendor_type(name) for name in extra.get("versions", ()))]
     if view == "segment" and operation["operationId"] == "forceExecuteAudienceRun":
-        operation.pop("requestBody")  # what it takes besides is ours
+        operation.pop("requestBody")  # its body is an extension of this service
     _complete_answers(operation, types, extra.get("answerExample"))
     _complete_body(operation, extra)
     for parameter in operation.get("parameters", ()):
@@ -142,19 +148,19 @@ def _complete_body(operation: Document, extra: Document) -> None:
     shown = dict(body["content"][PLAIN])
     schema = shown["schema"]
     if "anyOf" in schema and not body.get("required"):
-        # An optional body may be missing; it may not be the JSON null.
+        # An optional body may be missing, but not the JSON value null.
         shown["schema"] = next(part for part in schema["anyOf"] if "$ref" in part)
     if extra.get("requestExamples"):
         shown["examples"] = {
             name: {"value": value} for name, value in extra["requestExamples"].items()
         }
-    # The one type in which the SDKs send it. Generators make one method of each further one; the service takes all.
+    # The media type that Segment's SDKs send. The service accepts more, but generators create a method for each.
     alpha_alone = extra["view"] == "segment" and extra["versions"] == list(ALPHA)
     body["content"] = {vendor_type("v1alpha") if alpha_alone else PLAIN: shown}
 
 
 def _name_schema(parameter: Document, schemas: Document) -> None:
-    """Objects of the query have names in the SDKs, too."""
+    """Give the schema of an object in the query a name, as in Segment's SDKs."""
     schema = parameter.get("schema", {})
     name = schema.get("title")
     if schema.get("type") == "object" and name:
@@ -198,7 +204,7 @@ def _point(value: Any, references: dict[str, str]) -> None:
 
 
 def _tidy(found: Document, segments: set[str]) -> None:
-    """Titles of single fields say nothing, a constant is an enumeration of one, and what is never null says so."""
+    """Remove the titles of fields, write constants as enumerations, and remove null if a field is never null."""
     answered = _names_in_answers(found, segments)
     for name, schema in found["components"]["schemas"].items():
         for field, part in schema.get("properties", {}).items():
@@ -213,7 +219,7 @@ def _tidy(found: Document, segments: set[str]) -> None:
 
 
 def _names_in_answers(found: Document, segments: set[str]) -> set[str]:
-    """Schemas of Segment's answers (and errors) that no body uses."""
+    """Return the schemas of Segment's responses and errors that no request body uses."""
     segment: set[str] = set()
     others: set[str] = set()
     for _, operation in _operations(found):

@@ -1,4 +1,4 @@
-"""The edge of the API: routing, authentication, bodies, errors, versions, limits and repeats."""
+"""The edge of the API: routing, authentication, bodies, errors, versions, limits and idempotency keys."""
 
 from app.api.edge.answers import answer, pagination
 from app.api.edge.body import parse_json, read_body

@@ -1,4 +1,4 @@
-"""Answers: JSON bytes in the `data` envelope, under the media type that was agreed on for the request."""
+"""Successful responses: JSON in the `data` envelope, with the negotiated media type."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.core.pagination import Page
 
 
 def answer(data: Output | dict[str, Any], *, background: BackgroundTask | None = None) -> Response:
-    """200 with ``{"data": …}``; the route sets the negotiated media type."""
+    """Return status 200 with the body ``{"data": …}``. The route sets the negotiated media type."""
     value = data.to_wire() if isinstance(data, Output) else data
     return Response(to_json({"data": value}), background=background)
 
 
 def pagination(page: Page[Any]) -> PaginationOutput:
-    """A page's cursors as they stand in an answer."""
+    """Convert the cursors of a page to the model of the response."""
     fields: dict[str, Any] = {
         "current": page.current,
         "next": page.next,

@@ -1,4 +1,4 @@
-"""Bearer tokens: who is asking, and may they."""
+"""Bearer tokens: authentication of a request and the check of its scope."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_TOKEN = 256
 
 
 def presented(header: str | None) -> str:
-    """The token of an Authorization header; Unauthorized where there is none."""
+    """Return the token of an Authorization header. Raises Unauthorized if it has no bearer token."""
     scheme, _, text = (header or "").partition(" ")
     token = text.strip()
     if scheme.lower() != "bearer" or not token:
@@ -19,7 +19,10 @@ def presented(header: str | None) -> str:
 
 
 async def authenticate(authenticator: Authenticator, header: str | None) -> Caller:
-    """The caller behind the header; Unauthorized where it is not valid (which fault it was is not told)."""
+    """Return the caller whose token the header carries.
+
+    Raises Unauthorized if the token is not valid; the message does not say why.
+    """
     token = presented(header)
     caller = None
     if len(token) <= _MAX_TOKEN and token.isascii():
@@ -30,6 +33,6 @@ async def authenticate(authenticator: Authenticator, header: str | None) -> Call
 
 
 def permit(caller: Caller, scope: str) -> None:
-    """Forbidden where the token lacks the scope."""
+    """Check the scope of a token. Raises Forbidden if the token lacks it."""
     if scope not in caller.scopes:
         raise Forbidden(f"this token lacks the scope {scope}")

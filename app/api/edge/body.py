@@ -1,4 +1,4 @@
-"""Request bodies: read under a limit, parsed strictly, and bounded in depth and length before any model sees them."""
+"""Request bodies: read up to a size limit, parsed strictly, and limited in depth and length before validation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ MAX_TEXT = 65_536
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; PayloadTooLarge as soon as more than ``limit`` bytes have come, whatever was announced."""
+    """Read the whole body.
+
+    Raises PayloadTooLarge if Content-Length, or the number of bytes received, exceeds ``limit``.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
@@ -37,7 +40,10 @@ def _too_large(limit: int) -> PayloadTooLarge:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value; BadRequest where it is none, Invalid where it is deeper or longer than is taken."""
+    """Parse a JSON body.
+
+    Raises BadRequest if it is not valid JSON, and Invalid if it exceeds the limits of ``check_value``.
+    """
     try:
         value = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -51,7 +57,11 @@ def _no_constant(name: str) -> Any:
 
 
 def check_value(value: Any) -> None:
-    """Invalid, naming the place, for what cannot be stored: too deep, too long, NUL, half a surrogate pair, infinity."""
+    """Check that a JSON value can be stored.
+
+    Raises Invalid, with the path of the field, if the value is nested too deeply, is too long, or contains a NUL
+    character, a lone surrogate or an infinite number.
+    """
     try:
         _check(value, 0)
     except _Fault as fault:
@@ -104,6 +114,6 @@ def _check_text(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise _Fault(f"longer than {MAX_TEXT} characters")
     if "\x00" in text:
-        raise _Fault("holds a NUL character")
+        raise _Fault("contains a NUL character")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise _Fault("holds half a surrogate pair")
+        raise _Fault("contains half of a surrogate pair")

@@ -1,4 +1,4 @@
-"""What routes ask for: the transaction, the caller, the space, the page."""
+"""Dependencies of routes: the transaction, the caller, the space, the page."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from app.services.tenancy import Caller
 
 
 def platform_of(request: Request) -> Platform:
-    """What this process works with."""
+    """Return the platform of this process."""
     platform: Platform = request.app.state.platform
     return platform
 
 
 def caller_of(request: Request) -> Caller:
-    """Who asks; admission has put it there."""
+    """Return the authenticated caller, which admission stored in the ASGI scope."""
     caller: Caller = request.scope[CALLER]
     return caller
 
 
 async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
-    """One transaction for the request, committed before the answer leaves."""
+    """Open one transaction for the request. It is committed before the response is sent."""
     async with platform_of(request).unit_of_work() as session:
         await repeats.claim_repeat(request, session, caller_of(request))
         yield session
 
 
 async def platform_once(request: Request) -> Platform:
-    """The platform for a POST that has no transaction for all of its work: its key is claimed apart."""
+    """Return the platform to a POST that needs several transactions; claim its idempotency key in one of its own."""
     await repeats.begin_repeat(request, caller_of(request))
     return platform_of(request)
 
@@ -52,7 +52,7 @@ SessionDep = Annotated[AsyncSession, Depends(session_of, scope="function")]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A space of the caller's workspace, and who acts in it."""
+    """A space of the caller's workspace, and the actor of the request."""
 
     workspace_id: str
     space_id: str
@@ -60,13 +60,13 @@ class Scene:
 
 
 def known_spaces(request: Request) -> dict[str, str]:
-    """Space → workspace, as far as this process has seen; a space never moves."""
+    """Return the cache ``{space id: workspace id}`` of this process. A space never changes its workspace."""
     known: dict[str, str] = request.app.state.known_spaces
     return known
 
 
 def check_ids(request: Request) -> None:
-    """Path parameters have at most 255 characters; told before anything is looked for."""
+    """Check the length of path parameters before any query. Raises Invalid if one exceeds 255 characters."""
     problems = [
         Problem(f'"{name}": string should have at most 255 characters', name)
         for name, value in request.path_params.items()
@@ -77,7 +77,7 @@ def check_ids(request: Request) -> None:
 
 
 async def scene_of(request: Request) -> Scene:
-    """The space of the path; NotFound where it is not one of the caller's workspace."""
+    """Return the space of the path. Raises NotFound if it is not in the caller's workspace."""
     check_ids(request)
     caller = caller_of(request)
     space_id: str = request.path_params["spaceId"]
@@ -94,7 +94,7 @@ async def scene_of(request: Request) -> Scene:
 
 CurrentSpace = Annotated[Scene, Depends(scene_of)]
 
-# Path parameters: 1 to 255 characters, opaque. The space's own is checked by CurrentSpace.
+# Path parameters: opaque ids of 1 to 255 characters. CurrentSpace checks that the space exists.
 _ID: dict[str, Any] = {"min_length": 1, "max_length": 255}
 SpaceId = Annotated[str, Path(alias="spaceId", **_ID)]
 AudienceId = Annotated[str, Path(alias="audienceId", **_ID)]
@@ -106,7 +106,7 @@ _NUMBERS = frozenset({"count"})
 
 
 def read_page(request: Request, *, most: int = 1000) -> PageRequest:
-    """The pagination of a request, whichever dialect it came in; Invalid where it is out of bounds."""
+    """Read the pagination of a request, in each form that clients use. Raises Invalid if ``count`` exceeds ``most``."""
     found = queries.read_object(request, "pagination", _NUMBERS)
     if found is None:
         return PageRequest()
@@ -129,7 +129,7 @@ ShortPageDep = Annotated[PageRequest, Depends(_short_page)]
 
 
 def query_object(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    """The OpenAPI parameter of an object on the query string."""
+    """Return the OpenAPI parameter of an object in the query: ``{"in": "query", "name": …, "schema": …, …}``."""
     return {
         "in": "query",
         "name": name,
@@ -142,7 +142,7 @@ def query_object(name: str, schema: dict[str, Any], description: str) -> dict[st
 
 
 def query_text(name: str, description: str, **schema: Any) -> dict[str, Any]:
-    """The OpenAPI parameter of a plain text on the query string."""
+    """Return the OpenAPI parameter of a text in the query: ``{"in": "query", "name": …, "schema": …, …}``."""
     return {
         "in": "query",
         "name": name,
@@ -153,7 +153,7 @@ def query_text(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 
 def pagination_parameter(most: int = 1000) -> dict[str, Any]:
-    """The OpenAPI parameter ``pagination``."""
+    """Return the OpenAPI parameter ``pagination``: ``{"in": "query", "name": "pagination", "schema": …, …}``."""
     schema = {
         "title": "PaginationInput" if most == 1000 else "ListAudiencesPaginationInput",
         "type": "object",
@@ -164,7 +164,9 @@ def pagination_parameter(most: int = 1000) -> dict[str, Any]:
         },
     }
     return query_object(
-        "pagination", schema, "How many entries to answer, and from which cursor on."
+        "pagination",
+        schema,
+        "The maximum number of entries to return, and the cursor to start from.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The error envelope, for everything that can go wrong: our own errors, the framework's, the database's, and bugs."""
+"""Error responses: errors of the application, the framework and the database, and bugs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from app.core.logging import get_logger
 
 log = get_logger(__name__)
 
-ANSWER_HEADERS = (
-    "activations.answer_headers"  # in the ASGI scope: what admission wants on every answer
-)
+ANSWER_HEADERS = "activations.answer_headers"  # in the ASGI scope: headers of every response
 
 _TYPES = {
     400: "bad-request",
@@ -37,13 +35,13 @@ _TYPES = {
     429: "RequestError",
     503: "unavailable",
 }
-_MESSAGES = {404: "not found", 405: "this path does not take this method"}
-# Lock waits that ran out, deadlocks and serialisation failures: worth a retry by the client.
+_MESSAGES = {404: "not found", 405: "this path does not support this method"}
+# Lock timeouts, deadlocks and serialization failures: the client can retry.
 _BUSY_STATES = {"40001", "40P01", "55P03"}
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Register a handler for everything."""
+    """Register a handler for each kind of exception."""
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -62,7 +60,7 @@ def error_answer(
     entries: Sequence[Mapping[str, Any]],
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """``{"errors": […]}`` as application/json."""
+    """Create the response ``{"errors": […]}`` as application/json."""
     return Response(
         to_json({"errors": list(entries)}),
         status_code=status,
@@ -72,13 +70,13 @@ def error_answer(
 
 
 def entry(kind: str, message: str, field: str | None = None, data: Any = None) -> dict[str, Any]:
-    """One error of the envelope; what is not given is left out."""
+    """Create one error of the envelope: ``{"type", "message", "field", "data"}`` without the fields that are None."""
     found: dict[str, Any] = {"type": kind, "message": message, "field": field, "data": data}
     return {key: value for key, value in found.items() if value is not None}
 
 
 async def _app_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101  registered for nothing else
+    assert isinstance(error, AppError)  # noqa: S101  registered for AppError only
     entries = [
         entry(error.type, problem.message, problem.field, error.data) for problem in error.problems
     ]
@@ -95,7 +93,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 def _path(location: Sequence[int | str]) -> str:
-    """``destination.id`` for ``("body", "destination", "id")``."""
+    """Return ``destination.id`` for ``("body", "destination", "id")``."""
     parts = list(location)
     if parts and parts[0] in ("body", "query", "path", "header"):
         parts = parts[1:]
@@ -121,8 +119,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _cut(request: Request, error: Exception) -> Response:
-    # Nobody is there to read it, and it is no fault of ours.
-    return await _app_error(request, BadRequest("the body ended before its end"))
+    # The client closed the connection: not an error of the service, and nobody reads the response.
+    return await _app_error(request, BadRequest("the body is incomplete"))
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
@@ -138,10 +136,10 @@ async def _database_error(request: Request, error: Exception) -> Response:
     state = _sqlstate(error.orig if isinstance(error, DBAPIError) else error)
     if state in _BUSY_STATES:
         log.warning("database_busy", sqlstate=state)
-        return await _unavailable(request, "busy with a clashing change; try again")
+        return await _unavailable(request, "busy with a conflicting change; try again")
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    # Class 08: connection; 57: the server is being stopped or started; 53: out of connections or disk;
-    # 3D: the database itself is gone.
+    # Class 08: connection; 57: the server is stopping or starting; 53: out of connections or disk space;
+    # 3D: the database does not exist.
     if lost or state is None or state[:2] in ("08", "57", "53", "3D"):
         return await _database_away(request, error)
     return await _bug(request, error)
@@ -149,7 +147,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 async def _database_away(request: Request, error: Exception) -> Response:
     log.error("database_away", error=type(error).__name__)
-    return await _unavailable(request, "the database cannot be reached now; try again")
+    return await _unavailable(request, "the database is unavailable; try again")
 
 
 async def _unavailable(request: Request, message: str) -> Response:

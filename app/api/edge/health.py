@@ -1,4 +1,4 @@
-"""Whether this process lives and is ready, and its figures; outside the contract, without a token."""
+"""Liveness, readiness and metrics of this process. They need no token and are not part of the API contract."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.services.platform import Platform, check_readiness
 
 
 async def live(request: Request) -> Response:
-    """200 as long as the process answers at all."""
+    """Return 200 while the process can respond."""
     return JSONResponse({"status": "live"})
 
 
 async def ready(request: Request) -> Response:
-    """200 where the database answers and is migrated; Redis is named, but its absence is survived."""
+    """Return 200 if the database is available and migrated, else 503. Redis is reported, but is not required."""
     platform: Platform = request.app.state.platform
     found = await check_readiness(platform)
     return JSONResponse(found.to_json(), 200 if found.ready else 503)
 
 
 async def metrics(request: Request) -> Response:
-    """The process's figures as Prometheus reads them."""
+    """Return the metrics of the process in the format of Prometheus."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,4 +1,4 @@
-"""What is seen of every request: an id that its log lines and its answer share, and counts for the metrics."""
+"""Observation of requests: a correlation id for log lines and the response, and a histogram of durations."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 SECONDS = Histogram(
     "activations_request_seconds",
-    "Time to answer, by operation and status.",
+    "Duration of requests in seconds, by operation and status.",
     ("operation", "status"),
     buckets=_BUCKETS,
 )
 
 
 async def observe(route: APIRoute, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run an operation; the answer carries the id that its log lines have."""
+    """Run an operation. Its log lines and the response header ``X-Request-Id`` carry one correlation id."""
     sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
     identity = correlation_id(sent.decode("latin-1"))
     began = time.perf_counter()
-    status = 500  # where it ends without an answer, the framework gives that one
+    status = 500  # the framework sends 500 if the operation ends without a response
 
     async def passing(message: Message) -> None:
         nonlocal status

@@ -1,4 +1,4 @@
-"""How a route says what it is: ``@router.get(path, **described("getSpace", output=GetSpaceAlphaOutput))``."""
+"""Descriptions of routes: ``@router.get(path, **described("getSpace", output=GetSpaceAlphaOutput))``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.contract.envelope import Output, RequestErrorEnvelope
 
-EXTRA = "x-activations"  # the key in openapi_extra under which a route carries what admission needs
+EXTRA = "x-activations"  # key in openapi_extra of the properties that admission reads
 ALPHA = ("v1alpha",)
 ALL_VERSIONS = ("v1", "v1beta", "v1alpha")
 STABLE_AND_ALPHA = ("v1", "v1alpha")
@@ -16,29 +16,29 @@ STABLE_AND_ALPHA = ("v1", "v1alpha")
 View = Literal["segment", "ours"]
 
 DESCRIPTIONS = {
-    400: "The request cannot be understood, or asks for nothing.",
-    401: "The token is missing or not valid.",
+    400: "The request is malformed or empty.",
+    401: "The token is missing or invalid.",
     403: "The token lacks the scope.",
-    404: "Unknown, or of another workspace.",
-    405: "The path does not take this method.",
-    406: "No version that the client accepts.",
-    409: "Clashes with what is there.",
+    404: "Not found in the workspace of the token.",
+    405: "The path does not support this method.",
+    406: "No supported version is acceptable to the client.",
+    409: "The request conflicts with the current state.",
     413: "The body is too large.",
-    415: "The body is of a type that is not read here.",
+    415: "The media type of the body is not supported.",
     422: "The input fails validation.",
     429: "Too many requests.",
-    503: "A part that is needed is away.",
-    507: "The disk is full.",
+    503: "A required component is unavailable.",
+    507: "The storage is full.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What admission needs to know of a route."""
+    """The properties of a route that admission needs."""
 
     id: str
     versions: tuple[str, ...] = ALPHA
-    scope: str | None = None  # None: read for GET, write for all else
+    scope: str | None = None  # None: read for GET, write for other methods
     upload: bool = False
     view: View = "ours"
 
@@ -60,11 +60,11 @@ def described(
     request_body: Mapping[str, Any] | None = None,
     tag: str | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for FastAPI's route decorators.
+    """Return the keyword arguments of a FastAPI route decorator: ``{"operation_id": …, "responses": …, …}``.
 
-    ``errors`` are the statuses beyond 401, 403, 406, 429 and 503, which every operation declares. ``upload``: the
-    route reads the stream itself; neither content type nor size of the body is checked before. ``parameters`` are
-    OpenAPI parameters of the query (see ``app.api.edge.deps``); ``request_body`` replaces the documented one.
+    ``errors`` are the statuses besides 401, 403, 406, 429 and 503, which every operation declares. With ``upload`` the
+    route reads the stream of the body, and the edge checks neither its content type nor its size. ``parameters`` are
+    OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the generated one.
     """
     statuses = sorted({401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())})
     responses: dict[int | str, dict[str, Any]] = {
@@ -98,7 +98,7 @@ def described(
 
 
 def operation_of(operation_id: str, extra: Mapping[str, Any] | None) -> Operation:
-    """The operation that a route was described as."""
+    """Return the operation that ``described`` stored in ``openapi_extra``."""
     found = (extra or {}).get(EXTRA, {})
     return Operation(
         operation_id,

@@ -1,7 +1,7 @@
-"""Objects on the query string, in all the dialects in which clients spell them.
+"""Query parameters: texts, and objects in each of the forms that clients send.
 
-``pagination={"count": 2}`` (JSON text) · ``pagination[count]=2`` · ``pagination.count=2`` · and, as the reference page
-prints it, ``pagination=pagination.count=2``.
+``pagination={"count": 2}`` (JSON) · ``pagination[count]=2`` · ``pagination.count=2`` · and
+``pagination=pagination.count=2``, the form on Segment's reference page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _DECIMAL = re.compile(r"-?\d{1,18}")
 def read_object(
     request: Request, name: str, numbers: frozenset[str] = frozenset()
 ) -> dict[str, Any] | None:
-    """The object called ``name``, None where the query has none. ``numbers`` are its fields written as digits."""
+    """Read an object from the query as ``{field: value}``; None if the query does not contain it.
+
+    ``numbers`` are the fields whose digits are converted to integers. Raises Invalid for any other value.
+    """
     found: dict[str, Any] = {}
     given = False
     for key, value in request.query_params.multi_items():
@@ -77,7 +80,7 @@ def _number(text: str) -> int | str:
 
 
 def validated(model: type[M], value: Mapping[str, Any], name: str) -> M:
-    """The object as a model; Invalid with paths that begin with its name."""
+    """Validate an object. Raises Invalid; the paths of its problems start with ``name``."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -96,10 +99,13 @@ def _problem(fault: dict[str, Any], name: str) -> Problem:
 
 
 def read_text(request: Request, name: str, *, longest: int = 255) -> str | None:
-    """A plain optional parameter; empty counts as absent. Invalid: too long, or holds a NUL."""
+    """Read an optional text from the query; an empty text counts as absent.
+
+    Raises Invalid if it is longer than ``longest`` characters or contains a NUL character.
+    """
     value = request.query_params.get(name)
     if not value:
         return None
     if len(value) > longest or "\x00" in value:
-        raise Invalid(f'"{name}": at most {longest} characters, none of them NUL', field=name)
+        raise Invalid(f'"{name}": at most {longest} characters, without NUL', field=name)
     return value

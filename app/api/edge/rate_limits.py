@@ -1,12 +1,12 @@
-"""How often an operation may be called: the table, and the exact fixed windows behind it.
+"""Rate limits of the API: the limit of each operation, and fixed windows of one minute.
 
-A window belongs to a token and an operation, begins with its first call and lasts a minute. Its count lives in Redis,
-so that all API processes share it. While Redis is away (no answer within 50 ms) each process counts by itself at its
-share of the limit: never unlimited, never an outage.
+A window belongs to a token and an operation and starts with the first call. Redis stores the count, so all API
+processes share it. If Redis does not respond within 50 ms, each process counts alone, with its share of the limit:
+requests stay limited, and no request fails because of Redis.
 
-It is our own because the contract shows the exact count and the milliseconds left of a window that begins with its
-first call. Both come from one command to Redis, within 50 ms. Without Redis, each process needs its share of the
-limit.
+This is not a library because the contract returns the exact count and the milliseconds that are left of a window that
+starts with its first call. Both come from one command to Redis, within 50 ms. Without Redis, each process needs its
+share of the limit.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from app.core.config import Settings
 from app.core.errors import RateLimited
 from app.core.redis_client import RedisAway, RedisClient
 
-DEFAULT = (
-    1000  # operations whose number is not published; the documents call 600 less than the default
-)
-WRONG_TOKENS = 60  # refused tokens from one address
+DEFAULT = 1000  # for operations whose limit Segment does not publish; its documents say that 600 is below the default
+WRONG_TOKENS = 60  # invalid tokens from one client address
 
 #: Calls per minute, by operationId.
 LIMITS = {
@@ -53,7 +51,8 @@ _WINDOW_MS = 60_000
 _BUDGET_SECONDS = 0.05
 _LOCAL_WINDOWS = 100_000
 
-# One call: count, and start the window's end with its first. PTTL is Redis's own clock, so all processes agree.
+# One command: count the call, and set the end of the window with the first. PTTL uses the clock of Redis, so that all
+# processes agree on the end.
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -67,7 +66,7 @@ return {n, left}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a window stands after a call: calls so far, its limit, and how long it lasts still."""
+    """The state of a window after a call: calls so far, the limit, and the milliseconds until it ends."""
 
     consumed: int
     limit: int
@@ -79,7 +78,7 @@ class Standing:
         return self.consumed <= self.limit
 
     def headers(self) -> dict[str, str]:
-        """The three headers of every limited answer."""
+        """Return the headers of a rate-limited response: ``{"X-RateLimit-Consumed": "1", …}``."""
         return {
             "X-RateLimit-Consumed": str(self.consumed),
             "X-RateLimit-Remaining": str(max(self.limit - self.consumed, 0)),
@@ -87,7 +86,7 @@ class Standing:
         }
 
     def refusal(self) -> RateLimited:
-        """429 with a Retry-After that is honest and at least 1."""
+        """Create the error 429. Its Retry-After is the rest of the window in whole seconds, at least 1."""
         retry_after = max(math.ceil(self.left_ms / 1000), 1)
         return RateLimited(
             "Too many requests",
@@ -104,7 +103,7 @@ _last_date: tuple[int, str] = (0, "")
 
 
 def _date(second: int) -> str:
-    # Thousands of answers name the same second; formatting it is the dearest part of the headers.
+    # Thousands of responses share a second, and formatting the date is the most expensive part of the headers.
     global _last_date
     if _last_date[0] != second:
         _last_date = (second, formatdate(second, usegmt=True))
@@ -112,7 +111,7 @@ def _date(second: int) -> str:
 
 
 class RateLimiter:
-    """Counts calls; one in each API process."""
+    """The counter of calls; one per API process."""
 
     def __init__(self, settings: Settings, redis_url: str | None) -> None:
         self._on = settings.rate_limits == "on"
@@ -122,23 +121,23 @@ class RateLimiter:
         self._local = _LocalWindows()
 
     async def open(self) -> None:
-        """Connect to Redis where there is one."""
+        """Connect to Redis if it is configured."""
         if self._redis is not None and self._on:
             await self._redis.open()
 
     async def close(self) -> None:
-        """Let go of Redis."""
+        """Close the connection to Redis."""
         if self._redis is not None:
             await self._redis.close()
 
     async def admit(self, token_id: str, operation: str) -> Standing | None:
-        """Count a call of an operation; RateLimited where the window is full, None where limits are off."""
+        """Count a call of an operation. Returns None if limits are off. Raises RateLimited if the window is full."""
         if not self._on:
             return None
         return await self._hit(f"limit:{token_id}:{operation}", LIMITS.get(operation, DEFAULT))
 
     async def wrong_token(self, address: str) -> None:
-        """Count a refused token of a client address; RateLimited where there were too many."""
+        """Count an invalid token from a client address. Raises RateLimited if there were too many."""
         if self._on:
             await self._hit(f"limit:wrong:{address}", WRONG_TOKENS)
 
@@ -165,14 +164,14 @@ class RateLimiter:
 
 
 class _LocalWindows:
-    """The same windows in this process alone."""
+    """Windows that this process counts alone while Redis is unavailable."""
 
     def __init__(self, window: timedelta = timedelta(milliseconds=_WINDOW_MS)) -> None:
         self._window = window.total_seconds()
         self._windows: dict[str, tuple[int, float]] = {}
 
     def hit(self, key: str) -> tuple[int, int]:
-        """The count after this call, and the milliseconds that are left."""
+        """Count a call. Returns the count and the milliseconds until the window ends."""
         now = time.monotonic()
         count, end = self._windows.get(key, (0, 0.0))
         if end <= now:
@@ -184,5 +183,5 @@ class _LocalWindows:
 
     def _forget(self, now: float) -> None:
         alive = {key: window for key, window in self._windows.items() if window[1] > now}
-        # Full of running windows: somebody makes up addresses. Starting over keeps memory bounded.
+        # All windows are running, so a client sends from many addresses. Dropping them keeps memory bounded.
         self._windows = alive if len(alive) < _LOCAL_WINDOWS else {}

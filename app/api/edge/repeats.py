@@ -1,4 +1,4 @@
-"""Idempotency-Key on POST: the first answer is kept with its effect, and a repeat gets that very answer."""
+"""Idempotency-Key on POST: the first response is stored in the transaction of its effect, and returned to repeats."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from app.services import planning, tenancy
 from app.services.platform import Platform
 from app.services.tenancy import Caller
 
-_CLAIMED = "activations.claimed"  # in the ASGI scope: the session in which the key is held
-_BEGUN = "activations.begun"  # in the ASGI scope: whose key has a row that says that work has begun
+_CLAIMED = (
+    "activations.claimed"  # in the ASGI scope: the session that holds the key, and the caller
+)
+_BEGUN = "activations.begun"  # in the ASGI scope: the caller, if a committed row says that the work has begun
 HEADER = "idempotency-key"
 
 
 class Repeated(Exception):
-    """The request was answered before; carries that answer."""
+    """Raised for a repeated request; carries the stored response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -24,7 +26,7 @@ class Repeated(Exception):
 
 
 async def claim_repeat(request: Request, session: AsyncSession, caller: Caller) -> None:
-    """Where a POST names a key: hold it, or raise Repeated with the answer that is kept under it."""
+    """Claim the idempotency key of a POST, if it has one. Raises Repeated if a response is stored for the key."""
     key = request.headers.get(HEADER)
     if key is None or request.method != "POST":
         return
@@ -45,7 +47,10 @@ async def claim_repeat(request: Request, session: AsyncSession, caller: Caller) 
 
 
 async def begin_repeat(request: Request, caller: Caller) -> None:
-    """The same for work that no transaction holds together: that it has begun is committed before it does."""
+    """Claim the idempotency key of a POST that needs several transactions.
+
+    Commits a row that says that the work has begun, before the work begins.
+    """
     platform: Platform = request.app.state.platform
     async with platform.unit_of_work() as session:
         await claim_repeat(request, session, caller)
@@ -56,7 +61,10 @@ async def begin_repeat(request: Request, caller: Caller) -> None:
 
 
 async def release_repeat(request: Request, error: Exception) -> None:
-    """The request was refused: what had begun changed nothing, unless the error says that nobody knows."""
+    """Release the key of a request that failed.
+
+    The key is kept after an ``Unsettled`` error: the request may have had an effect.
+    """
     begun: Caller | None = request.scope.get(_BEGUN)
     if begun is None or isinstance(error, planning.Unsettled):
         return
@@ -68,7 +76,7 @@ async def release_repeat(request: Request, error: Exception) -> None:
 
 
 async def keep_repeat(request: Request, response: Response) -> None:
-    """Put the answer into the transaction that is about to be committed, or to what has begun."""
+    """Store the response: in the open transaction, or in the row that says that the work has begun."""
     begun: Caller | None = request.scope.get(_BEGUN)
     if begun is not None:
         await _settle(request, response, begun)
@@ -83,7 +91,7 @@ async def keep_repeat(request: Request, response: Response) -> None:
 async def _add(
     request: Request, session: AsyncSession, caller: Caller, response: Response | None
 ) -> None:
-    """A row for the request's key; None: there is no answer yet."""
+    """Add the row of the request's key. Without a response, the row says that the work has begun."""
     platform: Platform = request.app.state.platform
     tenancy.keep_response(
         session,

@@ -1,7 +1,7 @@
-"""The route class of all operations: one place where a request is admitted before its body is read.
+"""The route class of all operations. It admits a request before its body is read.
 
-Admission = authenticate → version → rate limit. Then the body is read under its limit, the endpoint runs, an answer
-that is to be kept under an idempotency key is put into the same transaction, and the headers that were agreed on are set.
+Admission is: authenticate, negotiate the version, count the call. Then the body is read up to its limit, the endpoint
+runs, the response is stored if the request has an idempotency key, and the response headers are set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What admission works with; one in a process, at ``app.state.gate``."""
+    """The tools of admission; one per process, at ``app.state.gate``."""
 
     authenticator: Authenticator
     limiter: RateLimiter
@@ -38,7 +38,7 @@ class Gate:
 
 
 class ApiRoute(APIRoute):
-    """An operation. Describe it with ``app.api.edge.described``."""
+    """The route of an operation. ``app.api.edge.described`` returns its options."""
 
     operation: Operation
 
@@ -51,7 +51,7 @@ class ApiRoute(APIRoute):
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Any:
-        """FastAPI's handler between admission and the last touches to the answer."""
+        """Wrap FastAPI's handler: admit the request before it, and set the response headers after it."""
         handle = self.inner_handler()
         operation = self.operation
         scope = operation.scope or (
@@ -84,21 +84,21 @@ class ApiRoute(APIRoute):
         return handler
 
     def inner_handler(self) -> Handler:
-        """What runs once a request is admitted."""
+        """Return the handler of admitted requests."""
         return super().get_route_handler()
 
 
 class DirectRoute(ApiRoute):
-    """For hot reads that were measured: the endpoint takes the request and answers, without FastAPI's dependencies."""
+    """The route of a frequent read: its endpoint takes the request, without FastAPI's dependencies, to save time."""
 
     def inner_handler(self) -> Handler:
-        """The endpoint itself."""
+        """Return the endpoint as the handler."""
         handler: Handler = self.endpoint
         return handler
 
 
 async def _admit(request: Request, gate: Gate, operation: Operation, scope: str) -> str:
-    """Who asks, which version, and is it within the limit; answers the content type of success."""
+    """Authenticate, negotiate the version and count the call. Returns the content type of a successful response."""
     headers = request.headers
     try:
         caller = await auth.authenticate(gate.authenticator, headers.get("authorization"))
@@ -124,6 +124,7 @@ def _has_body(request: Request) -> bool:
 
 
 async def _read_json(request: Request, limit: int, required: bool) -> _ReadRequest:
+    """Read and parse the body. Raises BadRequest if it is required and empty."""
     body = await read_body(request, limit)
     if body.strip():
         return _ReadRequest(request, body, parse_json(body))
@@ -140,7 +141,9 @@ class _ReadRequest(Request):
         self._read, self._parsed = body, value
 
     async def body(self) -> bytes:
+        """Return the bytes of the body."""
         return self._read
 
     async def json(self) -> Any:
+        """Return the parsed body."""
         return self._parsed

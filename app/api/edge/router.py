@@ -1,7 +1,7 @@
-"""The routing table: by raw path, so that an id may hold an escaped slash, and in one walk however many routes there are.
+"""The routing table: a tree of the segments of raw paths, so that an id may contain an escaped slash.
 
-It is our own because Starlette matches the decoded path: an id that contains ``%2F`` would be read as two segments
-and could find another operation.
+Starlette matches the decoded path: an id that contains ``%2F`` would be read as two segments and could match another
+operation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Node:
 
 
 def segments_of(scope: Scope) -> list[str]:
-    """The decoded segments of the raw path, leading slashes collapsed, without the prefix that a proxy put before."""
+    """Split the raw path into decoded segments, without extra leading slashes and without ``root_path``."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     root: str = scope.get("root_path", "")
     path = raw.decode("latin-1")
@@ -39,13 +39,13 @@ def segments_of(scope: Scope) -> list[str]:
 
 
 class RouteTable:
-    """A tree of path segments; a fixed segment wins over a variable one."""
+    """A tree of path segments. A fixed segment takes precedence over a variable one."""
 
     def __init__(self) -> None:
         self._root = _Node()
 
     def add(self, route: APIRoute) -> None:
-        """Take a route in."""
+        """Add a route."""
         node = self._root
         names: list[str] = []
         for segment in route.path.strip("/").split("/"):
@@ -59,7 +59,7 @@ class RouteTable:
             node.routes[method] = (route, tuple(names))
 
     def find(self, segments: list[str]) -> tuple[_Node, list[str]] | None:
-        """The node of a path, and the values of its variable segments."""
+        """Find the node of a path and the values of its variable segments; None if there is no such path."""
         return _find(self._root, segments, 0, [])
 
 
@@ -72,14 +72,14 @@ def _find(
     fixed = node.fixed.get(segment)
     if fixed is not None and (found := _find(fixed, segments, index + 1, values)):
         return found
-    # No id is empty or holds a NUL, which the database could not even be asked for.
+    # No id is empty. None contains a NUL character, and PostgreSQL would reject a query for one.
     if node.variable is None or not segment or "\x00" in segment:
         return None
     return _find(node.variable, segments, index + 1, [*values, segment])
 
 
 class ApiRouter(APIRouter):
-    """The application's router: operations by the table, everything else (pages, static files) as usual."""
+    """The application's router: finds operations in the table, and other routes (pages, files) as Starlette does."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(redirect_slashes=False, **options)
@@ -87,9 +87,9 @@ class ApiRouter(APIRouter):
         self.operations: list[APIRoute] = []
 
     def take(self, router: APIRouter) -> None:
-        """Add all operations of a router as they are.
+        """Add all routes of a router.
 
-        They do not stand among ``routes``, where a decoded path could find another operation than the raw one names.
+        Operations are not added to ``routes``: there, a decoded path could match another operation than the raw path.
         """
         for route in router.routes:
             if isinstance(route, APIRoute):

@@ -1,4 +1,4 @@
-"""Versions by media type: which one a request takes, what its answer is labelled, and what a body may be."""
+"""Versions by media type: negotiation, the content type of responses, and the content types of bodies."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from functools import lru_cache
 from app.core.errors import NotAcceptable, UnsupportedMediaType
 
 PLAIN = "application/json"
-VERSIONS = ("v1", "v1beta", "v1alpha")  # from the most mature on
+VERSIONS = ("v1", "v1beta", "v1alpha")  # most mature first
 _SYNONYMS = {"stable": "v1", "beta": "v1beta", "alpha": "v1alpha"}
 _WILDCARDS = {"*/*": 0, "application/*": 1, PLAIN: 2}
 _PREFIX, _SUFFIX = "application/vnd.segment.", "+json"
 
 
 def vendor_type(version: str) -> str:
-    """``application/vnd.segment.v1alpha+json`` for ``v1alpha``."""
+    """Return ``application/vnd.segment.v1alpha+json`` for ``v1alpha``."""
     return f"{_PREFIX}{version}{_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The version that is served, and the content type of its answer."""
+    """The negotiated version, and the content type of the response."""
 
     version: str
     content_type: str
 
 
 def version_of(media_type: str) -> str | None:
-    """The version that a vendor type names, either spelling; None for other types."""
+    """Return the version of a vendor type (``alpha`` is ``v1alpha``), or None for other media types."""
     if not (media_type.startswith(_PREFIX) and media_type.endswith(_SUFFIX)):
         return None
     name = media_type[len(_PREFIX) : -len(_SUFFIX)]
@@ -37,9 +37,9 @@ def version_of(media_type: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def negotiate(accept: str | None, content_type: str | None, versions: tuple[str, ...]) -> Agreement:
-    """Agree on a version that the operation has (``versions``, the most mature first); NotAcceptable where none fits.
+    """Negotiate one of the operation's ``versions``, given most mature first.
 
-    A vendor type of the body chooses only where Accept leaves it open.
+    The vendor type of the body decides only if Accept is missing or a wildcard. Raises NotAcceptable if no version fits.
     """
     wanted = _by_preference(accept) if accept else ["*/*"]
     for media_type in wanted:
@@ -50,11 +50,11 @@ def negotiate(accept: str | None, content_type: str | None, versions: tuple[str,
         if version in versions:
             return Agreement(version, media_type)
     offered = ", ".join([PLAIN, *(vendor_type(version) for version in versions)])
-    raise NotAcceptable(f"this operation answers with {offered}")
+    raise NotAcceptable(f"this operation returns {offered}")
 
 
 def _by_preference(accept: str) -> list[str]:
-    """Acceptable types by q, then by how exactly they are named, then as written."""
+    """Sort acceptable types by q, then by how specific they are, then by position."""
     ranked: list[tuple[float, int, int, str]] = []
     refused: set[str] = set()
     for index, item in enumerate(accept.split(",")):
@@ -84,7 +84,10 @@ def _essence(media_type: str) -> str:
 
 @lru_cache(maxsize=256)
 def check_json(content_type: str | None) -> None:
-    """UnsupportedMediaType unless a body of this type is read as JSON; a missing type is."""
+    """Check that a body of this content type is read as JSON. A missing type is accepted.
+
+    Raises UnsupportedMediaType if the type is not JSON, or its charset is not UTF-8.
+    """
     if not content_type or not content_type.strip():
         return
     essence = _essence(content_type)

@@ -1,4 +1,4 @@
-"""Our own operations, one file for each resource."""
+"""The operations that this service adds to Segment's, one file per resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets and their content."""
+"""Routes of datasets and their content."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _DATABASE = {
 
 
 def _plain(source: StrictInput | None) -> dict[str, Any] | None:
-    """The fields that were given; the password in the open, for it is to be sealed."""
+    """Return the fields that the request contains. The password is in plain text, because the service encrypts it."""
     if source is None:
         return None
     given = source.model_dump(exclude_unset=True)
@@ -76,7 +76,7 @@ def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
     **described(
         "createDataset",
         output=contract.DatasetData,
-        summary="Make a dataset",
+        summary="Create a dataset",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={
@@ -102,7 +102,10 @@ async def create_dataset(
     space_id: SpaceId,
     body: contract.DatasetInput,
 ) -> Response:
-    """An upload is empty until its content is put; a database is not called before it is checked or read."""
+    """Create a dataset: an upload, which is empty until its content is put, or a database.
+
+    A database is not called before a check or a run.
+    """
     row = await datasets.create_dataset(
         session,
         platform.keyring,
@@ -134,7 +137,7 @@ async def list_datasets(
     space_id: SpaceId,
     page: PageDep,
 ) -> Response:
-    """In the order of making."""
+    """List the datasets of a space, oldest first."""
     found = await datasets.page_datasets(session, scene.space_id, page)
     return answer(
         contract.DatasetsData(
@@ -161,7 +164,7 @@ async def get_dataset(
     space_id: SpaceId,
     dataset_id: DatasetId,
 ) -> Response:
-    """Its columns and how much it holds."""
+    """Get a dataset with its columns and its size."""
     row = await datasets.get_dataset(session, scene.space_id, dataset_id)
     return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
 
@@ -171,7 +174,7 @@ async def get_dataset(
     **described(
         "updateDataset",
         output=contract.DatasetData,
-        summary="Change where a dataset is read",
+        summary="Update the source of a dataset",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={
@@ -189,7 +192,10 @@ async def update_dataset(
     dataset_id: DatasetId,
     body: contract.DatasetPatch,
 ) -> Response:
-    """Fields of the source are merged. Where the server changes, or how it is recognised, the password is asked again."""
+    """Update the fields of the source that are given.
+
+    Changing the server or its verification requires the password to be entered again.
+    """
     row = await datasets.update_dataset(
         session,
         platform.keyring,
@@ -208,7 +214,7 @@ async def update_dataset(
     **described(
         "checkDataset",
         output=contract.DatasetCheckData,
-        summary="Try a dataset's database now",
+        summary="Check the database of a dataset",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -216,7 +222,7 @@ async def update_dataset(
 async def check_dataset(
     platform: PlatformOnceDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
-    """Connects and plans the query without running it; says what is wrong, or which columns there are."""
+    """Connect to the database and plan the query without running it. Returns the columns, or the error."""
     found = await datasets.check_dataset(
         platform,
         workspace_id=scene.workspace_id,
@@ -238,7 +244,7 @@ async def check_dataset(
     **described(
         "putDatasetContent",
         output=contract.DatasetData,
-        summary="Upload a dataset's content",
+        summary="Upload the content of a dataset",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
         request_body=UPLOAD_BODY,
@@ -252,7 +258,7 @@ async def put_dataset_content(
     space_id: SpaceId,
     dataset_id: DatasetId,
 ) -> Response:
-    """Replaces what was there, whole or not at all. Types of CSV columns are found over the whole file."""
+    """Replace the content of a dataset, completely or not at all. Types of CSV columns are detected from the whole file."""
     row = await datasets.put_dataset_content(
         platform,
         request.stream(),
@@ -280,6 +286,6 @@ async def put_dataset_content(
 async def remove_dataset(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
-    """409, naming the audiences, while a definition names it."""
+    """Remove a dataset. Returns 409, with the names of the audiences, while a definition uses it."""
     await datasets.delete_dataset(session, scene.space_id, dataset_id, actor=scene.actor)
     return answer(REMOVED)

@@ -1,4 +1,4 @@
-"""Delivery options of an activation."""
+"""Routes of the delivery options of an activation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _answer(options: dict[str, Any]) -> Response:
 async def get_delivery_options(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
-    """All of them, defaults included, and the number of the revision that they belong to."""
+    """Get all delivery options, including defaults, and the number of their revision."""
     return _answer(await activations.get_delivery_options(session, scene.space_id, audience_id, id))
 
 
@@ -54,7 +54,7 @@ async def get_delivery_options(
     **described(
         "updateDeliveryOptions",
         output=contract.DeliveryOptionsData,
-        summary="Change delivery options",
+        summary="Update delivery options",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={
@@ -74,7 +74,10 @@ async def update_delivery_options(
     id: Id,
     body: contract.DeliveryOptionsPatch,
 ) -> Response:
-    """The brake is merged, everything else replaced. All but frequency, brake and notifications make a new revision."""
+    """Update delivery options: the brake is merged, other options are replaced.
+
+    A change creates a new revision, except a change of frequency, brake or notifications.
+    """
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     options = await activations.update_delivery_options(
         session,

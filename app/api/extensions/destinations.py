@@ -1,4 +1,4 @@
-"""Accounts at partners, and checks of them."""
+"""Routes of accounts at partners and their checks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def create_destination(
     space_id: SpaceId,
     body: contract.DestinationInput,
 ) -> Response:
-    """A secret that the service makes is in this answer only."""
+    """Add an account at a partner. Only this response contains the secrets that the service generates."""
     row, generated = await activations.create_destination(
         session,
         platform.keyring,
@@ -114,7 +114,7 @@ async def list_destinations(
     space_id: SpaceId,
     page: PageDep,
 ) -> Response:
-    """In the order of making."""
+    """List the accounts of a space, oldest first."""
     found = await activations.page_destinations(session, scene.space_id, page)
     return answer(
         contract.DestinationsData(
@@ -141,7 +141,7 @@ async def get_destination(
     space_id: SpaceId,
     destination_id: DestinationId,
 ) -> Response:
-    """Secrets are answered as set or not, with their last four characters."""
+    """Get an account. Secrets are shown as set or not set, with their last four characters."""
     row = await activations.get_destination(session, scene.space_id, destination_id)
     return answer(contract.DestinationData(destination=_wire(platform, scene, row)))
 
@@ -151,7 +151,7 @@ async def get_destination(
     **described(
         "updateDestination",
         output=contract.DestinationData,
-        summary="Change an account",
+        summary="Update an account",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={
@@ -169,7 +169,7 @@ async def update_destination(
     destination_id: DestinationId,
     body: contract.DestinationPatch,
 ) -> Response:
-    """Settings are merged; new ones re-activate what the account's failure had paused."""
+    """Update an account. Settings are merged; new settings resume activations that failures of the account had paused."""
     row, generated = await activations.update_destination(
         session,
         platform.keyring,
@@ -197,7 +197,7 @@ async def update_destination(
 async def remove_destination(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, destination_id: DestinationId
 ) -> Response:
-    """409, naming the audiences, while one is connected to it."""
+    """Remove an account. Returns 409, with the names of the audiences, while an audience is connected to it."""
     await activations.delete_destination(session, scene.space_id, destination_id, actor=scene.actor)
     return answer(REMOVED)
 
@@ -207,7 +207,7 @@ async def remove_destination(
     **described(
         "checkDestination",
         output=contract.CheckData,
-        summary="Try an account's credentials now",
+        summary="Check the credentials of an account",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={"as it is": {}},
@@ -221,7 +221,10 @@ async def check_destination(
     destination_id: DestinationId,
     body: contract.CheckInput | None = None,
 ) -> Response:
-    """Says what is wrong in the partner's terms; a pass re-activates what the account's failure had paused."""
+    """Check an account at the partner. Returns the partner's message.
+
+    A successful check resumes activations that failures of the account had paused.
+    """
     result = await activations.check_destination(
         platform,
         workspace_id=scene.workspace_id,

@@ -1,4 +1,4 @@
-"""Files that a sync has written, and the links by which they are downloaded."""
+"""Routes of the files that a sync has written, and the download of a file by its link."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPES = {
     **described(
         "listActivationSyncExports",
         output=contract.ExportsData,
-        summary="The files that a sync has written",
+        summary="List the files of a sync",
         errors=(404, 422),
         tag="Syncs",
     ),
@@ -51,7 +51,7 @@ async def list_exports(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """Each with its checksum and a link that opens it as long as it is kept."""
+    """List the files that a sync has written, each with its checksum and a link to download it until it is deleted."""
     found = await delivery.exports_of_sync(
         platform,
         space_id=scene.space_id,
@@ -79,7 +79,7 @@ async def list_exports(
 
 
 async def download(request: Request) -> Response:
-    """The bytes of a file; whoever has the link has the file, so nobody is asked for a token."""
+    """Return the bytes of a file. The link grants access, so no token is required."""
     platform: Platform = request.app.state.platform
     name, pieces = await delivery.open_export(platform, request.path_params["token"], clock.now())
     kind = next((kind for end, kind in _TYPES.items() if name.endswith(end)), None)

@@ -1,4 +1,4 @@
-"""Holdings of an activation."""
+"""Routes of the holdings of an activation."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TAG = "Holdings"
 _PATH = ACTIVATION + "/holdings"
 _SEED_BODY = {
     **UPLOAD_BODY,
-    "description": 'A list as a membership has it, streamed (Content-Encoding gzip or zstd is taken), or {"from": '
-    '"partner"}: what is read at the partner.',
+    "description": "A list in the form of an upload of members, streamed (Content-Encoding gzip or zstd is accepted), or "
+    '{"from": "partner"} to read the list at the partner.',
     "content": {
         **UPLOAD_BODY["content"],
         "application/json": {
@@ -59,7 +59,7 @@ _SEED_BODY = {
     **described(
         "listActivationHoldings",
         output=contract.HoldingsData,
-        summary="What we think the destination holds",
+        summary="List holdings",
         errors=(404, 422),
         parameters=(PAGINATION,),
         tag=TAG,
@@ -73,7 +73,7 @@ async def list_holdings(
     id: Id,
     page: PageDep,
 ) -> Response:
-    """In the order of the keys; rows that only remember a refusal are among them."""
+    """List the recorded holdings, sorted by key, including rows that record a refusal only."""
     found, activation = await holdings.page_held(
         platform,
         space_id=scene.space_id,
@@ -112,7 +112,7 @@ async def list_holdings(
     **described(
         "putActivationHoldings",
         output=contract.HoldingsCountData,
-        summary="Say what is at the destination already",
+        summary="Seed holdings",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
         request_body=_SEED_BODY,
@@ -127,9 +127,10 @@ async def put_holdings(
     audience_id: AudienceId,
     id: Id,
 ) -> Response:
-    """In place of what we thought. Nothing is sent; the next sync plans from it.
+    """Replace the recorded holdings. Nothing is sent; the next sync plans from them.
 
-    From the partner: who is on its list and is wanted, or was held, is held; the rest of the list is left alone.
+    With `{"from": "partner"}`, members of the partner's list that are wanted or were held become held. Other members of
+    the list are not changed.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
@@ -169,7 +170,7 @@ def _count(held: int, assumed: int) -> Response:
     **described(
         "checkActivationDrift",
         output=contract.DriftData,
-        summary="Compare the partner's list with what we think it holds",
+        summary="Compare the partner's list with the holdings",
         errors=(404, 409, 422, 503),
         has_body=True,
         request_examples={"look": {}, "repair what is ours": {"repair": True}},
@@ -184,7 +185,10 @@ async def check_drift(
     id: Id,
     body: contract.DriftInput | None = None,
 ) -> Response:
-    """Reads the whole list at the partner, within its limits. 409 where the partner does not tell what it holds."""
+    """Read the whole list at the partner, within its limits, and compare it with the recorded holdings.
+
+    Returns 409 if the partner does not allow reading the list.
+    """
     repair = body is not None and body.repair
     found = await holdings.check_drift(
         platform,
@@ -225,7 +229,7 @@ def _keys(count: int, samples: Sequence[Mapping[str, Any]]) -> contract.DriftKey
     **described(
         "forgetActivationHoldings",
         output=RemovalOutput,
-        summary="Forget what the destination holds",
+        summary="Forget holdings",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -233,7 +237,7 @@ def _keys(count: int, samples: Sequence[Mapping[str, Any]]) -> contract.DriftKey
 async def forget_holdings(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
-    """The next sync takes the destination as empty. Nothing is removed there."""
+    """Forget the recorded holdings. Nothing is removed at the destination; the next sync treats it as empty."""
     await holdings.forget_holdings(
         session, scene.space_id, audience_id, id, actor=scene.actor, now=clock.now()
     )

@@ -1,4 +1,4 @@
-"""Supplied membership, and looking into an audience."""
+"""Routes of members: supply the membership, page through members, look up a profile."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def put_members(
     space_id: SpaceId,
     audience_id: AudienceId,
 ) -> Response:
-    """One run. Whatever is wrong with the upload is said here, with row and column, and changes nothing."""
+    """Replace the membership in one run. Errors of the upload are returned with row and column, and change nothing."""
     run = await audiences.put_members(
         platform,
         request.stream(),
@@ -99,7 +99,7 @@ async def patch_members(
     audience_id: AudienceId,
     body: contract.MembersPatch,
 ) -> Response:
-    """Changes that wait share one run; a row in ``add`` takes the place of the whole member."""
+    """Add and remove single members. Waiting changes share one run. A row in ``add`` replaces the whole member."""
     run = await audiences.patch_members(
         platform,
         space_id=scene.space_id,
@@ -117,7 +117,7 @@ async def patch_members(
     **described(
         "listAudienceMembers",
         output=contract.MembersData,
-        summary="Page through the members",
+        summary="List members",
         errors=(404, 422),
         parameters=(PAGINATION,),
         tag=TAG,
@@ -130,7 +130,7 @@ async def list_members(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """In the order of their ids. A walk stays in the snapshot that it began in."""
+    """List the members of the current snapshot, sorted by id. All pages of one listing are from one snapshot."""
     found, snapshot = await audiences.page_members(
         platform, space_id=scene.space_id, audience_id=audience_id, request=page
     )
@@ -148,7 +148,7 @@ async def list_members(
     **described(
         "getAudienceMember",
         output=contract.MembershipData,
-        summary="Look one profile up",
+        summary="Look up a profile",
         errors=(404, 422),
         tag=TAG,
     ),
@@ -160,7 +160,7 @@ async def get_member(
     audience_id: AudienceId,
     profile_id: ProfileId,
 ) -> Response:
-    """Is it in, since which snapshot, with what. Somebody who is not in is no error."""
+    """Look up a profile: whether it is a member, since which snapshot, and its row. A non-member is not an error."""
     found = await audiences.find_member(
         platform, space_id=scene.space_id, audience_id=audience_id, profile_id=profile_id
     )

@@ -1,4 +1,4 @@
-"""All activations of a space, over all audiences."""
+"""The route that lists all activations of a space."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ def _wire(row: reports.Overview) -> contract.OverviewOutput:
     **described(
         "listActivations",
         output=contract.OverviewData,
-        summary="List activations over all audiences",
+        summary="List activations of all audiences",
         errors=(404, 422),
         parameters=(
             PAGINATION,
-            query_text("state", "Only those in this state.", enum=list(reports.OVERVIEW_STATES)),
-            query_text("audienceId", "Only those of this audience.", **_ID),
-            query_text("destinationId", "Only those to this account.", **_ID),
+            query_text(
+                "state", "Only activations in this state.", enum=list(reports.OVERVIEW_STATES)
+            ),
+            query_text("audienceId", "Only activations of this audience.", **_ID),
+            query_text("destinationId", "Only activations to this account.", **_ID),
             query_text("search", "Part of a name.", **_ID),
         ),
         tag="Activations",
@@ -74,7 +76,7 @@ async def list_activations(
     space_id: SpaceId,
     page: PageDep,
 ) -> Response:
-    """In the order of making. ``active`` are those that send by themselves, ``error`` those that wait to be mended."""
+    """List activations of a space, oldest first. ``active``: sends automatically. ``error``: stopped until it is fixed."""
     sought = reports.Sought(
         state=request.query_params.get("state"),
         audience_id=read_text(request, "audienceId"),

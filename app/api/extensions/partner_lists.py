@@ -1,4 +1,4 @@
-"""Lists at a partner, to choose one from."""
+"""The route that lists the lists at a partner."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ async def list_lists(
     destination_id: DestinationId,
     page: PageDep,
 ) -> Response:
-    """By name, read from the partner now, with what of ours writes to each. 409 where the destination has no lists."""
+    """List the lists at a partner by name, read now, with the connections of this workspace that write to each.
+
+    Returns 409 if the destination has no lists.
+    """
     found = await activations.page_partner_lists(
         platform,
         workspace_id=scene.workspace_id,

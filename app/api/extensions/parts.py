@@ -1,4 +1,4 @@
-"""What the extensions' routes share: path parameters, lists that go backwards in time, bodies that are streams."""
+"""Shared parts of the extensions: path parameters, pages with the newest entry first, streamed bodies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACTIVATION = AUDIENCE + "/activations/{id}"
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
-    "description": "Streamed; Content-Encoding gzip or zstd is taken.",
+    "description": "Streamed. Content-Encoding gzip or zstd is accepted.",
     "content": {
         "text/csv": _BINARY,
         "application/x-ndjson": _BINARY,
@@ -35,17 +35,20 @@ UPLOAD_BODY: dict[str, Any] = {
 
 
 def before(request: PageRequest) -> str | None:
-    """The key after which a list that begins with the newest goes on."""
+    """Return the key after which a list with the newest entry first continues; None for the first page."""
     position = request.position()
     return position.key[0] if position.key else None
 
 
 def before_number(request: PageRequest) -> int | None:
-    """The same where entries are numbered. Invalid for the cursor of another list."""
+    """Return the number after which a list of numbered entries continues; None for the first page.
+
+    Raises Invalid if the cursor belongs to another list.
+    """
     text = before(request)
     if text is None:
         return None
-    if not text.isdecimal() or len(text) > 9:  # more entries than any list has
+    if not text.isdecimal() or len(text) > 9:  # no list has a longer number
         raise Invalid("the cursor cannot be read", field="pagination.cursor")
     return int(text)
 
@@ -53,7 +56,7 @@ def before_number(request: PageRequest) -> int | None:
 def newest_first(
     found: Sequence[T], total: int, request: PageRequest, key: Callable[[T], str]
 ) -> Page[T]:
-    """A page of a list that begins with the newest; ``found`` holds up to one entry more than asked for."""
+    """Create a page of a list with the newest entry first. ``found`` contains up to one entry more than requested."""
     entries = found[: request.count]
     more = len(found) > request.count
     return Page(
@@ -65,6 +68,6 @@ def newest_first(
 
 
 def announced_length(request: Request) -> int | None:
-    """What the client says that its body's length is."""
+    """Return the Content-Length of a request; None if it is missing or not a number."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() and len(length) < 19 else None

@@ -1,4 +1,4 @@
-"""How many of an audience each destination can take."""
+"""The route of the reach of an audience."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ _LONGEST = 2_000  # characters of a list of ids
     **described(
         "getAudienceReach",
         output=contract.ReachData,
-        summary="How many members each destination can take",
+        summary="Count the members that each destination can receive",
         errors=(404, 409, 422),
         parameters=(
             PAGINATION,
-            query_text("runId", "After this run; by default as it is now.", maxLength=255),
-            query_text("destinationId", "An estimate for this account alone.", maxLength=255),
+            query_text(
+                "runId", "The reach after this run; by default the reach now.", maxLength=255
+            ),
+            query_text("destinationId", "An estimate for this account only.", maxLength=255),
             query_text(
                 "audienceIds",
-                "With destinationId: more audiences, by comma, whose union is counted.",
+                "With destinationId: ids of more audiences, separated by commas; the union is counted.",
                 maxLength=_LONGEST,
             ),
         ),
@@ -56,7 +58,10 @@ async def get_reach(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """By activation, and by connection where there is none yet. An account need not be connected to be asked for."""
+    """Count the members that can be sent, by activation, and by connection if it has no activation.
+
+    An account in `destinationId` need not be connected. Raises Invalid for `audienceIds` without `destinationId`.
+    """
     run_id = read_text(request, "runId")
     destination_id = read_text(request, "destinationId")
     more = read_text(request, "audienceIds", longest=_LONGEST)
@@ -71,7 +76,7 @@ async def get_reach(
         )
     elif more is not None:
         raise Invalid(
-            '"audienceIds": goes with destinationId; activations name their own audiences',
+            '"audienceIds": requires destinationId; activations have their own audiences',
             field="audienceIds",
         )
     else:

@@ -1,4 +1,4 @@
-"""Revisions: every configuration that an activation has had."""
+"""The route that lists the revisions of an activation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ async def list_revisions(
     id: Id,
     page: PageDep,
 ) -> Response:
-    """The newest first, each with what it changed; ``delivered`` is the one that the last complete sync sent."""
+    """List the revisions of an activation, newest first, each with its changes.
+
+    ``delivered`` is the number of the revision that the last complete sync sent.
+    """
     found, total, delivered = await activations.list_revisions(
         session,
         scene.space_id,

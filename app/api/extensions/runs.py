@@ -1,4 +1,4 @@
-"""Runs of an audience; forcing one is Segment's operation on the same path, see ``app.api.routes``."""
+"""Routes of the runs of an audience. ``app.api.routes.audiences`` has the operation that forces a run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _sources(found: list[dict[str, Any]] | None) -> list[contract.RunSource] | N
 
 
 def run_wire(row: Any) -> contract.RunOutput:
-    """A run as it stands in answers."""
+    """Convert a run to the model of the response."""
     return contract.RunOutput(
         id=row.id,
         audience_id=row.audience_id,
@@ -86,7 +86,7 @@ async def list_runs(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """The newest first."""
+    """List the runs of an audience, newest first."""
     await audiences.require_audience(session, scene.space_id, audience_id)
     found, total = await audiences.list_runs(
         session, scene.space_id, audience_id, before=before(page), limit=page.count + 1
@@ -116,6 +116,6 @@ async def get_run(
     audience_id: AudienceId,
     run_id: RunId,
 ) -> Response:
-    """Read it until its status is ``complete`` or ``failed``."""
+    """Get a run. Poll it until its status is ``complete`` or ``failed``."""
     row = await audiences.get_run(session, scene.space_id, audience_id, run_id)
     return answer(contract.RunData(run=run_wire(row)))

@@ -1,4 +1,4 @@
-"""Snapshots of an audience, and going back to one."""
+"""Routes of the snapshots of an audience, and of rollbacks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def list_snapshots(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """The newest first."""
+    """List the snapshots of an audience, newest first."""
     audience = await audiences.require_audience(session, scene.space_id, audience_id)
     found, total = await audiences.list_snapshots(
         session, scene.space_id, audience_id, before=before_number(page), limit=page.count + 1
@@ -93,7 +93,7 @@ async def get_snapshot(
     audience_id: AudienceId,
     snapshot_id: SnapshotId,
 ) -> Response:
-    """One snapshot."""
+    """Get a snapshot."""
     audience = await audiences.require_audience(session, scene.space_id, audience_id)
     row = await audiences.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     return answer(contract.SnapshotData(snapshot=_wire(row, audience)))
@@ -104,7 +104,7 @@ async def get_snapshot(
     **described(
         "rollBackAudience",
         output=contract.SnapshotData,
-        summary="Go back to a snapshot",
+        summary="Roll back to a snapshot",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -116,7 +116,7 @@ async def roll_back(
     audience_id: AudienceId,
     snapshot_id: SnapshotId,
 ) -> Response:
-    """Pins the audience to the snapshot and opens the inverse syncs; runs go on writing snapshots."""
+    """Pin the audience to a snapshot and open the inverse syncs. Runs continue to write snapshots."""
     audience = await audiences.roll_back(
         session, scene.space_id, audience_id, snapshot_id, actor=scene.actor, now=clock.now()
     )
@@ -141,7 +141,7 @@ async def release(
     audience_id: AudienceId,
     snapshot_id: SnapshotId,
 ) -> Response:
-    """The audience goes on from its newest snapshot. 409 where it is not pinned to this one."""
+    """End a rollback. The audience continues with its newest snapshot. Returns 409 if it is not pinned to this one."""
     row = await audiences.get_snapshot(session, scene.space_id, audience_id, snapshot_id)
     await audiences.pinned_to(session, scene.space_id, audience_id, snapshot_id)
     audience = await audiences.release_pin(

@@ -1,4 +1,4 @@
-"""Where an activation stands, its syncs, and what people do with one."""
+"""Routes of the syncs of an activation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ONE = ACTIVATION + "/syncs/{syncId}"
 
 
 def sync_wire(view: Any) -> contract.SyncOutput:
-    """A sync as it stands in answers: under way with the counts of its batches, closed with its own."""
+    """Convert a sync to the model of the response. While it is in progress, the counts are those of its batches."""
     sync, counts = view.sync, view.counts
     under_way = sync.finished_at is None and counts is not None
     done = counts if under_way else sync
@@ -82,7 +82,7 @@ async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id:
     **described(
         "getActivationStatus",
         output=contract.StatusData,
-        summary="Where an activation stands",
+        summary="Get the status of an activation",
         errors=(404, 422),
         tag=TAG,
     ),
@@ -90,7 +90,7 @@ async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id:
 async def get_status(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
 ) -> Response:
-    """Its ``note`` answers why nothing was sent."""
+    """Get the status of an activation. Its ``note`` explains why nothing was sent."""
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     return answer({"status": await reports.activation_status(session, activation, clock.now())})
 
@@ -114,7 +114,7 @@ async def list_syncs(
     id: Id,
     page: PageDep,
 ) -> Response:
-    """The newest first, dry runs among them."""
+    """List the syncs of an activation, newest first, including dry runs."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     found, total = await syncs.list_syncs(
         session, scene.space_id, id, before=before(page), limit=page.count + 1
@@ -132,7 +132,7 @@ async def list_syncs(
     **described(
         "startActivationSync",
         output=contract.SyncData,
-        summary="Sync now, resync, or say what a sync would do",
+        summary="Start a sync, a resync or a dry run",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={"now": {}, "what would you do": {"kind": "resync", "dryRun": True}},
@@ -147,7 +147,7 @@ async def start_sync(
     id: Id,
     body: contract.SyncInput | None = None,
 ) -> Response:
-    """Answers the sync that does it, which may be one that is open already."""
+    """Start a sync. Returns the new sync, or the open sync that already does the work."""
     wanted = body or contract.SyncInput()
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     sync = await syncs.start_sync(
@@ -179,7 +179,7 @@ async def get_sync(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """With its progress while it runs, and with the report of a dry run."""
+    """Get a sync, with its progress while it runs, and with the report of a dry run."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     return await _shown(session, scene, id, sync_id)
 
@@ -189,7 +189,7 @@ async def get_sync(
     **described(
         "approveActivationSync",
         output=contract.SyncData,
-        summary="Let a held plan go out",
+        summary="Approve a sync that is on hold",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -202,7 +202,7 @@ async def approve_sync(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """That very plan; 409 where it is not held or was superseded."""
+    """Approve the plan of a sync that is on hold. Returns 409 if the sync is not on hold or was superseded."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.approve_sync(
         session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
@@ -215,7 +215,7 @@ async def approve_sync(
     **described(
         "cancelActivationSync",
         output=contract.SyncData,
-        summary="Cancel a sync, or reject a held one",
+        summary="Cancel a sync, or reject a sync that is on hold",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -228,7 +228,7 @@ async def cancel_sync(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """What was sent stays sent, and is remembered."""
+    """Cancel a sync. Changes that were sent are kept at the destination and in the holdings."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.cancel_sync(
         session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
@@ -241,7 +241,7 @@ async def cancel_sync(
     **described(
         "retryActivationSync",
         output=contract.SyncData,
-        summary="Try once more what was refused",
+        summary="Retry rejected changes",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -254,7 +254,7 @@ async def retry_sync(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """Answers the new sync that does it."""
+    """Retry the rejected changes of a sync. Returns the new sync."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     sync = await syncs.retry_sync(
         session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
@@ -267,7 +267,7 @@ async def retry_sync(
     **described(
         "listActivationSyncRejections",
         output=contract.RejectionsData,
-        summary="Why changes were refused",
+        summary="List rejections",
         errors=(404, 422),
         tag=TAG,
     ),
@@ -280,7 +280,7 @@ async def list_rejections(
     id: Id,
     sync_id: SyncId,
 ) -> Response:
-    """Counts by reason and up to 100 samples."""
+    """List why changes were rejected: counts by reason, and up to 100 samples."""
     await activations.require_activation(session, scene.space_id, audience_id, id)
     found = await syncs.sync_rejections(session, scene.space_id, id, sync_id)
     return answer(
@@ -295,7 +295,7 @@ async def list_rejections(
     **described(
         "explainActivationProfile",
         output=contract.ExplanationData,
-        summary="What was sent for a profile, and why",
+        summary="Explain what was sent for a profile",
         errors=(404, 422),
         tag=TAG,
     ),
@@ -308,11 +308,11 @@ async def explain_profile(
     id: Id,
     profile_id: ProfileId,
 ) -> Response:
-    """Membership, identifiers, arm, batch and the partner's answer, in one place.
+    """Explain a profile: its memberships, identifiers, arm and batch, and the partner's response.
 
-    The past is searched as far as 512 MiB from the object store and 20 s reach, within the newest 20 snapshots of each
-    audience and 200 syncs; `historyStoppedAt`, of the profile (`syncId`, `syncNumber`, `plannedAt`) and of each of its
-    memberships (`snapshotId`, `asOf`), names the newest that was not looked into, or is null.
+    The history covers the newest 20 snapshots of each audience and 200 syncs, and ends after 512 MiB from the object
+    store or 20 s. `historyStoppedAt` is the newest entry that was not searched, or null: of the profile a sync (`syncId`,
+    `syncNumber`, `plannedAt`), of each membership a snapshot (`snapshotId`, `asOf`).
     """
     found = await reports.explain_profile(
         platform,

@@ -1,4 +1,4 @@
-"""Test sends of an activation."""
+"""The route of test sends of an activation."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ async def send_test(
     id: Id,
     body: contract.TestSendInput,
 ) -> Response:
-    """For real, as the present revision has it, even where a sync would not send it. Waits up to 20 s for the end.
+    """Send one profile to the partner with the current revision, even if a sync would not send it.
 
-    It is a sync of kind ``test``, and what the partner then holds is remembered: the next sync takes out again whoever
-    should not be there.
+    Waits up to 20 s for the result. A test send is a sync of kind ``test`` and updates the holdings: the next sync
+    removes the profile if it is not wanted.
     """
     sample = body.profile
     sync, told = await planning.send_test(

@@ -1,4 +1,4 @@
-"""Segment's operations."""
+"""The operations of Segment's Public API."""
 
 from __future__ import annotations
 

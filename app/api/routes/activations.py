@@ -1,4 +1,4 @@
-"""Activations of an audience."""
+"""Routes of the activations of an audience."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def add_activation(
     connection_id: ConnectionId,
     body: contract.AddActivationToAudienceAlphaInput,
 ) -> Response:
-    """A new activation on a destination of the audience. Without `enabled` it sends nothing until it is enabled."""
+    """Add an activation to a destination of the audience. Without `enabled`, it sends nothing until it is enabled."""
     view = await activations.create_activation(
         session,
         space_id=space_id,
@@ -97,7 +97,7 @@ async def list_activations(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """Activations of all connections of the audience, in the order of making."""
+    """List the activations of all connections of the audience, oldest first."""
     found = await activations.page_activations(session, space_id, audience_id, page)
     return answer(
         {
@@ -128,8 +128,8 @@ async def list_activations(
     ),
 )
 async def get_activation(request: Request) -> Response:
-    """One activation."""
-    # The one read that is measured: no dependencies, no models, JSON parts as the database has them.
+    """Get an activation."""
+    # The most frequent read. To be fast, it uses no dependencies and no models, and copies stored JSON.
     scene = await scene_of(request)
     audience_id: str = request.path_params["audienceId"]
     found = await activations.read_activation(
@@ -159,7 +159,7 @@ async def get_activation(request: Request) -> Response:
     **described(
         "updateActivationForAudience",
         output=contract.UpdateActivationForAudienceAlphaOutput,
-        summary="Change an activation of an audience",
+        summary="Update an activation of an audience",
         errors=(404, 422),
         has_body=True,
         view="segment",
@@ -175,7 +175,7 @@ async def update_activation(
     activation_id: Id,
     body: contract.UpdateActivationForAudienceAlphaInput,
 ) -> Response:
-    """What is not named stays; an empty object changes nothing."""
+    """Update the fields that are given. An empty object changes nothing."""
     view = await activations.update_activation(
         session,
         space_id=space_id,
@@ -214,7 +214,7 @@ async def remove_activation(
     audience_id: AudienceId,
     activation_id: Id,
 ) -> Response:
-    """What was sent stays at the destination."""
+    """Remove an activation. Members that were sent stay at the destination."""
     await activations.remove_activation(
         session, space_id, audience_id, activation_id, actor=scene.actor, now=clock.now()
     )
@@ -226,7 +226,7 @@ def _json(part: Input | None) -> dict[str, Any] | None:
 
 
 def _activation(view: activations.ActivationView, workspace_id: str) -> dict[str, Any]:
-    """ActivationOutput, with the free-form parts as they are kept."""
+    """Return the properties of ``ActivationOutput``, with stored JSON unchanged."""
     activation, config = view.activation, view.config
     fields: dict[str, Any] = {
         "id": activation.id,

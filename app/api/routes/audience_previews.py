@@ -1,4 +1,4 @@
-"""Previews of audiences."""
+"""Routes of previews of audiences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ router = APIRouter(route_class=ApiRoute)
     **described(
         "createAudiencePreview",
         output=contract.CreateAudiencePreviewOutput,
-        summary="Try a definition",
+        summary="Preview a definition",
         errors=(404, 422),
         has_body=True,
         versions=ALL_VERSIONS,
@@ -44,7 +44,7 @@ async def create_preview(
     space_id: SpaceId,
     body: contract.CreateAudiencePreviewInput,
 ) -> Response:
-    """A worker computes it; read it until its status is no longer RUNNING."""
+    """Start a preview. A worker computes it; poll it until its status is not RUNNING."""
     preview = await audiences.create_preview(
         session,
         space_id=space_id,
@@ -75,13 +75,13 @@ async def create_preview(
 async def get_preview(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, preview_id: Id
 ) -> Response:
-    """The size and the first hundred members, once it is completed."""
+    """Get a preview. When it is completed, it has the size and the first 100 members."""
     preview = await audiences.get_preview(session, space_id, preview_id)
     return answer({"audiencePreview": _preview(preview)})
 
 
 def _preview(preview: Any) -> dict[str, Any]:
-    """AudiencePreview."""
+    """Return the properties of ``AudiencePreview``."""
     definition: dict[str, Any] = {"query": preview.query}
     if preview.target_entity is not None:
         definition["targetEntity"] = preview.target_entity

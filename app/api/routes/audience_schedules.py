@@ -1,4 +1,4 @@
-"""Schedules of audiences."""
+"""Routes of the schedules of audiences."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ScheduleId = Annotated[str, Path(alias="scheduleId", min_length=1, max_length=25
 async def list_schedules(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
 ) -> Response:
-    """All of them, in the order of making."""
+    """List all schedules of an audience, oldest first."""
     found = await audiences.list_schedules(session, space_id, audience_id)
     return answer({"audienceSchedules": [schedule_to_wire(schedule) for schedule in found]})
 
@@ -70,7 +70,7 @@ async def add_schedule(
     audience_id: Id,
     body: contract.AddAudienceScheduleToAudienceInput,
 ) -> Response:
-    """Works for every type of audience whose members are computed."""
+    """Add a schedule to an audience of any type. Its members must be computed, not supplied."""
     schedule = await audiences.add_schedule(
         session,
         space_id=space_id,
@@ -102,7 +102,7 @@ async def get_schedule(
     audience_id: Id,
     schedule_id: ScheduleId,
 ) -> Response:
-    """One schedule."""
+    """Get a schedule."""
     schedule = await audiences.get_schedule(session, space_id, audience_id, schedule_id)
     return answer({"audienceSchedule": schedule_to_wire(schedule)})
 
@@ -112,7 +112,7 @@ async def get_schedule(
     **described(
         "updateAudienceScheduleForAudience",
         output=contract.UpdateAudienceScheduleForAudienceOutput,
-        summary="Change a schedule of an audience",
+        summary="Update a schedule of an audience",
         errors=(404, 422),
         has_body=True,
         versions=STABLE_AND_ALPHA,
@@ -129,7 +129,7 @@ async def update_schedule(
     schedule_id: ScheduleId,
     body: contract.UpdateAudienceScheduleForAudienceInput,
 ) -> Response:
-    """Strategy and configuration are replaced."""
+    """Replace the strategy and configuration of a schedule."""
     schedule = await audiences.update_schedule(
         session,
         space_id=space_id,
@@ -162,13 +162,13 @@ async def remove_schedule(
     audience_id: Id,
     schedule_id: ScheduleId,
 ) -> Response:
-    """Runs that it has opened go on."""
+    """Remove a schedule. Its open runs continue."""
     await audiences.remove_schedule(session, space_id, audience_id, schedule_id, actor=scene.actor)
     return answer({"status": "SUCCESS"})
 
 
 def schedule_to_wire(schedule: Any) -> dict[str, Any]:
-    """AudienceSchedule."""
+    """Return the properties of ``AudienceSchedule``."""
     fields: dict[str, Any] = {
         "id": schedule.id,
         "strategy": schedule.strategy,

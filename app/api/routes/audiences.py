@@ -1,4 +1,4 @@
-"""Audiences and their forced runs."""
+"""Routes of audiences and their forced runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SEARCH = query_object(
             "query": {"type": "string", "maxLength": 255},
         },
     },
-    "Only audiences whose name or definition holds, or whose key begins with, the query.",
+    "Only audiences whose name or definition contains the query, or whose key starts with it.",
 )
 _SORT = query_object(
     "sort",
@@ -64,9 +64,11 @@ _SORT = query_object(
             "direction": {"type": "string", "enum": ["ASC", "DESC"]},
         },
     },
-    "In which order.",
+    "The order of the list.",
 )
-_INCLUDE = query_text("include", "`schedules`: with the audience's schedules.", enum=["schedules"])
+_INCLUDE = query_text(
+    "include", "`schedules`: include the schedules of each audience.", enum=["schedules"]
+)
 
 
 @router.get(
@@ -89,7 +91,7 @@ async def list_audiences(
     space_id: SpaceId,
     page: ShortPageDep,
 ) -> Response:
-    """Audiences of a space, in the order of making."""
+    """List the audiences of a space, oldest first."""
     with_schedules = _wants_schedules(request)
     found = await audiences.page_audiences(session, space_id, _search(request), page)
     schedules: dict[str, list[Any]] = {}
@@ -112,7 +114,7 @@ async def list_audiences(
     **described(
         "createAudience",
         output=contract.CreateAudienceOutput,
-        summary="Make an audience",
+        summary="Create an audience",
         errors=(404, 422),
         has_body=True,
         versions=ALL_VERSIONS,
@@ -127,7 +129,7 @@ async def create_audience(
     space_id: SpaceId,
     body: contract.CreateAudienceInput,
 ) -> Response:
-    """Not computed yet: force a run, add a schedule, or supply its members."""
+    """Create an audience. To compute it, force a run, add a schedule or supply its members."""
     view = await audiences.create_audience(
         session,
         space_id=space_id,
@@ -160,7 +162,7 @@ async def create_audience(
 async def get_audience(
     request: Request, session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
 ) -> Response:
-    """One audience, with its size where it was computed."""
+    """Get an audience, with its size if it was computed."""
     schedules = None
     view = await audiences.get_audience(session, space_id, audience_id)
     if _wants_schedules(request):
@@ -173,7 +175,7 @@ async def get_audience(
     **described(
         "updateAudienceForSpace",
         output=contract.UpdateAudienceForSpaceOutput,
-        summary="Change an audience",
+        summary="Update an audience",
         errors=(404, 422),
         has_body=True,
         versions=ALL_VERSIONS,
@@ -189,7 +191,7 @@ async def update_audience(
     audience_id: Id,
     body: contract.UpdateAudienceForSpaceInput,
 ) -> Response:
-    """What is not named stays. The audience is not computed anew by this."""
+    """Update the fields that are given. An update does not recompute the audience."""
     definition = body.definition
     view = await audiences.update_audience(
         session,
@@ -224,7 +226,7 @@ async def update_audience(
 async def remove_audience(
     session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
 ) -> Response:
-    """409 while destinations or activations use it."""
+    """Remove an audience. Returns 409 while destinations or activations use it."""
     await audiences.remove_audience(session, space_id, audience_id, actor=scene.actor)
     return answer({"status": "SUCCESS"})
 
@@ -249,7 +251,7 @@ async def list_consumers(
     audience_id: Id,
     page: PageDep,
 ) -> Response:
-    """Other audiences whose activations also send this one's members."""
+    """List other audiences whose activations also send the members of this audience."""
     found = await audiences.page_consumers(
         session, space_id, audience_id, _search(request), _sort(request), page
     )
@@ -282,7 +284,7 @@ async def force_run(
     audience_id: AudienceId,
     body: contract.ForceRunInput | None = None,
 ) -> Response:
-    """Ours takes, besides, a moment as of which it is computed."""
+    """Start a run. As an extension, the body can contain the time as of which the audience is computed."""
     wanted = body or contract.ForceRunInput()
     run = await audiences.force_run(
         session,
@@ -297,19 +299,21 @@ async def force_run(
 
 
 def read_moment(text: str | None, field: str) -> Any:
-    """An RFC 3339 text as a moment; Invalid where it is none."""
+    """Parse an RFC 3339 time. Raises Invalid if the text is not one."""
     if text is None:
         return None
     try:
         return from_wire(text)
     except (ValueError, OverflowError):
-        raise Invalid(f'"{field}": a time such as 2026-01-31T12:00:00Z', field=field) from None
+        raise Invalid(
+            f'"{field}": must be a time such as 2026-01-31T12:00:00Z', field=field
+        ) from None
 
 
 def _wants_schedules(request: Request) -> bool:
     include = request.query_params.get("include")
     if include not in (None, "schedules"):
-        raise Invalid('"include": only schedules', field="include")
+        raise Invalid('"include": must be schedules', field="include")
     return include is not None
 
 
@@ -334,7 +338,7 @@ def _options(options: contract.AudienceOptionsInput | None) -> dict[str, Any] | 
 
 
 def short_form(view: audiences.AudienceView) -> dict[str, Any]:
-    """AudienceSummary."""
+    """Return the properties of ``AudienceSummary``."""
     audience = view.audience
     definition: dict[str, Any] = {"query": audience.query}
     if audience.target_entity is not None:
@@ -364,7 +368,7 @@ _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
 
 
 def _long(view: audiences.AudienceView, schedules: Any) -> dict[str, Any]:
-    """Audience."""
+    """Return the properties of ``Audience``."""
     fields = short_form(view) | {"computeCadence": {"type": "BATCH"}}
     if view.audience.options is not None:
         fields["options"] = {

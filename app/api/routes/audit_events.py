@@ -1,4 +1,4 @@
-"""The audit trail."""
+"""The route of the audit trail."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ router = APIRouter(route_class=ApiRoute)
         summary="List audit events",
         errors=(422,),
         parameters=(
-            query_text("startTime", "Only events at or after this moment (RFC 3339)."),
-            query_text("endTime", "Only events before this moment (RFC 3339)."),
+            query_text("startTime", "Only events at or after this time (RFC 3339)."),
+            query_text("endTime", "Only events before this time (RFC 3339)."),
             query_text("resourceId", "Only events of the resource with this id."),
-            query_text("resourceType", "Only events of this type of resource."),
+            query_text("resourceType", "Only events of resources of this type."),
             PAGINATION,
         ),
         versions=ALL_VERSIONS,
@@ -49,7 +49,7 @@ router = APIRouter(route_class=ApiRoute)
 async def list_audit_events(
     request: Request, session: SessionDep, caller: CurrentToken, page: PageDep
 ) -> Response:
-    """Events of the token's workspace, newest first."""
+    """List the events of the token's workspace, newest first."""
     wanted = tenancy.Filter(
         start=read_moment(read_text(request, "startTime"), "startTime"),
         end=read_moment(read_text(request, "endTime"), "endTime"),

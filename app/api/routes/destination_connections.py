@@ -1,4 +1,4 @@
-"""Destinations of an audience."""
+"""Routes of the destinations of an audience."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def add_destination(
     audience_id: AudienceId,
     body: contract.AddDestinationToAudienceAlphaInput,
 ) -> Response:
-    """Connects an account of the space; the answer says which identifiers travel."""
+    """Connect an account of the space to the audience. The response contains the identifiers that are sent."""
     connection = await activations.add_connection(
         session,
         space_id=space_id,
@@ -85,7 +85,7 @@ async def list_destinations(
     audience_id: AudienceId,
     page: PageDep,
 ) -> Response:
-    """Connections of the audience, in the order of making."""
+    """List the connections of the audience, oldest first."""
     found = await activations.page_connections(
         session, space_id, audience_id, page, actor=scene.actor
     )
@@ -102,7 +102,7 @@ async def list_destinations(
     **described(
         "updateDestinationForAudience",
         output=contract.UpdateDestinationForAudienceAlphaOutput,
-        summary="Change a destination of an audience",
+        summary="Update a destination of an audience",
         errors=(404, 422),
         has_body=True,
         view="segment",
@@ -118,7 +118,7 @@ async def update_destination(
     destination_id: DestinationId,
     body: contract.UpdateDestinationForAudienceAlphaInput,
 ) -> Response:
-    """Takes the id of the connection (or of the account behind it); each given field replaces what was stored."""
+    """Update a connection, named by its id or the id of its account. Each given field replaces the stored value."""
     connection = await activations.update_connection(
         session,
         space_id=space_id,
@@ -150,7 +150,7 @@ async def remove_destination(
     audience_id: AudienceId,
     destination_id: DestinationId,
 ) -> Response:
-    """409 while an activation hangs on it."""
+    """Remove a connection. Returns 409 while it has an activation."""
     await activations.remove_connection(
         session, space_id, audience_id, destination_id, actor=scene.actor
     )
@@ -173,12 +173,12 @@ def _configuration(connection: Any) -> dict[str, Any]:
 
 
 def _connection(view: activations.ConnectionView) -> dict[str, Any]:
-    """SimpleDestination."""
+    """Return the properties of ``SimpleDestination``."""
     connection, definition = view.connection, view.definition
     return {
         "id": connection.id,
         "name": view.destination.name,
-        # Segment names the source behind a destination; for an audience that is the space's own.
+        # Segment returns the source of a destination; the source of an audience is its space.
         "sourceId": f"src_{connection.space_id.removeprefix('spa_')}",
         "enabled": True,
         "createdAt": to_wire(connection.created_at),

@@ -1,4 +1,4 @@
-"""Examples of bodies, each of which works against a new service with a webhook (or file) destination."""
+"""Examples of request bodies. Each is valid for a new service with a webhook or file destination."""
 
 from __future__ import annotations
 

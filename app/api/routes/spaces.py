@@ -1,4 +1,4 @@
-"""Spaces."""
+"""Routes of spaces."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ router = APIRouter(route_class=ApiRoute)
     ),
 )
 async def list_spaces(session: SessionDep, caller: CurrentToken, page: PageDep) -> Response:
-    """Spaces of the token's workspace, in the order of making."""
+    """List the spaces of the token's workspace, oldest first."""
     found = await tenancy.page_spaces(session, caller.workspace_id, page)
     return answer(
         contract.ListSpacesAlphaOutput(
@@ -53,7 +53,7 @@ async def list_spaces(session: SessionDep, caller: CurrentToken, page: PageDep) 
     **described(
         "createSpace",
         output=contract.GetSpaceAlphaOutput,
-        summary="Make a space",
+        summary="Create a space",
         errors=(409, 422),
         has_body=True,
         request_examples={"new": {"name": "Production"}},
@@ -63,7 +63,7 @@ async def list_spaces(session: SessionDep, caller: CurrentToken, page: PageDep) 
 async def create_space(
     session: SessionDep, caller: CurrentToken, body: contract.CreateSpaceInput
 ) -> Response:
-    """A new space of the token's workspace."""
+    """Create a space in the token's workspace."""
     space = await tenancy.create_space(
         session,
         workspace_id=caller.workspace_id,
@@ -90,7 +90,7 @@ async def create_space(
     ),
 )
 async def get_space(session: SessionDep, scene: CurrentSpace, space_id: SpaceId) -> Response:
-    """One space."""
+    """Get a space."""
     space = await tenancy.get_space(session, scene.workspace_id, space_id)
     return answer(
         contract.GetSpaceAlphaOutput(

@@ -1,4 +1,4 @@
-"""The catalogue: destinations that an audience may be sent to."""
+"""The route of the catalogue: destinations that support a type of audience."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ router = APIRouter(route_class=ApiRoute)
     **described(
         "listSupportedDestinationsFromAudience",
         output=destination_connections.ListSupportedDestinationsFromAudienceAlphaOutput,
-        summary="List the destinations that a type of audience may be sent to",
+        summary="List the destinations that support a type of audience",
         errors=(404, 422),
         parameters=(
-            query_text("slug", "Only the destination of this slug."),
+            query_text("slug", "Only the destination with this slug."),
             query_text("actionId", "Only destinations with this action."),
         ),
         view="segment",
@@ -44,7 +44,7 @@ async def list_supported_destinations(
     space_id: SpaceId,
     audience_type: Annotated[audiences.AudienceType, Path(alias="audienceType")],
 ) -> Response:
-    """By slug, each with its actions, their fields, presets and connection settings."""
+    """List destinations by slug, each with its actions, their fields, presets and connection settings."""
     destinations = await activations.list_supported_destinations(
         session,
         space_id,

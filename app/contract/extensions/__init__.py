@@ -1,1 +1,1 @@
-"""The bodies of our own operations; Segment's are in the packages beside this one."""
+"""Bodies of the operations that this service adds to Segment's."""

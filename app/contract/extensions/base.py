@@ -1,4 +1,4 @@
-"""What our own bodies share: unknown keys are refused, and times are text."""
+"""Base models of the extensions: inputs that reject unknown keys, and times as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.clock import to_wire
 
 
 class StrictInput(Input):
-    """A body of ours: a key that nobody reads is a 422, so that a slip of the pen is noticed."""
+    """A request body of an extension. An unknown key is an error 422, so that misspelled keys are noticed."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False
@@ -27,7 +27,10 @@ def _text(value: object) -> object:
 Time = Annotated[
     str,
     BeforeValidator(_text),
-    Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-01-31T12:00:00.000Z"]),
+    Field(
+        description="A time in RFC 3339, in UTC, with milliseconds.",
+        examples=["2026-01-31T12:00:00.000Z"],
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Datasets on the wire: named tables of a space that SQL definitions read."""
+"""Bodies of operations on datasets: named tables of a space that SQL definitions read."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ DatasetName = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
-        description="Under which SQL sees it: letters, digits and _, at most 63, no digit first.",
+        description="Name of the table in SQL: at most 63 letters, digits and underscores; the first is no digit.",
     ),
 ]
 
 
-_MODE = """How the way there is protected: `verify-full` (encrypted, and the certificate is the server's), `require` (encrypted;
-anybody could answer, unless `caCertificate` is given), `disable`."""
-_AUTHORITY = "Certificates in PEM that sign the server's; unset: those that this machine trusts."
-_ROWS = "Either `table` or `query` is what definitions read under the dataset's name; with neither they run in the database."
+_MODE = """How the connection is protected: `verify-full` (encrypted, and the server's certificate and host name are verified),
+`require` (encrypted; the server is not verified unless `caCertificate` is given), `disable`."""
+_AUTHORITY = "CA certificates of the server, in PEM. By default the CA certificates of the system."
+_ROWS = "Definitions read the `table` or the rows of the `query` under the dataset's name. With neither, they run in the database."
 
 
 class PostgresSourceInput(StrictInput):
-    """A PostgreSQL, and what is read there."""
+    """A PostgreSQL database, and the table or query to read."""
 
     host: Host
     port: Port = 5432
@@ -39,7 +39,7 @@ class PostgresSourceInput(StrictInput):
 
 
 class PostgresSourcePatch(StrictInput):
-    """What changes of a source; a null takes a certificate, table or query away."""
+    """Changes to a source. Null removes a certificate, table or query."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"caCertificate", "table", "query"})
 
@@ -55,7 +55,7 @@ class PostgresSourcePatch(StrictInput):
 
 
 class DatasetInput(StrictInput):
-    """A new dataset: empty until its content is put, or read from a database."""
+    """A new dataset: an upload, empty until its content is put, or a database."""
 
     name: DatasetName
     kind: Literal["upload", "postgres"]
@@ -63,26 +63,26 @@ class DatasetInput(StrictInput):
 
 
 class DatasetPatch(StrictInput):
-    """What changes of a dataset in a database."""
+    """Changes to the source of a dataset in a database."""
 
     source: PostgresSourcePatch | None = None
 
 
 class Column(Output):
-    """A column and its type in the engine's words."""
+    """A column and its DuckDB type."""
 
     name: str
     type: str
 
 
 class SecretSet(Output):
-    """A secret is stored; it is not shown."""
+    """Whether a secret is stored. Its value is never returned."""
 
     set: bool
 
 
 class PostgresSourceOutput(Output):
-    """A PostgreSQL, and what is read there."""
+    """A PostgreSQL database, and the table or query that is read."""
 
     host: str
     port: int
@@ -96,7 +96,7 @@ class PostgresSourceOutput(Output):
 
 
 class DatasetOutput(Output):
-    """A dataset; ``rows`` is null until its content was put, and in a database, where each run counts them."""
+    """A dataset. ``rows`` is null before the first upload, and for a database, whose rows each run counts."""
 
     id: str
     space_id: str
@@ -113,7 +113,7 @@ class DatasetOutput(Output):
 
 
 class DatasetCheckOutput(Output):
-    """Whether the database can be read, in its own words; columns where there is a table or a query."""
+    """Whether the database can be read, with its message, and the columns of the table or query."""
 
     ok: bool
     message: str
@@ -122,7 +122,7 @@ class DatasetCheckOutput(Output):
 
 
 class DatasetCheckData(Output):
-    """One check."""
+    """The result of a check."""
 
     check: DatasetCheckOutput
 

@@ -1,4 +1,4 @@
-"""Accounts at partners on the wire; a secret is only ever answered as ``{"set": true, "last4": …}``."""
+"""Bodies of operations on accounts at partners. A secret is returned as ``{"set": true, "last4": …}`` only."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from app.contract.extensions.base import Output, PaginationOutput, StrictInput, 
 class DestinationInput(StrictInput):
     """A new account."""
 
-    slug: Annotated[Name, Field(description="Which partner, as the catalogue names it.")]
+    slug: Annotated[Name, Field(description="Slug of the partner in the catalogue.")]
     name: Name
     settings: Annotated[
-        dict[str, Any], Field(description="The partner's settings, in its own names.")
+        dict[str, Any],
+        Field(description="Settings of the account, with the names that the catalogue shows."),
     ] = {}
 
 
 class DestinationPatch(StrictInput):
-    """What changes; settings are merged, a null takes one away (a null secret that we make is made anew)."""
+    """Changes to an account. Settings are merged; null removes a setting, or regenerates a secret that the service creates."""
 
     name: Name | None = None
     settings: dict[str, Any] | None = None
 
 
 class CheckInput(StrictInput):
-    """What to check the account with besides its own settings."""
+    """Connection settings to check together with the settings of the account."""
 
     connection_settings: dict[str, Any] = {}
 
 
 class Breaker(Output):
-    """Whether the account is left alone for a while, and why."""
+    """The open circuit breaker of an account: no calls until ``openUntil``, and the reason."""
 
     open_until: Time | None
     reason: str | None
@@ -56,7 +57,7 @@ class DestinationOutput(Output):
 
 
 class CheckOutput(Output):
-    """Whether the account works, in the partner's terms."""
+    """Whether the account works, and the partner's message."""
 
     ok: bool
     message: str
@@ -77,6 +78,6 @@ class DestinationsData(Output):
 
 
 class CheckData(Output):
-    """One check."""
+    """The result of a check."""
 
     check: CheckOutput

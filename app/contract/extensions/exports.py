@@ -1,4 +1,4 @@
-"""Exported files on the wire."""
+"""Bodies of operations on exported files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from app.contract.extensions.base import Output, Time
 
 
 class ExportOutput(Output):
-    """One file that a sync has written."""
+    """A file that a sync has written."""
 
-    name: str = Field(description="Its name; for a file in a store of yours, bucket and key.")
+    name: str = Field(
+        description="Name of the file; bucket and key if the file is in your object store."
+    )
     bytes: int | None
     sha256: str | None
     rows: int | None
     url: str | None = Field(
-        description="Opens the file without a token until it expires; null for a file in a store of yours, and "
-        "where it is no longer kept."
+        description="Link to download the file without a token until it expires. Null if the file is in your object "
+        "store, or was deleted."
     )
     expires_at: Time | None
 

@@ -1,4 +1,4 @@
-"""Holdings on the wire: what, as far as we know, the destination holds because of an activation."""
+"""Bodies of operations on holdings: the recorded members at the destination because of an activation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from app.contract.extensions.base import Output, PaginationOutput, StrictInput
 
 
 class HoldingOutput(Output):
-    """One key."""
+    """A key at the destination."""
 
     key_type: str
     key: str
     arm: str | None
-    list: str | None = Field(description="Where it is at the partner: the list or attribute")
+    list: str | None = Field(description="Place of the key at the partner: the list or attribute")
     member_id: str
     profile_id: str
     identity: dict[str, Any]
@@ -27,7 +27,7 @@ class HoldingOutput(Output):
 
 
 class HoldingsData(Output):
-    """A page of holdings; ``held`` and ``assumed`` count all of them."""
+    """A page of holdings. ``held`` and ``assumed`` count all holdings of the activation."""
 
     holdings: list[HoldingOutput]
     held: int
@@ -36,35 +36,35 @@ class HoldingsData(Output):
 
 
 class HoldingsCount(Output):
-    """How many keys are held, and how many of them were never sent by us."""
+    """The number of held keys, and of the held keys that this service has not sent."""
 
     held: int
     assumed: int
 
 
 class HoldingsCountData(Output):
-    """How many keys are held."""
+    """The number of held keys."""
 
     holdings: HoldingsCount
 
 
 class SeedInput(StrictInput):
-    """Where to read what is at the destination already."""
+    """The source from which the holdings are read."""
 
     from_: Literal["partner"] = Field(alias="from")
 
 
 class DriftInput(StrictInput):
-    """What to do about what differs."""
+    """Whether to repair the differences."""
 
     repair: bool = Field(
         default=False,
-        description="Have the next sync send what is missing and take out what is extra; nobody else is touched.",
+        description="The next sync sends the missing keys and removes the extra keys. Foreign members are not changed.",
     )
 
 
 class DriftKeyOutput(Output):
-    """A key of ours."""
+    """A key that this service has sent."""
 
     key_type: str
     key: str
@@ -72,40 +72,44 @@ class DriftKeyOutput(Output):
 
 
 class DriftMemberOutput(Output):
-    """A member of the partner's."""
+    """A member of the partner's list."""
 
     partner_id: str | None
     identifiers: dict[str, str]
 
 
 class DriftKeysOutput(Output):
-    """How many, and up to 100 of them."""
+    """The number of keys, and up to 100 samples."""
 
     count: int
     samples: list[DriftKeyOutput]
 
 
 class DriftMembersOutput(Output):
-    """How many, and up to 100 of them."""
+    """The number of members, and up to 100 samples."""
 
     count: int
     samples: list[DriftMemberOutput]
 
 
 class DriftOutput(Output):
-    """The partner's list against what we think it holds."""
+    """Differences between the partner's list and the recorded holdings."""
 
-    there: int = Field(description="Members of the partner's list.")
-    held: int = Field(description="Keys that we hold, those that may be there included.")
-    missing: DriftKeysOutput = Field(description="Held, and not there.")
-    extra: DriftKeysOutput = Field(
-        description="There, though we have put it there and taken it away again."
+    there: int = Field(description="Number of members of the partner's list.")
+    held: int = Field(description="Number of held keys, including those whose delivery is unknown.")
+    missing: DriftKeysOutput = Field(
+        description="Held keys that the partner's list does not contain."
     )
-    foreign: DriftMembersOutput = Field(description="There, and never ours.")
+    extra: DriftKeysOutput = Field(
+        description="Keys in the partner's list that this service has added and removed again."
+    )
+    foreign: DriftMembersOutput = Field(
+        description="Members of the partner's list that this service has never sent."
+    )
     repaired: bool
 
 
 class DriftData(Output):
-    """What differs."""
+    """The result of a drift check."""
 
     drift: DriftOutput

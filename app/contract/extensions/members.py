@@ -1,4 +1,4 @@
-"""Membership on the wire: changes to it, pages of it, one member of it."""
+"""Bodies of operations on members: changes, pages and single profiles."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Rows = Annotated[list[dict[str, Any]], Field(max_length=10_000)]
 
 
 class MembersPatch(StrictInput):
-    """Members to add (rows as an upload has them) and ids of members to remove."""
+    """Members to add, in the form of the rows of an upload, and ids of members to remove."""
 
     add: Rows = []
     remove: Annotated[list[Name], Field(max_length=10_000)] = []
 
 
 class MemberOutput(Output):
-    """One member of a snapshot, with its identifiers (oldest first) and traits."""
+    """A member of a snapshot, with its identifiers (oldest first) and traits."""
 
     id: str
     profile_id: str
@@ -30,7 +30,7 @@ class MemberOutput(Output):
 
 
 class MembershipOutput(Output):
-    """Whether somebody is in the audience now, and since which snapshot."""
+    """Whether a profile is in the audience now, and since which snapshot."""
 
     id: str
     member: bool
@@ -43,7 +43,7 @@ class MembershipOutput(Output):
 
 
 class MembersData(Output):
-    """A page of the current snapshot."""
+    """A page of the members of a snapshot."""
 
     members: list[MemberOutput]
     snapshot_id: str | None
@@ -51,6 +51,6 @@ class MembersData(Output):
 
 
 class MembershipData(Output):
-    """One membership."""
+    """The membership of one profile."""
 
     membership: MembershipOutput

@@ -1,4 +1,4 @@
-"""All activations of a space on the wire."""
+"""Bodies of the list of all activations of a space."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from app.domain.status_words import Status
 
 
 class OverviewAudienceOutput(Output):
-    """The audience that is sent."""
+    """The audience of an activation."""
 
     id: str
     name: str
 
 
 class OverviewDestinationOutput(Output):
-    """The account that it is sent to."""
+    """The account of an activation."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class OverviewDestinationOutput(Output):
 
 
 class OverviewOutput(Output):
-    """One activation."""
+    """An activation, its audience, account and status."""
 
     id: str
     name: str

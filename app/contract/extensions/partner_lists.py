@@ -1,4 +1,4 @@
-"""Lists at a partner on the wire."""
+"""Bodies of operations on lists at a partner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.contract.extensions.base import Output, PaginationOutput
 
 
 class ListUseOutput(Output):
-    """A connection of ours that writes to a list, and the activation where it has one."""
+    """A connection of this workspace that writes to a list, and its activation, if any."""
 
     audience_id: str
     audience_name: str
@@ -18,18 +18,20 @@ class ListUseOutput(Output):
 
 
 class PartnerListOutput(Output):
-    """One list at the partner."""
+    """A list at the partner."""
 
     id: str
     name: str
     used_by: list[ListUseOutput] = Field(
-        description="Two activations on one list take out what the other has put in."
+        description="Activations that share a list remove each other's members."
     )
 
 
 class PartnerListsData(Output):
-    """A page of lists by name."""
+    """A page of lists, sorted by name."""
 
     lists: list[PartnerListOutput]
-    complete: bool = Field(description="False: the account has more lists than are read.")
+    complete: bool = Field(
+        description="False if the account has more lists than the service reads."
+    )
     pagination: PaginationOutput

@@ -1,4 +1,4 @@
-"""The reach of an audience on the wire."""
+"""Bodies of the reach of an audience."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.contract.extensions.base import Output, PaginationOutput, Time
 
 
 class ReachRowOutput(Output):
-    """One destination, or one activation on it; the counts are null while one of its audiences was never computed."""
+    """The reach of a destination or an activation. Counts are null until each of its audiences has been computed."""
 
     destination_id: str
     destination_name: str
@@ -16,16 +16,18 @@ class ReachRowOutput(Output):
     connection_id: str | None
     activation_id: str | None
     activation_name: str | None
-    audience_ids: list[str] = Field(description="The audiences whose union is counted.")
+    audience_ids: list[str] = Field(description="Audiences whose union is counted.")
     size: int | None
-    reachable: int | None = Field(description="Members that the destination can take.")
+    reachable: int | None = Field(
+        description="Number of members that can be sent to the destination."
+    )
     left_out: dict[str, int] = Field(
-        description="Why it cannot take the others: no_identifier, no_consent, control, shared_key."
+        description="Number of other members by reason: no_identifier, no_consent, control, shared_key."
     )
 
 
 class ReachOutput(Output):
-    """How many are in the audience, and how many of them each destination can take."""
+    """The size of the audience, and the number of members that can be sent to each destination."""
 
     audience_id: str
     run_id: str | None
@@ -36,7 +38,7 @@ class ReachOutput(Output):
 
 
 class ReachData(Output):
-    """A page of destinations."""
+    """A page of the reach by destination."""
 
     reach: ReachOutput
     pagination: PaginationOutput

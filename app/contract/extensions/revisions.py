@@ -1,4 +1,4 @@
-"""Revisions of an activation on the wire."""
+"""Bodies of operations on the revisions of an activation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from app.contract.extensions.base import Output, PaginationOutput, Time
 
 
 class RevisionOutput(Output):
-    """One configuration of an activation, which never changes."""
+    """An immutable configuration of an activation."""
 
     id: str
     number: int
     created_at: Time
     created_by: str
-    changed: list[str] = Field(description="Parts that differ from the revision before")
+    changed: list[str] = Field(description="Parts that differ from the previous revision")
     config: dict[str, Any]
 
 
 class RevisionsData(Output):
-    """A page of revisions, the newest first."""
+    """A page of revisions, newest first."""
 
     revisions: list[RevisionOutput]
-    delivered: int | None = Field(description="Number of the one that the last complete sync sent")
+    delivered: int | None = Field(
+        description="Number of the revision that the last complete sync sent"
+    )
     pagination: PaginationOutput

@@ -1,4 +1,4 @@
-"""Runs and snapshots on the wire."""
+"""Bodies of operations on runs and snapshots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.contract.extensions.base import Output, PaginationOutput, Time
 
 
 class RunSource(Output):
-    """A dataset that a run read: which content of an upload, or how much of a database and as of when."""
+    """A dataset that a run has read: the content of an upload, or the rows of a database and the time of reading."""
 
     dataset_id: str
     name: str
@@ -21,7 +21,7 @@ class RunSource(Output):
 
 
 class RunOutput(Output):
-    """One recompute of an audience."""
+    """A computation of an audience."""
 
     id: str
     audience_id: str
@@ -43,7 +43,7 @@ class RunOutput(Output):
 
 
 class SnapshotOutput(Output):
-    """The immutable membership that a run wrote."""
+    """The immutable membership that a run has written."""
 
     id: str
     audience_id: str

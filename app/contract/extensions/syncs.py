@@ -11,21 +11,21 @@ from app.contract.extensions.base import Output, PaginationOutput, StrictInput, 
 
 
 class SyncInput(StrictInput):
-    """What to start: what differs, or everything anew; a dry run only tells."""
+    """The sync to start: ``incremental`` sends differences, ``resync`` sends all members. A dry run sends nothing."""
 
     kind: Literal["incremental", "resync"] = "incremental"
     dry_run: bool = False
 
 
 class SyncSourceOutput(Output):
-    """From which snapshot of which audience a sync was planned."""
+    """A snapshot from which a sync was planned, and its audience."""
 
     audience_id: str
     snapshot_id: str
 
 
 class SyncOutput(Output):
-    """One reconciliation; ``delivered + rejected + skipped + pending = planned``, always."""
+    """A sync of an activation. Always ``delivered + rejected + skipped + pending = planned``."""
 
     id: str
     activation_id: str
@@ -57,31 +57,31 @@ class SyncOutput(Output):
 
 
 class RejectionsOutput(Output):
-    """What was refused: counts by reason and samples."""
+    """Rejected changes: counts by reason, and samples."""
 
     counts: dict[str, Any]
     samples: list[Any]
 
 
 class StatusOutput(Output):
-    """Where an activation stands; ``note`` answers «why was nothing sent?»."""
+    """The status of an activation. ``note`` explains why nothing was sent."""
 
     state: str
     last_synced_at: Time | None
     last_error: Any
     open_sync: Any
-    revision: int = Field(description="Number of the configuration that holds now")
+    revision: int = Field(description="Number of the current revision")
     delivered_revision: int | None = Field(
-        description="Of the one that the last complete sync sent"
+        description="Number of the revision that the last complete sync sent"
     )
-    next_due_at: Time | None = Field(description="When its frequency starts the next sync")
+    next_due_at: Time | None = Field(description="Time at which the frequency starts the next sync")
     held: int
     assumed: int
     note: str | None
 
 
 class DeliveryOptionsPatch(StrictInput):
-    """What changes; the brake is merged, everything else replaced."""
+    """Changes to delivery options. The brake is merged; other options are replaced."""
 
     nullable: ClassVar[frozenset[str]] = frozenset(
         {"split", "list", "consent", "includedAttribute"}
@@ -97,21 +97,26 @@ class DeliveryOptionsPatch(StrictInput):
         Any, Field(description='{"arms": [{name, weight, sent, list: {id}}], "property"} or null')
     ] = None
     updates: bool | None = None
-    list: Annotated[Any, Field(description='{"id": …}, or null to have one made')] = None
+    list: Annotated[
+        Any, Field(description='{"id": …}, or null to have the service create a list')
+    ] = None
     consent: Annotated[Any, Field(description="A trait that must be true, or null")] = None
     audiences: Annotated[
-        Any, Field(description="Ids of audiences that are sent besides the activation's own")
+        Any,
+        Field(
+            description="Ids of audiences that are sent in addition to the activation's audience"
+        ),
     ] = None
     included_attribute: Annotated[
         Any,
         Field(
-            description="The attribute in which members carry the activation's name; true: Included in Audience"
+            description="Attribute that contains the activation's name; true: Included in Audience"
         ),
     ] = None
 
 
 class DeliveryOptionsOutput(Output):
-    """Everything that an activation is told about its delivery."""
+    """All delivery options of an activation, including defaults."""
 
     frequency: dict[str, Any]
     brake: dict[str, Any]
@@ -127,7 +132,7 @@ class DeliveryOptionsOutput(Output):
 
 
 class SyncData(Output):
-    """One sync."""
+    """A sync."""
 
     sync: SyncOutput
 
@@ -140,24 +145,24 @@ class SyncsData(Output):
 
 
 class RejectionsData(Output):
-    """What was refused."""
+    """The rejected changes of a sync."""
 
     rejections: RejectionsOutput
 
 
 class StatusData(Output):
-    """Where an activation stands."""
+    """The status of an activation."""
 
     status: StatusOutput
 
 
 class DeliveryOptionsData(Output):
-    """Delivery options."""
+    """The delivery options of an activation."""
 
     delivery_options: DeliveryOptionsOutput
 
 
 class ExplanationData(Output):
-    """Everything about one profile."""
+    """The explanation of a profile."""
 
     profile: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Test sends on the wire."""
+"""Bodies of test sends."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from app.contract.extensions.base import Output, StrictInput, Time
 
 
 class SampleProfile(StrictInput):
-    """A member that is made up; values of identifiers may be lists, oldest first."""
+    """A sample member. Values of identifiers may be lists, oldest first."""
 
     profile_id: Name
-    entity_id: Annotated[Name | None, Field(description="Of a linked audience's member.")] = None
+    entity_id: Annotated[
+        Name | None, Field(description="Id of the entity, for a linked audience.")
+    ] = None
     identifiers: Annotated[dict[str, str | list[str]], Field(max_length=100)] = {}
     traits: Annotated[dict[str, Any], Field(max_length=1000)] = {}
 
 
 class TestSendInput(StrictInput):
-    """Whom to send, a current member or a sample, and as which change."""
+    """The profile to send, a current member or a sample, and the kind of change."""
 
-    profile_id: Annotated[Name | None, Field(description="A profile that is in the audience.")] = (
-        None
-    )
+    profile_id: Annotated[
+        Name | None, Field(description="Id of a profile that is in the audience.")
+    ] = None
     profile: SampleProfile | None = None
     change: Literal["entered", "exited", "updated"] = "entered"
 
@@ -36,7 +38,7 @@ class TestSendInput(StrictInput):
 
 
 class TestSendKeyOutput(Output):
-    """What the partner knows the profile by, and what was sent with it."""
+    """A key of the profile at the partner, and the data that was sent with it."""
 
     key_type: str
     key: str
@@ -45,7 +47,7 @@ class TestSendKeyOutput(Output):
 
 
 class TestSendAttemptOutput(Output):
-    """One try."""
+    """An attempt to send a batch."""
 
     started_at: Time
     ended_at: Time | None
@@ -56,33 +58,35 @@ class TestSendAttemptOutput(Output):
 
 
 class TestSendReasonOutput(Output):
-    """Why it was not taken."""
+    """A reason why the change was not accepted."""
 
     code: str | None
     message: str | None
 
 
 class TestSendOutput(Output):
-    """What was sent, what the partner answered, and what a sync would have done."""
+    """The data that was sent, the partner's response, and what a sync would do."""
 
     sync_id: str
     profile_id: str
     change: str
     status: str = Field(
-        description="delivered, rejected, skipped, failed, cancelled; pending: still under way, see the sync."
+        description="delivered, rejected, skipped, failed, cancelled; pending: in progress, see the sync."
     )
     reasons: list[TestSendReasonOutput]
-    member: bool = Field(description="Whether it is in the audience now.")
-    left_out: list[str] = Field(description="Why a sync would not send it.")
-    notes: list[str] = Field(description="In words: what a sync would do, and what the next will.")
+    member: bool = Field(description="Whether the profile is in the audience now.")
+    left_out: list[str] = Field(description="Reasons why a sync would not send the profile.")
+    notes: list[str] = Field(
+        description="In words: what a sync would do, and what the next sync will do."
+    )
     keys: list[TestSendKeyOutput]
     requests: list[dict[str, Any]] = Field(
-        description="Each request that was made, without secrets, with its `answer`."
+        description="Each request to the partner, without secrets, with the partner's response as `answer`."
     )
     attempts: list[TestSendAttemptOutput]
 
 
 class TestSendData(Output):
-    """One test send."""
+    """A test send."""
 
     test_send: TestSendOutput
