@@ -2,8 +2,8 @@
 
 It is our own because redis-py costs more than the rest of the request. Measured with the command of the request limits,
 redis-py 5.3.1 in brackets: 16 us of processor time for a command (59), 5 us with 32 at once (63), which then take 0.3 ms
-at the median (2.2). If Redis stops answering, 200 commands at once fail after 56 ms in all (10 s): redis-py lets each
-wait for its own timeout. This client writes all commands of a loop turn at once on one connection and matches the replies
+at the median (2.2). If Redis stops answering, 20 commands in a row fail after 56 ms in all (1 s), and 200 at once after
+2 ms more (10 s): redis-py lets each wait for its own timeout. This client writes all commands of a loop turn at once on one connection and matches the replies
 in order. Every failure is RedisAway, and the next command fails immediately until the connection is back.
 """
 

@@ -106,11 +106,11 @@ class TestLine:
 class TestSecrets:
     def test_a_registry_holds_a_secret_once_and_compiles_only_to_mask(self) -> None:
         registry = SecretRegistry()
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(3):
             for number in range(2000):
                 registry.add(f"secret/{number:04d}")
-        assert time.perf_counter() - begin < 1  # compiling after each of them takes minutes
+        assert time.process_time() - begin < 1  # compiling after each of them takes minutes
         assert len(registry._values) == 2 * 2000  # as given, and percent-encoded
         assert registry.mask("secret/0007 secret%2F1999 secret/2000") == "*** *** secret/2000"
         registry.add("secret/2000")

@@ -97,7 +97,7 @@ class TestReadStatement:
         ],
     )
     def test_is_quick_for_every_text(self, text: str) -> None:
-        begun = time.monotonic()
+        begun = time.process_time()
         with contextlib.suppress(StatementRejected):
             read_statement(f"SELECT {text}"[:65_000])
-        assert time.monotonic() - begun < 2
+        assert time.process_time() - begun < 2

@@ -55,6 +55,6 @@ class TestRunIn:
         assert run_in(query) == target
 
     def test_is_quick_whatever_the_first_line(self) -> None:
-        begun = time.monotonic()
+        begun = time.process_time()
         assert run_in(f"-- run in: a{' ' * 60_000}b\nSELECT 1") is not None
-        assert time.monotonic() - begun < 2
+        assert time.process_time() - begun < 2
