@@ -11,9 +11,8 @@ from sqlalchemy import func, select, text, update
 from app.core import clock
 from app.queue import Task
 from app.services.audiences.recompute import recompute_audience
-from app.services.delivery import attempt
-from app.services.delivery.loaded_sync import LoadedSyncs
-from app.services.delivery.pump import Pump
+from app.services.delivery.pump import Pump, attempt
+from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.periodic.due import find_due
 from app.services.planning.plan import plan_sync
 from app.services.syncs import lifecycle, syncs
@@ -103,7 +102,7 @@ class Hand:
         await pump._claim()
         held = list(pump._waiting)
         for item in held:
-            await attempt.send_batch(item.sending, item.claimed.batch)
+            await attempt(item.loaded, item.claimed)
         async with self.platform.unit_of_work() as session:
             await session.execute(
                 update(Batch).where(Batch.state == "sending").values(lease_until=_PAST)

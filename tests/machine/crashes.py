@@ -10,8 +10,8 @@ from sqlalchemy import select
 from app.queue import Task
 from app.services.audiences import recompute as recomputing
 from app.services.audiences.write_snapshot import compute_snapshot
-from app.services.delivery import attempt
-from app.services.delivery.record import Ended, Recorder
+from app.services.delivery import pump as pumping
+from app.services.delivery.record import Recorder
 from app.services.periodic.due import find_due
 from app.services.planning import plan as planning
 from app.services.platform import leases
@@ -71,9 +71,8 @@ class Crashes(Hand):
         await pump._claim()
         recorder = Recorder(self.platform, lambda _: 0, lambda *_: None)
         for item in list(pump._waiting) if sent else ():
-            rendered, outcome = await attempt.send_batch(item.sending, item.claimed.batch)
-            ended = Ended(item.sending, item.claimed, rendered, outcome)
-            self.late.append(lambda ended=ended: recorder.record(ended))  # type: ignore[misc]
+            ended = await pumping.attempt(item.loaded, item.claimed)
+            self.late.append(lambda ended=ended: recorder.write(ended))  # type: ignore[misc]
         await self.lose_leases()
 
     async def die_settling(self) -> None:

@@ -6,11 +6,13 @@ from app.services.delivery.exports import (
     open_export,
     outdated_exports,
 )
-from app.services.delivery.failures import planning_refused
-from app.services.delivery.loaded_sync import LoadedSync, LoadedSyncs, event_frame
+from app.services.delivery.loaded_sync import LoadedSync
+from app.services.delivery.pauses import planning_refused
 from app.services.delivery.pump import Pump
 from app.services.delivery.render import Renderer
+from app.services.delivery.render_setup import build_event_frame, build_renderer
 from app.services.delivery.request_log import shown_request
+from app.services.delivery.sync_cache import LoadedSyncs
 
 __all__ = [
     "EXPORTS_FOLDER",
@@ -18,7 +20,8 @@ __all__ = [
     "LoadedSyncs",
     "Pump",
     "Renderer",
-    "event_frame",
+    "build_event_frame",
+    "build_renderer",
     "exports_of_sync",
     "open_export",
     "outdated_exports",

@@ -1,10 +1,11 @@
-"""Deliver: one attempt at one batch. Renders its changes, calls the partner, says how it ended; opens no transaction."""
+"""One attempt at a batch: the call to the partner, outside of any transaction, and how it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.connectors.base import Call, Pending, Receipts, Refusal, WholePlan
+from app.connectors.base import Pending, Receipts, WholePlan
 from app.connectors.errors import (
     AuthenticationRejected,
     BudgetSpent,
@@ -15,106 +16,123 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
-from app.core import clock
 from app.core.logging import get_logger
 from app.domain.retry import Failure
-from app.services.delivery.loaded_sync import LoadedSync, Rendered
+from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.platform import new_batch, writes_before
 from app.storage.models import Batch
+from app.storage.repositories.batches import Claimed
 
 log = get_logger(__name__)
 
-UNEXPECTED = "unexpected"  # the code of a failure that is ours
+UNEXPECTED = "unexpected"  # the code of a failure that the service is to blame for
 BROKEN = "the batch could not be sent because of an unexpected error; see the worker's log"
-NOTHING_RENDERED = Rendered((), None, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How an attempt ended: receipts, a handle to come back with, or a failure."""
+    """How a call ended: with receipts, with a handle to resume it by, or with a failure."""
 
     receipts: Receipts | None = None
     pending: Pending | None = None
     failure: Failure | None = None
     error: ConnectorError | None = None
-    partly: bool = False  # it failed, but an earlier call of the same batch had gone through
+    partly: bool = False  # it failed, but an earlier request of the call was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that has ended and is not recorded yet.
+
+    ``sent.receipts`` name the rows of the batch, and contain all refusals: the partner's, and those of the rendering.
+    """
+
+    loaded: LoadedSync
+    claimed: Claimed
+    sent: Sent
 
     @property
-    def outcome(self) -> str:
-        """The word for the attempt's row."""
-        if self.receipts is not None:
-            return "delivered"
-        return "pending" if self.pending is not None else str(self.failure)
+    def batch(self) -> Batch:
+        """Return the batch of the attempt."""
+        return self.claimed.batch
 
 
-async def send_batch(sending: LoadedSync, batch: Batch) -> tuple[Rendered, Sent]:
-    """One attempt at a batch: render, call the partner, say how it ended. Opens no transaction."""
+async def send(prepared: Prepared) -> Ended:
+    """Make the call of a batch. Any error of the call is a failed attempt, so nothing is raised (R23)."""
     new_batch()
-    call = sending.call(batch, clock.now())
     try:
-        if batch.kind is None and isinstance(sending.connector, WholePlan):
-            rendered, result = await _send_whole(sending, batch, call)
-            return rendered, _answered(result)
-        rendered = await sending.deliveries(batch)
-        if not rendered.deliveries:
-            return rendered, Sent(receipts=Receipts())
-        call = replace(call, rows=len(rendered.deliveries))
-        try:
-            return rendered, _answered(await _send_rows(sending, batch, call, rendered))
-        except ListGone as error:
-            if sending.leaves_an_old_place(batch):
-                return rendered, Sent(receipts=Receipts(http_status=error.http_status))
-            return rendered, _failed(error)
-        except ConnectorError as error:
-            return rendered, _failed(error)
-    except ConnectorError as error:
-        return NOTHING_RENDERED, _failed(error)
-    except Exception:
-        # Whatever it is, the batch has to wait and to count as failing, or its sync would never end (R23).
-        log.exception("send_broke", sync_id=batch.sync_id, batch=batch.number)
-        return NOTHING_RENDERED, _failed(TransientFailure(BROKEN, code=UNEXPECTED))
+        sent = await _call(prepared)
+    except Exception as error:  # noqa: BLE001  see the docstring
+        if not (isinstance(error, ListGone) and prepared.leaves_old_list):
+            partly = writes_before(unsent=isinstance(error, BudgetSpent)) > 0
+            return failed(prepared.loaded, prepared.claimed, error, partly=partly)
+        # The members of the batch have left the list with the list.
+        sent = Sent(receipts=_of_batch(prepared, Receipts(http_status=error.http_status)))
+    return Ended(prepared.loaded, prepared.claimed, sent)
 
 
-async def _send_rows(
-    sending: LoadedSync, batch: Batch, call: Call, rendered: Rendered
-) -> Receipts | Pending:
-    if batch.continuation is not None:
-        return await sending.connector.resume(call, rendered.deliveries, batch.continuation)
-    return await sending.connector.deliver(call, rendered.deliveries)
+def failed(
+    loaded: LoadedSync, claimed: Claimed, error: Exception, *, partly: bool = False
+) -> Ended:
+    """Return the end of an attempt that could not be prepared or sent because of an error.
+
+    An unexpected error counts as a failure as well: the batch has to wait, and its sync has to end some day (R23).
+    """
+    if not isinstance(error, ConnectorError):
+        batch = claimed.batch
+        log.error("send_broke", sync_id=batch.sync_id, batch=batch.number, exc_info=error)
+        error = TransientFailure(BROKEN, code=UNEXPECTED)
+    return Ended(loaded, claimed, Sent(failure=_failure(error), error=error, partly=partly))
 
 
-async def _send_whole(
-    sending: LoadedSync, batch: Batch, call: Call
-) -> tuple[Rendered, Receipts | Pending]:
-    connector = sending.connector
-    assert isinstance(connector, WholePlan)  # noqa: S101  the caller has looked
-    if connector.wants_members(call):
-        return NOTHING_RENDERED, await connector.replace(call, sending.members())
-    refused: dict[int, Refusal] = {}
-    result = await connector.deliver_all(call, sending.whole_plan(batch, refused))
-    if not refused:
-        return NOTHING_RENDERED, result
-    sent = [index for index in range(batch.row_count) if index not in refused]
-    return Rendered((), sent, refused), result
+async def _call(prepared: Prepared) -> Sent:
+    source, call, connector = prepared.source, prepared.call, prepared.loaded.connector
+    continuation = prepared.claimed.batch.continuation
+    result: Receipts | Pending
+    if isinstance(source, Stream):
+        assert isinstance(connector, WholePlan)  # noqa: S101  only for them a stream is prepared
+        send_all = connector.replace if source.is_membership else connector.deliver_all
+        result = await send_all(call, source.chunks)
+    elif not call.rows:
+        result = Receipts()  # all changes were refused by the rendering
+    elif continuation is not None:
+        result = await connector.resume(call, source.deliveries, continuation)
+    else:
+        result = await connector.deliver(call, source.deliveries)
+    if isinstance(result, Pending):
+        return Sent(pending=result)
+    return Sent(receipts=_of_batch(prepared, result))
 
 
-def _answered(result: Receipts | Pending) -> Sent:
-    return Sent(pending=result) if isinstance(result, Pending) else Sent(receipts=result)
+def _of_batch(prepared: Prepared, receipts: Receipts) -> Receipts:
+    """Return receipts by row of the batch instead of by delivery, with the refusals of the rendering."""
+    source = prepared.source
+    if not source.refused:
+        return receipts
+    indexes: Sequence[int] | None = None if isinstance(source, Stream) else source.indexes
+    if indexes is None:
+        rows = range(prepared.claimed.batch.row_count)
+        indexes = [row for row in rows if row not in source.refused]
+    rejected = {indexes[index]: refusal for index, refusal in receipts.rejected.items()}
+    return replace(
+        receipts,
+        rejected={**source.refused, **rejected},
+        skipped={indexes[index]: refusal for index, refusal in receipts.skipped.items()},
+        partner_ids={indexes[index]: one for index, one in receipts.partner_ids.items()},
+    )
 
 
-def _failed(error: ConnectorError) -> Sent:
+def _failure(error: ConnectorError) -> Failure:
     match error:
         case AuthenticationRejected():
-            failure = Failure.UNAUTHORIZED
+            return Failure.UNAUTHORIZED
         case ConfigurationRejected():
-            failure = Failure.MISCONFIGURED
+            return Failure.MISCONFIGURED
         case PayloadRejected():
-            failure = Failure.REFUSED
+            return Failure.REFUSED
         case Throttled():
-            failure = Failure.THROTTLED
+            return Failure.THROTTLED
         case TransientFailure(ambiguous=False):
-            failure = Failure.FAILED
+            return Failure.FAILED
         case _:
-            failure = Failure.UNKNOWN
-    partly = writes_before(unsent=isinstance(error, BudgetSpent)) > 0
-    return Sent(failure=failure, error=error, partly=partly)
+            return Failure.UNKNOWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ WINDOW_ROWS = 10_000  # read at once, for the batches that come next
 
 @dataclass(slots=True)
 class PlanReader:
-    """Rows of a plan by number, read in windows: batches are claimed in order, mostly."""
+    """Reads the rows of a plan by number, in windows, because batches are mostly claimed in order."""
 
     platform: Platform
     file: StoredFile
@@ -25,7 +26,7 @@ class PlanReader:
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rows(self, first: int, count: int) -> PlanRows:
-        """``count`` changes from row ``first`` on; one reads, for all batches in flight."""
+        """Return ``count`` changes from row ``first`` on. The batches in flight share one read."""
         async with self._reading:
             start = first - self._first
             if self._rows is None or start < 0 or start + count > len(self._rows):
@@ -36,3 +37,9 @@ class PlanReader:
                 )
                 self._first, start = first, 0
             return self._rows[start : start + count]
+
+    async def windows(self, first: int, count: int) -> AsyncIterator[PlanRows]:
+        """Yield ``count`` changes from row ``first`` on, one window after another: a whole plan is never in memory."""
+        end = first + count
+        for start in range(first, end, WINDOW_ROWS):
+            yield await self.rows(start, min(WINDOW_ROWS, end - start))

@@ -1,9 +1,9 @@
-"""Requests to partners as they are shown to people: without secrets, and not whole where they are long."""
+"""Requests to partners as they are shown to people: secrets are masked, long bodies are cut."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -15,17 +15,19 @@ from app.connectors.echoes import (
     shown_url,
     without_secrets,
 )
-from app.connectors.http import Hear
+from app.connectors.http import Gate, Hear
 from app.core.redaction import mask_patterns
-from app.services.delivery.loaded_sync import LoadedSync
+from app.services.accounts import Account
+from app.services.platform import Platform
+from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
 
 BODY_BYTES = 16 * 1024
-MOST = 50  # requests that are noted of one test send
+MOST = 50  # requests that are logged of one test send
 
 
 def shown_request(request: httpx.Request, secrets: Sequence[str]) -> dict[str, Any]:
-    """``{method, url, headers, body, truncated}``; what may be a secret is masked, as are the account's ``secrets``."""
+    """Return ``{method, url, headers, body, truncated}``. The account's ``secrets`` and what looks like one are masked."""
     forms = forms_of(secrets)
     return {
         "method": request.method,
@@ -35,42 +37,56 @@ def shown_request(request: httpx.Request, secrets: Sequence[str]) -> dict[str, A
     }
 
 
-def logging_client(sending: LoadedSync) -> LoadedSync:
-    """The same, but every request that it makes and every answer is written to its sync's report as it happens.
+@dataclass(slots=True)
+class RequestLog:
+    """Writes each request of a test send, and each response to it, to the sync's report as it happens.
 
-    A request is committed before it goes out, so that what a crash cuts is there as well.
+    A request is committed before it is sent, so that the report also has a request that a crash cuts.
     """
-    platform, sync = sending.platform, sending.sync
-    definition = sending.account.definition
-    gate = platform.budgets.gate(sync.destination_id, definition.rate_budgets, resync=False)
-    notes: list[dict[str, Any]] = list((sync.report or {}).get("requests") or ())
 
-    async def keep() -> None:
-        # Another try begins from what this one has noted.
-        sync.report = {**(sync.report or {}), "requests": list(notes)}
-        async with platform.unit_of_work() as session:
-            await SyncRepository(session).note(sync.space_id, sync.id, {"requests": notes})
+    platform: Platform
+    sync: Sync
+    account: Account
+    _gate: Gate
+    _notes: list[dict[str, Any]]  # another attempt continues the list
 
-    async def pass_gate(request: httpx.Request) -> Hear | None:
-        heard = await gate(request)
-        if len(notes) >= MOST:
+    async def pass_gate(self, request: httpx.Request) -> Hear | None:
+        """Pass the account's rate budgets, then log the request. Returns what is called with its response."""
+        heard = await self._gate(request)
+        if len(self._notes) >= MOST:
             return heard
-        note = shown_request(request, sending.account.secrets)
-        notes.append(note)
-        await keep()
+        note = shown_request(request, self.account.secrets)
+        self._notes.append(note)
+        await self._keep()
 
         async def hear(response: httpx.Response) -> None:
             if heard is not None:
                 await heard(response)
-            text, is_whole = _masked(response.content, secrets_sent(request))
-            body = _body(mask_patterns(text), is_whole)
-            note["answer"] = {"status": response.status_code, **body}
-            await keep()
+            await self._log_response(note, request, response)
 
         return hear
 
-    connector = sending.connector_with(platform.http.gated(pass_gate, sending.account.secrets))
-    return replace(sending, connector=connector)
+    async def _log_response(
+        self, note: dict[str, Any], request: httpx.Request, response: httpx.Response
+    ) -> None:
+        text, is_whole = _masked(response.content, secrets_sent(request))
+        body = _body(mask_patterns(text), is_whole)
+        note["answer"] = {"status": response.status_code, **body}
+        await self._keep()
+
+    async def _keep(self) -> None:
+        async with self.platform.unit_of_work() as session:
+            await SyncRepository(session).note(
+                self.sync.space_id, self.sync.id, {"requests": self._notes}
+            )
+
+
+def open_request_log(platform: Platform, sync: Sync, account: Account) -> RequestLog:
+    """Return the request log of a test send; it continues what earlier attempts have logged."""
+    gate = platform.budgets.gate(sync.destination_id, account.definition.rate_budgets, resync=False)
+    return RequestLog(
+        platform, sync, account, gate, list((sync.report or {}).get("requests") or ())
+    )
 
 
 def _masked(content: bytes, forms: Sequence[str]) -> tuple[str, bool]:
@@ -78,7 +94,7 @@ def _masked(content: bytes, forms: Sequence[str]) -> tuple[str, bool]:
 
 
 def _body(text: str, is_whole: bool) -> Mapping[str, Any]:
-    """Masked before it is cut: a cut could leave half a secret."""
+    """Return ``{body, truncated}`` of a masked text. It is masked before it is cut: a cut could leave half a secret."""
     encoded = text.encode()
     return {
         "body": encoded[:BODY_BYTES].decode(errors="replace"),

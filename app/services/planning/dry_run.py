@@ -44,18 +44,18 @@ class _Capture(httpx.AsyncClient):
 async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[str, Any]:
     """Who, which requests, how many calls, how many minutes at the account's budget, and what it costs."""
     async with platform.unit_of_work() as session:
-        sending = await LoadedSyncs(platform).get(session, sync.id, sync.space_id)
-    definition = sending.account.definition
+        loaded = await LoadedSyncs(platform).get(session, sync.id, sync.space_id)
+    definition = loaded.account.definition
     changes: dict[str, list[dict[str, Any]]] = {}
     requests: list[dict[str, Any]] = []
     cost = 0.0
     for batch, whole in _first_batches(sync, cuts):
-        rows = await _rows(sending, batch, SAMPLE_ROWS)
-        cost += _cost(sending, batch, rows) * whole
+        rows = await _rows(loaded, batch, SAMPLE_ROWS)
+        cost += _cost(loaded, batch, rows) * whole
         for delivery in rows:
             changes.setdefault(delivery.kind.value, []).append(_shown(delivery))
         if not definition.whole_plan and rows:
-            shown = await _request(sending, batch, rows[:REQUEST_ROWS])
+            shown = await _request(loaded, batch, rows[:REQUEST_ROWS])
             if shown is not None:
                 requests.append({"change": batch.kind, **shown})
     return {
@@ -69,14 +69,14 @@ async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) ->
     }
 
 
-def _cost(sending: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
+def _cost(loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
     """Units that one change costs, by the sample; 1 where the connector does not say."""
     if not rows:
         return 0
-    connector = sending.connector
+    connector = loaded.connector
     if not isinstance(connector, CountsCost):
         return 1
-    return connector.cost(sending.call(batch, clock.now()), rows) / len(rows)
+    return connector.cost(loaded.call(batch, clock.now()), rows) / len(rows)
 
 
 def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
@@ -99,10 +99,10 @@ def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
     return [(batch, alike[key]) for key, batch in first.items()]
 
 
-async def _rows(sending: LoadedSync, batch: Batch, most: int) -> list[Delivery]:
-    assert sending.reader is not None  # noqa: S101  a cut has rows, so there is a plan
-    rows = await sending.reader.rows(batch.first_row, min(batch.row_count, most))
-    return list(sending.render(rows).deliveries)
+async def _rows(loaded: LoadedSync, batch: Batch, most: int) -> list[Delivery]:
+    assert loaded.reader is not None  # noqa: S101  a cut has rows, so there is a plan
+    rows = await loaded.reader.rows(batch.first_row, min(batch.row_count, most))
+    return list(loaded.renderer.render_all(rows).deliveries)
 
 
 def _shown(delivery: Delivery) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
 
 
 async def _request(
-    sending: LoadedSync, batch: Batch, rows: Sequence[Delivery]
+    loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]
 ) -> dict[str, Any] | None:
     """The request with which a batch of these rows would begin; None where the connector makes none."""
     async with _Capture(trust_env=False) as client:
-        connector = sending.connector_with(client)
-        call = sending.call(batch, clock.now())
-        to_be_made = sending.lacks_a_list(batch)
+        connector = loaded.connector_with(client)
+        call = loaded.call(batch, clock.now())
+        to_be_made = loaded.lacks_a_list(batch)
         if to_be_made:
             call = replace(call, target=STANDS_FOR_A_LIST)
         try:
@@ -133,7 +133,7 @@ async def _request(
             return {"error": error.message}
         else:
             return None
-    shown = shown_request(request, sending.account.secrets)
+    shown = shown_request(request, loaded.account.secrets)
     return {**shown, **({"note": _NO_LIST_YET} if to_be_made else {})}
 
 

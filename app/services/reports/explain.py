@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.clock import to_wire
 from app.core.json_bytes import to_lines
 from app.services.accounts import connector_class
-from app.services.delivery import Renderer, event_frame
+from app.services.delivery import Renderer, build_event_frame, build_renderer
 from app.services.platform import Platform, fetch_file, fetch_manifest
 from app.services.reports.membership_history import membership_history, snapshots_of
 from app.services.reports.read_budget import ReadBudget
@@ -122,10 +122,10 @@ async def _gather(
             (audience, await snapshots_of(session, audience))
             for audience in await SourceRepository(session).of_activation(space_id, activation_id)
         ]
-        frame = event_frame("explain", clock.now(), sources[0][0], revision, activation, made)
+        frame = build_event_frame("explain", clock.now(), sources[0][0], revision, activation, made)
         syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
         arm_of = partial(placement_arm, revision, activation_id)
-        renderer = Renderer(definition, revision, frame)
+        renderer = build_renderer(definition, revision, frame)
         return _Known(activation, spec, arm_of, renderer, sources, syncs)
 
 

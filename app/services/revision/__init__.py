@@ -2,7 +2,7 @@
 
 from app.services.revision.action import action_of, constants
 from app.services.revision.checks import check_connection_settings, check_mapping
-from app.services.revision.config import Revision
+from app.services.revision.config import IncludedAttribute, Revision
 from app.services.revision.default_identifiers import default_id_sync
 from app.services.revision.placement import (
     arm_of,
@@ -30,6 +30,7 @@ __all__ = [
     "AUDIENCE_NAME",
     "EXITS_FIRST",
     "PLACES",
+    "IncludedAttribute",
     "Revision",
     "action_of",
     "arm_of",

@@ -9,8 +9,8 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from app.core import clock
-from app.services.delivery.loaded_sync import LoadedSyncs
 from app.services.delivery.pump import Pump
+from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.syncs import syncs
 from app.storage.engine import open_database
 from app.storage.models import Audience, Batch, Sync
@@ -122,9 +122,9 @@ class TestBytes:
             assert audience is not None
             audience.name = "Renamed"
         async with flow.platform.unit_of_work() as session:
-            sending = await LoadedSyncs(flow.platform).get(session, held.id, flow.space_id)
+            loaded = await LoadedSyncs(flow.platform).get(session, held.id, flow.space_id)
         batch = (await flow.batches(held.id))[0]
-        assert sending.call(batch, clock.now()).audience.name == "Buyers"
+        assert loaded.call(batch, clock.now()).audience.name == "Buyers"
 
 
 class TestProbes:

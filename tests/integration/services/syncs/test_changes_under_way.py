@@ -17,9 +17,9 @@ from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.services.accounts.account import open_account
 from app.services.activations import delivery_options
-from app.services.delivery import failures
-from app.services.delivery.loaded_sync import LoadedSyncs
+from app.services.delivery import pauses
 from app.services.delivery.pump import Pump
+from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.periodic import due_schedules
 from app.services.planning import test_sends
 from app.services.syncs import lifecycle, syncs
@@ -176,13 +176,13 @@ class TestOldCredentials:
         await flow.change_account({"batch_size": 6})
         sync = (await flow.syncs(activation))[-1]
         refused = AuthenticationRejected("The key was refused.")
-        assert not await failures.planning_refused(flow.platform, sync, old, refused)
+        assert not await pauses.planning_refused(flow.platform, sync, old, refused)
         assert (await flow.activation(activation)).state == "active"
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert row is not None
             now = open_account(flow.platform.keyring, space.workspace_id, row)
-        assert await failures.planning_refused(flow.platform, sync, now, refused)
+        assert await pauses.planning_refused(flow.platform, sync, now, refused)
         assert (await flow.activation(activation)).state == "error"
 
 

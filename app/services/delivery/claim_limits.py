@@ -1,0 +1,52 @@
+"""How many batches of which accounts a pump claims next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.core.config import Settings
+
+AHEAD = 3  # batches that are claimed for each call in flight
+RESERVE = 4  # resyncs leave one slot in so many to other syncs
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLimits:
+    """The limits of one claim: see ``BatchRepository.claim``."""
+
+    is_crowded: bool  # more than half of the slots are taken, by resyncs
+    limit: int
+    busy: list[str]
+    filled: list[str]
+    resyncs: int
+
+
+def claim_limits(settings: Settings, held: Iterable[tuple[str, bool]]) -> ClaimLimits | None:
+    """Return the limits of the next claim, or None if the pump has enough batches.
+
+    ``held``: of each batch that the pump has, the account and whether it belongs to a resync. Batches of resyncs do not keep
+    the pump from claiming other ones.
+    """
+    batches = list(held)
+    resyncs = Counter(account for account, is_resync in batches if is_resync)
+    urgent = Counter(account for account, is_resync in batches if not is_resync)
+    slots = settings.delivery_concurrency * AHEAD
+    per_account = settings.delivery_concurrency_per_account * AHEAD
+    room = slots - len(batches)
+    if room <= 0 or urgent.total() > slots // 2:
+        return None
+    is_crowded = len(batches) > slots // 2
+    return ClaimLimits(
+        is_crowded=is_crowded,
+        limit=min(room, per_account),
+        busy=[account for account, count in urgent.items() if count > per_account // 2],
+        filled=[account for account, count in resyncs.items() if count > per_account // 2],
+        resyncs=0 if is_crowded else max(0, without_reserve(slots) - len(batches)),
+    )
+
+
+def without_reserve(slots: int) -> int:
+    """Return how many of some slots resyncs may take."""
+    return slots - slots // RESERVE

@@ -1,0 +1,76 @@
+"""The event that mappings see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.core.clock import to_wire
+from app.domain.changes import ChangeKind
+from app.snapshots.engine import PlannedChange
+
+EVENTS = {
+    ChangeKind.ENTERED: "Audience Entered",
+    ChangeKind.EXITED: "Audience Exited",
+    ChangeKind.UPDATED: "Audience Membership Changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventFrame:
+    """What the events of one sync have in common."""
+
+    type: str  # track, or identify if both directions are sent
+    sync_id: str
+    space_id: str
+    audience_id: str
+    audience_key: str
+    activation_id: str
+    list_of: Callable[[str | None], str | None]  # a key's place -> the list at the partner
+    connection_settings: Mapping[str, Any]
+    planned_at: datetime
+
+
+def build_event(
+    frame: EventFrame, change: PlannedChange, traits: Mapping[str, Any], list_id: str | None
+) -> dict[str, Any]:
+    """Return the event of a change; "The event that mappings see" in docs/architecture.md shows its shape."""
+    known = {**_last_values(change.identity), **change.traits, **traits}
+    known[frame.audience_key] = change.kind is not ChangeKind.EXITED
+    event: dict[str, Any] = {
+        "type": frame.type,
+        "event": EVENTS[change.kind],
+        "messageId": f"{frame.sync_id}-{change.row}",
+        "timestamp": to_wire(frame.planned_at),
+        "properties": {**known, **change.entities},
+        "traits": known,
+        "context": {"traits": known, "personas": _personas(frame, list_id)},
+    }
+    for name, identifier in (("userId", "user_id"), ("anonymousId", "anonymous_id")):
+        value = _last(change.identity.get(identifier))
+        if value is not None:
+            event[name] = value
+    return event
+
+
+def _personas(frame: EventFrame, list_id: str | None) -> dict[str, Any]:
+    return {
+        "computation_key": frame.audience_key,
+        "computation_id": frame.audience_id,
+        "computation_class": "audience",
+        "space_id": frame.space_id,
+        "external_audience_id": list_id,
+        "audience_settings": frame.connection_settings,
+    }
+
+
+def _last(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return value[-1] if value else None
+    return value
+
+
+def _last_values(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _last(value) for key, value in identity.items()}

@@ -1,0 +1,43 @@
+"""What is stored of receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from app.connectors.base import Receipts, Refusal
+from app.storage.models import Batch
+from app.storage.repositories.batches import Settled
+
+
+def delivered_batch(batch: Batch, receipts: Receipts) -> Settled:
+    """Return what is written of a batch that was delivered."""
+    return Settled(
+        batch=batch,
+        receipts=orjson.dumps(receipts_to_json(receipts)).decode(),
+        rejected=len(receipts.rejected),
+        skipped=len(receipts.skipped),
+        http_status=receipts.http_status,
+        vendor_request_id=receipts.vendor_request_id,
+    )
+
+
+def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
+    """Return what is out of the ordinary in receipts, by index in the batch.
+
+    The shape is ``{rejected: {index: {code, message}}, skipped: {index: …}, partnerIds: {index: id}, exports: [key]}``,
+    without the parts that are empty.
+    """
+    parts = {
+        "rejected": {str(index): _refusal(one) for index, one in receipts.rejected.items()},
+        "skipped": {str(index): _refusal(one) for index, one in receipts.skipped.items()},
+        "partnerIds": {str(index): one for index, one in receipts.partner_ids.items()},
+        "exports": list(receipts.exports),
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _refusal(refusal: Refusal) -> Mapping[str, str]:
+    return {"code": refusal.code, "message": refusal.message}

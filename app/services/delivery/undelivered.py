@@ -1,0 +1,153 @@
+"""Records of attempts that did not deliver: the batch waits, and a failure has its consequences."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.errors import BudgetSpent, ConnectorError, TransientFailure
+from app.core.logging import get_logger
+from app.domain import retry
+from app.domain.batch_states import BatchState
+from app.domain.retry import AttemptOutcome, Failure, Verdict
+from app.services.delivery import failures
+from app.services.delivery.attempt import Ended
+from app.services.platform import Platform, retry_transaction
+from app.storage.models import Batch
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+UNLOADABLE = "what the sync is sent with cannot be read; see the worker's log"
+
+
+async def record_undelivered(platform: Platform, session: AsyncSession, ended: Ended) -> None:
+    """Record an attempt without receipts, and what follows from it."""
+    if ended.sent.pending is not None:
+        await _record_pending(session, ended)
+    elif isinstance(ended.sent.error, BudgetSpent):
+        await _record_unsent(session, ended, ended.sent.error)
+    else:
+        await _record_failure(platform, session, ended)
+
+
+async def _record_pending(session: AsyncSession, ended: Ended) -> None:
+    pending = ended.sent.pending
+    assert pending is not None  # noqa: S101  the caller has looked
+    await BatchRepository(session).record(
+        ended.batch,
+        values={
+            "state": BatchState.WAITING,
+            "continuation": dict(pending.handle),
+            "ambiguous": True,
+        },
+        wait=pending.check_after,
+        attempt={"outcome": AttemptOutcome.PENDING},
+        failing=False,
+    )
+
+
+async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent) -> None:
+    """Record that the rate budget was used up: nothing was sent, and the attempt counts as no failure."""
+    await BatchRepository(session).record(
+        ended.batch,
+        values={
+            "state": BatchState.WAITING,
+            "ambiguous": ended.batch.ambiguous or ended.sent.partly,
+        },
+        wait=error.retry_after or timedelta(seconds=1),
+        attempt={"outcome": AttemptOutcome.BUDGET},
+        failing=False,
+    )
+
+
+async def _record_failure(platform: Platform, session: AsyncSession, ended: Ended) -> None:
+    batch, sent = ended.batch, ended.sent
+    assert sent.failure is not None and sent.error is not None  # noqa: S101, PT018  the caller has looked
+    refusals = batch.refusals + (sent.failure is Failure.REFUSED)
+    verdict = _verdict(platform, batch, sent.failure, sent.error, refusals)
+    repository = BatchRepository(session)
+    # Locks in the one order: activations, the sync, the batch (R7).
+    await failures.lock_for_failure(session, ended.loaded.sync, verdict)
+    if verdict.ambiguous:
+        await repository.mark_unknown(batch.space_id, batch.sync_id)
+    written = await repository.record(
+        batch,
+        values={
+            "state": BatchState.WAITING,
+            "refusals": refusals,
+            "ambiguous": batch.ambiguous or verdict.ambiguous or sent.partly,
+        },
+        wait=verdict.wait,
+        attempt=_failed_attempt(sent.failure, sent.error),
+        failing=True,
+    )
+    if not written:
+        return
+    if ended.loaded.sync.kind != "test":
+        await repository.failing(batch.space_id, ended.loaded.activation.id, failing=True)
+    await failures.after_failure(platform, session, ended, verdict)
+    _log_failure(batch, sent.failure, sent.error, verdict)
+
+
+def _verdict(
+    platform: Platform, batch: Batch, failure: Failure, error: ConnectorError, refusals: int
+) -> Verdict:
+    return retry.after_failure(
+        failure,
+        attempts=batch.attempts,
+        refusals=refusals,
+        waits=platform.settings.retry_waits,
+        requested=getattr(error, "retry_after", None),
+        chance=random.random(),  # noqa: S311  jitter
+    )
+
+
+def _failed_attempt(failure: Failure, error: ConnectorError) -> dict[str, Any]:
+    return {
+        "outcome": str(failure),
+        "http_status": error.http_status,
+        "vendor_request_id": error.vendor_request_id,
+        "error": error.message[:1024],
+    }
+
+
+def _log_failure(batch: Batch, failure: Failure, error: ConnectorError, verdict: Verdict) -> None:
+    log.warning(
+        "batch_failed",
+        sync_id=batch.sync_id,
+        batch=batch.number,
+        failure=str(failure),
+        http_status=error.http_status,
+        attempts=batch.attempts,
+        wait=verdict.wait.total_seconds(),
+    )
+
+
+async def record_unloadable(platform: Platform, batch: Batch) -> None:
+    """Record that the sync of a batch could not be loaded: the batch waits and counts as failing (R23)."""
+    error = TransientFailure(UNLOADABLE, ambiguous=False, code="unloadable")
+    wait = retry.backoff(batch.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
+
+    async def write(session: AsyncSession) -> None:
+        repository = SyncRepository(session)
+        sync = await repository.get(batch.space_id, batch.sync_id)
+        if sync is None:
+            return
+        await repository.activation(batch.space_id, sync.activation_id, lock=True)
+        written = await BatchRepository(session).record(
+            batch,
+            values={"state": BatchState.WAITING},
+            wait=wait,
+            attempt={"outcome": AttemptOutcome.UNLOADABLE, "error": error.message},
+            failing=True,
+        )
+        if written:
+            await BatchRepository(session).failing(batch.space_id, sync.activation_id, failing=True)
+            await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)
+
+    await retry_transaction(platform.unit_of_work, write)
