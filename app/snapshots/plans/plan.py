@@ -171,7 +171,8 @@ def _repeated(cursor: Cursor, sides: _Sides, keys: str) -> int:
     repeated, shared = row
     sides.wanted -= repeated
     if shared:
-        sides.left_out[LeftOut.SHARED_KEY] = sides.left_out.get(LeftOut.SHARED_KEY, 0) + shared
+        shared_key = LeftOut.SHARED_KEY.value  # a plain string: orjson refuses an enum as a key
+        sides.left_out[shared_key] = sides.left_out.get(shared_key, 0) + shared
     return int(repeated)
 
 
@@ -263,7 +264,7 @@ def _stats(
             silent += count
         else:
             kinds[KINDS[code]] += count
-    left_out = sides.left_out | ({LeftOut.REFUSED_BEFORE: refused} if refused else {})
+    left_out = sides.left_out | ({LeftOut.REFUSED_BEFORE.value: refused} if refused else {})
     return PlanStats(
         entered=kinds[ChangeKind.ENTERED],
         exited=kinds[ChangeKind.EXITED],
