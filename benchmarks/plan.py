@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.domain.changes import ChangeKind, Mode
+from app.snapshots.engine import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
 from app.snapshots.engine.engine import connect
 from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
 from app.snapshots.holdings.holdings import compact_holdings, fold_outcome
 from app.snapshots.membership.members import compare_members, write_snapshot
 from app.snapshots.plans.plan import write_plan

@@ -1,35 +1,22 @@
-"""The embedded engine and what all its users share: SQL pieces, value types, key ranges and keys."""
+"""The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
 from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, Upload
+from app.snapshots.engine.json_sql import json_members, json_object
 from app.snapshots.engine.keys import MEMBER, key_position, key_value
+from app.snapshots.engine.manifests import LocalManifest, Manifest, StoredFile
+from app.snapshots.engine.outcomes import BatchOutcome, FoldStats
+from app.snapshots.engine.plan_values import Cut, PlannedChange, PlanStats
 from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
+from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
 from app.snapshots.engine.sql import (
     Cursor,
     column_types,
     copy_to,
     fetch_one,
-    json_members,
-    json_object,
     parquet_relation,
     sql_name,
     sql_text,
-)
-from app.snapshots.engine.types import (
-    Arm,
-    BatchOutcome,
-    Comparison,
-    Cut,
-    DatasetStats,
-    FoldStats,
-    KeyField,
-    LocalManifest,
-    Manifest,
-    PlannedChange,
-    PlanSpec,
-    PlanStats,
-    SnapshotStats,
-    StoredFile,
-    Upload,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""JSON in its canonical form."""
+"""Canonical JSON."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import orjson
 
 
 def canonical_json(value: str) -> str:
-    """JSON text with sorted keys and no blanks; for the engine, which has no such function."""
+    """Rewrite JSON text with sorted keys and without blanks. The engine calls it from SQL."""
     return orjson.dumps(orjson.loads(value), option=orjson.OPT_SORT_KEYS).decode()

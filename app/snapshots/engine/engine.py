@@ -1,4 +1,4 @@
-"""The embedded engine: one instance for a process, a lane for heavy work and one for small, in threads."""
+"""The embedded engine: one instance for each process, with threads in a heavy and a small lane."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import duckdb
 
 from app.core.ids import new_id
 from app.snapshots.engine.canonical_json import canonical_json
+from app.snapshots.engine.sql import Cursor
 
-Cursor = duckdb.DuckDBPyConnection
 Lane = Literal["heavy", "small"]
 
 T = TypeVar("T")
@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Engine:
     """Runs blocking functions on cursors of one DuckDB instance.
 
-    ``scratch`` is a local folder of this process alone: spilled data and files that are being made. ``readable``:
-    further folders; where it is given, SQL can reach nothing but these and the scratch folder.
+    ``scratch`` is a local folder that only this process uses, for spilled data and unfinished files. If ``readable``
+    is given, SQL can reach only these folders and the scratch folder.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Engine:
         }
 
     def scratch_file(self, suffix: str) -> Path:
-        """A fresh local path; whoever asks for it deletes the file."""
+        """Return a new local path. The caller deletes the file."""
         return self._scratch / f"{new_id('tmp')}{suffix}"
 
     async def run(
@@ -49,9 +49,9 @@ class Engine:
         lane: Lane = "heavy",
         **named: Any,
     ) -> T:
-        """Call ``function(cursor, …)`` in a thread, in a lane that runs one at a time.
+        """Call ``function(cursor, …)`` in a thread. Each lane runs one call at a time.
 
-        A cancelled task interrupts its query and waits for the thread: when the cancellation goes on, nothing runs.
+        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation.
         """
         async with self._lanes[lane]:
             cursor = self._connection.cursor()
@@ -65,23 +65,23 @@ class Engine:
                 cursor.close()
 
     def close(self) -> None:
-        """End the instance and delete the scratch folder."""
+        """Close the instance and delete the scratch folder."""
         self._connection.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:
-    """Interrupt until the thread is back: a query that starts after the first interrupt needs another."""
+    """Interrupt until the thread has ended: a query that starts after one interrupt needs another."""
     while not work.done():
         cursor.interrupt()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([work], timeout=0.05)
     if not work.cancelled():
-        work.exception()  # an interrupted query's error is nobody's concern
+        work.exception()  # retrieved, or asyncio logs it as never retrieved
 
 
 def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] = ()) -> Cursor:
-    """A DuckDB instance with our settings; see ``Engine``."""
+    """Open a DuckDB instance; see ``Engine`` for the parameters."""
     spill = scratch / "spill"
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(

@@ -1,4 +1,4 @@
-"""Key ranges: how a large set operation is cut so that memory stays flat."""
+"""Key ranges: parts of a large set operation, so that memory use stays flat."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pyarrow.parquet as pq
 
 from app.snapshots.engine.sql import sql_text
 
-#: Rows of one side that are worked on at a time; up to twice as many are taken at once.
+#: Rows of one side in a range. Up to twice as many rows are processed without ranges.
 RANGE_ROWS = 250_000
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """Keys from ``low`` (None: the first) up to, without, ``high`` (None: the last)."""
+    """Keys from ``low`` (None: the first) to ``high`` (exclusive; None: the last)."""
 
     low: str | None = None
     high: str | None = None
 
     def holds(self, expression: str) -> str:
-        """The condition on an SQL expression."""
+        """Return the SQL condition that an expression is in the range."""
         conditions = []
         if self.low is not None:
             conditions.append(f"{expression} >= {sql_text(self.low)}")
@@ -32,11 +32,11 @@ class KeyRange:
         return " AND ".join(conditions) or "true"
 
 
-Weight = tuple[str, int]  # a key, and about how many rows lie from it to the next
+Weight = tuple[str, int]  # a key, and the approximate number of rows up to the next one
 
 
 def row_group_weights(paths: Iterable[Path], column: str) -> list[Weight]:
-    """Weights of sorted Parquet files, from the statistics of their row groups."""
+    """Read the weights of sorted Parquet files from the statistics of their row groups."""
     weights = []
     for path in paths:
         metadata = pq.read_metadata(path)
@@ -50,7 +50,7 @@ def row_group_weights(paths: Iterable[Path], column: str) -> list[Weight]:
 
 
 def key_ranges(sides: Sequence[Sequence[Weight]]) -> list[KeyRange]:
-    """Ranges that cover all keys, in order, each with about ``RANGE_ROWS`` of the larger side; one for little data."""
+    """Divide all keys into ordered ranges of about ``RANGE_ROWS`` rows of the larger side; little data is one range."""
     largest = max((sum(rows for _, rows in side) for side in sides), default=0)
     if largest <= 2 * RANGE_ROWS:
         return [KeyRange()]

@@ -23,7 +23,7 @@ from app.services.audiences.source_turns import room_of_run
 from app.services.datasets import datasets
 from app.services.platform.platform import Platform, open_platform
 from app.services.platform.stored_files import fetch_manifest
-from app.snapshots.engine.types import Manifest
+from app.snapshots.engine import Manifest
 from app.storage.models import Audience, AudiencePreview, Run, Snapshot, Space
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 from tests.users_database import PASSWORD, UsersDatabase

@@ -11,8 +11,8 @@ import pytest
 
 from app.domain.normalise import Normaliser
 from app.snapshots.comparison.drift import Drift, MembersFile, compare_with_partner
+from app.snapshots.engine import LocalManifest
 from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import LocalManifest
 from app.snapshots.holdings.holding_rows import holdings_relation
 
 FIELDS: dict[str, Normaliser] = {"email": "email", "external_id": "text"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Invalid
+from app.snapshots.engine import Comparison, LocalManifest, Upload
 from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import Comparison, LocalManifest, Upload
 from app.snapshots.membership.members import (
     compact_members,
     compare_members,

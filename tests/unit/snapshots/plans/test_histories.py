@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held, Mode
 from app.domain.normalise import normalise
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import (
+from app.snapshots.engine import (
     BatchOutcome,
     Cut,
     KeyField,
@@ -29,6 +28,7 @@ from app.snapshots.engine.types import (
     PlannedChange,
     PlanSpec,
 )
+from app.snapshots.engine.sql import Cursor
 from app.snapshots.holdings.holdings import compact_holdings, fold_outcome, page_holdings
 from app.snapshots.membership.members import write_delta
 from app.snapshots.plans.plan import write_plan

@@ -12,10 +12,7 @@ import pytest
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition
 from app.domain.splits import assign
-from app.snapshots.engine import ranges, sql
-from app.snapshots.engine.keys import key_position
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import (
+from app.snapshots.engine import (
     Arm,
     BatchOutcome,
     Cut,
@@ -25,7 +22,11 @@ from app.snapshots.engine.types import (
     PlanSpec,
     PlanStats,
     Upload,
+    ranges,
+    sql,
 )
+from app.snapshots.engine.keys import key_position
+from app.snapshots.engine.sql import Cursor
 from app.snapshots.holdings.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership.members import write_snapshot
 from app.snapshots.plans import plan as plan_module

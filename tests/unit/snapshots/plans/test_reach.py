@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.snapshots.engine import Arm, KeyField, LocalManifest
 from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import Arm, KeyField, LocalManifest
 from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.reach import count_reach
 from tests.unit.snapshots.files import create_spec, fresh, snapshot

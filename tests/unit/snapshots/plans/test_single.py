@@ -9,8 +9,7 @@ import pytest
 
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import (
+from app.snapshots.engine import (
     BatchOutcome,
     FoldStats,
     KeyField,
@@ -18,6 +17,7 @@ from app.snapshots.engine.types import (
     PlannedChange,
     PlanSpec,
 )
+from app.snapshots.engine.sql import Cursor
 from app.snapshots.holdings.holdings import fold_outcome, page_holdings
 from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_file import read_plan

@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 from app.core.errors import Invalid
+from app.snapshots.engine import Upload
 from app.snapshots.engine.sql import Cursor
-from app.snapshots.engine.types import Upload
 from app.snapshots.membership.members import write_snapshot
 from app.snapshots.reading.datasets import write_dataset
 from tests.unit.snapshots.files import fresh

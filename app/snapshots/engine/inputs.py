@@ -1,0 +1,43 @@
+"""Uploads, and what is counted when they are written as snapshots and datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A supplied membership or dataset as a local file."""
+
+    path: Path
+    format: Literal["csv", "ndjson", "parquet"]
+    encoding: Literal["gzip", "zstd"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStats:
+    """Contents of a written snapshot: rows, traits with their engine types, identifier types."""
+
+    rows: int
+    traits: Mapping[str, str]
+    identifiers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStats:
+    """Contents of a written dataset: rows, and columns with their engine types."""
+
+    rows: int
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences between a snapshot and the previous one, in members."""
+
+    entered: int
+    exited: int
+    members: int

@@ -1,0 +1,32 @@
+"""Values of the fold: what is known of each batch, and the counts of the written outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.batch_states import BatchEnd
+from app.domain.changes import Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What is known of a batch when its sync is folded. Indexes count from the batch's first row."""
+
+    number: int
+    first_row: int
+    rows: int
+    state: BatchEnd
+    rejected: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # code, message
+    skipped: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    partner_ids: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldStats:
+    """Counts of a written outcome: rows by disposition, and the keys held and assumed afterwards."""
+
+    rows: int
+    by_disposition: Mapping[Disposition, int]
+    held: int
+    assumed: int

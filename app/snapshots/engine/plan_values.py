@@ -1,0 +1,56 @@
+"""Values of a written plan: its batches, counts and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.changes import ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A batch's rows in the plan, of one kind and one place. ``kind`` None: all kinds."""
+
+    kind: ChangeKind | None
+    first_row: int
+    rows: int
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStats:
+    """Counts of a written plan. ``left_out`` has counts by reason (``LeftOut``)."""
+
+    entered: int
+    exited: int
+    updated: int
+    silent: int
+    wanted: int
+    held: int  # keys held (yes or maybe) before this plan
+    left_out: Mapping[str, int]
+    cuts: Sequence[Cut]
+    moves: bool = False  # a profile leaves under one key and enters under another
+
+    @property
+    def changes(self) -> int:
+        """Changes that will be sent."""
+        return self.entered + self.exited + self.updated
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One row of a plan, as it is read for delivery."""
+
+    row: int
+    kind: ChangeKind
+    key_type: str
+    key: str
+    member_id: str
+    profile_id: str
+    place: str | None
+    identity: Mapping[str, Any]
+    traits: Mapping[str, Any]
+    entities: Mapping[str, Any]
+    partner_id: str | None
