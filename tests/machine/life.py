@@ -20,6 +20,7 @@ from app.services.planning import test_sends
 from app.services.syncs import syncs
 from app.storage.models import Run, Space, Sync
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.syncs import SyncRepository
 from tests.flow import ACTOR, Flow
 from tests.machine.crashes import Crashes
@@ -78,7 +79,7 @@ class Life:
     async def roll_back(self, index: int) -> None:
         """Pin the audience to one of its snapshots; 0 is the oldest."""
         async with self.platform.unit_of_work() as session:
-            page = await RunRepository(session).snapshots(
+            page = await SnapshotRepository(session).newest(
                 self.flow.space_id, self.flow.audience_id, before=None, limit=1000
             )
             found = sorted(page, key=lambda snapshot: snapshot.version)[index]

@@ -168,12 +168,12 @@ def late_workers_are_let_write(patch: pytest.MonkeyPatch) -> None:
 
 def unknown_attempts_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
     """Record: a batch without a definite response is retried like one that was refused before processing."""
-    right = BatchRepository.record
+    right = BatchRepository.put_back
 
-    async def wrong(self: Any, batch: Any, *, values: dict[str, Any], **given: Any) -> bool:
-        return await right(self, batch, values={**values, "ambiguous": False}, **given)
+    async def wrong(self: Any, batch: Any, **given: Any) -> bool:
+        return await right(self, batch, **{**given, "ambiguous": False})
 
-    patch.setattr(BatchRepository, "record", wrong)
+    patch.setattr(BatchRepository, "put_back", wrong)
 
 
 PLANTS: list[Plant] = [

@@ -145,7 +145,7 @@ async def page_activations(
         raise NotFound("audience not found")
     repository = ActivationRepository(session)
     position = request.position()
-    found = await repository.walk(space_id, audience_id, position, request.count + 1)
+    found = await repository.walk_views(space_id, audience_id, position, request.count + 1)
     total = await repository.count(space_id, audience_id)
     return make_page(
         found, request=request, position=position, key=lambda row: (row.activation.id,), total=total
@@ -302,7 +302,9 @@ async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> A
 async def _locked(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
 ) -> ActivationView:
-    view = await ActivationRepository(session).get(space_id, audience_id, activation_id, lock=True)
+    view = await ActivationRepository(session).view(
+        space_id, audience_id, activation_id, lock="update"
+    )
     if view is None:
         raise NotFound("activation not found")
     return view

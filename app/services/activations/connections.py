@@ -24,6 +24,7 @@ from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
 
 IdSync = Sequence[Mapping[str, Any]]
 
@@ -79,7 +80,7 @@ async def add_connection(
         created_at=now,
         updated_at=now,
     )
-    await ConnectionRepository(session).add(connection)
+    await ConnectionRepository(session).insert(connection)
     await _record(session, connection, destination.name, "Destination Added into Audience", actor)
     return connection
 
@@ -91,7 +92,7 @@ async def page_connections(
     audience = await _audience(session, space_id, audience_id)
     repository = ConnectionRepository(session)
     position = request.position()
-    found = await repository.walk(space_id, audience_id, position, request.count + 1)
+    found = await repository.walk_connected(space_id, audience_id, position, request.count + 1)
     total = await repository.count(space_id, audience_id)
     await record_event(
         session,
@@ -148,7 +149,7 @@ async def remove_connection(
     await _audience(session, space_id, audience_id)
     connection = await _locked(session, space_id, audience_id, path_id)
     repository = ConnectionRepository(session)
-    if await repository.activations_on(space_id, connection.id):
+    if await ActivationRepository(session).of_connection(space_id, connection.id, lock="update"):
         raise Conflict("The connection still has activations.")
     destination = await DestinationRepository(session).get(space_id, connection.destination_id)
     name = destination.name if destination else connection.destination_id
@@ -189,9 +190,10 @@ async def _renew_activations(
     part = connection_part(
         connection.id_sync, connection.id_sync_given, connection.connection_settings
     )
-    repository = ConnectionRepository(session)
-    for activation in await repository.activations_on(connection.space_id, connection.id):
-        config = await ActivationRepository(session).config_of(activation)
+    for activation in await ActivationRepository(session).of_connection(
+        connection.space_id, connection.id, lock="update"
+    ):
+        config = await RevisionRepository(session).config_of(activation)
         renewed = {**config, **part}
         if renewed != config:
             await new_revision(session, activation, renewed, actor, now)

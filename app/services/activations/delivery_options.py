@@ -35,10 +35,9 @@ from app.services.syncs import configuration_changed
 from app.services.tenancy import record_event
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.revisions import RevisionRepository
 
 LIVE = ("frequency", "brake", "notifications")
 REVISED = ("mode", "split", "updates", "list", "consent", "audiences", "included_attribute")
@@ -67,7 +66,7 @@ async def update_delivery_options(
     ``changes``: option → JSON value of the wire; null clears split, list, consent and included_attribute.
     """
     activation = await ActivationRepository(session).require(
-        space_id, audience_id, activation_id, lock=True
+        space_id, audience_id, activation_id, lock="update"
     )
     revision = await _revision(session, activation)
     options, config = dict(activation.options), dict(revision.config)
@@ -94,7 +93,7 @@ async def update_delivery_options(
         activation.updated_at = now
     is_revised = not is_same(config, revision.config)
     if is_revised:
-        await SourceRepository(session).replace(
+        await ActivationRepository(session).replace_sources(
             activation, [activation.audience_id, *(config.get("audiences") or ())]
         )
         revision = await new_revision(session, activation, config, actor, now)
@@ -224,9 +223,9 @@ async def _unknown_audiences(
 ) -> list[Problem]:
     """More audiences of an activation are of its space, of the same type, and not its own once more."""
     problems = []
-    own = await RunRepository(session).audience(activation.space_id, activation.audience_id)
+    own = await AudienceRepository(session).get(activation.space_id, activation.audience_id)
     for audience_id in ids:
-        other = await RunRepository(session).audience(activation.space_id, audience_id)
+        other = await AudienceRepository(session).get(activation.space_id, audience_id)
         if other is None or audience_id == activation.audience_id:
             problems.append(
                 Problem(f"{audience_id} is no other audience of this space", "audiences")
@@ -257,7 +256,7 @@ def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, An
 
 
 async def _revision(session: AsyncSession, activation: Activation) -> ActivationRevision:
-    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    revision = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     assert revision is not None  # noqa: S101  an activation always has one
     return revision
 

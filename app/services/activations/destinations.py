@@ -28,6 +28,7 @@ from app.services.platform import Platform
 from app.services.syncs import account_healed, lock_account
 from app.services.tenancy import record_event
 from app.storage.models import Destination
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
 
 _CHECK_SECONDS = 60
@@ -77,7 +78,7 @@ async def page_destinations(
     """Accounts of a space in the order of making."""
     repository = DestinationRepository(session)
     position = request.position()
-    found = await repository.walk(space_id, position, request.count + 1)
+    found = await repository.walk(space_id, position=position, limit=request.count + 1)
     total = await repository.count(space_id)
     return make_page(
         found, request=request, position=position, key=lambda row: (row.id,), total=total
@@ -100,7 +101,7 @@ async def update_destination(
     if settings:
         await lock_account(session, space_id, destination_id)
     destination = _found(
-        await DestinationRepository(session).get(space_id, destination_id, lock=True)
+        await DestinationRepository(session).get(space_id, destination_id, lock="update")
     )
     generated: dict[str, Any] = {}
     if settings:
@@ -124,8 +125,8 @@ async def delete_destination(
 ) -> None:
     """Remove an account; Conflict, naming the audiences, while one is connected to it."""
     repository = DestinationRepository(session)
-    destination = _found(await repository.get(space_id, destination_id, lock=True))
-    users = await repository.audiences_connected(space_id, destination_id)
+    destination = _found(await repository.get(space_id, destination_id, lock="update"))
+    users = await AudienceRepository(session).connected_to(space_id, destination_id)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
         more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
@@ -170,7 +171,7 @@ async def check_destination(
     if result.ok:
         async with platform.unit_of_work() as session:
             await lock_account(session, space_id, destination_id)
-            row = await DestinationRepository(session).get(space_id, destination_id, lock=True)
+            row = await DestinationRepository(session).get(space_id, destination_id, lock="update")
             # What was checked may have been changed meanwhile; then the check says nothing of the new settings.
             if row is not None and row.settings == seen:
                 await account_healed(session, row, actor=actor, now=now)

@@ -13,7 +13,8 @@ from app.core.pagination import Page, PageRequest, Position
 from app.services.accounts import connector_tools, open_account, translate_partner_errors
 from app.services.platform import Platform, new_batch
 from app.services.revision import Revision, lists_of
-from app.storage.repositories.destinations import DestinationRepository, Use
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.partner_lists import PartnerListQueries, Use
 
 MOST = 5_000  # lists that are read of one account
 SECONDS = 30  # that reading them may take
@@ -56,7 +57,7 @@ async def page_partner_lists(
         if destination is None:
             raise NotFound("destination not found")
         account = open_account(platform.keyring, workspace_id, destination)
-        uses = await repository.uses(space_id, destination_id)
+        uses = await PartnerListQueries(session).uses(space_id, destination_id)
     definition = account.definition
     tools = connector_tools(platform, destination_id, definition, account.secrets, resync=True)
     connector = account.connector_class(account.settings, tools)

@@ -14,7 +14,7 @@ from app.core.errors import Invalid, Problem
 from app.services.revision import Revision, action_of
 from app.storage.models import Activation
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.revisions import RevisionRepository
 
 _OTHER = "finds a member by or is told with it; choose another name"
 
@@ -52,7 +52,7 @@ async def check_reserved_names(
     definition = registry.get(destination.slug).definition
     if not (found := _reserved(definition, Revision.parse(config))):
         return
-    former = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    former = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     known = {
         use.identity
         for use in (_reserved(definition, Revision.parse(former.config)) if former else ())

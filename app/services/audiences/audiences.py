@@ -17,6 +17,7 @@ from app.domain.slugs import slug_of
 from app.services.audiences import definitions, runs
 from app.services.tenancy import record_event
 from app.storage.models import Audience, Run
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import (
     AudienceRepository,
     AudienceView,
@@ -24,6 +25,7 @@ from app.storage.repositories.audiences import (
     Sort,
     sort_key,
 )
+from app.storage.repositories.connections import ConnectionRepository
 
 __all__ = ["AudienceChanges", "AudienceView", "Search", "Sort"]
 
@@ -109,8 +111,8 @@ async def page_audiences(
     """Audiences of a space in the order of making."""
     repository = AudienceRepository(session)
     position, sort = request.position(width=2), Sort()
-    found = await repository.walk(space_id, search, sort, position, request.count + 1)
-    total = await repository.count(space_id, search)
+    found = await repository.walk_views(space_id, search, sort, position, request.count + 1)
+    total = await repository.count_found(space_id, search)
     return make_page(
         found,
         request=request,
@@ -182,7 +184,10 @@ async def remove_audience(
     audience = await repository.get(space_id, audience_id, lock="update")
     if audience is None:
         raise NotFound("audience not found")
-    users = await repository.users_of(space_id, audience_id)
+    users = [
+        *await ConnectionRepository(session).ids_of_audience(space_id, audience_id),
+        *await ActivationRepository(session).ids_reading(space_id, audience_id),
+    ]
     if users:
         more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
         raise Conflict(f"the audience is used by {', '.join(users[:_NAMED])}{more}")

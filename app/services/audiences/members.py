@@ -28,8 +28,10 @@ from app.snapshots.engine import Manifest
 from app.snapshots.membership import check_patch, find_row, page_rows, write_snapshot
 from app.storage.models import Audience, Run, Snapshot
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.due import DueQueries
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 _LEFT_AT_ONCE = 100  # audiences
 _LOOKED_BACK = 50  # snapshots that are searched for the one in which a member came
@@ -132,7 +134,7 @@ async def patch_members(
             actor=actor,
             now=now,
         )
-        await MemberPatchRepository(session).add(
+        await MemberPatchRepository(session).accept(
             space_id,
             audience_id,
             run_id=run.id,
@@ -150,10 +152,10 @@ async def resume_uploads(session: AsyncSession, now: datetime | None = None) -> 
     """
     if now is None:
         now = await RunRepository(session).database_now()
-    repository = MemberPatchRepository(session)
+    repository = RunRepository(session)
     opened = 0
-    for audience, since in await repository.left(_LEFT_AT_ONCE):
-        failed = await repository.last_failed_run(audience.space_id, audience.id)
+    for audience, since in await DueQueries(session).left_patches(_LEFT_AT_ONCE):
+        failed = await repository.last_failed_patch(audience.space_id, audience.id)
         if failed is None or failed.finished_at is None:
             continue
         if now < failed.finished_at + retry.patience(failed.finished_at - since):
@@ -240,7 +242,7 @@ async def find_member(
         snapshot = await _snapshot(session, audience, audience.snapshot_id)
         if snapshot is None:
             return Membership(profile_id, None, None, None, True)
-        earlier = await RunRepository(session).snapshots(
+        earlier = await SnapshotRepository(session).newest(
             space_id, audience_id, before=snapshot.version, limit=_LOOKED_BACK
         )
     member = await _look_up(platform, snapshot, profile_id)
@@ -274,7 +276,7 @@ async def _snapshot(
 ) -> Snapshot | None:
     if snapshot_id is None:
         return None
-    snapshot = await RunRepository(session).snapshot(audience.space_id, snapshot_id)
+    snapshot = await SnapshotRepository(session).get(audience.space_id, snapshot_id)
     if snapshot is None or snapshot.audience_id != audience.id:
         raise Invalid("the cursor's snapshot is gone; begin anew", field="pagination.cursor")
     return snapshot

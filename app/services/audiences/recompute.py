@@ -29,7 +29,10 @@ from app.services.platform import (
 from app.services.syncs import snapshot_changed
 from app.snapshots.definitions import DefinitionFailed
 from app.storage.models import MemberPatch, Run, Snapshot
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 log = get_logger(__name__)
 
@@ -93,14 +96,14 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
         run = await repository.claim(space_id, run_id, owner, platform.settings.lease)
         if run is None:
             return None
-        audience = await repository.audience(space_id, run.audience_id)
+        audience = await AudienceRepository(session).get(space_id, run.audience_id)
         assert audience is not None  # noqa: S101  a foreign key says so
         previous = None
         if audience.current_snapshot_id is not None:
-            previous = await repository.snapshot(space_id, audience.current_snapshot_id)
+            previous = await SnapshotRepository(session).get(space_id, audience.current_snapshot_id)
         patches: Sequence[MemberPatch] = ()
         if run.kind == "patch":
-            patches = await repository.take_patches(space_id, run.audience_id, run.id)
+            patches = await MemberPatchRepository(session).take(space_id, run.audience_id, run.id)
         return Work(run, audience, previous, patches, Reading())
 
 
@@ -108,7 +111,9 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
     """In one fenced transaction: the snapshot's row, the audience's pointer, and the syncs (R2, R6)."""
     async with platform.unit_of_work() as session:
         repository = RunRepository(session)
-        audience = await repository.audience(work.run.space_id, work.run.audience_id, lock=True)
+        audience = await AudienceRepository(session).get(
+            work.run.space_id, work.run.audience_id, lock="update"
+        )
         if audience is None or audience.version != work.audience.version:
             # Cannot be while runs of an audience go one by one; the fence says so once more.
             raise LeaseLost
@@ -135,9 +140,9 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
         if not written:
             raise LeaseLost
         if work.run.kind == "patch":
-            await repository.drop_patches(work.run.space_id, work.run.id)
+            await MemberPatchRepository(session).drop(work.run.space_id, work.run.id)
         else:
-            await repository.drop_left_patches(
+            await MemberPatchRepository(session).drop_left(
                 work.run.space_id, work.run.audience_id, work.run.created_at
             )
         if becomes_current and audience.pinned_snapshot_id is None:
@@ -220,7 +225,9 @@ async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
         )
         session.add(other)
         await session.flush()
-        await repository.move_patches(run.space_id, [patch.id for patch in later], other.id)
+        await MemberPatchRepository(session).move(
+            run.space_id, [patch.id for patch in later], other.id
+        )
         await _ring_next(session, other)
     log.warning("patch_run_halved", run_id=run.id, patches=len(work.patches))
 
@@ -241,9 +248,9 @@ async def _fail(
             error=error,
         )
         if written and work.run.kind == "patch" and keep_patches:
-            await repository.leave_patches(work.run.space_id, work.run.id)
+            await MemberPatchRepository(session).leave(work.run.space_id, work.run.id)
         elif written and work.run.kind == "patch":
-            await repository.drop_patches(work.run.space_id, work.run.id)
+            await MemberPatchRepository(session).drop(work.run.space_id, work.run.id)
         await _ring_next(session, work.run)
     log.warning("run_failed", run_id=work.run.id, attempts=work.run.attempts)
 

@@ -15,7 +15,9 @@ from app.services.platform import wake_recompute
 from app.services.syncs import snapshot_changed
 from app.services.tenancy import record_event
 from app.storage.models import Audience, Run, Snapshot
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def open_run(
@@ -77,7 +79,7 @@ async def get_snapshot(
     session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
 ) -> Snapshot:
     """One snapshot of an audience."""
-    snapshot = await RunRepository(session).snapshot(space_id, snapshot_id)
+    snapshot = await SnapshotRepository(session).get(space_id, snapshot_id)
     if snapshot is None or snapshot.audience_id != audience_id:
         raise NotFound("snapshot not found")
     return snapshot
@@ -87,9 +89,10 @@ async def list_snapshots(
     session: AsyncSession, space_id: str, audience_id: str, *, before: int | None, limit: int
 ) -> tuple[Sequence[Snapshot], int]:
     """A page of snapshots, newest version first, and how many there are in all."""
-    repository = RunRepository(session)
-    page = await repository.snapshots(space_id, audience_id, before=before, limit=limit)
-    return page, await repository.count_snapshots(space_id, audience_id)
+    page = await SnapshotRepository(session).newest(
+        space_id, audience_id, before=before, limit=limit
+    )
+    return page, await SnapshotRepository(session).count(space_id, audience_id)
 
 
 async def roll_back(
@@ -122,8 +125,7 @@ async def _pin(
     actor: str,
     now: datetime,
 ) -> Audience:
-    repository = RunRepository(session)
-    audience = await repository.audience(space_id, audience_id, lock=True)
+    audience = await AudienceRepository(session).get(space_id, audience_id, lock="update")
     if audience is None:
         raise NotFound("audience not found")
     if snapshot_id is None and audience.pinned_snapshot_id is None:

@@ -93,7 +93,7 @@ async def update_schedule(
     """Give a schedule another strategy and configuration."""
     audience = await _audience(session, space_id, audience_id)
     schedule = _found(
-        await ScheduleRepository(session).get(space_id, audience_id, schedule_id, lock=True)
+        await ScheduleRepository(session).get(space_id, audience_id, schedule_id, lock="update")
     )
     stored = _checked(strategy, config)
     schedule.strategy, schedule.config = strategy, stored
@@ -110,8 +110,8 @@ async def remove_schedule(
     """Remove a schedule."""
     audience = await _audience(session, space_id, audience_id)
     repository = ScheduleRepository(session)
-    schedule = _found(await repository.get(space_id, audience_id, schedule_id, lock=True))
-    await repository.remove(schedule)
+    schedule = _found(await repository.get(space_id, audience_id, schedule_id, lock="update"))
+    await repository.delete(schedule)
     await _record(session, audience, "Audience Schedule Deleted", actor)
 
 

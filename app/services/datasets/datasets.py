@@ -21,6 +21,7 @@ from app.services.tenancy import record_event
 from app.snapshots.reading import write_dataset
 from app.sources import check_source
 from app.storage.models import Dataset
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.datasets import DatasetRepository
 
 _NAMED = 10  # audiences that an error names
@@ -88,7 +89,7 @@ async def page_datasets(
     """Datasets of a space in the order of making."""
     repository = DatasetRepository(session)
     position = request.position()
-    found = await repository.walk(space_id, position, request.count + 1)
+    found = await repository.walk(space_id, position=position, limit=request.count + 1)
     total = await repository.count(space_id)
     return make_page(
         found, request=request, position=position, key=lambda row: (row.id,), total=total
@@ -107,7 +108,7 @@ async def update_dataset(
     now: datetime,
 ) -> Dataset:
     """Change where a dataset is read; Conflict for an upload, Invalid for a source that does not fit then."""
-    dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
+    dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock="update"))
     _require_database(dataset)
     if source:
         former = sources.source_of(keyring, workspace_id, dataset)
@@ -143,7 +144,7 @@ async def check_dataset(
         return DatasetCheck(False, error.message)
     if found.columns is not None:
         async with platform.unit_of_work() as session:
-            row = await DatasetRepository(session).get(space_id, dataset_id, lock=True)
+            row = await DatasetRepository(session).get(space_id, dataset_id, lock="update")
             # What was checked may have been changed meanwhile.
             if row is not None and row.settings == seen:
                 row.columns = _columns(found.columns)
@@ -192,7 +193,7 @@ async def put_dataset_content(
     finally:
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
-        dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock=True))
+        dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock="update"))
         dataset.file = file.to_json()
         dataset.columns = _columns(stats.columns)
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
@@ -207,8 +208,8 @@ async def delete_dataset(
 ) -> None:
     """Remove a dataset; Conflict, naming the audiences, while a definition names it."""
     repository = DatasetRepository(session)
-    dataset = _found(await repository.get(space_id, dataset_id, lock=True))
-    users = await repository.audiences_naming(space_id, dataset.name)
+    dataset = _found(await repository.get(space_id, dataset_id, lock="update"))
+    users = await AudienceRepository(session).naming(space_id, dataset.name)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
         more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""

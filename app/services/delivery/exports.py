@@ -24,7 +24,8 @@ from app.services.accounts import open_account
 from app.services.platform import Platform
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
-from app.storage.repositories.collection import CollectionRepository
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.collection import CollectionQueries
 from app.storage.repositories.syncs import SyncRepository
 
 EXPORTS_FOLDER = "exports/"
@@ -62,9 +63,7 @@ async def exports_of_sync(
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
         )
-        sync = await SyncRepository(session).get(space_id, sync_id, activation_id=activation_id)
-        if sync is None:
-            raise NotFound("sync not found")
+        sync = await SyncRepository(session).require_of(space_id, activation_id, sync_id)
         keys = await _keys(session, sync)
         kept = await _kept(platform, session, activation)
     written = sync.finished_at or sync.planned_at or now
@@ -86,7 +85,7 @@ async def exports_of_sync(
 
 
 async def _keys(session: AsyncSession, sync: Sync) -> list[str]:
-    batches = await SyncRepository(session).batches(sync.space_id, sync.id)
+    batches = await BatchRepository(session).of_sync(sync.space_id, sync.id)
     found = (key for batch in batches for key in (batch.receipts or {}).get("exports") or ())
     return list(dict.fromkeys(found))
 
@@ -113,7 +112,7 @@ async def _facts(platform: Platform, keys: Iterable[str]) -> dict[str, dict[str,
 
 
 async def _kept(platform: Platform, session: AsyncSession, activation: Activation) -> timedelta:
-    found = await CollectionRepository(session).export_destinations([activation.id])
+    found = await CollectionQueries(session).export_destinations([activation.id])
     for _, workspace_id, destination in found:
         return _retention(open_account(platform.keyring, workspace_id, destination).settings)
     return KEPT
@@ -194,7 +193,7 @@ async def outdated_exports(
     owners = {key: key.split("/")[2] for key in written if key.count("/") > 2}
     kept: dict[str, timedelta] = {}
     async with platform.unit_of_work() as session:
-        repository = CollectionRepository(session)
+        repository = CollectionQueries(session)
         for activation_id, workspace_id, destination in await repository.export_destinations(
             sorted(set(owners.values()))
         ):

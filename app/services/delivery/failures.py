@@ -13,20 +13,24 @@ from app.services.delivery.attempt import Ended
 from app.services.platform import Platform
 from app.services.syncs import something_newer
 from app.storage.models import Batch, Sync
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.breakers import BreakerQueries
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
 
 async def lock_for_failure(session: AsyncSession, sync: Sync, verdict: Verdict) -> None:
     """Lock the activations that a verdict concerns, before all other rows of the transaction (R7)."""
-    repository = SyncRepository(session)
     if verdict.pause_account:
-        await repository.activations_of_account(sync.space_id, sync.destination_id)
+        await ActivationRepository(session).of_destination(
+            sync.space_id, sync.destination_id, lock="update"
+        )
     else:
-        await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        await ActivationRepository(session).get_any(
+            sync.space_id, sync.activation_id, lock="update"
+        )
 
 
 async def after_failure(
@@ -61,8 +65,8 @@ async def _end_test(
     """Close a test send after its first failure, unless the partner only asked to wait."""
     if failure is Failure.THROTTLED:
         return
-    activation = await SyncRepository(session).activation(
-        sync.space_id, sync.activation_id, lock=True
+    activation = await ActivationRepository(session).get_any(
+        sync.space_id, sync.activation_id, lock="update"
     )
     if activation is not None:
         await pauses.fail_sync(session, activation, error)
@@ -73,15 +77,16 @@ async def _watch_account(session: AsyncSession, ended: Ended) -> None:
     claimed, failure = ended.claimed, ended.sent.failure
     if failure is Failure.THROTTLED and not claimed.probing:
         return
-    repository = BreakerRepository(session)
     space_id, account = claimed.batch.space_id, ended.loaded.sync.destination_id
-    total, failed = await repository.account_attempts(space_id, account, retry.BREAKER_WINDOW)
+    total, failed = await BreakerQueries(session).account_attempts(
+        space_id, account, retry.BREAKER_WINDOW
+    )
     if not claimed.probing and not retry.breaker_trips(total, failed):
         return
-    destination = await SyncRepository(session).destination(space_id, account, lock=True)
+    destination = await DestinationRepository(session).get(space_id, account, lock="update")
     openings = 1 + ((destination.breaker or {}).get("openings", 0) if destination else 0)
     pause = retry.breaker_pause(openings)
-    await repository.open_breaker(
+    await DestinationRepository(session).open_breaker(
         space_id, account, pause, {"openings": openings, "reason": str(failure)}
     )
     log.warning("breaker_open", destination_id=account, seconds=pause.total_seconds())
@@ -96,12 +101,13 @@ async def give_up_if_late(
 ) -> None:
     """Close the sync of a batch that has failed for long if something newer waits; pause the activation after days (R23)."""
     settings = platform.settings
-    repository = SyncRepository(session)
     now = await RunRepository(session).database_now()
     since = batch.failing_since
     if since is None or now - since < settings.failing_batch_limit:
         return
-    activation = await repository.activation(batch.space_id, activation_id, lock=True)
+    activation = await ActivationRepository(session).get_any(
+        batch.space_id, activation_id, lock="update"
+    )
     if activation is None:
         return
     failing_since = activation.failing_since or now

@@ -16,9 +16,9 @@ from app.services.accounts import Account
 from app.services.platform import Platform
 from app.services.syncs import close_open, notify_activation_in_error
 from app.storage.models import Activation, Sync
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
@@ -33,7 +33,9 @@ async def planning_refused(
     Returns False if the account was changed since it was opened: then the refusal says nothing about its settings of today.
     """
     async with platform.unit_of_work() as session:
-        await SyncRepository(session).activations_of_account(sync.space_id, sync.destination_id)
+        await ActivationRepository(session).of_destination(
+            sync.space_id, sync.destination_id, lock="update"
+        )
         if await is_changed(session, sync.space_id, sync.destination_id, account):
             return False
         if isinstance(error, AuthenticationRejected):
@@ -50,7 +52,7 @@ async def is_changed(
 
     Called with its activations locked: whatever changes settings locks them too.
     """
-    destination = await SyncRepository(session).destination(space_id, destination_id)
+    destination = await DestinationRepository(session).get(space_id, destination_id)
     return destination is not None and destination.updated_at != account.version
 
 
@@ -58,11 +60,12 @@ async def pause_account(
     session: AsyncSession, space_id: str, destination_id: str, error: ConnectorError
 ) -> None:
     """Pause all activations of an account whose credentials are refused. The account's row is locked last (R7)."""
-    repository = SyncRepository(session)
-    for activation in await repository.activations_of_account(space_id, destination_id):
+    for activation in await ActivationRepository(session).of_destination(
+        space_id, destination_id, lock="update"
+    ):
         if activation.enabled and activation.state == ActivationState.ACTIVE:
             await set_error(session, activation, error, paused_by="account")
-    await BreakerRepository(session).open_breaker(
+    await DestinationRepository(session).open_breaker(
         space_id, destination_id, UNTIL_HEALED, {"openings": 0, "reason": error.message}
     )
 
@@ -71,7 +74,7 @@ async def pause_activation(
     session: AsyncSession, space_id: str, activation_id: str, error: ConnectorError
 ) -> None:
     """Pause an activation that works again only with another setting."""
-    activation = await SyncRepository(session).activation(space_id, activation_id, lock=True)
+    activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
     if activation is not None:
         await set_error(session, activation, error, paused_by="activation")
 

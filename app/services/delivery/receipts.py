@@ -9,12 +9,12 @@ import orjson
 
 from app.connectors.base import Receipts, Refusal
 from app.storage.models import Batch
-from app.storage.repositories.batches import Settled
+from app.storage.repositories.batches import Recorded
 
 
-def delivered_batch(batch: Batch, receipts: Receipts) -> Settled:
+def delivered_batch(batch: Batch, receipts: Receipts) -> Recorded:
     """Return what is written of a batch that was delivered."""
-    return Settled(
+    return Recorded(
         batch=batch,
         receipts=orjson.dumps(receipts_to_json(receipts)).decode(),
         rejected=len(receipts.rejected),

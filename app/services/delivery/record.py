@@ -16,9 +16,10 @@ from app.services.delivery.attempt import Ended
 from app.services.delivery.receipts import delivered_batch
 from app.services.delivery.undelivered import record_undelivered
 from app.services.platform import Platform, retry_transaction
-from app.storage.repositories.batches import BatchRepository, Settled
-from app.storage.repositories.breakers import BreakerRepository
-from app.storage.repositories.due import DueRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.batches import BatchRepository, Recorded
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.due import DueQueries
 
 log = get_logger(__name__)
 
@@ -98,7 +99,7 @@ class Recorder:
         if not last:
             return
         async with self.platform.unit_of_work() as session:
-            due = DueRepository(session)
+            due = DueQueries(session)
             finished = [
                 batch
                 for batch in last.values()
@@ -109,17 +110,16 @@ class Recorder:
 
 
 async def _write(
-    session: AsyncSession, taken: Sequence[Ended], delivered: Sequence[Settled]
+    session: AsyncSession, taken: Sequence[Ended], delivered: Sequence[Recorded]
 ) -> None:
-    repository = BatchRepository(session)
     # An activation that delivers is not failing. Rows are locked in one order, like all activations (R7).
     activations = {(ended.batch.space_id, ended.loaded.activation.id) for ended in taken}
     for space_id, activation_id in sorted(activations):
-        await repository.failing(space_id, activation_id, failing=False)
-    await repository.settle(delivered)
+        await ActivationRepository(session).set_failing(space_id, activation_id, failing=False)
+    await BatchRepository(session).record(delivered)
     for ended in taken:
         if ended.claimed.probing:
-            await BreakerRepository(session).close_breaker(
+            await DestinationRepository(session).close_breaker(
                 ended.batch.space_id, ended.loaded.sync.destination_id
             )
 

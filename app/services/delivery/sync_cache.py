@@ -19,8 +19,12 @@ from app.services.revision import AUDIENCE_NAME, Revision, spec_from_json, trait
 from app.services.syncs import pinned_snapshots
 from app.snapshots.engine import Manifest, StoredFile
 from app.storage.models import Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
-from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 KEPT_SYNCS = 32
@@ -37,7 +41,7 @@ class LoadedSyncs:
         """Return a loaded sync. It is loaded again if the destination has changed: its settings are read live."""
         kept = self._kept.get(sync_id)
         if kept is not None:
-            destination = await SyncRepository(session).destination(
+            destination = await DestinationRepository(session).get(
                 space_id, kept.sync.destination_id
             )
             if destination is not None and destination.updated_at == kept.account.version:
@@ -61,14 +65,14 @@ async def _load(
     sync = await repository.get(space_id, sync_id)
     assert sync is not None and sync.revision_id is not None and sync.spec is not None  # noqa: S101, PT018  planned
     assert sync.planned_at is not None  # noqa: S101  as above
-    activation = await repository.activation(space_id, sync.activation_id)
-    stored = await repository.revision(space_id, sync.revision_id)
-    destination = await repository.destination(space_id, sync.destination_id)
-    audience = await RunRepository(session).audience(
+    activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
+    stored = await RevisionRepository(session).get(space_id, sync.revision_id)
+    destination = await DestinationRepository(session).get(space_id, sync.destination_id)
+    audience = await AudienceRepository(session).get(
         space_id, activation.audience_id if activation else ""
     )
     assert activation and stored and destination and audience  # noqa: S101, PT018  foreign keys say so
-    workspace_id = await repository.workspace_of(space_id)
+    workspace_id = await SpaceRepository(session).workspace_of(space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     made = await ConnectionRepository(session).made_lists(activation)
     revision = Revision.parse(stored.config)

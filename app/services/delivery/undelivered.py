@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.errors import BudgetSpent, ConnectorError, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
-from app.domain.batch_states import BatchState
 from app.domain.retry import AttemptOutcome, Failure, Verdict
 from app.services.delivery import failures
 from app.services.delivery.attempt import Ended
 from app.services.platform import Platform, retry_transaction
 from app.storage.models import Batch
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -38,13 +38,10 @@ async def record_undelivered(platform: Platform, session: AsyncSession, ended: E
 async def _record_pending(session: AsyncSession, ended: Ended) -> None:
     pending = ended.sent.pending
     assert pending is not None  # noqa: S101  the caller has looked
-    await BatchRepository(session).record(
+    await BatchRepository(session).put_back(
         ended.batch,
-        values={
-            "state": BatchState.WAITING,
-            "continuation": dict(pending.handle),
-            "ambiguous": True,
-        },
+        continuation=dict(pending.handle),
+        ambiguous=True,
         wait=pending.check_after,
         attempt={"outcome": AttemptOutcome.PENDING},
         failing=False,
@@ -53,12 +50,9 @@ async def _record_pending(session: AsyncSession, ended: Ended) -> None:
 
 async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent) -> None:
     """Record that the rate budget was used up: nothing was sent, and the attempt counts as no failure."""
-    await BatchRepository(session).record(
+    await BatchRepository(session).put_back(
         ended.batch,
-        values={
-            "state": BatchState.WAITING,
-            "ambiguous": ended.batch.ambiguous or ended.sent.partly,
-        },
+        ambiguous=ended.batch.ambiguous or ended.sent.partly,
         wait=error.retry_after or timedelta(seconds=1),
         attempt={"outcome": AttemptOutcome.BUDGET},
         failing=False,
@@ -70,18 +64,14 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     assert sent.failure is not None and sent.error is not None  # noqa: S101, PT018  the caller has looked
     refusals = batch.refusals + (sent.failure is Failure.REFUSED)
     verdict = _verdict(platform, batch, sent.failure, sent.error, refusals)
-    repository = BatchRepository(session)
     # Locks in the one order: activations, the sync, the batch (R7).
     await failures.lock_for_failure(session, ended.loaded.sync, verdict)
     if verdict.ambiguous:
-        await repository.mark_unknown(batch.space_id, batch.sync_id)
-    written = await repository.record(
+        await SyncRepository(session).mark_unknown(batch.space_id, batch.sync_id)
+    written = await BatchRepository(session).put_back(
         batch,
-        values={
-            "state": BatchState.WAITING,
-            "refusals": refusals,
-            "ambiguous": batch.ambiguous or verdict.ambiguous or sent.partly,
-        },
+        refusals=refusals,
+        ambiguous=batch.ambiguous or verdict.ambiguous or sent.partly,
         wait=verdict.wait,
         attempt=_failed_attempt(sent.failure, sent.error),
         failing=True,
@@ -89,7 +79,9 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     if not written:
         return
     if ended.loaded.sync.kind != "test":
-        await repository.failing(batch.space_id, ended.loaded.activation.id, failing=True)
+        await ActivationRepository(session).set_failing(
+            batch.space_id, ended.loaded.activation.id, failing=True
+        )
     await failures.after_failure(platform, session, ended, verdict)
     _log_failure(batch, sent.failure, sent.error, verdict)
 
@@ -138,16 +130,19 @@ async def record_unloadable(platform: Platform, batch: Batch) -> None:
         sync = await repository.get(batch.space_id, batch.sync_id)
         if sync is None:
             return
-        await repository.activation(batch.space_id, sync.activation_id, lock=True)
-        written = await BatchRepository(session).record(
+        await ActivationRepository(session).get_any(
+            batch.space_id, sync.activation_id, lock="update"
+        )
+        written = await BatchRepository(session).put_back(
             batch,
-            values={"state": BatchState.WAITING},
             wait=wait,
             attempt={"outcome": AttemptOutcome.UNLOADABLE, "error": error.message},
             failing=True,
         )
         if written:
-            await BatchRepository(session).failing(batch.space_id, sync.activation_id, failing=True)
+            await ActivationRepository(session).set_failing(
+                batch.space_id, sync.activation_id, failing=True
+            )
             await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)
 
     await retry_transaction(platform.unit_of_work, write)

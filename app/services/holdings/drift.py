@@ -30,11 +30,13 @@ from app.snapshots.comparison import Drift, MembersFile, compare_with_partner, s
 from app.snapshots.engine import MEMBER, Manifest, PlanSpec, StoredFile
 from app.storage.models import Activation, Destination
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
-from app.storage.repositories.explanations import ExplanationRepository
-from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.explanations import ExplanationQueries
+from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 OUTCOMES = 100  # syncs that are asked for what was ours
 
@@ -163,18 +165,17 @@ async def _scene(
     activation_id: str,
 ) -> _Scene:
     activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
-    repository = SyncRepository(session)
-    revision = await repository.revision(space_id, activation.revision_id)
-    destination = await repository.destination(space_id, activation.destination_id)
+    revision = await RevisionRepository(session).get(space_id, activation.revision_id)
+    destination = await DestinationRepository(session).get(space_id, activation.destination_id)
     assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
-    account = await _readable(platform, repository, destination)
+    account = await _readable(platform, session, destination)
     spec = await service.baseline_spec(session, activation)
     made = await ConnectionRepository(session).made_lists(activation)
     found = {place: list_of(made, activation_id, place) for place in spec.places}
     targets = {place: target for place, target in found.items() if target is not None}
     if not targets:
         raise Conflict("No list is named, and none was made yet; it is made by the first sync.")
-    syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, OUTCOMES)
+    syncs = await ExplanationQueries(session).settled_syncs(space_id, activation_id, OUTCOMES)
     return _Scene(
         activation=activation,
         account=account,
@@ -185,10 +186,8 @@ async def _scene(
     )
 
 
-async def _readable(
-    platform: Platform, repository: SyncRepository, destination: Destination
-) -> Account:
-    workspace_id = await repository.workspace_of(destination.space_id)
+async def _readable(platform: Platform, session: AsyncSession, destination: Destination) -> Account:
+    workspace_id = await SpaceRepository(session).workspace_of(destination.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     if not hasattr(account.connector_class, "members"):
         raise Conflict(f"{account.definition.name} does not tell what it holds.")
@@ -197,12 +196,12 @@ async def _readable(
 
 async def _wanted(session: AsyncSession, activation: Activation) -> list[Manifest] | None:
     manifests = []
-    for audience in await SourceRepository(session).of_activation(
+    for audience in await AudienceRepository(session).sources_of(
         activation.space_id, activation.id
     ):
         if audience.snapshot_id is None:
             return None
-        snapshot = await RunRepository(session).snapshot(activation.space_id, audience.snapshot_id)
+        snapshot = await SnapshotRepository(session).get(activation.space_id, audience.snapshot_id)
         assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
         manifests.append(Manifest.from_json(snapshot.manifest))
     return manifests
@@ -247,7 +246,7 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
 async def _unchanged(session: AsyncSession, scene: _Scene) -> Activation:
     """The activation, locked; Conflict where it is no longer what was compared."""
     seen = scene.activation
-    activation = await SyncRepository(session).activation(seen.space_id, seen.id, lock=True)
+    activation = await ActivationRepository(session).get_any(seen.space_id, seen.id, lock="update")
     if activation is None or activation.deleted_at is not None:
         raise Conflict("The activation was removed meanwhile.")
     await service.refuse_open_sync(session, activation)

@@ -32,6 +32,7 @@ from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.syncs import SyncRepository
 
 
@@ -49,8 +50,7 @@ async def page_held(
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
         )
-        repository = SyncRepository(session)
-        stored = await repository.revision(space_id, activation.revision_id)
+        stored = await RevisionRepository(session).get(space_id, activation.revision_id)
         assert stored is not None  # noqa: S101  an activation always has one
         revision = Revision.parse(stored.config)
         made = await ConnectionRepository(session).made_lists(activation)
@@ -118,7 +118,7 @@ async def seed_holdings(
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require(
-            space_id, audience_id, activation_id, lock=True
+            space_id, audience_id, activation_id, lock="update"
         )
         await refuse_open_sync(session, activation)
         if activation.revision_id != revision_id:
@@ -159,7 +159,7 @@ async def forget_holdings(
 ) -> None:
     """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
     activation = await ActivationRepository(session).require(
-        space_id, audience_id, activation_id, lock=True
+        space_id, audience_id, activation_id, lock="update"
     )
     await refuse_open_sync(session, activation)
     activation.holdings = None
@@ -181,7 +181,7 @@ async def refuse_open_sync(session: AsyncSession, activation: Activation) -> Non
 
 async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSpec:
     """What a plan under the present revision takes as wanted, and holds without sending."""
-    revision = await SyncRepository(session).revision(activation.space_id, activation.revision_id)
+    revision = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
     )

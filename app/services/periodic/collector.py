@@ -7,8 +7,10 @@ from app.core.logging import get_logger
 from app.services.delivery import EXPORTS_FOLDER, outdated_exports
 from app.services.periodic import retention
 from app.services.platform import Platform
-from app.storage.models import Attempt
-from app.storage.repositories.collection import CollectionRepository
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.collection import CollectionQueries
+from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
@@ -34,10 +36,9 @@ async def collect_files(platform: Platform) -> int:
     candidates += await outdated_exports(platform, written, clock.now())
     await _forget_syncs(platform)
     async with platform.unit_of_work() as session:
-        repository = CollectionRepository(session)
-        await repository.drop_old(Attempt, Attempt.started_at, platform.settings.history_kept)
-        await repository.forget_snapshots(platform.settings.history_kept)
-        named = await repository.named_keys()
+        await BatchRepository(session).forget_attempts(platform.settings.history_kept)
+        await SnapshotRepository(session).forget_unused(platform.settings.history_kept)
+        named = await CollectionQueries(session).named_keys()
         await retention.forget_old_history(session, now=clock.now())
     orphans = [key for key in candidates if key not in named]
     for key in orphans:
@@ -51,15 +52,18 @@ async def _forget_syncs(platform: Platform) -> None:
     """Let go of plans, outcomes, batches and tries of old syncs, a part at a time; the rows of the syncs stay."""
     while True:
         async with platform.unit_of_work() as session:
-            old = await CollectionRepository(session).old_syncs(
+            old = await CollectionQueries(session).old_syncs(
                 platform.settings.history_kept, SYNCS_AT_ONCE
             )
         for space_id, sync_id in old:
             done = False
             while not done:
                 async with platform.unit_of_work() as session:
-                    done = await CollectionRepository(session).forget_sync(
+                    removed = await BatchRepository(session).forget(
                         space_id, sync_id, BATCHES_AT_ONCE
                     )
+                    done = removed < BATCHES_AT_ONCE
+                    if done:
+                        await SyncRepository(session).forget_files(space_id, sync_id)
         if len(old) < SYNCS_AT_ONCE:
             return

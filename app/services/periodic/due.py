@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.queue import Task
 from app.services.audiences import due_previews
 from app.services.platform import Platform, sweep_job_id
-from app.storage.repositories.due import DueRepository
+from app.storage.repositories.due import DueQueries
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.runs import RunRepository
 
@@ -28,7 +28,7 @@ class Due:
 
 async def find_due(session: AsyncSession) -> list[Due]:
     """Return the runs, previews, syncs and notices that are due, and whether any batch is; most urgent first."""
-    syncs, runs = DueRepository(session), RunRepository(session)
+    syncs, runs = DueQueries(session), RunRepository(session)
     second = int((await runs.database_now()).timestamp())
 
     def due(task: Task, space_id: str, subject_id: str, attempts: int | None) -> Due:
@@ -57,4 +57,4 @@ async def find_due(session: AsyncSession) -> list[Due]:
 async def batches_wait(platform: Platform) -> bool:
     """Whether a batch that may be sent now is not in anybody's hands."""
     async with platform.unit_of_work() as session:
-        return await DueRepository(session).batches_due()
+        return await DueQueries(session).batches_due()

@@ -17,6 +17,8 @@ from app.domain.sync_states import SyncState
 from app.services.audiences import open_run
 from app.services.syncs import all_have_snapshots, is_outdated, open_sync
 from app.storage.models import Activation, AudienceSchedule
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.schedules import ScheduleRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -49,7 +51,7 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
             # One that cannot be read must not keep all others from their time.
             log.exception("schedule_broke", schedule_id=schedule_id)
             schedule.next_due_at = now + AFTER_A_FAULT
-    for activation in await repository.take_due_activations(now, LIMIT):
+    for activation in await ActivationRepository(session).take_due(now, LIMIT):
         activation_id = activation.id
         try:
             async with session.begin_nested():
@@ -64,7 +66,7 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
 async def _fire_schedule(session: AsyncSession, schedule: AudienceSchedule, now: datetime) -> int:
     config: Mapping[str, Any] = schedule.config or {}
     schedule.next_due_at = next_due(config, now)
-    audience = await RunRepository(session).audience(schedule.space_id, schedule.audience_id)
+    audience = await AudienceRepository(session).get(schedule.space_id, schedule.audience_id)
     if audience is None or not audience.enabled or not audience.query:
         return 0
     await open_run(

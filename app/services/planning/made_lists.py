@@ -17,7 +17,6 @@ from app.services.revision import Revision, list_key, uses_list
 from app.snapshots.engine import Cut
 from app.storage.models import Activation
 from app.storage.repositories.connections import ConnectionRepository
-from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
@@ -77,8 +76,6 @@ async def _made(platform: Platform, activation: Activation) -> Mapping[str, str]
 
 async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:
     assert activation.connection_id is not None  # noqa: S101  as above
-    connection = await SyncRepository(session).connection(
-        activation.space_id, activation.connection_id, lock=True
-    )
+    connection = await ConnectionRepository(session).of_activation(activation, lock="update")
     if connection is not None and key not in connection.lists:
         connection.lists = {**connection.lists, key: list_id}

@@ -57,8 +57,13 @@ from app.services.syncs import (
 from app.snapshots.engine import Manifest, PlanSpec, PlanStats, StoredFile
 from app.snapshots.plans import write_plan
 from app.storage.models import Activation, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
@@ -168,20 +173,20 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         wait = settled_at - await RunRepository(session).database_now()
         wake_plan(session, sync, delay=max(wait, timedelta(0)))
         return None
-    activation = await repository.activation(sync.space_id, sync.activation_id)
+    activation = await ActivationRepository(session).get_any(sync.space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
-    stored = await repository.revision(sync.space_id, activation.revision_id)
-    destination = await repository.destination(sync.space_id, sync.destination_id)
+    stored = await RevisionRepository(session).get(sync.space_id, activation.revision_id)
+    destination = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
     assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys again
     revision = Revision.parse(stored.config)
     await pin_snapshots(session, sync)
     snapshots = await pinned_snapshots(session, sync, activation, revision)
-    audience = await RunRepository(session).audience(sync.space_id, activation.audience_id)
+    audience = await AudienceRepository(session).get(sync.space_id, activation.audience_id)
     assert audience is not None  # noqa: S101  a foreign key says so
     last = await repository.last_planned(sync.space_id, sync.activation_id)
     # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
     is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, stored.id)
-    workspace_id = await repository.workspace_of(sync.space_id)
+    workspace_id = await SpaceRepository(session).workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     return Work(
         sync=sync,
@@ -268,8 +273,8 @@ async def _commit(
 ) -> None:
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
-        activation = await repository.activation(
-            work.sync.space_id, work.sync.activation_id, lock=True
+        activation = await ActivationRepository(session).get_any(
+            work.sync.space_id, work.sync.activation_id, lock="update"
         )
         assert activation is not None  # noqa: S101  a foreign key says so
         held_because = (
@@ -367,7 +372,9 @@ def _hold_reason(activation: Activation, work: Work, stats: PlanStats) -> str | 
 async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
-        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        activation = await ActivationRepository(session).get_any(
+            sync.space_id, sync.activation_id, lock="update"
+        )
         assert activation is not None  # noqa: S101  a foreign key says so
         written = await write_state(
             session,
@@ -400,7 +407,9 @@ async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
-        activation = await repository.activation(sync.space_id, sync.activation_id, lock=True)
+        activation = await ActivationRepository(session).get_any(
+            sync.space_id, sync.activation_id, lock="update"
+        )
         released = await repository.release(
             sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
         )

@@ -14,8 +14,8 @@ from app.domain.sync_states import SyncState
 from app.services.revision import Revision
 from app.services.syncs import shown_attempt
 from app.storage.models import Sync
-from app.storage.repositories.explanations import ExplanationRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.explanations import ExplanationQueries
 
 _LEFT_OUT = {
     LeftOut.NO_CONSENT: "A sync would leave it out: it has not agreed (delivery option consent).",
@@ -91,7 +91,7 @@ def _status(sync: Sync) -> str:
 
 async def _reasons(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = [sync.error] if sync.error else []
-    for batch in await SyncRepository(session).batches(sync.space_id, sync.id):
+    for batch in await BatchRepository(session).of_sync(sync.space_id, sync.id):
         kept = batch.receipts or {}
         for fate in ("rejected", "skipped"):
             found += list((kept.get(fate) or {}).values())
@@ -100,5 +100,5 @@ async def _reasons(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]
 
 async def _tries(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
     batches = [(sync.id, number) for number in range(1, sync.batches + 1)]
-    attempts = await ExplanationRepository(session).attempts(sync.space_id, batches)
+    attempts = await ExplanationQueries(session).attempts(sync.space_id, batches)
     return [shown_attempt(attempt) for attempt in attempts]

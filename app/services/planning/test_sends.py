@@ -58,10 +58,13 @@ from app.snapshots.engine import (
 from app.snapshots.plans import pick_member, read_plan, write_plan, write_sample, write_single_plan
 from app.storage.models import Activation, Audience, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
-from app.storage.repositories.breakers import LONGEST_PAUSE
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import LONGEST_PAUSE, DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 KIND = "test"  # of its sync
@@ -236,22 +239,23 @@ def _row(sample: Sample, folder: Path) -> Path:
 
 async def _scene(platform: Platform, session: AsyncSession, activation: Activation) -> _Scene:
     space_id = activation.space_id
-    repository = SyncRepository(session)
-    stored = await repository.revision(space_id, activation.revision_id)
-    destination = await repository.destination(space_id, activation.destination_id)
+    stored = await RevisionRepository(session).get(space_id, activation.revision_id)
+    destination = await DestinationRepository(session).get(space_id, activation.destination_id)
     assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
-    account = open_account(platform.keyring, await repository.workspace_of(space_id), destination)
+    account = open_account(
+        platform.keyring, await SpaceRepository(session).workspace_of(space_id), destination
+    )
     if account.definition.whole_plan:
         raise Conflict(
             f"{account.definition.name} takes whole files: a dry run shows what one would hold."
         )
     await _refuse_now(platform, session, activation, destination)
-    audiences = await SourceRepository(session).of_activation(space_id, activation.id)
+    audiences = await AudienceRepository(session).sources_of(space_id, activation.id)
     wanted = []
     for audience in audiences:
         if audience.snapshot_id is None:
             raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
-        snapshot = await RunRepository(session).snapshot(space_id, audience.snapshot_id)
+        snapshot = await SnapshotRepository(session).get(space_id, audience.snapshot_id)
         assert snapshot is not None  # noqa: S101  a current snapshot is never deleted
         wanted.append(Manifest.from_json(snapshot.manifest))
     made = await ConnectionRepository(session).made_lists(activation)
@@ -326,7 +330,7 @@ async def _open(
 ) -> Sync:
     seen = scene.activation
     activation = await ActivationRepository(session).require(
-        seen.space_id, seen.audience_id, seen.id, lock=True
+        seen.space_id, seen.audience_id, seen.id, lock="update"
     )
     await refuse_open_sync(session, activation)
     now_and_then = [(one.revision_id, one.sync_number, one.holdings) for one in (activation, seen)]

@@ -34,11 +34,11 @@ from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import read_plan, write_plan
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.explanations import ExplanationRepository
-from app.storage.repositories.sources import SourceRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.explanations import ExplanationQueries
+from app.storage.repositories.revisions import RevisionRepository
 
 _SYNCS = 200  # that are searched, the newest
 _NOTHING = LocalManifest()
@@ -102,8 +102,7 @@ async def _gather(
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
         )
-        repository = SyncRepository(session)
-        stored = await repository.revision(space_id, activation.revision_id)
+        stored = await RevisionRepository(session).get(space_id, activation.revision_id)
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
         assert stored is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
         revision = Revision.parse(stored.config)
@@ -120,10 +119,10 @@ async def _gather(
         )
         sources = [
             (audience, await snapshots_of(session, audience))
-            for audience in await SourceRepository(session).of_activation(space_id, activation_id)
+            for audience in await AudienceRepository(session).sources_of(space_id, activation_id)
         ]
         frame = build_event_frame("explain", clock.now(), sources[0][0], revision, activation, made)
-        syncs = await ExplanationRepository(session).settled_syncs(space_id, activation_id, _SYNCS)
+        syncs = await ExplanationQueries(session).settled_syncs(space_id, activation_id, _SYNCS)
         arm_of = partial(placement_arm, revision, activation_id)
         renderer = build_renderer(definition, revision, frame)
         return _Known(activation, spec, arm_of, renderer, sources, syncs)
@@ -219,7 +218,7 @@ async def _history(
         if row["batch"] is not None
     }
     async with platform.unit_of_work() as session:
-        attempts = await ExplanationRepository(session).attempts(
+        attempts = await ExplanationQueries(session).attempts(
             known.activation.space_id, sorted(batches)
         )
     events = [

@@ -13,7 +13,7 @@ from app.services.reports.read_budget import ReadBudget
 from app.snapshots.engine import Manifest
 from app.snapshots.membership import find_row
 from app.storage.models import Audience, Snapshot
-from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 LOOKED_INTO = 20  # snapshots of an audience, the newest
 
@@ -22,9 +22,8 @@ async def snapshots_of(session: AsyncSession, audience: Audience) -> Sequence[Sn
     """The newest snapshots, the one that activations read first; empty where there is none."""
     if audience.snapshot_id is None:
         return []
-    repository = RunRepository(session)
-    read = await repository.snapshot(audience.space_id, audience.snapshot_id)
-    newest = await repository.snapshots(
+    read = await SnapshotRepository(session).get(audience.space_id, audience.snapshot_id)
+    newest = await SnapshotRepository(session).newest(
         audience.space_id, audience.id, before=None, limit=LOOKED_INTO
     )
     others = [one for one in newest if one.id != audience.snapshot_id]

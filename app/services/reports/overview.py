@@ -8,7 +8,7 @@ from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_states import ActivationState
 from app.domain.status_words import Status, status_of
-from app.storage.repositories.overview import Overview, OverviewRepository, Sought
+from app.storage.repositories.overview import Overview, OverviewQueries, Sought
 
 __all__ = ["Overview", "Sought", "overview_status", "page_overview"]
 
@@ -21,7 +21,7 @@ async def page_overview(
     """Activations over all audiences, in the order of making. Invalid for a state that there is not."""
     if sought.state is not None and sought.state not in OVERVIEW_STATES:
         raise Invalid(f'"state": must be one of {", ".join(OVERVIEW_STATES)}', field="state")
-    repository = OverviewRepository(session)
+    repository = OverviewQueries(session)
     position = request.position()
     found = await repository.walk(space_id, sought, position, request.count + 1)
     total = await repository.count(space_id, sought)

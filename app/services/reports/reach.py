@@ -26,9 +26,7 @@ from app.storage.models import Activation, Audience, Destination, DestinationCon
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.reach import ReachRepository
-from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.reach import ReachQueries
 
 # How keys are chosen where there is no activation yet; its type does not matter for that.
 _ANY_TYPE = "Audience Membership Changed"
@@ -110,7 +108,7 @@ async def audience_reach(
         audience = await AudienceRepository(session).require(space_id, audience_id)
         snapshot = await _snapshot(session, audience, run_id)
         repository = ConnectionRepository(session)
-        found = await repository.walk(space_id, audience_id, position, request.count + 1)
+        found = await repository.walk_connected(space_id, audience_id, position, request.count + 1)
         total = await repository.count(space_id, audience_id)
         page = make_page(
             found, request=request, position=position, key=lambda row: (row[0].id,), total=total
@@ -188,7 +186,7 @@ async def _others(
         )
     found = []
     for audience_id in ids:
-        other = await RunRepository(session).audience(audience.space_id, audience_id)
+        other = await AudienceRepository(session).get(audience.space_id, audience_id)
         if other is None or other.audience_type != audience.audience_type:
             raise Invalid(
                 f'"audienceIds": {audience_id} is no audience of this space and type',
@@ -204,7 +202,7 @@ async def _asked(
     snapshot: Snapshot | None,
     connected: Sequence[tuple[DestinationConnection, Destination]],
 ) -> list[_Asked]:
-    repository = ReachRepository(session)
+    repository = ReachQueries(session)
     by_connection: dict[str, list[tuple[Activation, Mapping[str, Any]]]] = {}
     ids = [connection.id for connection, _ in connected]
     for activation, config in await repository.activations_on(audience.space_id, ids):
@@ -230,7 +228,7 @@ async def _sources(
     session: AsyncSession, activation: Activation, own: Snapshot | None
 ) -> dict[str, Snapshot | None]:
     found: dict[str, Snapshot | None] = {}
-    for source in await SourceRepository(session).of_activation(activation.space_id, activation.id):
+    for source in await AudienceRepository(session).sources_of(activation.space_id, activation.id):
         if source.id == activation.audience_id:
             found[source.id] = own
         else:
@@ -238,7 +236,7 @@ async def _sources(
     return found
 
 
-async def _planned(repository: ReachRepository, asked: _Asked) -> Reach | None:
+async def _planned(repository: ReachQueries, asked: _Asked) -> Reach | None:
     """What a plan has counted. With several keys for a member, or several audiences, it has not counted members."""
     snapshots = [one for one in asked.snapshots.values() if one is not None]
     several_keys = any(entry.strategy == "all" for entry in asked.spec.fields)

@@ -11,9 +11,11 @@ from app.core.clock import to_wire
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import SyncState
 from app.storage.models import Activation, Destination, Sync
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.batches import BatchCounts, BatchRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
-from app.storage.repositories.sources import SourceRepository
-from app.storage.repositories.syncs import BatchCounts, SyncRepository
+from app.storage.repositories.syncs import SyncRepository
 
 _PAUSED_FOR = {
     "failed": "most of its calls failed.",
@@ -31,7 +33,9 @@ async def activation_status(
     sync = await repository.open_of(activation.space_id, activation.id)
     counts = None
     if sync is not None:
-        counts = (await repository.counts(activation.space_id, [sync.id])).get(sync.id)
+        counts = (await BatchRepository(session).counts(activation.space_id, [sync.id])).get(
+            sync.id
+        )
     last = await repository.last_planned(activation.space_id, activation.id)
     revisions = RevisionRepository(session)
     return {
@@ -84,9 +88,9 @@ async def _note(
         )
         return f"Disabled: nothing is sent.{waiting}"
     if sync is not None:
-        account = await SyncRepository(session).destination(sync.space_id, sync.destination_id)
+        account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
         return _note_of_open(sync, account, now)
-    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
+    audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     for audience in audiences:
         if audience.snapshot_id is None:
             return f"The audience {audience.key!r} has not been computed yet: force a run or upload its members."

@@ -15,9 +15,12 @@ from app.domain.sync_states import SyncKind, SyncState
 from app.services.platform import wake_plan, wake_settle
 from app.services.syncs import pins
 from app.storage.models import Activation, Destination, Sync
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.pins import PinRepository
 from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 # What opens a sync
@@ -31,7 +34,9 @@ async def snapshot_changed(
     Called with the audience's row locked (R7: audience, then activation, then sync).
     """
     opened = []
-    for activation in await RunRepository(session).activations_reading(space_id, audience_id):
+    for activation in await ActivationRepository(session).reading(
+        space_id, audience_id, lock="update"
+    ):
         if (
             is_at_work(activation)
             and frequency_of(activation.options).follows_runs
@@ -49,7 +54,9 @@ async def configuration_changed(
     """An activation was made, changed, enabled or disabled: open, supersede or close its sync."""
     del now  # the moments of a sync are the database's
     await session.flush()
-    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    locked = await ActivationRepository(session).get_any(
+        activation.space_id, activation.id, lock="update"
+    )
     if locked is None:
         raise NotFound("activation not found")
     if not is_at_work(locked):
@@ -84,8 +91,10 @@ async def is_due(session: AsyncSession, activation: Activation) -> bool:
 async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
     """Lock the activations of an account and their open syncs: its own row comes after them (R7), as after a failure."""
     repository = SyncRepository(session)
-    for activation in await repository.activations_of_account(space_id, destination_id):
-        await repository.open_of(space_id, activation.id, lock=True)
+    for activation in await ActivationRepository(session).of_destination(
+        space_id, destination_id, lock="update"
+    ):
+        await repository.open_of(space_id, activation.id, lock="update")
 
 
 async def account_healed(
@@ -97,8 +106,9 @@ async def account_healed(
     """
     destination.open_until, destination.breaker = None, None
     await session.flush()
-    repository = SyncRepository(session)
-    for activation in await repository.activations_of_account(destination.space_id, destination.id):
+    for activation in await ActivationRepository(session).of_destination(
+        destination.space_id, destination.id, lock="update"
+    ):
         if (
             activation.state == ActivationState.ERROR
             and (activation.last_error or {}).get("pausedBy") == "account"
@@ -123,7 +133,7 @@ async def open_sync(
     unless a resync was asked for: then nothing is to be taken as already there any more. A test send is awaited, too.
     """
     repository = SyncRepository(session)
-    current = await repository.open_of(activation.space_id, activation.id, lock=True)
+    current = await repository.open_of(activation.space_id, activation.id, lock="update")
     is_awaited = current is not None and (
         current.kind == "test"
         or (current.kind == "baseline" and next_kind(activation) == "baseline")
@@ -200,9 +210,8 @@ async def is_outdated(
         return True
     if not snapshots:
         return False
-    repository = SourceRepository(session)
-    pinned = await repository.pinned(activation.space_id, sync.id)
-    audiences = await repository.of_activation(activation.space_id, activation.id)
+    pinned = await PinRepository(session).pinned(activation.space_id, sync.id)
+    audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
 
 
@@ -249,7 +258,7 @@ async def create_sync(
         await pins.pin_snapshots(session, sync)
     elif kind != "dry_run":
         # Somebody wants to send: an account that was let down by its credentials is probed once more.
-        await BreakerRepository(session).half_open(sync.space_id, sync.destination_id)
+        await DestinationRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
     wake_plan(session, sync)
     return sync
@@ -267,13 +276,13 @@ async def _supersede(session: AsyncSession, sync: Sync) -> None:
     _revoke_lease(sync)
     sync.finished_at = await RunRepository(session).database_now()
     await session.flush()
-    await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+    await BatchRepository(session).drop(sync.space_id, sync.id)
 
 
 async def _supersede_unsent(session: AsyncSession, activation: Activation) -> None:
     """What has sent nothing is not what is wanted any more, and there is nothing yet to be planned in its place."""
     repository = SyncRepository(session)
-    sync = await repository.open_of(activation.space_id, activation.id, lock=True)
+    sync = await repository.open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
         return
     if sync.state.is_unsent:
@@ -287,7 +296,7 @@ async def all_have_snapshots(session: AsyncSession, activation: Activation) -> b
 
 async def _computed(session: AsyncSession, activation: Activation) -> list[bool]:
     """Of each source, whether it has a snapshot."""
-    audiences = await SourceRepository(session).of_activation(activation.space_id, activation.id)
+    audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     return [audience.snapshot_id is not None for audience in audiences]
 
 
@@ -331,7 +340,7 @@ async def close_open(
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
     """End the open sync of an activation: at once where nothing was sent, else after what is in flight (R20)."""
-    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock=True)
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.closing is not None:
         return sync
     await close_sync(session, sync, state=state, error=error or {"message": reason})
@@ -348,7 +357,7 @@ async def close_sync(
         _revoke_lease(sync)
         sync.finished_at = await RunRepository(session).database_now()
         await session.flush()
-        await SyncRepository(session).drop_batches(sync.space_id, sync.id)
+        await BatchRepository(session).drop(sync.space_id, sync.id)
         return
     sync.closing = state
     await session.flush()
@@ -360,7 +369,7 @@ async def close_for_deletion(
 ) -> None:
     """Before an activation is deleted: its sync ends, and the destination stays as it is."""
     del actor, now
-    await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    await ActivationRepository(session).get_any(activation.space_id, activation.id, lock="update")
     await close_open(
         session, activation, state=SyncState.CANCELLED, reason="The activation was deleted."
     )

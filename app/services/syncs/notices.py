@@ -25,8 +25,9 @@ from app.domain.options import Notifications, parse_notifications
 from app.services.accounts import connector_tools, open_account
 from app.services.platform import Platform, wake_notify
 from app.storage.models import Activation, Notice, Sync
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.notices import NoticeRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 log = get_logger(__name__)
 
@@ -155,9 +156,8 @@ async def _mail(platform: Platform, notice: Notice) -> None:
 
 async def _post(platform: Platform, notice: Notice) -> None:
     async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
-        destination = await repository.destination(notice.space_id, notice.recipient)
-        workspace_id = await repository.workspace_of(notice.space_id)
+        destination = await DestinationRepository(session).get(notice.space_id, notice.recipient)
+        workspace_id = await SpaceRepository(session).workspace_of(notice.space_id)
     if destination is None:
         raise ConfigurationRejected(f"the account {notice.recipient} for notices is gone")
     account = open_account(platform.keyring, workspace_id, destination)

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
 from app.services.revision import Revision
-from app.storage.models import Activation, Snapshot, Sync, SyncSource
-from app.storage.repositories.runs import RunRepository
-from app.storage.repositories.sources import SourceRepository
+from app.storage.models import Activation, Snapshot, Sync
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.pins import PinRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
@@ -19,23 +20,16 @@ async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
     A baseline goes by the members of the moment when it was asked for: it keeps what it has, and leaves out the
     audiences that had nobody then.
     """
-    repository = SourceRepository(session)
+    repository = PinRepository(session)
     is_baseline = sync.kind == "baseline"
     if is_baseline and await repository.pinned(sync.space_id, sync.id):
         return
-    for audience in await repository.of_activation(sync.space_id, sync.activation_id):
+    for audience in await AudienceRepository(session).sources_of(sync.space_id, sync.activation_id):
         if audience.snapshot_id is None:
             if is_baseline:
                 continue
             raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
-        await session.merge(
-            SyncSource(
-                space_id=sync.space_id,
-                sync_id=sync.id,
-                audience_id=audience.id,
-                snapshot_id=audience.snapshot_id,
-            )
-        )
+        await repository.pin(sync, audience.id, audience.snapshot_id)
     await session.flush()
 
 
@@ -43,11 +37,11 @@ async def pinned_snapshots(
     session: AsyncSession, sync: Sync, activation: Activation, revision: Revision
 ) -> Sequence[Snapshot]:
     """What a sync is planned from, whatever its activation reads by now: in the order of the revision that it goes by."""
-    pinned = await SourceRepository(session).pinned(sync.space_id, sync.id)
+    pinned = await PinRepository(session).pinned(sync.space_id, sync.id)
     found = []
     for audience_id in (activation.audience_id, *revision.audiences):
         if audience_id in pinned:
-            snapshot = await RunRepository(session).snapshot(sync.space_id, pinned[audience_id])
+            snapshot = await SnapshotRepository(session).get(sync.space_id, pinned[audience_id])
             assert snapshot is not None  # noqa: S101  pinned rows are never deleted
             found.append(snapshot)
     return found

@@ -31,8 +31,9 @@ from app.services.syncs import lifecycle, notices
 from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
-from app.storage.repositories.due import DueRepository
+from app.storage.repositories.due import DueQueries
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -112,10 +113,10 @@ async def _claim(
     )
     if sync is None:
         return None
-    if sync.closing is None and not await DueRepository(session).is_to_settle(space_id, sync_id):
+    if sync.closing is None and not await DueQueries(session).is_to_settle(space_id, sync_id):
         await repository.release(space_id, sync_id, sync.lease_token)
         return None
-    in_flight = await repository.in_flight_until(space_id, sync_id)
+    in_flight = await BatchRepository(session).in_flight_until(space_id, sync_id)
     if in_flight is not None:
         # Whoever sends may still write receipts; wait for them or for the end of their lease (R20).
         await repository.release(
@@ -125,7 +126,7 @@ async def _claim(
     # Senders whose lease has ended may have sent just before, and must not write any more (R8, R9, R11); and what was
     # left with the partner as a job may still be applied.
     taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
-    batches = await repository.batches(space_id, sync_id)
+    batches = await BatchRepository(session).of_sync(space_id, sync_id)
     if any(batch.state == BatchState.SENDING for batch in batches):
         await repository.release(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
@@ -133,8 +134,8 @@ async def _claim(
         return None
     left = any(batch.state != BatchState.RECORDED and batch.continuation for batch in batches)
     if taken or left:
-        await BatchRepository(session).mark_unknown(space_id, sync_id)
-    activation = await repository.activation(space_id, sync.activation_id)
+        await SyncRepository(session).mark_unknown(space_id, sync_id)
+    activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key says so
     return Work(sync, batches, Manifest.from_json(activation.holdings))
 
@@ -205,10 +206,10 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
     """State, counts, holdings, and the next sync where something newer waits: one fenced transaction."""
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
-        activation = await repository.activation(
-            work.sync.space_id, work.sync.activation_id, lock=True
+        activation = await ActivationRepository(session).get_any(
+            work.sync.space_id, work.sync.activation_id, lock="update"
         )
-        sync = await repository.get(work.sync.space_id, work.sync.id, lock=True)
+        sync = await repository.get(work.sync.space_id, work.sync.id, lock="update")
         assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
         if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
             raise LeaseLost

@@ -16,8 +16,10 @@ from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
 from app.services.tenancy import record_event
 from app.storage.models import Activation, Sync
-from app.storage.repositories.sources import SourceRepository
-from app.storage.repositories.syncs import BatchCounts, SyncRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.batches import BatchCounts, BatchRepository
+from app.storage.repositories.pins import PinRepository
+from app.storage.repositories.syncs import SyncRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ async def start_sync(
 ) -> Sync:
     """Sync now, resync, or say what a sync would do. Answers the sync that does it."""
     del now
-    locked = await SyncRepository(session).activation(activation.space_id, activation.id, lock=True)
+    locked = await ActivationRepository(session).get_any(
+        activation.space_id, activation.id, lock="update"
+    )
     if locked is None:
         raise NotFound("activation not found")
     if not await lifecycle.all_have_snapshots(session, locked):
@@ -129,10 +133,9 @@ async def approve_sync(
     """Let a held plan go out: that very one; Conflict where it is not held, or superseded by a newer one."""
     del now
     repository = SyncRepository(session)
-    activation = await repository.activation(space_id, activation_id, lock=True)
-    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
-    if activation is None or sync is None:
-        raise NotFound("sync not found")
+    activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
+    sync = await repository.require_of(space_id, activation_id, sync_id, lock="update")
+    assert activation is not None  # noqa: S101  a foreign key of the sync
     if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; look at the open sync.")
     if sync.state != SyncState.HELD:
@@ -157,10 +160,9 @@ async def retry_sync(
     """Try once more what a settled sync's destination refused, by a new sync."""
     del now
     repository = SyncRepository(session)
-    activation = await repository.activation(space_id, activation_id, lock=True)
-    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
-    if activation is None or sync is None:
-        raise NotFound("sync not found")
+    activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
+    sync = await repository.require_of(space_id, activation_id, sync_id)
+    assert activation is not None  # noqa: S101  a foreign key of the sync
     if not lifecycle.is_at_work(activation):
         raise Conflict(_why_idle(activation))
     opened = await lifecycle.open_sync(
@@ -176,10 +178,9 @@ async def _open_for_change(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> tuple[Activation, Sync]:
     repository = SyncRepository(session)
-    activation = await repository.activation(space_id, activation_id, lock=True)
-    sync = await repository.get(space_id, sync_id, activation_id=activation_id, lock=True)
-    if activation is None or sync is None:
-        raise NotFound("sync not found")
+    activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
+    sync = await repository.require_of(space_id, activation_id, sync_id, lock="update")
+    assert activation is not None  # noqa: S101  a foreign key of the sync
     if sync.state not in (SyncState.NEW, SyncState.PENDING, SyncState.HELD, SyncState.RUNNING):
         raise Conflict(f"The sync has ended: it is {sync.state}.")
     return activation, sync
@@ -208,7 +209,7 @@ async def list_syncs(
     """A page of syncs, newest first, and how many there are in all."""
     repository = SyncRepository(session)
     page = await repository.list(space_id, activation_id, before=before, limit=limit)
-    views = await _views(repository, space_id, page)
+    views = await _views(session, space_id, page)
     return views, await repository.count(space_id, activation_id)
 
 
@@ -216,17 +217,14 @@ async def get_sync(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> SyncView:
     """One sync with its progress."""
-    repository = SyncRepository(session)
-    sync = await repository.get(space_id, sync_id, activation_id=activation_id)
-    if sync is None:
-        raise NotFound("sync not found")
-    return (await _views(repository, space_id, [sync]))[0]
+    sync = await SyncRepository(session).require_of(space_id, activation_id, sync_id)
+    return (await _views(session, space_id, [sync]))[0]
 
 
-async def _views(repository: SyncRepository, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
+async def _views(session: AsyncSession, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
     ids = [sync.id for sync in page]
-    counts = await repository.counts(space_id, ids)
-    snapshots = await SourceRepository(repository.session).pinned_by_each(space_id, ids)
+    counts = await BatchRepository(session).counts(space_id, ids)
+    snapshots = await PinRepository(session).pinned_by_each(space_id, ids)
     return [SyncView(sync, counts.get(sync.id), snapshots[sync.id]) for sync in page]
 
 

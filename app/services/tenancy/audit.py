@@ -10,6 +10,7 @@ from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.storage.models import AuditEvent
 from app.storage.repositories.audit import AuditRepository, Filter, sort_key
+from app.storage.repositories.spaces import SpaceRepository
 
 __all__ = ["Filter", "forget_old_events", "page_events", "record_event"]
 
@@ -32,7 +33,7 @@ async def record_event(
     if workspace_id is None:
         if space_id is None:
             raise ValueError("an audit event needs its workspace or its space")
-        workspace_id = await repository.workspace_of(space_id)
+        workspace_id = await SpaceRepository(session).workspace_of(space_id)
     repository.add(
         AuditEvent(
             workspace_id=workspace_id,
@@ -52,7 +53,9 @@ async def page_events(
 ) -> Page[AuditEvent]:
     """Events of a workspace, newest first."""
     position = request.position(width=2)
-    found = await AuditRepository(session).walk(workspace_id, wanted, position, request.count + 1)
+    found = await AuditRepository(session).walk_found(
+        workspace_id, wanted, position, request.count + 1
+    )
     return make_page(found, request=request, position=position, key=sort_key)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
@@ -12,13 +11,16 @@ from app.core.config import Settings
 from app.core.crypto import Binding, Keyring, KeyringError
 from app.services.tenancy import spaces, tokens
 from app.storage.engine import open_database
-from app.storage.models import ApiToken, EncryptionCheck, Space, Workspace
+from app.storage.models import EncryptionCheck, Workspace
+from app.storage.repositories.encryption_checks import EncryptionCheckRepository
+from app.storage.repositories.spaces import SpaceRepository
+from app.storage.repositories.tokens import TokenRepository
+from app.storage.repositories.workspaces import WorkspaceRepository
 from app.storage.session import unit_of_work_of
 
 WORKSPACE = "ws_default"
 ACTOR = "bootstrap"
 _KNOWN = b"activations"
-_ONCE = 4_771_003  # advisory lock: two processes that start at once make one workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ async def bootstrap_service(settings: Settings) -> Bootstrap:
     database = open_database(settings.database_url.get_secret_value())
     try:
         async with unit_of_work_of(database.sessions)() as session:
-            await session.execute(select(func.pg_advisory_xact_lock(_ONCE)))
+            await WorkspaceRepository(session).lock_first_start()
             await _check_keys(session, keyring)
             return await _ensure(session, keyring)
     finally:
@@ -45,27 +47,19 @@ async def bootstrap_service(settings: Settings) -> Bootstrap:
 
 
 async def _ensure(session: AsyncSession, keyring: Keyring) -> Bootstrap:
-    workspace = (
-        await session.scalars(select(Workspace).order_by(Workspace.created_at).limit(1))
-    ).first()
+    workspaces = WorkspaceRepository(session)
+    workspace = await workspaces.first()
     if workspace is None:
         workspace = Workspace(id=WORKSPACE, slug="default", name="Default")
-        session.add(workspace)
+        workspaces.add(workspace)
         await session.flush()
-    space = (
-        await session.scalars(
-            select(Space)
-            .where(Space.workspace_id == workspace.id)
-            .order_by(Space.created_at)
-            .limit(1)
-        )
-    ).first()
+    space = await SpaceRepository(session).first(workspace.id)
     if space is None:
         space = await spaces.create_space(
             session, workspace_id=workspace.id, name="Default", slug="default", actor=ACTOR
         )
     text: str | None = None
-    if await session.scalar(select(func.count()).select_from(ApiToken)) == 0:
+    if await TokenRepository(session).count_all() == 0:
         _, text = await tokens.create_token(
             session, keyring=keyring, workspace_id=workspace.id, name="first start", now=clock.now()
         )
@@ -74,7 +68,8 @@ async def _ensure(session: AsyncSession, keyring: Keyring) -> Bootstrap:
 
 async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
     """A start with a wrong key is refused, rather than found out by the first delivery (R38)."""
-    known = {check.key_id: check for check in await session.scalars(select(EncryptionCheck))}
+    checks = EncryptionCheckRepository(session)
+    known = {check.key_id: check for check in await checks.all()}
     for key_id, check in known.items():
         if key_id not in keyring.key_ids:
             continue
@@ -86,7 +81,7 @@ async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
         )
     if keyring.current not in known:
         sealed = keyring.encrypt(_KNOWN, _binding(keyring.current))
-        session.add(EncryptionCheck(key_id=keyring.current, ciphertext=sealed))
+        checks.add(EncryptionCheck(key_id=keyring.current, ciphertext=sealed))
 
 
 def _binding(key_id: str) -> Binding:

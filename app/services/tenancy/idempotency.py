@@ -50,7 +50,7 @@ async def claim_key(
     if kept is None:
         return None
     if kept.created_at < now - LIFETIME:
-        await repository.remove(kept)
+        await repository.delete(kept)
         return None
     if kept.request != request or kept.body_hash != hashlib.sha256(body).digest():
         raise Invalid("this Idempotency-Key was used for another request", field="Idempotency-Key")
@@ -111,7 +111,7 @@ async def release_key(session: AsyncSession, *, workspace_id: str, key: str) -> 
     repository = IdempotencyRepository(session)
     kept = await repository.get(workspace_id, key)
     if kept is not None:
-        await repository.remove(kept)
+        await repository.delete(kept)
 
 
 async def forget_old_keys(session: AsyncSession, *, now: datetime) -> int:

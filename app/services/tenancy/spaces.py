@@ -30,7 +30,7 @@ async def create_space(
             f'"slug": small letters, digits and single hyphens, at most {_MAX_SLUG}', field="slug"
         )
     space = Space(id=new_id("spa"), workspace_id=workspace_id, slug=slug, name=name)
-    await SpaceRepository(session).add(space)
+    await SpaceRepository(session).insert(space)
     await audit.record_event(
         session,
         workspace_id=workspace_id,
@@ -58,7 +58,7 @@ async def page_spaces(
     """Spaces of a workspace in the order of making."""
     repository = SpaceRepository(session)
     position = request.position()
-    found = await repository.walk(workspace_id, position, request.count + 1)
+    found = await repository.walk(workspace_id, position=position, limit=request.count + 1)
     total = await repository.count(workspace_id)
     return make_page(
         found, request=request, position=position, key=lambda space: (space.id,), total=total

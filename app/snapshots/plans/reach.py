@@ -82,4 +82,6 @@ def _by_members(cursor: Cursor, keys: str, size: int) -> Reach:
 
 def _reach(size: int, with_key: int, reachable: int, left_out: Mapping[str, int]) -> Reach:
     shared = with_key - reachable
-    return Reach(size, reachable, {**left_out, **({LeftOut.SHARED_KEY.value: shared} if shared else {})})
+    return Reach(
+        size, reachable, {**left_out, **({LeftOut.SHARED_KEY.value: shared} if shared else {})}
+    )

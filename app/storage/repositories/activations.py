@@ -1,20 +1,22 @@
-"""Queries of activations and their revisions. The space and the audience are the first arguments."""
+"""Activations and the audiences that they send. The space and the audience are the first arguments."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import and_, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Select, delete, func, select, update
 
-from app.core.errors import NotFound
 from app.core.pagination import Position
 from app.storage.models import Activation, ActivationRevision, ActivationSource
 from app.storage.repositories import keyset
+from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
+from app.storage.repositories.revisions import CURRENT_REVISION, RevisionRepository
 
-# JSON comes as text and goes out as it came: parsing it would cost more than the rest of the read.
+# JSON is read and returned as text: parsing it would take longer than the rest of the read.
 _READ = """
 SELECT a.id, a.enabled, a.connection_id, a.name, a.resync_wanted > a.resync_done AS resync,
        r.config ->> 'activationType' AS activation_type,
@@ -25,18 +27,12 @@ FROM activation a
 JOIN activation_revision r ON r.space_id = a.space_id AND r.id = a.revision_id
 WHERE a.space_id = $1 AND a.id = $2 AND a.audience_id = $3 AND a.deleted_at IS NULL
 """
-
-
-#: The condition of a join of activations with the configuration that they have now.
-CURRENT_REVISION = and_(
-    ActivationRevision.space_id == Activation.space_id,
-    ActivationRevision.id == Activation.revision_id,
-)
+_LIVING = Activation.deleted_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class RawActivation:
-    """An activation as the hot read finds it; JSON values are text, None where they are not there."""
+    """An activation as the hot read returns it. JSON values are text, or None if they are missing."""
 
     id: str
     enabled: bool
@@ -51,7 +47,7 @@ class RawActivation:
 
 @dataclass(frozen=True, slots=True)
 class ActivationView:
-    """An activation with the configuration that it has now."""
+    """An activation with its current configuration."""
 
     activation: Activation
     config: dict[str, Any]
@@ -60,87 +56,175 @@ class ActivationView:
 async def read_raw(
     pool: asyncpg.Pool[asyncpg.Record], space_id: str, audience_id: str, activation_id: str
 ) -> RawActivation | None:
-    """One activation, by the shortest way; what it costs is measured by ``benchmarks/get_activation.py``."""
+    """Read one activation without the ORM. ``benchmarks/get_activation.py`` measures how long it takes."""
     row = await pool.fetchrow(_READ, space_id, activation_id, audience_id)
     return RawActivation(*row.values()) if row else None
 
 
-class ActivationRepository:
-    """The activations of an audience that are not removed."""
+def deleted_activations(space_id: str, audience_id: str) -> Select[str]:
+    """Select the ids of deleted activations that have the audience as their own or among their sources."""
+    sources = select(ActivationSource.activation_id).where(
+        ActivationSource.space_id == space_id, ActivationSource.audience_id == audience_id
+    )
+    return select(Activation.id).where(
+        Activation.space_id == space_id,
+        Activation.deleted_at.is_not(None),
+        (Activation.audience_id == audience_id) | Activation.id.in_(sources),
+    )
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
-    async def require(
-        self, space_id: str, audience_id: str, activation_id: str, *, lock: bool = False
-    ) -> Activation:
-        """Read a living activation of an audience, locked for an update if asked. Raises NotFound."""
+class ActivationRepository(Repository[Activation]):
+    """Tables ``activation`` and ``activation_source``. Deleted activations are left out unless a method says so."""
+
+    model = Activation
+    noun = "activation"
+    key = (Activation.space_id, Activation.audience_id, Activation.id)
+    parent = (Activation.space_id, Activation.audience_id)
+    living = _LIVING
+
+    async def get_any(
+        self, space_id: str, activation_id: str, *, lock: Lock = None
+    ) -> Activation | None:
+        """Read an activation, even a deleted one: its syncs must still be settled."""
         query = select(Activation).where(
             Activation.space_id == space_id, Activation.id == activation_id
         )
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        activation = (await self._session.scalars(query)).first()
-        if (
-            activation is None
-            or activation.audience_id != audience_id
-            or activation.deleted_at is not None
-        ):
-            raise NotFound("activation not found")
-        return activation
+        return await self._first(query, lock)
 
-    async def get(
-        self, space_id: str, audience_id: str, activation_id: str, *, lock: bool = False
+    async def view(
+        self, space_id: str, audience_id: str, activation_id: str, *, lock: Lock = None
     ) -> ActivationView | None:
-        """One activation, locked for an update where asked."""
-        query = select(Activation).where(
-            Activation.space_id == space_id,
-            Activation.audience_id == audience_id,
-            Activation.id == activation_id,
-            Activation.deleted_at.is_(None),
-        )
-        if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
-        activation = (await self._session.scalars(query)).first()
+        """Read an activation and its current configuration."""
+        activation = await self.get(space_id, audience_id, activation_id, lock=lock)
         if activation is None:
             return None
-        return ActivationView(activation, await self.config_of(activation))
+        config = await RevisionRepository(self.session).config_of(activation)
+        return ActivationView(activation, config)
 
-    async def config_of(self, activation: Activation) -> dict[str, Any]:
-        """The configuration that an activation has now."""
-        query = select(ActivationRevision.config).where(
-            ActivationRevision.space_id == activation.space_id,
-            ActivationRevision.id == activation.revision_id,
-        )
-        return (await self._session.execute(query)).scalar_one()
-
-    async def walk(
+    async def walk_views(
         self, space_id: str, audience_id: str, position: Position, limit: int
     ) -> list[ActivationView]:
-        """In the order of making, from a position on; before one, in the opposite order."""
-        query = (
-            select(Activation, ActivationRevision.config)
-            .join(ActivationRevision, CURRENT_REVISION)
-            .where(
-                Activation.space_id == space_id,
-                Activation.audience_id == audience_id,
-                Activation.deleted_at.is_(None),
-            )
+        """Read activations with their configurations, oldest first; before a position newest first."""
+        query = self._where(
+            select(Activation, ActivationRevision.config).join(
+                ActivationRevision, CURRENT_REVISION
+            ),
+            self.parent,
+            (space_id, audience_id),
         )
         query = keyset.walk(query, (Activation.id,), position.key, position, limit=limit)
-        return [ActivationView(row[0], row[1]) for row in await self._session.execute(query)]
+        return [ActivationView(row[0], row[1]) for row in await self.session.execute(query)]
 
-    async def count(self, space_id: str, audience_id: str) -> int:
-        """How many an audience has."""
-        query = select(func.count()).where(
+    async def of_destination(
+        self, space_id: str, destination_id: str, *, lock: Lock = None
+    ) -> Sequence[Activation]:
+        """Read the activations of a destination by id, the order in which they are locked (R7)."""
+        query = select(Activation).where(
             Activation.space_id == space_id,
-            Activation.audience_id == audience_id,
-            Activation.deleted_at.is_(None),
+            Activation.destination_id == destination_id,
+            _LIVING,
         )
-        return (await self._session.scalar(query)) or 0
+        return await self._all(query.order_by(Activation.id), lock)
 
-    def add(self, activation: Activation, source: ActivationSource) -> None:
-        """A new activation with its own audience as the first source."""
-        self._session.add(activation)
-        self._session.add(source)
+    async def of_connection(
+        self, space_id: str, connection_id: str, *, lock: Lock = None
+    ) -> Sequence[Activation]:
+        """Read the activations of a destination connection, oldest first."""
+        query = select(Activation).where(
+            Activation.space_id == space_id,
+            Activation.connection_id == connection_id,
+            _LIVING,
+        )
+        return await self._all(query.order_by(Activation.id), lock)
+
+    async def reading(
+        self, space_id: str, audience_id: str, *, lock: Lock = None
+    ) -> Sequence[Activation]:
+        """Read the activations with the audience among their sources by id, the order in which they are locked (R7)."""
+        query = (
+            select(Activation)
+            .join(
+                ActivationSource,
+                (ActivationSource.space_id == Activation.space_id)
+                & (ActivationSource.activation_id == Activation.id),
+            )
+            .where(
+                Activation.space_id == space_id,
+                ActivationSource.audience_id == audience_id,
+                _LIVING,
+            )
+            .order_by(Activation.id)
+        )
+        return await self._all(query, lock, of=Activation)
+
+    async def ids_reading(self, space_id: str, audience_id: str) -> Sequence[str]:
+        """Return the ids of the activations that have the audience among their sources."""
+        query = (
+            select(ActivationSource.activation_id)
+            .join(
+                Activation,
+                (Activation.space_id == ActivationSource.space_id)
+                & (Activation.id == ActivationSource.activation_id),
+            )
+            .where(
+                ActivationSource.space_id == space_id,
+                ActivationSource.audience_id == audience_id,
+                _LIVING,
+            )
+        )
+        return await self._all(query.order_by(ActivationSource.activation_id))
+
+    async def take_due(self, now: datetime, limit: int) -> Sequence[Activation]:
+        """Lock activations whose own schedule is due. Rows that another worker has locked are left out."""
+        query = select(Activation).where(Activation.next_due_at <= now, _LIVING)
+        return await self._all(
+            query.order_by(Activation.next_due_at).limit(limit), "update", skip_locked=True
+        )
+
+    async def replace_sources(self, activation: Activation, audience_ids: Sequence[str]) -> None:
+        """Set the audiences whose union an activation sends; the first is its own audience."""
+        await self.session.execute(
+            delete(ActivationSource).where(
+                ActivationSource.space_id == activation.space_id,
+                ActivationSource.activation_id == activation.id,
+            )
+        )
+        self.session.add_all(
+            ActivationSource(
+                space_id=activation.space_id,
+                activation_id=activation.id,
+                position=position,
+                audience_id=audience_id,
+            )
+            for position, audience_id in enumerate(audience_ids)
+        )
+        await self.session.flush()
+
+    async def set_failing(self, space_id: str, activation_id: str, *, failing: bool) -> None:
+        """Set since when an activation only fails, unless it is set; or clear it after a success."""
+        since = Activation.failing_since
+        await self._write(
+            update(Activation)
+            .where(
+                Activation.space_id == space_id,
+                Activation.id == activation_id,
+                since.is_(None) if failing else since.is_not(None),
+            )
+            .values(failing_since=func.coalesce(since, DATABASE_NOW) if failing else None)
+        )
+
+    async def leave_connection(self, space_id: str, connection_id: str) -> None:
+        """Clear the connection of all its activations, deleted ones included."""
+        await self._write(
+            update(Activation)
+            .where(Activation.space_id == space_id, Activation.connection_id == connection_id)
+            .values(connection_id=None)
+        )
+
+    async def delete_all(self, space_id: str, activation_ids: Select[str]) -> None:
+        """Delete the rows of some activations."""
+        await self._write(
+            delete(Activation).where(
+                Activation.space_id == space_id, Activation.id.in_(activation_ids)
+            )
+        )

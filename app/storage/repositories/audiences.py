@@ -1,31 +1,33 @@
-"""Queries of audiences. The space is the first argument."""
+"""Audiences. The space is the first argument."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Row, Select, and_, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
 
-from app.core.errors import NotFound
 from app.core.pagination import Position
-from app.domain.sync_states import OPEN_STATES
 from app.storage.models import (
     Activation,
     ActivationSource,
     Audience,
     DestinationConnection,
-    Notice,
     Run,
     Snapshot,
-    Space,
-    Sync,
 )
 from app.storage.repositories import keyset
+from app.storage.repositories.activations import ActivationRepository, deleted_activations
+from app.storage.repositories.base import Repository
+from app.storage.repositories.notices import NoticeRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
+from app.storage.repositories.syncs import SyncRepository
 
 Views = Select[Audience, str | None, int | None]
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
@@ -36,7 +38,7 @@ SortField = Literal["NAME", "CREATED_AT", "UPDATED_AT"]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Text to look for: in names and definitions anywhere, in keys at the beginning."""
+    """Text to look for: anywhere in names and definitions, at the beginning of keys."""
 
     type: SearchType
     query: str
@@ -44,7 +46,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """An order of audiences."""
+    """Order of a listing."""
 
     field: SortField = "CREATED_AT"
     descending: bool = False
@@ -52,7 +54,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class AudienceView:
-    """An audience with the state of its newest run and the size of its membership, None where there is none."""
+    """An audience with the state of its newest run and its number of members, None if there is no run or snapshot."""
 
     audience: Audience
     run_state: str | None
@@ -67,56 +69,39 @@ _SORTED: dict[SortField, InstrumentedAttribute[Any]] = {
 
 
 def sort_key(audience: Audience, sort: Sort) -> tuple[str, ...]:
-    """Where an audience stands in a listing."""
+    """Return the key of an audience in a listing, for cursors."""
     if sort.field == "NAME":
         return (audience.name, audience.id)
     moment = audience.created_at if sort.field == "CREATED_AT" else audience.updated_at
     return (keyset.moment_text(moment), audience.id)
 
 
-class AudienceRepository:
-    """The audiences of a space."""
+class AudienceRepository(Repository[Audience]):
+    """Table ``audience``."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def require(self, space_id: str, audience_id: str) -> Audience:
-        """Read an audience of a space. Raises NotFound."""
-        audience = await self.get(space_id, audience_id)
-        if audience is None:
-            raise NotFound("audience not found")
-        return audience
-
-    async def get(
-        self, space_id: str, audience_id: str, *, lock: Literal["share", "update"] | None = None
-    ) -> Audience | None:
-        """One audience; ``share`` keeps it from being removed, ``update`` from being changed by another."""
-        query = select(Audience).where(Audience.space_id == space_id, Audience.id == audience_id)
-        if lock is not None:
-            shared = lock == "share"
-            query = query.with_for_update(read=shared, key_share=shared).execution_options(
-                populate_existing=True
-            )
-        return (await self._session.scalars(query)).first()
+    model = Audience
+    noun = "audience"
+    key = (Audience.space_id, Audience.id)
+    parent = (Audience.space_id,)
 
     async def view(self, space_id: str, audience_id: str) -> AudienceView | None:
-        """One audience with its state and size."""
+        """Read an audience with its state and size. Returns None if it does not exist."""
         row = (
-            await self._session.execute(_views(space_id).where(Audience.id == audience_id))
+            await self.session.execute(_views(space_id).where(Audience.id == audience_id))
         ).first()
         return _view(row) if row else None
 
-    async def walk(
+    async def walk_views(
         self, space_id: str, search: Search | None, sort: Sort, position: Position, limit: int
     ) -> list[AudienceView]:
-        """In an order, from a position on; before one, in the opposite order."""
+        """Read audiences in an order from a position on; before a position in reverse order."""
         query = _sorted(_searched(_views(space_id), search), sort, position, limit)
-        return [_view(row) for row in await self._session.execute(query)]
+        return [_view(row) for row in await self.session.execute(query)]
 
-    async def count(self, space_id: str, search: Search | None) -> int:
-        """How many audiences match."""
+    async def count_found(self, space_id: str, search: Search | None) -> int:
+        """Return how many audiences match a search."""
         query = select(func.count()).select_from(Audience).where(Audience.space_id == space_id)
-        return (await self._session.scalar(_searched(query, search))) or 0
+        return await self._number(_searched(query, search))
 
     async def walk_consumers(
         self,
@@ -127,96 +112,88 @@ class AudienceRepository:
         position: Position,
         limit: int,
     ) -> list[AudienceView]:
-        """Other audiences whose activations also send this one's members."""
+        """Read the other audiences whose activations also send the members of this one."""
         query = _views(space_id).where(_consumes(space_id, audience_id))
         query = _sorted(_searched(query, search), sort, position, limit)
-        return [_view(row) for row in await self._session.execute(query)]
+        return [_view(row) for row in await self.session.execute(query)]
 
     async def count_consumers(self, space_id: str, audience_id: str, search: Search | None) -> int:
-        """How many those are."""
+        """Return how many other audiences have activations that also send the members of this one."""
         query = select(func.count()).select_from(Audience).where(_consumes(space_id, audience_id))
-        return (await self._session.scalar(_searched(query, search))) or 0
+        return await self._number(_searched(query, search))
 
-    async def keys_like(self, space_id: str, base: str) -> set[str]:
-        """Keys that are taken and begin like this one. Holds the space until the transaction ends, so that the
-        answer stays true for who asks."""
-        await self._session.execute(
-            select(Space.id).where(Space.id == space_id).with_for_update(key_share=True)
-        )
-        query = select(Audience.key).where(
-            Audience.space_id == space_id, Audience.key.startswith(base, autoescape=True)
-        )
-        return set(await self._session.scalars(query))
-
-    def add(self, audience: Audience) -> None:
-        """A new audience."""
-        self._session.add(audience)
-
-    async def users_of(self, space_id: str, audience_id: str) -> Sequence[str]:
-        """Ids of the connections and living activations that use an audience."""
-        connections = select(DestinationConnection.id).where(
-            DestinationConnection.space_id == space_id,
-            DestinationConnection.audience_id == audience_id,
-        )
-        activations = (
-            select(ActivationSource.activation_id)
+    async def sources_of(self, space_id: str, activation_id: str) -> Sequence[Audience]:
+        """Read the audiences whose union an activation sends, in their order."""
+        query = (
+            select(Audience)
             .join(
-                Activation,
-                and_(
-                    Activation.space_id == ActivationSource.space_id,
-                    Activation.id == ActivationSource.activation_id,
-                ),
+                ActivationSource,
+                (ActivationSource.space_id == Audience.space_id)
+                & (ActivationSource.audience_id == Audience.id),
             )
             .where(
                 ActivationSource.space_id == space_id,
-                ActivationSource.audience_id == audience_id,
-                Activation.deleted_at.is_(None),
+                ActivationSource.activation_id == activation_id,
             )
+            .order_by(ActivationSource.position)
         )
-        return [
-            *await self._session.scalars(connections.order_by(DestinationConnection.id)),
-            *await self._session.scalars(activations.order_by(ActivationSource.activation_id)),
-        ]
+        return await self._all(query)
+
+    async def connected_to(self, space_id: str, destination_id: str) -> Sequence[Audience]:
+        """Read the audiences that have a connection to a destination, oldest first."""
+        query = (
+            select(Audience)
+            .join(
+                DestinationConnection,
+                (DestinationConnection.space_id == Audience.space_id)
+                & (DestinationConnection.audience_id == Audience.id),
+            )
+            .where(
+                Audience.space_id == space_id,
+                DestinationConnection.destination_id == destination_id,
+            )
+            .order_by(Audience.created_at)
+        )
+        return await self._all(query)
+
+    async def naming(self, space_id: str, name: str) -> Sequence[Audience]:
+        """Read the audiences whose definition contains a name as a whole word, oldest first."""
+        query = (
+            select(Audience)
+            .where(
+                Audience.space_id == space_id,
+                Audience.query.regexp_match(rf"\m{re.escape(name)}\M", flags="i"),
+            )
+            .order_by(Audience.created_at)
+        )
+        return await self._all(query)
+
+    async def keys_like(self, space_id: str, base: str) -> set[str]:
+        """Return the keys that begin with ``base``. Locks the space: no key is added before the transaction ends."""
+        await SpaceRepository(self.session).lock(space_id)
+        query = select(Audience.key).where(
+            Audience.space_id == space_id, Audience.key.startswith(base, autoescape=True)
+        )
+        return set(await self.session.scalars(query))
 
     async def has_open_sync(self, space_id: str, audience_id: str) -> bool:
-        """Whether a removed activation of the audience still has a sync that is ending."""
-        query = select(
-            exists().where(
-                Sync.space_id == space_id,
-                Sync.state.in_(OPEN_STATES),
-                Sync.activation_id.in_(_dead(space_id, audience_id)),
-            )
-        )
-        return bool(await self._session.scalar(query))
+        """Whether a sync of a deleted activation of the audience has not ended."""
+        deleted = deleted_activations(space_id, audience_id)
+        return await SyncRepository(self.session).any_open(space_id, deleted)
 
     async def remove(self, audience: Audience) -> None:
-        """Remove an audience that nobody uses, with its runs, snapshots and all that its removed activations left."""
+        """Delete an unused audience, its runs and snapshots, and all rows of its deleted activations."""
         space_id, audience_id = audience.space_id, audience.id
-        dead = _dead(space_id, audience_id)
-        for statement in (
-            delete(Notice).where(Notice.space_id == space_id, Notice.activation_id.in_(dead)),
-            delete(Sync).where(Sync.space_id == space_id, Sync.activation_id.in_(dead)),
-            delete(Activation).where(Activation.space_id == space_id, Activation.id.in_(dead)),
-            delete(Snapshot).where(
-                Snapshot.space_id == space_id, Snapshot.audience_id == audience_id
-            ),
-            delete(Run).where(Run.space_id == space_id, Run.audience_id == audience_id),
-            delete(Audience).where(Audience.space_id == space_id, Audience.id == audience_id),
-        ):
-            await self._session.execute(statement.execution_options(synchronize_session=False))
-        self._session.expunge(audience)
-
-
-def _dead(space_id: str, audience_id: str) -> Select[str]:
-    """Removed activations that have the audience among their sources, or as their own."""
-    sources = select(ActivationSource.activation_id).where(
-        ActivationSource.space_id == space_id, ActivationSource.audience_id == audience_id
-    )
-    return select(Activation.id).where(
-        Activation.space_id == space_id,
-        Activation.deleted_at.is_not(None),
-        (Activation.audience_id == audience_id) | Activation.id.in_(sources),
-    )
+        deleted = deleted_activations(space_id, audience_id)
+        await NoticeRepository(self.session).delete_all(space_id, deleted)
+        await SyncRepository(self.session).delete_all(space_id, deleted)
+        await ActivationRepository(self.session).delete_all(space_id, deleted)
+        await SnapshotRepository(self.session).delete_all(space_id, audience_id)
+        await RunRepository(self.session).delete_all(space_id, audience_id)
+        await self._write(
+            delete(Audience).where(Audience.space_id == space_id, Audience.id == audience_id)
+        )
+        self.session.expunge(audience)
 
 
 def _views(space_id: str) -> Views:

@@ -1,4 +1,4 @@
-"""Queries of the audit trail. The workspace is the first argument."""
+"""The audit trail. The workspace is the first argument."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
-from app.storage.models import AuditEvent, Space
+from app.storage.models import AuditEvent
 from app.storage.repositories import keyset
+from app.storage.repositories.base import Repository
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events: made at or after ``start``, before ``end``, of this resource."""
+    """Filter of events: at or after ``start``, before ``end``, about one resource."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -26,29 +26,22 @@ class Filter:
 
 
 def sort_key(event: AuditEvent) -> tuple[str, ...]:
-    """Where an event stands in the trail."""
+    """Return the key of an event in the trail, for cursors."""
     return (keyset.moment_text(event.timestamp), event.id)
 
 
-class AuditRepository:
-    """The trail of a workspace."""
+class AuditRepository(Repository[AuditEvent]):
+    """Table ``audit_event``. Events are added in the transaction that they describe."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    model = AuditEvent
+    noun = "event"
+    key = (AuditEvent.workspace_id, AuditEvent.id)
+    parent = (AuditEvent.workspace_id,)
 
-    async def workspace_of(self, space_id: str) -> str:
-        """The workspace of a space that exists."""
-        query = select(Space.workspace_id).where(Space.id == space_id)
-        return (await self._session.execute(query)).scalar_one()
-
-    def add(self, event: AuditEvent) -> None:
-        """Write an event, with what it tells of."""
-        self._session.add(event)
-
-    async def walk(
+    async def walk_found(
         self, workspace_id: str, wanted: Filter, position: Position, limit: int
     ) -> Sequence[AuditEvent]:
-        """Newest first, from a position on; before one, oldest first."""
+        """Read the events that match a filter, newest first; before a position oldest first."""
         values: tuple[Any, ...] = ()
         if position.side != "start":
             values = (keyset.moment_of(position.key[0]), position.key[1])
@@ -60,11 +53,11 @@ class AuditRepository:
             limit=limit,
             descending=True,
         )
-        return (await self._session.scalars(query)).all()
+        return await self._all(query)
 
     async def forget_before(self, moment: datetime) -> int:
-        """Remove those of all workspaces that are older; how many they were."""
-        forgotten = await self._session.scalars(
+        """Delete events of all workspaces before ``moment``. Returns their number."""
+        forgotten = await self.session.scalars(
             delete(AuditEvent).where(AuditEvent.timestamp < moment).returning(AuditEvent.id)
         )
         return len(forgotten.all())

@@ -1,65 +1,36 @@
-"""Batches: the claim before a send, and the record after it."""
+"""Batches and their attempts: the claim before a call, and the record after it."""
 
-# ruff: noqa: S608  (SQL texts take nothing but the values of enums)
+# ruff: noqa: S608  (the SQL texts take values of enums only)
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, case, func, or_, select, text, update
+from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.batch_states import BatchState
-from app.domain.sync_states import SyncState
-from app.storage.models import Activation, Attempt, Batch, Destination, Sync
+from app.storage.models import Attempt, Batch
+from app.storage.repositories.base import DATABASE_NOW, Repository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import batch_is_due, no_exit_is_left
-
-_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
-
-# R12: fair over syncs; whoever was served longest ago comes first, and takes a few batches only. The sync's row is
-# locked, so that superseding or closing one and claiming from it exclude each other.
-_CANDIDATES = text(
-    f"""
-    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
-      coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first
-    FROM sync s
-    JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
-    WHERE s.state IN ('{SyncState.PENDING}', '{SyncState.RUNNING}') AND s.closing IS NULL AND s.kind <> 'dry_run'
-      AND (d.open_until IS NULL OR d.open_until < clock_timestamp())
-      AND d.id <> ALL(:busy)
-      AND (s.kind <> 'resync' OR (:resyncs > 0 AND d.id <> ALL(:filled)))
-      AND EXISTS (
-        SELECT FROM batch b
-        WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> '{BatchState.RECORDED}'
-          AND ((b.state = '{BatchState.WAITING}' AND b.next_at <= clock_timestamp())
-            OR (b.state = '{BatchState.SENDING}' AND b.lease_until < clock_timestamp()))
-          AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
-            OR NOT EXISTS (
-              SELECT FROM batch e
-              WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> '{BatchState.RECORDED}'
-                AND e.kind = 'exited')))
-    ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
-    LIMIT 16
-    FOR UPDATE OF s SKIP LOCKED
-    """
-)
+from app.storage.repositories.syncs import Candidate, SyncRepository
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A batch that is ours until its lease ends."""
+    """A batch that is claimed until its lease ends."""
 
     batch: Batch
     probing: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A batch that was delivered: its receipts as JSON, and what of it was not taken."""
+class Recorded:
+    """The result of a delivered batch: its receipts as JSON, and how many changes were not accepted."""
 
     batch: Batch
     receipts: str
@@ -69,8 +40,20 @@ class Settled:
     vendor_request_id: str | None
 
 
-# Both statements take columns as arrays: one round trip for any number of batches, each under its own fence.
-_SETTLE = text(
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Sums over the batches of a sync."""
+
+    batches: int
+    settled: int
+    sending: int
+    delivered: int
+    rejected: int
+    skipped: int
+
+
+# These statements take columns as arrays: one round trip for any number of batches, each with its lease token.
+_RECORD = text(
     f"""
     UPDATE batch AS b
     SET state = '{BatchState.RECORDED}', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
@@ -125,11 +108,15 @@ _GIVE_BACK = text(
 )
 
 
-class BatchRepository:
-    """All queries about single batches."""
+class BatchRepository(Repository[Batch]):
+    """Tables ``batch`` and ``attempt``. The state of a batch changes here only."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+    model = Batch
+    noun = "batch"
+    key = (Batch.space_id, Batch.sync_id, Batch.number)
+    parent = (Batch.space_id, Batch.sync_id)
+
+    # Claims and leases
 
     async def claim(
         self,
@@ -141,109 +128,76 @@ class BatchRepository:
         filled: Sequence[str] = (),
         resyncs: int | None = None,
     ) -> list[Claimed]:
-        """Take up to ``limit`` due batches, write their attempts (R8) and mark their syncs as running.
+        """Claim up to ``limit`` due batches, insert their attempts (R8) and mark their syncs as running.
 
-        ``busy`` are accounts that already have as many calls in flight here as they may, ``filled`` those of which no
-        more of a resync is wanted, ``resyncs`` how many batches of resyncs may be among them (None: all). Resyncs
-        come after everything else.
+        ``busy`` are destinations that have as many calls in flight in this worker as they may, ``filled`` those of
+        which no more batches of resyncs are wanted, ``resyncs`` is the maximum number of batches of resyncs (None:
+        ``limit``). Resyncs come last.
         """
         left = limit if resyncs is None else resyncs
-        values = {"busy": list(busy), "filled": list(filled), "resyncs": left}
-        candidates = (await self.session.execute(_CANDIDATES, values)).all()
+        candidates = await SyncRepository(self.session).lock_candidates(
+            busy=busy, filled=filled, resyncs=left
+        )
         claimed: list[Claimed] = []
         share = max(2, limit // max(1, len(candidates)))
-        for space_id, sync_id, probing, resync, exits_first in candidates:
-            room = min(limit - len(claimed), 1 if probing else share, left if resync else limit)
+        for sync in candidates:
+            room = min(
+                limit - len(claimed), 1 if sync.probing else share, left if sync.resync else limit
+            )
             if room <= 0:
                 break
-            if probing and not await self._hold_others_off(space_id, sync_id, lease):
+            if sync.probing and not await DestinationRepository(self.session).begin_probe(
+                sync.space_id, sync.sync_id, lease
+            ):
                 continue
-            batches = await self._take(space_id, sync_id, owner, lease, room, exits_first)
-            claimed.extend(Claimed(batch, probing) for batch in batches)
-            left -= len(batches) if resync else 0
+            batches = await self._take(sync, owner, lease, room)
+            claimed.extend(Claimed(batch, sync.probing) for batch in batches)
+            left -= len(batches) if sync.resync else 0
         if claimed:
             await self._write_attempts([item.batch for item in claimed], owner)
         return claimed
 
     async def _take(
-        self,
-        space_id: str,
-        sync_id: str,
-        owner: str,
-        lease: timedelta,
-        limit: int,
-        exits_first: bool,
+        self, sync: Candidate, owner: str, lease: timedelta, limit: int
     ) -> Sequence[Batch]:
         due = (
             select(Batch.number, Batch.state)
-            .where(Batch.space_id == space_id, Batch.sync_id == sync_id, batch_is_due())
+            .where(Batch.space_id == sync.space_id, Batch.sync_id == sync.sync_id, batch_is_due())
             .order_by(Batch.priority, Batch.number)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        if exits_first:
+        if sync.exits_first:
             due = due.where(no_exit_is_left())
         rows = (await self.session.execute(due)).all()
         if not rows:
             return []
-        taken_over = any(state == BatchState.SENDING for _, state in rows)
         statement = (
             update(Batch)
             .where(
-                Batch.space_id == space_id,
-                Batch.sync_id == sync_id,
+                Batch.space_id == sync.space_id,
+                Batch.sync_id == sync.sync_id,
                 Batch.number.in_([number for number, _ in rows]),
             )
             .values(
-                # Whoever had it before may have sent it: nobody will ever know (R8).
+                # The worker whose lease expired may have sent it: the result stays unknown (R8).
                 ambiguous=case((Batch.state == BatchState.SENDING, True), else_=Batch.ambiguous),
                 state=BatchState.SENDING,
                 attempts=Batch.attempts + 1,
                 lease_owner=owner,
                 lease_token=Batch.lease_token + 1,
-                lease_until=_database_now + lease,
+                lease_until=DATABASE_NOW + lease,
             )
             .returning(Batch)
             .execution_options(populate_existing=True)
         )
         batches = sorted(await self.session.scalars(statement), key=lambda batch: batch.number)
-        values: dict[str, Any] = {
-            "state": SyncState.RUNNING,
-            "started_at": func.coalesce(Sync.started_at, _database_now),
-            "last_claim_at": _database_now,
-        }
-        if taken_over:
-            values["last_unknown_at"] = _database_now
-        await self.session.execute(
-            update(Sync)
-            .where(Sync.space_id == space_id, Sync.id == sync_id)
-            .values(**values)
-            .execution_options(synchronize_session=False)
+        await SyncRepository(self.session).mark_claimed(
+            sync.space_id,
+            sync.sync_id,
+            taken_over=any(state == BatchState.SENDING for _, state in rows),
         )
         return batches
-
-    async def _hold_others_off(self, space_id: str, sync_id: str, lease: timedelta) -> bool:
-        """While a probe of a half-open breaker is under way, nobody else calls that account (R22).
-
-        False where somebody else, or another sync of the account, has the probe.
-        """
-        account = (
-            select(Sync.destination_id)
-            .where(Sync.space_id == space_id, Sync.id == sync_id)
-            .scalar_subquery()
-        )
-        held = await self.session.scalars(
-            update(Destination)
-            .where(
-                Destination.space_id == space_id,
-                Destination.id == account,
-                or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
-            )
-            .values(open_until=_database_now + lease)
-            .returning(Destination.id)
-            .execution_options(synchronize_session=False)
-        )
-        return held.first() is not None
 
     async def _write_attempts(self, batches: Sequence[Batch], owner: str) -> None:
         await self.session.execute(
@@ -262,52 +216,59 @@ class BatchRepository:
         )
 
     async def renew(self, batches: Sequence[Batch], lease: timedelta) -> set[tuple[str, str, int]]:
-        """Keep the leases; those that are lost stay lost. Answers space, sync and number of those that are kept."""
+        """Extend leases. Returns space, sync and number of the batches whose lease was not lost."""
         if not batches:
             return set()
-        kept = await self.session.execute(_RENEW, {**_places(batches), "lease": lease})
+        kept = await self.session.execute(_RENEW, {**_columns(batches), "lease": lease})
         return {(row.space_id, row.sync_id, row.number) for row in kept}
 
     async def give_back(self, batches: Sequence[Batch]) -> None:
-        """Return batches whose send was never begun: their attempt did not happen."""
-        await self.session.execute(_GIVE_BACK, _places(batches))
+        """Return batches whose call was not started, and delete their attempts."""
+        await self.session.execute(_GIVE_BACK, _columns(batches))
 
-    async def settle(self, settled: Sequence[Settled]) -> None:
-        """Write receipts and the ends of attempts; a batch whose lease was lost is left to its new owner."""
-        places = _places([item.batch for item in settled])
+    # Results
+
+    async def record(self, recorded: Sequence[Recorded]) -> None:
+        """Write receipts and end attempts. A batch whose lease was lost is left to its new owner."""
+        columns = _columns([item.batch for item in recorded])
         await self.session.execute(
-            _SETTLE,
+            _RECORD,
             {
-                **places,
-                "receipts": [item.receipts for item in settled],
-                "rejected": [item.rejected for item in settled],
-                "skipped": [item.skipped for item in settled],
+                **columns,
+                "receipts": [item.receipts for item in recorded],
+                "rejected": [item.rejected for item in recorded],
+                "skipped": [item.skipped for item in recorded],
             },
         )
         await self.session.execute(
             _END_ATTEMPTS,
             {
-                **places,
-                "attempts": [item.batch.attempts for item in settled],
-                "statuses": [item.http_status for item in settled],
-                "requests": [item.vendor_request_id for item in settled],
+                **columns,
+                "attempts": [item.batch.attempts for item in recorded],
+                "statuses": [item.http_status for item in recorded],
+                "requests": [item.vendor_request_id for item in recorded],
             },
         )
 
-    async def record(
+    async def put_back(
         self,
         batch: Batch,
         *,
-        values: dict[str, Any],
         wait: timedelta | None,
         attempt: dict[str, Any],
         failing: bool,
+        **values: Any,
     ) -> bool:
-        """Write what became of an attempt, under its fence; False where the lease was lost: then nothing is written."""
+        """Let a batch wait for its next attempt, and end this one. Returns False if the lease was lost.
+
+        ``attempt`` holds columns of the attempt, ``values`` those of the batch; with ``failing`` the batch counts as
+        failing from now on. If the lease was lost, nothing is written.
+        """
+        values["state"] = BatchState.WAITING
         if wait is not None:
-            values["next_at"] = _database_now + wait
+            values["next_at"] = DATABASE_NOW + wait
         if failing:
-            values["failing_since"] = func.coalesce(Batch.failing_since, _database_now)
+            values["failing_since"] = func.coalesce(Batch.failing_since, DATABASE_NOW)
         statement = (
             update(Batch)
             .where(
@@ -318,12 +279,10 @@ class BatchRepository:
                 Batch.state == BatchState.SENDING,
             )
             .values(lease_owner=None, lease_until=None, **values)
-            .returning(Batch.number)
-            .execution_options(synchronize_session=False)
         )
-        if (await self.session.scalar(statement)) is None:
+        if not await self._write(statement):
             return False
-        await self.session.execute(
+        await self._write(
             update(Attempt)
             .where(
                 Attempt.space_id == batch.space_id,
@@ -331,20 +290,19 @@ class BatchRepository:
                 Attempt.number == batch.number,
                 Attempt.n == batch.attempts,
             )
-            .values(ended_at=_database_now, **attempt)
-            .execution_options(synchronize_session=False)
+            .values(ended_at=DATABASE_NOW, **attempt)
         )
         return True
 
     async def take_from_senders(self, space_id: str, sync_id: str) -> int:
-        """Take the batches of a sync from senders whose lease has ended: nobody will know what became of them."""
+        """Let batches of a sync whose lease has expired wait, with an unknown result. Returns their number."""
         statement = (
             update(Batch)
             .where(
                 Batch.space_id == space_id,
                 Batch.sync_id == sync_id,
                 Batch.state == BatchState.SENDING,
-                Batch.lease_until < _database_now,
+                Batch.lease_until < DATABASE_NOW,
             )
             .values(
                 state=BatchState.WAITING,
@@ -353,39 +311,70 @@ class BatchRepository:
                 lease_owner=None,
                 lease_until=None,
             )
-            .returning(Batch.number)
-            .execution_options(synchronize_session=False)
         )
-        return len((await self.session.scalars(statement)).all())
+        return await self._write(statement)
 
-    async def mark_unknown(self, space_id: str, sync_id: str) -> None:
-        """An attempt went out and nobody knows what became of it: the settle time begins (R11)."""
-        await self.session.execute(
-            update(Sync)
-            .where(Sync.space_id == space_id, Sync.id == sync_id)
-            .values(last_unknown_at=_database_now)
-            .execution_options(synchronize_session=False)
-        )
+    # Batches of a sync
 
-    async def failing(self, space_id: str, activation_id: str, *, failing: bool) -> None:
-        """Remember since when an activation only fails, or that it no longer does."""
-        value = func.coalesce(Activation.failing_since, _database_now) if failing else None
-        await self.session.execute(
-            update(Activation)
-            .where(
-                Activation.space_id == space_id,
-                Activation.id == activation_id,
-                Activation.failing_since.is_(None)
-                if failing
-                else Activation.failing_since.is_not(None),
+    async def of_sync(self, space_id: str, sync_id: str) -> Sequence[Batch]:
+        """Read all batches of a sync in order."""
+        query = select(Batch).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
+        return await self._all(query.order_by(Batch.number))
+
+    async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
+        """Return the sums over the batches of each sync, by sync id. Syncs without batches are missing."""
+        query = (
+            select(
+                Batch.sync_id,
+                func.count(),
+                func.count().filter(Batch.state == BatchState.RECORDED),
+                func.count().filter(Batch.state == BatchState.SENDING),
+                func.coalesce(func.sum(Batch.delivered), 0),
+                func.coalesce(func.sum(Batch.rejected), 0),
+                func.coalesce(func.sum(Batch.skipped), 0),
             )
-            .values(failing_since=value)
-            .execution_options(synchronize_session=False)
+            .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
+            .group_by(Batch.sync_id)
+        )
+        return {
+            row[0]: BatchCounts(*(int(value) for value in row[1:]))
+            for row in await self.session.execute(query)
+        }
+
+    async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
+        """Return until when a batch of a sync may be in flight, None if none is."""
+        query = select(func.max(Batch.lease_until)).where(
+            Batch.space_id == space_id,
+            Batch.sync_id == sync_id,
+            Batch.state == BatchState.SENDING,
+            Batch.lease_until > DATABASE_NOW,
+        )
+        moment: datetime | None = (await self.session.execute(query)).scalar_one()
+        return moment
+
+    # Removal
+
+    async def drop(self, space_id: str, sync_id: str) -> None:
+        """Delete the batches of a sync that has sent nothing."""
+        await self.session.execute(
+            delete(Batch).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
+        )
+
+    async def forget(self, space_id: str, sync_id: str, most: int) -> int:
+        """Delete up to ``most`` batches of a sync with their attempts. Returns their number."""
+        of_it = (Batch.space_id == space_id, Batch.sync_id == sync_id)
+        some = select(Batch.number).where(*of_it).limit(most)
+        return await self._write(delete(Batch).where(*of_it, Batch.number.in_(some)))
+
+    async def forget_attempts(self, age: timedelta) -> int:
+        """Delete attempts that began longer than ``age`` ago. Returns their number."""
+        return await self._write(
+            delete(Attempt).where(Attempt.started_at < func.clock_timestamp() - age)
         )
 
 
-def _places(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Where batches stand and under which fence, as columns."""
+def _columns(batches: Sequence[Batch]) -> dict[str, Any]:
+    """Return the keys and lease tokens of batches as columns: ``{"space_ids": [...], ...}``."""
     return {
         "space_ids": [batch.space_id for batch in batches],
         "sync_ids": [batch.sync_id for batch in batches],

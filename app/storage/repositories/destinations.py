@@ -1,154 +1,79 @@
-"""Accounts at partners."""
+"""Destinations: accounts at partners, and their circuit breakers (R22).
+
+The breaker is our own because its state must change in the transaction that records the batch, hold for all workers,
+survive a restart of Redis, and be shown by the API. Libraries keep it in the process or in Redis.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import or_, select, update
 
-from app.core.pagination import Position
-from app.storage.models import (
-    Activation,
-    ActivationRevision,
-    Audience,
-    Destination,
-    DestinationConnection,
-)
-from app.storage.repositories.activations import CURRENT_REVISION
+from app.storage.models import Destination, Sync
+from app.storage.repositories.base import DATABASE_NOW, Repository
+
+LONGEST_PAUSE = timedelta(days=1)  # of a breaker that closes automatically
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A connection to an account, with one of its activations; the last three are None where it has none."""
+class DestinationRepository(Repository[Destination]):
+    """Table ``destination``."""
 
-    connection_id: str
-    audience_id: str
-    audience_name: str
-    lists: Mapping[str, str]  # that were made for the connection
-    connection_settings: Mapping[str, Any]
-    activation_id: str | None
-    activation_name: str | None
-    config: Mapping[str, Any] | None
+    model = Destination
+    noun = "destination"
+    key = (Destination.space_id, Destination.id)
+    parent = (Destination.space_id,)
 
-
-class DestinationRepository:
-    """All queries about accounts."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
-
-    async def get(
-        self, space_id: str, destination_id: str, *, lock: bool = False
-    ) -> Destination | None:
-        """One account, locked for an update where asked."""
-        query = select(Destination).where(
-            Destination.space_id == space_id, Destination.id == destination_id
+    async def open_breaker(
+        self, space_id: str, destination_id: str, pause: timedelta, breaker: dict[str, Any]
+    ) -> None:
+        """Stop all calls to a destination for the time of a pause."""
+        await self._write(
+            update(Destination)
+            .where(Destination.space_id == space_id, Destination.id == destination_id)
+            .values(open_until=DATABASE_NOW + pause, breaker=breaker)
         )
-        if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
 
-    async def walk(self, space_id: str, position: Position, limit: int) -> Sequence[Destination]:
-        """In the order of making, from a position on; before one, in the opposite order."""
-        query = select(Destination).where(Destination.space_id == space_id)
-        if position.side == "before":
-            query = query.where(Destination.id < position.key[0]).order_by(Destination.id.desc())
-        else:
-            query = query.order_by(Destination.id)
-            if position.side == "after":
-                query = query.where(Destination.id > position.key[0])
-        return (await self.session.scalars(query.limit(limit))).all()
-
-    async def count(self, space_id: str) -> int:
-        """How many a space has."""
-        query = select(func.count()).where(Destination.space_id == space_id)
-        return (await self.session.scalar(query)) or 0
-
-    async def audiences_connected(self, space_id: str, destination_id: str) -> Sequence[Audience]:
-        """Audiences that have a connection to the account."""
-        query = (
-            select(Audience)
-            .join(
-                DestinationConnection,
-                (DestinationConnection.space_id == Audience.space_id)
-                & (DestinationConnection.audience_id == Audience.id),
-            )
+    async def half_open(self, space_id: str, destination_id: str) -> None:
+        """Allow one batch to probe a destination that is paused until a user acts. Shorter pauses are kept."""
+        await self._write(
+            update(Destination)
             .where(
-                Audience.space_id == space_id,
-                DestinationConnection.destination_id == destination_id,
+                Destination.space_id == space_id,
+                Destination.id == destination_id,
+                Destination.open_until > DATABASE_NOW + LONGEST_PAUSE,
             )
-            .order_by(Audience.created_at)
+            .values(open_until=DATABASE_NOW)
         )
-        return (await self.session.scalars(query)).all()
 
-    async def activations_using(self, space_id: str, destination_id: str) -> Sequence[Activation]:
-        """Living activations of the account."""
-        query = (
-            select(Activation)
+    async def close_breaker(self, space_id: str, destination_id: str) -> None:
+        """Allow calls to a destination again."""
+        await self._write(
+            update(Destination)
+            .where(Destination.space_id == space_id, Destination.id == destination_id)
+            .values(open_until=None, breaker=None)
+        )
+
+    async def begin_probe(self, space_id: str, sync_id: str, lease: timedelta) -> bool:
+        """Keep all others from calling the destination of a sync while one batch probes it.
+
+        Returns False if another sync or worker is probing.
+        """
+        account = (
+            select(Sync.destination_id)
+            .where(Sync.space_id == space_id, Sync.id == sync_id)
+            .scalar_subquery()
+        )
+        held = await self.session.scalars(
+            update(Destination)
             .where(
-                Activation.space_id == space_id,
-                Activation.destination_id == destination_id,
-                Activation.deleted_at.is_(None),
+                Destination.space_id == space_id,
+                Destination.id == account,
+                or_(Destination.open_until.is_(None), Destination.open_until < DATABASE_NOW),
             )
-            .order_by(Activation.id)
+            .values(open_until=DATABASE_NOW + lease)
+            .returning(Destination.id)
+            .execution_options(synchronize_session=False)
         )
-        return (await self.session.scalars(query)).all()
-
-    async def uses(self, space_id: str, destination_id: str) -> Sequence[Use]:
-        """Connections to the account, each with its living activations and what these are told now."""
-        query = (
-            select(
-                DestinationConnection,
-                Audience.name,
-                Activation.id,
-                Activation.name,
-                ActivationRevision.config,
-            )
-            .join(
-                Audience,
-                and_(
-                    Audience.space_id == DestinationConnection.space_id,
-                    Audience.id == DestinationConnection.audience_id,
-                ),
-            )
-            .outerjoin(
-                Activation,
-                and_(
-                    Activation.space_id == DestinationConnection.space_id,
-                    Activation.connection_id == DestinationConnection.id,
-                    Activation.deleted_at.is_(None),
-                ),
-            )
-            .outerjoin(ActivationRevision, CURRENT_REVISION)
-            .where(
-                DestinationConnection.space_id == space_id,
-                DestinationConnection.destination_id == destination_id,
-            )
-            .order_by(DestinationConnection.id, Activation.id)
-        )
-        return [
-            Use(
-                connection.id,
-                connection.audience_id,
-                audience,
-                connection.lists,
-                connection.connection_settings or {},
-                activation_id,
-                activation_name,
-                config,
-            )
-            for connection, audience, activation_id, activation_name, config in (
-                await self.session.execute(query)
-            )
-        ]
-
-    def add(self, destination: Destination) -> None:
-        """A new account."""
-        self.session.add(destination)
-
-    async def delete(self, destination: Destination) -> None:
-        """Remove an account that nothing uses."""
-        await self.session.delete(destination)
+        return held.first() is not None

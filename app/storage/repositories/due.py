@@ -1,40 +1,36 @@
-"""What of syncs and batches is due by PostgreSQL's account."""
+"""What is due by the clock of PostgreSQL: syncs to plan or settle, batches to send, patches to apply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import DateTime, and_, exists, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
-from app.storage.models import OPEN_STATES, Batch, Destination, Sync
+from app.storage.models import OPEN_STATES, Audience, Batch, Destination, MemberPatch, Run, Sync
+from app.storage.repositories.base import DATABASE_NOW, Reader, locked
+from app.storage.repositories.runs import OPEN
 
-_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
-
-class DueRepository:
-    """Syncs to plan and to settle, and whether any batch waits."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+class DueQueries(Reader):
+    """Reads across syncs, batches, destinations, runs and patches."""
 
     async def to_plan(self, limit: int) -> Sequence[Sync]:
-        """Syncs, dry runs too, that wait to be planned."""
+        """Read syncs that wait to be planned, dry runs included, oldest first."""
         query = (
             select(Sync)
             .where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
             .order_by(Sync.opened_at)
             .limit(limit)
         )
-        return (await self.session.scalars(query)).all()
+        return await self._all(query)
 
     async def to_settle(self, limit: int) -> Sequence[Sync]:
-        """Planned syncs that are being closed, or whose batches are all settled."""
-        unsettled = exists().where(
+        """Read syncs that are being closed, or that have no open batch, oldest first."""
+        unrecorded = exists().where(
             Batch.space_id == Sync.space_id,
             Batch.sync_id == Sync.id,
             Batch.state != BatchState.RECORDED,
@@ -46,17 +42,17 @@ class DueRepository:
                 Sync.kind != "dry_run",
                 or_(
                     Sync.closing.is_not(None),
-                    and_(Sync.state.in_(DELIVERY_STATES), ~unsettled),
+                    and_(Sync.state.in_(DELIVERY_STATES), ~unrecorded),
                 ),
                 is_free(),
             )
             .order_by(Sync.opened_at)
             .limit(limit)
         )
-        return (await self.session.scalars(query)).all()
+        return await self._all(query)
 
     async def is_to_settle(self, space_id: str, sync_id: str) -> bool:
-        """Whether all batches of one sync are settled."""
+        """Whether all batches of a sync are recorded."""
         query = select(
             ~exists().where(
                 Batch.space_id == space_id,
@@ -67,7 +63,7 @@ class DueRepository:
         return bool((await self.session.execute(query)).scalar_one())
 
     async def batches_due(self) -> bool:
-        """Whether any batch of any account that may be called waits for somebody."""
+        """Whether any batch can be claimed."""
         query = (
             select(Sync.id)
             .join(
@@ -77,7 +73,7 @@ class DueRepository:
             .where(
                 Sync.state.in_(DELIVERY_STATES),
                 Sync.closing.is_(None),
-                or_(Destination.open_until.is_(None), Destination.open_until < _database_now),
+                or_(Destination.open_until.is_(None), Destination.open_until < DATABASE_NOW),
                 exists().where(
                     Batch.space_id == Sync.space_id,
                     Batch.sync_id == Sync.id,
@@ -89,34 +85,64 @@ class DueRepository:
         )
         return (await self.session.scalar(query)) is not None
 
+    async def left_patches(self, limit: int) -> Sequence[tuple[Audience, datetime]]:
+        """Lock audiences with patches that a failed run left and that no open run will take.
 
-def batch_is_due() -> Any:
-    """A batch that waits for its time, or whose sender is gone."""
+        Returns each with the time since when its oldest patch waits. Rows that another worker has locked are left out.
+        """
+        oldest = (
+            select(
+                MemberPatch.space_id,
+                MemberPatch.audience_id,
+                func.min(MemberPatch.created_at).label("since"),
+            )
+            .where(MemberPatch.run_id.is_(None))
+            .group_by(MemberPatch.space_id, MemberPatch.audience_id)
+            .subquery()
+        )
+        is_open = exists().where(
+            Run.space_id == Audience.space_id, Run.audience_id == Audience.id, Run.state.in_(OPEN)
+        )
+        query = (
+            select(Audience, oldest.c.since)
+            .join(
+                oldest,
+                (oldest.c.space_id == Audience.space_id) & (oldest.c.audience_id == Audience.id),
+            )
+            .where(~is_open, Audience.query == "")
+            .limit(limit)
+        )
+        rows = await self.session.execute(locked(query, "update", of=Audience, skip_locked=True))
+        return [(audience, since) for audience, since in rows]
+
+
+def batch_is_due() -> ColumnElement[bool]:
+    """Return the condition that a batch is waiting and due, or that the lease of its worker has expired."""
     return or_(
-        and_(Batch.state == BatchState.WAITING, Batch.next_at <= _database_now),
-        and_(Batch.state == BatchState.SENDING, Batch.lease_until < _database_now),
+        and_(Batch.state == BatchState.WAITING, Batch.next_at <= DATABASE_NOW),
+        and_(Batch.state == BatchState.SENDING, Batch.lease_until < DATABASE_NOW),
     )
 
 
-def no_exit_is_left() -> Any:
-    """Exits of the batch's sync are settled, or it is one of them."""
+def no_exit_is_left() -> ColumnElement[bool]:
+    """Return the condition that a batch holds exits, or that no batch of exits of its sync is open."""
     exits = aliased(Batch)
-    unsettled = exists().where(
+    unrecorded = exists().where(
         exits.space_id == Batch.space_id,
         exits.sync_id == Batch.sync_id,
         exits.kind == "exited",
         exits.state != BatchState.RECORDED,
     )
-    return or_(Batch.kind == "exited", ~unsettled)
+    return or_(Batch.kind == "exited", ~unrecorded)
 
 
-def _exits_come_first() -> Any:
+def _exits_come_first() -> ColumnElement[bool]:
     return func.coalesce(Sync.spec["exitsFirst"].as_boolean(), False)
 
 
-def is_free() -> Any:
-    """A sync that nobody works on, and whose time has come."""
+def is_free() -> ColumnElement[bool]:
+    """Return the condition that a sync has no lease and is due."""
     return and_(
-        or_(Sync.lease_until.is_(None), Sync.lease_until < _database_now),
-        or_(Sync.next_at.is_(None), Sync.next_at <= _database_now),
+        or_(Sync.lease_until.is_(None), Sync.lease_until < DATABASE_NOW),
+        or_(Sync.next_at.is_(None), Sync.next_at <= DATABASE_NOW),
     )

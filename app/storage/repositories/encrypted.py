@@ -1,4 +1,7 @@
-"""Columns that are encrypted, read through for a change of keys."""
+"""Encrypted columns of all tables, for the rotation of encryption keys.
+
+The named exception among repositories: it writes columns of tables that others own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Dataset, Destination, Space
+from app.storage.repositories.base import Reader
 
 _MODELS: Final[dict[str, Any]] = {"destination": Destination, "dataset": Dataset}
 TABLES: Final = tuple(_MODELS)
@@ -16,7 +19,7 @@ TABLES: Final = tuple(_MODELS)
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One ciphertext and where it stands."""
+    """One ciphertext and the row that holds it."""
 
     table: str
     workspace_id: str
@@ -25,14 +28,11 @@ class Sealed:
     settings: bytes
 
 
-class EncryptedRepository:
-    """Settings of accounts and of datasets in databases, table by table in the order of their keys."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+class EncryptedRepository(Reader):
+    """Settings of destinations and datasets, in the order of their keys."""
 
     async def page(self, table: str, after: tuple[str, str], limit: int) -> list[Sealed]:
-        """The next ones of a table, locked, so that nobody changes them meanwhile."""
+        """Lock and read the next rows of a table that have settings."""
         model = _MODELS[table]
         query = (
             select(Space.workspace_id, model.space_id, model.id, model.settings)
@@ -45,7 +45,7 @@ class EncryptedRepository:
         return [Sealed(table, *row) for row in (await self.session.execute(query)).all()]
 
     async def write(self, sealed: Sealed, settings: bytes) -> None:
-        """Put another ciphertext of the same settings; nothing else of the row changes."""
+        """Replace the ciphertext of a row. Nothing else in the row changes."""
         model = _MODELS[sealed.table]
         await self.session.execute(
             update(model)

@@ -1,23 +1,20 @@
-"""What is read to explain what became of one profile."""
+"""What explaining the delivery of one profile reads."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Attempt, Sync
+from app.storage.repositories.base import Reader
 
 
-class ExplanationRepository:
+class ExplanationQueries(Reader):
     """Reads across syncs and attempts."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
-
     async def settled_syncs(self, space_id: str, activation_id: str, limit: int) -> Sequence[Sync]:
-        """The newest syncs of an activation that left an outcome, newest first."""
+        """Read the newest syncs of an activation that have an outcome file, newest first."""
         query = (
             select(Sync)
             .where(
@@ -28,12 +25,12 @@ class ExplanationRepository:
             .order_by(Sync.number.desc())
             .limit(limit)
         )
-        return (await self.session.scalars(query)).all()
+        return await self._all(query)
 
     async def attempts(
         self, space_id: str, batches: Collection[tuple[str, int]]
     ) -> Sequence[Attempt]:
-        """The tries at batches, each named by its sync and number, in order."""
+        """Read the attempts of batches, given as sync id and number, in order."""
         if not batches:
             return ()
         query = (
@@ -44,4 +41,4 @@ class ExplanationRepository:
             )
             .order_by(Attempt.sync_id, Attempt.number, Attempt.n)
         )
-        return (await self.session.scalars(query)).all()
+        return await self._all(query)

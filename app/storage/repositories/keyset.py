@@ -1,4 +1,4 @@
-"""Walking a listing by its sort key: the one place where a position becomes a condition and an order."""
+"""Keyset pagination in SQL: turns a position into a condition and an order."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def walk(
     limit: int,
     descending: bool = False,
 ) -> S:
-    """The query from a position on in the order of ``columns``; before one, in the opposite order.
+    """Restrict a query to the rows after a position in the order of ``columns``, or before it in reverse order.
 
-    ``values`` are the position's key as the columns' own types; empty at the start.
+    ``values`` is the key of the position, converted to the types of the columns; at the start it is empty.
     """
     if position.side != "start":
-        place = tuple_(*columns)
+        row = tuple_(*columns)
         onward = (position.side == "after") != descending
-        query = query.where(place > tuple(values) if onward else place < tuple(values))
+        query = query.where(row > tuple(values) if onward else row < tuple(values))
     backward = (position.side == "before") != descending
     order = [column.desc() if backward else column.asc() for column in columns]
     return query.order_by(*order).limit(limit)
 
 
 def moment_text(moment: datetime) -> str:
-    """A timestamp as it stands in a sort key, to the microsecond."""
+    """Format a timestamp for a sort key, in microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def moment_of(text: str) -> datetime:
-    """The inverse; Invalid where it is no timestamp."""
+    """Parse a timestamp of a sort key. Raises Invalid if it is malformed."""
     try:
         return from_wire(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Accepted single-member changes, until the run that applies them has settled."""
+"""Accepted changes of single members, until the run that applies them has ended."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import delete, select, update
 
-from app.domain.run_states import RunState
-from app.storage.models import Audience, MemberPatch, Run
-from app.storage.repositories.runs import OPEN
+from app.storage.models import MemberPatch
+from app.storage.repositories.base import Repository
 
 
-class MemberPatchRepository:
-    """Writing of patches; runs take them by rows (see the runs' repository)."""
+class MemberPatchRepository(Repository[MemberPatch]):
+    """Table ``member_patch``."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+    model = MemberPatch
+    noun = "member patch"
+    key = (MemberPatch.space_id, MemberPatch.id)
+    parent = (MemberPatch.space_id, MemberPatch.audience_id)
 
-    async def add(
+    async def accept(
         self,
         space_id: str,
         audience_id: str,
@@ -29,8 +29,8 @@ class MemberPatchRepository:
         add: list[dict[str, Any]],
         remove: list[str],
     ) -> None:
-        """Keep one accepted patch for the run that will apply it."""
-        self.session.add(
+        """Store an accepted patch for the run that will apply it."""
+        self.add(
             MemberPatch(
                 space_id=space_id,
                 audience_id=audience_id,
@@ -41,47 +41,64 @@ class MemberPatchRepository:
         )
         await self.session.flush()
 
-    async def left(self, limit: int) -> Sequence[tuple[Audience, datetime]]:
-        """Audiences with patches that a failed run left and no open run will take; since when the oldest waits.
+    async def take(self, space_id: str, audience_id: str, run_id: str) -> Sequence[MemberPatch]:
+        """Read the patches of a run in the order of acceptance, with those that a failed run left.
 
-        Their rows are locked; those that somebody else has are left out.
+        A patch is assigned to its run when it is accepted, under the lock of the run. A cursor over ids could miss
+        patches that are committed late (R7).
         """
-        oldest = (
-            select(
-                MemberPatch.space_id,
-                MemberPatch.audience_id,
-                func.min(MemberPatch.created_at).label("since"),
-            )
-            .where(MemberPatch.run_id.is_(None))
-            .group_by(MemberPatch.space_id, MemberPatch.audience_id)
-            .subquery()
-        )
-        is_open = exists().where(
-            Run.space_id == Audience.space_id, Run.audience_id == Audience.id, Run.state.in_(OPEN)
-        )
-        query = (
-            select(Audience, oldest.c.since)
-            .join(
-                oldest,
-                (oldest.c.space_id == Audience.space_id) & (oldest.c.audience_id == Audience.id),
-            )
-            .where(~is_open, Audience.query == "")
-            .limit(limit)
-            .with_for_update(of=Audience, skip_locked=True)
-        )
-        return [(audience, since) for audience, since in await self.session.execute(query)]
-
-    async def last_failed_run(self, space_id: str, audience_id: str) -> Run | None:
-        """The newest run of patches that failed."""
-        query = (
-            select(Run)
+        waiting = (
+            select(MemberPatch.id)
             .where(
-                Run.space_id == space_id,
-                Run.audience_id == audience_id,
-                Run.kind == "patch",
-                Run.state == RunState.FAILED,
+                MemberPatch.space_id == space_id,
+                MemberPatch.audience_id == audience_id,
+                MemberPatch.run_id.is_(None),
             )
-            .order_by(Run.id.desc())
-            .limit(1)
+            .with_for_update()
         )
-        return (await self.session.scalars(query)).first()
+        await self._write(
+            update(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.id.in_(waiting))
+            .values(run_id=run_id)
+        )
+        query = (
+            select(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.run_id == run_id)
+            .order_by(MemberPatch.id)
+        )
+        return await self._all(query)
+
+    async def leave(self, space_id: str, run_id: str) -> None:
+        """Release the patches of a run that could not apply them, for the next patch run."""
+        await self._write(
+            update(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.run_id == run_id)
+            .values(run_id=None)
+        )
+
+    async def move(self, space_id: str, patches: Sequence[int], run_id: str) -> None:
+        """Assign patches to another run."""
+        await self._write(
+            update(MemberPatch)
+            .where(MemberPatch.space_id == space_id, MemberPatch.id.in_(patches))
+            .values(run_id=run_id)
+        )
+
+    async def drop_left(self, space_id: str, audience_id: str, before: datetime) -> None:
+        """Delete older patches that failed runs left: a newer whole membership replaces them."""
+        await self.session.execute(
+            delete(MemberPatch).where(
+                MemberPatch.space_id == space_id,
+                MemberPatch.audience_id == audience_id,
+                MemberPatch.run_id.is_(None),
+                MemberPatch.created_at < before,
+            )
+        )
+
+    async def drop(self, space_id: str, run_id: str) -> None:
+        """Delete the patches of a run that has applied them, or that has failed."""
+        await self.session.execute(
+            delete(MemberPatch).where(
+                MemberPatch.space_id == space_id, MemberPatch.run_id == run_id
+            )
+        )

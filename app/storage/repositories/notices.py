@@ -1,4 +1,4 @@
-"""Queries of notices."""
+"""Notices: webhooks and e-mails that wait to be sent, and the result of each."""
 
 from __future__ import annotations
 
@@ -6,59 +6,55 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Select, delete, select, update
 
 from app.domain.notice_states import NoticeState
 from app.storage.models import Notice
+from app.storage.repositories.base import DATABASE_NOW, Repository
 
-_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
+class NoticeRepository(Repository[Notice]):
+    """Table ``notice``."""
 
-class NoticeRepository:
-    """Notices that wait, and what became of them."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
-
-    def add(self, notice: Notice) -> None:
-        """A new one."""
-        self.session.add(notice)
+    model = Notice
+    noun = "notice"
+    key = (Notice.space_id, Notice.id)
+    parent = (Notice.space_id,)
 
     async def due(self, limit: int) -> Sequence[Notice]:
-        """Those whose time has come."""
+        """Read notices that are due, oldest first."""
         query = (
             select(Notice)
-            .where(Notice.state == NoticeState.NEW, Notice.next_at <= _database_now)
+            .where(Notice.state == NoticeState.NEW, Notice.next_at <= DATABASE_NOW)
             .order_by(Notice.next_at)
             .limit(limit)
         )
-        return (await self.session.scalars(query)).all()
+        return await self._all(query)
 
     async def claim(self, space_id: str, notice_id: str, lease: timedelta) -> Notice | None:
-        """Take a notice that is due; nobody else does while the lease lasts."""
+        """Claim a due notice for the time of a lease. Returns None if it is not due."""
         statement = (
             update(Notice)
             .where(
                 Notice.space_id == space_id,
                 Notice.id == notice_id,
                 Notice.state == NoticeState.NEW,
-                Notice.next_at <= _database_now,
+                Notice.next_at <= DATABASE_NOW,
             )
-            .values(attempts=Notice.attempts + 1, next_at=_database_now + lease)
+            .values(attempts=Notice.attempts + 1, next_at=DATABASE_NOW + lease)
             .returning(Notice)
             .execution_options(populate_existing=True)
         )
         return (await self.session.scalars(statement)).first()
 
     async def end(self, notice: Notice, **values: Any) -> None:
-        """Write what became of an attempt."""
+        """Write the result of an attempt, unless a later attempt has begun. ``wait`` is the time until the next one."""
         if values.get("state") == NoticeState.SENT:
-            values["sent_at"] = _database_now
+            values["sent_at"] = DATABASE_NOW
         wait = values.pop("wait", None)
         if wait is not None:
-            values["next_at"] = _database_now + wait
-        await self.session.execute(
+            values["next_at"] = DATABASE_NOW + wait
+        await self._write(
             update(Notice)
             .where(
                 Notice.space_id == notice.space_id,
@@ -66,5 +62,12 @@ class NoticeRepository:
                 Notice.attempts == notice.attempts,
             )
             .values(**values)
-            .execution_options(synchronize_session=False)
+        )
+
+    async def delete_all(self, space_id: str, activation_ids: Select[str]) -> None:
+        """Delete all notices about some activations."""
+        await self._write(
+            delete(Notice).where(
+                Notice.space_id == space_id, Notice.activation_id.in_(activation_ids)
+            )
         )

@@ -1,4 +1,4 @@
-"""Activations of a space over all audiences, as a list shows them."""
+"""The list of the activations of a space, over all audiences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import Position
 from app.domain.status_words import TELLING
@@ -20,12 +19,13 @@ from app.storage.models import (
     Sync,
 )
 from app.storage.repositories import keyset
-from app.storage.repositories.activations import CURRENT_REVISION
+from app.storage.repositories.base import Reader
+from app.storage.repositories.revisions import CURRENT_REVISION
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which activations; None: all. ``name`` is a part of the name, in whatever case."""
+    """Filter of the list; None means all. ``name`` is a part of the name, in upper or lower case."""
 
     state: str | None = None
     audience_id: str | None = None
@@ -35,7 +35,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An activation with the names around it, and the state of its newest sync that tells."""
+    """An activation with the names of its audience and destination, and the state of its newest sync that counts."""
 
     activation: Activation
     activation_type: str
@@ -45,16 +45,13 @@ class Overview:
     sync_state: str | None
 
 
-class OverviewRepository:
-    """Reads across the activations of a space."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+class OverviewQueries(Reader):
+    """Reads across activations, revisions, audiences, destinations and syncs."""
 
     async def walk(
         self, space_id: str, sought: Sought, position: Position, limit: int
     ) -> Sequence[Overview]:
-        """In the order of making, from a position on; before one, in the opposite order."""
+        """Read a part of the list, oldest first; before a position newest first."""
         newest = (
             select(Sync.state)
             .where(
@@ -94,12 +91,12 @@ class OverviewRepository:
             .where(*_conditions(space_id, sought))
         )
         query = keyset.walk(query, (Activation.id,), position.key, position, limit=limit)
-        return [Overview(*row) for row in await self._session.execute(query)]
+        return [Overview(*row) for row in await self.session.execute(query)]
 
     async def count(self, space_id: str, sought: Sought) -> int:
-        """How many there are."""
+        """Return the length of the list."""
         query = select(func.count()).where(*_conditions(space_id, sought))
-        return (await self._session.scalar(query)) or 0
+        return await self._number(query)
 
 
 def _conditions(space_id: str, sought: Sought) -> list[ColumnElement[Any]]:

@@ -1,39 +1,32 @@
-"""Queries of previews. The space is the first argument."""
+"""Previews: the first rows of a definition that is not saved. The space is the first argument."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import DateTime, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import delete, or_, select, update
 
 from app.domain.preview_states import PreviewState
 from app.storage.models import AudiencePreview
+from app.storage.repositories.base import DATABASE_NOW, Repository
 
-_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
-_is_free = or_(AudiencePreview.lease_until.is_(None), AudiencePreview.lease_until < _database_now)
+_is_free = or_(AudiencePreview.lease_until.is_(None), AudiencePreview.lease_until < DATABASE_NOW)
 
 
-class PreviewRepository:
-    """The previews of a space."""
+class PreviewRepository(Repository[AudiencePreview]):
+    """Table ``audience_preview``."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    def add(self, preview: AudiencePreview) -> None:
-        """A new preview."""
-        self._session.add(preview)
-
-    async def get(self, space_id: str, preview_id: str) -> AudiencePreview | None:
-        """One preview."""
-        return await self._session.get(AudiencePreview, (space_id, preview_id))
+    model = AudiencePreview
+    noun = "audience preview"
+    key = (AudiencePreview.space_id, AudiencePreview.id)
+    parent = (AudiencePreview.space_id,)
 
     async def claim(
         self, space_id: str, preview_id: str, lease: timedelta
     ) -> AudiencePreview | None:
-        """Take a preview that waits, or whose worker was lost; None where it is not to be had."""
-        claimed = await self._session.scalars(
+        """Claim a preview that is waiting or whose lease has expired. Returns None if it cannot be claimed."""
+        claimed = await self.session.scalars(
             update(AudiencePreview)
             .where(
                 AudiencePreview.space_id == space_id,
@@ -41,14 +34,14 @@ class PreviewRepository:
                 AudiencePreview.status == PreviewState.RUNNING,
                 _is_free,
             )
-            .values(attempts=AudiencePreview.attempts + 1, lease_until=_database_now + lease)
+            .values(attempts=AudiencePreview.attempts + 1, lease_until=DATABASE_NOW + lease)
             .returning(AudiencePreview)
         )
         return claimed.first()
 
     async def finish(self, space_id: str, preview_id: str, attempt: int, **outcome: object) -> bool:
-        """Write what came of it, unless another attempt has taken over."""
-        written = await self._session.scalar(
+        """End a preview. Returns False, and writes nothing, if a later attempt has claimed it."""
+        written = await self.session.scalar(
             update(AudiencePreview)
             .where(
                 AudiencePreview.space_id == space_id,
@@ -62,8 +55,8 @@ class PreviewRepository:
         return written is not None
 
     async def due(self, limit: int) -> Sequence[tuple[str, str, int]]:
-        """Previews of all spaces that nobody works on: space, id, attempts."""
-        rows = await self._session.execute(
+        """Return space, id and attempts of previews of all spaces that can be claimed, oldest first."""
+        rows = await self.session.execute(
             select(AudiencePreview.space_id, AudiencePreview.id, AudiencePreview.attempts)
             .where(AudiencePreview.status == PreviewState.RUNNING, _is_free)
             .order_by(AudiencePreview.created_at)
@@ -72,8 +65,8 @@ class PreviewRepository:
         return [(row[0], row[1], row[2]) for row in rows]
 
     async def forget_before(self, moment: datetime) -> int:
-        """Remove those of all spaces that are older; how many they were."""
-        forgotten = await self._session.scalars(
+        """Delete previews of all spaces created before ``moment``. Returns their number."""
+        forgotten = await self.session.scalars(
             delete(AudiencePreview)
             .where(AudiencePreview.created_at < moment)
             .returning(AudiencePreview.id)

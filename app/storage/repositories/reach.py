@@ -1,4 +1,4 @@
-"""What is known of the reach of audiences: connections with their activations, and what plans have counted."""
+"""Reads for the reach of an audience: activations of its connections, and the counts of their plans."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import Activation, ActivationRevision, Sync, SyncSource
-from app.storage.repositories.activations import CURRENT_REVISION
-from app.storage.repositories.sources import SourceRepository
+from app.storage.repositories.base import Reader
+from app.storage.repositories.pins import PinRepository
+from app.storage.repositories.revisions import CURRENT_REVISION
 
-#: Syncs whose plans are made of the whole membership.
+#: Kinds of syncs that plan from the whole membership.
 _WHOLE = ("incremental", "resync", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a plan has counted: keys wanted, and members left out by reason."""
+    """Counts of a plan: keys that should be held, and members that were left out, by reason."""
 
     wanted: int
     left_out: Mapping[str, int]
 
 
-class ReachRepository:
-    """Reads for the reach of an audience."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+class ReachQueries(Reader):
+    """Reads across activations, revisions and syncs."""
 
     async def activations_on(
         self, space_id: str, connection_ids: Sequence[str]
     ) -> Sequence[tuple[Activation, Mapping[str, Any]]]:
-        """Living activations of some connections with what they are told now, in the order of making."""
+        """Read the activations of connections with their current configurations, oldest first."""
         query = (
             select(Activation, ActivationRevision.config)
             .join(ActivationRevision, CURRENT_REVISION)
@@ -45,10 +42,13 @@ class ReachRepository:
             )
             .order_by(Activation.id)
         )
-        return [(row[0], row[1]) for row in await self._session.execute(query)]
+        return [(row[0], row[1]) for row in await self.session.execute(query)]
 
     async def planned(self, activation: Activation, snapshots: Mapping[str, str]) -> Planned | None:
-        """What the newest plan of an activation under its revision, from just these snapshots by audience, counted."""
+        """Return the counts of the newest plan with the current revision, or None if it used other snapshots.
+
+        ``snapshots`` is ``{audience id: snapshot id}``.
+        """
         audience_id = activation.audience_id
         query = (
             select(Sync)
@@ -68,10 +68,10 @@ class ReachRepository:
             .order_by(Sync.number.desc())
             .limit(1)
         )
-        sync = (await self._session.scalars(query)).first()
+        sync = (await self.session.scalars(query)).first()
         if sync is None or sync.wanted is None:
             return None
-        pinned = await SourceRepository(self._session).pinned(sync.space_id, sync.id)
+        pinned = await PinRepository(self.session).pinned(sync.space_id, sync.id)
         if pinned != snapshots:
             return None
         return Planned(sync.wanted, sync.left_out)

@@ -1,47 +1,57 @@
-"""Queries of an activation's revisions."""
+"""Revisions: the configurations that an activation has had."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import and_, func, select
 
 from app.domain.sync_states import SyncState
-from app.storage.models import ASIDE_KINDS, ActivationRevision, Sync
+from app.storage.models import ASIDE_KINDS, Activation, ActivationRevision, Sync
+from app.storage.repositories.base import Repository
+
+#: Joins activations with their current configuration.
+CURRENT_REVISION = and_(
+    ActivationRevision.space_id == Activation.space_id,
+    ActivationRevision.id == Activation.revision_id,
+)
 
 
-class RevisionRepository:
-    """The revisions of activations; they are only ever added."""
+class RevisionRepository(Repository[ActivationRevision]):
+    """Table ``activation_revision``. Rows are added, and never changed."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    model = ActivationRevision
+    noun = "revision"
+    key = (ActivationRevision.space_id, ActivationRevision.id)
+    parent = (ActivationRevision.space_id, ActivationRevision.activation_id)
+
+    async def config_of(self, activation: Activation) -> dict[str, Any]:
+        """Read the current configuration of an activation, as JSON in the form of ``ActivationRevision.config``."""
+        query = select(ActivationRevision.config).where(
+            ActivationRevision.space_id == activation.space_id,
+            ActivationRevision.id == activation.revision_id,
+        )
+        return (await self.session.execute(query)).scalar_one()
 
     async def newest_number(self, space_id: str, activation_id: str) -> int:
-        """The number of the newest revision; 0 where there is none."""
+        """Return the number of the newest revision, 0 if there is none."""
         query = select(func.max(ActivationRevision.number)).where(
             ActivationRevision.space_id == space_id,
             ActivationRevision.activation_id == activation_id,
         )
-        return (await self._session.scalar(query)) or 0
+        return await self._number(query)
 
     async def newest(
         self, space_id: str, activation_id: str, *, before: int | None, limit: int
     ) -> Sequence[ActivationRevision]:
-        """The newest first, those below the number ``before``."""
-        query = select(ActivationRevision).where(
-            ActivationRevision.space_id == space_id,
-            ActivationRevision.activation_id == activation_id,
+        """Read revisions with numbers below ``before``, newest first."""
+        return await self._newest(
+            space_id, activation_id, column=ActivationRevision.number, before=before, limit=limit
         )
-        if before is not None:
-            query = query.where(ActivationRevision.number < before)
-        found = await self._session.scalars(
-            query.order_by(ActivationRevision.number.desc()).limit(limit)
-        )
-        return found.all()
 
     async def delivered(self, space_id: str, activation_id: str) -> int | None:
-        """The number of the revision that the newest complete sync was planned by."""
+        """Return the number of the revision that the newest complete sync was planned with."""
         query = (
             select(ActivationRevision.number)
             .join(
@@ -58,8 +68,4 @@ class RevisionRepository:
             .order_by(Sync.number.desc())
             .limit(1)
         )
-        return await self._session.scalar(query)
-
-    def add(self, revision: ActivationRevision) -> None:
-        """A new revision."""
-        self._session.add(revision)
+        return await self.session.scalar(query)

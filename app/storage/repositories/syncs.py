@@ -1,4 +1,6 @@
-"""Syncs: opening, claiming, planning, closing, and what a sync needs to know of its activation."""
+"""Syncs of activations: reads, leases, and what the delivery of batches writes."""
+
+# ruff: noqa: S608  (the SQL text takes values of enums only)
 
 from __future__ import annotations
 
@@ -9,111 +11,115 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     Integer,
+    Select,
+    Update,
     case,
     cast,
     delete,
+    exists,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.errors import NotFound
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncState
-from app.storage.models import (
-    ASIDE_KINDS,
-    OPEN_STATES,
-    Activation,
-    ActivationRevision,
-    Batch,
-    Destination,
-    DestinationConnection,
-    Space,
-    Sync,
-)
+from app.storage.models import ASIDE_KINDS, OPEN_STATES, Sync
+from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
 from app.storage.repositories.due import is_free
 
 ENDED_STATES = (
     SyncState.COMPLETE,
     SyncState.FAILED,
     SyncState.CANCELLED,
-)  # superseded ones have done nothing
+)  # a superseded sync has sent nothing
 
-_database_now = func.clock_timestamp(type_=DateTime(timezone=True))
+_CANDIDATES = text(
+    f"""
+    SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
+      coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first
+    FROM sync s
+    JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
+    WHERE s.state IN ('{SyncState.PENDING}', '{SyncState.RUNNING}') AND s.closing IS NULL AND s.kind <> 'dry_run'
+      AND (d.open_until IS NULL OR d.open_until < clock_timestamp())
+      AND d.id <> ALL(:busy)
+      AND (s.kind <> 'resync' OR (:resyncs > 0 AND d.id <> ALL(:filled)))
+      AND EXISTS (
+        SELECT FROM batch b
+        WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> '{BatchState.RECORDED}'
+          AND ((b.state = '{BatchState.WAITING}' AND b.next_at <= clock_timestamp())
+            OR (b.state = '{BatchState.SENDING}' AND b.lease_until < clock_timestamp()))
+          AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
+            OR NOT EXISTS (
+              SELECT FROM batch e
+              WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> '{BatchState.RECORDED}'
+                AND e.kind = 'exited')))
+    ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
+    LIMIT 16
+    FOR UPDATE OF s SKIP LOCKED
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
-class BatchCounts:
-    """What a sync's batches add up to."""
+class Candidate:
+    """A locked sync with a batch that can be claimed."""
 
-    batches: int
-    settled: int
-    sending: int
-    delivered: int
-    rejected: int
-    skipped: int
+    space_id: str
+    sync_id: str
+    probing: bool  # its destination has an open breaker: one batch may probe it
+    resync: bool
+    exits_first: bool
 
 
-class SyncRepository:
-    """All queries about syncs."""
+class SyncRepository(Repository[Sync]):
+    """Table ``sync``."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+    model = Sync
+    noun = "sync"
+    key = (Sync.space_id, Sync.id)
+    parent = (Sync.space_id, Sync.activation_id)
 
-    # Reading
-
-    async def get(
-        self, space_id: str, sync_id: str, *, activation_id: str | None = None, lock: bool = False
-    ) -> Sync | None:
-        """One sync, of a given activation where that matters."""
-        query = select(Sync).where(Sync.space_id == space_id, Sync.id == sync_id)
-        if activation_id is not None:
-            query = query.where(Sync.activation_id == activation_id)
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
+    async def require_of(
+        self, space_id: str, activation_id: str, sync_id: str, *, lock: Lock = None
+    ) -> Sync:
+        """Read a sync of an activation. Raises NotFound if it does not exist."""
+        query = select(Sync).where(
+            Sync.space_id == space_id, Sync.activation_id == activation_id, Sync.id == sync_id
+        )
+        sync = await self._first(query, lock)
+        if sync is None:
+            raise NotFound("sync not found")
+        return sync
 
     async def list(
         self, space_id: str, activation_id: str, *, before: str | None, limit: int
     ) -> Sequence[Sync]:
-        """Newest first."""
-        query = select(Sync).where(Sync.space_id == space_id, Sync.activation_id == activation_id)
-        if before:
-            query = query.where(Sync.id < before)
-        return (await self.session.scalars(query.order_by(Sync.id.desc()).limit(limit))).all()
-
-    async def count(self, space_id: str, activation_id: str) -> int:
-        """How many syncs an activation has had."""
-        query = select(func.count()).where(
-            Sync.space_id == space_id, Sync.activation_id == activation_id
+        """Read syncs of an activation that are older than the id ``before``, newest first."""
+        return await self._newest(
+            space_id, activation_id, column=Sync.id, before=before or None, limit=limit
         )
-        return (await self.session.scalar(query)) or 0
 
-    async def open_of(
-        self, space_id: str, activation_id: str, *, lock: bool = False
-    ) -> Sync | None:
-        """The one sync of an activation that is under way, dry runs apart."""
+    async def open_of(self, space_id: str, activation_id: str, *, lock: Lock = None) -> Sync | None:
+        """Read the open sync of an activation, of which there is at most one. Dry runs are left out."""
         query = select(Sync).where(
             Sync.space_id == space_id,
             Sync.activation_id == activation_id,
             Sync.kind != "dry_run",
             Sync.state.in_(OPEN_STATES),
         )
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
+        return await self._first(query, lock)
 
     async def last_planned(self, space_id: str, activation_id: str) -> Sync | None:
-        """The newest sync that was planned and carried out, in whole or in part."""
+        """Read the newest sync that was planned and is running or has ended."""
         return await self._last(space_id, activation_id, Sync.revision_id.is_not(None))
 
     async def last_begun(self, space_id: str, activation_id: str) -> Sync | None:
-        """The newest sync that is running or has ended, planned or not."""
+        """Read the newest sync that is running or has ended, planned or not."""
         return await self._last(space_id, activation_id)
 
     async def _last(
@@ -131,10 +137,10 @@ class SyncRepository:
             .order_by(Sync.number.desc())
             .limit(1)
         )
-        return (await self.session.scalars(query)).first()
+        return await self._first(query)
 
     async def is_delivered(self, space_id: str, activation_id: str, revision_id: str) -> bool:
-        """Whether a sync under that revision was carried out to its end."""
+        """Whether a sync with a revision was completed."""
         query = select(Sync.id).where(
             Sync.space_id == space_id,
             Sync.activation_id == activation_id,
@@ -147,7 +153,7 @@ class SyncRepository:
         ).first() is not None
 
     async def state_before(self, sync: Sync) -> str | None:
-        """How the last sync before this one that came to an end has ended."""
+        """Return the state of the last sync before this one that has ended."""
         query = (
             select(Sync.state)
             .where(
@@ -162,107 +168,36 @@ class SyncRepository:
         )
         return await self.session.scalar(query)
 
-    async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
-        """Progress of syncs, summed over their batches."""
-        query = (
-            select(
-                Batch.sync_id,
-                func.count(),
-                func.count().filter(Batch.state == BatchState.RECORDED),
-                func.count().filter(Batch.state == BatchState.SENDING),
-                func.coalesce(func.sum(Batch.delivered), 0),
-                func.coalesce(func.sum(Batch.rejected), 0),
-                func.coalesce(func.sum(Batch.skipped), 0),
+    async def any_open(self, space_id: str, activation_ids: Select[str]) -> bool:
+        """Whether any sync of some activations is open."""
+        query = select(
+            exists().where(
+                Sync.space_id == space_id,
+                Sync.state.in_(OPEN_STATES),
+                Sync.activation_id.in_(activation_ids),
             )
-            .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
-            .group_by(Batch.sync_id)
         )
-        return {
-            row[0]: BatchCounts(*(int(value) for value in row[1:]))
-            for row in await self.session.execute(query)
-        }
+        return bool(await self.session.scalar(query))
 
-    # What a sync needs around it
-
-    async def activation(
-        self, space_id: str, activation_id: str, *, lock: bool = False
-    ) -> Activation | None:
-        """The activation, deleted ones too: their syncs must still be folded."""
-        query = select(Activation).where(
-            Activation.space_id == space_id, Activation.id == activation_id
+    async def settled_at(
+        self, space_id: str, activation_id: str, settle: timedelta
+    ) -> datetime | None:
+        """Return when the settle time after the last unknown attempt of an activation ends (R11), None if it has."""
+        newest = (
+            select(func.max(Sync.last_unknown_at))
+            .where(Sync.space_id == space_id, Sync.activation_id == activation_id)
+            .scalar_subquery()
         )
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
-
-    async def revision(self, space_id: str, revision_id: str) -> ActivationRevision | None:
-        """One revision."""
-        return await self.session.get(ActivationRevision, (space_id, revision_id))
-
-    async def destination(
-        self, space_id: str, destination_id: str, *, lock: bool = False
-    ) -> Destination | None:
-        """The account that a sync writes to."""
-        query = select(Destination).where(
-            Destination.space_id == space_id, Destination.id == destination_id
-        )
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
-
-    async def connection(
-        self, space_id: str, connection_id: str, *, lock: bool = False
-    ) -> DestinationConnection | None:
-        """The connection of an activation."""
-        query = select(DestinationConnection).where(
-            DestinationConnection.space_id == space_id, DestinationConnection.id == connection_id
-        )
-        if lock:
-            query = query.with_for_update()
-        query = query.execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
-
-    async def workspace_of(self, space_id: str) -> str:
-        """The workspace that a space belongs to."""
-        query = select(Space.workspace_id).where(Space.id == space_id)
-        return (await self.session.execute(query)).scalar_one()
-
-    async def activations_of_account(
-        self, space_id: str, destination_id: str
-    ) -> Sequence[Activation]:
-        """Living activations that write to an account, locked in the order of their ids."""
-        query = (
-            select(Activation)
-            .where(
-                Activation.space_id == space_id,
-                Activation.destination_id == destination_id,
-                Activation.deleted_at.is_(None),
-            )
-            .order_by(Activation.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        return (await self.session.scalars(query)).all()
-
-    async def note(self, space_id: str, sync_id: str, values: dict[str, Any]) -> None:
-        """Put values into a sync's report, in place of those of the same name."""
-        await self.session.execute(
-            update(Sync)
-            .where(Sync.space_id == space_id, Sync.id == sync_id)
-            .values(
-                report=func.coalesce(Sync.report, cast({}, JSONB)).op("||")(cast(values, JSONB))
-            )
-            .execution_options(synchronize_session=False)
-        )
+        query = select(case((newest + settle > DATABASE_NOW, newest + settle), else_=None))
+        moment: datetime | None = (await self.session.execute(query)).scalar_one()
+        return moment
 
     # Leases
 
     async def claim(
         self, space_id: str, sync_id: str, states: tuple[str, ...], owner: str, lease: timedelta
     ) -> Sync | None:
-        """Take a sync for planning or settling; None where it is not due or somebody has it."""
+        """Claim a sync for planning or settling. Returns None if it is not due or another worker has it."""
         statement = (
             update(Sync)
             .where(
@@ -276,7 +211,7 @@ class SyncRepository:
                 lost_leases=Sync.lost_leases + cast(Sync.lease_until.is_not(None), Integer),
                 lease_owner=owner,
                 lease_token=Sync.lease_token + 1,
-                lease_until=_database_now + lease,
+                lease_until=DATABASE_NOW + lease,
             )
             .returning(Sync)
             .execution_options(populate_existing=True)
@@ -284,8 +219,8 @@ class SyncRepository:
         return (await self.session.scalars(statement)).first()
 
     async def renew(self, space_id: str, sync_id: str, token: int, lease: timedelta) -> bool:
-        """Keep a lease; False where it was lost."""
-        return await self.fenced(space_id, sync_id, token, lease_until=_database_now + lease)
+        """Extend a lease. Returns False if it was lost."""
+        return await self.fenced(space_id, sync_id, token, lease_until=DATABASE_NOW + lease)
 
     async def release(
         self,
@@ -297,14 +232,14 @@ class SyncRepository:
         until: datetime | None = None,
         **values: Any,
     ) -> bool:
-        """Give a sync back; it is not due before ``wait`` has passed or ``until`` has come."""
-        next_at = until if until is not None else (_database_now + wait if wait else None)
+        """Release a sync, due again after ``wait`` or at ``until``. Returns False if the lease was lost."""
+        next_at = until if until is not None else (DATABASE_NOW + wait if wait else None)
         return await self.fenced(
             space_id, sync_id, token, lease_owner=None, lease_until=None, next_at=next_at, **values
         )
 
     async def fenced(self, space_id: str, sync_id: str, token: int, **values: Any) -> bool:
-        """Write under a lease; False where it was lost to somebody else, or the sync has ended meanwhile."""
+        """Write columns under a lease (R9). Returns False if the lease was lost or the sync has ended."""
         statement = (
             update(Sync)
             .where(
@@ -319,46 +254,57 @@ class SyncRepository:
         )
         return (await self.session.scalar(statement)) is not None
 
-    # Settle time (R11)
+    # The delivery of its batches
 
-    async def settled_at(
-        self, space_id: str, activation_id: str, settle: timedelta
-    ) -> datetime | None:
-        """When the last unknown attempt of an activation will be old enough; None where it is already."""
-        newest = (
-            select(func.max(Sync.last_unknown_at))
-            .where(Sync.space_id == space_id, Sync.activation_id == activation_id)
-            .scalar_subquery()
+    async def lock_candidates(
+        self, *, busy: Sequence[str], filled: Sequence[str], resyncs: int
+    ) -> Sequence[Candidate]:
+        """Lock up to 16 syncs with batches that can be claimed; the one served longest ago comes first (R12).
+
+        The lock excludes closing and superseding a sync while a batch of it is claimed. ``busy`` are destinations that
+        are left out, ``filled`` those whose resyncs are left out; if ``resyncs`` is 0, all resyncs are left out.
+        """
+        values = {"busy": list(busy), "filled": list(filled), "resyncs": resyncs}
+        rows = await self.session.execute(_CANDIDATES, values)
+        return [Candidate(*row) for row in rows]
+
+    async def mark_claimed(self, space_id: str, sync_id: str, *, taken_over: bool) -> None:
+        """Write that a batch was claimed, and set the state of the sync to running.
+
+        The one change of state outside ``syncs.lifecycle``: it must be in the transaction of the claim, and
+        :meth:`lock_candidates` has checked that the sync was pending or running. With ``taken_over`` a batch had an
+        attempt whose result is unknown.
+        """
+        values: dict[str, Any] = {
+            "state": SyncState.RUNNING,
+            "started_at": func.coalesce(Sync.started_at, DATABASE_NOW),
+            "last_claim_at": DATABASE_NOW,
+        }
+        if taken_over:
+            values["last_unknown_at"] = DATABASE_NOW
+        await self._write(_row(space_id, sync_id).values(**values))
+
+    async def mark_unknown(self, space_id: str, sync_id: str) -> None:
+        """Write that the result of an attempt is unknown: the settle time begins (R11)."""
+        await self._write(_row(space_id, sync_id).values(last_unknown_at=DATABASE_NOW))
+
+    async def note(self, space_id: str, sync_id: str, values: dict[str, Any]) -> None:
+        """Merge values into the report of a sync. ``values`` is JSON in the form of a part of ``Sync.report``."""
+        report = func.coalesce(Sync.report, cast({}, JSONB)).op("||")(cast(values, JSONB))
+        await self._write(_row(space_id, sync_id).values(report=report))
+
+    # Removal
+
+    async def forget_files(self, space_id: str, sync_id: str) -> None:
+        """Clear the plan and outcome of a sync; the collector then deletes the files."""
+        await self._write(_row(space_id, sync_id).values(plan=None, outcome=None))
+
+    async def delete_all(self, space_id: str, activation_ids: Select[str]) -> None:
+        """Delete all syncs of some activations, with their batches and pins."""
+        await self._write(
+            delete(Sync).where(Sync.space_id == space_id, Sync.activation_id.in_(activation_ids))
         )
-        query = select(case((newest + settle > _database_now, newest + settle), else_=None))
-        moment: datetime | None = (await self.session.execute(query)).scalar_one()
-        return moment
 
-    # Batches of a sync as a whole
 
-    async def batches(self, space_id: str, sync_id: str) -> Sequence[Batch]:
-        """All batches in order."""
-        query = (
-            select(Batch)
-            .where(Batch.space_id == space_id, Batch.sync_id == sync_id)
-            .order_by(Batch.number)
-            .execution_options(populate_existing=True)
-        )
-        return (await self.session.scalars(query)).all()
-
-    async def drop_batches(self, space_id: str, sync_id: str) -> None:
-        """Forget the batches of a sync that has sent nothing."""
-        await self.session.execute(
-            delete(Batch).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
-        )
-
-    async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
-        """Until when a batch may be in flight; None where none is."""
-        query = select(func.max(Batch.lease_until)).where(
-            Batch.space_id == space_id,
-            Batch.sync_id == sync_id,
-            Batch.state == BatchState.SENDING,
-            Batch.lease_until > _database_now,
-        )
-        moment: datetime | None = (await self.session.execute(query)).scalar_one()
-        return moment
+def _row(space_id: str, sync_id: str) -> Update:
+    return update(Sync).where(Sync.space_id == space_id, Sync.id == sync_id)

@@ -1,4 +1,4 @@
-"""Queries of API tokens. The workspace is the first argument, save where a token is looked up to learn it."""
+"""API tokens. The workspace is the first argument, except for the check of a presented token."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import func, select, update
 
 from app.storage.models import ApiToken
+from app.storage.repositories.base import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ _USED = "UPDATE api_token SET last_used_at = clock_timestamp() WHERE id = $1"
 
 
 async def find_presented(pool: asyncpg.Pool[asyncpg.Record], token_id: str) -> KnownToken | None:
-    """A token by the id that stands in it; notes, to the minute, that it was used."""
+    """Read a token by the id in its text, and write the time of its use, at most once a minute."""
     row = await pool.fetchrow(_FIND, token_id)
     if row is None:
         return None
@@ -50,28 +50,26 @@ async def find_presented(pool: asyncpg.Pool[asyncpg.Record], token_id: str) -> K
     )
 
 
-class TokenRepository:
-    """The tokens of a workspace."""
+class TokenRepository(Repository[ApiToken]):
+    """Table ``api_token``."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    def add(self, token: ApiToken) -> None:
-        """Keep a new token."""
-        self._session.add(token)
+    model = ApiToken
+    noun = "token"
+    key = (ApiToken.workspace_id, ApiToken.id)
+    parent = (ApiToken.workspace_id,)
 
     async def listed(self, workspace_id: str) -> Sequence[ApiToken]:
-        """All tokens, revoked ones too, in the order of making."""
-        found = await self._session.scalars(
-            select(ApiToken)
-            .where(ApiToken.workspace_id == workspace_id)
-            .order_by(ApiToken.created_at, ApiToken.id)
-        )
-        return found.all()
+        """Read all tokens, revoked ones included, oldest first."""
+        query = select(ApiToken).where(ApiToken.workspace_id == workspace_id)
+        return await self._all(query.order_by(ApiToken.created_at, ApiToken.id))
+
+    async def count_all(self) -> int:
+        """Return the number of tokens of all workspaces."""
+        return await self._number(select(func.count()).select_from(ApiToken))
 
     async def revoke(self, workspace_id: str, token_id: str, now: datetime) -> bool:
-        """End a token; whether there was one that was still valid."""
-        revoked = await self._session.scalar(
+        """Revoke a token. Returns False if it does not exist or was revoked before."""
+        revoked = await self.session.scalar(
             update(ApiToken)
             .where(
                 ApiToken.workspace_id == workspace_id,

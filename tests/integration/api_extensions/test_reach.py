@@ -141,7 +141,7 @@ class TestReach:
         # The engine, which is asked where no plan has counted, says the same.
         calls: list[int] = []
         monkeypatch.setattr(
-            "app.services.reports.reach.ReachRepository.planned", lambda *_: _nothing(calls)
+            "app.services.reports.reach.ReachQueries.planned", lambda *_: _nothing(calls)
         )
         assert (await desk.reach())["destinations"][0] == counted
         assert calls

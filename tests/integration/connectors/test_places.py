@@ -18,7 +18,7 @@ from app.services.holdings import drift
 from app.services.planning.plan import plan_sync
 from app.services.platform.platform import Platform
 from app.storage.models import Activation, DestinationConnection, Sync
-from app.storage.repositories.due import DueRepository
+from app.storage.repositories.due import DueQueries
 from tests.integration.connectors.test_partners import (
     LIST,
     PARTNERS,
@@ -343,7 +343,7 @@ async def test_two_activations_that_need_the_list_of_their_connection_at_once_ag
         )
         await hand.once(tasks=(Task.RECOMPUTE,))
         async with platform.unit_of_work() as session:
-            open_syncs = await DueRepository(session).to_plan(10)
+            open_syncs = await DueQueries(session).to_plan(10)
         planned = [plan_sync(platform, one.space_id, one.id, lane="test") for one in open_syncs]
         assert len(planned) == 2
         await asyncio.gather(*planned)

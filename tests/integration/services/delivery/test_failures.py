@@ -13,7 +13,7 @@ from app.services.periodic.due import batches_wait
 from app.services.reports import status
 from app.services.syncs import syncs
 from app.storage.models import Activation, Batch
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.destinations import DestinationRepository
 from tests.flow import ACTOR, Flow
 from tests.stepping import Hand
 
@@ -88,7 +88,7 @@ class TestStatus:
     ) -> None:
         activation = await planned(flow, Hand(flow))
         async with flow.platform.unit_of_work() as session:
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id,
                 flow.destination_id,
                 timedelta(minutes=4),
@@ -101,7 +101,7 @@ class TestStatus:
     async def test_a_pause_that_is_over_is_none(self, flow: Flow) -> None:
         activation = await planned(flow, Hand(flow))
         async with flow.platform.unit_of_work() as session:
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         assert await note_of(flow, activation) == "A sync is planned and about to be sent."

@@ -15,7 +15,7 @@ from app.services.syncs import syncs
 from app.storage.engine import open_database
 from app.storage.models import Audience, Batch, Sync
 from app.storage.repositories.batches import BatchRepository
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.session import unit_of_work_of
 from tests.flow import ACTOR, Flow, eventually, worker
 
@@ -141,7 +141,7 @@ class TestProbes:
         for held in waiting:
             await approve(flow, held)
         async with flow.platform.unit_of_work() as session:
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         async with flow.platform.unit_of_work() as session:

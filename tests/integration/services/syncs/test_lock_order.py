@@ -11,9 +11,8 @@ from sqlalchemy import select, text, update
 from app.core import clock
 from app.services.activations import destinations
 from app.storage.models import Activation, Space, Sync
-from app.storage.repositories.batches import BatchRepository
-from app.storage.repositories.breakers import BreakerRepository
-from app.storage.repositories.syncs import SyncRepository
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.destinations import DestinationRepository
 from tests.flow import ACTOR, Flow, eventually
 from tests.stepping import Hand
 
@@ -57,10 +56,10 @@ class TestHealingAnAccount:
         assert callable(healing)
         activation = await flow.activate()
         async with flow.platform.unit_of_work() as session:
-            await SyncRepository(session).activation(flow.space_id, activation, lock=True)
+            await ActivationRepository(session).get_any(flow.space_id, activation, lock="update")
             other = asyncio.create_task(healing(flow))
             await eventually(lambda: somebody_waits(flow))
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(minutes=1), {"reason": "failed"}
             )
         await other
@@ -84,7 +83,7 @@ class TestHealingAnAccount:
             sync = (await session.scalars(query)).one()
             other = asyncio.create_task(healing(flow))
             await eventually(lambda: somebody_waits(flow))
-            assert await BatchRepository(session)._hold_others_off(
+            assert await DestinationRepository(session).begin_probe(
                 flow.space_id, sync.id, timedelta(seconds=1)
             )
         await other

@@ -11,7 +11,7 @@ from app.core import clock
 from app.services.periodic.collector import collect_files
 from app.services.syncs import lifecycle
 from app.storage.models import Destination
-from app.storage.repositories.breakers import BreakerRepository
+from app.storage.repositories.destinations import DestinationRepository
 from tests.flow import ACTOR, Flow
 
 pytestmark = pytest.mark.installation(worker=True)
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.installation(worker=True)
 class TestBreaker:
     async def test_a_healed_account_is_not_probed_any_more(self, flow: Flow) -> None:
         async with flow.platform.unit_of_work() as session:
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         async with flow.platform.unit_of_work() as session:
@@ -31,7 +31,7 @@ class TestBreaker:
 
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:
         async with flow.platform.unit_of_work() as session:
-            await BreakerRepository(session).open_breaker(
+            await DestinationRepository(session).open_breaker(
                 flow.space_id, flow.destination_id, timedelta(seconds=-1), {"openings": 1}
             )
         activation = await flow.activate()

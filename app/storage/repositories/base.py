@@ -1,0 +1,134 @@
+"""Base classes of all queries: ``Reader`` for reads, ``Repository`` for the tables of one aggregate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from sqlalchemy import DateTime, Delete, Select, Update, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql import ColumnElement
+
+from app.core.errors import NotFound
+from app.core.pagination import Position
+from app.storage.repositories import keyset
+
+M = TypeVar("M")
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
+
+#: ``share`` keeps a row from being deleted (FOR KEY SHARE), ``update`` from any change by others (FOR UPDATE).
+#: The order of locks is rule R7.
+Lock = Literal["share", "update"] | None
+Columns = Sequence[InstrumentedAttribute[Any]]
+
+DATABASE_NOW = func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+def locked(query: S, lock: Lock, *, of: type[Any] | None = None, skip_locked: bool = False) -> S:
+    """Add a lock to a query: on the rows of the model ``of``, by default on all. Locked rows are waited for, or skipped."""
+    if lock is None:
+        return query
+    shared = lock == "share"
+    return query.with_for_update(read=shared, key_share=shared, of=of, skip_locked=skip_locked)
+
+
+class Reader:
+    """Queries in the transaction of a session. Base class of repositories and of ``…Queries``."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def database_now(self) -> datetime:
+        """Return the time by the clock of PostgreSQL, which all leases and waits use."""
+        return (await self.session.execute(select(DATABASE_NOW))).scalar_one()
+
+    async def _first(
+        self, query: Select[M], lock: Lock = None, *, of: type[Any] | None = None
+    ) -> M | None:
+        """Return the first row of a query as the database has it now, even if the session has loaded it before."""
+        query = locked(query, lock, of=of).execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def _all(
+        self,
+        query: Select[M],
+        lock: Lock = None,
+        *,
+        of: type[Any] | None = None,
+        skip_locked: bool = False,
+    ) -> Sequence[M]:
+        """Return the rows of a query as the database has them now, even if the session has loaded them before."""
+        query = locked(query, lock, of=of, skip_locked=skip_locked)
+        return (await self.session.scalars(query.execution_options(populate_existing=True))).all()
+
+    async def _number(self, query: Select[Any]) -> int:
+        """Return the number that a query selects, 0 for NULL."""
+        return int(await self.session.scalar(query) or 0)
+
+
+class Repository(Reader, Generic[M]):
+    """The rows of one aggregate. Its tables are written by this class only.
+
+    A subclass names the columns that identify a row (``key``) and the listing that it belongs to (``parent``), and for
+    rows that are only marked as deleted the condition ``living``. Listings are sorted by the last column of ``key``.
+    """
+
+    model: type[M]
+    noun: str
+    key: Columns
+    parent: Columns
+    living: ColumnElement[bool] | None = None
+
+    async def get(self, *key: str, lock: Lock = None) -> M | None:
+        """Read a row by its key, such as space and id. Returns None if it does not exist."""
+        return await self._first(self._where(select(self.model), self.key, key), lock)
+
+    async def require(self, *key: str, lock: Lock = None) -> M:
+        """Read a row by its key. Raises NotFound if it does not exist."""
+        row = await self.get(*key, lock=lock)
+        if row is None:
+            raise NotFound(f"{self.noun} not found")
+        return row
+
+    async def walk(self, *parent: str, position: Position, limit: int) -> Sequence[M]:
+        """Read a part of a listing, oldest first; before a position newest first."""
+        query = self._where(select(self.model), self.parent, parent)
+        return await self._all(
+            keyset.walk(query, self.key[-1:], position.key, position, limit=limit)
+        )
+
+    async def count(self, *parent: str) -> int:
+        """Return the length of a listing."""
+        query = select(func.count()).select_from(self.model)
+        return await self._number(self._where(query, self.parent, parent))
+
+    def add(self, row: M) -> None:
+        """Add a new row to the session; the next flush inserts it."""
+        self.session.add(row)
+
+    async def delete(self, row: M) -> None:
+        """Delete a row."""
+        await self.session.delete(row)
+        await self.session.flush()
+
+    async def _newest(self, *parent: str, column: Any, before: Any, limit: int) -> Sequence[M]:
+        """Read a part of a listing in descending order of ``column``, below the value ``before`` if it is given."""
+        query = self._where(select(self.model), self.parent, parent)
+        if before is not None:
+            query = query.where(column < before)
+        return await self._all(query.order_by(column.desc()).limit(limit))
+
+    async def _write(self, statement: Update | Delete) -> int:
+        """Run a statement without looking for its rows in the session. Returns the number of rows that it changed."""
+        result = await self.session.execute(statement.execution_options(synchronize_session=False))
+        return int(getattr(result, "rowcount", 0))
+
+    def _where(self, query: S, columns: Columns, values: Sequence[str]) -> S:
+        conditions: list[ColumnElement[bool]] = [
+            column == value for column, value in zip(columns, values, strict=True)
+        ]
+        if self.living is not None:
+            conditions.append(self.living)
+        return query.where(*conditions)

@@ -1,0 +1,55 @@
+"""Snapshots: the stored memberships of an audience."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, exists, func, or_
+
+from app.domain.sync_states import FINAL_STATES
+from app.storage.models import Audience, Snapshot, Sync, SyncSource
+from app.storage.repositories.base import Repository
+
+
+class SnapshotRepository(Repository[Snapshot]):
+    """Table ``snapshot``."""
+
+    model = Snapshot
+    noun = "snapshot"
+    key = (Snapshot.space_id, Snapshot.id)
+    parent = (Snapshot.space_id, Snapshot.audience_id)
+
+    async def newest(
+        self, space_id: str, audience_id: str, *, before: int | None, limit: int
+    ) -> Sequence[Snapshot]:
+        """Read snapshots of an audience with versions below ``before``, newest first."""
+        return await self._newest(
+            space_id, audience_id, column=Snapshot.version, before=before, limit=limit
+        )
+
+    async def forget_unused(self, age: timedelta) -> None:
+        """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""
+        in_use = [
+            exists().where(Audience.space_id == Snapshot.space_id, column == Snapshot.id)
+            for column in (Audience.current_snapshot_id, Audience.pinned_snapshot_id)
+        ]
+        in_use.append(
+            exists().where(
+                SyncSource.space_id == Snapshot.space_id,
+                SyncSource.snapshot_id == Snapshot.id,
+                Sync.space_id == SyncSource.space_id,
+                Sync.id == SyncSource.sync_id,
+                ~Sync.state.in_(FINAL_STATES),
+            )
+        )
+        past = func.clock_timestamp() - age
+        await self._write(delete(Snapshot).where(Snapshot.created_at < past, ~or_(*in_use)))
+
+    async def delete_all(self, space_id: str, audience_id: str) -> None:
+        """Delete all snapshots of an audience."""
+        await self._write(
+            delete(Snapshot).where(
+                Snapshot.space_id == space_id, Snapshot.audience_id == audience_id
+            )
+        )
