@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from checks import cycles, docstrings, faces, module_map, references, sizes, states, tested, words
+from checks import (
+    cycles,
+    docstrings,
+    faces,
+    module_map,
+    references,
+    sizes,
+    states,
+    tables,
+    tested,
+    words,
+)
 from checks.source import ROOT, Fault
 
 
@@ -21,6 +32,7 @@ CHECKS: dict[str, Check] = {
     "words": words.check,
     "references": references.check,
     "states": states.check,
+    "tables": tables.check,
     "sizes": sizes.check,
     "cycles": cycles.check,
     "faces": faces.check,

@@ -10,6 +10,10 @@ state
 
 A reason of ``LeftOut`` is a bare state wherever a string, or a quoted word in it, says it.
 
+A state of a sync or batch is written by its owner only (``OWNERS``): elsewhere a member of ``SyncState`` or ``BatchState``
+must not be assigned to an attribute ``state``, passed as ``state=``, be the value of ``"state":``, or follow ``SET state =``
+in SQL. Reads and comparisons are free.
+
 Words of another vocabulary (an attempt's ``outcome``, a column's name) are recognised by what they are compared with.
 Exempt are enums, the tables' definitions (``server_default``, indexes), and code that speaks a wire format: contract,
 connectors, sources, sandbox, demo, embedded, and in ``app/api`` what is not compared with something named ``state``.
@@ -20,6 +24,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from checks.source import CODE, ROOT, Fault, Source, files, last_name
@@ -38,6 +43,12 @@ WIRE = (
 #: A layer that speaks a wire format, and must not compare states.
 EDGE = "app/api/"
 _STATE = re.compile(r"(^|_)states?$|^closing$")
+#: Enum, and the files that may write its members to a row.
+OWNERS = {
+    "SyncState": ("app/services/syncs/lifecycle.py", "app/storage/repositories/syncs.py"),
+    "BatchState": ("app/storage/repositories/batches.py",),
+}
+_SET = re.compile(r"\bSET\s+state\s*=\s*'$")
 #: What else a word can be: the outcome of an attempt, a column, a kind of notice.
 _OTHER = re.compile(r"(^|_)(outcome|column|kind|key|field|name|event|notice|reason)s?$")
 #: Not the codes of SQLSTATE.
@@ -70,6 +81,12 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
         is_edge = source.path.startswith(EDGE)
         exempt = {id(inner) for node in _exempt(source) for inner in ast.walk(node)}
         for node in ast.walk(source.tree):
+            found |= {
+                source.fault(value, f"the state “{enum}” is written here; only {owners} may do so")
+                for value, enum in _written(node)
+                if source.path not in OWNERS[enum]
+                for owners in (" and ".join(OWNERS[enum]),)
+            }
             if id(node) in exempt:
                 continue
             hits = list(_named(node))
@@ -137,6 +154,45 @@ def _named(node: ast.AST) -> Iterator[Hit]:
             for key, value in zip(keys, values, strict=True):
                 if isinstance(key, ast.Constant) and _STATE.search(str(key.value)):
                     yield from _texts(_branches(value))
+
+
+def _written(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the members of ``OWNERS`` that one node writes to something named ``state``, each with its enum."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _state_assigned(target, value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield from _state_assigned(target, value)
+        case ast.keyword(arg="state", value=value):
+            yield from _owned(value)
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "state":
+                    yield from _owned(value)
+        case ast.JoinedStr(values=parts):
+            for before, part in pairwise(parts):
+                match before, part:
+                    case ast.Constant(value=str(text)), ast.FormattedValue(value=value):
+                        if _SET.search(text):
+                            yield from _owned(value)
+
+
+def _state_assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for one, other in zip(target.elts, value.elts, strict=False):
+            yield from _state_assigned(one, other)
+    elif isinstance(target, ast.Attribute | ast.Subscript) and last_name(target) == "state":
+        yield from _owned(value)
+
+
+def _owned(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+    for branch in _branches(value):
+        match branch:
+            case ast.Attribute(value=enum) if last_name(enum) in OWNERS:
+                yield branch, last_name(enum)
+            case ast.Call(func=enum) if last_name(enum) in OWNERS:
+                yield branch, last_name(enum)
 
 
 def _worded(node: ast.AST, words: frozenset[str]) -> Iterator[Hit]:

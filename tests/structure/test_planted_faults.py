@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from checks import cycles, docstrings, faces, module_map, references, sizes, states, tested, words
+from checks import (
+    cycles,
+    docstrings,
+    faces,
+    module_map,
+    references,
+    sizes,
+    states,
+    tables,
+    tested,
+    words,
+)
 from checks.source import Fault
 
 
@@ -280,12 +291,80 @@ class SyncKind(StrEnum):
     def test_other_words(self, tmp_path: Path, text: str) -> None:
         assert self.faults(tmp_path, text) == []
 
+    @pytest.mark.parametrize(
+        ("text", "owner"),
+        [
+            ("sync.state = SyncState.HELD", "app/services/syncs/lifecycle.py"),
+            ("sync.by, sync.state = actor, SyncState.HELD", "app/services/syncs/lifecycle.py"),
+            ("sync.state = old if kept else SyncState(word)", "app/services/syncs/lifecycle.py"),
+            ("row = Sync(state=SyncState.NEW)", "app/services/syncs/lifecycle.py"),
+            ('values["state"] = SyncState.HELD', "app/storage/repositories/syncs.py"),
+            ('values = {"state": SyncState.HELD}', "app/storage/repositories/syncs.py"),
+            ("query.values(state=BatchState.WAITING)", "app/storage/repositories/batches.py"),
+            (
+                "SQL = f\"UPDATE b SET state = '{BatchState.WAITING}'\"",
+                "app/storage/repositories/batches.py",
+            ),
+        ],
+    )
+    def test_states_are_written_by_their_owner(self, tmp_path: Path, text: str, owner: str) -> None:
+        enum = "SyncState" if "SyncState" in text else "BatchState"
+        assert self.faults(tmp_path, text) == [enum]
+        (tmp_path / "app/services/planted.py").unlink()
+        assert self.faults(tmp_path, text, owner) == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "ready = sync.state == SyncState.HELD",
+            "query = Sync.state.in_((SyncState.HELD,))",
+            "call(closing=SyncState.HELD)",
+            "state = SyncState.HELD if late else SyncState.NEW",
+            "SQL = f\"SELECT 1 WHERE state = '{SyncState.HELD}'\"",
+            "run.state = RunState.NEW",
+        ],
+    )
+    def test_states_are_read_anywhere(self, tmp_path: Path, text: str) -> None:
+        assert self.faults(tmp_path, text) == []
+
     def test_wire_formats_are_exempt(self, tmp_path: Path) -> None:
         assert (
             self.faults(tmp_path, 'done = answer["state"] == "new"', "app/sandbox/planted.py") == []
         )
         assert self.faults(tmp_path, 'example = {"held", "new"}', "app/api/planted.py") == []
         assert self.faults(tmp_path, 'done = sync.state == "new"', "app/api/planted.py") == ["new"]
+
+
+class TestTables:
+    def test_two_writers(self, tmp_path: Path) -> None:
+        folder = "app/storage/repositories"
+        plant(tmp_path, f"{folder}/pins.py", "update(SyncSource)\n")
+        plant(tmp_path, f"{folder}/runs.py", "delete(Run)\nselect(SyncSource)\nupdate(model)\n")
+        assert tables.check(tmp_path) == []
+        plant(tmp_path, f"{folder}/runs.py", "delete(SyncSource)\n")
+        assert told(tables.check(tmp_path)) == [
+            f"1: sync_source is written here and in {folder}/pins.py"
+        ]
+        plant(tmp_path, f"{folder}/runs.py", 'SQL = f"""\n    UPDATE sync_source AS s {1}\n"""\n')
+        assert len(tables.check(tmp_path)) == 1
+        plant(tmp_path, f"{folder}/runs.py", 'SQL = "SELECT FOR UPDATE OF s"\n')
+        plant(tmp_path, f"{folder}/encrypted.py", "update(SyncSource)\n")
+        assert tables.check(tmp_path) == []
+
+    def test_sql_outside_the_repositories(self, tmp_path: Path) -> None:
+        plant(
+            tmp_path,
+            "app/services/planted.py",
+            "from sqlalchemy import select\n"
+            "from sqlalchemy.exc import DBAPIError\n"
+            "from sqlalchemy.ext.asyncio import AsyncSession\n"
+            "session.scalars(1)\n"
+            "session.add(row)\n",
+        )
+        assert told(tables.check(tmp_path)) == [
+            "1: builds SQL; add a method to a repository",
+            "4: session.scalars: add a method to a repository",
+        ]
 
 
 class TestSizes:

@@ -88,7 +88,7 @@ async def set_error(
     activation.last_error = described
     await session.flush()
     await close_open(
-        session, activation, state=SyncState.FAILED, reason=error.message, error=described
+        session, activation, closing=SyncState.FAILED, reason=error.message, error=described
     )
     notify_activation_in_error(session, activation)
     log.warning("activation_in_error", activation_id=activation.id, code=error.code)
@@ -100,7 +100,7 @@ async def fail_sync(
     """Close the open sync of a locked activation as failed. Returns the error as :func:`describe_error` does."""
     described = await describe_error(session, error)
     await close_open(
-        session, activation, state=SyncState.FAILED, reason=error.message, error=described
+        session, activation, closing=SyncState.FAILED, reason=error.message, error=described
     )
     return described
 

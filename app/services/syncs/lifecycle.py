@@ -61,7 +61,7 @@ async def configuration_changed(
         raise NotFound("activation not found")
     if not is_at_work(locked):
         await close_open(
-            session, locked, state=SyncState.CANCELLED, reason="The activation was stopped."
+            session, locked, closing=SyncState.CANCELLED, reason="The activation was stopped."
         )
         return None
     computed = await _computed(session, locked)
@@ -335,7 +335,7 @@ async def close_open(
     session: AsyncSession,
     activation: Activation,
     *,
-    state: SyncState,
+    closing: SyncState,
     reason: str,
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
@@ -343,23 +343,23 @@ async def close_open(
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.closing is not None:
         return sync
-    await close_sync(session, sync, state=state, error=error or {"message": reason})
+    await close_sync(session, sync, closing=closing, error=error or {"message": reason})
     return sync
 
 
 async def close_sync(
-    session: AsyncSession, sync: Sync, *, state: SyncState, error: dict[str, Any] | None
+    session: AsyncSession, sync: Sync, *, closing: SyncState, error: dict[str, Any] | None
 ) -> None:
     """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
     sync.error = error
     if sync.state.is_unsent:
-        set_state(sync, state)
+        set_state(sync, closing)
         _revoke_lease(sync)
         sync.finished_at = await RunRepository(session).database_now()
         await session.flush()
         await BatchRepository(session).drop(sync.space_id, sync.id)
         return
-    sync.closing = state
+    sync.closing = closing
     await session.flush()
     wake_settle(session, sync)
 
@@ -371,5 +371,5 @@ async def close_for_deletion(
     del actor, now
     await ActivationRepository(session).get_any(activation.space_id, activation.id, lock="update")
     await close_open(
-        session, activation, state=SyncState.CANCELLED, reason="The activation was deleted."
+        session, activation, closing=SyncState.CANCELLED, reason="The activation was deleted."
     )

@@ -115,7 +115,7 @@ async def cancel_sync(
         # Else the next sync would be the same resync again.
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
     await lifecycle.close_sync(
-        session, sync, state=SyncState.CANCELLED, error={"message": "Cancelled.", "by": actor}
+        session, sync, closing=SyncState.CANCELLED, error={"message": "Cancelled.", "by": actor}
     )
     await _record(session, activation, sync, "Sync Cancelled", actor)
     return sync

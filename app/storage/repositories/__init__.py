@@ -1,1 +1,1 @@
-"""Every query; one class per aggregate."""
+"""All SQL: one ``…Repository`` per aggregate, which alone writes its tables, and ``…Queries`` for reads across tables."""

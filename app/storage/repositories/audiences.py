@@ -177,7 +177,7 @@ class AudienceRepository(Repository[Audience]):
         return set(await self.session.scalars(query))
 
     async def has_open_sync(self, space_id: str, audience_id: str) -> bool:
-        """Whether a sync of a deleted activation of the audience has not ended."""
+        """Return whether a sync of a deleted activation of the audience has not ended."""
         deleted = deleted_activations(space_id, audience_id)
         return await SyncRepository(self.session).any_open(space_id, deleted)
 

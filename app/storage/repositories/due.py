@@ -52,7 +52,7 @@ class DueQueries(Reader):
         return await self._all(query)
 
     async def is_to_settle(self, space_id: str, sync_id: str) -> bool:
-        """Whether all batches of a sync are recorded."""
+        """Return whether all batches of a sync are recorded."""
         query = select(
             ~exists().where(
                 Batch.space_id == space_id,
@@ -63,7 +63,7 @@ class DueQueries(Reader):
         return bool((await self.session.execute(query)).scalar_one())
 
     async def batches_due(self) -> bool:
-        """Whether any batch can be claimed."""
+        """Return whether any batch can be claimed."""
         query = (
             select(Sync.id)
             .join(

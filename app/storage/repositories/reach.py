@@ -31,7 +31,7 @@ class ReachQueries(Reader):
     async def activations_on(
         self, space_id: str, connection_ids: Sequence[str]
     ) -> Sequence[tuple[Activation, Mapping[str, Any]]]:
-        """Read the activations of connections with their current configurations, oldest first."""
+        """Read the activations of connections, oldest first, each with the form of ``ActivationRevision.config`` that is current."""
         query = (
             select(Activation, ActivationRevision.config)
             .join(ActivationRevision, CURRENT_REVISION)

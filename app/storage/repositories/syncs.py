@@ -140,7 +140,7 @@ class SyncRepository(Repository[Sync]):
         return await self._first(query)
 
     async def is_delivered(self, space_id: str, activation_id: str, revision_id: str) -> bool:
-        """Whether a sync with a revision was completed."""
+        """Return whether a sync with a revision was completed."""
         query = select(Sync.id).where(
             Sync.space_id == space_id,
             Sync.activation_id == activation_id,
@@ -169,7 +169,7 @@ class SyncRepository(Repository[Sync]):
         return await self.session.scalar(query)
 
     async def any_open(self, space_id: str, activation_ids: Select[str]) -> bool:
-        """Whether any sync of some activations is open."""
+        """Return whether any sync of some activations is open."""
         query = select(
             exists().where(
                 Sync.space_id == space_id,
