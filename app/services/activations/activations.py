@@ -77,11 +77,9 @@ async def create_activation(
 ) -> ActivationView:
     """A new activation on a connection. BadRequest and Invalid for what does not fit the audience or the destination."""
     audience = await _audience(session, space_id, audience_id)
-    connection = await ConnectionRepository(session).get(
+    connection = await ConnectionRepository(session).require(
         space_id, audience_id, connection_id, lock="share"
     )
-    if connection is None:
-        raise NotFound("destination connection not found")
     definition = await _definition(session, connection)
     _check_display_name(wanted.display_name)
     config = new_config(
@@ -141,8 +139,7 @@ async def page_activations(
     session: AsyncSession, space_id: str, audience_id: str, request: PageRequest
 ) -> Page[ActivationView]:
     """Activations of an audience, of all its connections, in the order of making."""
-    if await AudienceRepository(session).get(space_id, audience_id) is None:
-        raise NotFound("audience not found")
+    await AudienceRepository(session).require(space_id, audience_id)
     repository = ActivationRepository(session)
     position = request.position()
     found = await repository.walk_views(space_id, audience_id, position, request.count + 1)
@@ -293,10 +290,7 @@ async def _definition(session: AsyncSession, connection: DestinationConnection) 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     """The audience, kept from being removed until the transaction ends."""
-    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
-    if audience is None:
-        raise NotFound("audience not found")
-    return audience
+    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
 
 
 async def _locked(

@@ -57,9 +57,7 @@ async def add_connection(
             '"destination.type": there are no warehouses here yet; send destination',
             field="destination.type",
         )
-    destination = await DestinationRepository(session).get(space_id, destination_id)
-    if destination is None:
-        raise NotFound("destination not found")
+    destination = await DestinationRepository(session).require(space_id, destination_id)
     connector = registry.get(destination.slug)
     definition = connector.definition
     if audience.audience_type not in definition.audience_types:
@@ -163,10 +161,7 @@ def _plain(id_sync: IdSync) -> list[dict[str, Any]]:
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     """The audience, kept from being removed until the transaction ends."""
-    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
-    if audience is None:
-        raise NotFound("audience not found")
-    return audience
+    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
 
 
 async def _locked(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import CheckResult
 from app.connectors.errors import ConnectorError
 from app.core.crypto import Keyring
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.ids import new_hex_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.services import accounts
@@ -68,8 +68,7 @@ async def create_destination(
 
 async def get_destination(session: AsyncSession, space_id: str, destination_id: str) -> Destination:
     """One account of a space."""
-    found = await DestinationRepository(session).get(space_id, destination_id)
-    return _found(found)
+    return await DestinationRepository(session).require(space_id, destination_id)
 
 
 async def page_destinations(
@@ -100,8 +99,8 @@ async def update_destination(
     """Rename, merge settings. New settings close the breaker and re-activate what it had paused."""
     if settings:
         await lock_account(session, space_id, destination_id)
-    destination = _found(
-        await DestinationRepository(session).get(space_id, destination_id, lock="update")
+    destination = await DestinationRepository(session).require(
+        space_id, destination_id, lock="update"
     )
     generated: dict[str, Any] = {}
     if settings:
@@ -125,7 +124,7 @@ async def delete_destination(
 ) -> None:
     """Remove an account; Conflict, naming the audiences, while one is connected to it."""
     repository = DestinationRepository(session)
-    destination = _found(await repository.get(space_id, destination_id, lock="update"))
+    destination = await repository.require(space_id, destination_id, lock="update")
     users = await AudienceRepository(session).connected_to(space_id, destination_id)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
@@ -176,12 +175,6 @@ async def check_destination(
             if row is not None and row.settings == seen:
                 await account_healed(session, row, actor=actor, now=now)
     return result
-
-
-def _found(destination: Destination | None) -> Destination:
-    if destination is None:
-        raise NotFound("destination not found")
-    return destination
 
 
 async def _record(session: AsyncSession, destination: Destination, event: str, actor: str) -> None:

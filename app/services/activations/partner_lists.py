@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from app.connectors.base import Definition, Lists
-from app.core.errors import Conflict, NotFound, Unavailable
+from app.core.errors import Conflict, Unavailable
 from app.core.pagination import Page, PageRequest, Position
 from app.services.accounts import connector_tools, open_account, translate_partner_errors
 from app.services.platform import Platform, new_batch
@@ -53,9 +53,7 @@ async def page_partner_lists(
     position = request.position(width=2)
     async with platform.unit_of_work() as session:
         repository = DestinationRepository(session)
-        destination = await repository.get(space_id, destination_id)
-        if destination is None:
-            raise NotFound("destination not found")
+        destination = await repository.require(space_id, destination_id)
         account = open_account(platform.keyring, workspace_id, destination)
         uses = await PartnerListQueries(session).uses(space_id, destination_id)
     definition = account.definition

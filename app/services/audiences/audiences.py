@@ -132,8 +132,7 @@ async def page_consumers(
 ) -> Page[AudienceView]:
     """Other audiences whose activations also send this one's members."""
     repository = AudienceRepository(session)
-    if await repository.get(space_id, audience_id) is None:
-        raise NotFound("audience not found")
+    await repository.require(space_id, audience_id)
     position = request.position(width=2)
     found = await repository.walk_consumers(
         space_id, audience_id, search, sort, position, request.count + 1
@@ -159,9 +158,7 @@ async def update_audience(
 ) -> AudienceView:
     """Change an audience; it is not computed anew by that. Invalid: its new definition."""
     repository = AudienceRepository(session)
-    audience = await repository.get(space_id, audience_id, lock="update")
-    if audience is None:
-        raise NotFound("audience not found")
+    audience = await repository.require(space_id, audience_id, lock="update")
     for name in ("name", "description", "enabled", "target_entity"):
         value = getattr(changes, name)
         if value is not None:
@@ -181,9 +178,7 @@ async def remove_audience(
 ) -> None:
     """Remove an audience. Conflict while something uses it, or while a removed activation's sync is ending."""
     repository = AudienceRepository(session)
-    audience = await repository.get(space_id, audience_id, lock="update")
-    if audience is None:
-        raise NotFound("audience not found")
+    audience = await repository.require(space_id, audience_id, lock="update")
     users = [
         *await ConnectionRepository(session).ids_of_audience(space_id, audience_id),
         *await ActivationRepository(session).ids_reading(space_id, audience_id),
@@ -208,9 +203,7 @@ async def force_run(
     now: datetime,
 ) -> Run:
     """Compute an audience now. Conflict where its members are supplied, or it is disabled."""
-    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
-    if audience is None:
-        raise NotFound("audience not found")
+    audience = await AudienceRepository(session).require(space_id, audience_id, lock="share")
     if not audience.query:
         raise Conflict("the audience has no definition: its members are supplied, not computed")
     if not audience.enabled:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
-from app.core.errors import AppError, Invalid, NotFound
+from app.core.errors import AppError, Invalid
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain.preview_states import PreviewState
@@ -85,10 +85,7 @@ async def create_preview(
 
 async def get_preview(session: AsyncSession, space_id: str, preview_id: str) -> AudiencePreview:
     """One preview."""
-    preview = await PreviewRepository(session).get(space_id, preview_id)
-    if preview is None:
-        raise NotFound("audience preview not found")
-    return preview
+    return await PreviewRepository(session).require(space_id, preview_id)
 
 
 async def due_previews(session: AsyncSession, limit: int = 20) -> Sequence[tuple[str, str, int]]:

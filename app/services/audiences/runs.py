@@ -125,9 +125,7 @@ async def _pin(
     actor: str,
     now: datetime,
 ) -> Audience:
-    audience = await AudienceRepository(session).get(space_id, audience_id, lock="update")
-    if audience is None:
-        raise NotFound("audience not found")
+    audience = await AudienceRepository(session).require(space_id, audience_id, lock="update")
     if snapshot_id is None and audience.pinned_snapshot_id is None:
         raise Conflict("The audience is not pinned to a snapshot.")
     audience.pinned_snapshot_id = snapshot_id

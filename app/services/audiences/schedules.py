@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.domain.schedules import next_due, normal, problems_of
 from app.services.tenancy import record_event
@@ -57,8 +57,7 @@ async def list_schedules(
     session: AsyncSession, space_id: str, audience_id: str
 ) -> Sequence[AudienceSchedule]:
     """All schedules of an audience, in the order of making."""
-    if await AudienceRepository(session).get(space_id, audience_id) is None:
-        raise NotFound("audience not found")
+    await AudienceRepository(session).require(space_id, audience_id)
     return await ScheduleRepository(session).of_audiences(space_id, [audience_id])
 
 
@@ -76,7 +75,7 @@ async def get_schedule(
     session: AsyncSession, space_id: str, audience_id: str, schedule_id: str
 ) -> AudienceSchedule:
     """One schedule of an audience."""
-    return _found(await ScheduleRepository(session).get(space_id, audience_id, schedule_id))
+    return await ScheduleRepository(session).require(space_id, audience_id, schedule_id)
 
 
 async def update_schedule(
@@ -92,8 +91,8 @@ async def update_schedule(
 ) -> AudienceSchedule:
     """Give a schedule another strategy and configuration."""
     audience = await _audience(session, space_id, audience_id)
-    schedule = _found(
-        await ScheduleRepository(session).get(space_id, audience_id, schedule_id, lock="update")
+    schedule = await ScheduleRepository(session).require(
+        space_id, audience_id, schedule_id, lock="update"
     )
     stored = _checked(strategy, config)
     schedule.strategy, schedule.config = strategy, stored
@@ -110,7 +109,7 @@ async def remove_schedule(
     """Remove a schedule."""
     audience = await _audience(session, space_id, audience_id)
     repository = ScheduleRepository(session)
-    schedule = _found(await repository.get(space_id, audience_id, schedule_id, lock="update"))
+    schedule = await repository.require(space_id, audience_id, schedule_id, lock="update")
     await repository.delete(schedule)
     await _record(session, audience, "Audience Schedule Deleted", actor)
 
@@ -122,17 +121,8 @@ def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return normal(strategy, config)
 
 
-def _found(schedule: AudienceSchedule | None) -> AudienceSchedule:
-    if schedule is None:
-        raise NotFound("schedule not found")
-    return schedule
-
-
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
-    audience = await AudienceRepository(session).get(space_id, audience_id, lock="share")
-    if audience is None:
-        raise NotFound("audience not found")
-    return audience
+    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
 
 
 async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:

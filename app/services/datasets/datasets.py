@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
 from app.core.crypto import Keyring
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.services.datasets import sources
@@ -80,7 +80,7 @@ async def create_dataset(
 
 async def get_dataset(session: AsyncSession, space_id: str, dataset_id: str) -> Dataset:
     """One dataset of a space."""
-    return _found(await DatasetRepository(session).get(space_id, dataset_id))
+    return await DatasetRepository(session).require(space_id, dataset_id)
 
 
 async def page_datasets(
@@ -108,7 +108,7 @@ async def update_dataset(
     now: datetime,
 ) -> Dataset:
     """Change where a dataset is read; Conflict for an upload, Invalid for a source that does not fit then."""
-    dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock="update"))
+    dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
     _require_database(dataset)
     if source:
         former = sources.source_of(keyring, workspace_id, dataset)
@@ -193,7 +193,7 @@ async def put_dataset_content(
     finally:
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
-        dataset = _found(await DatasetRepository(session).get(space_id, dataset_id, lock="update"))
+        dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         dataset.file = file.to_json()
         dataset.columns = _columns(stats.columns)
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
@@ -208,7 +208,7 @@ async def delete_dataset(
 ) -> None:
     """Remove a dataset; Conflict, naming the audiences, while a definition names it."""
     repository = DatasetRepository(session)
-    dataset = _found(await repository.get(space_id, dataset_id, lock="update"))
+    dataset = await repository.require(space_id, dataset_id, lock="update")
     users = await AudienceRepository(session).naming(space_id, dataset.name)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
@@ -220,12 +220,6 @@ async def delete_dataset(
     await _record(session, dataset, "Dataset Deleted", actor)
     await repository.delete(dataset)
     await session.flush()
-
-
-def _found(dataset: Dataset | None) -> Dataset:
-    if dataset is None:
-        raise NotFound("dataset not found")
-    return dataset
 
 
 async def _record(session: AsyncSession, dataset: Dataset, event: str, actor: str) -> None:

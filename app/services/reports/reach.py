@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Definition
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.left_out import LeftOut
 from app.domain.options import MOST_AUDIENCES
@@ -135,9 +135,7 @@ async def destination_reach(
     async with platform.unit_of_work() as session:
         audience = await AudienceRepository(session).require(space_id, audience_id)
         snapshot = await _snapshot(session, audience, run_id)
-        destination = await DestinationRepository(session).get(space_id, destination_id)
-        if destination is None:
-            raise NotFound("destination not found")
+        destination = await DestinationRepository(session).require(space_id, destination_id)
         definition = connector_class(destination.slug).definition
         if audience.audience_type not in definition.audience_types:
             raise Invalid(

@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.slugs import slug_of
@@ -46,10 +46,7 @@ async def create_space(
 
 async def get_space(session: AsyncSession, workspace_id: str, space_id: str) -> Space:
     """One space; NotFound where it is not one of the workspace."""
-    space = await SpaceRepository(session).get(workspace_id, space_id)
-    if space is None:
-        raise NotFound("space not found")
-    return space
+    return await SpaceRepository(session).require(workspace_id, space_id)
 
 
 async def page_spaces(
