@@ -296,12 +296,9 @@ async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> A
 async def _locked(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
 ) -> ActivationView:
-    view = await ActivationRepository(session).view(
+    return await ActivationRepository(session).require_view(
         space_id, audience_id, activation_id, lock="update"
     )
-    if view is None:
-        raise NotFound("activation not found")
-    return view
 
 
 async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:

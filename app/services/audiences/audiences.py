@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.run_states import RunState
@@ -99,10 +99,7 @@ async def create_audience(
 
 async def get_audience(session: AsyncSession, space_id: str, audience_id: str) -> AudienceView:
     """One audience."""
-    view = await AudienceRepository(session).view(space_id, audience_id)
-    if view is None:
-        raise NotFound("audience not found")
-    return view
+    return await AudienceRepository(session).require_view(space_id, audience_id)
 
 
 async def page_audiences(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.domain.run_states import RunState
 from app.services.platform import wake_recompute
@@ -60,10 +60,7 @@ async def open_run(
 
 async def get_run(session: AsyncSession, space_id: str, audience_id: str, run_id: str) -> Run:
     """One run of an audience."""
-    run = await RunRepository(session).get(space_id, run_id)
-    if run is None or run.audience_id != audience_id:
-        raise NotFound("run not found")
-    return run
+    return await RunRepository(session).require_in(space_id, audience_id, run_id)
 
 
 async def list_runs(
@@ -79,10 +76,7 @@ async def get_snapshot(
     session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
 ) -> Snapshot:
     """One snapshot of an audience."""
-    snapshot = await SnapshotRepository(session).get(space_id, snapshot_id)
-    if snapshot is None or snapshot.audience_id != audience_id:
-        raise NotFound("snapshot not found")
-    return snapshot
+    return await SnapshotRepository(session).require_in(space_id, audience_id, snapshot_id)
 
 
 async def list_snapshots(

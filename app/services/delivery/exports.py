@@ -63,7 +63,7 @@ async def exports_of_sync(
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
         )
-        sync = await SyncRepository(session).require_of(space_id, activation_id, sync_id)
+        sync = await SyncRepository(session).require_in(space_id, activation_id, sync_id)
         keys = await _keys(session, sync)
         kept = await _kept(platform, session, activation)
     written = sync.finished_at or sync.planned_at or now

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import NotFound
 from app.core.ids import new_id
 from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
@@ -54,11 +53,9 @@ async def configuration_changed(
     """An activation was made, changed, enabled or disabled: open, supersede or close its sync."""
     del now  # the moments of a sync are the database's
     await session.flush()
-    locked = await ActivationRepository(session).get_any(
+    locked = await ActivationRepository(session).require_any(
         activation.space_id, activation.id, lock="update"
     )
-    if locked is None:
-        raise NotFound("activation not found")
     if not is_at_work(locked):
         await close_open(
             session, locked, closing=SyncState.CANCELLED, reason="The activation was stopped."

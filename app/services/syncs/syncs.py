@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import SyncState
 from app.services.platform import wake_deliver
@@ -45,11 +45,9 @@ async def start_sync(
 ) -> Sync:
     """Sync now, resync, or say what a sync would do. Answers the sync that does it."""
     del now
-    locked = await ActivationRepository(session).get_any(
+    locked = await ActivationRepository(session).require_any(
         activation.space_id, activation.id, lock="update"
     )
-    if locked is None:
-        raise NotFound("activation not found")
     if not await lifecycle.all_have_snapshots(session, locked):
         raise Conflict(
             "The audience has not been computed yet; force a run or upload its members first."
@@ -134,7 +132,7 @@ async def approve_sync(
     del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
-    sync = await repository.require_of(space_id, activation_id, sync_id, lock="update")
+    sync = await repository.require_in(space_id, activation_id, sync_id, lock="update")
     assert activation is not None  # noqa: S101  a foreign key of the sync
     if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; look at the open sync.")
@@ -161,7 +159,7 @@ async def retry_sync(
     del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
-    sync = await repository.require_of(space_id, activation_id, sync_id)
+    sync = await repository.require_in(space_id, activation_id, sync_id)
     assert activation is not None  # noqa: S101  a foreign key of the sync
     if not lifecycle.is_at_work(activation):
         raise Conflict(_why_idle(activation))
@@ -179,7 +177,7 @@ async def _open_for_change(
 ) -> tuple[Activation, Sync]:
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
-    sync = await repository.require_of(space_id, activation_id, sync_id, lock="update")
+    sync = await repository.require_in(space_id, activation_id, sync_id, lock="update")
     assert activation is not None  # noqa: S101  a foreign key of the sync
     if sync.state not in (SyncState.NEW, SyncState.PENDING, SyncState.HELD, SyncState.RUNNING):
         raise Conflict(f"The sync has ended: it is {sync.state}.")
@@ -217,7 +215,7 @@ async def get_sync(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> SyncView:
     """One sync with its progress."""
-    sync = await SyncRepository(session).require_of(space_id, activation_id, sync_id)
+    sync = await SyncRepository(session).require_in(space_id, activation_id, sync_id)
     return (await _views(session, space_id, [sync]))[0]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Select, delete, func, select, update
 
+from app.core.errors import NotFound
 from app.core.pagination import Position
 from app.storage.models import Activation, ActivationRevision, ActivationSource
 from app.storage.repositories import keyset
@@ -91,13 +92,20 @@ class ActivationRepository(Repository[Activation]):
         )
         return await self._first(query, lock)
 
-    async def view(
-        self, space_id: str, audience_id: str, activation_id: str, *, lock: Lock = None
-    ) -> ActivationView | None:
-        """Read an activation and its current configuration."""
-        activation = await self.get(space_id, audience_id, activation_id, lock=lock)
+    async def require_any(
+        self, space_id: str, activation_id: str, *, lock: Lock = None
+    ) -> Activation:
+        """Read an activation, even a deleted one. Raises NotFound if it does not exist."""
+        activation = await self.get_any(space_id, activation_id, lock=lock)
         if activation is None:
-            return None
+            raise NotFound("activation not found")
+        return activation
+
+    async def require_view(
+        self, space_id: str, audience_id: str, activation_id: str, *, lock: Lock = None
+    ) -> ActivationView:
+        """Read an activation and its current configuration. Raises NotFound if it does not exist."""
+        activation = await self.require(space_id, audience_id, activation_id, lock=lock)
         config = await RevisionRepository(self.session).config_of(activation)
         return ActivationView(activation, config)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, and_, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
 
+from app.core.errors import NotFound
 from app.core.pagination import Position
 from app.storage.models import (
     Activation,
@@ -84,12 +85,14 @@ class AudienceRepository(Repository[Audience]):
     key = (Audience.space_id, Audience.id)
     parent = (Audience.space_id,)
 
-    async def view(self, space_id: str, audience_id: str) -> AudienceView | None:
-        """Read an audience with its state and size. Returns None if it does not exist."""
+    async def require_view(self, space_id: str, audience_id: str) -> AudienceView:
+        """Read an audience with its state and size. Raises NotFound if it does not exist."""
         row = (
             await self.session.execute(_views(space_id).where(Audience.id == audience_id))
         ).first()
-        return _view(row) if row else None
+        if row is None:
+            raise NotFound("audience not found")
+        return _view(row)
 
     async def walk_views(
         self, space_id: str, search: Search | None, sort: Sort, position: Position, limit: int

@@ -92,6 +92,14 @@ class Repository(Reader, Generic[M]):
             raise NotFound(f"{self.noun} not found")
         return row
 
+    async def require_in(self, *path: str, lock: Lock = None) -> M:
+        """Read a row of a listing by the values of ``parent`` and its id. Raises NotFound if it is not in the listing."""
+        query = self._where(select(self.model), (*self.parent, self.key[-1]), path)
+        row = await self._first(query, lock)
+        if row is None:
+            raise NotFound(f"{self.noun} not found")
+        return row
+
     async def walk(self, *parent: str, position: Position, limit: int) -> Sequence[M]:
         """Read a part of a listing, oldest first; before a position newest first."""
         query = self._where(select(self.model), self.parent, parent)

@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.core.errors import NotFound
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, OPEN_STATES, Sync
@@ -83,18 +82,6 @@ class SyncRepository(Repository[Sync]):
     noun = "sync"
     key = (Sync.space_id, Sync.id)
     parent = (Sync.space_id, Sync.activation_id)
-
-    async def require_of(
-        self, space_id: str, activation_id: str, sync_id: str, *, lock: Lock = None
-    ) -> Sync:
-        """Read a sync of an activation. Raises NotFound if it does not exist."""
-        query = select(Sync).where(
-            Sync.space_id == space_id, Sync.activation_id == activation_id, Sync.id == sync_id
-        )
-        sync = await self._first(query, lock)
-        if sync is None:
-            raise NotFound("sync not found")
-        return sync
 
     async def list(
         self, space_id: str, activation_id: str, *, before: str | None, limit: int
