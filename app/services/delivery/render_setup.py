@@ -17,7 +17,7 @@ from app.services.revision import (
     arm_of,
     arm_property,
     list_of,
-    travelling,
+    sent_traits,
 )
 from app.storage.models import Activation, Audience
 
@@ -47,7 +47,7 @@ def build_event_frame(
 
 def build_renderer(definition: Definition, revision: Revision, frame: EventFrame) -> Renderer:
     """Return the renderer of the syncs of a revision."""
-    names = travelling(definition, revision)
+    names = sent_traits(definition, revision)
     action, included = action_of(definition, revision), revision.included
     arm = arm_property(definition, revision)
     carrier = action.properties_field if action else None

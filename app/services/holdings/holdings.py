@@ -194,7 +194,7 @@ async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSp
         sync_number=activation.sync_number,
         activation_id=activation.id,
         max_rows=definition.max_rows,
-        made=await ConnectionRepository(session).made_lists(activation),
+        made_lists=await ConnectionRepository(session).made_lists(activation),
     )
 
 

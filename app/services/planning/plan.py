@@ -202,7 +202,7 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
             sync,
             account,
             revision,
-            made=await ConnectionRepository(session).made_lists(activation),
+            made_lists=await ConnectionRepository(session).made_lists(activation),
             retry_refused=sync.retry_refused or is_new,
         ),
         audience_name=audience.name,
@@ -214,7 +214,7 @@ def _spec(
     account: Account,
     revision: Revision,
     *,
-    made: Mapping[str, str],
+    made_lists: Mapping[str, str],
     retry_refused: bool,
 ) -> PlanSpec:
     definition = account.definition
@@ -233,7 +233,7 @@ def _spec(
             revision.connection_settings,
             fixed,
         ),
-        made=made,
+        made_lists=made_lists,
         retry_refused=retry_refused,
     )
 

@@ -185,7 +185,7 @@ def _spec(scene: _Scene) -> PlanSpec:
             revision.connection_settings,
             constants(definition, revision),
         ),
-        made=scene.made_lists,
+        made_lists=scene.made_lists,
         retry_refused=True,
     )
 

@@ -115,7 +115,7 @@ async def _gather(
             sync_number=activation.sync_number,
             activation_id=activation_id,
             max_rows=definition.max_rows,
-            made=made,
+            made_lists=made,
         )
         sources = [
             (audience, await snapshots_of(session, audience))

@@ -270,7 +270,7 @@ def _spec(definition: Definition, revision: Revision, activation_id: str = "") -
         sync_number=0,
         activation_id=activation_id,
         max_rows=1,
-        made={},  # where a key is does not matter for how many there are
+        made_lists={},  # where a key is does not matter for how many there are
     )
     seed = spec.split_seed if spec.arms else ""
     return replace(spec, traits=(), entities={}, sends=frozenset(), split_seed=seed)

@@ -4,6 +4,7 @@ from app.services.revision.action import action_of, constants
 from app.services.revision.checks import check_connection_settings, check_mapping
 from app.services.revision.config import IncludedAttribute, Revision
 from app.services.revision.default_identifiers import default_id_sync
+from app.services.revision.mapped_columns import sent_traits
 from app.services.revision.placement import (
     arm_of,
     arm_property,
@@ -22,7 +23,6 @@ from app.services.revision.plan_spec import (
     build_plan_spec,
     spec_from_json,
     spec_to_json,
-    travelling,
 )
 from app.services.revision.trait_types import trait_types_of
 
@@ -45,10 +45,10 @@ __all__ = [
     "list_of",
     "lists_of",
     "named_settings",
+    "sent_traits",
     "spec_from_json",
     "spec_to_json",
     "target_of",
     "trait_types_of",
-    "travelling",
     "uses_list",
 ]

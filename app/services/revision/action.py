@@ -1,4 +1,4 @@
-"""What a revision has a destination do: the action that it chose, and the values that are the same for every change."""
+"""The action of a revision, and the values that are the same for every change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.services.revision.config import Revision
 
 
 def action_of(definition: Definition, revision: Revision) -> Action | None:
-    """The action that a revision carries out: the one mapped, else the preset of its type, else the first."""
+    """Return the action of a revision: the mapped one, or the preset of its type, or the destination's first."""
     mapped = revision.action
     wanted = mapped or next(
         (
@@ -24,13 +24,13 @@ def action_of(definition: Definition, revision: Revision) -> Action | None:
 
 
 def constants(definition: Definition, revision: Revision) -> dict[str, Any]:
-    """Values that a revision gives to the fields that are constant for an activation; null only where it means something."""
+    """Return the value of each constant field that the mapping sets. Null is included only if the field allows it."""
     action = action_of(definition, revision)
-    given = revision.mapping
+    mapping = revision.mapping
     return {
-        field.key: given[field.key]
+        field.key: mapping[field.key]
         for field in (action.fields if action else ())
         if field.constant
-        and field.key in given
-        and (field.allow_null or given[field.key] is not None)
+        and field.key in mapping
+        and (field.allow_null or mapping[field.key] is not None)
     }

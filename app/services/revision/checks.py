@@ -12,18 +12,14 @@ from app.connectors.base import Action, Connector, Definition
 from app.core.errors import Invalid, Problem
 from app.mapping import plain_path, validate
 from app.services.revision import constant_fields
-from app.services.revision.plan_spec import column_of
+from app.services.revision.mapped_columns import column_of
+
+_MAPPING = "/destinationMapping/settings"
 
 
 def check_connection_settings(connector: type[Connector], settings: Mapping[str, Any]) -> None:
-    """Invalid, with a problem for each fault, where a connection's settings do not fit the destination."""
-    problems = [
-        Problem(
-            f'"connectionSettings.{field.name}" is required', f"connectionSettings.{field.name}"
-        )
-        for field in connector.definition.connection_settings
-        if field.required and field.default is None and settings.get(field.name) is None
-    ]
+    """Check a connection's settings. Raises Invalid with a problem for each fault."""
+    problems = _missing(connector, settings)
     model = registry.connection_settings_model(connector)
     if not problems and model is not None:
         try:
@@ -34,6 +30,16 @@ def check_connection_settings(connector: type[Connector], settings: Mapping[str,
         raise Invalid("invalid connectionSettings", problems=problems)
 
 
+def _missing(connector: type[Connector], settings: Mapping[str, Any]) -> list[Problem]:
+    return [
+        Problem(
+            f'"connectionSettings.{field.name}" is required', f"connectionSettings.{field.name}"
+        )
+        for field in connector.definition.connection_settings
+        if field.required and field.default is None and settings.get(field.name) is None
+    ]
+
+
 def _problem(fault: Mapping[str, Any]) -> Problem:
     path = ".".join(["connectionSettings", *(str(part) for part in fault["loc"])])
     message = str(fault["msg"]).removeprefix("Value error, ")
@@ -41,7 +47,7 @@ def _problem(fault: Mapping[str, Any]) -> Problem:
 
 
 def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
-    """Invalid where a mapping names no action of the destination, or its settings cannot be run."""
+    """Check a mapping. Raises Invalid if it names no action of the destination, or with a problem for each fault."""
     actions = {action.id: action for action in definition.actions}
     if not actions:
         raise Invalid(
@@ -64,7 +70,7 @@ def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
 
 
 def _fault(fault: str) -> Problem:
-    """A fault of the mapping language begins with its location and a blank."""
+    """Return the problem of a fault of the mapping language: its location, a space, and the message."""
     location, _, message = fault.partition(" ")
     pointer = (_MAPPING + location).rstrip("/")
     return Problem(f"{pointer} {message}", pointer)
@@ -79,7 +85,7 @@ def _required_faults(action: Action, settings: Mapping[str, Any]) -> list[Proble
 
 
 def _identity_faults(definition: Definition, settings: Mapping[str, Any]) -> list[Problem]:
-    """Identity is chosen before the plan, by columns: only a plain path to an identifier or a trait becomes one."""
+    """Find identity fields with another value than a plain path: the plan needs a column for each."""
     return [
         Problem(
             f'{_MAPPING}/{field.name} names the member: only {{"@path": …}} to an identifier or a trait fits here',
@@ -93,6 +99,3 @@ def _identity_faults(definition: Definition, settings: Mapping[str, Any]) -> lis
 def _is_column(value: Any) -> bool:
     path = plain_path(value)
     return path is not None and column_of(path) is not None
-
-
-_MAPPING = "/destinationMapping/settings"

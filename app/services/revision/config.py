@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -60,7 +60,6 @@ class Revision:
         personalization = config.get("personalization") or {}
         profile = personalization.get("profile") or {}
         mapped = config.get("destinationMapping") or {}
-        included = config.get("includedAttribute")
         return cls(
             activation_type=config["activationType"],
             mode=Mode(config.get("mode") or Mode.MAINTAIN),
@@ -70,13 +69,10 @@ class Revision:
             split=tuple(_arm(arm) for arm in config.get("split") or ()),
             split_property=config.get("splitProperty"),
             audiences=tuple(config.get("audiences") or ()),
-            included=IncludedAttribute(**included) if included else None,
+            included=_included(config.get("includedAttribute")),
             properties=tuple(profile.get("properties") or ()),
             property_names=profile.get("mapping") or {},
-            entities={
-                entity["relationshipSlug"]: entity["properties"]
-                for entity in personalization.get("entities") or ()
-            },
+            entities=_entities(personalization.get("entities") or ()),
             action=mapped.get("actionId"),
             mapping=mapped.get("settings") or {},
             identifiers=tuple(_identifier(entry) for entry in config.get("idSync") or ()),
@@ -98,6 +94,14 @@ class Revision:
 def _arm(stored: Mapping[str, Any]) -> SplitArm:
     list_id = (stored.get("list") or {}).get("id")
     return SplitArm(stored["name"], stored["weight"], stored.get("sent", True), list_id)
+
+
+def _included(stored: Mapping[str, Any] | None) -> IncludedAttribute | None:
+    return IncludedAttribute(**stored) if stored else None
+
+
+def _entities(stored: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {entity["relationshipSlug"]: entity["properties"] for entity in stored}
 
 
 def _identifier(stored: Mapping[str, Any]) -> Identifier:

@@ -1,4 +1,4 @@
-"""Mapped fields that are the same for all members: each value is checked when it is saved, as nothing maps it later."""
+"""Checks of constant fields, whose values are the same for all members, when a mapping is saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.connectors.base import Action, ActionField
 from app.core.errors import Problem
 
-# What the types of fields are in JSON; all others are texts.
+# JSON types by type of field; all other types are strings.
 _TYPES: Mapping[str, Any] = {
     "INTEGER": int,
     "NUMBER": float,
@@ -19,7 +19,7 @@ _TYPES: Mapping[str, Any] = {
     "OBJECT": dict[str, Any],
 }
 _WORDS = {
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "bool_type": "must be true or false",
@@ -31,9 +31,9 @@ _WORDS = {
 def constant_field_faults(
     action: Action, settings: Mapping[str, Any], pointer: str
 ) -> list[Problem]:
-    """A problem for each constant field of an action whose value does not fit, at ``<pointer>/<field>``.
+    """Return a problem for each constant field of an action whose value does not fit, at ``<pointer>/<field>``.
 
-    Null is no value, and for a text neither is an empty one. A number without a fraction is whole, as JSON has it.
+    Null counts as unset, and so does an empty string. A number without a fraction is a whole number, as in JSON.
     """
     return [
         problem
@@ -44,25 +44,25 @@ def constant_field_faults(
 
 
 def _is_unset(field: ActionField, value: Any) -> bool:
-    is_text = field.type not in _TYPES and not field.multiple
-    return value is None or (is_text and value == "")
+    is_string = field.type not in _TYPES and not field.multiple
+    return value is None or (is_string and value == "")
 
 
 def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
     if _has_directive(value):
-        words = "is the same for all members: give a value, no directive"
+        words = "is the same for all members: give a value, not a directive"
         return [Problem(f"{pointer} {words}", pointer)]
-    one: Any = field.accepts or _TYPES.get(field.type, str)
-    wanted: Any = GenericAlias(list, one) if field.multiple else one
+    item: Any = field.accepts or _TYPES.get(field.type, str)
+    expected: Any = GenericAlias(list, item) if field.multiple else item
     if field.type == "INTEGER" and isinstance(value, float) and value.is_integer():
         value = int(value)
     try:
-        TypeAdapter(wanted).validate_python(value, strict=True)
+        TypeAdapter(expected).validate_python(value, strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        return [_problem(dict(fault), pointer) for fault in found]
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        return [_problem(dict(fault), pointer) for fault in faults]
     choices = field.choices if field.accepts is None else None
-    if choices is not None and any(item not in choices for item in _each(field, value)):
+    if choices is not None and any(entry not in choices for entry in _each(field, value)):
         named = ", ".join(str(choice) for choice in choices)
         return [Problem(f"{pointer} must be one of {named}", pointer)]
     return []

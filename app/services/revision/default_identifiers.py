@@ -8,7 +8,7 @@ from app.connectors.base import Definition
 
 
 def default_id_sync(definition: Definition) -> list[dict[str, Any]]:
-    """The identifiers that travel to a destination where nobody chose."""
+    """Return ``[{"externalId": …, "strategy": …, "mapTo": …}]``, the identifiers that are sent if the user chose none."""
     return [
         {"externalId": entry.external_id, "strategy": entry.strategy}
         | ({"mapTo": entry.map_to} if entry.map_to else {})

@@ -1,4 +1,4 @@
-"""Where a revision puts its keys: on which list, in which attribute, each arm of a split to itself where that can be."""
+"""The places of a revision's keys: list, attribute, and if possible a separate place for each arm of a split."""
 
 from __future__ import annotations
 
@@ -14,64 +14,66 @@ from app.services.revision.config import Revision
 from app.snapshots.engine import Arm
 
 DEFAULT_PROPERTY = "split_arm"
-OWN_LIST = "list"  # under which a connection keeps the list that was made for it
+OWN_LIST = "list"  # key of ``DestinationConnection.lists``
 
 
 def uses_list(definition: Definition, revision: Revision) -> bool:
-    """Whether the activation's list is what a revision's action writes to; others only go by a list that is named."""
+    """Return whether the action writes to the activation's list. Other actions use a list only if it is named."""
     action = action_of(definition, revision)
     return action is None or action.uses_list
 
 
 def named_settings(definition: Definition, revision: Revision) -> dict[str, str]:
-    """Settings that name the activation's place at the partner: the mapping's, else the chosen list, else the connection's."""
-    given: list[Mapping[str, Any]] = [constants(definition, revision)]
+    """Return ``{setting: value}``, the settings that name the place at the partner.
+
+    The mapping takes precedence over the chosen list, and that over the connection's settings.
+    """
+    sources: list[Mapping[str, Any]] = [constants(definition, revision)]
     on_list = uses_list(definition, revision)
     if on_list and (chosen := revision.list_id) and definition.place_keys:
-        given.append({definition.place_keys[0][0]: chosen})
+        sources.append({definition.place_keys[0][0]: chosen})
     if on_list:
-        given.append(revision.connection_settings)
+        sources.append(revision.connection_settings)
     named = {}
     for names in definition.place_keys:
-        found = [values[name] for values in given for name in names if values.get(name)]
-        if found:
-            named[names[0]] = str(found[0])
+        values = [source[name] for source in sources for name in names if source.get(name)]
+        if values:
+            named[names[0]] = str(values[0])
     return named
 
 
 def place_without_split(
-    definition: Definition, revision: Revision, made: Mapping[str, str]
+    definition: Definition, revision: Revision, made_lists: Mapping[str, str]
 ) -> str | None:
-    """The place of all keys, by its name in plans and holdings; ``made``: the connection's lists."""
-    ours = made if uses_list(definition, revision) else {}
-    return _as_made(
-        Place(settings=named_settings(definition, revision)), {OWN_LIST: None}, ours
-    ).text
+    """Return the place of all keys, by its name in plans and holdings. ``made_lists``: those of the connection."""
+    usable = made_lists if uses_list(definition, revision) else {}
+    place = Place(settings=named_settings(definition, revision))
+    return _as_made(place, {OWN_LIST: None}, usable).text
 
 
 def arms(
     definition: Definition,
     revision: Revision,
     activation_id: str,
-    made: Mapping[str, str],
+    made_lists: Mapping[str, str],
 ) -> tuple[Arm, ...]:
-    """The sides of a revision's split, each with its place; ``made``: the connection's lists."""
+    """Return the arms of a revision's split, each with its place. ``made_lists``: those of the connection."""
     several = len(revision.sent_arms) > 1
-    ours = made if uses_list(definition, revision) else {}
-    found = []
+    usable = made_lists if uses_list(definition, revision) else {}
+    placed = []
     for arm in revision.split:
-        own = {list_key(activation_id, Place(arm.name)): arm.name, OWN_LIST: None}
-        place = _as_made(_place(definition, revision, arm, several=several), own, ours)
-        found.append(Arm(arm.name, arm.weight, arm.sent, place.text))
-    return tuple(found)
+        keys = {list_key(activation_id, Place(arm.name)): arm.name, OWN_LIST: None}
+        place = _as_made(_place(definition, revision, arm, several=several), keys, usable)
+        placed.append(Arm(arm.name, arm.weight, arm.sent, place.text))
+    return tuple(placed)
 
 
-def _as_made(place: Place, own: Mapping[str, str | None], made: Mapping[str, str]) -> Place:
-    """A list that we made is the same place when it is named: nobody moves. ``own``: arm by key of a list."""
+def _as_made(place: Place, arms: Mapping[str, str | None], made_lists: Mapping[str, str]) -> Place:
+    """Return the place of a made list if settings name that list, so that members do not move. ``arms``: by list key."""
     named = list(place.settings.values())
     if place.arm is None and len(named) == 1:
-        for key, arm in own.items():
-            if made.get(key) == named[0]:
+        for key, arm in arms.items():
+            if made_lists.get(key) == named[0]:
                 return Place(arm)
     return place
 
@@ -85,7 +87,7 @@ def _place(definition: Definition, revision: Revision, arm: SplitArm, *, several
 
 
 def arms_apart(definition: Definition, revision: Revision) -> bool:
-    """Whether each arm has a place to itself without being told one."""
+    """Return whether each arm gets a separate place without a setting that names one."""
     action = action_of(definition, revision)
     match definition.arm_places:
         case "lists":
@@ -97,7 +99,7 @@ def arms_apart(definition: Definition, revision: Revision) -> bool:
 
 
 def arm_property(definition: Definition, revision: Revision) -> str | None:
-    """The name under which an arm travels with its members; None where only its place tells it."""
+    """Return the property in which the arm of a member is sent, or None if the place shows the arm."""
     if not revision.split:
         return None
     if revision.split_property:
@@ -109,33 +111,36 @@ def arm_property(definition: Definition, revision: Revision) -> str | None:
 def arm_of(
     revision: Revision, activation_id: str, place: str | None, profile_id: str
 ) -> str | None:
-    """The arm that a key belongs to: its place says so, else the split does."""
+    """Return the arm of a key: that of its place, or the one that the split assigns."""
     weights = [(arm.name, float(arm.weight)) for arm in revision.split]
     return place_of(place).arm or assign(activation_id, weights, profile_id)
 
 
 def list_key(activation_id: str, place: Place) -> str:
-    """Under which a connection keeps the list that was made for a place."""
+    """Return the key of ``DestinationConnection.lists`` for a place: ``list``, or ``<activation>:<arm>``."""
     return f"{activation_id}:{place.arm}" if place.arm is not None else OWN_LIST
 
 
-def target_of(made: Mapping[str, str], activation_id: str, place: Place) -> str | None:
-    """The list at the partner that was made for a place; None where settings name it, or none was made."""
+def target_of(made_lists: Mapping[str, str], activation_id: str, place: Place) -> str | None:
+    """Return the list that was created at the partner for a place, or None if settings name it or none was created."""
     named = bool(place.settings) and place.arm is None
-    return None if named else made.get(list_key(activation_id, place))
+    return None if named else made_lists.get(list_key(activation_id, place))
 
 
-def list_of(made: Mapping[str, str], activation_id: str, text: str | None) -> str | None:
-    """The list (attribute, …) at the partner where the keys of a place are, named or made; None where there is none."""
+def list_of(made_lists: Mapping[str, str], activation_id: str, text: str | None) -> str | None:
+    """Return the list (or attribute, …) at the partner of a place, named or created, or None if there is none."""
     place = place_of(text)
-    return target_of(made, activation_id, place) or next(iter(place.settings.values()), None)
+    return target_of(made_lists, activation_id, place) or next(iter(place.settings.values()), None)
 
 
 def lists_of(
-    definition: Definition, revision: Revision, made: Mapping[str, str], activation_id: str
+    definition: Definition,
+    revision: Revision,
+    made_lists: Mapping[str, str],
+    activation_id: str,
 ) -> list[str]:
-    """All lists at the partner that a revision writes to, as far as they are there."""
-    sides = [arm.place for arm in arms(definition, revision, activation_id, made) if arm.sent]
-    places = sides or [place_without_split(definition, revision, made)]
-    found = [list_of(made, activation_id, place) for place in dict.fromkeys(places)]
-    return [list_id for list_id in found if list_id is not None]
+    """Return the existing lists at the partner that a revision writes to."""
+    sent = [arm.place for arm in arms(definition, revision, activation_id, made_lists) if arm.sent]
+    places = sent or [place_without_split(definition, revision, made_lists)]
+    lists = [list_of(made_lists, activation_id, place) for place in dict.fromkeys(places)]
+    return [list_id for list_id in lists if list_id is not None]

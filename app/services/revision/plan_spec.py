@@ -1,28 +1,24 @@
-"""What a revision means for a plan: the specification that the engine works by."""
+"""The specification of a plan under a revision, by which the engine computes it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from app.connectors.base import Definition
 from app.domain.changes import ChangeKind, Mode
-from app.mapping import plain_path
 from app.services.revision import placement
-from app.services.revision.action import action_of
 from app.services.revision.config import Revision
+from app.services.revision.mapped_columns import key_fields, used_traits
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
-# Where an event that mappings see carries traits (docs/architecture.md, “The event that mappings see”).
-_TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
-_ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
-
-# Beside the specification: bodies name the audience, and a retry must have the same bytes after it was renamed.
+# Further keys that a sync stores next to the specification.
+# The audience's name at the time of the plan: a retry must send the same bytes after the audience was renamed.
 AUDIENCE_NAME = "audienceName"
-# Likewise: somebody leaves under one key and enters under another, and to the partner both may be one member.
+# Exits are sent before entries: a member may exit under one key and enter under another, and the partner may see one member.
 EXITS_FIRST = "exitsFirst"
-# Likewise: where each batch writes, as first row and place, for each row at which the place changes.
+# The place of each batch: pairs of first row and place, one for each row at which the place changes.
 PLACES = "places"
 
 
@@ -34,11 +30,11 @@ def build_plan_spec(
     sync_number: int,
     activation_id: str,
     max_rows: int,
-    made: Mapping[str, str],
+    made_lists: Mapping[str, str],
     retry_refused: bool = False,
 ) -> PlanSpec:
-    """The specification of one sync's plan under a revision; ``made``: the connection's lists."""
-    told = placement.arm_property(definition, revision) is not None
+    """Build the specification of a sync's plan. ``made_lists``: those of the connection, by ``placement.list_key``."""
+    has_arm_property = placement.arm_property(definition, revision) is not None
     return PlanSpec(
         key=definition.key,
         mode=revision.mode,
@@ -46,10 +42,10 @@ def build_plan_spec(
         fields=key_fields(definition, revision),
         traits=used_traits(definition, revision),
         consent=revision.consent,
-        place=placement.place_without_split(definition, revision, made),
-        arms=placement.arms(definition, revision, activation_id, made),
+        place=placement.place_without_split(definition, revision, made_lists),
+        arms=placement.arms(definition, revision, activation_id, made_lists),
         split_seed=activation_id,
-        tells_arms=told and ChangeKind.ENTERED in revision.sends,
+        tells_arms=has_arm_property and ChangeKind.ENTERED in revision.sends,
         resync=kind == "resync",
         baseline=kind == "baseline",
         retry_refused=retry_refused,
@@ -61,97 +57,8 @@ def build_plan_spec(
     )
 
 
-def key_fields(definition: Definition, revision: Revision) -> Sequence[KeyField]:
-    """The effective identifier list, compiled; empty where the member is the key and nobody chose.
-
-    Where the mapping says by a plain path what an identity field takes, its values come from there.
-    """
-    if definition.key == "member" and not revision.identifiers_chosen:
-        return ()
-    known = {field.external_id: field for field in definition.identity_fields}
-    mapped = mapped_identities(definition, revision)
-    fields = []
-    for entry in revision.identifiers:
-        identity = known.get(entry.external_id)
-        if identity is None and definition.key == "identifiers":
-            continue
-        source = mapped.pop(identity.name, None) if identity else None
-        fields.append(
-            KeyField(
-                external_id=source or entry.external_id,
-                strategy=entry.strategy,
-                normaliser=identity.normaliser if identity else "text",
-                map_to=entry.map_to or (identity.name if identity else None),
-                rule=identity.rule if identity and source is None else None,
-            )
-        )
-    by_name = {field.name: field for field in definition.identity_fields}
-    fields.extend(
-        KeyField(external_id=source, normaliser=by_name[name].normaliser, map_to=name)
-        for name, source in mapped.items()
-    )
-    return fields
-
-
-def mapped_identities(definition: Definition, revision: Revision) -> dict[str, str]:
-    """Identity fields that the mapping sets: the field's name to the identifier or trait that it takes."""
-    given = revision.mapping
-    found = {}
-    for field in definition.identity_fields:
-        pieces = plain_path(given.get(field.name))
-        column = column_of(tuple(pieces)) if pieces is not None else None
-        if column is not None:
-            found[field.name] = column
-    return found
-
-
-def column_of(pieces: tuple[str, ...]) -> str | None:
-    """The identifier or trait that a path of the event names; None where it names neither."""
-    if pieces in _ID_PATHS:
-        return _ID_PATHS[pieces]
-    for prefix in _TRAIT_PATHS:
-        if pieces[: len(prefix)] == prefix and len(pieces) == len(prefix) + 1:
-            return pieces[-1]
-    return None
-
-
-def used_traits(definition: Definition, revision: Revision) -> Sequence[str]:
-    """Trait columns that travel and are hashed: the personalised ones and those that the mapping names."""
-    names = dict.fromkeys(travelling(definition, revision))
-    mapping = revision.mapping
-    for pieces in _plain_paths(mapping):
-        for prefix in _TRAIT_PATHS:
-            if pieces[: len(prefix)] == prefix and len(pieces) > len(prefix):
-                names.setdefault(pieces[len(prefix)])
-    return tuple(names)
-
-
-def travelling(definition: Definition, revision: Revision) -> dict[str, str]:
-    """Traits that travel whole, and the name of each: the personalised ones, and those that a field of the action names."""
-    names = {name: revision.property_names.get(name, name) for name in revision.properties}
-    action = action_of(definition, revision)
-    given = revision.mapping
-    for field in action.fields if action else ():
-        if field.names_traits and isinstance(given.get(field.key), Mapping):
-            for key in given[field.key]:
-                names.setdefault(trait := str(key).removeprefix("traits."), trait)
-    return names
-
-
-def _plain_paths(value: Any) -> list[tuple[str, ...]]:
-    """All `@path` directives anywhere in a mapping, as pieces."""
-    if isinstance(value, list):
-        return [path for item in value for path in _plain_paths(item)]
-    if not isinstance(value, dict):
-        return []
-    pieces = plain_path(value)
-    if pieces is not None:
-        return [tuple(pieces)]
-    return [path for item in value.values() for path in _plain_paths(item)]
-
-
 def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
-    """The form in which a sync keeps what it was planned by."""
+    """Return the specification in the form in which a sync stores it: ``{"key": …, "mode": …, …}``, by field."""
     value = asdict(spec)
     value["sends"] = sorted(kind.value for kind in spec.sends)
     value["mode"] = spec.mode.value
@@ -159,7 +66,7 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
-    """The inverse of :func:`spec_to_json`."""
+    """Read a specification that :func:`spec_to_json` wrote, without the further keys."""
     known = {
         key: item for key, item in value.items() if key not in (AUDIENCE_NAME, EXITS_FIRST, PLACES)
     }

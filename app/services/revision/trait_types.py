@@ -1,4 +1,4 @@
-"""Types of the traits that travel, from the engine's types that a snapshot was written with."""
+"""Types of the traits that are sent, from the engine's types of the snapshots."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 _INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 )
-# Beyond 64 bits, and files of the engine hold them as doubles.
+# The integers here exceed 64 bits; the engine writes them to files as doubles.
 _NUMBERS = frozenset({"FLOAT", "DOUBLE", "HUGEINT", "UHUGEINT", "UBIGINT"})
 
 
 def trait_types_of(
     names: Mapping[str, str], sources: Sequence[Mapping[str, str]]
 ) -> dict[str, str]:
-    """Types (text, integer, number, boolean, timestamp, json) by the name that travels, in the order of ``names``.
+    """Return the type (text, integer, number, boolean, timestamp, json) by sent name, in the order of ``names``.
 
-    ``names`` maps a trait to that name; ``sources`` are the traits of the pinned snapshots with their engine types. A
-    trait that no source has is text, and so is one on whose type they do not agree.
+    ``names`` maps a trait to the name that it is sent under. ``sources`` are the traits of the pinned snapshots with
+    their engine types. A trait that is in no source, or has different types in them, is text.
     """
-    found: dict[str, str] = {}
+    types: dict[str, str] = {}
     for trait, name in names.items():
         kinds = {_kind(source[trait]) for source in sources if trait in source}
-        found[name] = _common(kinds)
-    return found
+        types[name] = _common(kinds)
+    return types
 
 
 def _common(kinds: set[str]) -> str:

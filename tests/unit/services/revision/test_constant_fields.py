@@ -40,7 +40,7 @@ def check(where: tuple[str, str], settings: dict[str, Any]) -> None:
         (TALON_ONE, {"batch_size": 0}, "batch_size", "greater than or equal to 1"),
         (WEBHOOK, {"method": "DELETE"}, "method", "must be one of POST, PUT, PATCH"),
         (WEBHOOK, {"headers": "x"}, "headers", "must be an object"),
-        (WEBHOOK, {"headers": {"X/Y": 1}}, "headers/X~1Y", "must be a text"),
+        (WEBHOOK, {"headers": {"X/Y": 1}}, "headers/X~1Y", "must be a string"),
         (WEBHOOK, {"headers": {"Host": "x"}}, "headers", "the header Host is set by the service"),
         (WEBHOOK, {"url": "not a url"}, "url", "must be a full URL"),
         (WEBHOOK, {"batch_size": True}, "batch_size", "must be a whole number"),
@@ -48,10 +48,10 @@ def check(where: tuple[str, str], settings: dict[str, Any]) -> None:
         (WEBHOOK, {"batch_size": ""}, "batch_size", "must be a whole number"),
         (BRAZE, {"batch_size": 76.0}, "batch_size", "must be less than or equal to 75"),
         (WEBHOOK, {"batch_keys": "url"}, "batch_keys", "must be a list"),
-        (KLAVIYO, {"list_id": {"a": 1}}, "list_id", "must be a text"),
+        (KLAVIYO, {"list_id": {"a": 1}}, "list_id", "must be a string"),
         (KLAVIYO, {"list_id": "short"}, "list_id", "exactly 6 letters and digits"),
         (KLAVIYO, {"batch_size": 10_001}, "batch_size", "less than or equal to 10000"),
-        (FILE, {"columns": {"email": 5}}, "columns/email", "must be a text"),
+        (FILE, {"columns": {"email": 5}}, "columns/email", "must be a string"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_pointer(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 import pytest
 
@@ -14,13 +12,10 @@ from app.services.revision.plan_spec import (
     EXITS_FIRST,
     PLACES,
     build_plan_spec,
-    column_of,
-    key_fields,
     spec_from_json,
     spec_to_json,
-    used_traits,
 )
-from app.snapshots.engine import KeyField, PlanSpec
+from app.snapshots.engine import PlanSpec
 from tests.unit.services.revision.definitions import create_definition, create_revision
 
 DEFINITION = create_definition()
@@ -30,54 +25,16 @@ ID_SYNC = [
 ]
 
 
-def mapped(**settings: Any) -> dict[str, Any]:
-    return {"destinationMapping": {"actionId": "act-enter", "settings": settings}}
-
-
 def create_spec(revision: Revision, kind: str = "incremental") -> PlanSpec:
     return build_plan_spec(
-        DEFINITION, revision, kind=kind, sync_number=3, activation_id="act_1", max_rows=100, made={}
+        DEFINITION,
+        revision,
+        kind=kind,
+        sync_number=3,
+        activation_id="act_1",
+        max_rows=100,
+        made_lists={},
     )
-
-
-class TestKeyFields:
-    def test_leaves_out_identifiers_that_the_destination_does_not_know(self) -> None:
-        assert key_fields(DEFINITION, create_revision(idSync=ID_SYNC)) == [
-            KeyField("email", "last", normaliser="email", map_to="email")
-        ]
-
-    def test_a_mapped_identity_field_takes_its_value_from_the_path(self) -> None:
-        revision = create_revision(idSync=ID_SYNC, **mapped(email={"@path": "$.traits.work_mail"}))
-        assert key_fields(DEFINITION, revision)[0].external_id == "work_mail"
-
-    def test_a_destination_of_members_has_none_unless_the_user_chose(self) -> None:
-        files = create_definition(key="member")
-        assert key_fields(files, create_revision(idSync=ID_SYNC)) == ()
-        chosen = create_revision(idSync=ID_SYNC, idSyncGiven=True)
-        assert [field.external_id for field in key_fields(files, chosen)] == ["email", "nickname"]
-
-
-class TestUsedTraits:
-    def test_are_the_personalized_and_the_mapped_ones(self) -> None:
-        revision = create_revision(
-            personalization={"profile": {"properties": ["plan"]}},
-            **mapped(title={"@path": "$.traits.city"}, custom={"traits.spend": 1}),
-        )
-        assert used_traits(DEFINITION, revision) == ("plan", "spend", "city")
-
-
-@pytest.mark.parametrize(
-    ("pieces", "column"),
-    [
-        (("userId",), "user_id"),
-        (("traits", "city"), "city"),
-        (("context", "traits", "city"), "city"),
-        (("traits", "address", "city"), None),
-        (("event",), None),
-    ],
-)
-def test_column_of_a_path(pieces: tuple[str, ...], column: str | None) -> None:
-    assert column_of(pieces) == column
 
 
 class TestBuild:
