@@ -1,4 +1,4 @@
-"""Activations: made, read, changed, removed."""
+"""Activations: create, read, update and remove them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NewActivation:
-    """What a new activation is to be; JSON in the words of the contract."""
+    """The values of a new activation; JSON as in the contract."""
 
     activation_type: str
     name: str
@@ -54,7 +54,7 @@ class NewActivation:
 
 @dataclass(frozen=True, slots=True)
 class ActivationChanges:
-    """What changes of an activation; None stands for: stays."""
+    """Changes of an activation; a value of None stays as it is."""
 
     enabled: bool | None = None
     name: str | None = None
@@ -75,7 +75,11 @@ async def create_activation(
     actor: str,
     now: datetime,
 ) -> ActivationView:
-    """A new activation on a connection. BadRequest and Invalid for what does not fit the audience or the destination."""
+    """Create an activation on a connection.
+
+    Raises NotFound if audience or connection do not exist; BadRequest and Invalid for a configuration that does not fit
+    the audience or the destination.
+    """
     audience = await _audience(session, space_id, audience_id)
     connection = await ConnectionRepository(session).require(
         space_id, audience_id, connection_id, lock="share"
@@ -100,7 +104,7 @@ async def create_activation(
         name=wanted.name,
         enabled=wanted.enabled,
         state=ActivationState.ACTIVE if wanted.enabled else ActivationState.INACTIVE,
-        revision_id="",  # until its first revision is there, below
+        revision_id="",  # set with the first revision
         sync_number=0,
         held=0,
         assumed=0,
@@ -128,7 +132,7 @@ async def create_activation(
 async def read_activation(
     pool: asyncpg.Pool[asyncpg.Record], space_id: str, audience_id: str, activation_id: str
 ) -> RawActivation:
-    """One activation, by the hot way."""
+    """Read an activation without the ORM, for the most frequent request. Raises NotFound."""
     found = await read_raw(pool, space_id, audience_id, activation_id)
     if found is None:
         raise NotFound("activation not found")
@@ -138,7 +142,7 @@ async def read_activation(
 async def page_activations(
     session: AsyncSession, space_id: str, audience_id: str, request: PageRequest
 ) -> Page[ActivationView]:
-    """Activations of an audience, of all its connections, in the order of making."""
+    """Read a page of an audience's activations, oldest first. Raises NotFound if the audience does not exist."""
     await AudienceRepository(session).require(space_id, audience_id)
     repository = ActivationRepository(session)
     position = request.position()
@@ -159,7 +163,7 @@ async def update_activation(
     actor: str,
     now: datetime,
 ) -> ActivationView:
-    """Change an activation; another configuration is another revision. A change of nothing is none."""
+    """Update an activation. A different configuration becomes a new revision; empty ``changes`` change nothing."""
     audience = await _audience(session, space_id, audience_id)
     view = await _locked(session, space_id, audience_id, activation_id)
     activation = view.activation
@@ -174,15 +178,15 @@ async def update_activation(
         connection = await ConnectionRepository(session).get(
             space_id, audience_id, activation.connection_id or ""
         )
-        assert connection is not None  # noqa: S101  a living activation has one
+        assert connection is not None  # noqa: S101  only a deleted activation has none
         definition = await _definition(session, connection)
         _check(audience, definition, config, view.config.get("destinationMapping"))
     if changes == ActivationChanges():
         return view
     if changes.name:
         activation.name = changes.name
-        if told := config.get("includedAttribute"):
-            config = {**config, "includedAttribute": {**told, "value": changes.name}}
+        if included := config.get("includedAttribute"):
+            config = {**config, "includedAttribute": {**included, "value": changes.name}}
     if changes.enabled is not None:
         _enable(activation, changes.enabled)
     if changes.perform_resync:
@@ -209,7 +213,7 @@ async def remove_activation(
     actor: str,
     now: datetime,
 ) -> None:
-    """Remove an activation; what the destination holds stays there."""
+    """Remove an activation; the destination keeps its members."""
     await _audience(session, space_id, audience_id)
     activation = (await _locked(session, space_id, audience_id, activation_id)).activation
     await close_for_deletion(session, activation, actor=actor, now=now)
@@ -223,7 +227,7 @@ async def remove_activation(
 
 def _enable(activation: Activation, enabled: bool) -> None:
     if enabled and activation.state != ActivationState.ACTIVE:
-        # Re-activation after an error begins anew from what is held.
+        # An activation that was paused by an error starts again from its holdings.
         activation.failing_since = None
         activation.last_error = None
     activation.enabled = enabled
@@ -252,7 +256,7 @@ def _check(
 
 
 def _check_mapping(definition: Definition, mapping: Json, stored: Json | None) -> None:
-    """Invalid; but what was stored before it was refused stays until its field changes."""
+    """Raise Invalid for a mapping with faults, except for stored faults in fields that do not change."""
     found = _mapping_faults(definition, mapping)
     known = _mapping_faults(definition, stored) if found and stored else ()
     problems = [
@@ -275,7 +279,7 @@ def _mapping_faults(definition: Definition, mapping: Json) -> Sequence[Problem]:
 
 
 def _mapped_at(problem: Problem, mapping: Json) -> Any:
-    """What a mapping has for the field in which a problem is."""
+    """Return what a mapping contains for the field of a problem."""
     _, _, place = (problem.field or "").partition("/destinationMapping/settings/")
     return (mapping.get("settings") or {}).get(place.partition("/")[0])
 
@@ -289,7 +293,7 @@ async def _definition(session: AsyncSession, connection: DestinationConnection) 
 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
-    """The audience, kept from being removed until the transaction ends."""
+    """Read the audience, and lock it against removal until the transaction ends. Raises NotFound."""
     return await AudienceRepository(session).require(space_id, audience_id, lock="share")
 
 
@@ -316,5 +320,5 @@ async def _record(session: AsyncSession, activation: Activation, event: str, act
 async def require_activation(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
 ) -> Activation:
-    """Read a living activation of an audience. Raises NotFound."""
+    """Read an activation of an audience that is not deleted. Raises NotFound."""
     return await ActivationRepository(session).require(space_id, audience_id, activation_id)

@@ -1,4 +1,4 @@
-"""The catalogue: which destinations an audience may be sent to, and what they need; and checks against it."""
+"""The catalogue: the destinations that an audience can be sent to, and their settings, actions and presets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from app.connectors import registry
 from app.connectors.base import Action, ActionField, Definition, SettingField
 from app.services.tenancy import record_event
 
-# Where an event carries what a column can be made of: identifiers and traits (docs/architecture.md, “The event that mappings see”).
-
 
 async def list_supported_destinations(
     session: AsyncSession,
@@ -22,7 +20,7 @@ async def list_supported_destinations(
     action_id: str | None,
     actor: str,
 ) -> dict[str, Any]:
-    """``supported``, noted in the audit trail of the space."""
+    """List destinations as ``{slug: entry}``, and record that in the space's audit trail."""
     await record_event(
         session,
         space_id=space_id,
@@ -38,7 +36,7 @@ async def list_supported_destinations(
 def supported_destinations(
     audience_type: str, *, slug: str | None = None, action_id: str | None = None
 ) -> dict[str, Any]:
-    """Destinations for a type of audience, by slug, in the contract's shape; filters that fit nothing leave nothing."""
+    """Return ``{slug: entry}`` of the destinations that take a type of audience; ``entry`` is that of the contract."""
     return {
         definition.slug: _entry(definition)
         for definition in registry.definitions()

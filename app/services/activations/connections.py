@@ -1,4 +1,4 @@
-"""Destinations of an audience: added, listed, changed, removed."""
+"""Connections of an audience to accounts: add, list, update and remove them."""
 
 from __future__ import annotations
 
@@ -50,11 +50,15 @@ async def add_connection(
     actor: str,
     now: datetime,
 ) -> DestinationConnection:
-    """Connect an account to an audience. Conflict where it is connected already; Invalid for what does not fit."""
+    """Connect an account to an audience.
+
+    Raises NotFound if audience or account do not exist, Conflict if they are already connected, and Invalid for values
+    that do not fit.
+    """
     audience = await _audience(session, space_id, audience_id)
     if destination_type != "destination":
         raise Invalid(
-            '"destination.type": there are no warehouses here yet; send destination',
+            '"destination.type": warehouses are not supported; send destination',
             field="destination.type",
         )
     destination = await DestinationRepository(session).require(space_id, destination_id)
@@ -86,7 +90,7 @@ async def add_connection(
 async def page_connections(
     session: AsyncSession, space_id: str, audience_id: str, request: PageRequest, *, actor: str
 ) -> Page[ConnectionView]:
-    """Connections of an audience in the order of making."""
+    """Read a page of an audience's connections, oldest first."""
     audience = await _audience(session, space_id, audience_id)
     repository = ConnectionRepository(session)
     position = request.position()
@@ -120,7 +124,7 @@ async def update_connection(
 ) -> DestinationConnection:
     """Replace the identifier list or the settings of a connection, and of all activations on it.
 
-    BadRequest where neither is given; an empty one counts as not given.
+    Raises BadRequest if neither is given; an empty one counts as not given.
     """
     await _audience(session, space_id, audience_id)
     connection = await _locked(session, space_id, audience_id, path_id)
@@ -143,7 +147,7 @@ async def update_connection(
 async def remove_connection(
     session: AsyncSession, space_id: str, audience_id: str, path_id: str, *, actor: str
 ) -> None:
-    """Remove a connection. Conflict while an activation hangs on it."""
+    """Remove a connection. Raises Conflict while it has activations."""
     await _audience(session, space_id, audience_id)
     connection = await _locked(session, space_id, audience_id, path_id)
     repository = ConnectionRepository(session)
@@ -160,14 +164,14 @@ def _plain(id_sync: IdSync) -> list[dict[str, Any]]:
 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
-    """The audience, kept from being removed until the transaction ends."""
+    """Read the audience, and lock it against removal until the transaction ends. Raises NotFound."""
     return await AudienceRepository(session).require(space_id, audience_id, lock="share")
 
 
 async def _locked(
     session: AsyncSession, space_id: str, audience_id: str, path_id: str
 ) -> DestinationConnection:
-    """The connection of an id that names it, or the account that it leads to."""
+    """Lock the connection with this id, or with the account of this id. Raises NotFound."""
     repository = ConnectionRepository(session)
     connection = await repository.get(space_id, audience_id, path_id, lock="update")
     if connection is None:

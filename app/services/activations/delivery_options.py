@@ -1,4 +1,4 @@
-"""What an activation is told about its delivery: frequency and brake are read live, the rest makes a revision."""
+"""Delivery options of an activation: some apply at once, a change of the others becomes a revision."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ REVISED = ("mode", "split", "updates", "list", "consent", "audiences", "included
 async def get_delivery_options(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
 ) -> dict[str, Any]:
-    """All options in the form of the wire."""
+    """Read all options as ``{option: JSON value}``. Raises NotFound."""
     activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
     return _shown(activation, await _revision(session, activation))
 
@@ -61,9 +61,10 @@ async def update_delivery_options(
     actor: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """Change some options; what is not named stays. Invalid names every fault, and then nothing changes.
+    """Change the named options, and return all as ``{option: JSON value}``.
 
-    ``changes``: option → JSON value of the wire; null clears split, list, consent and included_attribute.
+    ``changes`` is ``{option: JSON value}``; null clears split, list, consent and included_attribute. Raises Invalid with
+    every fault; then nothing changes.
     """
     activation = await ActivationRepository(session).require(
         space_id, audience_id, activation_id, lock="update"
@@ -106,7 +107,7 @@ async def update_delivery_options(
 
 
 def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) -> Any:
-    """The stored form of one option, or a list of problems."""
+    """Return the stored form of an option, or a list of problems."""
     match name:
         case "frequency":
             frequency = parse_frequency(value)
@@ -137,7 +138,7 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
 
 
 def _stored(split: Split) -> dict[str, Any]:
-    """The parts of a revision that say how it splits."""
+    """Return the parts of a configuration that define the split."""
     return {
         "split": [arm.to_json() for arm in split.arms] or None,
         "splitProperty": split.property,
@@ -147,9 +148,9 @@ def _stored(split: Split) -> dict[str, Any]:
 def _included(
     activation: Activation, config: Mapping[str, Any], name: str | None
 ) -> dict[str, Any]:
-    """The attribute with its value, which is the activation's name: a revision holds all that is sent."""
-    told = {"name": name, "value": activation.name} if name is not None else None
-    return {"includedAttribute": told} if told != config.get("includedAttribute") else {}
+    """Return the attribute with its value, the activation's name: a revision contains everything that is sent."""
+    included = {"name": name, "value": activation.name} if name is not None else None
+    return {"includedAttribute": included} if included != config.get("includedAttribute") else {}
 
 
 def _notifications(value: Any) -> dict[str, Any] | list[Problem]:
@@ -164,7 +165,7 @@ def _are_problems(value: Any) -> bool:
 async def _misfits(
     session: AsyncSession, activation: Activation, config: Mapping[str, Any]
 ) -> list[Problem]:
-    """Options that this activation's destination cannot fulfil."""
+    """Return a problem for each option that the activation's destination does not support."""
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
     )
@@ -186,7 +187,7 @@ def _attribute_without_use(definition: Definition, revision: Revision) -> list[P
         words = f"the action {action.slug} writes no properties"
         return [Problem(words, "includedAttribute")]
     if revision.included.name == arm_property(definition, revision):
-        return [Problem("is the property that tells the arms apart", "includedAttribute")]
+        return [Problem("is the property that distinguishes the arms", "includedAttribute")]
     return []
 
 
@@ -201,38 +202,40 @@ def _lists_without_use(definition: Definition, revision: Revision) -> list[Probl
 
 
 def _arms_alike(definition: Definition, revision: Revision) -> list[Problem]:
-    """Arms that the partner could not tell apart."""
+    """Return a problem if the partner could not distinguish the arms."""
     sent = revision.sent_arms
     action = action_of(definition, revision)
     if action is not None and not action.carries_properties and revision.split_property:
         words = f"the action {action.slug} writes no properties; give each arm a list"
         return [Problem(words, "split.property")]
-    told = revision.split_property or all(arm.list_id for arm in sent)
-    if len(sent) < 2 or told or arms_apart(definition, revision):
+    is_marked = revision.split_property or all(arm.list_id for arm in sent)
+    if len(sent) < 2 or is_marked or arms_apart(definition, revision):
         return []
     if definition.arm_places == "lists" and named_settings(definition, revision):
-        words = "the arms would share the list that is named; give each a list, or name a property"
+        words = "the arms would share the named list; give each arm a list, or name a property"
         return [Problem(words, "split.arms")]
     if action is not None and not action.carries_properties:
-        return [Problem(f"the action {action.slug} cannot tell arms apart", "split.arms")]
+        return [Problem(f"the action {action.slug} cannot distinguish arms", "split.arms")]
     return []
 
 
 async def _unknown_audiences(
     session: AsyncSession, activation: Activation, ids: Sequence[str]
 ) -> list[Problem]:
-    """More audiences of an activation are of its space, of the same type, and not its own once more."""
+    """Return a problem for each further audience that is not another one of the space and type."""
     problems = []
     own = await AudienceRepository(session).get(activation.space_id, activation.audience_id)
     for audience_id in ids:
         other = await AudienceRepository(session).get(activation.space_id, audience_id)
         if other is None or audience_id == activation.audience_id:
             problems.append(
-                Problem(f"{audience_id} is no other audience of this space", "audiences")
+                Problem(f"{audience_id} is not another audience of this space", "audiences")
             )
         elif own is not None and other.audience_type != own.audience_type:
             problems.append(
-                Problem(f"{audience_id} is of another type than the activation's", "audiences")
+                Problem(
+                    f"{audience_id} has another type than the activation's audience", "audiences"
+                )
             )
     return problems
 

@@ -1,4 +1,4 @@
-"""Accounts at partners: making, changing, checking and removing them."""
+"""Accounts at partners: create, read, update, check and remove them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
 
 _CHECK_SECONDS = 60
-_NAMED = 10  # users of an account that an error names
+_NAMED = 10  # audiences that an error names
 
 
 async def create_destination(
@@ -47,7 +47,10 @@ async def create_destination(
     actor: str,
     now: datetime,
 ) -> tuple[Destination, dict[str, Any]]:
-    """A new account, and the secrets that were made for it: they are shown this once. Invalid for bad settings."""
+    """Create an account. Returns it with ``{setting: secret}`` of the generated secrets, which are shown only now.
+
+    Raises Invalid for settings that do not fit.
+    """
     connector = accounts.connector_class(slug)
     stored, generated = complete_settings(connector, settings, previous=None, now=now)
     destination = Destination(
@@ -67,14 +70,14 @@ async def create_destination(
 
 
 async def get_destination(session: AsyncSession, space_id: str, destination_id: str) -> Destination:
-    """One account of a space."""
+    """Read an account of a space. Raises NotFound."""
     return await DestinationRepository(session).require(space_id, destination_id)
 
 
 async def page_destinations(
     session: AsyncSession, space_id: str, request: PageRequest
 ) -> Page[Destination]:
-    """Accounts of a space in the order of making."""
+    """Read a page of a space's accounts, oldest first."""
     repository = DestinationRepository(session)
     position = request.position()
     found = await repository.walk(space_id, position=position, limit=request.count + 1)
@@ -96,7 +99,10 @@ async def update_destination(
     actor: str,
     now: datetime,
 ) -> tuple[Destination, dict[str, Any]]:
-    """Rename, merge settings. New settings close the breaker and re-activate what it had paused."""
+    """Rename an account, or merge settings into it. New settings close the breaker and activate what it had paused.
+
+    Returns the account with ``{setting: secret}`` of the secrets that were generated. Raises NotFound and Invalid.
+    """
     if settings:
         await lock_account(session, space_id, destination_id)
     destination = await DestinationRepository(session).require(
@@ -122,7 +128,7 @@ async def update_destination(
 async def delete_destination(
     session: AsyncSession, space_id: str, destination_id: str, *, actor: str
 ) -> None:
-    """Remove an account; Conflict, naming the audiences, while one is connected to it."""
+    """Remove an account. Raises Conflict, which names the audiences, while one is connected to it."""
     repository = DestinationRepository(session)
     destination = await repository.require(space_id, destination_id, lock="update")
     users = await AudienceRepository(session).connected_to(space_id, destination_id)
@@ -148,7 +154,7 @@ async def check_destination(
     actor: str,
     now: datetime,
 ) -> CheckResult:
-    """Try an account's credentials, with no transaction open; a pass re-activates what the breaker had paused."""
+    """Test an account's credentials with no transaction open. A success activates what the breaker had paused."""
     async with platform.unit_of_work() as session:
         destination = await get_destination(session, space_id, destination_id)
         seen = destination.settings
@@ -166,12 +172,12 @@ async def check_destination(
     except ConnectorError as error:
         return CheckResult(False, error.message)
     except TimeoutError:
-        return CheckResult(False, f"The partner did not answer within {_CHECK_SECONDS} seconds.")
+        return CheckResult(False, f"The partner did not respond within {_CHECK_SECONDS} seconds.")
     if result.ok:
         async with platform.unit_of_work() as session:
             await lock_account(session, space_id, destination_id)
             row = await DestinationRepository(session).get(space_id, destination_id, lock="update")
-            # What was checked may have been changed meanwhile; then the check says nothing of the new settings.
+            # If the settings were changed during the check, the result says nothing about the new ones.
             if row is not None and row.settings == seen:
                 await account_healed(session, row, actor=actor, now=now)
     return result

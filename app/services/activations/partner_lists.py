@@ -1,4 +1,4 @@
-"""The lists at a partner, to choose one from, and who of ours writes to each."""
+"""The lists at a partner, with the connections and activations that write to each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.services.revision import Revision, lists_of
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.partner_lists import PartnerListQueries, Use
 
-MOST = 5_000  # lists that are read of one account
-SECONDS = 30  # that reading them may take
+MOST = 5_000  # lists that are read from one account
+SECONDS = 30  # time limit for reading them
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerList:
-    """One list at the partner, and the connections and activations of ours that write to it."""
+    """One list at the partner, with the connections and activations that write to it."""
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class PartnerList:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of lists by name; not ``complete``: the account has more than are read."""
+    """A page of lists by name; ``complete`` is False if the account has more than were read."""
 
     page: Page[PartnerList]
     complete: bool
@@ -46,9 +46,10 @@ async def page_partner_lists(
     search: str | None,
     request: PageRequest,
 ) -> Found:
-    """Lists whose name or id holds ``search``, by name. Read anew each time, with no transaction open.
+    """Read the lists whose name or id contains ``search``, by name, with no transaction open.
 
-    Conflict where the destination has no lists, or does not let us read them; Unavailable where it does not answer.
+    Raises NotFound if the account does not exist, Conflict if the destination has no lists or refuses to list them, and
+    Unavailable if it does not respond.
     """
     position = request.position(width=2)
     async with platform.unit_of_work() as session:
@@ -75,7 +76,7 @@ async def page_partner_lists(
 
 async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[str, str]], bool]:
     found: list[tuple[str, str]] = []
-    new_batch()  # after the first call the others wait for the budget
+    new_batch()  # so that calls after the first wait for the rate budget
     try:
         with translate_partner_errors(definition):
             async with asyncio.timeout(SECONDS):
@@ -84,7 +85,9 @@ async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[st
                         return found, False
                     found.append(entry)
     except TimeoutError:
-        raise Unavailable(f"{definition.name} did not list all within {SECONDS} seconds.") from None
+        raise Unavailable(
+            f"{definition.name} did not list all its lists within {SECONDS} seconds."
+        ) from None
     return found, True
 
 
@@ -109,17 +112,17 @@ def _lists_of(definition: Definition, use: Use) -> Sequence[str]:
 def _cut(
     lists: Sequence[PartnerList], request: PageRequest, position: Position
 ) -> Page[PartnerList]:
-    """A page out of all, by names and ids, since lists may come and go between two calls."""
+    """Cut a page by names and ids: lists may be added and removed between two requests."""
     after = tuple(unquote(part) for part in position.key)
-    rest = [one for one in lists if not after or _place(one) > after]
+    rest = [entry for entry in lists if not after or _position_of(entry) > after]
     entries = rest[: request.count]
     following = None
     if len(rest) > request.count:
-        # Names may hold any character, cursors only plain ones.
-        key = tuple(quote(part, safe="") for part in _place(entries[-1]))
+        # A name may contain any character, a cursor only plain ones.
+        key = tuple(quote(part, safe="") for part in _position_of(entries[-1]))
         following = Position("after", key).encode()
     return Page(entries, current=position.encode(), next=following, total=len(lists))
 
 
-def _place(one: PartnerList) -> tuple[str, str]:
-    return one.name.casefold(), one.id
+def _position_of(entry: PartnerList) -> tuple[str, str]:
+    return entry.name.casefold(), entry.id

@@ -1,4 +1,4 @@
-"""Names that properties of members must not take, because the destination says by them who the member is."""
+"""Reserved names: properties of members must not have them, because the destination identifies members by them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.storage.models import Activation
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
 
-_OTHER = "finds a member by or is told with it; choose another name"
+_OTHER = "identifies a member by, or receives with it; choose another name"
 
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """Where a configuration names a property (``index`` in a list), and the rest of the words that refuse it."""
+    """Where a configuration names a property (``index`` in a list), and the end of the message that refuses it."""
 
     place: str
     name: str
@@ -30,7 +30,7 @@ class _Use:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What it is by: names beside it come and go, and their case tells nothing."""
+        """Place and name in lower case: the index may change, and case does not matter."""
         return self.place, self.name.lower()
 
     def problem(self, definition: Definition) -> Problem:
@@ -41,9 +41,9 @@ class _Use:
 async def check_reserved_names(
     session: AsyncSession, activation: Activation, config: Mapping[str, Any]
 ) -> None:
-    """Invalid, with a problem for each reserved name that a configuration has and the activation's latest has not.
+    """Raise Invalid with a problem for each reserved name that is new in a configuration.
 
-    What was stored before the name was reserved stays, so that it can be changed one thing at a time.
+    A name that the activation's current revision already has is accepted, so that other parts can be changed.
     """
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
@@ -63,7 +63,7 @@ async def check_reserved_names(
 
 
 def _reserved(definition: Definition, revision: Revision) -> list[_Use]:
-    """Each property of a configuration that is named as the destination's action names the member."""
+    """Return each property of a configuration whose name the destination's action reserves."""
     action = action_of(definition, revision)
     if action is None:
         return []
@@ -85,14 +85,14 @@ def _named(revision: Revision) -> Iterator[_Use]:
             yield _Use(f"personalization.profile.mapping.{name}", revision.property_names[name])
         else:
             way_out = (
-                "finds a member by or is told with it; leave it out, since what finds the member travels "
+                "identifies a member by, or receives with it; leave it out, since identifiers are sent "
                 "anyway, or give it another name in personalization.profile.mapping"
             )
             yield _Use("personalization.profile.properties", str(name), way_out, index)
 
 
 def _mapped(action: Action, revision: Revision) -> Iterator[_Use]:
-    """The same of what a mapping writes out as the properties; what a path brings is known only when it is sent."""
+    """Yield the properties that a mapping names; names that a path brings are known only when it is sent."""
     properties = revision.mapping.get(action.properties_field or "")
     for name in properties if isinstance(properties, Mapping) else ():
         if name not in action.mappable_properties:

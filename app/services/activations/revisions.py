@@ -1,4 +1,4 @@
-"""Revisions of an activation: one more whenever its configuration differs; what each changed, and which is delivered."""
+"""Revisions of an activation: one for each configuration, what each changed, and which one is delivered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.storage.repositories.revisions import RevisionRepository
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A revision, and the parts of the configuration in which it differs from the one before; all for the first."""
+    """A revision, and the parts of the configuration that it changed; for the first, all parts."""
 
     revision: ActivationRevision
     changed: Sequence[str]
@@ -35,13 +35,13 @@ async def list_revisions(
     before: int | None,
     limit: int,
 ) -> tuple[list[Numbered], int, int | None]:
-    """The newest first, how many there are, and the number of the one that is delivered (None: none yet)."""
+    """Read revisions, newest first. Returns them, how many there are, and the number of the delivered one, or None."""
     await ActivationRepository(session).require(space_id, audience_id, activation_id)
     repository = RevisionRepository(session)
     found = await repository.newest(space_id, activation_id, before=before, limit=limit + 1)
     entries = [
-        Numbered(one, _changed(one.config, older.config if older else {}))
-        for one, older in zip_longest(found, found[1:])
+        Numbered(revision, _changed(revision.config, older.config if older else {}))
+        for revision, older in zip_longest(found, found[1:])
     ]
     total = await repository.newest_number(space_id, activation_id)
     return entries[:limit], total, await repository.delivered(space_id, activation_id)
@@ -62,7 +62,7 @@ async def new_revision(
     actor: str,
     now: datetime,
 ) -> ActivationRevision:
-    """Give a locked activation its next revision, which is flushed. Invalid where properties take reserved names."""
+    """Add the next revision of a locked activation, and flush. Raises Invalid if properties have reserved names."""
     await reserved_names.check_reserved_names(session, activation, config)
     repository = RevisionRepository(session)
     revision = ActivationRevision(

@@ -1,4 +1,4 @@
-"""Drift: what a partner's list holds against what we think it holds; repair of what is ours, and seeding from it."""
+"""Drift: the difference between a partner's list and the holdings; repair of the holdings, and seeding from the list."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.spaces import SpaceRepository
 
-OUTCOMES = 100  # syncs that are asked for what was ours
+OUTCOMES = 100  # newest syncs whose outcomes show what the service has sent
 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What is compared, as it stood when the comparison began."""
+    """What is compared, as read when the comparison began."""
 
     activation: Activation
     account: Account
@@ -63,10 +63,11 @@ async def check_drift(
     actor: str,
     now: datetime,
 ) -> Drift:
-    """Compare; ``repair`` changes the holdings so that the next sync sends what is missing and takes out what is extra.
+    """Compare the partner's list with the holdings.
 
-    Reads the partner with no transaction open, about a minute for 75,000 members at Klaviyo. Conflict where the
-    destination cannot be read back or, for a repair, while a sync is open; Unavailable where the partner does not answer.
+    ``repair`` changes the holdings so that the next sync sends what is missing and removes what is extra. Reads the
+    partner with no transaction open: about a minute for 75,000 members at Klaviyo. Raises Conflict if the destination
+    cannot be read or, for a repair, if a sync is open; Unavailable if the partner does not respond.
     """
     async with platform.unit_of_work() as session:
         scene = await _scene(platform, session, space_id, audience_id, activation_id)
@@ -106,7 +107,7 @@ async def _repair(
     async with platform.unit_of_work() as session:
         activation = await _unchanged(session, scene)
         before = Manifest.from_json(activation.holdings)
-        # What is missing stays held (as maybe); what is extra is held again, until it has been taken out.
+        # What is missing stays held (as maybe); what is extra is held again, until a sync has removed it.
         after = Manifest(before.base, (*before.deltas, file)) if before.base else Manifest((file,))
         activation.holdings = after.to_json()
         activation.held += drift.extra
@@ -123,7 +124,10 @@ async def seed_from_partner(
     actor: str,
     now: datetime,
 ) -> Activation:
-    """Take what is at the partner, and is wanted or was ours, as held. Nothing is sent. Conflict as for a repair."""
+    """Replace the holdings by the partner's members that are wanted or were sent by the service. Nothing is sent.
+
+    Raises Conflict if the audience was never computed, if the destination cannot be read, or if a sync is open.
+    """
     async with platform.unit_of_work() as session:
         scene = await _scene(platform, session, space_id, audience_id, activation_id)
         await service.refuse_open_sync(session, scene.activation)
@@ -139,7 +143,7 @@ async def seed_from_partner(
                 _fields(scene.account.definition),
                 scene.targets,
                 scene.spec,
-                [await fetch_manifest(platform.objects, one) for one in scene.wanted],
+                [await fetch_manifest(platform.objects, manifest) for manifest in scene.wanted],
                 await fetch_manifest(platform.objects, before),
                 out,
             )
@@ -167,14 +171,14 @@ async def _scene(
     activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
     revision = await RevisionRepository(session).get(space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(space_id, activation.destination_id)
-    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys
     account = await _readable(platform, session, destination)
     spec = await service.baseline_spec(session, activation)
     made = await ConnectionRepository(session).made_lists(activation)
     found = {place: list_of(made, activation_id, place) for place in spec.places}
     targets = {place: target for place, target in found.items() if target is not None}
     if not targets:
-        raise Conflict("No list is named, and none was made yet; it is made by the first sync.")
+        raise Conflict("No list is named, and none was created yet; the first sync creates it.")
     syncs = await ExplanationQueries(session).settled_syncs(space_id, activation_id, OUTCOMES)
     return _Scene(
         activation=activation,
@@ -190,7 +194,7 @@ async def _readable(platform: Platform, session: AsyncSession, destination: Dest
     workspace_id = await SpaceRepository(session).workspace_of(destination.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
     if not hasattr(account.connector_class, "members"):
-        raise Conflict(f"{account.definition.name} does not tell what it holds.")
+        raise Conflict(f"{account.definition.name} cannot be asked for its members.")
     return account
 
 
@@ -208,7 +212,7 @@ async def _wanted(session: AsyncSession, activation: Activation) -> list[Manifes
 
 
 def _fields(definition: Definition) -> dict[str, Normaliser]:
-    """The identity fields in which a partner tells its members, and how their values become keys."""
+    """Return ``{identity field: normaliser}`` of the fields by which a partner lists its members."""
     if definition.key == "member":
         return {MEMBER: "text"}
     return {field.name: field.normaliser for field in definition.identity_fields}
@@ -216,7 +220,7 @@ def _fields(definition: Definition) -> dict[str, Normaliser]:
 
 @asynccontextmanager
 async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
-    """The members of the partner's lists in a scratch file."""
+    """Write the members of the partner's lists into a scratch file, and yield its path."""
     account = scene.account
     tools = connector_tools(
         platform,
@@ -226,10 +230,10 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
         resync=True,
     )
     connector = account.connector_class(account.settings, tools)
-    assert isinstance(connector, ReadBack)  # noqa: S101  the caller has looked
+    assert isinstance(connector, ReadBack)  # noqa: S101  checked by _readable
     path = platform.engine.scratch_file(".parquet")
     file = MembersFile(path, list(_fields(account.definition)))
-    new_batch()  # after the first call the others wait for the budget
+    new_batch()  # so that calls after the first wait for the rate budget
     try:
         try:
             with translate_partner_errors(account.definition):
@@ -244,12 +248,12 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
 
 
 async def _unchanged(session: AsyncSession, scene: _Scene) -> Activation:
-    """The activation, locked; Conflict where it is no longer what was compared."""
+    """Lock the activation. Raises Conflict if it changed after it was compared."""
     seen = scene.activation
     activation = await ActivationRepository(session).get_any(seen.space_id, seen.id, lock="update")
     if activation is None or activation.deleted_at is not None:
-        raise Conflict("The activation was removed meanwhile.")
+        raise Conflict("The activation was removed during the request.")
     await service.refuse_open_sync(session, activation)
     if (activation.holdings, activation.revision_id) != (seen.holdings, seen.revision_id):
-        raise Conflict("The activation was changed meanwhile; try again.")
+        raise Conflict("The activation was changed during the request; try again.")
     return activation

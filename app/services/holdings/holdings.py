@@ -1,4 +1,4 @@
-"""Holdings of an activation: looking into them, seeding them from a list that is at the partner, forgetting them."""
+"""Holdings of an activation: page through them, seed them from an uploaded list, forget them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def page_held(
     activation_id: str,
     request: PageRequest,
 ) -> tuple[Page[Mapping[str, Any]], Activation]:
-    """What we think is there, in the order of the keys: rows of the engine, with ``arm`` and ``list`` of each."""
+    """Read a page of holdings by key, and the activation. Returns the engine's rows, each with ``{arm, list}`` added."""
     position = request.position()
     async with platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require(
@@ -60,7 +60,7 @@ async def page_held(
     entries = found[: request.count]
     following = None
     if len(found) > request.count:
-        # Keys may hold any character, cursors only plain ones.
+        # A key may contain any character, a cursor only plain ones.
         following = Position("after", (quote(entries[-1]["position"], safe=""),)).encode()
     entries = [
         {
@@ -87,9 +87,10 @@ async def seed_holdings(
     actor: str,
     now: datetime,
 ) -> Activation:
-    """Take the uploaded rows (as a membership has them) as what is at the partner now, in place of what we thought.
+    """Replace the recorded holdings by the uploaded rows, which have the format of members.
 
-    Nothing is sent; the next sync plans from it. Conflict while a sync is open.
+    Nothing is sent; the next sync plans from the new holdings. Raises Conflict if a sync is open, or if the activation
+    was changed during the upload.
     """
     async with platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require(
@@ -122,10 +123,10 @@ async def seed_holdings(
         )
         await refuse_open_sync(session, activation)
         if activation.revision_id != revision_id:
-            raise Conflict("The activation was changed meanwhile; send the list again.")
+            raise Conflict("The activation was changed during the upload; send the list again.")
         activation.holdings = Manifest(base=(file,)).to_json()
         activation.held, activation.assumed = stats.held, stats.assumed
-        # What is there has been said: nobody is to be taken as there besides.
+        # The holdings are known now: no member is to be assumed as held besides.
         activation.baseline_wanted = False
         activation.updated_at = now
         await record_holdings(session, activation, "Activation Holdings Seeded", actor)
@@ -135,7 +136,7 @@ async def seed_holdings(
 def _write_seed(
     cursor: Cursor, upload: Upload, spec: PlanSpec, out: Path, *, linked: bool
 ) -> FoldStats:
-    """A baseline plan of the uploaded rows, folded into empty holdings."""
+    """Plan a baseline of the uploaded rows, and fold it into empty holdings."""
     rows = out.with_name(f"{out.name}.rows")
     plan = out.with_name(f"{out.name}.plan")
     try:
@@ -157,7 +158,7 @@ async def forget_holdings(
     actor: str,
     now: datetime,
 ) -> None:
-    """Forget what we think is there; the next sync takes the destination as empty. Conflict while a sync is open."""
+    """Forget the holdings: the next sync takes the destination as empty. Raises Conflict if a sync is open."""
     activation = await ActivationRepository(session).require(
         space_id, audience_id, activation_id, lock="update"
     )
@@ -170,7 +171,7 @@ async def forget_holdings(
 
 
 async def refuse_open_sync(session: AsyncSession, activation: Activation) -> None:
-    """Conflict while a sync of the activation is open: it would fold its end into what is changed here."""
+    """Raise Conflict if a sync of the activation is open: settling it would change the holdings."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
     if sync is not None:
         raise Conflict(
@@ -180,12 +181,12 @@ async def refuse_open_sync(session: AsyncSession, activation: Activation) -> Non
 
 
 async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSpec:
-    """What a plan under the present revision takes as wanted, and holds without sending."""
+    """Build the plan specification of a baseline under the current revision."""
     revision = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(
         activation.space_id, activation.destination_id
     )
-    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    assert revision is not None and destination is not None  # noqa: S101, PT018  foreign keys
     definition = connector_class(destination.slug).definition
     return build_plan_spec(
         definition,
@@ -201,7 +202,7 @@ async def baseline_spec(session: AsyncSession, activation: Activation) -> PlanSp
 async def record_holdings(
     session: AsyncSession, activation: Activation, event: str, actor: str
 ) -> None:
-    """Write the audit trail of an activation."""
+    """Record an event of an activation in the audit trail."""
     await record_event(
         session,
         space_id=activation.space_id,

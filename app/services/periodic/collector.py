@@ -1,4 +1,4 @@
-"""The collector: files that no row names and nobody is just writing, and rows that have outlived their use."""
+"""The collector: removes files that no row names, and history that is too old."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.storage.repositories.syncs import SyncRepository
 log = get_logger(__name__)
 
 SYNCS_AT_ONCE = 500
-BATCHES_AT_ONCE = 20_000  # well within the time that a statement may take
+BATCHES_AT_ONCE = 20_000  # deleted well within the time limit of a statement
 
 
 async def collect_files(platform: Platform) -> int:
-    """Forget history older than ``history_kept``, then remove orphans older than ``orphan_age``; how many.
+    """Forget history older than ``history_kept``, then remove orphans older than ``orphan_age``. Returns their number.
 
-    A file is written before the row that names it (R2), so what is young may be about to be named. The rows are read
-    after the listing: whatever was named meanwhile is found.
+    A file is written before the row that names it (R2), so a young file may still be named. The rows are read after
+    the files are listed, so that a row written between the two is seen.
     """
     old = clock.now() - platform.settings.orphan_age
     candidates = []
@@ -32,7 +32,7 @@ async def collect_files(platform: Platform) -> int:
             written[key] = modified
         elif modified < old:
             candidates.append(key)
-    # Finished exports are named by links, not by rows; they go by their own age.
+    # Finished exports are named by links, not by rows; their age decides.
     candidates += await outdated_exports(platform, written, clock.now())
     await _forget_syncs(platform)
     async with platform.unit_of_work() as session:
@@ -49,7 +49,7 @@ async def collect_files(platform: Platform) -> int:
 
 
 async def _forget_syncs(platform: Platform) -> None:
-    """Let go of plans, outcomes, batches and tries of old syncs, a part at a time; the rows of the syncs stay."""
+    """Forget plans, outcomes, batches and attempts of old syncs, in small transactions; the syncs' rows stay."""
     while True:
         async with platform.unit_of_work() as session:
             old = await CollectionQueries(session).old_syncs(

@@ -1,4 +1,4 @@
-"""What is due by PostgreSQL's account: the sweep rings for it."""
+"""Due work, read from PostgreSQL: the sweep enqueues it."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ async def find_due(session: AsyncSession) -> list[Due]:
 
 
 async def batches_wait(platform: Platform) -> bool:
-    """Whether a batch that may be sent now is not in anybody's hands."""
+    """Check whether a batch may be sent now that no worker has claimed."""
     async with platform.unit_of_work() as session:
         return await DueQueries(session).batches_due()

@@ -1,4 +1,4 @@
-"""Schedules that are due: runs of audiences and syncs of activations, each opened once, by whoever comes first."""
+"""Due schedules: runs of audiences and syncs of activations, each opened once, by the first worker that claims it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ log = get_logger(__name__)
 
 ACTOR = "schedule"
 LIMIT = 100
-LATER = timedelta(minutes=1)  # until it is looked again whether a due sync can be opened
+LATER = timedelta(minutes=1)  # until the next try to open a due sync
 AFTER_A_FAULT = timedelta(hours=1)
 
 
 async def open_due_schedules(session: AsyncSession, now: datetime | None = None) -> int:
-    """Open what is due and say when it is due again; missed times are made good once. The number opened.
+    """Open runs and syncs that are due, and set their next due times. Returns the number opened.
 
-    Rows are claimed with SKIP LOCKED, and the next time is written in the same transaction: many workers open each
-    due time once. ``now`` (aware) is the database's clock unless given. It is read once, for the claim and for the
-    next time: what came due between two readings would be opened and then be due at that same moment again.
+    Several missed times are opened once. Rows are claimed with SKIP LOCKED, and the next time is written in the same
+    transaction, so many workers open each due time once. ``now`` (aware) is the database's clock unless given. It is
+    read once: between two readings, a schedule could come due, be opened, and be due at that moment again.
     """
     repository = ScheduleRepository(session)
     if now is None:
@@ -48,8 +48,8 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
             async with session.begin_nested():
                 opened += await _fire_schedule(session, schedule, now)
         except Exception:
-            # One that cannot be read must not keep all others from their time.
-            log.exception("schedule_broke", schedule_id=schedule_id)
+            # A schedule that cannot be read must not delay the others.
+            log.exception("schedule_failed", schedule_id=schedule_id)
             schedule.next_due_at = now + AFTER_A_FAULT
     for activation in await ActivationRepository(session).take_due(now, LIMIT):
         activation_id = activation.id
@@ -57,7 +57,7 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
             async with session.begin_nested():
                 opened += await _fire_activation(session, activation, now)
         except Exception:
-            log.exception("frequency_broke", activation_id=activation_id)
+            log.exception("frequency_failed", activation_id=activation_id)
             activation.next_due_at = now + AFTER_A_FAULT
     await session.flush()
     return opened
@@ -85,7 +85,7 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
     frequency = frequency_of(activation.options)
     once = frequency.type == "once"
     following = None if once else frequencies.next_due(frequency, now)
-    # A sync that is to be made but once is not lost because it cannot be made just now.
+    # A sync that is scheduled once is tried again if it cannot be opened now.
     activation.next_due_at = now + LATER if once else following
     if not activation.enabled or activation.state != ActivationState.ACTIVE:
         return 0
@@ -94,13 +94,13 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
     if await _waits_for_approval(session, activation):
         return 0
     sync = await open_sync(session, activation, trigger="schedule", actor=ACTOR)
-    # While one is running, this time is not missed: it comes after it.
+    # While a sync is running, the due one waits for its end.
     activation.next_due_at = following if sync is not None else now + LATER
     return int(sync is not None)
 
 
 async def _waits_for_approval(session: AsyncSession, activation: Activation) -> bool:
-    """Whether the very plan that would be made is already there, and held."""
+    """Whether a sync on hold already has the plan that a new one would have."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
     if sync is None or sync.state != SyncState.HELD:
         return False

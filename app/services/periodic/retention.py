@@ -1,4 +1,4 @@
-"""What is kept for a time only: repeated answers a day, previews a week, the audit trail 90 days."""
+"""Retention: stored responses are kept for a day, previews for a week, the audit trail for 90 days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.services.tenancy import forget_old_events, forget_old_keys
 
 
 async def forget_old_history(session: AsyncSession, *, now: datetime) -> dict[str, int]:
-    """Remove what is past its time, of all workspaces; how much of each it was. For the sweep, once in a while."""
+    """Remove history past its retention in all workspaces. Returns ``{kind: number removed}``."""
     return {
         "idempotency_keys": await forget_old_keys(session, now=now),
         "previews": await forget_old_previews(session, now=now),

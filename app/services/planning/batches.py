@@ -1,4 +1,4 @@
-"""What the cuts of a plan become: batches with their priorities, and the places where they write."""
+"""The batches of a plan: their rows, their priorities, and the places that they write to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRIORITY_OF_RESYNC = 3
 
 
 def batches_of(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
-    """The rows of a plan's batches."""
+    """Build the batch rows of a plan, one for each cut."""
     resync = sync.kind == "resync"
     return [
         Batch(
@@ -31,7 +31,7 @@ def batches_of(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
 
 
 def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
-    """Where batches write, as first row and place; empty where no place has a name."""
+    """Return where batches write, as ``(first row, place)``; empty if no place has a name."""
     if not any(cut.place for cut in cuts):
         return []
     runs = groupby(cuts, key=lambda cut: cut.place)
@@ -39,7 +39,7 @@ def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
 
 
 def places_change(cuts: Sequence[Cut]) -> bool:
-    """Whether somebody may leave one place and enter another: an exit that is late might undo the entry."""
+    """Check whether a member may leave one place and enter another: a late exit could undo the entry."""
     left = {cut.place for cut in cuts if cut.kind is ChangeKind.EXITED}
     entered = {cut.place for cut in cuts if cut.kind is ChangeKind.ENTERED}
-    return any(one != other for one in left for other in entered)
+    return any(old != new for old in left for new in entered)

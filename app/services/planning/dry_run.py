@@ -1,4 +1,4 @@
-"""Dry run: what a sync would do, worked out by the same plan, renderer and connector, with nothing sent."""
+"""Dry runs: the report of what a sync would do, from its plan, renderer and connector, with nothing sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.storage.models import Batch, Sync
 SAMPLE_ROWS = 20  # changes shown of each kind
 REQUEST_ROWS = 5  # changes in a sample request
 STANDS_FOR_A_LIST = "0"
-_NO_LIST_YET = "The list does not exist yet: the sync makes it first. Here 0 stands for its id."
+_NO_LIST_YET = "The list does not exist yet: the sync creates it first. Here 0 stands for its id."
 
 
 class _Captured(Exception):
@@ -33,16 +33,16 @@ class _Captured(Exception):
 
 
 class _Capture(httpx.AsyncClient):
-    """A client that sends nothing: the first request that a connector makes comes back as an error."""
+    """A client that sends nothing, and raises the connector's first request as an error."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Keep it."""
+        """Raise the request as ``_Captured``; nothing is sent."""
         del options
         raise _Captured(request)
 
 
 async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Who, which requests, how many calls, how many minutes at the account's budget, and what it costs."""
+    """Build the report ``{calls, minutes, cost, changes, requests}``; changes and requests are samples."""
     async with platform.unit_of_work() as session:
         loaded = await LoadedSyncs(platform).get(session, sync.id, sync.space_id)
     definition = loaded.account.definition
@@ -70,7 +70,7 @@ async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) ->
 
 
 def _cost(loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
-    """Units that one change costs, by the sample; 1 where the connector does not say."""
+    """Return the units that one change costs in the sample; 1 if the connector does not count costs."""
     if not rows:
         return 0
     connector = loaded.connector
@@ -80,7 +80,7 @@ def _cost(loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
 
 
 def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
-    """The first batch of each kind and place, and the rows of all that are alike."""
+    """Return the first batch of each kind and place, each with the number of rows of that kind and place."""
     first: dict[tuple[str | None, str | None], Batch] = {}
     alike: Counter[tuple[str | None, str | None]] = Counter()
     for number, cut in enumerate(cuts, start=1):
@@ -118,7 +118,7 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
 async def _request(
     loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]
 ) -> dict[str, Any] | None:
-    """The request with which a batch of these rows would begin; None where the connector makes none."""
+    """Return the first request that a batch of these rows would make; None if the connector makes none."""
     async with _Capture(trust_env=False) as client:
         connector = loaded.connector_with(client)
         call = loaded.call(batch, clock.now())
@@ -140,7 +140,7 @@ async def _request(
 def minutes_needed(
     definition: Definition, calls: int, requests: Sequence[Mapping[str, Any]]
 ) -> float:
-    """At least so long, by the tightest of the budgets that concern such requests."""
+    """Return a lower bound in minutes: calls divided by the slowest rate budget that the requests match."""
     places = [
         f"{request['method']} {httpx.URL(request['url']).path}"
         for request in requests

@@ -1,4 +1,4 @@
-"""Lists at partners: made once for a connection, or for an arm of an activation, named after what first needs one."""
+"""Lists at partners, created once for a connection or for an arm of an activation, and named after the activation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.storage.repositories.connections import ConnectionRepository
 
 log = get_logger(__name__)
 
-MOMENT = 1.0  # seconds: from the answer of a partner to the row that says so, and plenty
+MOMENT = 1.0  # seconds; longer than it takes to store the id of a list that a partner has created
 
 
 async def ensure_lists(
@@ -30,10 +30,10 @@ async def ensure_lists(
     revision: Revision,
     cuts: Sequence[Cut],
 ) -> None:
-    """Make the lists that a plan's batches will write to, where the partner has lists and none is named.
+    """Create the lists that a plan's batches write to, if the partner has lists and none is named.
 
-    Raises what the connector raises. Two activations of one connection that plan at once agree on the list that was
-    written down first.
+    Raises the errors of the connector. If two activations of one connection plan at the same time, both use the list
+    that was stored first.
     """
     definition = account.definition
     if not uses_list(definition, revision):
@@ -42,26 +42,26 @@ async def ensure_lists(
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Lists):
         return
-    places = {list_key(activation.id, one): one for one in _unnamed(cuts)}
+    places = {list_key(activation.id, place): place for place in _unnamed(cuts)}
     made = await _made(platform, activation)
     assert activation.connection_id is not None  # noqa: S101  only a deleted activation has none
     for key, place in places.items():
         if key in made:
             continue
         name = f"{activation.name} ({place.arm})" if place.arm else activation.name
-        # An arm's list is the activation's, so its reference is too.
+        # An arm's list belongs to one activation, so the reference names the activation.
         reference = f"{activation.connection_id}:{key}" if place.arm else activation.connection_id
         try:
             list_id = await connector.create_list(name, reference)
         except ConfigurationRejected:
-            # That it exists may mean that the plan of another activation has made it just now.
+            # It may exist because another activation's plan has just created it.
             await asyncio.sleep(MOMENT)
             if key in await _made(platform, activation):
                 continue
             raise
         async with platform.unit_of_work() as session:
             await _keep(session, activation, key, list_id)
-        log.info("list_made", activation_id=activation.id, list_id=list_id)
+        log.info("list_created", activation_id=activation.id, list_id=list_id)
 
 
 def _unnamed(cuts: Sequence[Cut]) -> list[Place]:
@@ -75,7 +75,7 @@ async def _made(platform: Platform, activation: Activation) -> Mapping[str, str]
 
 
 async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:
-    assert activation.connection_id is not None  # noqa: S101  as above
+    assert activation.connection_id is not None  # noqa: S101  only a deleted activation has none
     connection = await ConnectionRepository(session).of_activation(activation, lock="update")
     if connection is not None and key not in connection.lists:
         connection.lists = {**connection.lists, key: list_id}

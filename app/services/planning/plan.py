@@ -1,4 +1,4 @@
-"""Plan: the difference between what is wanted and what is held, written down before anything is sent."""
+"""Plans: the difference between what is wanted and what is held, stored before anything is sent."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
-MAX_ATTEMPTS = 8  # of a dry run
-TOLD_AFTER = 3  # attempts that failed, their activation says so
-_LET_GO: dict[str, Any] = {
+MAX_ATTEMPTS = 8  # of a dry run; a sync is tried until it succeeds
+SHOWN_AFTER = 3  # failed attempts, before the activation shows the error
+_RELEASED: dict[str, Any] = {
     "lease_owner": None,
     "lease_until": None,
     "next_at": None,
@@ -81,7 +81,7 @@ _LET_GO: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed sync with all that its plan is made from."""
+    """A claimed sync, with everything that its plan is computed from."""
 
     sync: Sync
     activation: Activation
@@ -135,19 +135,19 @@ async def _renew(platform: Platform, sync: Sync) -> bool:
 
 
 async def _record_error(platform: Platform, sync: Sync, error: Exception) -> None:
-    """Record why a sync was not planned. A partner that is away or busy is no reason to give the sync up."""
+    """Record why a sync was not planned. If the partner cannot be reached, planning is tried again later."""
     match error:
         case ConnectorError():
             await _later(platform, sync, {"message": error.message, "code": error.code})
         case AppError():
             await _fail(platform, sync, {"message": str(error)})
         case _:
-            log.error("plan_broke", sync_id=sync.id, exc_info=error)
+            log.error("plan_failed", sync_id=sync.id, exc_info=error)
             await _later_or_fail(platform, sync, error)
 
 
 async def _begin(platform: Platform, sync: Sync) -> Work | None:
-    """Gather in a transaction of its own, under the lease: what cannot be gathered is an attempt that failed."""
+    """Gather in one transaction under the lease; an error ends the attempt. Raises LeaseLost."""
     async with platform.unit_of_work() as session:
         lease = platform.settings.lease
         if not await SyncRepository(session).renew(sync.space_id, sync.id, sync.lease_token, lease):
@@ -156,13 +156,13 @@ async def _begin(platform: Platform, sync: Sync) -> Work | None:
 
 
 async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work | None:
-    """Pin what the plan is made from; None where the settle time is not over (R11) or nothing can be planned."""
+    """Pin and read what the plan is computed from. Returns None during the settle time (R11)."""
     repository = SyncRepository(session)
     settled_at = await repository.settled_at(
         sync.space_id, sync.activation_id, platform.settings.settle_time
     )
     if settled_at is not None and sync.kind != "dry_run":
-        # To wait is no attempt.
+        # Waiting does not count as an attempt.
         await repository.release(
             sync.space_id,
             sync.id,
@@ -174,17 +174,17 @@ async def _gather(platform: Platform, session: AsyncSession, sync: Sync) -> Work
         wake_plan(session, sync, delay=max(wait, timedelta(0)))
         return None
     activation = await ActivationRepository(session).get_any(sync.space_id, sync.activation_id)
-    assert activation is not None  # noqa: S101  a foreign key says so
+    assert activation is not None  # noqa: S101  a foreign key
     stored = await RevisionRepository(session).get(sync.space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
-    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys again
+    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys
     revision = Revision.parse(stored.config)
     await pin_snapshots(session, sync)
     snapshots = await pinned_snapshots(session, sync, activation, revision)
     audience = await AudienceRepository(session).get(sync.space_id, activation.audience_id)
-    assert audience is not None  # noqa: S101  a foreign key says so
+    assert audience is not None  # noqa: S101  a foreign key
     last = await repository.last_planned(sync.space_id, sync.activation_id)
-    # What was refused under another revision is tried once more, and that is done when a sync has come to its end.
+    # Changes refused under another revision are sent once more; that is done when a sync under this one has ended.
     is_new = not await repository.is_delivered(sync.space_id, sync.activation_id, stored.id)
     workspace_id = await SpaceRepository(session).workspace_of(sync.space_id)
     account = open_account(platform.keyring, workspace_id, destination)
@@ -219,7 +219,7 @@ def _spec(
 ) -> PlanSpec:
     definition = account.definition
     fixed = constants(definition, revision)
-    # A dry run keeps in its trigger what the sync would be that it stands for.
+    # The trigger of a dry run is the kind of the sync that it predicts.
     kind = sync.trigger if sync.kind == "dry_run" else sync.kind
     return build_plan_spec(
         definition,
@@ -254,7 +254,7 @@ async def _write(platform: Platform, work: Work) -> tuple[PlanStats, StoredFile 
 
 
 async def _can_be_sent(platform: Platform, work: Work, stats: PlanStats) -> bool:
-    """Make the lists that the plan needs; False where they are refused, and then everything is seen to."""
+    """Create the lists that the plan needs. Returns False if the partner refuses; then the refusal is recorded."""
     if not stats.cuts or work.sync.kind == "dry_run":
         return True
     try:
@@ -276,11 +276,11 @@ async def _commit(
         activation = await ActivationRepository(session).get_any(
             work.sync.space_id, work.sync.activation_id, lock="update"
         )
-        assert activation is not None  # noqa: S101  a foreign key says so
+        assert activation is not None  # noqa: S101  a foreign key
         held_because = (
             None if work.sync.kind == "dry_run" else _hold_reason(activation, work, stats)
         )
-        # A dry run is complete once its report is there; until then it can be planned again.
+        # A dry run is complete when its report is stored; until then it can be planned again.
         state = (
             SyncState.NEW
             if work.sync.kind == "dry_run"
@@ -310,7 +310,7 @@ async def _commit(
             left_out=dict(stats.left_out),
             batches=len(stats.cuts),
             hold_reason=held_because,
-            **({} if work.sync.kind == "dry_run" else _LET_GO),
+            **({} if work.sync.kind == "dry_run" else _RELEASED),
         )
         if not written:
             raise LeaseLost
@@ -352,7 +352,7 @@ async def _complete_dry_run(platform: Platform, work: Work, stats: PlanStats) ->
             SyncState.COMPLETE,
             report=report,
             finished_at=now,
-            **_LET_GO,
+            **_RELEASED,
         )
         if not written:
             raise LeaseLost
@@ -375,7 +375,7 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
         activation = await ActivationRepository(session).get_any(
             sync.space_id, sync.activation_id, lock="update"
         )
-        assert activation is not None  # noqa: S101  a foreign key says so
+        assert activation is not None  # noqa: S101  a foreign key
         written = await write_state(
             session,
             sync,
@@ -395,11 +395,11 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
 
 
 async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
-    described = {"message": f"{type(error).__name__}: planning broke; see the worker's log."}
+    described = {"message": f"{type(error).__name__}: planning failed; see the worker's log."}
     if sync.kind == "dry_run" and sync.attempts >= MAX_ATTEMPTS:
         await _fail(platform, sync, described)
         return
-    # A sync is not given up: nobody would ask for it again.
+    # A sync is retried without a limit: nothing would open it again.
     await _later(platform, sync, described)
 
 
@@ -413,13 +413,13 @@ async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
         released = await repository.release(
             sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
         )
-        is_told = sync.kind != "dry_run" and sync.attempts >= TOLD_AFTER
-        if released and is_told and activation is not None:
+        is_shown = sync.kind != "dry_run" and sync.attempts >= SHOWN_AFTER
+        if released and is_shown and activation is not None:
             activation.last_error = error
 
 
 async def _give_back(platform: Platform, sync: Sync) -> None:
-    """Release the sync without an attempt (R18)."""
+    """Release the sync without counting the attempt (R18)."""
     async with platform.unit_of_work() as session:
         await SyncRepository(session).release(
             sync.space_id, sync.id, sync.lease_token, attempts=sync.attempts - 1

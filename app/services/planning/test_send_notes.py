@@ -1,4 +1,4 @@
-"""What is told of a test send: in what it differs from a sync, what follows from it, and how its tries ended."""
+"""Notes on a test send: how it differs from a sync, what the next sync does, and how its attempts ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.explanations import ExplanationQueries
 
 _LEFT_OUT = {
-    LeftOut.NO_CONSENT: "A sync would leave it out: it has not agreed (delivery option consent).",
+    LeftOut.NO_CONSENT: "A sync would leave it out: it has not given consent (delivery option consent).",
     LeftOut.CONTROL: "A sync would leave it out: it belongs to a control group.",
 }
 
@@ -31,40 +31,38 @@ def test_send_notes(
     revision: Revision,
     at_work: bool,
 ) -> list[str]:
-    """Sentences for people."""
+    """Return sentences for the user: what a sync would do differently, and what the next sync does."""
     notes = [words for reason, words in _LEFT_OUT.items() if reason in left_out]
     if kind not in revision.sends:
         notes.append(f"A sync would not send it: this activation sends no change {kind.value!r}.")
     notes.append(_what_follows(kind, is_member and not left_out, revision.mode))
     if not at_work:
-        notes.append("The activation is not at work, so that sync comes when it is enabled.")
+        notes.append("The activation is not active, so the next sync starts when it is enabled.")
     return notes
 
 
 def _what_follows(kind: ChangeKind, wanted: bool, mode: Mode) -> str:
     if mode is Mode.REMOVE:
-        return (
-            "In mode remove, the next sync takes out whoever is in the audience, and nobody else."
-        )
+        return "In mode remove, the next sync removes the members of the audience, and no one else."
     if wanted:
         if kind is ChangeKind.EXITED:
-            return "It is in the audience: the next sync lets it enter again."
+            return "It is in the audience: the next sync sends it as entered again."
         if kind is ChangeKind.UPDATED:
             return "It is in the audience, but an update makes nobody a member: who was not there enters with the next sync."
-        return "It is in the audience, and there from now on: the next sync need not send it."
+        return "It is in the audience, and the destination now holds it: the next sync does not send it."
     if kind is ChangeKind.EXITED:
-        return "It is not to be there, so the next sync leaves it at that."
+        return "It is not wanted at the destination, so the next sync sends nothing for it."
     if mode is Mode.APPEND:
-        return "It is not to be there, but mode append takes nobody out: send it as exited."
-    return "It is not to be there: the next sync takes it out."
+        return "It is not wanted at the destination, but mode append removes no one: send it as exited."
+    return "It is not wanted at the destination: the next sync removes it."
 
 
 @dataclass(frozen=True, slots=True)
 class TestSendOutcome:
-    """What became of a test send.
+    """The result of a test send.
 
-    ``status``: delivered, rejected, skipped, failed, cancelled, or pending while it is under way. ``reasons``:
-    ``{code, message}`` of each refusal, the partner's or ours. ``tries``: see ``explain.shown_attempt``.
+    ``status``: delivered, rejected, skipped, failed, cancelled, or pending until it has ended. ``reasons``: a
+    ``{code, message}`` for each refusal, by the partner or by the service. ``tries``: see ``syncs.shown_attempt``.
     """
 
     status: str
@@ -73,7 +71,7 @@ class TestSendOutcome:
 
 
 async def test_send_outcome(session: AsyncSession, sync: Sync) -> TestSendOutcome:
-    """What is known of it now."""
+    """Read the result of a test send as it is now."""
     return TestSendOutcome(
         _status(sync), await _reasons(session, sync), await _tries(session, sync)
     )

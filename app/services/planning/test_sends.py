@@ -1,8 +1,7 @@
-"""Test sends: one profile, sent for real through the flow of every sync, at once and whatever a sync would do.
+"""Test sends: one profile that is sent now, even if a sync would not send it.
 
-A test send is a sync of its own kind whose plan holds one member. So its attempt is written down before it goes out, a
-worker that dies is followed by another, and its end is folded into the holdings: what the partner then holds is known,
-and the next sync puts right what should not be there.
+A test send is a sync of kind ``test`` whose plan contains one member. Its batch is delivered, retried and settled like
+any other, so the holdings include what it sent, and the next sync removes a profile that should not be there.
 """
 
 from __future__ import annotations
@@ -67,19 +66,19 @@ from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
 
-KIND = "test"  # of its sync
-PATIENCE = 20.0  # seconds that a test send is waited for
-LOOK = 0.1
+KIND = "test"  # of the sync
+PATIENCE = 20.0  # seconds that a request waits for the end of a test send
+LOOK = 0.1  # seconds between two looks at the sync
 _NOTHING = LocalManifest()
 
 
 class Unsettled(Unavailable):
-    """A call was cut that may have made something at the partner: a repeat could make another."""
+    """A call without a response may have created a list at the partner; a repeat could create another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A member that was made up: values by identifier (one or several) and by trait; ``entity_id`` where linked."""
+    """A made-up member: values by identifier (one or several) and by trait; ``entity_id`` in a linked audience."""
 
     profile_id: str
     identifiers: Mapping[str, Any]
@@ -89,7 +88,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What a test send is made from, as it stood when it was asked for."""
+    """What a test send is planned from, as read when it was requested."""
 
     activation: Activation
     revision_id: str
@@ -102,7 +101,7 @@ class _Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """The plan of one member, and what a sync would have left out."""
+    """The plan of one member, and the reasons for which a sync would leave it out."""
 
     stats: PlanStats
     changes: Sequence[PlannedChange]
@@ -120,11 +119,11 @@ async def send_test(
     kind: ChangeKind,
     actor: str,
 ) -> tuple[Sync, test_send_notes.TestSendOutcome]:
-    """Send a member, or a sample, as one kind of change, and wait a while for the end: the sync, and what became of it.
+    """Send a member, or a sample, as one kind of change, and wait up to 20 seconds for the end. Returns sync and result.
 
-    NotFound where nobody of that id is in the audience. Conflict where a sync is open, the destination takes whole
-    files only, or the profile has nothing to be known by; Invalid for a sample that cannot be read; Unsettled where a
-    list may have been made that we do not know.
+    Raises NotFound if no member has that id, Conflict if a sync is open, if the destination takes whole files only, or
+    if the profile has no identifier that the destination uses, Invalid for a sample that cannot be read, and Unsettled
+    if a list may have been created whose id is unknown.
     """
     async with platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require(
@@ -138,7 +137,7 @@ async def send_test(
         local = [await fetch_manifest(platform.objects, one) for one in scene.wanted]
         held = await fetch_manifest(platform.objects, Manifest.from_json(scene.activation.holdings))
         spec = _spec(scene)
-        planned = _somebody(
+        planned = _require_change(
             scene,
             await platform.engine.run(
                 _plan, spec, _wanted_spec(spec), local, held, who, kind, folder, lane="small"
@@ -167,11 +166,11 @@ async def _ensure_lists(platform: Platform, scene: _Scene, cuts: Sequence[Cut]) 
         raise
 
 
-# What is sent
+# The plan
 
 
 def _spec(scene: _Scene) -> PlanSpec:
-    """As a sync would have it; a test send gets the number after the last one."""
+    """Build the specification that a resync would have, with the number after the last sync's."""
     definition, revision = scene.account.definition, scene.revision
     return build_plan_spec(
         definition,
@@ -191,7 +190,7 @@ def _spec(scene: _Scene) -> PlanSpec:
 
 
 def _wanted_spec(spec: PlanSpec) -> PlanSpec:
-    """The same, but everybody goes out: without consent, out of the control group, in any mode, of any type."""
+    """Return ``spec`` without the rules that leave members out: consent, control group, mode and kinds of change."""
     return replace(
         spec,
         mode=Mode.MAINTAIN,
@@ -234,20 +233,20 @@ def _row(sample: Sample, folder: Path) -> Path:
     return path
 
 
-# What is written down
+# The sync
 
 
 async def _scene(platform: Platform, session: AsyncSession, activation: Activation) -> _Scene:
     space_id = activation.space_id
     stored = await RevisionRepository(session).get(space_id, activation.revision_id)
     destination = await DestinationRepository(session).get(space_id, activation.destination_id)
-    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys say so
+    assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys
     account = open_account(
         platform.keyring, await SpaceRepository(session).workspace_of(space_id), destination
     )
     if account.definition.whole_plan:
         raise Conflict(
-            f"{account.definition.name} takes whole files: a dry run shows what one would hold."
+            f"{account.definition.name} takes whole files: a dry run shows what a file would contain."
         )
     await _refuse_now(platform, session, activation, destination)
     audiences = await AudienceRepository(session).sources_of(space_id, activation.id)
@@ -267,7 +266,7 @@ async def _scene(platform: Platform, session: AsyncSession, activation: Activati
 async def _refuse_now(
     platform: Platform, session: AsyncSession, activation: Activation, destination: Destination
 ) -> None:
-    """Conflict while something else is under way, or the account is left alone."""
+    """Raise Conflict while a sync is open, an earlier call may still be applied, or the account is paused."""
     await refuse_open_sync(session, activation)
     now = await RunRepository(session).database_now()
     settled_at = await SyncRepository(session).settled_at(
@@ -276,18 +275,18 @@ async def _refuse_now(
     if settled_at is not None:
         seconds = max(1, round((settled_at - now).total_seconds()))
         raise Conflict(
-            f"An earlier request had no definite answer and may still be applied; try again in {seconds} s."
+            f"An earlier request had no definite response and may still be applied; try again in {seconds} s."
         )
-    if _is_left_alone(destination, now):
+    if _is_paused(destination, now):
         reason = (destination.breaker or {}).get("reason", "")
         raise Conflict(
-            f"The account is left alone for a while, because its calls failed ({reason}); try again later, or let a "
-            "check of the destination pass."
+            f"The account is paused because its calls failed ({reason}); try again later, or check the "
+            "destination successfully."
         )
 
 
-def _is_left_alone(destination: Destination, now: datetime) -> bool:
-    """Whether the breaker closes by itself in a while; one that waits for somebody is tried by whoever sends."""
+def _is_paused(destination: Destination, now: datetime) -> bool:
+    """Whether the breaker closes automatically after a pause. One that waits for a user is tried by the next call."""
     until = destination.open_until
     return until is not None and timedelta(0) < until - now < LONGEST_PAUSE
 
@@ -302,11 +301,11 @@ def _refuse_misfit(audience: Audience, who: str | Sample) -> None:
         )
 
 
-def _somebody(scene: _Scene, planned: _Planned | None, who: str | Sample) -> _Planned:
-    """The plan, if there is somebody in it."""
+def _require_change(scene: _Scene, planned: _Planned | None, who: str | Sample) -> _Planned:
+    """Return the plan. Raises NotFound, Invalid or Conflict if it has no member or no change."""
     if planned is None:
         raise NotFound(
-            "nobody of that id is in the audience; send a sample as `profile` in place of `profileId`"
+            "no member of the audience has that id; send a sample as `profile` instead of `profileId`"
         )
     if not planned.changes:
         names = ", ".join(field.external_id for field in _spec(scene).fields)
@@ -335,7 +334,7 @@ async def _open(
     await refuse_open_sync(session, activation)
     now_and_then = [(one.revision_id, one.sync_number, one.holdings) for one in (activation, seen)]
     if now_and_then[0] != now_and_then[1]:
-        raise Conflict("The activation was changed meanwhile; try again.")
+        raise Conflict("The activation was changed during the request; try again.")
     sync = await create_sync(session, activation, kind=KIND, trigger="api", actor=actor)
     stats = planned.stats
     set_state(sync, SyncState.PENDING)
@@ -382,11 +381,11 @@ def _key(change: PlannedChange) -> dict[str, Any]:
     }
 
 
-# What became of it
+# The result
 
 
 async def _ended(platform: Platform, sync: Sync) -> tuple[Sync, test_send_notes.TestSendOutcome]:
-    """Wait for the end, or as long as patience lasts."""
+    """Wait for the end of the sync, at most ``PATIENCE`` seconds."""
     clock = asyncio.get_running_loop()
     deadline = clock.time() + PATIENCE
     while True:

@@ -1,4 +1,4 @@
-"""Explain: for one profile and activation, from membership over the chosen keys to what the partner answered."""
+"""Explain: membership, keys, holdings and delivery history of one profile in one activation."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.explanations import ExplanationQueries
 from app.storage.repositories.revisions import RevisionRepository
 
-_SYNCS = 200  # that are searched, the newest
+_SYNCS = 200  # newest syncs that are searched
 _NOTHING = LocalManifest()
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database says around one activation."""
+    """What the database contains about one activation."""
 
     activation: Activation
     spec: PlanSpec
@@ -59,12 +59,12 @@ class _Known:
 async def explain_profile(
     platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
 ) -> dict[str, Any]:
-    """``{profileId, memberships, wanted, leftOut, held, history, historyStoppedAt}`` in the form of the wire.
+    """Build ``{profileId, memberships, wanted, leftOut, held, history, historyStoppedAt}`` of a profile.
 
-    ``memberships``: by source, whether it is in the current snapshot and with what, and when it came and went.
-    ``wanted``: the keys that the revision makes of it now, with identity, arm and mapped fields; ``leftOut``: why it
-    has none. ``held``: what the destination holds of it, as far as we know. ``history``: all that syncs within reach
-    did for it, with the tries at their batches; ``historyStoppedAt``: the newest sync beyond it, or None.
+    ``memberships``: by source, its row in the current snapshot, and when it entered and left. ``wanted``: its keys under
+    the current revision, with identity, arm and mapped fields; ``leftOut``: why it has none. ``held``: its holdings.
+    ``history``: its changes in the syncs that the read budget reaches, with the attempts at their batches;
+    ``historyStoppedAt``: the newest sync that the budget does not reach, or None.
     """
     known = await _gather(platform, space_id, audience_id, activation_id)
     of_syncs, *searches = ReadBudget.shares(platform.objects, 1 + len(known.sources))
@@ -77,7 +77,9 @@ async def explain_profile(
     left_out: dict[str, int] = {}
     if member is not None:
         wanted, left_out = await _wanted(platform, known, member)
-    held = await _held(platform, known, profile_id)  # of the same files as the newest history
+    held = await _held(
+        platform, known, profile_id
+    )  # read first: the newest history needs these files too
     history, stopped = await _history(platform, known, profile_id, of_syncs)
     return {
         "profileId": profile_id,
@@ -104,7 +106,7 @@ async def _gather(
         )
         stored = await RevisionRepository(session).get(space_id, activation.revision_id)
         destination = await DestinationRepository(session).get(space_id, activation.destination_id)
-        assert stored is not None and destination is not None  # noqa: S101, PT018  both are kept while it lives
+        assert stored is not None and destination is not None  # noqa: S101, PT018  foreign keys
         revision = Revision.parse(stored.config)
         definition = connector_class(destination.slug).definition
         made = await ConnectionRepository(session).made_lists(activation)
@@ -131,7 +133,7 @@ async def _gather(
 async def _wanted(
     platform: Platform, known: _Known, member: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """What the plan would make of this one member, by the planner itself."""
+    """Plan this one member with the planner. Returns its keys, and the number left out by reason."""
     linked = member["id"] != member["profileId"]
     row = {
         **member["identifiers"],
@@ -165,7 +167,7 @@ def _plan_one(
 
 
 def _shown(known: _Known, change: PlannedChange) -> dict[str, Any]:
-    """A key as it would be sent if it entered now; ``unmapped`` says why the mapping cannot make fields of it."""
+    """Return a key as it would be sent if it entered now; ``unmapped`` is why the mapping cannot render it."""
     rendered = known.renderer.render(change)
     return {
         "key": change.key,
@@ -200,12 +202,12 @@ async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict
 async def _history(
     platform: Platform, known: _Known, profile_id: str, search: ReadBudget
 ) -> tuple[list[dict[str, Any]], Sync | None]:
-    """What syncs did for a profile, and the newest one that the search did not reach."""
+    """Return a profile's changes in syncs, and the newest sync that the read budget did not reach."""
     by_number = {sync.number: sync for sync in known.syncs}
     outcomes: list[Path] = []
     stopped: Sync | None = None
     for sync in known.syncs:
-        assert sync.outcome is not None  # noqa: S101  only such syncs were asked for
+        assert sync.outcome is not None  # noqa: S101  only settled syncs with an outcome are read
         file = StoredFile(**sync.outcome)
         if not await search.reaches([file]):
             stopped = sync

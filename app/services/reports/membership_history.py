@@ -1,4 +1,4 @@
-"""Memberships of one profile: whether it is in an audience now and with what, and when it came and went."""
+"""Memberships of one profile: its row in an audience now, and when it entered and left."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from app.snapshots.membership import find_row
 from app.storage.models import Audience, Snapshot
 from app.storage.repositories.snapshots import SnapshotRepository
 
-LOOKED_INTO = 20  # snapshots of an audience, the newest
+SEARCHED = 20  # newest snapshots of an audience
 
 
 async def snapshots_of(session: AsyncSession, audience: Audience) -> Sequence[Snapshot]:
-    """The newest snapshots, the one that activations read first; empty where there is none."""
+    """Return the newest snapshots, the current one first; empty if there is none."""
     if audience.snapshot_id is None:
         return []
     read = await SnapshotRepository(session).get(audience.space_id, audience.snapshot_id)
     newest = await SnapshotRepository(session).newest(
-        audience.space_id, audience.id, before=None, limit=LOOKED_INTO
+        audience.space_id, audience.id, before=None, limit=SEARCHED
     )
     others = [one for one in newest if one.id != audience.snapshot_id]
     return [read, *others] if read is not None else others
@@ -37,10 +37,10 @@ async def membership_history(
     profile_id: str,
     search: ReadBudget,
 ) -> dict[str, Any]:
-    """``{audienceId, snapshotId, asOf, member, row, history, historyStoppedAt}`` in the form of the wire.
+    """Build ``{audienceId, snapshotId, asOf, member, row, history, historyStoppedAt}`` of a profile.
 
-    ``history``: of the snapshots that are kept, newest first, those in which the profile is for the first time or no
-    longer. ``historyStoppedAt``: the newest snapshot beyond the search's reach, or None.
+    ``history``: the snapshots with which the profile entered or left, newest first. ``historyStoppedAt``: the newest
+    snapshot that the read budget does not reach, or None.
     """
     current = snapshots[0] if snapshots else None
     rows: dict[str, Mapping[str, Any] | None] = {}
@@ -75,7 +75,7 @@ async def _row(platform: Platform, snapshot: Snapshot, profile_id: str) -> dict[
 
 
 def _turns(found: Sequence[tuple[Snapshot, bool]]) -> list[dict[str, Any]]:
-    """Where membership turned, newest first; the oldest snapshot is told where the profile is in it."""
+    """Return the snapshots at which membership changed, newest first; the oldest one counts if it has the profile."""
     turns = []
     before = False
     for snapshot, member in sorted(found, key=lambda one: one[0].version):

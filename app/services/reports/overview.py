@@ -1,4 +1,4 @@
-"""All activations of a space: which are active, which are not, and how each is doing."""
+"""The overview: all activations of a space, with their states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OVERVIEW_STATES = (ActivationState.ACTIVE, ActivationState.INACTIVE, ActivationS
 async def page_overview(
     session: AsyncSession, space_id: str, sought: Sought, request: PageRequest
 ) -> Page[Overview]:
-    """Activations over all audiences, in the order of making. Invalid for a state that there is not."""
+    """Read a page of the activations of all audiences, oldest first. Raises Invalid for an unknown state."""
     if sought.state is not None and sought.state not in OVERVIEW_STATES:
         raise Invalid(f'"state": must be one of {", ".join(OVERVIEW_STATES)}', field="state")
     repository = OverviewQueries(session)
@@ -31,6 +31,6 @@ async def page_overview(
 
 
 def overview_status(row: Overview) -> Status:
-    """The word for how it is doing."""
+    """Return the status of an activation in one word."""
     paused_by = (row.activation.last_error or {}).get("pausedBy")
     return status_of(row.activation.state, paused_by, row.sync_state)

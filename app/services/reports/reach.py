@@ -1,6 +1,6 @@
-"""Reach: how many of an audience each destination can take, after any of its runs, and before there is an activation.
+"""Reach: how many members of an audience each destination can take, after any run, with or without an activation.
 
-What a plan has counted is used again; else the engine counts over the snapshots, once for each way of choosing keys.
+Counts of a plan are used if there are any; else the engine counts the snapshots, once for each choice of keys.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.reach import ReachQueries
 
-# How keys are chosen where there is no activation yet; its type does not matter for that.
+# The type of an activation that does not exist yet: it does not matter for the choice of keys.
 _ANY_TYPE = "Audience Membership Changed"
 
 
 @dataclass(frozen=True, slots=True)
 class ReachRow:
-    """One destination, or one activation on it; ``reach`` None: one of its audiences was never computed."""
+    """One destination, or one activation on it; ``reach`` is None if an audience was never computed."""
 
     destination: Destination
     connection_id: str | None
@@ -45,7 +45,7 @@ class ReachRow:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An audience's reach; ``snapshot`` None: it was never computed."""
+    """The reach of an audience; ``snapshot`` is None if it was never computed."""
 
     snapshot: Snapshot | None
     page: Page[ReachRow]
@@ -53,7 +53,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Asked:
-    """One row on its way: what is to be counted, unless a plan has done so."""
+    """One row before it is counted; ``known`` is the count of a plan."""
 
     destination: Destination
     connection_id: str | None
@@ -65,7 +65,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Counter:
-    """Counts each union under each way of choosing keys but once."""
+    """Counts each union of snapshots once for each choice of keys."""
 
     platform: Platform
     _counted: dict[tuple[str, ...], Reach] = field(default_factory=dict)
@@ -99,9 +99,9 @@ async def audience_reach(
     run_id: str | None,
     request: PageRequest,
 ) -> Found:
-    """At every destination that is connected, by activation where it has any; by default after the newest run.
+    """Count the reach at each connected destination, by activation if it has any; by default after the newest run.
 
-    Conflict where the run has not made a snapshot.
+    Raises NotFound if audience or run do not exist, and Conflict if the run has no snapshot.
     """
     position = request.position()
     async with platform.unit_of_work() as session:
@@ -128,9 +128,10 @@ async def destination_reach(
     run_id: str | None,
     destination_id: str,
 ) -> Found:
-    """An estimate for one account, connected or not, of the union of the audience and ``more``.
+    """Estimate the reach of the audience together with ``more`` at one account, connected or not.
 
-    Conflict where one of them was never computed; Invalid where the account takes no audiences of the type.
+    Raises NotFound if audience or account do not exist, Conflict if one audience was never computed, and Invalid if the
+    account does not take audiences of the type.
     """
     async with platform.unit_of_work() as session:
         audience = await AudienceRepository(session).require(space_id, audience_id)
@@ -162,13 +163,13 @@ async def destination_reach(
 async def _snapshot(
     session: AsyncSession, audience: Audience, run_id: str | None
 ) -> Snapshot | None:
-    """What the run has made; without one, what activations read now."""
+    """Return the snapshot of the run; without a run, the current snapshot. Raises Conflict if the run has none."""
     snapshot_id = audience.snapshot_id
     if run_id is not None:
         run = await get_run(session, audience.space_id, audience.id, run_id)
         snapshot_id = run.snapshot_id
         if snapshot_id is None:
-            raise Conflict(f"The run is {run.state}: it has made no snapshot.")
+            raise Conflict(f"The run is {run.state}: it has no snapshot.")
     if snapshot_id is None:
         return None
     return await get_snapshot(session, audience.space_id, audience.id, snapshot_id)
@@ -177,7 +178,7 @@ async def _snapshot(
 async def _others(
     session: AsyncSession, audience: Audience, ids: Sequence[str]
 ) -> Sequence[Audience]:
-    ids = [one for one in dict.fromkeys(ids) if one != audience.id]
+    ids = [other_id for other_id in dict.fromkeys(ids) if other_id != audience.id]
     if len(ids) > MOST_AUDIENCES:
         raise Invalid(
             f'"audienceIds": may name {MOST_AUDIENCES} audiences at most', field="audienceIds"
@@ -187,7 +188,7 @@ async def _others(
         other = await AudienceRepository(session).get(audience.space_id, audience_id)
         if other is None or other.audience_type != audience.audience_type:
             raise Invalid(
-                f'"audienceIds": {audience_id} is no audience of this space and type',
+                f'"audienceIds": {audience_id} is not an audience of this space and type',
                 field="audienceIds",
             )
         found.append(other)
@@ -235,7 +236,7 @@ async def _sources(
 
 
 async def _planned(repository: ReachQueries, asked: _Asked) -> Reach | None:
-    """What a plan has counted. With several keys for a member, or several audiences, it has not counted members."""
+    """Return the count of a plan. A plan with several keys for a member, or several audiences, does not count members."""
     snapshots = [one for one in asked.snapshots.values() if one is not None]
     several_keys = any(entry.strategy == "all" for entry in asked.spec.fields)
     if asked.activation is None or several_keys or len(asked.snapshots) != 1 or not snapshots:
@@ -253,7 +254,7 @@ async def _planned(repository: ReachQueries, asked: _Asked) -> Reach | None:
 
 
 def _as_if_new(definition: Definition, connection: DestinationConnection | None) -> Revision:
-    """What an activation would be told if it were made now."""
+    """Return the revision that a new activation would have."""
     if connection is None:
         chosen, given = default_id_sync(definition), False
     else:
@@ -262,7 +263,7 @@ def _as_if_new(definition: Definition, connection: DestinationConnection | None)
 
 
 def _spec(definition: Definition, revision: Revision, activation_id: str = "") -> PlanSpec:
-    """What decides about keys, and nothing else: what travels with them is not counted."""
+    """Build a specification that only chooses keys: what is sent with them is not counted."""
     spec = build_plan_spec(
         definition,
         revision,
@@ -270,7 +271,7 @@ def _spec(definition: Definition, revision: Revision, activation_id: str = "") -
         sync_number=0,
         activation_id=activation_id,
         max_rows=1,
-        made_lists={},  # where a key is does not matter for how many there are
+        made_lists={},  # where a key is held does not change the count
     )
     seed = spec.split_seed if spec.arms else ""
     return replace(spec, traits=(), entities={}, sends=frozenset(), split_seed=seed)

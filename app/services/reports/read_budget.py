@@ -1,4 +1,4 @@
-"""How far one request searches in files of the past: what is on this machine is free, the rest is counted."""
+"""Read budgets: how much history one request may fetch. Files that are on this machine are free."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Self
 from app.core.objects import ObjectStore
 from app.snapshots.engine import StoredFile
 
-BYTES = 512 * 1024**2  # that one request brings from the object store to look at the past
-SECONDS = 20.0  # after which it brings no more
+BYTES = 512 * 1024**2  # that one request may fetch from the object store
+SECONDS = 20.0  # after which it fetches no more
 
 
 @dataclass(slots=True)
 class ReadBudget:
-    """What is left of it."""
+    """The bytes and the time that a search has left."""
 
     objects: ObjectStore
     bytes_left: int
@@ -24,12 +24,12 @@ class ReadBudget:
 
     @classmethod
     def shares(cls, objects: ObjectStore, count: int) -> list[Self]:
-        """One search for each of so many parts: equal bytes, and one end."""
+        """Divide the budget of one request into ``count`` equal parts with one deadline."""
         deadline = time.monotonic() + SECONDS
         return [cls(objects, BYTES // count, deadline) for _ in range(count)]
 
     async def reaches(self, files: Sequence[StoredFile]) -> bool:
-        """Whether the files may be fetched; they count from then on."""
+        """Check whether the files may be fetched; if so, subtract their bytes."""
         missing = sum(
             [file.bytes for file in files if not await self.objects.at_hand(file.key, file.sha256)]
         )

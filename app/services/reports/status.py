@@ -1,4 +1,4 @@
-"""Where an activation stands, and the sentence that answers «why was nothing sent?»."""
+"""The status of an activation, with a note that explains why nothing was sent."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from app.storage.repositories.syncs import SyncRepository
 
 _PAUSED_FOR = {
     "failed": "most of its calls failed.",
-    "unknown": "most of its calls ended without a definite answer.",
-    "refused": "it still refused what tried it again.",
-    "throttled": "it still asked us to wait.",
+    "unknown": "most of its calls ended without a definite response.",
+    "refused": "it refused the batch that tried it again.",
+    "throttled": "it still asked to wait.",
 }
 
 
 async def activation_status(
     session: AsyncSession, activation: Activation, now: datetime
 ) -> dict[str, Any]:
-    """The status as it goes on the wire: state, lastSyncedAt, lastError, openSync, revision, …, note."""
+    """Build ``{state, lastSyncedAt, lastError, openSync, revision, deliveredRevision, nextDueAt, held, assumed, note}``."""
     repository = SyncRepository(session)
     sync = await repository.open_of(activation.space_id, activation.id)
     counts = None
@@ -79,13 +79,9 @@ async def _note(
 ) -> str:
     if activation.state == ActivationState.ERROR:
         why = (activation.last_error or {}).get("message", "see lastError")
-        return f"Paused by an error: {why} Mend it and enable the activation again."
+        return f"Paused by an error: {why} Fix the cause, then enable the activation again."
     if not activation.enabled:
-        waiting = (
-            " The resync that was asked for starts when it is enabled."
-            if _resync(activation)
-            else ""
-        )
+        waiting = " The requested resync starts when it is enabled." if _resync(activation) else ""
         return f"Disabled: nothing is sent.{waiting}"
     if sync is not None:
         account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
@@ -99,14 +95,14 @@ async def _note(
 
 def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str:
     if sync.state == SyncState.HELD:
-        return f"Held: {sync.hold_reason} Approve or cancel the sync {sync.id}."
+        return f"On hold: {sync.hold_reason} Approve or cancel the sync {sync.id}."
     if sync.state == SyncState.NEW and sync.next_at is not None and sync.next_at > now:
         return (
-            "Waiting for the settle time: an earlier request had no definite answer and may still be applied "
+            "Waiting for the settle time: an earlier request had no definite response and may still be applied "
             f"by the destination; planned at {to_wire(sync.next_at)}."
         )
     if sync.closing is not None:
-        return "The open sync is being closed; what is in flight is awaited."
+        return "The open sync is being closed; it waits for the calls in flight."
     paused_until = (
         account.open_until if account is not None and sync.state != SyncState.NEW else None
     )
@@ -124,8 +120,8 @@ def _note_of_pause(account: Destination, until: datetime) -> str:
     reason = str((account.breaker or {}).get("reason") or "")
     why = _PAUSED_FOR.get(reason, reason or "it is being tried with one batch.")
     return (
-        f"The account {account.name!r} is paused until {to_wire(until)}: {why} One batch tries it then; a check that "
-        "passes, or new settings, let all go on at once."
+        f"The account {account.name!r} is paused until {to_wire(until)}: {why} Then one batch tries it; a check that "
+        "passes, or new settings, end the pause at once."
     )
 
 
@@ -134,13 +130,13 @@ def _note_of_last(activation: Activation, last: Sync | None) -> str:
         return "Nothing has been sent yet; the next run of the audience opens a sync."
     if last.kind == "baseline":
         return (
-            f"Baseline: the {activation.assumed} members at the time of enabling are taken as already there, and "
+            f"Baseline: the {activation.assumed} members at the time of enabling are taken as already held, and "
             "nothing was sent. Start a sync with kind resync to send them."
         )
     if last.state == SyncState.FAILED:
-        return "The last sync failed; what it had sent is remembered, and the next one goes on from there."
+        return "The last sync failed; what it had sent is in the holdings, and the next sync continues from there."
     if last.planned == 0:
-        return f"Nothing changed: the destination holds what is wanted ({activation.held})."
+        return f"Nothing changed: the destination holds all wanted members ({activation.held})."
     return f"The last sync sent {last.delivered} of {last.planned} changes."
 
 

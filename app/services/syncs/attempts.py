@@ -9,7 +9,7 @@ from app.storage.models import Attempt
 
 
 def shown_attempt(attempt: Attempt) -> dict[str, Any]:
-    """One try at a batch in the form of the wire."""
+    """Build ``{startedAt, endedAt, outcome, httpStatus, vendorRequestId, error}`` of an attempt at a batch."""
     return {
         "startedAt": to_wire(attempt.started_at),
         "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,

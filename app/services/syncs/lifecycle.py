@@ -1,4 +1,4 @@
-"""Reconciling: what opens the sync of an activation, what one supersedes, and what closes it."""
+"""The life of a sync: what opens it, what supersedes it, and what closes it; the owner of its state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.storage.repositories.syncs import SyncRepository
 async def snapshot_changed(
     session: AsyncSession, space_id: str, audience_id: str, *, actor: str, trigger: str
 ) -> list[Sync]:
-    """An audience has another snapshot: open a sync for each activation that follows its runs.
+    """Open a sync for each activation that follows the runs of an audience, which has a new snapshot.
 
     Called with the audience's row locked (R7: audience, then activation, then sync).
     """
@@ -50,8 +50,11 @@ async def snapshot_changed(
 async def configuration_changed(
     session: AsyncSession, activation: Activation, *, resync: bool, actor: str, now: datetime
 ) -> Sync | None:
-    """An activation was made, changed, enabled or disabled: open, supersede or close its sync."""
-    del now  # the moments of a sync are the database's
+    """Open, supersede or close the sync of an activation that was created, changed, enabled or disabled.
+
+    Raises NotFound if it no longer exists.
+    """
+    del now  # the times of a sync come from the database
     await session.flush()
     locked = await ActivationRepository(session).require_any(
         activation.space_id, activation.id, lock="update"
@@ -64,7 +67,7 @@ async def configuration_changed(
     computed = await _computed(session, locked)
     if not all(computed):
         await _supersede_unsent(session, locked)
-        # Who is there already is taken as sent; of audiences that nobody has computed that is nobody, and their first
+        # A baseline takes the current members as sent. If no audience has been computed, there are none, and the first
         # snapshot enters (docs/architecture.md, “What a plan decides”).
         if next_kind(locked) != "baseline" or not any(computed):
             locked.baseline_wanted = False
@@ -76,7 +79,7 @@ async def configuration_changed(
 
 
 async def is_due(session: AsyncSession, activation: Activation) -> bool:
-    """Whether an activation has something to send now. Who is reconciled by the clock waits for it with new snapshots."""
+    """Check whether an activation has something to send now. A scheduled one does not send new snapshots before its time."""
     follows = frequency_of(activation.options).follows_runs
     return (
         activation.baseline_wanted
@@ -86,7 +89,7 @@ async def is_due(session: AsyncSession, activation: Activation) -> bool:
 
 
 async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
-    """Lock the activations of an account and their open syncs: its own row comes after them (R7), as after a failure."""
+    """Lock the activations of an account and their open syncs; the account's row is locked after them (R7)."""
     repository = SyncRepository(session)
     for activation in await ActivationRepository(session).of_destination(
         space_id, destination_id, lock="update"
@@ -97,9 +100,9 @@ async def lock_account(session: AsyncSession, space_id: str, destination_id: str
 async def account_healed(
     session: AsyncSession, destination: Destination, *, actor: str, now: datetime
 ) -> None:
-    """A check passed or the settings changed: close the breaker, re-activate what it had paused.
+    """Close the breaker of an account after a passed check or new settings, and activate what it had paused.
 
-    Called with the account's row locked, and before it its activations (:func:`lock_account`).
+    Called with the account's activations locked by :func:`lock_account`, and then its row.
     """
     destination.open_until, destination.breaker = None, None
     await session.flush()
@@ -123,11 +126,10 @@ async def open_sync(
     actor: str,
     retry_refused: bool = False,
 ) -> Sync | None:
-    """Open the next sync of a locked activation.
+    """Open the next sync of a locked activation. Returns None if the open sync must settle first.
 
-    One that is new will plan from what is newest anyway; one that has sent nothing is superseded; after a running
-    one the next is opened when it settles, so None. A baseline goes by the members of its own moment and is awaited,
-    unless a resync was asked for: then nothing is to be taken as already there any more. A test send is awaited, too.
+    An open sync that is new is returned: it will plan from the newest snapshots. One that has sent nothing is
+    superseded. A running one, a test send, and a baseline that is still wanted must settle first.
     """
     repository = SyncRepository(session)
     current = await repository.open_of(activation.space_id, activation.id, lock="update")
@@ -137,7 +139,7 @@ async def open_sync(
     )
     if current is not None and not is_awaited and current.closing is None:
         if current.state == SyncState.NEW:
-            await _ask_more(session, activation, current, retry_refused)
+            await _extend(session, activation, current, retry_refused)
             wake_plan(session, current)
             return current
         if current.state.is_unsent:
@@ -156,10 +158,10 @@ async def open_sync(
     )
 
 
-async def _ask_more(
+async def _extend(
     session: AsyncSession, activation: Activation, sync: Sync, retry_refused: bool
 ) -> None:
-    """Have an unplanned sync do what is wanted by now; a plan that is being made for less is not to be used."""
+    """Update what an unplanned sync must do; if that changes, a plan in progress can no longer be stored."""
     before = (sync.kind, sync.resync_generation, sync.retry_refused)
     sync.kind = next_kind(activation)
     sync.resync_generation = activation.resync_wanted
@@ -170,7 +172,7 @@ async def _ask_more(
 
 
 def _revoke_lease(sync: Sync) -> None:
-    """Whoever plans or settles a sync just now must not write what comes of it (R9)."""
+    """Revoke the lease: the worker that plans or settles the sync can no longer write its result (R9)."""
     sync.lease_token += 1
     sync.lease_owner, sync.lease_until = None, None
 
@@ -178,9 +180,9 @@ def _revoke_lease(sync: Sync) -> None:
 async def something_newer(
     session: AsyncSession, activation: Activation, *, snapshots: bool = True
 ) -> bool:
-    """Whether a source's snapshot, the revision or a resync is not what the last sync had pinned.
+    """Check whether a source's snapshot, the revision or a resync is newer than what the last sync had pinned.
 
-    Without ``snapshots`` those do not count: who is reconciled by the clock waits for it.
+    Without ``snapshots``, snapshots do not count: a scheduled activation sends them at its time.
     """
     last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
     if last is None:
@@ -189,7 +191,7 @@ async def something_newer(
 
 
 async def was_interrupted(session: AsyncSession, activation: Activation) -> bool:
-    """Whether the last sync ended before its end, and not because somebody did not want it."""
+    """Check whether the last sync failed, or was cancelled by the service and not by a user."""
     last = await SyncRepository(session).last_begun(activation.space_id, activation.id)
     if last is None:
         return False
@@ -200,7 +202,7 @@ async def was_interrupted(session: AsyncSession, activation: Activation) -> bool
 async def is_outdated(
     session: AsyncSession, activation: Activation, sync: Sync, *, snapshots: bool = True
 ) -> bool:
-    """Whether a sync pinned something older than what is there now."""
+    """Check whether a sync was planned from an older resync, revision or snapshot than the current one."""
     if activation.resync_wanted > max(activation.resync_done, sync.resync_generation):
         return True
     if activation.revision_id != sync.revision_id:
@@ -213,7 +215,7 @@ async def is_outdated(
 
 
 async def replace_sync(session: AsyncSession, activation: Activation, sync: Sync) -> Sync:
-    """Put a new sync in the place of a locked one that has sent nothing."""
+    """Replace a locked sync that has sent nothing by a new one."""
     await _supersede(session, sync)
     return await create_sync(
         session,
@@ -234,7 +236,7 @@ async def create_sync(
     actor: str,
     retry_refused: bool = False,
 ) -> Sync:
-    """Open a sync of that kind for a locked activation, under its next number, and enqueue its planning."""
+    """Open a sync for a locked activation, under its next number, and enqueue its planning."""
     activation.sync_number += 1
     sync = Sync(
         space_id=activation.space_id,
@@ -254,7 +256,7 @@ async def create_sync(
     if kind == "baseline":
         await pins.pin_snapshots(session, sync)
     elif kind != "dry_run":
-        # Somebody wants to send: an account that was let down by its credentials is probed once more.
+        # A new sync probes an account whose credentials were refused once more.
         await DestinationRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
     wake_plan(session, sync)
@@ -262,7 +264,7 @@ async def create_sync(
 
 
 def next_kind(activation: Activation) -> SyncKind:
-    """What the next sync of an activation is: a resync or baseline that is still wanted, else incremental."""
+    """Return the kind of an activation's next sync: a resync or baseline that is still wanted, else incremental."""
     if activation.resync_wanted > activation.resync_done:
         return SyncKind.RESYNC
     return SyncKind.BASELINE if activation.baseline_wanted else SyncKind.INCREMENTAL
@@ -277,7 +279,7 @@ async def _supersede(session: AsyncSession, sync: Sync) -> None:
 
 
 async def _supersede_unsent(session: AsyncSession, activation: Activation) -> None:
-    """What has sent nothing is not what is wanted any more, and there is nothing yet to be planned in its place."""
+    """Supersede an open sync that has sent nothing, when a new one cannot be planned yet."""
     repository = SyncRepository(session)
     sync = await repository.open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.kind in ("test", "baseline") or sync.closing is not None:
@@ -287,18 +289,18 @@ async def _supersede_unsent(session: AsyncSession, activation: Activation) -> No
 
 
 async def all_have_snapshots(session: AsyncSession, activation: Activation) -> bool:
-    """Whether every source has been computed: an audience without a snapshot is not an empty one."""
+    """Check whether every source has been computed: an audience without a snapshot is not an empty one."""
     return all(await _computed(session, activation))
 
 
 async def _computed(session: AsyncSession, activation: Activation) -> list[bool]:
-    """Of each source, whether it has a snapshot."""
+    """Return for each source whether it has a snapshot."""
     audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     return [audience.snapshot_id is not None for audience in audiences]
 
 
 def is_at_work(activation: Activation) -> bool:
-    """Whether an activation sends at all: enabled, not paused by an error, not deleted."""
+    """Check whether an activation sends: enabled, not paused by an error, not deleted."""
     return (
         activation.enabled
         and activation.state == ActivationState.ACTIVE
@@ -325,7 +327,7 @@ async def write_state(session: AsyncSession, sync: Sync, state: SyncState, **val
     )
 
 
-# What closes one
+# What closes a sync
 
 
 async def close_open(
@@ -336,7 +338,7 @@ async def close_open(
     reason: str,
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
-    """End the open sync of an activation: at once where nothing was sent, else after what is in flight (R20)."""
+    """End the open sync of an activation: at once if nothing was sent, else after the calls in flight (R20)."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.closing is not None:
         return sync
@@ -347,7 +349,7 @@ async def close_open(
 async def close_sync(
     session: AsyncSession, sync: Sync, *, closing: SyncState, error: dict[str, Any] | None
 ) -> None:
-    """Close a locked sync as ``cancelled`` or ``failed``; settling folds its receipts first (R8)."""
+    """Close a locked sync as ``cancelled`` or ``failed``; if it has sent, settling folds its receipts first (R8)."""
     sync.error = error
     if sync.state.is_unsent:
         set_state(sync, closing)
@@ -364,7 +366,7 @@ async def close_sync(
 async def close_for_deletion(
     session: AsyncSession, activation: Activation, *, actor: str, now: datetime
 ) -> None:
-    """Before an activation is deleted: its sync ends, and the destination stays as it is."""
+    """Close the open sync of an activation before it is deleted; the destination stays as it is."""
     del actor, now
     await ActivationRepository(session).get_any(activation.space_id, activation.id, lock="update")
     await close_open(

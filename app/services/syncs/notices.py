@@ -1,4 +1,4 @@
-"""Notices to people and machines: written in the transaction that causes them, sent afterwards, by mail and webhook."""
+"""Notices by mail and webhook: stored in the transaction that causes them, and sent after it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAIL_TIMEOUT = 20
 def notify_sync_ended(
     session: AsyncSession, activation: Activation, sync: Sync, previous: str | None
 ) -> None:
-    """A sync is complete, failed or cancelled; ``previous`` is the state of the one before."""
+    """Leave a notice if a sync is complete, failed or cancelled; ``previous`` is the state of the sync before it."""
     event = notices.event_of(sync.state, previous)
     if event is not None:
         counts = {
@@ -53,13 +53,13 @@ def notify_sync_ended(
 
 
 def notify_sync_held(session: AsyncSession, activation: Activation, sync: Sync) -> None:
-    """A sync waits for somebody to approve it."""
+    """Leave a notice that a sync is on hold and waits for approval."""
     counts = {"exited": sync.exited, "entered": sync.entered, "held": sync.held}
     _leave(session, activation, "held", sync.id, {"counts": counts, "reason": sync.hold_reason})
 
 
 def notify_activation_in_error(session: AsyncSession, activation: Activation) -> None:
-    """An activation is paused by an error."""
+    """Leave a notice that an activation is paused by an error."""
     reason = (activation.last_error or {}).get("message")
     _leave(session, activation, "error", None, {"reason": reason})
 
@@ -102,7 +102,7 @@ def _leave(
 
 
 async def send_notices(platform: Platform, space_id: str, notice_id: str) -> bool:
-    """Send one notice; False where it was not due. Tried a few times, then given up with its reason."""
+    """Send one notice. Returns False if it is not due. After several failed attempts it ends as failed, with the reason."""
     async with platform.unit_of_work() as session:
         notice = await NoticeRepository(session).claim(space_id, notice_id, LEASE)
     if notice is None:
@@ -130,7 +130,7 @@ async def send_notices(platform: Platform, space_id: str, notice_id: str) -> boo
 
 
 class NotifyingIsOff(Exception):
-    """There is no mail server to send by."""
+    """No mail server is configured."""
 
 
 async def _mail(platform: Platform, notice: Notice) -> None:
@@ -159,7 +159,7 @@ async def _post(platform: Platform, notice: Notice) -> None:
         destination = await DestinationRepository(session).get(notice.space_id, notice.recipient)
         workspace_id = await SpaceRepository(session).workspace_of(notice.space_id)
     if destination is None:
-        raise ConfigurationRejected(f"the account {notice.recipient} for notices is gone")
+        raise ConfigurationRejected(f"the account {notice.recipient} for notices no longer exists")
     account = open_account(platform.keyring, workspace_id, destination)
     tools = connector_tools(platform, destination.id, account.definition, account.secrets)
     connector = account.connector_class(account.settings, tools)

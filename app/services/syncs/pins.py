@@ -1,4 +1,4 @@
-"""Pins: the snapshots that a sync is planned from and sent with, whatever its activation reads by then."""
+"""Pins: the snapshots that a sync is planned from and sent with, even if its audiences have newer ones."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
-    """Write down which snapshots a sync is planned from; Conflict where an audience has none.
+    """Store which snapshots a sync is planned from. Raises Conflict if an audience has no snapshot.
 
-    A baseline goes by the members of the moment when it was asked for: it keeps what it has, and leaves out the
-    audiences that had nobody then.
+    A baseline keeps the snapshots of the moment when it was requested, and leaves out audiences that had none then.
     """
     repository = PinRepository(session)
     is_baseline = sync.kind == "baseline"
@@ -36,7 +35,7 @@ async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
 async def pinned_snapshots(
     session: AsyncSession, sync: Sync, activation: Activation, revision: Revision
 ) -> Sequence[Snapshot]:
-    """What a sync is planned from, whatever its activation reads by now: in the order of the revision that it goes by."""
+    """Return the snapshots that a sync is planned from, in the order of the revision's audiences."""
     pinned = await PinRepository(session).pinned(sync.space_id, sync.id)
     found = []
     for audience_id in (activation.audience_id, *revision.audiences):

@@ -1,4 +1,4 @@
-"""Settle: however a sync ends, its receipts are folded into the holdings first (R8); then the next may be planned."""
+"""Settling: the receipts of a sync are folded into the holdings before it ends (R8) and the next one is planned."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SAMPLES = 100
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed sync, its batches, and the holdings that they are folded into."""
+    """A claimed sync, its batches, and the holdings that their receipts are folded into."""
 
     sync: Sync
     batches: Sequence[Batch]
@@ -54,7 +54,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The outcome and the new holdings, stored; no row says so yet."""
+    """The outcome and the new holdings: the files are stored, no row names them yet."""
 
     outcome: StoredFile | None
     holdings: Manifest
@@ -100,7 +100,7 @@ async def _give_back(platform: Platform, work: Work, wait: timedelta | None = No
 
 async def _try_later(platform: Platform, work: Work, error: Exception) -> None:
     """Release the sync after any error: its batches are recorded, so settling is tried until it succeeds."""
-    log.error("settle_broke", sync_id=work.sync.id, exc_info=error)
+    log.error("settle_failed", sync_id=work.sync.id, exc_info=error)
     await _give_back(platform, work, RETRY_WAIT)
 
 
@@ -118,13 +118,13 @@ async def _claim(
         return None
     in_flight = await BatchRepository(session).in_flight_until(space_id, sync_id)
     if in_flight is not None:
-        # Whoever sends may still write receipts; wait for them or for the end of their lease (R20).
+        # The senders may still write receipts: wait for them, or for the end of their lease (R20).
         await repository.release(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
         )
         return None
-    # Senders whose lease has ended may have sent just before, and must not write any more (R8, R9, R11); and what was
-    # left with the partner as a job may still be applied.
+    # A sender whose lease has ended may have sent just before that, and must not write any more (R8, R9, R11). A job
+    # that was left with the partner may still be applied.
     taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
     batches = await BatchRepository(session).of_sync(space_id, sync_id)
     if any(batch.state == BatchState.SENDING for batch in batches):
@@ -136,7 +136,7 @@ async def _claim(
     if taken or left:
         await SyncRepository(session).mark_unknown(space_id, sync_id)
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
-    assert activation is not None  # noqa: S101  a foreign key says so
+    assert activation is not None  # noqa: S101  a foreign key
     return Work(sync, batches, Manifest.from_json(activation.holdings))
 
 
@@ -177,7 +177,7 @@ async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Man
 
 
 def outcome_of(batch: Batch) -> BatchOutcome:
-    """What a batch's row says about its changes."""
+    """Return what a batch's row says about its changes."""
     if batch.state == BatchState.RECORDED:
         kept: Mapping[str, Any] = batch.receipts or {}
         return BatchOutcome(
@@ -203,14 +203,14 @@ def _refusals(kept: Mapping[str, Mapping[str, str]] | None) -> dict[int, tuple[s
 
 
 async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
-    """State, counts, holdings, and the next sync where something newer waits: one fenced transaction."""
+    """Write state, counts and holdings, and open the next sync if something newer waits, in one transaction."""
     async with platform.unit_of_work() as session:
         repository = SyncRepository(session)
         activation = await ActivationRepository(session).get_any(
             work.sync.space_id, work.sync.activation_id, lock="update"
         )
         sync = await repository.get(work.sync.space_id, work.sync.id, lock="update")
-        assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys say so
+        assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys
         if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
             raise LeaseLost
         now = await RunRepository(session).database_now()
@@ -227,13 +227,13 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         if folded.held is not None:
             activation.held, activation.assumed = folded.held, folded.assumed or 0
         if sync.kind != "test":
-            await _tell(session, activation, sync)
+            await _update_activation(session, activation, sync)
         await session.flush()
         await _open_next(session, activation, sync)
 
 
-async def _tell(session: AsyncSession, activation: Activation, sync: Sync) -> None:
-    """What the end of a sync says of its activation, to it and to people."""
+async def _update_activation(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+    """Update the activation for the end of its sync, and leave a notice."""
     if sync.state == SyncState.COMPLETE:
         _completed(activation, sync)
         activation.last_synced_at = sync.finished_at
@@ -254,7 +254,7 @@ def _completed(activation: Activation, sync: Sync) -> None:
 
 
 def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
-    """Counts by reason and up to 100 samples, by their row in the plan."""
+    """Return ``{counts, samples}``: counts by reason, and up to 100 samples with their row in the plan; None if empty."""
     counts: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
     for batch in batches:
@@ -272,7 +272,7 @@ async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) 
         or activation.deleted_at is not None
     ):
         return
-    # At work, although its sync was ended by a stop or a failure: it was enabled again before that was settled.
+    # A sync that was stopped or failed has a next one if the activation was enabled again before it settled.
     if await lifecycle.all_have_snapshots(session, activation) and await lifecycle.is_due(
         session, activation
     ):

@@ -1,4 +1,4 @@
-"""Syncs as people see them: start, approve, cancel, retry, and look."""
+"""Syncs for users: start, approve, cancel, retry, and read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SyncView:
     snapshots: dict[str, str]
 
 
-# What people do
+# Commands
 
 
 async def start_sync(
@@ -43,7 +43,11 @@ async def start_sync(
     actor: str,
     now: datetime,
 ) -> Sync:
-    """Sync now, resync, or say what a sync would do. Answers the sync that does it."""
+    """Start a sync, a resync or a dry run. Returns the sync that does it.
+
+    Raises NotFound if the activation does not exist; Conflict if the audience was never computed, the activation is
+    not active, or a test send is open.
+    """
     del now
     locked = await ActivationRepository(session).require_any(
         activation.space_id, activation.id, lock="update"
@@ -60,14 +64,14 @@ async def start_sync(
         raise Conflict(_why_idle(locked))
     if kind == "resync":
         locked.resync_wanted += 1
-        # All will be sent: nothing is to be taken as already there.
+        # A resync sends all: no member is to be taken as already held.
         locked.baseline_wanted = False
     opened = await lifecycle.open_sync(session, locked, trigger="api", actor=actor)
     if opened is not None:
         await _record(session, locked, opened, "Sync Started", actor)
         return opened
     running = await SyncRepository(session).open_of(locked.space_id, locked.id)
-    assert running is not None  # noqa: S101  open_sync says None only where one is under way
+    assert running is not None  # noqa: S101  open_sync returns None only if one is open
     if running.kind == "test":
         raise Conflict(
             "A test send is under way; try again when it has ended.", data={"syncId": running.id}
@@ -80,7 +84,7 @@ async def start_sync(
 async def _open_dry_run(
     session: AsyncSession, activation: Activation, *, resync: bool, actor: str
 ) -> Sync:
-    # It is planned as the next sync will be: a resync that was asked for earlier is still to come.
+    # It is planned like the next sync, which is a resync if one is still wanted.
     kind = "resync" if resync else lifecycle.next_kind(activation)
     trigger = kind if kind in ("resync", "baseline") else "api"
     return await lifecycle.create_sync(
@@ -91,8 +95,8 @@ async def _open_dry_run(
 def _why_idle(activation: Activation) -> str:
     if activation.state == ActivationState.ERROR:
         message = (activation.last_error or {}).get("message", "")
-        return f"The activation is paused by an error: {message} Mend it and enable it again."
-    return "The activation is not enabled; enable it first, or ask for a dry run."
+        return f"The activation is paused by an error: {message} Fix the cause, then enable the activation again."
+    return "The activation is not enabled; enable it first, or request a dry run."
 
 
 async def cancel_sync(
@@ -104,13 +108,13 @@ async def cancel_sync(
     actor: str,
     now: datetime,
 ) -> Sync:
-    """Cancel an open sync; of a held one that rejects its plan. What was sent stays sent and is remembered."""
+    """Cancel an open sync; for one on hold, this rejects its plan. What was sent stays in the holdings."""
     del now
     activation, sync = await _open_for_change(session, space_id, activation_id, sync_id)
     if sync.closing is not None:
         return sync
     if sync.kind == "resync":
-        # Else the next sync would be the same resync again.
+        # Otherwise the next sync would be this resync again.
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
     await lifecycle.close_sync(
         session, sync, closing=SyncState.CANCELLED, error={"message": "Cancelled.", "by": actor}
@@ -128,16 +132,16 @@ async def approve_sync(
     actor: str,
     now: datetime,
 ) -> Sync:
-    """Let a held plan go out: that very one; Conflict where it is not held, or superseded by a newer one."""
+    """Let the plan of a sync on hold be sent. Raises Conflict if the sync is not on hold, or was superseded."""
     del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
     sync = await repository.require_in(space_id, activation_id, sync_id, lock="update")
     assert activation is not None  # noqa: S101  a foreign key of the sync
     if sync.state == SyncState.SUPERSEDED:
-        raise Conflict("This plan was superseded by a newer one; look at the open sync.")
+        raise Conflict("This plan was superseded by a newer one; see the open sync.")
     if sync.state != SyncState.HELD:
-        raise Conflict(f"Only a held sync can be approved; this one is {sync.state}.")
+        raise Conflict(f"Only a sync on hold can be approved; this one is {sync.state}.")
     lifecycle.set_state(sync, SyncState.PENDING)
     sync.approved_by = actor
     await session.flush()
@@ -155,7 +159,7 @@ async def retry_sync(
     actor: str,
     now: datetime,
 ) -> Sync:
-    """Try once more what a settled sync's destination refused, by a new sync."""
+    """Open a sync that sends once more what the destination refused. Raises Conflict if none can be opened now."""
     del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
@@ -198,13 +202,13 @@ async def _record(
     )
 
 
-# What people read
+# Reads
 
 
 async def list_syncs(
     session: AsyncSession, space_id: str, activation_id: str, *, before: str | None, limit: int
 ) -> tuple[Sequence[SyncView], int]:
-    """A page of syncs, newest first, and how many there are in all."""
+    """Read a page of syncs, newest first, and the number of all."""
     repository = SyncRepository(session)
     page = await repository.list(space_id, activation_id, before=before, limit=limit)
     views = await _views(session, space_id, page)
@@ -214,7 +218,7 @@ async def list_syncs(
 async def get_sync(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> SyncView:
-    """One sync with its progress."""
+    """Read a sync with its progress. Raises NotFound if it does not exist."""
     sync = await SyncRepository(session).require_in(space_id, activation_id, sync_id)
     return (await _views(session, space_id, [sync]))[0]
 
@@ -229,6 +233,6 @@ async def _views(session: AsyncSession, space_id: str, page: Sequence[Sync]) -> 
 async def sync_rejections(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> dict[str, Any]:
-    """Why changes of a sync were refused: counts by reason and up to 100 samples."""
+    """Read why changes of a sync were refused. Returns ``{counts: {code: number}, samples}``, up to 100 samples."""
     view = await get_sync(session, space_id, activation_id, sync_id)
     return view.sync.rejections or {"counts": {}, "samples": []}

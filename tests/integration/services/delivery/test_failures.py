@@ -81,7 +81,7 @@ async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow
 class TestStatus:
     @pytest.mark.parametrize(
         ("reason", "said"),
-        [("unknown", "without a definite answer"), ("the key is revoked", "the key is revoked")],
+        [("unknown", "without a definite response"), ("the key is revoked", "the key is revoked")],
     )
     async def test_a_paused_account_is_named_with_its_time_and_reason(
         self, flow: Flow, reason: str, said: str

@@ -205,7 +205,7 @@ class TestPlanning:
             away.rename(objects)
         waiting = (await flow.syncs(activation))[-1]
         assert (waiting.id, waiting.state) == (sync.id, "new")
-        assert "planning broke" in str((await flow.activation(activation)).last_error)
+        assert "planning failed" in str((await flow.activation(activation)).last_error)
         await hand.quiet()
         assert flow.received(activation) == FIRST
         assert (await flow.activation(activation)).last_error is None
