@@ -103,7 +103,7 @@ class TestMember:
         await desk.flow.quiet(activation)
         told = await desk.send(activation, profileId="p1", change="exited")
         assert told["status"] == "delivered"
-        assert "enter again" in told["notes"][0]
+        assert "as entered again" in told["notes"][0]
         assert desk.flow.received(activation) == {"p0", "p2"}
         sync = await desk.sync(activation)
         assert (sync.entered, sync.exited) == (1, 0)
@@ -151,7 +151,7 @@ class TestMember:
         told = await desk.send(activation, profileId="p1")
         assert (told["status"], told["leftOut"]) == ("delivered", ["no_consent"])
         words = " ".join(told["notes"])
-        assert "has not agreed" in words
+        assert "has not given consent" in words
         assert "sends no change 'entered'" in words
         assert desk.flow.received(activation) == {"p1"}
         sync = await desk.sync(activation)
@@ -173,7 +173,7 @@ class TestSample:
         await desk.flow.quiet(activation)
         told = await desk.send(activation, profile=SAMPLE)
         assert (told["status"], told["member"]) == ("delivered", False)
-        assert told["notes"] == ["It is not to be there: the next sync takes it out."]
+        assert told["notes"] == ["It is not wanted at the destination: the next sync removes it."]
         assert told["keys"][0]["traits"] == {"plan": "gold"}
         assert desk.flow.received(activation) == {"p0", "p1", "test-1"}
         sync = await desk.sync(activation)
