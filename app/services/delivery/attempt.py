@@ -20,7 +20,6 @@ from app.core.logging import get_logger
 from app.domain.retry import Failure
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.platform import new_batch, writes_before
-from app.storage.models import Batch
 from app.storage.repositories.batches import Claimed
 
 log = get_logger(__name__)
@@ -50,11 +49,6 @@ class Ended:
     loaded: LoadedSync
     claimed: Claimed
     sent: Sent
-
-    @property
-    def batch(self) -> Batch:
-        """Return the batch of the attempt."""
-        return self.claimed.batch
 
 
 async def send(prepared: Prepared) -> Ended:

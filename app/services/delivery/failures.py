@@ -55,7 +55,7 @@ async def after_failure(
     elif verdict.pause_activation:
         await pauses.pause_activation(session, sync.space_id, sync.activation_id, error)
     else:
-        await give_up_if_late(platform, session, ended.batch, sync.activation_id, error)
+        await give_up_if_late(platform, session, ended.claimed.batch, sync.activation_id, error)
         await _watch_account(session, ended)
 
 

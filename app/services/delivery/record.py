@@ -72,7 +72,7 @@ class Recorder:
 
     async def _write_delivered(self, taken: Sequence[Ended]) -> None:
         delivered = [
-            delivered_batch(ended.batch, ended.sent.receipts)
+            delivered_batch(ended.claimed.batch, ended.sent.receipts)
             for ended in taken
             if ended.sent.receipts is not None
         ]
@@ -90,11 +90,11 @@ class Recorder:
 
     async def _report_finished(self, taken: Sequence[Ended]) -> None:
         """Report the syncs whose batches are all recorded. A sync with more batches in hand need not be looked at."""
-        counts = Counter(ended.batch.sync_id for ended in taken)
+        counts = Counter(ended.claimed.batch.sync_id for ended in taken)
         last = {
-            ended.batch.sync_id: ended.batch
+            ended.claimed.batch.sync_id: ended.claimed.batch
             for ended in taken
-            if self.in_hand(ended.batch.sync_id) <= counts[ended.batch.sync_id]
+            if self.in_hand(ended.claimed.batch.sync_id) <= counts[ended.claimed.batch.sync_id]
         }
         if not last:
             return
@@ -113,14 +113,14 @@ async def _write(
     session: AsyncSession, taken: Sequence[Ended], delivered: Sequence[Recorded]
 ) -> None:
     # An activation that delivers is not failing. Rows are locked in one order, like all activations (R7).
-    activations = {(ended.batch.space_id, ended.loaded.activation.id) for ended in taken}
+    activations = {(ended.claimed.batch.space_id, ended.loaded.activation.id) for ended in taken}
     for space_id, activation_id in sorted(activations):
         await ActivationRepository(session).set_failing(space_id, activation_id, failing=False)
     await BatchRepository(session).record(delivered)
     for ended in taken:
         if ended.claimed.probing:
             await DestinationRepository(session).close_breaker(
-                ended.batch.space_id, ended.loaded.sync.destination_id
+                ended.claimed.batch.space_id, ended.loaded.sync.destination_id
             )
 
 

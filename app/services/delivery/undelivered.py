@@ -39,7 +39,7 @@ async def _record_pending(session: AsyncSession, ended: Ended) -> None:
     pending = ended.sent.pending
     assert pending is not None  # noqa: S101  the caller has looked
     await BatchRepository(session).put_back(
-        ended.batch,
+        ended.claimed.batch,
         continuation=dict(pending.handle),
         ambiguous=True,
         wait=pending.check_after,
@@ -51,8 +51,8 @@ async def _record_pending(session: AsyncSession, ended: Ended) -> None:
 async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent) -> None:
     """Record that the rate budget was used up: nothing was sent, and the attempt counts as no failure."""
     await BatchRepository(session).put_back(
-        ended.batch,
-        ambiguous=ended.batch.ambiguous or ended.sent.partly,
+        ended.claimed.batch,
+        ambiguous=ended.claimed.batch.ambiguous or ended.sent.partly,
         wait=error.retry_after or timedelta(seconds=1),
         attempt={"outcome": AttemptOutcome.BUDGET},
         failing=False,
@@ -60,7 +60,7 @@ async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent
 
 
 async def _record_failure(platform: Platform, session: AsyncSession, ended: Ended) -> None:
-    batch, sent = ended.batch, ended.sent
+    batch, sent = ended.claimed.batch, ended.sent
     assert sent.failure is not None and sent.error is not None  # noqa: S101, PT018  the caller has looked
     refusals = batch.refusals + (sent.failure is Failure.REFUSED)
     verdict = _verdict(platform, batch, sent.failure, sent.error, refusals)
