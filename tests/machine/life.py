@@ -14,7 +14,9 @@ from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.services.activations import activations, connections, delivery_options, destinations
 from app.services.activations.activations import ActivationChanges
-from app.services.audiences import members, runs
+from app.services.audiences import runs
+from app.services.audiences.member_patches import patch_members
+from app.services.audiences.member_uploads import put_members
 from app.services.holdings import holdings
 from app.services.planning import test_sends
 from app.services.syncs import syncs
@@ -47,7 +49,7 @@ class Life:
 
     async def upload(self, membership: People) -> None:
         """Upload the whole membership."""
-        await members.put_members(
+        await put_members(
             self.platform,
             _rows(membership),
             **self._audience,
@@ -59,7 +61,7 @@ class Life:
 
     async def patch(self, add: People, remove: Sequence[str]) -> None:
         """Add, change or remove single members."""
-        await members.patch_members(
+        await patch_members(
             self.platform,
             **self._audience,
             add=[one.row(profile) for profile, one in add.items()],

@@ -17,13 +17,9 @@ from app.services.audiences.audiences import (
     require_audience,
     update_audience,
 )
-from app.services.audiences.members import (
-    find_member,
-    page_members,
-    patch_members,
-    put_members,
-    resume_uploads,
-)
+from app.services.audiences.member_patches import patch_members, resume_uploads
+from app.services.audiences.member_uploads import put_members
+from app.services.audiences.members import find_member, page_members
 from app.services.audiences.previews import (
     compute_preview,
     create_preview,

@@ -1,4 +1,4 @@
-"""Audiences: made, read, changed, removed, and computed by force."""
+"""Audiences: creating, reading, changing and removing them, and computing one on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.pagination import Page, PageRequest, make_page
 from app.domain.run_states import RunState
 from app.domain.slugs import slug_of
 from app.services.audiences import definitions, runs
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Audience, Run
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import (
@@ -37,7 +37,7 @@ _CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class AudienceChanges:
-    """What changes of an audience; None stands for: stays."""
+    """Changes of an audience. A field that is None stays as it is."""
 
     name: str | None = None
     description: str | None = None
@@ -48,7 +48,7 @@ class AudienceChanges:
 
 
 def audience_status(view: AudienceView) -> str:
-    """One of the contract's words for where an audience stands."""
+    """Return the status of an audience in the words of the contract."""
     if not view.audience.enabled:
         return "Disabled"
     by_run = {RunState.NEW: "Preparing", RunState.RUNNING: "Computing", RunState.FAILED: "Failed"}
@@ -71,7 +71,7 @@ async def create_audience(
     actor: str,
     now: datetime,
 ) -> AudienceView:
-    """A new audience, not computed yet. Invalid: its definition."""
+    """Create an audience; nothing is computed yet. Raises Invalid if the definition is not valid."""
     repository = AudienceRepository(session)
     query = await definitions.checked_definition(session, space_id, query)
     key = await _free_key(repository, space_id, name)
@@ -93,19 +93,19 @@ async def create_audience(
     )
     repository.add(audience)
     await session.flush()
-    await _record(session, audience, "Audience Created", actor)
+    await record_change(session, "audience", audience, "Audience Created", actor)
     return AudienceView(audience, None, None)
 
 
 async def get_audience(session: AsyncSession, space_id: str, audience_id: str) -> AudienceView:
-    """One audience."""
+    """Read an audience of a space. Raises NotFound."""
     return await AudienceRepository(session).require_view(space_id, audience_id)
 
 
 async def page_audiences(
     session: AsyncSession, space_id: str, search: Search | None, request: PageRequest
 ) -> Page[AudienceView]:
-    """Audiences of a space in the order of making."""
+    """Return a page of the audiences of a space, oldest first."""
     repository = AudienceRepository(session)
     position, sort = request.position(width=2), Sort()
     found = await repository.walk_views(space_id, search, sort, position, request.count + 1)
@@ -127,7 +127,7 @@ async def page_consumers(
     sort: Sort,
     request: PageRequest,
 ) -> Page[AudienceView]:
-    """Other audiences whose activations also send this one's members."""
+    """Return a page of the other audiences whose activations also send this one's members. Raises NotFound."""
     repository = AudienceRepository(session)
     await repository.require(space_id, audience_id)
     position = request.position(width=2)
@@ -153,27 +153,31 @@ async def update_audience(
     actor: str,
     now: datetime,
 ) -> AudienceView:
-    """Change an audience; it is not computed anew by that. Invalid: its new definition."""
+    """Change an audience; nothing is computed. Raises NotFound, and Invalid if the new definition is not valid."""
     repository = AudienceRepository(session)
     audience = await repository.require(space_id, audience_id, lock="update")
+    if changes.query is not None:
+        audience.query = await definitions.checked_definition(session, space_id, changes.query)
+    _apply(changes, audience)
+    audience.updated_by, audience.updated_at = actor, now
+    await session.flush()
+    await record_change(session, "audience", audience, "Audience Modified", actor)
+    return await get_audience(session, space_id, audience_id)
+
+
+def _apply(changes: AudienceChanges, audience: Audience) -> None:
     for name in ("name", "description", "enabled", "target_entity"):
         value = getattr(changes, name)
         if value is not None:
             setattr(audience, name, value)
-    if changes.query is not None:
-        audience.query = await definitions.checked_definition(session, space_id, changes.query)
     if changes.options is not None:
         audience.options = {**(audience.options or {}), **changes.options}
-    audience.updated_by, audience.updated_at = actor, now
-    await session.flush()
-    await _record(session, audience, "Audience Modified", actor)
-    return await get_audience(session, space_id, audience_id)
 
 
 async def remove_audience(
     session: AsyncSession, space_id: str, audience_id: str, *, actor: str
 ) -> None:
-    """Remove an audience. Conflict while something uses it, or while a removed activation's sync is ending."""
+    """Remove an audience. Raises Conflict while it is used, or while a sync of a removed activation is open."""
     repository = AudienceRepository(session)
     audience = await repository.require(space_id, audience_id, lock="update")
     users = [
@@ -185,7 +189,7 @@ async def remove_audience(
         raise Conflict(f"the audience is used by {', '.join(users[:_NAMED])}{more}")
     if await repository.has_open_sync(space_id, audience_id):
         raise Conflict("a sync of a removed activation is still ending; try again in a moment")
-    await _record(session, audience, "Audience Deleted", actor)
+    await record_change(session, "audience", audience, "Audience Deleted", actor)
     await repository.remove(audience)
 
 
@@ -199,14 +203,17 @@ async def force_run(
     actor: str,
     now: datetime,
 ) -> Run:
-    """Compute an audience now. Conflict where its members are supplied, or it is disabled."""
+    """Open a run that computes an audience now.
+
+    Raises:
+        NotFound: there is no such audience.
+        Conflict: its members are supplied, or it is disabled.
+        Invalid: ``as_of`` is in the future.
+    """
     audience = await AudienceRepository(session).require(space_id, audience_id, lock="share")
-    if not audience.query:
-        raise Conflict("the audience has no definition: its members are supplied, not computed")
-    if not audience.enabled:
-        raise Conflict("the audience is disabled; enable it first")
+    _require_computed(audience)
     if as_of is not None and as_of > now + _CLOCK_SLACK:
-        # It would be newer than every run to come, and the audience would stand still.
+        # No later run would be newer, so no later snapshot would become current.
         raise Invalid("asOf lies in the future", field="asOf")
     run = await runs.open_run(
         session,
@@ -219,8 +226,15 @@ async def force_run(
         as_of=as_of,
         make_current=make_current,
     )
-    await _record(session, audience, "Audience Run Forced", actor)
+    await record_change(session, "audience", audience, "Audience Run Forced", actor)
     return run
+
+
+def _require_computed(audience: Audience) -> None:
+    if not audience.query:
+        raise Conflict("the audience has no definition: its members are supplied, not computed")
+    if not audience.enabled:
+        raise Conflict("the audience is disabled; enable it first")
 
 
 async def _free_key(repository: AudienceRepository, space_id: str, name: str) -> str:
@@ -233,22 +247,10 @@ async def _free_key(repository: AudienceRepository, space_id: str, name: str) ->
     return key
 
 
-async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:
-    await record_event(
-        session,
-        space_id=audience.space_id,
-        type=event,
-        actor=actor,
-        resource_type="audience",
-        resource_id=audience.id,
-        resource_name=audience.name,
-    )
-
-
 async def pinned_to(
     session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
 ) -> Audience:
-    """The audience, if it is pinned to this snapshot; Conflict otherwise."""
+    """Return the audience if it is pinned to a snapshot. Raises Conflict if it is not, and NotFound."""
     audience = await AudienceRepository(session).require(space_id, audience_id)
     if audience.pinned_snapshot_id != snapshot_id:
         raise Conflict("The audience is not pinned to this snapshot.")

@@ -1,4 +1,4 @@
-"""The rows of a definition: by the engine over the space's datasets, or by the database in which it is to run."""
+"""The rows of a definition, computed by the engine over the space's datasets or in the database of one of them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from app.storage.repositories.datasets import DatasetRepository
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a definition has read so far, in the form that its run keeps: the last entry may be on its way."""
+    """The sources that a definition has read so far, in the form that its run stores. The last one may be unfinished."""
 
     sources: list[dict[str, Any]] = field(default_factory=list)
 
     def begin(self, dataset: Dataset, **more: Any) -> dict[str, Any]:
-        """A new entry, whose counts the reader keeps up to date."""
+        """Add an entry. Returns ``{"datasetId": …, "name": …, "kind": …, …}``; the reader updates its counts."""
         entry = {"datasetId": dataset.id, "name": dataset.name, "kind": dataset.kind, **more}
         self.sources.append(entry)
         return entry
@@ -38,14 +38,14 @@ class Reading:
 
 @dataclass(slots=True)
 class _Work:
-    """What all the readings of one definition share."""
+    """What all reads of one definition have in common."""
 
     platform: Platform
     workspace_id: str
     as_of: datetime
-    seconds: float  # left for reading; waiting for room does not count
+    seconds: float  # left for reading; waiting for a slot does not count
     reading: Reading
-    room: AbstractAsyncContextManager[None]  # entered once, for all readings
+    room: AbstractAsyncContextManager[None]  # the slot, entered once for all reads
 
     async def read(self, dataset: Dataset, sql: str, out: Path, *, pushed_down: bool) -> None:
         """Stream one statement's rows into a file."""
@@ -69,7 +69,7 @@ class _Work:
         entry.update(rows=stats.rows, bytes=stats.bytes, readAt=to_wire(stats.moment))
 
     def source(self, dataset: Dataset) -> PostgresSource:
-        """A dataset's source, opened."""
+        """Return a dataset's source, decrypted."""
         return source_of(self.platform.keyring, self.workspace_id, dataset)
 
 
@@ -84,11 +84,11 @@ async def write_rows(
     room: AbstractAsyncContextManager[None],
     at_most: timedelta | None = None,
 ) -> None:
-    """Write the rows of a definition to ``out`` as Parquet; ``reading`` tells meanwhile what it reads.
+    """Write the rows of a definition to ``out`` as Parquet, and keep ``reading`` up to date.
 
-    ``room`` is entered while databases are read, only then. ``at_most`` bounds the time for reading databases, and
-    again for the engine's. DefinitionFailed for whatever is wrong with the query; ConnectorErrors for a database that
-    is away, or does not let us in.
+    ``room`` is entered only while databases are read. ``at_most`` limits the time for reading databases, and again the
+    time of the engine. Raises DefinitionFailed if the query is at fault, and a ConnectorError if a database is not
+    available or refuses the connection.
     """
     async with platform.unit_of_work() as session:
         datasets = await DatasetRepository(session).readable(space_id)
@@ -97,27 +97,33 @@ async def write_rows(
     settings = platform.settings
     seconds = min(at_most or settings.source_timeout, settings.source_timeout).total_seconds()
     work = _Work(platform, workspace_id, as_of, seconds, reading, room)
-    target = run_in(query)
-    if target is not None:
-        await _run_there(work, target, datasets, query, out)
-        return
+    if (target := run_in(query)) is not None:
+        await _run_in_database(work, target, datasets, query, out)
+    else:
+        await _run_in_engine(work, datasets, query, out, at_most)
+
+
+async def _run_in_engine(
+    work: _Work, datasets: Sequence[Dataset], query: str, out: Path, at_most: timedelta | None
+) -> None:
+    settings = work.platform.settings
     with ExitStack() as files:
         tables = await _tables(work, datasets, query, files)
-        async with platform.definitions:
+        async with work.platform.definitions:
             await run_definition(
                 query,
                 tables,
-                as_of,
+                work.as_of,
                 out,
                 memory_bytes=settings.sql_memory_bytes,
                 timeout=min(at_most or settings.sql_timeout, settings.sql_timeout),
             )
 
 
-async def _run_there(
+async def _run_in_database(
     work: _Work, target: str, datasets: Sequence[Dataset], query: str, out: Path
 ) -> None:
-    dataset = next((found for found in datasets if found.name.lower() == target.lower()), None)
+    dataset = next((known for known in datasets if known.name.lower() == target.lower()), None)
     if dataset is None or dataset.settings is None:
         raise DefinitionFailed(f"There is no database {target} among the datasets of this space.")
     async with work.room:
@@ -128,7 +134,7 @@ async def _run_there(
 async def _tables(
     work: _Work, datasets: Sequence[Dataset], query: str, files: ExitStack
 ) -> dict[str, Path]:
-    """Local files of the datasets that a definition names; of databases they are made now."""
+    """Return the local file by name of each dataset that a definition reads; databases are read into files now."""
     names = [dataset.name for dataset in datasets]
     if problems := await asyncio.to_thread(check_definition, query, names):
         raise DefinitionFailed(problems[0].message)
@@ -163,7 +169,7 @@ async def _uploaded(work: _Work, dataset: Dataset) -> Path:
 
 @contextmanager
 def _named(dataset: Dataset) -> Iterator[None]:
-    """A failure says which dataset it is about."""
+    """Name the dataset in the message of a ConnectorError."""
     try:
         yield
     except ConnectorError as error:

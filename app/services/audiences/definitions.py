@@ -1,4 +1,4 @@
-"""What an audience's definition may be: empty (its members are supplied) or SQL, over the space's datasets or in one.
+"""Checks of definitions: empty (members are supplied), or SQL over the datasets of a space or in one of them.
 
 SQL whose first line is ``-- run in: <dataset>`` runs in the database of that dataset, in PostgreSQL's dialect.
 """
@@ -24,13 +24,13 @@ FIELD = "definition.query"
 
 
 def run_in(query: str) -> str | None:
-    """The dataset in whose database a definition is to run; None for one over the space's datasets."""
-    found = _RUN_IN.match(query)
-    return found.group(1).strip(" \t\r") if found else None
+    """Return the dataset in whose database a definition runs, or None if it runs over the space's datasets."""
+    match = _RUN_IN.match(query)
+    return match.group(1).strip(" \t\r") if match else None
 
 
 async def checked_definition(session: AsyncSession, space_id: str, query: str) -> str:
-    """The definition as it is to be stored; Invalid says what is wrong with it."""
+    """Check a definition. Returns it in the form in which it is stored. Raises Invalid with a problem for each fault."""
     if not query.strip():
         return ""
     target = run_in(query)
@@ -42,7 +42,7 @@ async def checked_definition(session: AsyncSession, space_id: str, query: str) -
             "Segment's own query language is not understood",
             field=FIELD,
         )
-    # Reading SQL takes the engine some milliseconds, too long for the loop.
+    # Parsing SQL takes some milliseconds, too long for the event loop.
     check = _faults_there if target is not None else _faults_here
     faults = await asyncio.to_thread(check, query)
     if faults:
@@ -67,8 +67,10 @@ async def _check_target(session: AsyncSession, space_id: str, target: str) -> No
     dataset = await repository.named(space_id, target, lock=True)
     if dataset is not None and dataset.settings is not None:
         return
-    databases = [found.name for found in await repository.readable(space_id) if found.settings]
-    shown = ", ".join(databases[:_SHOWN]) or "none yet (make one: POST …/datasets, kind postgres)"
+    databases = [
+        dataset.name for dataset in await repository.readable(space_id) if dataset.settings
+    ]
+    shown = ", ".join(databases[:_SHOWN]) or "none yet (create one: POST …/datasets, kind postgres)"
     raise Invalid(
         f"the definition is to run in {target[:100] or 'nothing'}, which is no database among the datasets of this "
         f"space; there are: {shown}",

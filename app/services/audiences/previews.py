@@ -1,4 +1,4 @@
-"""Previews: a definition tried over the space's datasets before it is saved; the work is done by a worker."""
+"""Previews: definitions that a worker computes before they are saved, to show the first members."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ SHOWN = 100  # members in a preview's results
 KEPT = timedelta(days=7)
 _TIMEOUT = timedelta(minutes=1)
 _LEASE = 2 * _TIMEOUT + timedelta(seconds=30)  # databases are read first
-_LATEST = _LEASE - timedelta(
-    seconds=15
-)  # for all of it, waiting for room too: nobody renews the lease
+# For the whole computation, including the wait for a slot, because the lease is not renewed.
+_LATEST = _LEASE - timedelta(seconds=15)
 _MAX_ATTEMPTS = 3
 _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
 
@@ -51,7 +50,7 @@ async def create_preview(
     actor: str,
     now: datetime,
 ) -> AudiencePreview:
-    """A preview that a worker is rung for. Invalid: the definition, or there is none."""
+    """Create a preview and wake a worker for it. Raises Invalid if the definition is empty or not valid."""
     query = await definitions.checked_definition(session, space_id, query)
     if not query:
         raise Invalid(
@@ -84,17 +83,17 @@ async def create_preview(
 
 
 async def get_preview(session: AsyncSession, space_id: str, preview_id: str) -> AudiencePreview:
-    """One preview."""
+    """Read a preview of a space. Raises NotFound."""
     return await PreviewRepository(session).require(space_id, preview_id)
 
 
 async def due_previews(session: AsyncSession, limit: int = 20) -> Sequence[tuple[str, str, int]]:
-    """Previews that wait for a worker or have lost theirs: space, id, attempts so far."""
+    """Return space, id and attempts of previews that wait for a worker or whose lease has expired."""
     return await PreviewRepository(session).due(limit)
 
 
 async def forget_old_previews(session: AsyncSession, *, now: datetime) -> int:
-    """Remove previews past their week; how many they were."""
+    """Remove previews that are older than a week. Returns their number."""
     return await PreviewRepository(session).forget_before(now - KEPT)
 
 
@@ -133,7 +132,7 @@ async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, An
             return _failed(
                 "There was no room for the preview among other work; try it again later."
             )
-        log.error("preview_broke", preview_id=preview.id, exc_info=error)
+        log.error("preview_failed", preview_id=preview.id, exc_info=error)
         return _failed("The computation broke; see the worker's log.")
 
 
@@ -159,10 +158,10 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
         stats = await platform.engine.run(
             write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
         )
-        found = _first_members(snapshot)
+        members = _first_members(snapshot)
     return {
         "status": "COMPLETED",
-        "results": [_result(preview, member) for member in found],
+        "results": [_result(preview, member) for member in members],
         "size": {"type": _SIZES[preview.audience_type], "count": stats.rows},
     }
 
@@ -176,8 +175,8 @@ def _scratch(platform: Platform, files: ExitStack, suffix: str) -> Path:
 def _first_members(snapshot: Path) -> list[dict[str, Any]]:
     with pq.ParquetFile(snapshot) as file:
         for batch in file.iter_batches(batch_size=SHOWN, columns=["member_id", "profile_id"]):
-            found: list[dict[str, Any]] = batch.to_pylist()
-            return found
+            members: list[dict[str, Any]] = batch.to_pylist()
+            return members
     return []
 
 

@@ -13,7 +13,7 @@ from app.core.ids import new_id
 from app.domain.run_states import RunState
 from app.services.platform import wake_recompute
 from app.services.syncs import snapshot_changed
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Audience, Run, Snapshot
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
@@ -33,7 +33,7 @@ async def open_run(
     make_current: bool = False,
     input: dict[str, Any] | None = None,
 ) -> Run:
-    """Open a run of kind ``definition``, ``upload`` or ``patch``; a patch joins one that has not begun."""
+    """Open a run of kind ``definition``, ``upload`` or ``patch``. A patch joins a patch run that has not begun."""
     repository = RunRepository(session)
     if kind == "patch":
         waiting = await repository.new_patch_run(space_id, audience.id)
@@ -59,14 +59,14 @@ async def open_run(
 
 
 async def get_run(session: AsyncSession, space_id: str, audience_id: str, run_id: str) -> Run:
-    """One run of an audience."""
+    """Read a run of an audience. Raises NotFound."""
     return await RunRepository(session).require_in(space_id, audience_id, run_id)
 
 
 async def list_runs(
     session: AsyncSession, space_id: str, audience_id: str, *, before: str | None, limit: int
 ) -> tuple[Sequence[Run], int]:
-    """A page of runs, newest first, and how many there are in all."""
+    """Return a page of runs, newest first, and the number of all runs."""
     repository = RunRepository(session)
     page = await repository.list(space_id, audience_id, before=before, limit=limit)
     return page, await repository.count(space_id, audience_id)
@@ -75,14 +75,14 @@ async def list_runs(
 async def get_snapshot(
     session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
 ) -> Snapshot:
-    """One snapshot of an audience."""
+    """Read a snapshot of an audience. Raises NotFound."""
     return await SnapshotRepository(session).require_in(space_id, audience_id, snapshot_id)
 
 
 async def list_snapshots(
     session: AsyncSession, space_id: str, audience_id: str, *, before: int | None, limit: int
 ) -> tuple[Sequence[Snapshot], int]:
-    """A page of snapshots, newest version first, and how many there are in all."""
+    """Return a page of snapshots, newest version first, and the number of all snapshots."""
     page = await SnapshotRepository(session).newest(
         space_id, audience_id, before=before, limit=limit
     )
@@ -98,7 +98,7 @@ async def roll_back(
     actor: str,
     now: datetime,
 ) -> Audience:
-    """Pin an audience to one of its snapshots; its activations are brought back to it. Runs go on writing."""
+    """Pin an audience to one of its snapshots, and sync its activations to it. Runs continue to write snapshots."""
     snapshot = await get_snapshot(session, space_id, audience_id, snapshot_id)
     return await _pin(session, space_id, audience_id, snapshot.id, actor=actor, now=now)
 
@@ -106,7 +106,7 @@ async def roll_back(
 async def release_pin(
     session: AsyncSession, space_id: str, audience_id: str, *, actor: str, now: datetime
 ) -> Audience:
-    """Let an audience go on from its newest snapshot; Conflict where it is not pinned."""
+    """Release a pinned audience to its newest snapshot. Raises Conflict if it is not pinned."""
     return await _pin(session, space_id, audience_id, None, actor=actor, now=now)
 
 
@@ -125,14 +125,7 @@ async def _pin(
     audience.pinned_snapshot_id = snapshot_id
     audience.updated_by, audience.updated_at = actor, now
     await session.flush()
-    await record_event(
-        session,
-        space_id=space_id,
-        type="Audience Rolled Back" if snapshot_id else "Audience Rollback Released",
-        actor=actor,
-        resource_type="audience",
-        resource_id=audience.id,
-        resource_name=audience.name,
-    )
+    event = "Audience Rolled Back" if snapshot_id else "Audience Rollback Released"
+    await record_change(session, "audience", audience, event, actor)
     await snapshot_changed(session, space_id, audience_id, actor=actor, trigger="rollback")
     return audience

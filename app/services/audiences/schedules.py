@@ -1,4 +1,4 @@
-"""Schedules of audiences: when one is computed by itself."""
+"""Schedules of audiences: the times at which they are computed automatically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.domain.schedules import next_due, normal, problems_of
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Audience, AudienceSchedule
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.schedules import ScheduleRepository
@@ -29,7 +29,10 @@ async def add_schedule(
     actor: str,
     now: datetime,
 ) -> AudienceSchedule:
-    """A new schedule. Invalid for a faulty one, Conflict where members are supplied or there are too many."""
+    """Add a schedule.
+
+    Raises Invalid if it is not valid, and Conflict if the members are supplied or there are too many schedules.
+    """
     audience = await _audience(session, space_id, audience_id)
     if not audience.query:
         raise Conflict("the audience has no definition: its members are supplied, not computed")
@@ -49,14 +52,14 @@ async def add_schedule(
     )
     repository.add(schedule)
     await session.flush()
-    await _record(session, audience, "Audience Schedule Created", actor)
+    await record_change(session, "audience", audience, "Audience Schedule Created", actor)
     return schedule
 
 
 async def list_schedules(
     session: AsyncSession, space_id: str, audience_id: str
 ) -> Sequence[AudienceSchedule]:
-    """All schedules of an audience, in the order of making."""
+    """Return all schedules of an audience, oldest first. Raises NotFound."""
     await AudienceRepository(session).require(space_id, audience_id)
     return await ScheduleRepository(session).of_audiences(space_id, [audience_id])
 
@@ -64,17 +67,17 @@ async def list_schedules(
 async def schedules_by_audience(
     session: AsyncSession, space_id: str, audience_ids: Sequence[str]
 ) -> dict[str, list[AudienceSchedule]]:
-    """The schedules of some audiences, under their ids."""
-    found: dict[str, list[AudienceSchedule]] = {audience_id: [] for audience_id in audience_ids}
+    """Return the schedules by id of the audience."""
+    schedules: dict[str, list[AudienceSchedule]] = {audience_id: [] for audience_id in audience_ids}
     for schedule in await ScheduleRepository(session).of_audiences(space_id, audience_ids):
-        found[schedule.audience_id].append(schedule)
-    return found
+        schedules[schedule.audience_id].append(schedule)
+    return schedules
 
 
 async def get_schedule(
     session: AsyncSession, space_id: str, audience_id: str, schedule_id: str
 ) -> AudienceSchedule:
-    """One schedule of an audience."""
+    """Read a schedule of an audience. Raises NotFound."""
     return await ScheduleRepository(session).require(space_id, audience_id, schedule_id)
 
 
@@ -89,7 +92,7 @@ async def update_schedule(
     actor: str,
     now: datetime,
 ) -> AudienceSchedule:
-    """Give a schedule another strategy and configuration."""
+    """Replace the strategy and configuration of a schedule. Raises Invalid if they are not valid, and NotFound."""
     audience = await _audience(session, space_id, audience_id)
     schedule = await ScheduleRepository(session).require(
         space_id, audience_id, schedule_id, lock="update"
@@ -99,19 +102,19 @@ async def update_schedule(
     schedule.next_due_at = next_due(stored, now)
     schedule.updated_at = now
     await session.flush()
-    await _record(session, audience, "Audience Schedule Modified", actor)
+    await record_change(session, "audience", audience, "Audience Schedule Modified", actor)
     return schedule
 
 
 async def remove_schedule(
     session: AsyncSession, space_id: str, audience_id: str, schedule_id: str, *, actor: str
 ) -> None:
-    """Remove a schedule."""
+    """Remove a schedule. Raises NotFound."""
     audience = await _audience(session, space_id, audience_id)
     repository = ScheduleRepository(session)
     schedule = await repository.require(space_id, audience_id, schedule_id, lock="update")
     await repository.delete(schedule)
-    await _record(session, audience, "Audience Schedule Deleted", actor)
+    await record_change(session, "audience", audience, "Audience Schedule Deleted", actor)
 
 
 def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,15 +126,3 @@ def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     return await AudienceRepository(session).require(space_id, audience_id, lock="share")
-
-
-async def _record(session: AsyncSession, audience: Audience, event: str, actor: str) -> None:
-    await record_event(
-        session,
-        space_id=audience.space_id,
-        type=event,
-        actor=actor,
-        resource_type="audience",
-        resource_id=audience.id,
-        resource_name=audience.name,
-    )

@@ -1,4 +1,4 @@
-"""A run's turn to read users' databases: without room it is put off, not kept waiting, and called when there is some."""
+"""The turns of runs to read users' databases: a run without a slot is put off, and woken when a slot is free."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHORTEST, _LONGEST = 10.0, 60.0  # seconds until a run that was not called asks
 
 
 class NoRoom(Exception):
-    """The databases of others are being read; the run is to ask again after ``wait``."""
+    """No slot is free. The run asks again after ``wait``."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
@@ -23,20 +23,20 @@ class NoRoom(Exception):
 
 @asynccontextmanager
 async def room_of_run(platform: Platform, space_id: str, run_id: str) -> AsyncIterator[None]:
-    """A place among the readings of this process, for all that one run reads; NoRoom at once where there is none."""
-    readings = platform.readings
-    if not readings.take(space_id, run_id):
-        seconds = min(max(_SHORTEST, float(readings.waiting)), _LONGEST)
+    """Hold a slot for everything that a run reads. Raises NoRoom at once if none is free."""
+    slots = platform.readings
+    if not slots.take(space_id, run_id):
+        seconds = min(max(_SHORTEST, float(slots.waiting)), _LONGEST)
         raise NoRoom(timedelta(seconds=seconds * random.uniform(0.8, 1.2)))  # noqa: S311  jitter
     try:
         yield
     finally:
-        readings.give_back(space_id)
+        slots.give_back(space_id)
         await release_lease(_call_next(platform))
 
 
 async def _call_next(platform: Platform) -> None:
-    """Ring for whose turn it is; it would ask again by itself, only later."""
+    """Wake the run whose turn it is. Without this it would ask again, but later."""
     while (following := platform.readings.call_next()) is not None:
         async with platform.unit_of_work() as session:
             run = await RunRepository(session).hasten(following.space_id, following.run_id)

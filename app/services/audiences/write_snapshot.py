@@ -1,4 +1,4 @@
-"""What a run makes: the files of a snapshot, from a definition, an upload or patches."""
+"""The files of a snapshot, written from a definition, an upload or patches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from app.storage.models import Audience, MemberPatch, Run, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed run with all that its computation reads."""
+    """A claimed run with everything that its computation reads."""
 
     run: Run
     audience: Audience
@@ -42,13 +42,13 @@ class Work:
 
     @property
     def sources(self) -> list[dict[str, Any]] | None:
-        """The same as the run's row keeps it."""
+        """The sources in the form that the run's row stores: ``[{"datasetId": …, "rows": …, …}]``, or None."""
         return self.reading.sources or None
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A written snapshot, before any row says so."""
+    """The files of a snapshot that has no row yet."""
 
     manifest: Manifest
     stats: SnapshotStats
@@ -56,7 +56,7 @@ class Computed:
 
 
 async def compute_snapshot(platform: Platform, work: Work) -> Computed:
-    """Write the files of a run's snapshot, and count it against the one before. No transaction is open."""
+    """Write the files of a run's snapshot and compare it with the previous one. No transaction is open."""
     if work.run.kind == "patch":
         return await _compute_patch(platform, work)
     supplied = work.run.input or {}
@@ -72,31 +72,32 @@ async def compute_snapshot(platform: Platform, work: Work) -> Computed:
 
 async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, SnapshotStats]:
     out = platform.engine.scratch_file(".parquet")
-    rows: Path | None = None
+    rows = platform.engine.scratch_file(".rows.parquet")
     try:
         if work.run.kind == "definition":
-            rows = platform.engine.scratch_file(".rows.parquet")
-            await write_rows(
-                platform,
-                work.run.space_id,
-                work.audience.query,
-                work.run.as_of,
-                rows,
-                reading=work.reading,
-                room=room_of_run(platform, work.run.space_id, work.run.id),
-            )
-            upload = Upload(rows, "parquet")
+            upload = await _computed_rows(platform, work, rows)
         else:
             upload = await _uploaded(platform, work)
         linked = work.audience.audience_type == "LINKED"
         stats = await platform.engine.run(write_snapshot, upload, out, linked=linked)
-        return await store_file(
-            platform.objects, out, _snapshot_key(work, "base"), stats.rows
-        ), stats
+        key = _snapshot_key(work, "base")
+        return await store_file(platform.objects, out, key, stats.rows), stats
     finally:
         out.unlink(missing_ok=True)
-        if rows is not None:
-            rows.unlink(missing_ok=True)
+        rows.unlink(missing_ok=True)
+
+
+async def _computed_rows(platform: Platform, work: Work, out: Path) -> Upload:
+    await write_rows(
+        platform,
+        work.run.space_id,
+        work.audience.query,
+        work.run.as_of,
+        out,
+        reading=work.reading,
+        room=room_of_run(platform, work.run.space_id, work.run.id),
+    )
+    return Upload(out, "parquet")
 
 
 async def _uploaded(platform: Platform, work: Work) -> Upload:
@@ -132,7 +133,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
 
 
 def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Several patches as one, in the order in which they were accepted: the last word on a member counts."""
+    """Combine patches in the order in which they were accepted: the last change of a member counts."""
     add: dict[str, dict[str, Any]] = {}
     remove: dict[str, None] = {}
     for patch in patches:
@@ -147,7 +148,7 @@ def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[
 
 
 def _appended(previous: Manifest, file: StoredFile) -> Manifest:
-    """A delta stays one even where there is no base: it says who was taken out, and a base cannot."""
+    """Append a delta, even if there is no base: only a delta records who was removed."""
     return Manifest(previous.base, (*previous.deltas, file))
 
 

@@ -1,6 +1,12 @@
 """Workspaces, spaces, tokens, the audit trail, idempotency keys and the first start."""
 
-from app.services.tenancy.audit import Filter, forget_old_events, page_events, record_event
+from app.services.tenancy.audit import (
+    Filter,
+    forget_old_events,
+    page_events,
+    record_change,
+    record_event,
+)
 from app.services.tenancy.first_start import Bootstrap, bootstrap_service
 from app.services.tenancy.idempotency import (
     claim_key,
@@ -35,6 +41,7 @@ __all__ = [
     "list_tokens",
     "page_events",
     "page_spaces",
+    "record_change",
     "record_event",
     "release_key",
     "revoke_token",

@@ -1,8 +1,9 @@
-"""The audit trail: who did what to which thing, written in the transaction that did it."""
+"""The audit trail: who changed which resource, written in the transaction of the change."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,9 +13,17 @@ from app.storage.models import AuditEvent
 from app.storage.repositories.audit import AuditRepository, Filter, sort_key
 from app.storage.repositories.spaces import SpaceRepository
 
-__all__ = ["Filter", "forget_old_events", "page_events", "record_event"]
+__all__ = ["Filter", "forget_old_events", "page_events", "record_change", "record_event"]
 
 KEPT = timedelta(days=90)
+
+
+class Resource(Protocol):
+    """A row of a space that has a name."""
+
+    space_id: str
+    id: str
+    name: str
 
 
 async def record_event(
@@ -28,13 +37,12 @@ async def record_event(
     space_id: str | None = None,
     workspace_id: str | None = None,
 ) -> None:
-    """Write an event. The workspace may be left out where the space is given; the moment is the database's."""
-    repository = AuditRepository(session)
+    """Write an event, at the time of the database. Raises ValueError if neither workspace nor space is given."""
     if workspace_id is None:
         if space_id is None:
             raise ValueError("an audit event needs its workspace or its space")
         workspace_id = await SpaceRepository(session).workspace_of(space_id)
-    repository.add(
+    AuditRepository(session).add(
         AuditEvent(
             workspace_id=workspace_id,
             id=new_id("evt"),
@@ -48,10 +56,25 @@ async def record_event(
     )
 
 
+async def record_change(
+    session: AsyncSession, resource_type: str, resource: Resource, event: str, actor: str
+) -> None:
+    """Write the event of a change of a resource of a space."""
+    await record_event(
+        session,
+        space_id=resource.space_id,
+        type=event,
+        actor=actor,
+        resource_type=resource_type,
+        resource_id=resource.id,
+        resource_name=resource.name,
+    )
+
+
 async def page_events(
     session: AsyncSession, workspace_id: str, wanted: Filter, request: PageRequest
 ) -> Page[AuditEvent]:
-    """Events of a workspace, newest first."""
+    """Return a page of the events of a workspace, newest first."""
     position = request.position(width=2)
     found = await AuditRepository(session).walk_found(
         workspace_id, wanted, position, request.count + 1
@@ -60,5 +83,5 @@ async def page_events(
 
 
 async def forget_old_events(session: AsyncSession, *, now: datetime) -> int:
-    """Remove events past their 90 days; how many they were."""
+    """Remove events that are older than 90 days. Returns their number."""
     return await AuditRepository(session).forget_before(now - KEPT)

@@ -13,7 +13,9 @@ from sqlalchemy import update
 
 from app.core import clock
 from app.core.ids import new_id
-from app.services.audiences import members, runs
+from app.services.audiences import runs
+from app.services.audiences.member_patches import patch_members, resume_uploads
+from app.services.audiences.members import find_member
 from app.services.audiences.recompute import recompute_audience
 from app.storage.models import Audience, MemberPatch, Run
 from tests.flow import ACTOR, Flow, eventually, worker
@@ -46,7 +48,7 @@ async def upload(flow: Flow, numbers: Iterable[int], late: timedelta = timedelta
 
 
 async def patch(flow: Flow, *add: int) -> Run:
-    return await members.patch_members(
+    return await patch_members(
         flow.platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,
@@ -59,11 +61,11 @@ async def patch(flow: Flow, *add: int) -> Run:
 
 async def take_up(flow: Flow, now: datetime | None) -> int:
     async with flow.platform.unit_of_work() as session:
-        return await members.resume_uploads(session, now)
+        return await resume_uploads(session, now)
 
 
 async def is_member(flow: Flow, number: int) -> bool:
-    found = await members.find_member(
+    found = await find_member(
         flow.platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,

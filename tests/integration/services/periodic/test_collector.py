@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.services.audiences import members
+from app.services.audiences.members import Membership, find_member
 from app.services.periodic import collector as collecting
 from app.services.periodic.collector import collect_files
 from app.storage.models import Audience, Batch, Snapshot, Sync
@@ -73,8 +73,8 @@ async def test_since_when_a_member_is_there_is_not_exact_once_its_history_is_for
     for last in (5, 6):
         await flow.members(range(last))
 
-    async def found() -> members.Membership:
-        return await members.find_member(
+    async def found() -> Membership:
+        return await find_member(
             flow.platform,
             space_id=flow.space_id,
             audience_id=flow.audience_id,

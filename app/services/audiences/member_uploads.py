@@ -1,0 +1,104 @@
+"""Supplied membership: uploads of all members of an audience."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Conflict
+from app.services.audiences import runs
+from app.services.platform import (
+    Platform,
+    audience_folder,
+    fresh_key,
+    receive_upload,
+    store_file,
+)
+from app.services.tenancy import record_change
+from app.snapshots.engine import SnapshotStats, StoredFile, Upload
+from app.snapshots.membership import write_snapshot
+from app.storage.models import Audience, Run
+from app.storage.repositories.audiences import AudienceRepository
+
+
+async def put_members(
+    platform: Platform,
+    stream: AsyncIterator[bytes],
+    *,
+    space_id: str,
+    audience_id: str,
+    content_type: str | None,
+    content_encoding: str | None,
+    announced: int | None,
+    actor: str,
+    now: datetime,
+) -> Run:
+    """Receive all members as a stream, and open the run that makes them current.
+
+    The upload is read, checked and sorted here, so that Invalid (with row and column) is raised before anything changes;
+    the run only compares it and makes it current. No transaction is open while the upload is received. Raises NotFound,
+    and Conflict if a definition computes the audience.
+    """
+    async with platform.unit_of_work() as session:
+        audience = await require_supplied(session, space_id, audience_id)
+    receiving = receive_upload(
+        platform.engine,
+        platform.settings,
+        stream,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        announced=announced,
+    )
+    file, stats = await _store(platform, audience, receiving)
+    async with platform.unit_of_work() as session:
+        audience = await require_supplied(session, space_id, audience_id)
+        await record_change(session, "audience", audience, "Audience Members Supplied", actor)
+        return await runs.open_run(
+            session,
+            space_id=space_id,
+            audience=audience,
+            kind="upload",
+            trigger="upload",
+            actor=actor,
+            now=now,
+            input=_input(file, stats),
+        )
+
+
+async def _store(
+    platform: Platform, audience: Audience, receiving: AbstractAsyncContextManager[Upload]
+) -> tuple[StoredFile, SnapshotStats]:
+    """Write an upload as the file of a snapshot."""
+    linked = audience.audience_type == "LINKED"
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        async with receiving as upload:
+            stats = await platform.engine.run(write_snapshot, upload, out, linked=linked)
+        key = fresh_key(f"{audience_folder(audience.space_id, audience.id)}/uploads", "members")
+        return await store_file(platform.objects, out, key, stats.rows), stats
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
+    return {
+        "file": file.to_json(),
+        "format": "snapshot",
+        "stats": {
+            "rows": stats.rows,
+            "traits": dict(stats.traits),
+            "identifiers": list(stats.identifiers),
+        },
+    }
+
+
+async def require_supplied(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
+    """Return an audience with supplied members. Raises NotFound, and Conflict if a definition computes it."""
+    audience = await AudienceRepository(session).require(space_id, audience_id)
+    if audience.query.strip():
+        raise Conflict("The audience is computed by its definition; members cannot be supplied.")
+    return audience

@@ -1,0 +1,163 @@
+"""Failures of runs: retried, recorded, or separated from the other changes of the run."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors.errors import ConnectorError, TransientFailure
+from app.core.errors import AppError
+from app.core.ids import new_id
+from app.core.logging import get_logger
+from app.domain import retry
+from app.domain.run_states import RunState
+from app.services.audiences.source_turns import NoRoom
+from app.services.audiences.write_snapshot import Work
+from app.services.platform import Platform, wake_recompute
+from app.snapshots.definitions import DefinitionFailed
+from app.storage.models import Run
+from app.storage.repositories.member_patches import MemberPatchRepository
+from app.storage.repositories.runs import RunRepository
+
+log = get_logger(__name__)
+
+MAX_ATTEMPTS = 6
+_KEPT = "The changes of members are kept, and are tried again in a while."
+
+
+class LostTwice(DefinitionFailed):
+    """The workers that computed a run were lost twice."""
+
+
+async def record_error(platform: Platform, work: Work, error: Exception) -> None:
+    """Record why a run was not computed: fail it, or release it for another try."""
+    match error:
+        case LostTwice():
+            await _fail(platform, work, _described(error))
+        case NoRoom():
+            await give_back(platform, work, error.wait)
+        case TransientFailure():
+            await _later_or_fail(platform, work, error)
+        case AppError() | ConnectorError() | DefinitionFailed():
+            await _refuse(platform, work, _described(error))
+        case _:
+            await _later_or_fail(platform, work, error)
+
+
+async def wake_next(session: AsyncSession, run: Run) -> None:
+    """Wake the next open run of the audience of ``run``."""
+    following = await RunRepository(session).next_open(run.space_id, run.audience_id)
+    if following is not None and following.id != run.id:
+        wake_recompute(session, following)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    if isinstance(error, AppError):
+        problems = [
+            {"message": problem.message, **({"field": problem.field} if problem.field else {})}
+            for problem in error.problems
+        ]
+        return {"message": problems[0]["message"], "problems": problems}
+    if isinstance(error, ConnectorError):
+        return {"message": error.message, "code": error.code}
+    return {"message": str(error)}
+
+
+async def _refuse(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+    """Fail a run whose input is at fault. A run of several patches is halved until the faulty patch is alone."""
+    if work.run.kind != "patch":
+        await _fail(platform, work, error)
+    elif len(work.patches) > 1:
+        await _halve(platform, work, error)
+    else:
+        await _fail(platform, work, error, keep_patches=False)
+
+
+async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
+    run, later = work.run, work.patches[len(work.patches) // 2 :]
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        if not await repository.release(
+            run.space_id, run.id, run.lease_token, timedelta(0), error=error, attempts=0
+        ):
+            return
+        second = Run(
+            space_id=run.space_id,
+            id=new_id("run"),
+            audience_id=run.audience_id,
+            kind="patch",
+            trigger=run.trigger,
+            state=RunState.NEW,
+            as_of=run.as_of,
+            created_by=run.created_by,
+            created_at=run.created_at,  # keeps its order among the audience's runs
+        )
+        session.add(second)
+        await session.flush()
+        await MemberPatchRepository(session).move(
+            run.space_id, [patch.id for patch in later], second.id
+        )
+        await wake_next(session, second)
+    log.warning("patch_run_halved", run_id=run.id, patches=len(work.patches))
+
+
+async def _fail(
+    platform: Platform, work: Work, error: dict[str, Any], *, keep_patches: bool = True
+) -> None:
+    if work.run.kind == "patch" and keep_patches:
+        error = {**error, "message": f"{error['message']} {_KEPT}"}
+    async with platform.unit_of_work() as session:
+        repository = RunRepository(session)
+        written = await repository.finish(
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            state=RunState.FAILED,
+            sources=work.sources,
+            error=error,
+        )
+        if written and work.run.kind == "patch" and keep_patches:
+            await MemberPatchRepository(session).leave(work.run.space_id, work.run.id)
+        elif written and work.run.kind == "patch":
+            await MemberPatchRepository(session).drop(work.run.space_id, work.run.id)
+        await wake_next(session, work.run)
+    log.warning("run_failed", run_id=work.run.id, attempts=work.run.attempts)
+
+
+async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> None:
+    described = {"message": f"{type(error).__name__}: the computation broke; see the worker's log."}
+    if isinstance(error, TransientFailure):
+        log.warning("run_source_unavailable", run_id=work.run.id, code=error.code)
+        described = _described(error)
+    else:
+        log.error("run_error", run_id=work.run.id, exc_info=error)
+    if isinstance(error, OSError) and error.strerror:
+        described = {"message": f"The worker's storage failed: {error.strerror}."}
+    if work.run.attempts >= MAX_ATTEMPTS:
+        await _fail(platform, work, described)
+        return
+    wait = retry.backoff(work.run.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
+    async with platform.unit_of_work() as session:
+        await RunRepository(session).release(
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            wait,
+            sources=work.sources,
+            error=described,
+        )
+
+
+async def give_back(platform: Platform, work: Work, wait: timedelta = timedelta(0)) -> None:
+    """Release a run that a stopping worker (R18), or one without a free slot, has not computed."""
+    async with platform.unit_of_work() as session:
+        await RunRepository(session).release(
+            work.run.space_id,
+            work.run.id,
+            work.run.lease_token,
+            wait,
+            attempts=work.run.attempts - 1,
+        )
