@@ -36,7 +36,10 @@ class EventFrame:
 def build_event(
     frame: EventFrame, change: PlannedChange, traits: Mapping[str, Any], list_id: str | None
 ) -> dict[str, Any]:
-    """Return the event of a change; "The event that mappings see" in docs/architecture.md shows its shape."""
+    """Return the event of a change: ``{type, event, messageId, timestamp, properties, traits, context, userId, …}``.
+
+    "The event that mappings see" in docs/architecture.md shows an example.
+    """
     known = {**_last_values(change.identity), **change.traits, **traits}
     known[frame.audience_key] = change.kind is not ChangeKind.EXITED
     event: dict[str, Any] = {

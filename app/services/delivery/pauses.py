@@ -97,7 +97,7 @@ async def set_error(
 async def fail_sync(
     session: AsyncSession, activation: Activation, error: ConnectorError
 ) -> dict[str, Any]:
-    """Close the open sync of a locked activation as failed. Returns the error as :func:`describe_error` does."""
+    """Close the open sync of a locked activation as failed. Returns the error: ``{message, code, at, httpStatus}``."""
     described = await describe_error(session, error)
     await close_open(
         session, activation, closing=SyncState.FAILED, reason=error.message, error=described

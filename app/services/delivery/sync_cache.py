@@ -64,7 +64,7 @@ async def _load(
     repository = SyncRepository(session)
     sync = await repository.get(space_id, sync_id)
     assert sync is not None and sync.revision_id is not None and sync.spec is not None  # noqa: S101, PT018  planned
-    assert sync.planned_at is not None  # noqa: S101  as above
+    assert sync.planned_at is not None  # noqa: S101  set by the planning
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     stored = await RevisionRepository(session).get(space_id, sync.revision_id)
     destination = await DestinationRepository(session).get(space_id, sync.destination_id)

@@ -1,0 +1,28 @@
+"""What is stored of receipts: only what is out of the ordinary, by index in the batch."""
+
+from __future__ import annotations
+
+from app.connectors.base import Receipts, Refusal
+from app.services.delivery.receipts import delivered_batch, receipts_to_json
+from app.storage.models import Batch
+
+
+def test_nothing_is_stored_of_what_was_delivered() -> None:
+    assert receipts_to_json(Receipts(http_status=200)) == {}
+
+
+def test_refusals_ids_and_files_are_stored() -> None:
+    receipts = Receipts(
+        rejected={3: Refusal("blocked", "no")},
+        skipped={4: Refusal("known", "already there")},
+        partner_ids={0: "x1"},
+        exports=["exports/a.csv"],
+    )
+    assert receipts_to_json(receipts) == {
+        "rejected": {"3": {"code": "blocked", "message": "no"}},
+        "skipped": {"4": {"code": "known", "message": "already there"}},
+        "partnerIds": {"0": "x1"},
+        "exports": ["exports/a.csv"],
+    }
+    written = delivered_batch(Batch(), receipts)
+    assert (written.rejected, written.skipped) == (1, 1)
