@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.domain.changes import ChangeKind, Mode
-from app.snapshots.engine import BatchOutcome, LocalManifest, PlanSpec, PlanStats, Upload
+from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats, Upload
 from app.snapshots.engine.engine import connect
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holdings import compact_holdings, fold_outcome
-from app.snapshots.membership.members import compare_members, write_snapshot
-from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_file import read_plan
+from app.snapshots.holdings import compact_holdings, fold_outcome
+from app.snapshots.membership import compare_members, write_snapshot
+from app.snapshots.plans import read_plan, write_plan
 
 T = TypeVar("T")
 _FILLER = "x" * 150

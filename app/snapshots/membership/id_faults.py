@@ -1,4 +1,4 @@
-"""Faults of the ids of a written, sorted file: looked for where equal ids are neighbours and reading is cheap."""
+"""Faults of ids, found in the written file: it is sorted, so equal ids are neighbours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 @dataclass(slots=True)
 class IdFaults:
-    """Up to three ids that stand more than once, rows without an id, and an id with a control character."""
+    """Up to three repeated ids, the number of rows without an id, and an id with a control character."""
 
     repeated: list[str] = field(default_factory=list)
     missing: int = 0
@@ -24,7 +24,7 @@ class IdFaults:
 
 
 def id_faults(path: Path) -> IdFaults:
-    """Look at the ``member_id`` of every row, one row group at a time."""
+    """Check the ``member_id`` of every row, one row group at a time."""
     faults = IdFaults()
     last: Any = pa.array([None], pa.string())
     with pq.ParquetFile(path) as file:
@@ -43,7 +43,7 @@ def id_faults(path: Path) -> IdFaults:
 
 
 def _with_control(ids: Any) -> str | None:
-    """An id with a control character. The bytes of all ids are searched at once, since there hardly ever is one."""
+    """Find an id with a control character. Such ids are rare, so the bytes of all ids are searched at once first."""
     letters = ids.buffers()[2]
     if letters is None or _CONTROL.search(letters) is None:
         return None

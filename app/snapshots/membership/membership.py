@@ -1,7 +1,7 @@
-"""The one way in which membership files are read: a manifest as a relation.
+"""Membership files as one relation.
 
-File columns: ``member_id`` (sorted by it), ``profile_id`` (left out where it is the same), ``id_<type> VARCHAR[]``,
-``t_<trait>``, ``ent_<relationship>``; a delta has ``_removed`` besides.
+File columns: ``member_id`` (sorted), ``profile_id`` (absent if it equals ``member_id``), ``id_<type> VARCHAR[]``,
+``t_<trait>``, ``ent_<relationship>``. A delta also has ``_removed``.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
@@ -44,31 +44,31 @@ class Members:
 
     @property
     def identifiers(self) -> list[str]:
-        """The identifier types that the files have."""
+        """Identifier types of the files."""
         return [column[3:] for column in self.columns if column.startswith("id_")]
 
     @property
     def traits(self) -> dict[str, Any]:
-        """Trait names and their types."""
+        """Types by trait name."""
         return {
             column[2:]: kind for column, kind in self.columns.items() if column.startswith("t_")
         }
 
     @property
     def entities(self) -> dict[str, Any]:
-        """Relationships and the types of their entities."""
+        """Types of entities by relationship."""
         return {
             column[4:]: kind for column, kind in self.columns.items() if column.startswith("ent_")
         }
 
     @property
     def profile(self) -> str:
-        """The expression of a row's profile."""
+        """SQL expression of a row's profile id."""
         return "profile_id" if "profile_id" in self.columns else "member_id"
 
 
 def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
-    """The membership that a manifest names; an empty manifest has no rows."""
+    """Return the membership of a manifest as a relation. An empty manifest has no rows."""
     if not manifest.base and not manifest.deltas:
         return Members("(SELECT '' AS member_id WHERE false)", {"member_id": None})
     columns = column_types(
@@ -97,7 +97,7 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
 
 
 def _shown(cursor: Cursor, paths: Sequence[Path], columns: dict[str, Any]) -> str:
-    """The columns of the whole out of some of its files: NULL where these lack one."""
+    """Select all columns of the membership from some of its files: NULL for a column that these do not have."""
     there = column_types(cursor, f"SELECT * FROM {parquet_relation(paths)}")
     parts = []
     for column, kind in columns.items():

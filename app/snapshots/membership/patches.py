@@ -1,4 +1,4 @@
-"""Checking a change of single members before it is accepted, by the very code that will carry it out."""
+"""Check of a change of single members, by the code that applies it later."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.snapshots.engine import Cursor, LocalManifest, copy_to
-from app.snapshots.membership.members import write_delta
+from app.snapshots.membership.deltas import write_delta
 from app.snapshots.membership.membership import members_relation
 
 
@@ -21,9 +21,9 @@ def check_patch(
     *,
     linked: bool,
 ) -> None:
-    """Raise ``Invalid`` where the change would fail; reads the columns of the current membership, not its rows.
+    """Raise Invalid if the change would fail. Reads the columns of the current membership, not its rows.
 
-    ``add``: NDJSON rows; ``scratch``: a path that may be used.
+    ``add`` has NDJSON rows. ``scratch`` is a path for temporary files.
     """
     empty = scratch.with_name(f"{scratch.name}.empty")
     try:

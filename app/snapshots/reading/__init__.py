@@ -1,9 +1,11 @@
-"""Reading of uploads: CSV, NDJSON and Parquet, types of columns, datasets."""
+"""Uploads read as relations (CSV, NDJSON, Parquet), types of columns, and datasets."""
 
 from app.snapshots.reading.datasets import write_dataset
-from app.snapshots.reading.detection import is_code, parquet_trait, typed_columns
+from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
-from app.snapshots.reading.uploads import Source, open_upload
+from app.snapshots.reading.parquet_input import parquet_trait
+from app.snapshots.reading.source import Source
+from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
     "Source",

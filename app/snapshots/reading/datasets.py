@@ -1,4 +1,4 @@
-"""Datasets: what users upload as tables for their definitions, written as typed Parquet."""
+"""Datasets: uploaded tables for definitions, written as typed Parquet."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -9,15 +9,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from app.snapshots.engine import Cursor, DatasetStats, Upload, column_types, copy_to, sql_name
-from app.snapshots.reading.detection import is_code, parquet_trait, typed_columns
+from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
-from app.snapshots.reading.uploads import Source, open_upload
+from app.snapshots.reading.parquet_input import parquet_trait
+from app.snapshots.reading.source import Source
+from app.snapshots.reading.uploads import open_upload
 
 
 def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
-    """Write an upload as a dataset; ``Invalid`` names row and column of what is wrong in it.
+    """Write an upload as a dataset. Raises Invalid, with row and column, for faults.
 
-    Types of CSV and NDJSON columns are told from all of their values; ids and the like stay text (``detection``).
+    Types of CSV and NDJSON columns are detected from all values; ids and codes stay text (``detection``).
     """
     try:
         with open_upload(cursor, upload, out) as source:

@@ -1,7 +1,7 @@
-"""Which types the text columns of an upload have, told from all of their values.
+"""Types of text columns, detected from all of their values.
 
-A column gets a type only where its values would print back the same: ``00001``, ``+5`` and numbers of too many digits
-stay text. Fractions become DECIMAL(18, s) with s <= 6 where they fit, so that sums are exact, else DOUBLE.
+A column gets a type only if its values print back unchanged: ``00001``, ``+5`` and numbers with too many digits stay
+text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, so that sums are exact; otherwise DOUBLE.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any
 
-from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, fetch_one, sql_name
+from app.snapshots.engine import Cursor, fetch_one
 
 _SAMPLE = 20_000
 _TRUTHS = "'true', 'false', 'True', 'False', 'TRUE', 'FALSE'"
@@ -40,7 +38,7 @@ _CODES = [
 
 
 def is_code(column: str) -> bool:
-    """Whether a column's name says that it holds identifiers or codes, which stay text."""
+    """Report whether a column's name suggests identifiers or codes, which stay text."""
     lower = column.lower()
     return (
         lower in _CODES
@@ -50,7 +48,7 @@ def is_code(column: str) -> bool:
 
 
 def _tests(value: str) -> dict[str, str]:
-    """Type by type, whether a text value is of it; tried in this order."""
+    """Return the test of a text value for each type, in the order of preference."""
     return {
         "BOOLEAN": f"{value} IN ({_TRUTHS})",
         "BIGINT": f"CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR) IS NOT DISTINCT FROM {value}",
@@ -66,15 +64,16 @@ def _tests(value: str) -> dict[str, str]:
 def typed_columns(
     cursor: Cursor, relation: str, values: dict[str, str], allowed: Collection[str] | None = None
 ) -> dict[str, str]:
-    """An expression of the right type for each column.
+    """Detect the types of text columns.
 
-    ``values``: column name to an expression for its text over ``relation``; ``allowed`` types, default all.
+    ``values`` maps columns to expressions of their text over ``relation``. ``allowed`` are the types to try (default:
+    all). Returns ``{column: expression of the detected type}``.
     """
     left = {
         column: [kind for kind in _tests("x") if allowed is None or kind in allowed]
         for column in values
     }
-    # A single value against a type settles it, so a sample leaves few questions to the whole.
+    # One value can rule a type out, so a sample leaves few tests for the whole relation.
     for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
         left = _survivors(cursor, part, values, left)
     fractions = [column for column, kinds in left.items() if kinds[:1] == ["FRACTION"]]
@@ -91,7 +90,7 @@ def _survivors(
     asked = [(column, kind) for column, kinds in left.items() for kind in kinds]
     if not asked:
         return left
-    # Where a column has no value at all, every test is NULL, and the column stays as it is: text in the end.
+    # For a column without values every test is NULL, so it stays text.
     checks = ", ".join(
         f"bool_and({_tests(values[column])[kind]}) FILTER ({values[column]} IS NOT NULL)"
         for column, kind in asked
@@ -105,7 +104,7 @@ def _survivors(
 
 
 def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> dict[str, str]:
-    """DECIMAL, DOUBLE or VARCHAR for columns of numbers of which some have a fraction."""
+    """Choose DECIMAL, DOUBLE or VARCHAR for columns of numbers with fractions."""
     if not values:
         return {}
     measures = ", ".join(
@@ -128,47 +127,6 @@ def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> di
 def _cast(value: str, kind: str) -> str:
     if kind == "VARCHAR":
         return value
-    if kind == "TIMESTAMPTZ":  # kept as UTC without a zone, like $as_of
+    if kind == "TIMESTAMPTZ":  # stored as UTC without a zone, like $as_of
         return f"(CAST({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     return f"CAST({value} AS {kind})"
-
-
-def named(columns: Collection[str]) -> dict[str, str]:
-    """Columns as the expressions of their own text."""
-    return {column: sql_name(column) for column in columns}
-
-
-def parquet_trait(column: str, kind: Any) -> str:
-    """A Parquet column as a trait; ``Invalid`` for types that no trait can have."""
-    quoted = sql_name(column)
-    if kind.id in _SCALARS or (kind.id in {"list", "struct", "array"} and _nested(kind)):
-        return quoted
-    if kind.id in _AS_TEXT:
-        return f"CAST({quoted} AS VARCHAR)"
-    if kind.id == "timestamp with time zone":
-        return f"({quoted} AT TIME ZONE 'UTC')"
-    if kind.id.startswith("timestamp"):
-        return f"CAST({quoted} AS TIMESTAMP)"
-    if kind.id == "map":
-        return f"CAST(canonical_json(CAST(to_json({quoted}) AS VARCHAR)) AS JSON)"
-    raise Invalid(
-        f"The column {column} has the type {kind}, which no column can have here.",
-        data={"column": column},
-    )
-
-
-def _nested(kind: Any) -> bool:
-    if kind.id in {"list", "array"}:
-        return _nested(dict(kind.children)["child"])
-    if kind.id == "struct":
-        return all(_nested(of) for _, of in kind.children)
-    return kind.id in _SCALARS or kind.id.startswith("timestamp")
-
-
-_SCALARS = {
-    "varchar", "char", "json", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint",
-    "uinteger", "ubigint", "float", "double", "decimal", "date",
-}  # fmt: skip
-
-
-_AS_TEXT = {"uuid", "enum", "time", "time with time zone", "interval"}

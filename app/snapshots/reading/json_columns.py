@@ -21,36 +21,43 @@ def typed_json_columns(
     *,
     dates: bool = False,
 ) -> dict[str, str]:
-    """An expression of the right type for each JSON column; ``known`` types are kept.
+    """Detect the types of JSON columns; ``known`` types are kept.
 
-    Texts stay text (``dates``: dates and times among them get their types), numbers become BIGINT, DECIMAL or DOUBLE,
-    what is nested or mixed stays JSON, with sorted keys.
+    Texts stay text (``dates``: dates and times get their types), numbers become BIGINT, DECIMAL or DOUBLE, nested and
+    mixed values stay JSON with sorted keys. Returns ``{column: expression of the detected type}``.
     """
-    result = {column: _as_known(column, known[column]) for column in columns if column in known}
     left = [column for column in columns if column not in known]
     kinds = _kinds(cursor, relation, left)
-    numbers = {
-        column: f"({sql_name(column)} ->> '$')"
-        for column in left
-        if kinds[column] and kinds[column] <= _NUMBERS
-    }
-    texts = {
-        column: f"({sql_name(column)} ->> '$')" for column in left if kinds[column] <= {"VARCHAR"}
-    }
-    shaped = typed_columns(cursor, relation, numbers, {"BIGINT", "FRACTION"})
-    if dates:
-        texts |= typed_columns(cursor, relation, texts, {"DATE", "TIMESTAMP", "TIMESTAMPTZ"})
+    numbers = [column for column in left if kinds[column] and kinds[column] <= _NUMBERS]
+    texts = [column for column in left if kinds[column] <= {"VARCHAR"}]
+    found = {column: _as_known(column, known[column]) for column in columns if column in known}
+    found |= _typed_numbers(cursor, relation, numbers)
+    found |= _typed_texts(cursor, relation, texts, dates)
     for column in left:
-        if column in numbers:
-            plain = shaped[column] == numbers[column]
-            result[column] = f"CAST({numbers[column]} AS DOUBLE)" if plain else shaped[column]
-        elif column in texts:
-            result[column] = texts[column]
-        elif kinds[column] == {"BOOLEAN"}:
-            result[column] = f"CAST({sql_name(column)} AS BOOLEAN)"
-        else:
-            result[column] = _json(column)
-    return {column: result[column] for column in columns}
+        if column not in found:
+            boolean = kinds[column] == {"BOOLEAN"}
+            found[column] = f"CAST({sql_name(column)} AS BOOLEAN)" if boolean else _json(column)
+    return {column: found[column] for column in columns}
+
+
+def _typed_numbers(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, str]:
+    plain = {column: _text(column) for column in columns}
+    shaped = typed_columns(cursor, relation, plain, {"BIGINT", "FRACTION"})
+    return {
+        column: f"CAST({plain[column]} AS DOUBLE)" if value == plain[column] else value
+        for column, value in shaped.items()
+    }
+
+
+def _typed_texts(cursor: Cursor, relation: str, columns: list[str], dates: bool) -> dict[str, str]:
+    plain = {column: _text(column) for column in columns}
+    if not dates:
+        return plain
+    return typed_columns(cursor, relation, plain, {"DATE", "TIMESTAMP", "TIMESTAMPTZ"})
+
+
+def _text(column: str) -> str:
+    return f"({sql_name(column)} ->> '$')"
 
 
 def _json(column: str) -> str:
@@ -71,10 +78,10 @@ def _kinds(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, set[s
 
 
 def _as_known(column: str, kind: Any) -> str:
-    """The column in the type that the membership has already; a value that does not fit fails by its name."""
+    """Cast a column to the type that the membership has. A value that does not fit fails with the column's name."""
     if str(kind) == "JSON":
         return _json(column)
-    plain = f"({sql_name(column)} ->> '$')"
+    plain = _text(column)
     if kind.id == "varchar":
         return plain
     value = f"TRY_CAST({plain} AS {kind})"

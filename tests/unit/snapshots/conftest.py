@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.snapshots.engine import Cursor
 from app.snapshots.engine.engine import connect
-from app.snapshots.engine.sql import Cursor
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.changes import ChangeKind, Mode
-from app.snapshots.engine import LocalManifest, PlanSpec, Upload
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.membership.members import write_snapshot
+from app.snapshots.engine import Cursor, LocalManifest, PlanSpec, Upload
+from app.snapshots.membership import write_snapshot
 
 EVERY_KIND = frozenset(ChangeKind)
 _numbers = itertools.count()

@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.domain.normalise import Normaliser
-from app.snapshots.comparison.drift import Drift, MembersFile, compare_with_partner
-from app.snapshots.engine import LocalManifest
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holding_rows import holdings_relation
+from app.snapshots.comparison import Drift, MembersFile, compare_with_partner
+from app.snapshots.engine import Cursor, LocalManifest
+from app.snapshots.holdings import holdings_relation
 
 FIELDS: dict[str, Normaliser] = {"email": "email", "external_id": "text"}
 ONE_LIST: Mapping[str | None, str] = {None: "L1"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from app.snapshots.engine import Cursor
 from app.snapshots.engine.engine import Engine
-from app.snapshots.engine.sql import Cursor
 
 ENDLESS = "SELECT sum(a.range % (b.range + 1)) FROM range(10000000) a, range(10000000) b"
 

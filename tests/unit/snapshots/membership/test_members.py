@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Comparison, LocalManifest, Upload
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.membership.members import (
+from app.snapshots.engine import Comparison, Cursor, LocalManifest, Upload
+from app.snapshots.membership import (
     compact_members,
     compare_members,
     find_row,

@@ -19,11 +19,9 @@ from hypothesis import strategies as st
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
 from app.domain.plan_rules import Row, decide, fold
-from app.snapshots.engine import BatchOutcome, LocalManifest, PlanSpec, PlanStats
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holding_rows import COLUMNS
-from app.snapshots.holdings.holdings import fold_outcome, page_holdings
-from app.snapshots.plans.plan import write_plan
+from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats
+from app.snapshots.holdings import COLUMNS, fold_outcome, page_holdings
+from app.snapshots.plans import write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}

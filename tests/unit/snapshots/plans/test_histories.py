@@ -22,17 +22,16 @@ from app.domain.changes import ChangeKind, Held, Mode
 from app.domain.normalise import normalise
 from app.snapshots.engine import (
     BatchOutcome,
+    Cursor,
     Cut,
     KeyField,
     LocalManifest,
     PlannedChange,
     PlanSpec,
 )
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holdings import compact_holdings, fold_outcome, page_holdings
-from app.snapshots.membership.members import write_delta
-from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_file import read_plan
+from app.snapshots.holdings import compact_holdings, fold_outcome, page_holdings
+from app.snapshots.membership import write_delta
+from app.snapshots.plans import read_plan, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 PROFILES = [f"p{number}" for number in range(7)]

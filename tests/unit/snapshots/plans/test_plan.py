@@ -15,6 +15,7 @@ from app.domain.splits import assign
 from app.snapshots.engine import (
     Arm,
     BatchOutcome,
+    Cursor,
     Cut,
     KeyField,
     LocalManifest,
@@ -22,17 +23,14 @@ from app.snapshots.engine import (
     PlanSpec,
     PlanStats,
     Upload,
+    key_position,
     ranges,
     sql,
 )
-from app.snapshots.engine.keys import key_position
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holdings import find_profile, fold_outcome, page_holdings
-from app.snapshots.membership.members import write_snapshot
+from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
+from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import plan as plan_module
-from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_file import read_plan
-from app.snapshots.plans.wanted_pages import read_wanted
+from app.snapshots.plans import read_plan, read_wanted, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()

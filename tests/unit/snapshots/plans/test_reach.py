@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.snapshots.engine import Arm, KeyField, LocalManifest
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.reach import count_reach
+from app.snapshots.engine import Arm, Cursor, KeyField, LocalManifest
+from app.snapshots.plans import count_reach, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 EMAIL = KeyField("email", "last", "email")

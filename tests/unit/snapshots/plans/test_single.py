@@ -11,17 +11,15 @@ from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held
 from app.snapshots.engine import (
     BatchOutcome,
+    Cursor,
     FoldStats,
     KeyField,
     LocalManifest,
     PlannedChange,
     PlanSpec,
 )
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holdings import fold_outcome, page_holdings
-from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_file import read_plan
-from app.snapshots.plans.single import pick_member, write_single_plan
+from app.snapshots.holdings import fold_outcome, page_holdings
+from app.snapshots.plans import pick_member, read_plan, write_plan, write_single_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 SPEC = create_spec(

@@ -14,11 +14,10 @@ import pytest
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind
 from app.domain.splits import assign
-from app.snapshots.engine import Arm, BatchOutcome, LocalManifest, PlanStats, Upload
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.holdings.holdings import fold_outcome
-from app.snapshots.membership.members import write_snapshot
-from app.snapshots.plans.plan import write_plan
+from app.snapshots.engine import Arm, BatchOutcome, Cursor, LocalManifest, PlanStats, Upload
+from app.snapshots.holdings import fold_outcome
+from app.snapshots.membership import write_snapshot
+from app.snapshots.plans import write_plan
 from tests.unit.snapshots.files import create_spec, fresh
 
 EVERYBODY = 100_000

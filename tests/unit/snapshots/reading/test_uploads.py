@@ -12,10 +12,9 @@ import pytest
 import zstandard
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Upload
-from app.snapshots.engine.sql import Cursor
-from app.snapshots.membership.members import write_snapshot
-from app.snapshots.reading.datasets import write_dataset
+from app.snapshots.engine import Cursor, Upload
+from app.snapshots.membership import write_snapshot
+from app.snapshots.reading import write_dataset
 from tests.unit.snapshots.files import fresh
 
 Format = Literal["csv", "ndjson", "parquet"]
@@ -52,7 +51,7 @@ class TestCsv:
             (HEAD + b"a,1\n,2\n", "no profile_id", {"row": 3, "column": "profile_id"}),
             (HEAD + b'a,1\nb,"2\nc,3\n', "not closed", {"row": 3}),
             (b"email,age\na@x,1\n", "profile_id is missing", {"column": "profile_id"}),
-            (b"profile_id,age,Age\na,1,2\n", "stands twice", {"column": "Age"}),
+            (b"profile_id,age,Age\na,1,2\n", "Duplicate column", {"column": "Age"}),
             (b"profile_id,,age\na,1,2\n", "has no name", {"row": 1}),
             (b"\n\nprofile_id\na\n", "empty line", {"row": 1}),
             (b"", "empty", None),

@@ -1,0 +1,113 @@
+"""Deltas: changes of single members, written as a file over the current membership."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.snapshots.engine import (
+    Cursor,
+    LocalManifest,
+    Upload,
+    copy_to,
+    fetch_one,
+    sql_text,
+)
+from app.snapshots.membership.id_faults import id_faults
+from app.snapshots.membership.input_faults import refuse_faulty
+from app.snapshots.membership.member_input import MemberColumns, member_columns
+from app.snapshots.membership.membership import REMOVED, Members, members_relation
+from app.snapshots.reading import open_upload
+
+_TOMBSTONES = "tombstones"
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaStats:
+    """A written delta: its rows, and the changes that it makes to the membership."""
+
+    rows: int
+    entered: int
+    exited: int
+    members: int
+    traits: dict[str, str]
+    identifiers: list[str]
+
+
+def write_delta(
+    cursor: Cursor,
+    add: Path | None,
+    remove: Sequence[str],
+    base: LocalManifest,
+    out: Path,
+    *,
+    linked: bool = False,
+) -> DeltaStats:
+    """Write a change of single members as a delta over ``base``.
+
+    ``add`` has NDJSON rows that replace whole members, ``remove`` has member ids. Raises Invalid for faulty rows, and if
+    a member is in both.
+    """
+    old = members_relation(cursor, base)
+    try:
+        _stage_tombstones(cursor, remove)
+        columns = None
+        if add is None:
+            query = f"SELECT * FROM {_TOMBSTONES} ORDER BY member_id"
+            cursor.execute(copy_to(query, out, narrow=True))
+        else:
+            columns = _write_additions(cursor, add, old, out, linked=linked)
+        return _delta_stats(cursor, old, columns, out)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {_TOMBSTONES}")
+
+
+def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_TOMBSTONES} (member_id VARCHAR, {REMOVED} BOOLEAN)"
+    )
+    if remove:
+        insert = f"INSERT INTO {_TOMBSTONES} SELECT DISTINCT unnest($ids), true"
+        cursor.execute(insert, {"ids": list(remove)})
+
+
+def _write_additions(
+    cursor: Cursor, add: Path, old: Members, out: Path, *, linked: bool
+) -> MemberColumns:
+    with open_upload(cursor, Upload(add, "ndjson"), out) as source:
+        columns = member_columns(cursor, source, linked=linked, like=old)
+        query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
+            UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
+        cursor.execute(copy_to(query, out, narrow=columns.narrow))
+        refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
+    return columns
+
+
+def _delta_stats(
+    cursor: Cursor, old: Members, columns: MemberColumns | None, out: Path
+) -> DeltaStats:
+    delta = f"read_parquet({sql_text(str(out))})"
+    row = fetch_one(
+        cursor,
+        f"""SELECT (SELECT count(*) FROM {old.sql}), count(*),
+            count(*) FILTER (NOT {REMOVED}), count(*) FILTER (NOT {REMOVED} AND known),
+            count(*) FILTER ({REMOVED} AND known)
+        FROM (SELECT d.{REMOVED}, o.member_id IS NOT NULL AS known FROM {delta} d
+            LEFT JOIN (SELECT member_id FROM {old.sql}) o USING (member_id))""",
+    )
+    before, rows, added, known, exited = row
+    entered = added - known
+    return DeltaStats(
+        rows,
+        entered,
+        exited,
+        before + entered - exited,
+        dict(columns.traits) if columns else {},
+        list(columns.identifiers) if columns else [],
+    )

@@ -1,0 +1,92 @@
+"""Faults of an uploaded membership, with the line and column of the first one."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from app.core.errors import Invalid
+from app.snapshots.engine import Cursor, sql_name, sql_text
+from app.snapshots.membership.column_values import key_sql
+from app.snapshots.membership.id_faults import IdFaults
+from app.snapshots.membership.member_input import MemberColumns
+from app.snapshots.reading import Source
+
+
+def refuse_faulty(
+    cursor: Cursor,
+    source: Source,
+    columns: MemberColumns,
+    faults: IdFaults,
+    *,
+    removed: bool = False,
+) -> None:
+    """Raise Invalid if ids are missing, repeated or contain control characters.
+
+    ``faults`` are those of the written file. ``removed``: the file is a delta.
+    """
+    if faults.missing:
+        raise _missing(cursor, source, columns.member)
+    for column in columns.required[1:]:
+        empty = f"SELECT 1 FROM {source.sql} WHERE {key_sql(source, column)} IS NULL LIMIT 1"
+        if cursor.execute(empty).fetchall():
+            raise _missing(cursor, source, column)
+    if faults.control is not None:
+        raise _control(columns.member, faults.control)
+    if faults.repeated:
+        raise _repeated(columns.member, faults.repeated, removed)
+
+
+def _control(column: str, member: str) -> Invalid:
+    shown = orjson.dumps(member[:100]).decode()
+    return Invalid(f"{column} has a control character: {shown}.", data={"column": column})
+
+
+def _repeated(column: str, members: list[str], removed: bool) -> Invalid:
+    words = "in both add and remove, or twice" if removed else "more than once"
+    return Invalid(
+        f"{column} must be unique; these occur {words}: {', '.join(members)}.",
+        data={"column": column, "duplicates": members},
+    )
+
+
+def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
+    for row, value in _values(cursor, source, column):
+        if value is None or value == "":
+            return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
+        if not isinstance(value, str):
+            return Invalid(
+                f"Line {row}: {column} must be text, not {orjson.dumps(value).decode()[:100]}.",
+                data={"row": row, "column": column},
+            )
+    return Invalid(f"A row has no {column}.", data={"column": column})
+
+
+def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, Any]]:
+    """Read a column again, with rows (CSV and NDJSON: lines); of Parquet only the first empty value."""
+    match source.upload.format:
+        case "csv":
+            with source.path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.reader(file, delimiter=source.delimiter)
+                place = list(source.columns).index(column)
+                next(reader)
+                for row in reader:
+                    if row:
+                        yield reader.line_num, row[place]
+        case "ndjson":
+            with source.path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield number, orjson.loads(line).get(column)
+        case "parquet":
+            rows = cursor.execute(
+                f"SELECT file_row_number + 1, {sql_name(column)} FROM "
+                f"read_parquet({sql_text(str(source.path))}, file_row_number = true) "
+                f"WHERE nullif({sql_name(column)}, '') IS NULL LIMIT 1"
+            ).fetchall()
+            yield from rows

@@ -1,0 +1,61 @@
+"""NDJSON uploads: their relation, and their faults."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import orjson
+
+from app.core.errors import Invalid
+from app.snapshots.engine import Cursor, Upload, column_types, sql_text
+from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
+
+
+def ndjson_source(cursor: Cursor, upload: Upload, path: Path) -> Source:
+    """Open an NDJSON file. Raises Invalid if its lines are not JSON objects."""
+    relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
+    probe = f"SELECT * FROM read_json({relation}, sample_size = -1, maximum_depth = 1)"
+    try:
+        names = list(column_types(cursor, probe))
+    except duckdb.Error as error:
+        raise ndjson_fault(path, error) from error
+    if names == ["json"] and not _has_key(path, "json"):
+        raise ndjson_fault(path, None)
+    refuse_repeated(names)
+    columns = ", ".join(f"{sql_text(column)}: 'JSON'" for column in names)
+    sql = f"read_json({relation}, columns = {{{columns}}})"
+    return Source(sql, dict.fromkeys(names, duckdb.sqltype("JSON")), upload, path)
+
+
+def _has_key(path: Path, key: str) -> bool:
+    with path.open("rb") as file:
+        try:
+            return key in orjson.loads(file.readline(MAX_LINE))
+        except (orjson.JSONDecodeError, TypeError):
+            return False
+
+
+def ndjson_fault(path: Path, error: Exception | None) -> Invalid:
+    """Find the first faulty line. Reads the file again, which only an error is worth."""
+    with path.open("rb") as file:
+        for line, row in enumerate(iter(lambda: file.readline(64 * MAX_LINE), b""), 1):
+            if len(row) > 16 * 1024 * 1024:
+                return Invalid(f"Line {line} is longer than 16 MiB.", data={"row": line})
+            if not row.strip():
+                continue
+            try:
+                value = orjson.loads(row)
+            except orjson.JSONDecodeError as fault:
+                return Invalid(f"Line {line} is not valid JSON: {fault}.", data={"row": line})
+            if not isinstance(value, dict):
+                return Invalid(f"Line {line} is not a JSON object.", data={"row": line})
+    found = re.search(r"in line (\d+): (.+)", str(error))
+    if found:
+        return Invalid(
+            f"Line {found.group(1)}: {found.group(2)}", data={"row": int(found.group(1))}
+        )
+    return Invalid(f"The NDJSON cannot be read: {first_line(error, path)}")

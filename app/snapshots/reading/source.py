@@ -1,0 +1,40 @@
+"""An opened upload: a relation, with its columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import Invalid
+from app.snapshots.engine import Upload
+
+MAX_LINE = 2_000_000  # bytes; the engine's limit for CSV
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An upload as a relation. CSV columns are text, NDJSON columns are JSON, Parquet columns have their types."""
+
+    sql: str
+    columns: dict[str, Any]
+    upload: Upload
+    path: Path
+    delimiter: str = ","
+
+
+def refuse_repeated(names: list[str]) -> None:
+    """Raise Invalid if two columns have one name. Upper and lower case are equal."""
+    seen: set[str] = set()
+    for column in names:
+        if column.lower() in seen:
+            raise Invalid(f"Duplicate column: {column}.", data={"column": column})
+        seen.add(column.lower())
+
+
+def first_line(error: object, path: Path | None = None) -> str:
+    """Return the first line of an error, without its class and without the path of the local file."""
+    line = str(error).split("\n", 1)[0]
+    line = re.sub(r"^[A-Za-z ]+ Error: ", "", line)
+    return line.replace(str(path), "the upload") if path else line
