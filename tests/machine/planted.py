@@ -12,9 +12,10 @@ from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Decision, Row, decide, fold
 from app.services.syncs import settle as settling
-from app.snapshots.holdings import holdings
-from app.snapshots.plans import decisions, wanted
+from app.snapshots.holdings import fates
+from app.snapshots.plans import decisions, plan_changes, wanted, wanted_rows
 from app.snapshots.plans import plan as plans
+from app.snapshots.plans.fingerprints import hash_sql
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -68,9 +69,9 @@ def a_shared_value_leaves_with_who_brought_it(patch: pytest.MonkeyPatch) -> None
 
 def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
     """Split: a member's arm depends on the sync."""
-    right = wanted._arm
+    right = wanted_rows._arm
     patch.setattr(
-        wanted,
+        wanted_rows,
         "_arm",
         lambda spec, whole: right(
             replace(spec, split_seed=f"{spec.split_seed}{spec.sync_number}"), whole
@@ -86,17 +87,17 @@ def control_is_sent(patch: pytest.MonkeyPatch) -> None:
 
 def arms_are_not_told(patch: pytest.MonkeyPatch) -> None:
     """Split: a member that changes arms on one list keeps the property of the old arm."""
-    right = wanted._hash
+    right = hash_sql
     patch.setattr(
         wanted,
-        "_hash",
+        "hash_sql",
         lambda spec, whole, fields: right(replace(spec, tells_arms=False), whole, fields),
     )
 
 
 def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
     """Identity: a member that leaves is removed by its current identifiers, not by those that were sent."""
-    right = plans._changes
+    right = plan_changes._changes
 
     def wrong(sides: Any, chosen: str, span: Any) -> str:
         query = right(sides, chosen, span)
@@ -107,7 +108,7 @@ def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
         assert told != query
         return told
 
-    patch.setattr(plans, "_changes", wrong)
+    patch.setattr(plan_changes, "_changes", wrong)
 
 
 def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
@@ -132,7 +133,7 @@ def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
         refused = disposition is Disposition.REJECTED
         return fold(kind, Disposition.DELIVERED if refused else disposition, **given)
 
-    patch.setattr(holdings, "fold", wrong)
+    patch.setattr(fates, "fold", wrong)
 
 
 def a_test_update_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def a_test_update_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:
     def wrong(kind: ChangeKind, disposition: Disposition, **given: Any) -> Row:
         return fold(kind, disposition, **{**given, "held": Held.YES})
 
-    patch.setattr(holdings, "fold", wrong)
+    patch.setattr(fates, "fold", wrong)
 
 
 def what_was_cancelled_is_not_folded(patch: pytest.MonkeyPatch) -> None:

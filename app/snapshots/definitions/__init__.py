@@ -1,7 +1,9 @@
 """Definitions in SQL: their check, and the process that runs them."""
 
-from app.snapshots.definitions.definition_check import tables_of
-from app.snapshots.definitions.user_sql import DefinitionFailed, check_definition, run_definition
+from app.snapshots.definitions.definition_check import check_definition
+from app.snapshots.definitions.syntax import tables_of
+from app.snapshots.definitions.user_sql import run_definition
+from app.snapshots.definitions.user_sql_process import DefinitionFailed
 
 __all__ = [
     "DefinitionFailed",

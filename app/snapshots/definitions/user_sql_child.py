@@ -1,7 +1,8 @@
-"""The process that runs one definition: alone, without an environment, under limits, and with nothing to write to.
+"""The process that runs one definition: without an environment, under limits, and without access to write files.
 
-Started by ``user_sql`` as a file of its own, so it imports nothing of ours. Reads one JSON line from stdin, writes the
-rows as an Arrow stream to stdout, or one JSON line ``{"error": …}`` to stderr and exits with 1.
+``user_sql_process`` starts this file as a script, so it imports nothing from the application. It reads one JSON line
+from stdin and writes the rows as an Arrow stream to stdout. After a failure it writes one JSON line ``{"error": …}`` to
+stderr and exits with 1.
 """
 
 from __future__ import annotations
@@ -18,15 +19,23 @@ import duckdb
 import pyarrow as pa
 
 _MAX_ERROR = 4000
-_BATCH = 10_000  # rows that are on their way at a time
-_RESERVED = 1024**3  # addresses that libraries and threads take without using them
+_BATCH = 10_000  # rows in one batch of the stream
+_RESERVED = 1024**3  # bytes of address space that libraries and threads reserve without using them
+_CONFIG: dict[str, Any] = {
+    "threads": "2",
+    "temp_directory": "",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+}
 _NO_MEMORY = "The query needs more memory than a definition may use."
 
 
 def main() -> int:
-    """Run the job of stdin; the exit code."""
+    """Run the job from stdin. Returns the exit code."""
     line = sys.stdin.readline()
-    if not line:  # a parent that has no work, or is gone
+    if not line:  # the parent has no job, or has ended
         return 0
     job = json.loads(line)
     Thread(target=_end_with_parent, daemon=True).start()
@@ -43,7 +52,7 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    """However the parent ends, its end of the pipe closes; a query must not outlive who asked for it."""
+    """Exit when the pipe closes, which happens however the parent ends: a query must not outlive its parent."""
     while os.read(0, 1024):
         pass
     os._exit(1)
@@ -55,7 +64,7 @@ def _fail(message: str) -> int:
 
 
 def _limit(job: dict[str, Any]) -> None:
-    """What the kernel holds the process to, whatever the engine does."""
+    """Set the limits that the kernel enforces, independent of the engine."""
     seconds = int(job["seconds"]) * 2 + 2  # of processor time, on two threads
     space = job["memory"] + _RESERVED
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
@@ -67,7 +76,7 @@ def _limit(job: dict[str, Any]) -> None:
 
 def _run(job: dict[str, Any]) -> None:
     connection = _locked(job)
-    relation = _answer(connection, job)
+    relation = _rows(connection, job)
     if job["limit"] is not None:
         relation = relation.limit(job["limit"])
     reader = relation.to_arrow_reader(_BATCH)
@@ -79,22 +88,12 @@ def _run(job: dict[str, Any]) -> None:
 
 
 def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """An engine that can read the dataset files and nothing else, and cannot be told otherwise.
+    """Open an engine that can read only the dataset files, with a locked configuration.
 
-    The order matters: the views need their files allowed before external access goes, and the lock comes last.
+    The order matters: the views need their files allowed before external access ends, and the lock comes last.
     """
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": f"{job['memory'] * 3 // 4}B",
-            "threads": "2",
-            "temp_directory": "",
-            "autoload_known_extensions": "false",
-            "autoinstall_known_extensions": "false",
-            "allow_community_extensions": "false",
-            "python_enable_replacements": "false",
-        },
-    )
+    memory = {"memory_limit": f"{job['memory'] * 3 // 4}B"}
+    connection = duckdb.connect(":memory:", config=_CONFIG | memory)
     connection.execute("SET TimeZone = 'UTC'")
     paths = list(job["datasets"].values())
     if paths:
@@ -109,8 +108,8 @@ def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> duckdb.DuckDBPyRelation:
-    """The rows, with types that a file of columns can hold."""
+def _rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> duckdb.DuckDBPyRelation:
+    """Return the rows of the query, with types that Parquet files support."""
     statements = connection.extract_statements(job["sql"])
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise ValueError("A definition is exactly one SELECT.")
@@ -134,13 +133,13 @@ def _refuse_repeated(columns: list[str]) -> None:
     seen: set[str] = set()
     for column in columns:
         if column.lower() in seen:
-            raise ValueError(f"The result has the column {column} twice.")
+            raise ValueError(f"The result has a duplicate column: {column}.")
         seen.add(column.lower())
 
 
 def _column(name: str, kind: Any) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
-    if kind.id in {"hugeint", "uhugeint"}:  # what sums of whole numbers are
+    if kind.id in {"hugeint", "uhugeint"}:  # the type of sums of integers
         return f"CAST({quoted} AS BIGINT) AS {quoted}"
     if kind.id in {"interval", "time", "time with time zone", "uuid", "enum", "bit"}:
         return f"CAST({quoted} AS VARCHAR) AS {quoted}"
@@ -150,7 +149,7 @@ def _column(name: str, kind: Any) -> str:
 
 
 def _readable(error: Exception, datasets: dict[str, str]) -> str:
-    """The error without its class; files are called by their datasets."""
+    """Return an error without its class, with datasets instead of file names."""
     lines = [line.rstrip() for line in str(error).splitlines()]
     text = "\n".join(lines).strip()
     text = text.split(" Error: ", 1)[-1]

@@ -1,9 +1,10 @@
-"""Holdings files: folding outcomes, compaction and reading."""
+"""Holdings files: folding outcomes into them, compacting and reading them."""
 
 from app.snapshots.holdings.holding_rows import (
     COLUMNS,
     EMPTY,
     GONE,
+    HELD,
     PROFILE,
     SHOWN,
     VALUE,
@@ -14,15 +15,15 @@ from app.snapshots.holdings.holdings import (
     count_held,
     find_held,
     find_profile,
-    fold_manifest,
-    fold_outcome,
     page_holdings,
 )
+from app.snapshots.holdings.outcomes import fold_manifest, fold_outcome
 
 __all__ = [
     "COLUMNS",
     "EMPTY",
     "GONE",
+    "HELD",
     "PROFILE",
     "SHOWN",
     "VALUE",

@@ -1,18 +1,19 @@
-"""The one way in which holdings are read: a manifest of base and outcome files as a relation.
+"""Holdings as one relation: base and outcome files.
 
-A base has one row per key, sorted by it: ``k, key_type, place, member_id, profile_id, identity, held, fp1, fp1_refused,
-partner_id, sync``. An outcome file has these for the state after its sync, where ``held`` is ``gone`` for a key that
-left and NULL for one that stays as it was, and what became of the change besides.
+A base has one row for each key, sorted by key: ``k, key_type, place, member_id, profile_id, identity, held, fp1,
+fp1_refused, partner_id, sync``. An outcome file has these columns for the state after its sync, and what became of the
+change. There, ``held`` is ``gone`` for a key that left, and NULL for a key whose row does not change.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
 from __future__ import annotations
 
+from app.domain.changes import Held
 from app.snapshots.engine import MEMBER, LocalManifest, parquet_relation, sql_name
 
-#: Columns and their types. ``key_type`` NULL: the key is the member. ``member_id`` NULL: it is the key's value;
-#: ``profile_id`` NULL: it is the member. ``sync`` NULL: assumed, never sent.
+#: Columns and their types. ``key_type`` NULL: the key is the member id. ``member_id`` NULL: it equals the key's value.
+#: ``profile_id`` NULL: it equals the member id. ``sync`` NULL: assumed, never sent.
 COLUMNS = {
     "k": "VARCHAR",
     "key_type": "VARCHAR",
@@ -27,8 +28,10 @@ COLUMNS = {
     "sync": "BIGINT",
 }
 GONE = "gone"
+#: The condition that a row's key is held.
+HELD = f"held IN ('{Held.YES}', '{Held.MAYBE}')"
 SHOWN = ", ".join(sql_name(column) for column in COLUMNS)
-#: The value in a key's text, as ``plan_file.key_value`` has it in Python.
+#: The value of a written key, as ``engine.key_value`` has it in Python.
 VALUE = (
     f"CASE WHEN key_type IS NULL OR (key_type = '{MEMBER}' AND place IS NULL AND NOT contains(k, chr(31))) THEN k "
     "ELSE left(k, length(k) - length(key_type) - length(coalesce(place, '')) - 2) END"
@@ -40,7 +43,7 @@ EMPTY = "(SELECT {} WHERE false)".format(
 
 
 def holdings_relation(manifest: LocalManifest) -> str:
-    """The current rows as a relation (a parenthesised query)."""
+    """Return the current rows as a relation (a parenthesised query)."""
     there = f"held IS NOT NULL AND held <> '{GONE}'"
     if not manifest.base and not manifest.deltas:
         return EMPTY

@@ -1,4 +1,4 @@
-"""What is known of a plan's rows when its sync is folded, as two small tables that the engine joins."""
+"""What is known of a plan's rows when its sync is folded: two small tables that the engine joins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EXCEPTIONS: dict[str, pa.DataType] = {
 
 
 def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """One row for each batch: ``batch, first_row, rows`` and the ``disposition`` of its rows but the exceptions."""
+    """Build a row for each batch: ``batch, first_row, rows``, and the ``disposition`` of its rows without a mark."""
     rows = [
         {
             "batch": batch.number,
@@ -46,7 +46,7 @@ def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
 
 
 def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """One row for each change of which there is more to say: ``row, disposition, code, message, partner_id``."""
+    """Build a row for each change that differs from its batch: ``row, disposition, code, message, partner_id``."""
     marks: dict[int, dict[str, Any]] = {}
     for row, values in _exceptions(batches):
         marks.setdefault(row, {"row": row}).update(values)
@@ -54,16 +54,16 @@ def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
 
 
 def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """They count only where the batch was settled."""
+    """Yield row and values of each mark. Marks count only if the batch is recorded."""
     for batch in batches:
         if batch.state is not BatchEnd.RECORDED:
             continue
-        for fate, reasons in (
+        for disposition, reasons in (
             (Disposition.REJECTED, batch.rejected),
             (Disposition.SKIPPED, batch.skipped),
         ):
             for index, (code, message) in reasons.items():
-                said = {"disposition": fate.value, "code": code, "message": message}
-                yield batch.first_row + index, said
+                values = {"disposition": disposition.value, "code": code, "message": message}
+                yield batch.first_row + index, values
         for index, partner in batch.partner_ids.items():
             yield batch.first_row + index, {"partner_id": partner}

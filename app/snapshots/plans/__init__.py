@@ -1,7 +1,7 @@
-"""Plans: wanted against held, as one immutable file of changes."""
+"""Plans: wanted compared with held keys, as one immutable file of changes."""
 
 from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_file import PlanRows, read_plan
+from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.single import pick_member, write_sample, write_single_plan
 from app.snapshots.plans.wanted_pages import read_wanted

@@ -1,4 +1,4 @@
-"""The decision table as SQL, made from ``app.domain.plan_rules`` itself: each case is asked of the rule once."""
+"""The decision table as SQL, generated from ``app.domain.plan_rules``: the rule is called once for each case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = {code: kind for kind, code in _CODES.items()}
 
 
 def code(decision: Decision) -> int:
-    """A decision as a number: 0 nothing, 1 exited, 2 entered, 3 updated, 4 more if silent, 8 refused before."""
+    """Encode a decision as a number: 0 nothing, 1 exited, 2 entered, 3 updated, plus 4 if silent; 8 refused before."""
     if decision.refused_before:
         return REFUSED_BEFORE
     if decision.kind is None:
@@ -22,7 +22,7 @@ def code(decision: Decision) -> int:
 
 
 def decision_sql(spec: PlanSpec) -> str:
-    """The code for a row of wanted ``w`` joined in full with held ``h`` on ``k``."""
+    """Return the expression of the code for wanted ``w`` FULL JOIN held ``h`` on ``k``."""
     unwanted = " ".join(
         f"WHEN '{held}' THEN {_code(spec, False, held, False, False)}"
         for held in (Held.YES, Held.MAYBE, Held.REMOVED)
@@ -36,26 +36,26 @@ def decision_sql(spec: PlanSpec) -> str:
 
 
 def _wanted(spec: PlanSpec, held: Held) -> str:
-    """The code where both sides are there, with as few questions about hashes as the table asks."""
+    """Return the expression of the code if both sides have the key, with as few comparisons of hashes as possible."""
     by_hash = {
-        differs: _asked(
+        differs: _case(
             "w.fp1 = h.fp1_refused",
             str(_code(spec, True, held, differs, True)),
             str(_code(spec, True, held, differs, False)),
         )
         for differs in (True, False)
     }
-    return _asked(_differs(spec), by_hash[True], by_hash[False])
+    return _case(_differs(spec), by_hash[True], by_hash[False])
 
 
 def _differs(spec: PlanSpec) -> str:
-    """What is sent differs from what was; only the arm counts where changed values are not sent."""
+    """Return the condition that the values differ from those sent. Only the arm counts if updates are not sent."""
     if spec.tells_arms and ChangeKind.UPDATED not in spec.sends:
         return "(w.fp1 >> 32) IS DISTINCT FROM (h.fp1 >> 32)"
     return "w.fp1 IS DISTINCT FROM h.fp1"
 
 
-def _asked(condition: str, yes: str, no: str) -> str:
+def _case(condition: str, yes: str, no: str) -> str:
     return yes if yes == no else f"CASE WHEN {condition} THEN {yes} ELSE {no} END"
 
 

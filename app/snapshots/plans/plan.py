@@ -1,7 +1,7 @@
-"""Plans: what is wanted against what is held, as one immutable file of changes in a fixed order.
+"""Plans: wanted keys compared with held keys, as one immutable file of changes in a fixed order.
 
-Set-based SQL throughout, never a loop over members. Two steps: a narrow join of keys and hashes finds the few keys that
-change, range by range; then identities and traits are worked out for these alone and written.
+All work is set-based SQL, never a loop over members. First, a narrow join of keys and hashes finds the keys that change,
+one range after another. Then identities and traits are computed for these keys only, and written.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
@@ -9,33 +9,26 @@ change, range by range; then identities and traits are worked out for these alon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.domain.changes import ChangeKind
 from app.domain.left_out import LeftOut
 from app.snapshots.engine import (
-    RANGE_ROWS,
     Cursor,
     KeyRange,
     LocalManifest,
     PlanSpec,
     PlanStats,
     fetch_one,
-    key_position,
-    key_ranges,
     parquet_relation,
-    row_group_weights,
 )
-from app.snapshots.holdings import PROFILE, count_held, holdings_relation
+from app.snapshots.holdings import PROFILE, count_held
 from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, SILENT, decision_sql
-from app.snapshots.plans.plan_file import PlanWriter, read_plan
-from app.snapshots.plans.wanted import Wanted, wanted_sources
-from app.snapshots.plans.wanted_pages import read_wanted
+from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
+from app.snapshots.plans.plan_file import PlanWriter
+from app.snapshots.plans.sides import Sides, plan_sides
 
-__all__ = ["key_position", "read_plan", "read_wanted", "write_plan"]
-
-_SMALL = 300_000  # changes that are sorted and written at once
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
 _TABLES = ("wanted_keys", "repeated_keys", "decided")
 
@@ -49,18 +42,18 @@ def write_plan(
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
-    Rows go by kind (exited, entered, updated), place and key, numbered from 0; then, without a number, what is folded
-    into the holdings unsent.
+    Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Then follow, without a number,
+    the rows that are folded into the holdings without sending.
     """
     try:
-        sides = _sides(cursor, spec, wanted, holdings)
+        sides = plan_sides(cursor, spec, wanted, holdings)
         for part, span in enumerate(sides.ranges):
             _decide(cursor, spec, sides, part, span)
-        counts = _counts(cursor)
+        counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
-            _write(cursor, spec, sides, counts, writer)
+            write_changes(cursor, spec, sides, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
-        return replace(stats, moves=_somebody_moves(cursor, stats, out))
+        return replace(stats, moves=_profile_moves(cursor, stats, out))
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -69,77 +62,8 @@ def write_plan(
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
-@dataclass(slots=True)
-class _Sides:
-    """Both sides of the join: relations, their ranges, and what was counted on the way."""
-
-    sources: Sequence[Wanted]
-    keys: str  # relation of source, member_id, k, place, fp1
-    plain: bool
-    held: str
-    ranges: list[KeyRange]
-    wanted: int
-    left_out: dict[str, int]
-
-
-def _sides(
-    cursor: Cursor, spec: PlanSpec, wanted: Sequence[LocalManifest], holdings: LocalManifest
-) -> _Sides:
-    sources = wanted_sources(cursor, spec, wanted)
-    held = holdings_relation(holdings)
-    held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE decided "
-        "(part INTEGER, code UTINYINT, k VARCHAR, place VARCHAR, source INTEGER, member_id VARCHAR, has_row BOOLEAN)"
-    )
-    if len(sources) == 1 and sources[0].plain:
-        manifest = wanted[0]
-        weights = row_group_weights((*manifest.base, *manifest.deltas), "member_id")
-        keys = f"({sources[0].narrow})"
-        count = _number(cursor, f"SELECT count(*) FROM {sources[0].whole.sql}")
-        return _Sides(sources, keys, True, held, key_ranges([weights, held_weights]), count, {})
-    left_out = _stage(cursor, sources)
-    rows = _number(cursor, "SELECT count(*) FROM wanted_keys")
-    weights = _sampled(cursor, rows)
-    ranges = key_ranges([weights, held_weights])
-    return _Sides(sources, "wanted_keys", False, held, ranges, rows, left_out)
-
-
-def _number(cursor: Cursor, query: str) -> int:
-    row = fetch_one(cursor, query)
-    return int(row[0])
-
-
-def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:
-    """Work the keys out once; what has none, or may not go, is counted and left out."""
-    union = " UNION ALL ".join(source.narrow for source in sources) or (
-        "SELECT 0 AS source, '' AS member_id, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
-    )
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE wanted_keys AS {union}")
-    rows = cursor.execute(
-        "SELECT reason, count(DISTINCT member_id) FROM wanted_keys WHERE reason IS NOT NULL GROUP BY reason"
-    ).fetchall()
-    if rows:
-        cursor.execute("DELETE FROM wanted_keys WHERE reason IS NOT NULL")
-    if _number(cursor, "SELECT count(*) FROM wanted_keys") > 2 * RANGE_ROWS:
-        cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE sorted_keys AS SELECT * FROM wanted_keys ORDER BY k"
-        )
-        cursor.execute("DROP TABLE wanted_keys")
-        cursor.execute("ALTER TABLE sorted_keys RENAME TO wanted_keys")
-    return dict(rows)
-
-
-def _sampled(cursor: Cursor, rows: int) -> list[tuple[str, int]]:
-    if rows <= 2 * RANGE_ROWS:
-        return [("", rows)]
-    sample = cursor.execute(
-        "SELECT k FROM wanted_keys USING SAMPLE 10000 ROWS (reservoir, 1) ORDER BY k"
-    ).fetchall()
-    return [(key, rows // len(sample)) for (key,) in sample]
-
-
-def _decide(cursor: Cursor, spec: PlanSpec, sides: _Sides, part: int, span: KeyRange) -> None:
+def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRange) -> None:
+    """Add the keys of a range that change, with the code of their decision, to the table ``decided``."""
     keys = (
         f"SELECT source, member_id, k, place, fp1 FROM {sides.keys} AS keys WHERE {span.holds('k')}"
     )
@@ -156,8 +80,11 @@ def _decide(cursor: Cursor, spec: PlanSpec, sides: _Sides, part: int, span: KeyR
     )
 
 
-def _repeated(cursor: Cursor, sides: _Sides, keys: str) -> int:
-    """Find the rows whose key stands before them: of the first source, then of the lowest member. Counted if shared."""
+def _repeated(cursor: Cursor, sides: Sides, keys: str) -> int:
+    """Find the rows whose key an earlier row has: of an earlier source, or of a lower member id. Returns their number.
+
+    A key that two members share counts as left out for the later one.
+    """
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE repeated_keys AS SELECT k, source, member_id, shared FROM (
             SELECT k, source, member_id, row_number() OVER place AS number,
@@ -176,62 +103,8 @@ def _repeated(cursor: Cursor, sides: _Sides, keys: str) -> int:
     return int(repeated)
 
 
-# Writing
-
-Counts = dict[tuple[int, str | None], int]  # rows by code and place
-
-
-def _counts(cursor: Cursor) -> Counts:
-    rows = cursor.execute(
-        "SELECT code, place, count(*) FROM decided GROUP BY code, place"
-    ).fetchall()
-    return {(code, place): count for code, place, count in rows}
-
-
-def _write(
-    cursor: Cursor, spec: PlanSpec, sides: _Sides, counts: Counts, writer: PlanWriter
-) -> None:
-    written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
-    if sum(written.values()) <= _SMALL:
-        if written:
-            writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
-        return
-    for code, place in sorted(written, key=lambda key: (key[0], key[1] or "")):
-        for part, span in enumerate(sides.ranges):
-            same_place = "place IS NULL" if place is None else "place = $place"
-            chosen = f"code = {code} AND part = {part} AND {same_place}"
-            names = {} if place is None else {"place": place}
-            writer.write(cursor, _changes(sides, chosen, span), names)
-
-
-def _changes(sides: _Sides, chosen: str, span: KeyRange) -> str:
-    """The query of the plan's rows for a part of the decisions, in their order; see ``plan_file`` for the columns."""
-    only = span.holds("member_id") if sides.plain else "true"
-    wide = (
-        " UNION ALL ".join(source.wide("chosen_rows", only) for source in sides.sources)
-        or _no_wide()
-    )
-    return f"""WITH chosen_rows AS MATERIALIZED (SELECT * FROM decided WHERE {chosen}),
-        held AS (SELECT h.* FROM {sides.held} AS h SEMI JOIN
-            (SELECT k FROM chosen_rows WHERE has_row) AS touched USING (k) WHERE {span.holds("h.k")}),
-        wide AS ({wide})
-        SELECT c.code % {SILENT} AS kind_code, c.code >= {SILENT} AS silent, c.k AS k,
-            coalesce(w.key_type, h.key_type) AS key_type, c.place AS place,
-            CASE WHEN w.k IS NULL THEN h.member_id ELSE nullif(w.member_id, w.value) END AS member_id,
-            CASE WHEN w.k IS NULL THEN h.profile_id ELSE nullif(w.profile_id, w.member_id) END AS profile_id,
-            CASE WHEN c.code % {SILENT} = 1 THEN coalesce(h.identity, w.identity) ELSE w.identity END AS identity,
-            w.traits AS traits, w.entities AS entities, w.k IS NOT NULL AS wanted,
-            coalesce(w.fp1, h.fp1) AS fp1, h.held AS old_held, h.fp1 AS old_fp1,
-            h.fp1_refused AS old_refused, h.identity AS old_identity, h.member_id AS old_member_id,
-            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync
-        FROM chosen_rows AS c
-            LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
-            LEFT JOIN held AS h ON c.k = h.k
-        ORDER BY silent, kind_code, place NULLS FIRST, c.k"""
-
-
-def _somebody_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
-    """Whether one profile both exits and enters: to the partner its two keys may be one person."""
+def _profile_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
+    """Report whether a profile both exits and enters: for the partner, both keys may be one person."""
     if not stats.exited or not stats.entered:
         return False
     sides = [
@@ -239,21 +112,11 @@ def _somebody_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
         for kind in (ChangeKind.EXITED, ChangeKind.ENTERED)
     ]
     query = f"SELECT count(*) FROM (SELECT 1 FROM ({sides[0]}) AS exits SEMI JOIN ({sides[1]}) AS entries USING (profile) LIMIT 1)"
-    return _number(cursor, query) > 0
-
-
-def _no_wide() -> str:
-    texts = ", ".join(
-        f"'' AS {column}"
-        for column in ("member_id", "k", "key_type", "value", "place", "profile_id", "identity")
-    )
-    return (
-        f"SELECT 0 AS source, {texts}, '' AS traits, '' AS entities, 0::UBIGINT AS fp1 WHERE false"
-    )
+    return bool(fetch_one(cursor, query)[0])
 
 
 def _stats(
-    cursor: Cursor, sides: _Sides, counts: Counts, writer: PlanWriter, holdings: LocalManifest
+    cursor: Cursor, sides: Sides, counts: Counts, writer: PlanWriter, holdings: LocalManifest
 ) -> PlanStats:
     kinds = dict.fromkeys(_ORDER, 0)
     silent = refused = 0

@@ -1,4 +1,4 @@
-"""Reach: how many members a destination can take, counted over the membership without making a plan."""
+"""Reach: the number of members that a destination can receive, counted without a plan."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -14,9 +14,9 @@ from app.snapshots.plans.wanted import Wanted, wanted_sources
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Members of a union of audiences, those of them with a key of their own, and why the others have none.
+    """Members of a union of audiences, how many of them have their own key, and why others do not.
 
-    ``left_out`` by reason: no_identifier, no_consent, control; shared_key for members whose key is another member's.
+    ``left_out`` has counts by reason: no_identifier, no_consent, control; shared_key if another member has the key.
     """
 
     size: int
@@ -25,7 +25,7 @@ class Reach:
 
 
 def count_reach(cursor: Cursor, spec: PlanSpec, members: Sequence[LocalManifest]) -> Reach:
-    """How many of a union are wanted under a specification. A member of several sources counts once."""
+    """Count the members of a union that are wanted under a specification. A member of several sources counts once."""
     sources = wanted_sources(cursor, spec, members)
     size = _size(cursor, sources)
     if all(source.plain for source in sources):
@@ -47,7 +47,7 @@ def _size(cursor: Cursor, sources: Sequence[Wanted]) -> int:
 
 
 def _by_keys(cursor: Cursor, keys: str, size: int) -> Reach:
-    """Every member has one row: rows and keys can be counted in place of members."""
+    """Count rows and keys: each member has exactly one row."""
     counts = cursor.execute(
         f"SELECT reason, count(*), count(DISTINCT k) FROM ({keys}) AS keys GROUP BY reason"
     ).fetchall()
@@ -59,7 +59,7 @@ def _by_keys(cursor: Cursor, keys: str, size: int) -> Reach:
 
 
 def _by_members(cursor: Cursor, keys: str, size: int) -> Reach:
-    """A key is its first source's, and there the lowest member's; others who have no other key share it."""
+    """Count members. A key belongs to its first source, there to the lowest member id; others share it."""
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE reach_keys AS {keys}")
     try:
         left_out = dict(

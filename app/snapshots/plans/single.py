@@ -1,4 +1,4 @@
-"""Plans of one member: what a sync would send for it, made as an entry, an exit or an update whatever is held of it."""
+"""Plans of one member: an entry, exit or update of its keys, independent of the holdings."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -23,13 +23,14 @@ from app.snapshots.holdings import holdings_relation
 from app.snapshots.membership import members_relation, write_snapshot
 from app.snapshots.plans.plan import write_plan
 
-_NOTHING = LocalManifest()
-
 
 def pick_member(
     cursor: Cursor, sources: Sequence[LocalManifest], profile_id: str, folder: Path
 ) -> list[LocalManifest]:
-    """The same sources with one member in them: the one of this id, else the first of this profile; empty: nobody."""
+    """Write the sources with one member only: the one with this id, else the first of this profile.
+
+    Returns an empty list if there is no such member.
+    """
     member_id = _member_id(cursor, sources, profile_id)
     if member_id is None:
         return []
@@ -56,7 +57,7 @@ def _member_id(cursor: Cursor, sources: Sequence[LocalManifest], profile_id: str
 
 
 def write_sample(cursor: Cursor, row: Path, folder: Path, *, linked: bool) -> list[LocalManifest]:
-    """A source out of one row of NDJSON, as an upload has it; ``Invalid`` names what is wrong in it."""
+    """Write a source from one row of NDJSON in the form of an upload. Raises Invalid for faults."""
     out = folder / "sample.parquet"
     write_snapshot(cursor, Upload(row, "ndjson"), out, linked=linked)
     return [LocalManifest(base=(out,))]
@@ -70,40 +71,37 @@ def write_single_plan(
     kind: ChangeKind,
     out: Path,
 ) -> PlanStats:
-    """Write the plan that sends all of the sources as one kind of change, under a spec that sends every wanted key.
+    """Write the plan that sends all keys of the sources as one kind of change. ``spec`` sends every wanted key.
 
-    What is held of the keys goes along, as in any plan, so that the end can be folded; an exit of a key that is held
-    takes the identity that was sent.
+    The held state goes into the plan, as in any plan, so that the outcome can be folded. An exit of a held key has the
+    identity that was sent.
     """
     entries = out.with_name(f"{out.name}.entries")
     try:
-        stats = write_plan(cursor, spec, sources, _NOTHING, entries)
-        identity = "p.identity"
-        if kind is ChangeKind.EXITED:
-            identity = "coalesce(h.identity, p.identity)"
-        cursor.execute(
-            copy_to(
-                f"""SELECT p.* REPLACE ({sql_text(kind.value)} AS kind, {identity} AS identity,
-                    h.held AS old_held, h.fp1 AS old_fp1, h.fp1_refused AS old_refused,
-                    h.identity AS old_identity, h.member_id AS old_member_id,
-                    h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync)
-                FROM {parquet_relation([entries])} AS p LEFT JOIN {holdings_relation(holdings)} AS h ON h.k = p.k
-                ORDER BY p.row""",
-                out,
-                narrow=False,
-            )
-        )
+        stats = write_plan(cursor, spec, sources, LocalManifest(), entries)
+        cursor.execute(copy_to(_as_kind(entries, holdings, kind), out, narrow=False))
     except BaseException:
         out.unlink(missing_ok=True)
         raise
     finally:
         entries.unlink(missing_ok=True)
-    counts = {ChangeKind.ENTERED: 0, ChangeKind.EXITED: 0, ChangeKind.UPDATED: 0}
-    counts[kind] = stats.entered
+    count = {ChangeKind.ENTERED: 0, kind: stats.entered}
     return replace(
         stats,
-        entered=counts[ChangeKind.ENTERED],
-        exited=counts[ChangeKind.EXITED],
-        updated=counts[ChangeKind.UPDATED],
+        entered=count[ChangeKind.ENTERED],
+        exited=count.get(ChangeKind.EXITED, 0),
+        updated=count.get(ChangeKind.UPDATED, 0),
         cuts=[replace(cut, kind=kind) for cut in stats.cuts],
     )
+
+
+def _as_kind(entries: Path, holdings: LocalManifest, kind: ChangeKind) -> str:
+    """Return the query of a plan of entries as changes of another kind, with the held state of their keys."""
+    sent = kind is ChangeKind.EXITED
+    identity = "coalesce(h.identity, p.identity)" if sent else "p.identity"
+    return f"""SELECT p.* REPLACE ({sql_text(kind.value)} AS kind, {identity} AS identity,
+            h.held AS old_held, h.fp1 AS old_fp1, h.fp1_refused AS old_refused,
+            h.identity AS old_identity, h.member_id AS old_member_id,
+            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync)
+        FROM {parquet_relation([entries])} AS p LEFT JOIN {holdings_relation(holdings)} AS h ON h.k = p.k
+        ORDER BY p.row"""

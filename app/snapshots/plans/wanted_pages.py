@@ -1,4 +1,4 @@
-"""The whole wanted membership, page by page, for work that takes the place of a list (snapshot files)."""
+"""Pages of the whole wanted membership, for calls that replace a list (snapshot files)."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -12,13 +12,10 @@ from app.snapshots.engine import (
     LocalManifest,
     PlannedChange,
     PlanSpec,
-    key_position,
     sql_text,
 )
-from app.snapshots.plans.plan_file import planned_changes
+from app.snapshots.plans.plan_rows import planned_changes
 from app.snapshots.plans.wanted import Wanted, wanted_sources
-
-__all__ = ["key_position", "read_wanted"]
 
 
 def read_wanted(
@@ -28,32 +25,34 @@ def read_wanted(
     after: str | None,
     limit: int,
 ) -> list[PlannedChange]:
-    """Up to ``limit`` wanted keys after a position, as rows of a plan that enters them (row: place on the page).
+    """Read up to ``limit`` wanted keys after a position, as entries of a plan (``row`` is the position on the page).
 
-    The next page begins after ``key_position(rows[-1])``, which is the key itself where keys are member ids without
-    places. Such pages read only their part of the file; others work all keys out anew, so ask for large ones.
+    The next page begins after ``key_position(rows[-1])``. If keys are member ids without places, a page reads only its
+    part of the file. Otherwise each page computes all keys again, so use large pages.
     """
     sources = wanted_sources(cursor, spec, wanted)
-    later = f"k > {sql_text(after)}" if after is not None else "true"
-    chosen = f"""CREATE OR REPLACE TEMP TABLE chosen_keys AS SELECT source, member_id, k FROM ({_keys(sources)}) AS keys
-        WHERE reason IS NULL AND {later} {_first_of_each(sources)} ORDER BY k LIMIT {limit:d}"""
     if not sources:
         return []
     try:
-        cursor.execute(chosen)
+        _choose(cursor, sources, after, limit)
         only = "true"
         if len(sources) == 1 and sources[0].plain:
             only = """member_id BETWEEN (SELECT min(member_id) FROM chosen_keys)
                 AND (SELECT max(member_id) FROM chosen_keys)"""
         wide = " UNION ALL ".join(source.wide("chosen_keys", only) for source in sources)
-        table = cursor.sql(_page(wide)).to_arrow_table()
-        return planned_changes(table)
+        return planned_changes(cursor.sql(_page(wide)).to_arrow_table())
     finally:
         cursor.execute("DROP TABLE IF EXISTS chosen_keys")
 
 
-def _keys(sources: Sequence[Wanted]) -> str:
-    return " UNION ALL ".join(source.narrow for source in sources)
+def _choose(cursor: Cursor, sources: Sequence[Wanted], after: str | None, limit: int) -> None:
+    """Create the table ``chosen_keys`` with the keys of the page."""
+    keys = " UNION ALL ".join(source.narrow for source in sources)
+    later = f"k > {sql_text(after)}" if after is not None else "true"
+    cursor.execute(
+        f"""CREATE OR REPLACE TEMP TABLE chosen_keys AS SELECT source, member_id, k FROM ({keys}) AS keys
+        WHERE reason IS NULL AND {later} {_first_of_each(sources)} ORDER BY k LIMIT {limit:d}"""
+    )
 
 
 def _first_of_each(sources: Sequence[Wanted]) -> str:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.snapshots.definitions import user_sql
-from app.snapshots.definitions.definition_check import check_definition, without_semicolon
-from app.snapshots.definitions.user_sql import DefinitionFailed, run_definition
+from app.snapshots.definitions import DefinitionFailed, run_definition, user_sql
+from app.snapshots.definitions.definition_check import check_definition
+from app.snapshots.definitions.syntax import without_semicolon
 
 AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
 MEMORY = 2 * 1024**3
@@ -269,8 +269,8 @@ class TestCheckDefinition:
             ("SELECT 1; SELECT 2", "exactly one"),
             ("DELETE FROM t", "exactly one"),
             ("DESCRIBE t", "SELECT"),
-            ("SELEC 1", "not SQL"),
-            ("(entry_conditions)", "not SQL"),
+            ("SELEC 1", "not valid SQL"),
+            ("(entry_conditions)", "not valid SQL"),
             ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "deeper"),
             ("SELECT * FROM " + "(SELECT * FROM " * 4000 + "t" + ")" * 4000, "deeper"),
             ("SELECT 1 " + " " * 70_000, "longer"),

@@ -29,8 +29,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import plan as plan_module
-from app.snapshots.plans import read_plan, read_wanted, write_plan
+from app.snapshots.plans import plan_changes, read_plan, read_wanted, sides, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
@@ -325,9 +324,9 @@ class TestLarge:
     ) -> None:
         first, second = memberships
         whole = self.two_syncs(cursor, folder, spec, first, second)
-        for module in (ranges, plan_module):
+        for module in (ranges, sides):
             monkeypatch.setattr(module, "RANGE_ROWS", 6_000)
-        monkeypatch.setattr(plan_module, "_SMALL", 1_000)
+        monkeypatch.setattr(plan_changes, "_SMALL", 1_000)
         assert self.two_syncs(cursor, folder, spec, first, second) == whole
 
     def two_syncs(

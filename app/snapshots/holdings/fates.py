@@ -1,0 +1,39 @@
+"""What a fold does to each change's row of the holdings: ``plan_rules.fold`` as SQL."""
+
+from __future__ import annotations
+
+from app.domain.changes import ChangeKind, Disposition, Held
+from app.domain.plan_rules import Row, fold
+from app.snapshots.engine import (
+    PlanSpec,
+)
+from app.snapshots.holdings.holding_rows import GONE
+
+
+def fate_sql(spec: PlanSpec) -> str:
+    """Return the fate of a change as an expression: ``plan_rules.fold``, called once for each case."""
+    cases = []
+    for disposition in Disposition:
+        by_kind = {kind: _by_want(spec, kind, disposition) for kind in ChangeKind}
+        held = by_kind[ChangeKind.UPDATED]
+        not_held = _by_want(spec, ChangeKind.UPDATED, disposition, Held.NO)
+        by_kind[ChangeKind.UPDATED] = (
+            f"CASE WHEN p.old_held = '{Held.YES}' THEN {held} ELSE {not_held} END"
+        )
+        whens = " ".join(f"WHEN '{kind}' THEN {row}" for kind, row in by_kind.items())
+        cases.append(f"WHEN '{disposition}' THEN CASE p.kind {whens} END")
+    return f"CASE d.disposition {' '.join(cases)} END"
+
+
+def _by_want(
+    spec: PlanSpec, kind: ChangeKind, disposition: Disposition, held: Held = Held.YES
+) -> str:
+    wanted, unwanted = (
+        _row(fold(kind, disposition, mode=spec.mode, wanted=is_wanted, held=held))
+        for is_wanted in (True, False)
+    )
+    return f"CASE WHEN p.wanted THEN '{wanted}' ELSE '{unwanted}' END"
+
+
+def _row(row: Row) -> str:
+    return {Row.GONE: GONE}.get(row, row.value)

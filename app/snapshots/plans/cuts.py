@@ -1,0 +1,92 @@
+"""Cuts: a plan divided into batches."""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.domain.changes import ChangeKind
+from app.snapshots.engine import Cut, PlanSpec
+
+_ENVELOPE = 64  # bytes of a change in addition to its values
+
+
+class Cutter:
+    """Cuts rows into batches of one kind and place, limited in rows and bytes; or one batch of the whole plan."""
+
+    def __init__(self, spec: PlanSpec) -> None:
+        self._spec = spec
+        self._cuts: list[Cut] = []
+        self._bytes = 0  # of the last cut
+        self._row = 0
+
+    def finished(self) -> list[Cut]:
+        """Return the batches, in order."""
+        if self._spec.whole_plan:
+            return [Cut(None, 0, self._row)] if self._row else []
+        return self._cuts
+
+    def take(self, rows: pa.Table) -> None:
+        """Add the next rows."""
+        if not self._spec.whole_plan and len(rows):
+            start = 0
+            for kind, place, count in _runs(rows):
+                self._take_run(rows.slice(start, count), ChangeKind(kind), place)
+                start += count
+        else:
+            self._row += len(rows)
+
+    def _take_run(self, rows: pa.Table, kind: ChangeKind, place: str | None) -> None:
+        ends = _running_sizes(rows) if self._spec.max_bytes else None
+        done = 0
+        while done < len(rows):
+            room = self._open(kind, place)
+            taken = min(room, len(rows) - done)
+            if ends is not None:
+                before = ends[done - 1] if done else 0
+                left = (self._spec.max_bytes or 0) - self._bytes
+                taken = min(taken, bisect.bisect_right(ends, before + left, done) - done)
+                if taken == 0 and self._cuts[-1].rows:
+                    self._cuts.append(Cut(kind, self._row, 0, place))
+                    self._bytes = 0
+                    continue
+                taken = max(taken, 1)  # a change larger than the limit gets a batch
+                self._bytes += ends[done + taken - 1] - before
+            last = self._cuts[-1]
+            self._cuts[-1] = Cut(last.kind, last.first_row, last.rows + taken, last.place)
+            self._row += taken
+            done += taken
+
+    def _open(self, kind: ChangeKind, place: str | None) -> int:
+        """Start a new cut if the last one is full or of another kind or place. Returns how many rows it can still take."""
+        last = self._cuts[-1] if self._cuts else None
+        if (
+            last is None
+            or last.rows >= self._spec.max_rows
+            or (last.kind, last.place) != (kind, place)
+        ):
+            self._cuts.append(Cut(kind, self._row, 0, place))
+            self._bytes = 0
+        return self._spec.max_rows - self._cuts[-1].rows
+
+
+def _runs(rows: pa.Table) -> list[tuple[str, str | None, int]]:
+    """Group sorted rows. Returns kind, place and number of rows of each group, in order."""
+    groups = rows.group_by(["kind", "place"], use_threads=False).aggregate(
+        [("row", "min"), ("row", "count")]
+    )
+    found = sorted(groups.to_pylist(), key=lambda group: group["row_min"])
+    return [(group["kind"], group["place"], group["row_count"]) for group in found]
+
+
+def _running_sizes(rows: pa.Table) -> list[int]:
+    """Return the running total of bytes after each row, estimated from the texts."""
+    total: Any = pa.scalar(_ENVELOPE, pa.int64())
+    for column in ("k", "identity", "traits", "entities"):
+        length = pc.fill_null(pc.binary_length(rows[column]), 0)
+        total = pc.add(total, pc.cast(length, pa.int64()))
+    sizes: list[int] = pc.cumulative_sum(total).to_pylist()
+    return sizes

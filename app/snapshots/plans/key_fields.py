@@ -1,0 +1,78 @@
+"""Key fields: the identifiers of a specification, with the expressions of their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.normalise import normalise_sql
+from app.snapshots.engine import (
+    KeyField,
+    PlanSpec,
+    sql_name,
+)
+from app.snapshots.membership import Members
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A key field over one membership: the list of its usable values, and the name it is sent under."""
+
+    entry: KeyField
+    values: str
+    column: str  # of the list, in ``wanted_rows``
+
+    @property
+    def travels_as(self) -> str:
+        """Name that the identifier is sent under."""
+        return self.entry.map_to or self.entry.external_id
+
+
+def key_fields(spec: PlanSpec, whole: Members) -> list[Field]:
+    """Return the fields of a specification; all identifiers if keys are member ids and none are given."""
+    entries = spec.fields
+    if not entries and spec.key == "member":
+        entries = [
+            KeyField(kind, "last", "email" if kind == "email" else "text")
+            for kind in whole.identifiers
+        ]
+    return [
+        Field(entry, _values(entry, whole), f"_v{index}") for index, entry in enumerate(entries)
+    ]
+
+
+def _values(entry: KeyField, whole: Members) -> str:
+    """Return the expression of the usable values by the strategy: a list, empty if there are none."""
+    given = _given(entry, whole)
+    if given is None:
+        return "CAST([] AS VARCHAR[])"
+    texts = (
+        f"list_filter(list_transform({given}, lambda v: {_usable(entry)}), lambda v: v IS NOT NULL)"
+    )
+    match entry.strategy:
+        case "first":
+            return f"coalesce({texts}[1:1], [])"
+        case "last":
+            return f"coalesce({texts}[-1:], [])"
+        case "all":
+            return f"coalesce(list_sort(list_distinct({texts})), [])"
+
+
+def _given(entry: KeyField, whole: Members) -> str | None:
+    """Return the expression of the member's values, from an identifier column or a trait."""
+    if entry.external_id in whole.identifiers:
+        return sql_name("id_" + entry.external_id)
+    if (kind := whole.traits.get(entry.external_id)) is None:
+        return None
+    column = sql_name("t_" + entry.external_id)
+    return f"CAST({column} AS VARCHAR[])" if kind.id == "list" else f"[CAST({column} AS VARCHAR)]"
+
+
+def _usable(entry: KeyField) -> str:
+    """Return the expression of the normalised value ``v``, NULL if it is not usable."""
+    usable = normalise_sql("v", entry.normaliser)
+    if entry.rule == "user_id_unless_email":
+        return f"CASE WHEN NOT contains(v, '@') THEN {usable} END"
+    # The phone normaliser requires the country already.
+    if entry.rule not in {None, "phone_with_country"}:
+        raise ValueError(f"unknown rule of an identity field: {entry.rule}")
+    return usable

@@ -1,0 +1,79 @@
+"""Changes of a plan: the decisions, written with the keys' values."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+from app.snapshots.engine import (
+    Cursor,
+    KeyRange,
+    PlanSpec,
+)
+from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT
+from app.snapshots.plans.plan_file import PlanWriter
+from app.snapshots.plans.sides import Sides
+
+_SMALL = 300_000  # changes that are sorted and written in one query
+
+Counts = dict[tuple[int, str | None], int]  # rows by code and place
+
+
+def count_decisions(cursor: Cursor) -> Counts:
+    """Count the decisions. Returns ``{(code, place): rows}``."""
+    rows = cursor.execute(
+        "SELECT code, place, count(*) FROM decided GROUP BY code, place"
+    ).fetchall()
+    return {(code, place): count for code, place, count in rows}
+
+
+def write_changes(
+    cursor: Cursor, spec: PlanSpec, sides: Sides, counts: Counts, writer: PlanWriter
+) -> None:
+    """Write the decided changes in order: at once if they are few, otherwise by code, place and key range."""
+    written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
+    if sum(written.values()) <= _SMALL:
+        if written:
+            writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
+        return
+    for code, place in sorted(written, key=lambda key: (key[0], key[1] or "")):
+        for part, span in enumerate(sides.ranges):
+            same_place = "place IS NULL" if place is None else "place = $place"
+            chosen = f"code = {code} AND part = {part} AND {same_place}"
+            names = {} if place is None else {"place": place}
+            writer.write(cursor, _changes(sides, chosen, span), names)
+
+
+def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
+    """Return the query of the plan's rows for some decisions, in order. Its columns are those of ``plan_file``."""
+    only = span.holds("member_id") if sides.plain else "true"
+    wide = (
+        " UNION ALL ".join(source.wide("chosen_rows", only) for source in sides.sources)
+        or _no_wide()
+    )
+    return f"""WITH chosen_rows AS MATERIALIZED (SELECT * FROM decided WHERE {chosen}),
+        held AS (SELECT h.* FROM {sides.held} AS h SEMI JOIN
+            (SELECT k FROM chosen_rows WHERE has_row) AS touched USING (k) WHERE {span.holds("h.k")}),
+        wide AS ({wide})
+        SELECT c.code % {SILENT} AS kind_code, c.code >= {SILENT} AS silent, c.k AS k,
+            coalesce(w.key_type, h.key_type) AS key_type, c.place AS place,
+            CASE WHEN w.k IS NULL THEN h.member_id ELSE nullif(w.member_id, w.value) END AS member_id,
+            CASE WHEN w.k IS NULL THEN h.profile_id ELSE nullif(w.profile_id, w.member_id) END AS profile_id,
+            CASE WHEN c.code % {SILENT} = 1 THEN coalesce(h.identity, w.identity) ELSE w.identity END AS identity,
+            w.traits AS traits, w.entities AS entities, w.k IS NOT NULL AS wanted,
+            coalesce(w.fp1, h.fp1) AS fp1, h.held AS old_held, h.fp1 AS old_fp1,
+            h.fp1_refused AS old_refused, h.identity AS old_identity, h.member_id AS old_member_id,
+            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync
+        FROM chosen_rows AS c
+            LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
+            LEFT JOIN held AS h ON c.k = h.k
+        ORDER BY silent, kind_code, place NULLS FIRST, c.k"""
+
+
+def _no_wide() -> str:
+    texts = ", ".join(
+        f"'' AS {column}"
+        for column in ("member_id", "k", "key_type", "value", "place", "profile_id", "identity")
+    )
+    return (
+        f"SELECT 0 AS source, {texts}, '' AS traits, '' AS entities, 0::UBIGINT AS fp1 WHERE false"
+    )

@@ -1,0 +1,118 @@
+"""Rows of a plan, read back by row number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from app.domain.changes import ChangeKind
+from app.snapshots.engine import MEMBER, Cursor, PlannedChange, key_value
+from app.snapshots.plans.plan_file import SCHEMA
+
+_READ = [
+    "row", "kind", "k", "key_type", "place", "member_id", "profile_id", "identity", "traits", "entities", "partner_id",
+]  # fmt: skip
+
+
+class PlanRows(Sequence[PlannedChange]):
+    """Rows of a plan: columns as in the file, or changes, which are parsed at the first access."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._changes: list[PlannedChange] | None = None
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedChange: ...
+    @overload
+    def __getitem__(self, index: slice) -> PlanRows: ...
+    def __getitem__(self, index: int | slice) -> PlannedChange | PlanRows:
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            return PlanRows(self._table.slice(start, max(0, stop - start)))
+        if self._changes is None:
+            self._changes = planned_changes(self._table)
+        return self._changes[index]
+
+    def column(self, name: str) -> Any:
+        """Return a column of the file as an Arrow array of texts (JSON for values); null for no value."""
+        return self._table[name].combine_chunks()
+
+    def keys(self) -> Any:
+        """Return the value of each key, as an Arrow array of texts."""
+        k, key_type, place = self.column("k"), self.column("key_type"), self.column("place")
+        plain = key_type.null_count == len(self) == place.null_count
+        if plain and not pc.any(pc.match_substring(k, "\x1f")).as_py():
+            return k
+        values = [
+            text if kind in {None, MEMBER} and "\x1f" not in text else key_value(text, kind, side)
+            for text, kind, side in zip(
+                k.to_pylist(), key_type.to_pylist(), place.to_pylist(), strict=True
+            )
+        ]
+        return pa.array(values, pa.string())
+
+
+def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
+    """Read ``count`` changes from row ``first``, in order. Silent rows have no number and are never returned.
+
+    Reads whole row groups of 10,000 rows, so read several small batches at once.
+    """
+    with pq.ParquetFile(plan) as file:
+        groups, skipped = _overlapping(file.metadata, first, count)
+        if not groups:
+            return PlanRows(SCHEMA.empty_table().select(_READ))
+        table = file.read_row_groups(groups, columns=_READ, use_threads=False)
+    table = table.slice(first - skipped, count)
+    sent = len(table) - table["row"].null_count
+    return PlanRows(table.slice(0, sent))
+
+
+def _overlapping(metadata: Any, first: int, count: int) -> tuple[list[int], int]:
+    """Find the row groups of a range of rows. Returns their numbers, and the number of rows before them."""
+    groups, skipped, position = [], 0, 0
+    for number in range(metadata.num_row_groups):
+        rows = metadata.row_group(number).num_rows
+        if position + rows <= first:
+            skipped += rows
+        elif position < first + count:
+            groups.append(number)
+        position += rows
+    return groups, skipped
+
+
+def planned_changes(table: pa.Table) -> list[PlannedChange]:
+    """Parse rows of a plan."""
+    columns = {name: table[name].to_pylist() for name in _READ}
+    kinds = {kind.value: kind for kind in ChangeKind}
+    loads = orjson.loads
+    result = []
+    for row, kind, k, key_type, place, member, profile, identity, traits, entities, partner in zip(
+        *columns.values(), strict=True
+    ):
+        key = k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, place)
+        member_id = member if member is not None else key
+        result.append(
+            PlannedChange(
+                row,
+                kinds[kind],
+                key_type or MEMBER,
+                key,
+                member_id,
+                profile if profile is not None else member_id,
+                place,
+                loads(identity) if identity else {},
+                loads(traits) if traits else {},
+                loads(entities) if entities else {},
+                partner,
+            )
+        )
+    return result

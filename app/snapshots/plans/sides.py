@@ -1,0 +1,91 @@
+"""Both sides of a plan: wanted keys and holdings, divided into key ranges."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.snapshots.engine import (
+    RANGE_ROWS,
+    Cursor,
+    KeyRange,
+    LocalManifest,
+    PlanSpec,
+    fetch_one,
+    key_ranges,
+    row_group_weights,
+)
+from app.snapshots.holdings import holdings_relation
+from app.snapshots.plans.wanted import Wanted, wanted_sources
+
+
+@dataclass(slots=True)
+class Sides:
+    """Both sides of the join: relations, ranges, and counts of the wanted side."""
+
+    sources: Sequence[Wanted]
+    keys: str  # relation of source, member_id, k, place, fp1
+    plain: bool
+    held: str
+    ranges: list[KeyRange]
+    wanted: int
+    left_out: dict[str, int]
+
+
+def plan_sides(
+    cursor: Cursor, spec: PlanSpec, wanted: Sequence[LocalManifest], holdings: LocalManifest
+) -> Sides:
+    """Prepare both sides, and the empty table ``decided``. Keys of plain sources are read from the file, others staged."""
+    sources = wanted_sources(cursor, spec, wanted)
+    held = holdings_relation(holdings)
+    held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
+    cursor.execute(
+        "CREATE OR REPLACE TEMP TABLE decided "
+        "(part INTEGER, code UTINYINT, k VARCHAR, place VARCHAR, source INTEGER, member_id VARCHAR, has_row BOOLEAN)"
+    )
+    if len(sources) == 1 and sources[0].plain:
+        manifest = wanted[0]
+        weights = row_group_weights((*manifest.base, *manifest.deltas), "member_id")
+        keys = f"({sources[0].narrow})"
+        count = _count(cursor, sources[0].whole.sql)
+        return Sides(sources, keys, True, held, key_ranges([weights, held_weights]), count, {})
+    left_out = _stage(cursor, sources)
+    rows = _count(cursor, "wanted_keys")
+    weights = _sampled(cursor, rows)
+    ranges = key_ranges([weights, held_weights])
+    return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out)
+
+
+def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:
+    """Compute all keys once, sorted if there are many. Returns the number of left-out members by reason."""
+    union = " UNION ALL ".join(source.narrow for source in sources) or (
+        "SELECT 0 AS source, '' AS member_id, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
+    )
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE wanted_keys AS {union}")
+    rows = cursor.execute(
+        "SELECT reason, count(DISTINCT member_id) FROM wanted_keys WHERE reason IS NOT NULL GROUP BY reason"
+    ).fetchall()
+    if rows:
+        cursor.execute("DELETE FROM wanted_keys WHERE reason IS NOT NULL")
+    if _count(cursor, "wanted_keys") > 2 * RANGE_ROWS:
+        cursor.execute(
+            "CREATE OR REPLACE TEMP TABLE sorted_keys AS SELECT * FROM wanted_keys ORDER BY k"
+        )
+        cursor.execute("DROP TABLE wanted_keys")
+        cursor.execute("ALTER TABLE sorted_keys RENAME TO wanted_keys")
+    return dict(rows)
+
+
+def _sampled(cursor: Cursor, rows: int) -> list[tuple[str, int]]:
+    if rows <= 2 * RANGE_ROWS:
+        return [("", rows)]
+    sample = cursor.execute(
+        "SELECT k FROM wanted_keys USING SAMPLE 10000 ROWS (reservoir, 1) ORDER BY k"
+    ).fetchall()
+    return [(key, rows // len(sample)) for (key,) in sample]
+
+
+def _count(cursor: Cursor, relation: str) -> int:
+    return int(fetch_one(cursor, f"SELECT count(*) FROM {relation}")[0])
