@@ -49,7 +49,7 @@ class TestCsv:
             (HEAD + b"a,1\nb,2,3\n", "3 columns, the header 2", {"row": 3}),
             (HEAD + b"a,1\nb\0c,2\n", "NUL byte", {"row": 3}),
             (HEAD + b"a,1\n,2\n", "no profile_id", {"row": 3, "column": "profile_id"}),
-            (HEAD + b'a,1\nb,"2\nc,3\n', "not closed", {"row": 3}),
+            (HEAD + b'a,1\nb,"2\nc,3\n', "without its closing quote", {"row": 3}),
             (b"email,age\na@x,1\n", "profile_id is missing", {"column": "profile_id"}),
             (b"profile_id,age,Age\na,1,2\n", "Duplicate column", {"column": "Age"}),
             (b"profile_id,,age\na,1,2\n", "has no name", {"row": 1}),
