@@ -116,7 +116,7 @@ class TestPut:
             (b"profile_id\na\nb\nc\nd\na\nb\nc\nd\n", CSV, "more than once: a, b, c"),
             (b"profile_id,email\np1,x\0y\n", CSV, "NUL"),
             (b'profile_id,email\np1,"open\n', CSV, "quoted"),
-            (b"profile_id,profile_id\n1,2\n", CSV, "twice"),
+            (b"profile_id,profile_id\n1,2\n", CSV, "Duplicate column"),
             (b"profile_id\n" + b"x" * 3_000_000, CSV, "longer than"),
             (b"\x89PNG\r\n\x1a\n" + bytes(range(128, 256)), CSV, ""),
             (b'{"profile_id":"p1"}\n{"profile_id":\n', NDJSON, "Line 2"),
