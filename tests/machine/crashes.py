@@ -14,6 +14,7 @@ from app.services.delivery import pump as pumping
 from app.services.delivery.record import Recorder
 from app.services.periodic.due import find_due
 from app.services.planning import plan as planning
+from app.services.planning import planned_sync
 from app.services.platform import leases
 from app.services.syncs import settle as settling
 from app.storage.models import Run
@@ -62,7 +63,7 @@ class Crashes(Hand):
         work = await planning._begin(self.platform, claimed) if claimed is not None else None
         if work is not None and work.sync.kind != "dry_run":
             stats, file = await planning._write(self.platform, work)
-            self.late.append(lambda: planning._commit(self.platform, work, stats, file))
+            self.late.append(lambda: planned_sync.store_plan(self.platform, work, stats, file))
         await self.lose_leases()
 
     async def die_sending(self, *, sent: bool) -> None:

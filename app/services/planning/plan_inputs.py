@@ -1,0 +1,130 @@
+"""What a plan is computed from: pinned snapshots, holdings, revision and account of a claimed sync."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.services.accounts import Account, open_account
+from app.services.platform import Platform, wake_plan
+from app.services.revision import Revision, build_plan_spec, constants
+from app.services.syncs import pin_snapshots, pinned_snapshots
+from app.snapshots.engine import Manifest, PlanSpec
+from app.storage.models import Activation, ActivationRevision, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.spaces import SpaceRepository
+from app.storage.repositories.syncs import SyncRepository
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """A claimed sync, with everything that its plan is computed from."""
+
+    sync: Sync
+    activation: Activation
+    revision_id: str
+    revision: Revision
+    account: Account
+    wanted: tuple[Manifest, ...]
+    holdings: Manifest
+    first_plan: bool
+    spec: PlanSpec
+    audience_name: str
+
+
+async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -> PlanInputs | None:
+    """Pin and read what the plan is computed from. Returns None during the settle time (R11)."""
+    settled_at = await SyncRepository(session).settled_at(
+        sync.space_id, sync.activation_id, platform.settings.settle_time
+    )
+    if settled_at is not None and sync.kind != "dry_run":
+        await _wait_until(session, sync, settled_at)
+        return None
+    activation = await ActivationRepository(session).get_any(sync.space_id, sync.activation_id)
+    assert activation is not None  # noqa: S101  a foreign key
+    stored = await RevisionRepository(session).get(sync.space_id, activation.revision_id)
+    audience = await AudienceRepository(session).get(sync.space_id, activation.audience_id)
+    assert stored is not None and audience is not None  # noqa: S101, PT018  foreign keys
+    revision = Revision.parse(stored.config)
+    wanted = await _wanted(session, sync, activation, revision)
+    account = await _account(platform, session, sync)
+    return PlanInputs(
+        sync=sync,
+        activation=activation,
+        revision_id=stored.id,
+        revision=revision,
+        account=account,
+        wanted=wanted,
+        holdings=Manifest.from_json(activation.holdings),
+        first_plan=await _is_first(session, activation),
+        spec=await _spec(session, sync, activation, stored, account),
+        audience_name=audience.name,
+    )
+
+
+async def _wait_until(session: AsyncSession, sync: Sync, settled_at: datetime) -> None:
+    """Release the sync until the end of the settle time. Waiting does not count as an attempt."""
+    await SyncRepository(session).release(
+        sync.space_id, sync.id, sync.lease_token, until=settled_at, attempts=sync.attempts - 1
+    )
+    wait = settled_at - await RunRepository(session).database_now()
+    wake_plan(session, sync, delay=max(wait, timedelta(0)))
+
+
+async def _account(platform: Platform, session: AsyncSession, sync: Sync) -> Account:
+    destination = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
+    assert destination is not None  # noqa: S101  a foreign key
+    workspace_id = await SpaceRepository(session).workspace_of(sync.space_id)
+    return open_account(platform.keyring, workspace_id, destination)
+
+
+async def _wanted(
+    session: AsyncSession, sync: Sync, activation: Activation, revision: Revision
+) -> tuple[Manifest, ...]:
+    await pin_snapshots(session, sync)
+    snapshots = await pinned_snapshots(session, sync, activation, revision)
+    return tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots)
+
+
+async def _is_first(session: AsyncSession, activation: Activation) -> bool:
+    """Whether no sync was planned before. A test send may have left holdings before the first plan."""
+    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
+    return activation.holdings is None or last is None
+
+
+async def _spec(
+    session: AsyncSession,
+    sync: Sync,
+    activation: Activation,
+    stored: ActivationRevision,
+    account: Account,
+) -> PlanSpec:
+    definition, revision = account.definition, Revision.parse(stored.config)
+    # Changes refused under another revision are sent once more; that is done when a sync under this one has ended.
+    is_new = not await SyncRepository(session).is_delivered(
+        sync.space_id, sync.activation_id, stored.id
+    )
+    return build_plan_spec(
+        definition,
+        revision,
+        # The trigger of a dry run is the kind of the sync that it predicts.
+        kind=sync.trigger if sync.kind == "dry_run" else sync.kind,
+        sync_number=sync.number,
+        activation_id=sync.activation_id,
+        max_rows=registry.rows_per_call(
+            account.connector_class,
+            account.settings,
+            revision.connection_settings,
+            constants(definition, revision),
+        ),
+        made_lists=await ConnectionRepository(session).made_lists(activation),
+        retry_refused=sync.retry_refused or is_new,
+    )

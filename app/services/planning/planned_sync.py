@@ -1,0 +1,158 @@
+"""A planned sync: its plan, batches and state, stored in one transaction; the brake decides whether it is on hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.logging import get_logger
+from app.domain.brake import hold_reason
+from app.domain.changes import Mode
+from app.domain.options import brake_of
+from app.domain.sync_states import SyncState
+from app.services.planning import batches, dry_run
+from app.services.planning.plan_inputs import PlanInputs
+from app.services.platform import LeaseLost, Platform, wake_deliver, wake_settle
+from app.services.revision import AUDIENCE_NAME, EXITS_FIRST, PLACES, spec_to_json
+from app.services.syncs import is_outdated, notify_sync_held, replace_sync, write_state
+from app.snapshots.engine import PlanStats, StoredFile
+from app.storage.models import Activation, Sync
+from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.syncs import SyncRepository
+
+log = get_logger(__name__)
+
+_RELEASED: dict[str, Any] = {
+    "lease_owner": None,
+    "lease_until": None,
+    "next_at": None,
+    "attempts": 0,
+    "error": None,
+}
+
+
+async def store_plan(
+    platform: Platform, inputs: PlanInputs, stats: PlanStats, file: StoredFile | None
+) -> None:
+    """Store a plan with its batches, and wake what follows. Raises LeaseLost."""
+    async with platform.unit_of_work() as session:
+        activation = await ActivationRepository(session).get_any(
+            inputs.sync.space_id, inputs.sync.activation_id, lock="update"
+        )
+        assert activation is not None  # noqa: S101  a foreign key
+        sync = await _write(session, activation, inputs, stats, file)
+        state = sync.state
+        if sync.kind != "dry_run":
+            session.add_all(batches.batches_of(sync, stats.cuts))
+            await session.flush()
+        await _continue(session, activation, sync, stats)
+    log.info(
+        "sync_planned",
+        sync_id=inputs.sync.id,
+        state=state,
+        entered=stats.entered,
+        exited=stats.exited,
+        updated=stats.updated,
+    )
+
+
+async def _write(
+    session: AsyncSession,
+    activation: Activation,
+    inputs: PlanInputs,
+    stats: PlanStats,
+    file: StoredFile | None,
+) -> Sync:
+    """Write the plan into the row of the sync, under its lease."""
+    sync = inputs.sync
+    is_dry_run = sync.kind == "dry_run"
+    reason = None if is_dry_run else _hold_reason(activation, inputs, stats)
+    written = await write_state(
+        session,
+        sync,
+        _state(is_dry_run=is_dry_run, on_hold=reason is not None),
+        revision_id=inputs.revision_id,
+        plan=file.to_json() if file else None,
+        spec=_stored_spec(inputs, stats),
+        planned_at=await RunRepository(session).database_now(),
+        hold_reason=reason,
+        **_counts(stats),
+        **({} if is_dry_run else _RELEASED),
+    )
+    if not written:
+        raise LeaseLost
+    planned = await SyncRepository(session).get(sync.space_id, sync.id)
+    assert planned is not None  # noqa: S101  it was just written
+    return planned
+
+
+def _state(*, is_dry_run: bool, on_hold: bool) -> SyncState:
+    if is_dry_run:
+        # A dry run is complete when its report is stored; until then it can be planned again.
+        return SyncState.NEW
+    return SyncState.HELD if on_hold else SyncState.PENDING
+
+
+def _stored_spec(inputs: PlanInputs, stats: PlanStats) -> dict[str, Any]:
+    return {
+        **spec_to_json(inputs.spec),
+        AUDIENCE_NAME: inputs.audience_name,
+        EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
+        PLACES: batches.places_of(stats.cuts),
+    }
+
+
+def _counts(stats: PlanStats) -> dict[str, Any]:
+    return {
+        "wanted": stats.wanted,
+        "held": stats.held,
+        "entered": stats.entered,
+        "exited": stats.exited,
+        "updated": stats.updated,
+        "left_out": dict(stats.left_out),
+        "batches": len(stats.cuts),
+    }
+
+
+async def _continue(
+    session: AsyncSession, activation: Activation, sync: Sync, stats: PlanStats
+) -> None:
+    """Replace an outdated plan on hold, notify of one on hold, or wake delivery or settling."""
+    if sync.state == SyncState.HELD and await is_outdated(session, activation, sync):
+        await replace_sync(session, activation, sync)
+    elif sync.state == SyncState.HELD:
+        notify_sync_held(session, activation, sync)
+    elif sync.state == SyncState.PENDING and sync.closing is None and stats.cuts:
+        wake_deliver(session, sync)
+    elif sync.state == SyncState.PENDING:
+        wake_settle(session, sync)
+
+
+async def complete_dry_run(platform: Platform, inputs: PlanInputs, stats: PlanStats) -> None:
+    """Store the report of a planned dry run, and complete it. Raises LeaseLost."""
+    sync = inputs.sync
+    async with platform.unit_of_work() as session:
+        planned = await SyncRepository(session).get(sync.space_id, sync.id)
+    assert planned is not None  # noqa: S101  it was just written
+    report = await dry_run.dry_run_report(platform, planned, stats.cuts)
+    report["heldBecause"] = _hold_reason(inputs.activation, inputs, stats)
+    async with platform.unit_of_work() as session:
+        now = await RunRepository(session).database_now()
+        written = await write_state(
+            session, sync, SyncState.COMPLETE, report=report, finished_at=now, **_RELEASED
+        )
+        if not written:
+            raise LeaseLost
+
+
+def _hold_reason(activation: Activation, inputs: PlanInputs, stats: PlanStats) -> str | None:
+    return hold_reason(
+        brake_of(activation.options),
+        mode=Mode(inputs.spec.mode),
+        removals=stats.exited,
+        held=stats.held,
+        wanted=stats.wanted,
+        first_plan=inputs.first_plan,
+    )
