@@ -1,7 +1,8 @@
 """Plans, batches, dry runs and test sends."""
 
 from app.services.planning.plan import plan_sync
-from app.services.planning.test_sends import Sample, Unsettled, send_test
+from app.services.planning.test_send_plan import Sample
+from app.services.planning.test_sends import Unsettled, send_test
 
 __all__ = [
     "Sample",

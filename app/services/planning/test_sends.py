@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,14 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors import registry
 from app.connectors.errors import TransientFailure
 from app.core.errors import Conflict, Invalid, NotFound, Unavailable
-from app.core.json_bytes import to_lines
-from app.domain.changes import ChangeKind, Mode
+from app.domain.changes import ChangeKind
 from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account, translate_partner_errors
 from app.services.holdings import record_holdings, refuse_open_sync
 from app.services.planning import test_send_notes
 from app.services.planning.batches import batches_of, places_of
 from app.services.planning.made_lists import ensure_lists
+from app.services.planning.test_send_plan import (
+    Sample,
+    TestPlan,
+    plan_test,
+    without_exclusions,
+)
 from app.services.platform import (
     Platform,
     activation_folder,
@@ -45,16 +49,12 @@ from app.services.revision import (
 )
 from app.services.syncs import create_sync, is_at_work, pin_snapshots, set_state
 from app.snapshots.engine import (
-    Cursor,
     Cut,
-    LocalManifest,
     Manifest,
     PlannedChange,
     PlanSpec,
-    PlanStats,
     StoredFile,
 )
-from app.snapshots.plans import pick_member, read_plan, write_plan, write_sample, write_single_plan
 from app.storage.models import Activation, Audience, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -69,21 +69,10 @@ from app.storage.repositories.syncs import SyncRepository
 KIND = "test"  # of the sync
 PATIENCE = 20.0  # seconds that a request waits for the end of a test send
 LOOK = 0.1  # seconds between two looks at the sync
-_NOTHING = LocalManifest()
 
 
 class Unsettled(Unavailable):
     """A call without a response may have created a list at the partner; a repeat could create another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A made-up member: values by identifier (one or several) and by trait; ``entity_id`` in a linked audience."""
-
-    profile_id: str
-    identifiers: Mapping[str, Any]
-    traits: Mapping[str, Any]
-    entity_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +86,6 @@ class _Scene:
     audiences: Sequence[Audience]
     wanted: Sequence[Manifest]
     made_lists: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """The plan of one member, and the reasons for which a sync would leave it out."""
-
-    stats: PlanStats
-    changes: Sequence[PlannedChange]
-    is_member: bool
-    left_out: Sequence[str]
 
 
 async def send_test(
@@ -140,7 +119,15 @@ async def send_test(
         planned = _require_change(
             scene,
             await platform.engine.run(
-                _plan, spec, _wanted_spec(spec), local, held, who, kind, folder, lane="small"
+                plan_test,
+                spec,
+                without_exclusions(spec),
+                local,
+                held,
+                who,
+                kind,
+                folder,
+                lane="small",
             ),
             who,
         )
@@ -152,7 +139,9 @@ async def send_test(
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     async with platform.unit_of_work() as session:
-        sync = await _open(session, scene, _wanted_spec(spec), planned, file, who, kind, actor)
+        sync = await _open(
+            session, scene, without_exclusions(spec), planned, file, who, kind, actor
+        )
     return await _ended(platform, sync)
 
 
@@ -187,50 +176,6 @@ def _spec(scene: _Scene) -> PlanSpec:
         made_lists=scene.made_lists,
         retry_refused=True,
     )
-
-
-def _wanted_spec(spec: PlanSpec) -> PlanSpec:
-    """Return ``spec`` without the rules that leave members out: consent, control group, mode and kinds of change."""
-    return replace(
-        spec,
-        mode=Mode.MAINTAIN,
-        sends=frozenset(ChangeKind),
-        consent=None,
-        arms=tuple(arm for arm in spec.arms if arm.sent),
-    )
-
-
-def _plan(
-    cursor: Cursor,
-    spec: PlanSpec,
-    everybody: PlanSpec,
-    sources: Sequence[LocalManifest],
-    held: LocalManifest,
-    who: str | Sample,
-    kind: ChangeKind,
-    folder: Path,
-) -> _Planned | None:
-    profile_id = who if isinstance(who, str) else who.entity_id or who.profile_id
-    picked = pick_member(cursor, sources, profile_id, folder)
-    is_member = bool(picked)
-    if isinstance(who, Sample):
-        picked = write_sample(cursor, _row(who, folder), folder, linked=who.entity_id is not None)
-    if not picked:
-        return None
-    out = folder / "plan.parquet"
-    left_out = write_plan(cursor, spec, picked, _NOTHING, folder / "left.parquet").left_out
-    stats = write_single_plan(cursor, everybody, picked, held, kind, out)
-    changes = list(read_plan(cursor, out, 0, stats.changes)) if stats.changes else []
-    return _Planned(stats, changes, is_member, sorted(left_out))
-
-
-def _row(sample: Sample, folder: Path) -> Path:
-    path = folder / "sample.ndjson"
-    row = {**sample.traits, **sample.identifiers, "profile_id": sample.profile_id}
-    if sample.entity_id is not None:
-        row["entity_id"] = sample.entity_id
-    path.write_bytes(to_lines([row]))
-    return path
 
 
 # The sync
@@ -301,7 +246,7 @@ def _refuse_misfit(audience: Audience, who: str | Sample) -> None:
         )
 
 
-def _require_change(scene: _Scene, planned: _Planned | None, who: str | Sample) -> _Planned:
+def _require_change(scene: _Scene, planned: TestPlan | None, who: str | Sample) -> TestPlan:
     """Return the plan. Raises NotFound, Invalid or Conflict if it has no member or no change."""
     if planned is None:
         raise NotFound(
@@ -321,7 +266,7 @@ async def _open(
     session: AsyncSession,
     scene: _Scene,
     spec: PlanSpec,
-    planned: _Planned,
+    planned: TestPlan,
     file: StoredFile,
     who: str | Sample,
     kind: ChangeKind,
@@ -332,12 +277,34 @@ async def _open(
         seen.space_id, seen.audience_id, seen.id, lock="update"
     )
     await refuse_open_sync(session, activation)
-    now_and_then = [(one.revision_id, one.sync_number, one.holdings) for one in (activation, seen)]
-    if now_and_then[0] != now_and_then[1]:
+    if _version(activation) != _version(seen):
         raise Conflict("The activation was changed during the request; try again.")
     sync = await create_sync(session, activation, kind=KIND, trigger="api", actor=actor)
-    stats = planned.stats
     set_state(sync, SyncState.PENDING)
+    _set_plan(sync, activation, scene, spec, planned, file)
+    sync.planned_at = await RunRepository(session).database_now()
+    sync.report = _report(activation, scene, planned, who, kind)
+    await pin_snapshots(session, sync)
+    session.add_all(batches_of(sync, planned.stats.cuts))
+    await session.flush()
+    wake_deliver(session, sync)
+    await record_holdings(session, activation, "Activation Test Sent", actor)
+    return sync
+
+
+def _version(activation: Activation) -> tuple[Any, ...]:
+    return activation.revision_id, activation.sync_number, activation.holdings
+
+
+def _set_plan(
+    sync: Sync,
+    activation: Activation,
+    scene: _Scene,
+    spec: PlanSpec,
+    planned: TestPlan,
+    file: StoredFile,
+) -> None:
+    stats = planned.stats
     sync.revision_id = scene.revision_id
     sync.plan = file.to_json()
     sync.spec = {
@@ -345,11 +312,19 @@ async def _open(
         AUDIENCE_NAME: scene.audiences[0].name,
         PLACES: places_of(stats.cuts),
     }
-    sync.planned_at = await RunRepository(session).database_now()
     sync.wanted, sync.held = stats.wanted, activation.held
     sync.entered, sync.exited, sync.updated = stats.entered, stats.exited, stats.updated
     sync.batches = len(stats.cuts)
-    sync.report = {
+
+
+def _report(
+    activation: Activation,
+    scene: _Scene,
+    planned: TestPlan,
+    who: str | Sample,
+    kind: ChangeKind,
+) -> dict[str, Any]:
+    return {
         "profileId": who if isinstance(who, str) else who.profile_id,
         "change": kind.value,
         "member": planned.is_member,
@@ -364,12 +339,6 @@ async def _open(
         "keys": [_key(change) for change in planned.changes],
         "requests": [],
     }
-    await pin_snapshots(session, sync)
-    session.add_all(batches_of(sync, stats.cuts))
-    await session.flush()
-    wake_deliver(session, sync)
-    await record_holdings(session, activation, "Activation Test Sent", actor)
-    return sync
 
 
 def _key(change: PlannedChange) -> dict[str, Any]:
