@@ -86,7 +86,25 @@ async def create_activation(
     )
     definition = await _definition(session, connection)
     _check_display_name(wanted.display_name)
-    config = new_config(
+    config = _config(connection, wanted)
+    _check(audience, definition, config)
+    activation = _activation(connection, wanted, now)
+    source = ActivationSource(
+        space_id=space_id, activation_id=activation.id, position=0, audience_id=audience_id
+    )
+    session.add(activation)
+    await session.flush()
+    session.add(source)
+    await new_revision(session, activation, config, actor, now)
+    await configuration_changed(
+        session, activation, resync=wanted.perform_resync, actor=actor, now=now
+    )
+    await _record(session, activation, "Activation Created", actor)
+    return ActivationView(activation, config)
+
+
+def _config(connection: DestinationConnection, wanted: NewActivation) -> dict[str, Any]:
+    return new_config(
         activation_type=wanted.activation_type,
         personalization=wanted.personalization,
         mapping=wanted.mapping,
@@ -94,12 +112,16 @@ async def create_activation(
         id_sync_given=connection.id_sync_given,
         connection_settings=connection.connection_settings,
     )
-    _check(audience, definition, config)
-    activation = Activation(
-        space_id=space_id,
+
+
+def _activation(
+    connection: DestinationConnection, wanted: NewActivation, now: datetime
+) -> Activation:
+    return Activation(
+        space_id=connection.space_id,
         id=new_id("act"),
-        audience_id=audience_id,
-        connection_id=connection_id,
+        audience_id=connection.audience_id,
+        connection_id=connection.id,
         destination_id=connection.destination_id,
         name=wanted.name,
         enabled=wanted.enabled,
@@ -115,18 +137,6 @@ async def create_activation(
         created_at=now,
         updated_at=now,
     )
-    source = ActivationSource(
-        space_id=space_id, activation_id=activation.id, position=0, audience_id=audience_id
-    )
-    session.add(activation)
-    await session.flush()
-    session.add(source)
-    await new_revision(session, activation, config, actor, now)
-    await configuration_changed(
-        session, activation, resync=wanted.perform_resync, actor=actor, now=now
-    )
-    await _record(session, activation, "Activation Created", actor)
-    return ActivationView(activation, config)
 
 
 async def read_activation(
@@ -183,6 +193,22 @@ async def update_activation(
         _check(audience, definition, config, view.config.get("destinationMapping"))
     if changes == ActivationChanges():
         return view
+    config = _apply(activation, changes, config)
+    activation.updated_at = now
+    if not is_same(config, view.config):
+        await new_revision(session, activation, config, actor, now)
+    await session.flush()
+    await configuration_changed(
+        session, activation, resync=changes.perform_resync, actor=actor, now=now
+    )
+    await _record(session, activation, "Activation Modified", actor)
+    return ActivationView(activation, config)
+
+
+def _apply(
+    activation: Activation, changes: ActivationChanges, config: dict[str, Any]
+) -> dict[str, Any]:
+    """Apply the changes to the activation's row, and return ``config`` with them."""
     if changes.name:
         activation.name = changes.name
         if included := config.get("includedAttribute"):
@@ -193,15 +219,7 @@ async def update_activation(
         activation.resync_wanted += 1
         # All will be sent: nothing is to be taken as already there.
         activation.baseline_wanted = False
-    activation.updated_at = now
-    if not is_same(config, view.config):
-        await new_revision(session, activation, config, actor, now)
-    await session.flush()
-    await configuration_changed(
-        session, activation, resync=changes.perform_resync, actor=actor, now=now
-    )
-    await _record(session, activation, "Activation Modified", actor)
-    return ActivationView(activation, config)
+    return config
 
 
 async def remove_activation(

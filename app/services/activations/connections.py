@@ -56,19 +56,11 @@ async def add_connection(
     that do not fit.
     """
     audience = await _audience(session, space_id, audience_id)
-    if destination_type != "destination":
-        raise Invalid(
-            '"destination.type": warehouses are not supported; send destination',
-            field="destination.type",
-        )
+    _check_type(destination_type)
     destination = await DestinationRepository(session).require(space_id, destination_id)
     connector = registry.get(destination.slug)
     definition = connector.definition
-    if audience.audience_type not in definition.audience_types:
-        raise Invalid(
-            f'"destination.id": {definition.name} takes no {audience.audience_type} audiences',
-            field="destination.id",
-        )
+    _check_audience(audience, definition)
     settings = dict(connection_settings) if connection_settings else None
     check_connection_settings(connector, settings or {})
     connection = DestinationConnection(
@@ -85,6 +77,22 @@ async def add_connection(
     await ConnectionRepository(session).insert(connection)
     await _record(session, connection, destination.name, "Destination Added into Audience", actor)
     return connection
+
+
+def _check_type(destination_type: str) -> None:
+    if destination_type != "destination":
+        raise Invalid(
+            '"destination.type": warehouses are not supported; send destination',
+            field="destination.type",
+        )
+
+
+def _check_audience(audience: Audience, definition: Definition) -> None:
+    if audience.audience_type not in definition.audience_types:
+        raise Invalid(
+            f'"destination.id": {definition.name} takes no {audience.audience_type} audiences',
+            field="destination.id",
+        )
 
 
 async def page_connections(

@@ -70,28 +70,12 @@ async def update_delivery_options(
         space_id, audience_id, activation_id, lock="update"
     )
     revision = await _revision(session, activation)
-    options, config = dict(activation.options), dict(revision.config)
-    problems: list[Problem] = []
-    for name, value in changes.items():
-        parsed = _parsed(name, value, options, now)
-        if _are_problems(parsed):
-            problems.extend(parsed)
-        elif name in LIVE:
-            options[name] = parsed
-        elif name == "included_attribute":
-            config |= _included(activation, config, parsed)
-        else:
-            config |= parsed if name == "split" else {name: parsed}
+    options, config, problems = _changed(activation, revision, changes, now)
     problems += await _misfits(session, activation, config)
     problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
     if problems:
         raise Invalid("the delivery options do not fit", problems=problems)
-    is_retimed = options["frequency"] != activation.options.get("frequency")
-    if options != activation.options:
-        if is_retimed:
-            activation.next_due_at = next_due(frequency_of(options), now)
-        activation.options = options
-        activation.updated_at = now
+    is_retimed = _set_options(activation, options, now)
     is_revised = not is_same(config, revision.config)
     if is_revised:
         await ActivationRepository(session).replace_sources(
@@ -104,6 +88,39 @@ async def update_delivery_options(
     await _record(session, activation, actor)
     await session.flush()
     return _shown(activation, revision)
+
+
+def _changed(
+    activation: Activation,
+    revision: ActivationRevision,
+    changes: Mapping[str, Any],
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any], list[Problem]]:
+    """Return options and configuration with the changes, and the problems of the values."""
+    options, config = dict(activation.options), dict(revision.config)
+    problems: list[Problem] = []
+    for name, value in changes.items():
+        parsed = _parsed(name, value, options, now)
+        if _are_problems(parsed):
+            problems.extend(parsed)
+        elif name in LIVE:
+            options[name] = parsed
+        elif name == "included_attribute":
+            config |= _included(activation, config, parsed)
+        else:
+            config |= parsed if name == "split" else {name: parsed}
+    return options, config, problems
+
+
+def _set_options(activation: Activation, options: dict[str, Any], now: datetime) -> bool:
+    """Set the options that apply at once. Returns whether the frequency changes."""
+    is_retimed = bool(options["frequency"] != activation.options.get("frequency"))
+    if options != activation.options:
+        if is_retimed:
+            activation.next_due_at = next_due(frequency_of(options), now)
+        activation.options = options
+        activation.updated_at = now
+    return is_retimed
 
 
 def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) -> Any:

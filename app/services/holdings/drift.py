@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ from app.services.platform import (
 )
 from app.services.revision import list_of
 from app.snapshots.comparison import Drift, MembersFile, compare_with_partner, seed_from_list
-from app.snapshots.engine import MEMBER, Manifest, PlanSpec, StoredFile
+from app.snapshots.engine import MEMBER, FoldStats, Manifest, PlanSpec, StoredFile
 from app.storage.models import Activation, Destination
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -73,19 +73,9 @@ async def check_drift(
         scene = await _scene(platform, session, space_id, audience_id, activation_id)
         if repair:
             await service.refuse_open_sync(session, scene.activation)
-    before = Manifest.from_json(scene.activation.holdings)
     out = platform.engine.scratch_file(".parquet")
     try:
-        async with _listed(platform, scene) as path:
-            drift = await platform.engine.run(
-                compare_with_partner,
-                path,
-                _fields(scene.account.definition),
-                scene.targets,
-                await fetch_manifest(platform.objects, before),
-                [await fetch_file(platform.objects, file) for file in scene.outcomes],
-                out if repair else None,
-            )
+        drift = await _compare(platform, scene, out if repair else None)
         if repair and drift.missing + drift.extra:
             key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "repair")
             file = await store_file(platform.objects, out, key, drift.missing + drift.extra)
@@ -93,6 +83,21 @@ async def check_drift(
     finally:
         out.unlink(missing_ok=True)
     return drift
+
+
+async def _compare(platform: Platform, scene: _Scene, repair: Path | None) -> Drift:
+    """Compare, and write the rows that repair the holdings into a file, if one is given."""
+    holdings = Manifest.from_json(scene.activation.holdings)
+    async with _listed(platform, scene) as path:
+        return await platform.engine.run(
+            compare_with_partner,
+            path,
+            _fields(scene.account.definition),
+            scene.targets,
+            await fetch_manifest(platform.objects, holdings),
+            [await fetch_file(platform.objects, file) for file in scene.outcomes],
+            repair,
+        )
 
 
 async def _repair(
@@ -133,32 +138,34 @@ async def seed_from_partner(
         await service.refuse_open_sync(session, scene.activation)
     if scene.wanted is None:
         raise Conflict("The audience has not been computed yet, so nothing is wanted.")
-    before = Manifest.from_json(scene.activation.holdings)
     out = platform.engine.scratch_file(".parquet")
     try:
-        async with _listed(platform, scene) as path:
-            stats = await platform.engine.run(
-                seed_from_list,
-                path,
-                _fields(scene.account.definition),
-                scene.targets,
-                scene.spec,
-                [await fetch_manifest(platform.objects, manifest) for manifest in scene.wanted],
-                await fetch_manifest(platform.objects, before),
-                out,
-            )
+        stats = await _write_seed(platform, scene, scene.wanted, out)
         key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "seed")
         file = await store_file(platform.objects, out, key, stats.rows)
     finally:
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
         activation = await _unchanged(session, scene)
-        activation.holdings = Manifest(base=(file,)).to_json()
-        activation.held, activation.assumed = stats.held, stats.assumed
-        activation.baseline_wanted = False
-        activation.updated_at = now
-        await service.record_holdings(session, activation, "Activation Holdings Seeded", actor)
+        await service.replace_holdings(session, activation, file, stats, actor=actor, now=now)
     return activation
+
+
+async def _write_seed(
+    platform: Platform, scene: _Scene, wanted: Sequence[Manifest], out: Path
+) -> FoldStats:
+    holdings = Manifest.from_json(scene.activation.holdings)
+    async with _listed(platform, scene) as path:
+        return await platform.engine.run(
+            seed_from_list,
+            path,
+            _fields(scene.account.definition),
+            scene.targets,
+            scene.spec,
+            [await fetch_manifest(platform.objects, manifest) for manifest in wanted],
+            await fetch_manifest(platform.objects, holdings),
+            out,
+        )
 
 
 async def _scene(

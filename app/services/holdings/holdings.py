@@ -23,7 +23,15 @@ from app.services.platform import (
 )
 from app.services.revision import Revision, arm_of, build_plan_spec, list_of
 from app.services.tenancy import record_event
-from app.snapshots.engine import Cursor, FoldStats, LocalManifest, Manifest, PlanSpec, Upload
+from app.snapshots.engine import (
+    Cursor,
+    FoldStats,
+    LocalManifest,
+    Manifest,
+    PlanSpec,
+    StoredFile,
+    Upload,
+)
 from app.snapshots.holdings import fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import write_plan
@@ -53,25 +61,30 @@ async def page_held(
         stored = await RevisionRepository(session).get(space_id, activation.revision_id)
         assert stored is not None  # noqa: S101  an activation always has one
         revision = Revision.parse(stored.config)
-        made = await ConnectionRepository(session).made_lists(activation)
+        made_lists = await ConnectionRepository(session).made_lists(activation)
     local = await fetch_manifest(platform.objects, Manifest.from_json(activation.holdings))
     after = unquote(position.key[0]) if position.key else None
     found = await platform.engine.run(page_holdings, local, after, request.count + 1, lane="small")
     entries = found[: request.count]
-    following = None
-    if len(found) > request.count:
-        # A key may contain any character, a cursor only plain ones.
-        following = Position("after", (quote(entries[-1]["position"], safe=""),)).encode()
-    entries = [
-        {
-            **entry,
-            "arm": arm_of(revision, activation_id, entry["place"], entry["profile_id"]),
-            "list": list_of(made, activation_id, entry["place"]),
-        }
-        for entry in entries
-    ]
+    following = _position_after(entries[-1]) if len(found) > request.count else None
+    entries = [_with_arm_and_list(entry, revision, made_lists, activation_id) for entry in entries]
     shown: Page[Mapping[str, Any]] = Page(entries, current=position.encode(), next=following)
     return shown, activation
+
+
+def _position_after(entry: Mapping[str, Any]) -> str:
+    # A key may contain any character, a cursor only plain ones.
+    return Position("after", (quote(entry["position"], safe=""),)).encode()
+
+
+def _with_arm_and_list(
+    entry: Mapping[str, Any], revision: Revision, made_lists: Mapping[str, str], activation_id: str
+) -> dict[str, Any]:
+    return {
+        **entry,
+        "arm": arm_of(revision, activation_id, entry["place"], entry["profile_id"]),
+        "list": list_of(made_lists, activation_id, entry["place"]),
+    }
 
 
 async def seed_holdings(
@@ -124,13 +137,25 @@ async def seed_holdings(
         await refuse_open_sync(session, activation)
         if activation.revision_id != revision_id:
             raise Conflict("The activation was changed during the upload; send the list again.")
-        activation.holdings = Manifest(base=(file,)).to_json()
-        activation.held, activation.assumed = stats.held, stats.assumed
-        # The holdings are known now: no member is to be assumed as held besides.
-        activation.baseline_wanted = False
-        activation.updated_at = now
-        await record_holdings(session, activation, "Activation Holdings Seeded", actor)
+        await replace_holdings(session, activation, file, stats, actor=actor, now=now)
     return activation
+
+
+async def replace_holdings(
+    session: AsyncSession,
+    activation: Activation,
+    file: StoredFile,
+    stats: FoldStats,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Replace the holdings of a locked activation by a seed. No member is assumed as held besides."""
+    activation.holdings = Manifest(base=(file,)).to_json()
+    activation.held, activation.assumed = stats.held, stats.assumed
+    activation.baseline_wanted = False
+    activation.updated_at = now
+    await record_holdings(session, activation, "Activation Holdings Seeded", actor)
 
 
 def _write_seed(

@@ -38,11 +38,16 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
     transaction, so many workers open each due time once. ``now`` (aware) is the database's clock unless given. It is
     read once: between two readings, a schedule could come due, be opened, and be due at that moment again.
     """
-    repository = ScheduleRepository(session)
     if now is None:
         now = await RunRepository(session).database_now()
+    opened = await _open_runs(session, now) + await _open_syncs(session, now)
+    await session.flush()
+    return opened
+
+
+async def _open_runs(session: AsyncSession, now: datetime) -> int:
     opened = 0
-    for schedule in await repository.take_due(now, LIMIT):
+    for schedule in await ScheduleRepository(session).take_due(now, LIMIT):
         schedule_id = schedule.id
         try:
             async with session.begin_nested():
@@ -51,6 +56,11 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
             # A schedule that cannot be read must not delay the others.
             log.exception("schedule_failed", schedule_id=schedule_id)
             schedule.next_due_at = now + AFTER_A_FAULT
+    return opened
+
+
+async def _open_syncs(session: AsyncSession, now: datetime) -> int:
+    opened = 0
     for activation in await ActivationRepository(session).take_due(now, LIMIT):
         activation_id = activation.id
         try:
@@ -59,7 +69,6 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
         except Exception:
             log.exception("frequency_failed", activation_id=activation_id)
             activation.next_due_at = now + AFTER_A_FAULT
-    await session.flush()
     return opened
 
 

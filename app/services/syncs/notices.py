@@ -83,10 +83,7 @@ def _leave(
         "at": to_wire(clock.now()),
         **more,
     }
-    recipients = [("email", address) for address in wanted.emails]
-    if wanted.destination_id is not None:
-        recipients.append(("webhook", wanted.destination_id))
-    for channel, recipient in recipients:
+    for channel, recipient in _recipients(wanted):
         notice = Notice(
             space_id=activation.space_id,
             id=new_id("ntc"),
@@ -99,6 +96,14 @@ def _leave(
         )
         NoticeRepository(session).add(notice)
         wake_notify(session, notice)
+
+
+def _recipients(wanted: Notifications) -> list[tuple[str, str]]:
+    """Return ``(channel, recipient)`` of each notice."""
+    recipients = [("email", address) for address in wanted.emails]
+    if wanted.destination_id is not None:
+        recipients.append(("webhook", wanted.destination_id))
+    return recipients
 
 
 async def send_notices(platform: Platform, space_id: str, notice_id: str) -> bool:

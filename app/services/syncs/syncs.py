@@ -62,6 +62,11 @@ async def start_sync(
         return dry
     if not lifecycle.is_at_work(locked):
         raise Conflict(_why_idle(locked))
+    return await _start(session, locked, kind=kind, actor=actor)
+
+
+async def _start(session: AsyncSession, locked: Activation, *, kind: str, actor: str) -> Sync:
+    """Open a sync, or return the running one, which the new one follows."""
     if kind == "resync":
         locked.resync_wanted += 1
         # A resync sends all: no member is to be taken as already held.
