@@ -1,4 +1,4 @@
-"""A destination's settings, opened, and the connector that speaks for it."""
+"""Accounts: the decrypted settings of a destination and its connector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.storage.models import Destination
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is needed to call a partner for a destination; ``version``: when somebody changed it last."""
+    """What is needed to call a partner for a destination. ``version``: the time of its last change."""
 
     connector_class: type[Connector]
     settings: BaseModel
@@ -31,22 +31,22 @@ class Account:
 
     @property
     def definition(self) -> Definition:
-        """The partner's description of itself."""
+        """The definition of the destination."""
         return self.connector_class.definition
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Its own secrets: nothing that is kept or shown of its calls holds them."""
+        """The secrets of the account, which are removed from everything that is stored or shown of its calls."""
         return secrets_of(self.settings)
 
 
 def settings_binding(workspace_id: str, destination_id: str) -> Binding:
-    """Where a destination's settings stand, to which their ciphertext is bound."""
+    """Return the binding of a destination's settings to their row, for encryption."""
     return Binding(workspace_id, "destination", destination_id, "settings")
 
 
 def open_account(keyring: Keyring, workspace_id: str, destination: Destination) -> Account:
-    """Decrypt the settings and find the connector. From now on no log shows the secrets."""
+    """Decrypt the settings and find the connector. From now on the secrets are masked in logs."""
     plain = keyring.decrypt(destination.settings, settings_binding(workspace_id, destination.id))
     connector_class = registry.get(destination.slug)
     settings = connector_class.settings_model(**orjson.loads(plain))
@@ -55,18 +55,18 @@ def open_account(keyring: Keyring, workspace_id: str, destination: Destination) 
 
 
 def register_secrets(settings: BaseModel) -> None:
-    """Mask the secrets of some settings in all that this process logs."""
+    """Mask the secrets of settings in everything that this process logs."""
     for secret in secrets_of(settings):
         register_secret(secret)
 
 
 def secrets_of(settings: BaseModel) -> Sequence[str]:
-    """The secrets of one account."""
+    """Return the secrets in the settings of an account."""
     return tuple(secrets_in(settings.model_dump()))
 
 
 def secrets_in(value: Any, name: str = "") -> Iterator[str]:
-    """The secrets among some settings: what is typed as one, and texts in fields that are named like one."""
+    """Yield the secrets among settings: values of secret types, and strings in fields with names of secrets."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, str) and name and is_secret_field(name):
@@ -86,7 +86,7 @@ class StoredExports:
     objects: ObjectStore
 
     async def publish(self, key: str, local_path: str) -> None:
-        """Store a finished local file; a repeat replaces."""
+        """Store a finished local file. A repeat replaces it."""
         await self.objects.put(Path(local_path), key)
 
 
@@ -98,7 +98,7 @@ def connector_tools(
     *,
     resync: bool = False,
 ) -> ConnectorTools:
-    """What a connector is given to work with: calls pass the account's budgets, no answer is quoted with its secrets."""
+    """Return the tools of a connector. Its calls pass the account's rate budgets; secrets are removed from quoted responses."""
     gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
     return ConnectorTools(
         http=platform.http.gated(gate, secrets),

@@ -1,4 +1,4 @@
-"""A stored secret goes only to where it was given for: who changes where it goes gives it again."""
+"""Secrets bound to their target: changing a setting that decides the target requires the secrets to be entered again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from app.core.errors import Problem
 
 
 def first_moved(former: BaseModel, now: BaseModel, names: Iterable[str]) -> str | None:
-    """The first of some settings that has another value now; None where all stayed."""
+    """Return the first of the named settings whose value changed, or None."""
     return next((name for name in names if getattr(former, name) != getattr(now, name)), None)
 
 
 def secret_required(secret: str, changed: str) -> Problem:
-    """The fault of a secret that is kept while something changes that says where it goes."""
-    words = f"give it again where {changed} changes: it goes only to where it was given for"
+    """Return the problem of a secret that was not entered again although its target changed."""
+    words = f"enter it again, because {changed} changes where it is sent"
     return Problem(f'"{secret}": {words}', secret)

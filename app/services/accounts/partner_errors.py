@@ -1,4 +1,4 @@
-"""What a partner says when it is asked something on somebody's behalf: its refusals as errors of ours, in its words."""
+"""Errors of partners, translated into errors of this service during calls for a user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from app.core.errors import Conflict, Unavailable
 
 @contextmanager
 def translate_partner_errors(definition: Definition) -> Iterator[None]:
-    """Around calls to a partner. Unavailable for what may heal by itself, Conflict for what somebody has to mend."""
+    """Translate the errors of calls to a partner.
+
+    Raises Unavailable if a later try may succeed, and Conflict if the user must fix the cause.
+    """
     try:
         yield
     except (Throttled, TransientFailure) as error:

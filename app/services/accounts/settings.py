@@ -1,4 +1,4 @@
-"""Settings of accounts: checked by the connector's model, kept encrypted, and never shown again in full (R38)."""
+"""Settings of accounts: checked by the connector's model, stored encrypted, and shown with masked secrets (R38)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app.services.accounts import bound_secrets
 from app.services.accounts.account import register_secrets, secrets_in, settings_binding
 from app.storage.models import Destination
 
-_SHOWN_FROM = 12  # characters: of a shorter secret the last four would give too much away
+_SHOWN_FROM = 12  # characters; the last four of a shorter secret would reveal too much
 
 
 def connector_class(slug: str) -> type[Connector]:
-    """The connector of a slug or alias; Invalid, naming those that there are."""
+    """Return the connector of a slug or alias. Raises Invalid, naming the known ones."""
     try:
         return registry.get(slug)
     except registry.UnknownDestination as error:
@@ -36,8 +36,9 @@ def complete_settings(
     previous: Mapping[str, Any] | None,
     now: datetime,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Checked settings as they are to be stored, and the generated secrets that are shown this once.
+    """Check settings and complete them with generated values.
 
+    Returns ``{name: value}`` of the settings to store, and of the generated secrets, which are shown only now.
     Raises Invalid with a problem for each fault, at ``settings.<path>``.
     """
     given = settings
@@ -47,7 +48,7 @@ def complete_settings(
     try:
         done, shown = registry.complete_settings(connector, settings, previous=previous, now=now)
     except (TypeError, ValueError, AttributeError):
-        # What the connector could not complete is faulty; its model says in what way.
+        # The settings are faulty; the check by the model reports how.
         done, shown = dict(settings), {}
     done = {name: value for name, value in done.items() if value is not None}
     model = _validated(connector, done)
@@ -78,7 +79,7 @@ def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> Conne
 def _check_kept(
     model: ConnectorSettings, previous: Mapping[str, Any], given: Mapping[str, Any]
 ) -> None:
-    """Invalid where what is stored and goes along with calls would go to where it was not given for."""
+    """Refuse a new target for stored secrets. Raises Invalid, naming the secrets to be entered again."""
     try:
         former = type(model).model_validate(dict(previous))
     except ValidationError:
@@ -89,25 +90,26 @@ def _check_kept(
     kept = [
         bound_secrets.secret_required(f"settings.{name}", moved)
         for name in type(model).model_fields
-        if previous.get(name) and _goes_along(model, name) and not _is_given(given.get(name))
+        if previous.get(name) and _is_sent(model, name) and not _is_entered(given.get(name))
     ]
     if kept:
         raise Invalid("the settings do not fit", problems=kept)
 
 
-def _goes_along(model: ConnectorSettings, name: str) -> bool:
+def _is_sent(model: ConnectorSettings, name: str) -> bool:
+    """Whether calls carry the value of a setting."""
     value = getattr(model, name)
     if model.sent_there is not None:
         return bool(value) and name in model.sent_there
     return any(True for _ in secrets_in(value, name))
 
 
-def _is_given(value: Any) -> bool:
-    """Whether a change holds the value itself, and not the mask that stands for what is stored."""
+def _is_entered(value: Any) -> bool:
+    """Whether a change contains the value itself, not the mask of the stored one."""
     if _is_mask(value):
         return False
     return (
-        all(_is_given(item) for item in value.values())
+        all(_is_entered(item) for item in value.values())
         if isinstance(value, Mapping)
         else value is not None
     )
@@ -116,14 +118,14 @@ def _is_given(value: Any) -> bool:
 def seal_settings(
     keyring: Keyring, workspace_id: str, destination_id: str, settings: Mapping[str, Any]
 ) -> bytes:
-    """Settings as the column holds them."""
+    """Encrypt settings for their column."""
     return keyring.encrypt(orjson.dumps(settings), settings_binding(workspace_id, destination_id))
 
 
 def unseal_settings(
     keyring: Keyring, workspace_id: str, destination: Destination
 ) -> dict[str, Any]:
-    """An account's settings as plain JSON values, secrets included. Never answer or log them."""
+    """Decrypt the settings of an account: ``{name: value}`` with the secrets. Never return or log them."""
     plain = keyring.decrypt(destination.settings, settings_binding(workspace_id, destination.id))
     settings: dict[str, Any] = orjson.loads(plain)
     return settings
@@ -132,7 +134,7 @@ def unseal_settings(
 def settings_of(
     keyring: Keyring, workspace_id: str, destination: Destination
 ) -> tuple[type[Connector], ConnectorSettings]:
-    """The connector class of an account and its checked settings; Invalid where they do not fit any more."""
+    """Return connector class and settings of an account. Raises Invalid if they are not valid any more."""
     connector = connector_class(destination.slug)
     model = _validated(connector, unseal_settings(keyring, workspace_id, destination))
     register_secrets(model)
@@ -140,7 +142,7 @@ def settings_of(
 
 
 def shown_settings(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
-    """Settings for an answer: each secret as ``{"set": true, "last4": …}``."""
+    """Return the settings with each secret as ``{"set": true, "last4": …}``."""
     try:
         _, model = settings_of(keyring, workspace_id, destination)
     except Invalid:
@@ -176,7 +178,7 @@ def _is_mask(value: Any) -> bool:
 
 
 def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes, with what was answered as a mask and came back as one put in place again."""
+    """Replace masks in changes by the stored values."""
     plain: dict[str, Any] = {}
     for name, value in changes.items():
         if _is_mask(value) and name in stored:
@@ -189,7 +191,7 @@ def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str
 
 
 def _check_masks(settings: Mapping[str, Any]) -> None:
-    """Refuse a mask where no secret is stored: it would be kept as the secret itself."""
+    """Refuse a mask for which no secret is stored; it would be stored as the secret."""
     masked = [f"settings.{name}" for name, value in settings.items() if _is_mask(value)]
     if masked:
         raise Invalid(

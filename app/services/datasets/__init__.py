@@ -1,12 +1,12 @@
 """Datasets and their sources: the tables that SQL definitions read."""
 
+from app.services.datasets.dataset_content import put_dataset_content
 from app.services.datasets.datasets import (
     check_dataset,
     create_dataset,
     delete_dataset,
     get_dataset,
     page_datasets,
-    put_dataset_content,
     update_dataset,
 )
 from app.services.datasets.sources import shown_source, source_of

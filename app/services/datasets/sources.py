@@ -1,4 +1,4 @@
-"""Where a dataset's rows come from when they are not uploaded: checked, kept encrypted, shown without the password."""
+"""Sources of datasets in databases: checked, stored encrypted, and shown without the password."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.storage.models import Dataset
 
 UPLOAD, POSTGRES = "upload", "postgres"
 
-# With any of these changed the stored password would go to where it was not given for, or in the clear.
+# Changing one of these would send the stored password to another server, or unencrypted.
 _WHERE_TO = ("host", "port", "ssl_mode", "ca_certificate")
 
 
 def new_source(given: Mapping[str, Any]) -> PostgresSource:
-    """A source from its fields; Invalid with a problem for each fault, at ``source.<field>``."""
+    """Create a source from its fields. Raises Invalid with a problem for each fault, at ``source.<field>``."""
     try:
         source = PostgresSource.model_validate(dict(given))
     except ValidationError as error:
@@ -41,7 +41,10 @@ def new_source(given: Mapping[str, Any]) -> PostgresSource:
 
 
 def changed_source(former: PostgresSource, changes: Mapping[str, Any]) -> PostgresSource:
-    """A source with some fields changed; a table takes the place of a query, and the other way round."""
+    """Return a source with changed fields; a table replaces a query, and a query a table.
+
+    Raises Invalid if the source is not valid, or if the password must be entered again.
+    """
     fields = {**_plain(former), **changes}
     if changes.get("table") is not None and changes.get("query") is None:
         fields["query"] = None
@@ -66,13 +69,13 @@ def _binding(workspace_id: str, dataset_id: str) -> Binding:
 def seal_source(
     keyring: Keyring, workspace_id: str, dataset_id: str, source: PostgresSource
 ) -> bytes:
-    """A source as the column holds it."""
+    """Encrypt a source for its column."""
     return keyring.encrypt(orjson.dumps(_plain(source)), _binding(workspace_id, dataset_id))
 
 
 def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> PostgresSource:
-    """The source of a dataset, password included. Never answer or log it."""
-    assert dataset.settings is not None  # noqa: S101  whoever calls this has looked at its kind
+    """Decrypt the source of a dataset, with its password. Never return or log it."""
+    assert dataset.settings is not None  # noqa: S101  the caller has checked its kind
     plain = keyring.decrypt(dataset.settings, _binding(workspace_id, dataset.id))
     source = PostgresSource.from_stored(orjson.loads(plain))
     register_secret(source.password.get_secret_value())
@@ -80,7 +83,7 @@ def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> Postgres
 
 
 def shown_source(keyring: Keyring, workspace_id: str, dataset: Dataset) -> dict[str, Any] | None:
-    """A source for an answer; None for uploads. Of the password only that there is one."""
+    """Return ``{field: value}`` of a source with ``{"set": true}`` as the password, or None for an upload."""
     if dataset.settings is None:
         return None
     source = source_of(keyring, workspace_id, dataset)

@@ -7,6 +7,7 @@ from app.services.tenancy.audit import (
     record_change,
     record_event,
 )
+from app.services.tenancy.authenticator import Authenticator, Caller
 from app.services.tenancy.first_start import Bootstrap, bootstrap_service
 from app.services.tenancy.idempotency import (
     claim_key,
@@ -18,8 +19,6 @@ from app.services.tenancy.idempotency import (
 from app.services.tenancy.key_rotation import rotate_keys
 from app.services.tenancy.spaces import create_space, get_space, page_spaces, workspace_of
 from app.services.tenancy.tokens import (
-    Authenticator,
-    Caller,
     create_token,
     list_tokens,
     revoke_token,

@@ -1,4 +1,4 @@
-"""The first start: a workspace, a space and a token, so that there is something to begin with."""
+"""The first start: a workspace, a space and a token are created, so that the service can be used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KNOWN = b"activations"
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """What there is to begin with; the token's text only where it was made just now."""
+    """The first workspace and space, and the token's text if the token was created now."""
 
     workspace_id: str
     space_id: str
@@ -33,8 +33,8 @@ class Bootstrap:
 
 
 async def bootstrap_service(settings: Settings) -> Bootstrap:
-    """Make what is missing; KeyringError where the database was written under another key."""
-    assert settings.database_url is not None  # noqa: S101  whoever starts has connected and migrated
+    """Create what is missing. Raises KeyringError if the database was written with another key."""
+    assert settings.database_url is not None  # noqa: S101  the caller has connected and migrated
     keyring = Keyring.from_settings(settings)
     database = open_database(settings.database_url.get_secret_value())
     try:
@@ -67,7 +67,7 @@ async def _ensure(session: AsyncSession, keyring: Keyring) -> Bootstrap:
 
 
 async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
-    """A start with a wrong key is refused, rather than found out by the first delivery (R38)."""
+    """Refuse to start with a wrong key, instead of failing at the first delivery (R38)."""
     checks = EncryptionCheckRepository(session)
     known = {check.key_id: check for check in await checks.all()}
     for key_id, check in known.items():

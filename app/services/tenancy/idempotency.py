@@ -1,10 +1,10 @@
-"""Answers kept under an Idempotency-Key, in the transaction that made them (R37).
+"""Responses stored under an Idempotency-Key, in the transaction of their request (R37).
 
-Work that cannot be done in one transaction (it asks a partner) begins with a row of its own, without an answer: a repeat
-is refused as long as nobody knows what became of the first.
+Work that calls a partner cannot be done in one transaction. It begins with a row without a response: until the result of
+the first request is known, a repeat is refused.
 
-A key lives for a day. Only answers of requests that succeeded are kept: whatever failed changed nothing and may be
-tried again under the same key. The kept answer is encrypted, since it may show a generated secret.
+A key is stored for a day. Only responses of successful requests are stored: a failed request changed nothing and may be
+repeated under the same key. The response is encrypted, because it may contain a generated secret.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ async def claim_key(
     body: bytes,
     now: datetime,
 ) -> tuple[int, bytes] | None:
-    """The kept status and answer of an earlier request under this key, or None: this one is the first.
+    """Return status and body of the stored response, or None if this is the first request under the key.
 
-    Invalid: the key was used for something else. Conflict: the first request under it is still running, or was cut off.
+    Raises:
+        Invalid: the key has a wrong form or was used for another request.
+        Conflict: the first request under the key is still running, or was interrupted.
     """
-    if not 1 <= len(key) <= _MAX_KEY or not key.isprintable():
-        raise Invalid("Idempotency-Key: 1 to 255 printable characters", field="Idempotency-Key")
+    _check(key)
     repository = IdempotencyRepository(session)
     if not await repository.take(workspace_id, key):
         raise Conflict("a request with this Idempotency-Key is still running")
@@ -62,6 +63,11 @@ async def claim_key(
     return kept.status, keyring.decrypt(kept.response, _binding(workspace_id, key))
 
 
+def _check(key: str) -> None:
+    if not 1 <= len(key) <= _MAX_KEY or not key.isprintable():
+        raise Invalid("Idempotency-Key: 1 to 255 printable characters", field="Idempotency-Key")
+
+
 def keep_response(
     session: AsyncSession,
     *,
@@ -74,7 +80,7 @@ def keep_response(
     response: bytes | None,
     now: datetime,
 ) -> None:
-    """Keep the answer of a first request, with its effect; or, without one, that it has begun."""
+    """Store the response of a first request in its transaction; without ``response``, store that the request has begun."""
     IdempotencyRepository(session).add(
         IdempotencyKey(
             workspace_id=workspace_id,
@@ -99,7 +105,7 @@ async def settle_key(
     status: int,
     response: bytes,
 ) -> None:
-    """Keep the answer of a request that had begun."""
+    """Store the response of a request that had begun."""
     kept = await IdempotencyRepository(session).get(workspace_id, key)
     if kept is not None:
         kept.status = status
@@ -107,7 +113,7 @@ async def settle_key(
 
 
 async def release_key(session: AsyncSession, *, workspace_id: str, key: str) -> None:
-    """A request that had begun was refused, and changed nothing: the key is free again."""
+    """Release the key of a request that had begun and then failed without changing anything."""
     repository = IdempotencyRepository(session)
     kept = await repository.get(workspace_id, key)
     if kept is not None:
@@ -115,5 +121,5 @@ async def release_key(session: AsyncSession, *, workspace_id: str, key: str) -> 
 
 
 async def forget_old_keys(session: AsyncSession, *, now: datetime) -> int:
-    """Remove keys past their day; how many they were."""
+    """Remove keys that are older than a day. Returns their number."""
     return await IdempotencyRepository(session).forget_before(now - LIFETIME)

@@ -1,4 +1,4 @@
-"""A change of encryption keys: everything that is encrypted, written anew under the first key while the service runs."""
+"""Rotation of encryption keys: stored settings are encrypted again with the first key while the service is running."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.storage.repositories.encrypted import TABLES, EncryptedRepository
 
 log = get_logger(__name__)
 
-PAGE = 100  # settings in one transaction: their rows are locked for as long
+PAGE = 100  # rows in one transaction, which locks them
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What was done: settings written anew, how many stand under each key now, and the rows that do not open."""
+    """The result: settings that were encrypted again, the number of settings by key, and ids of unreadable rows."""
 
     written: int
     left: Mapping[str, int]
@@ -26,7 +26,7 @@ class Rotation:
 
 
 async def rotate_keys(platform: Platform) -> Rotation:
-    """Bring all settings under the writing key. Safe to interrupt and to repeat."""
+    """Encrypt all stored settings with the first key. Safe to interrupt and to repeat."""
     keyring = platform.keyring
     left = Counter(dict.fromkeys(keyring.key_ids, 0))
     unreadable: list[str] = []

@@ -1,4 +1,4 @@
-"""Spaces: made, listed, read."""
+"""Spaces: creating, listing and reading them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_SLUG = 63
 async def create_space(
     session: AsyncSession, *, workspace_id: str, name: str, slug: str | None = None, actor: str
 ) -> Space:
-    """A new space; its slug is made from the name where none is given. Conflict: the slug is taken."""
+    """Create a space; without a slug, the name gives one. Raises Invalid for a slug of another form, Conflict for one in use."""
     slug = slug or slug_of(name, separator="-", limit=_MAX_SLUG, fallback="space")
     if len(slug) > _MAX_SLUG or not _SLUG.fullmatch(slug):
         raise Invalid(
@@ -45,14 +45,14 @@ async def create_space(
 
 
 async def get_space(session: AsyncSession, workspace_id: str, space_id: str) -> Space:
-    """One space; NotFound where it is not one of the workspace."""
+    """Read a space of a workspace. Raises NotFound."""
     return await SpaceRepository(session).require(workspace_id, space_id)
 
 
 async def page_spaces(
     session: AsyncSession, workspace_id: str, request: PageRequest
 ) -> Page[Space]:
-    """Spaces of a workspace in the order of making."""
+    """Return a page of the spaces of a workspace, oldest first."""
     repository = SpaceRepository(session)
     position = request.position()
     found = await repository.walk(workspace_id, position=position, limit=request.count + 1)

@@ -336,7 +336,7 @@ class TestWhereSecretsGo:
             response = await api.patch(path, json={"settings": change})
             assert response.status_code == 422, response.text
             assert fields(response) == [f"settings.{name}" for name in secrets]
-            assert f"where {next(iter(move))} changes" in response.json()["errors"][0]["message"]
+            assert f"because {next(iter(move))} changes" in response.json()["errors"][0]["message"]
         again = move | {name: settings[name] for name in secrets}
         moved = await api.patch(path, json={"settings": again})
         assert moved.status_code == 200, moved.text

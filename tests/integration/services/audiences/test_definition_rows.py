@@ -21,6 +21,7 @@ from app.services.audiences import audiences, previews
 from app.services.audiences.recompute import recompute_audience
 from app.services.audiences.source_turns import room_of_run
 from app.services.datasets import datasets
+from app.services.datasets.dataset_content import put_dataset_content
 from app.services.platform.platform import Platform, open_platform
 from app.services.platform.stored_files import fetch_manifest
 from app.snapshots.engine import Manifest
@@ -214,7 +215,7 @@ class TestRuns:
         async def content() -> AsyncIterator[bytes]:
             yield b"customer_id,agreed\n00017,true\n00018,false\n"
 
-        await datasets.put_dataset_content(
+        await put_dataset_content(
             shop.platform,
             content(),
             space_id=shop.flow.space_id,

@@ -1,0 +1,77 @@
+"""The content of datasets: uploads, stored as Parquet files, and columns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+
+from app.core.errors import Conflict
+from app.services.platform import Platform, fresh_key, receive_upload, store_file
+from app.services.tenancy import record_change
+from app.snapshots.engine import StoredFile, Upload
+from app.snapshots.reading import write_dataset
+from app.storage.models import Dataset
+from app.storage.repositories.datasets import DatasetRepository
+
+
+def columns_to_json(kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``{"columns": [[name, type], …]}``: a list, because the database does not keep the order of keys."""
+    return {"columns": [[name, kind] for name, kind in kinds.items()]}
+
+
+async def put_dataset_content(
+    platform: Platform,
+    stream: AsyncIterator[bytes],
+    *,
+    space_id: str,
+    dataset_id: str,
+    content_type: str | None,
+    content_encoding: str | None,
+    announced: int | None,
+    actor: str,
+    now: datetime,
+) -> Dataset:
+    """Replace a dataset's content by an upload.
+
+    No transaction is open while the upload is received and converted. Of two uploads at a time, the one that is
+    committed last counts. Raises Invalid, and changes nothing, if the upload cannot be read, and Conflict if the dataset
+    is read from a database.
+    """
+    async with platform.unit_of_work() as session:
+        if (await DatasetRepository(session).require(space_id, dataset_id)).settings is not None:
+            raise Conflict("The dataset is read from its database; there is no content to upload.")
+    receiving = receive_upload(
+        platform.engine,
+        platform.settings,
+        stream,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        announced=announced,
+    )
+    folder = f"spaces/{space_id}/datasets/{dataset_id}"
+    file, columns = await _store(platform, receiving, folder)
+    async with platform.unit_of_work() as session:
+        dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
+        dataset.file = file.to_json()
+        dataset.columns = columns_to_json(columns)
+        dataset.row_count, dataset.byte_count = file.rows, file.bytes
+        dataset.updated_by, dataset.updated_at = actor, now
+        await session.flush()
+        await record_change(session, "dataset", dataset, "Dataset Content Replaced", actor)
+    return dataset
+
+
+async def _store(
+    platform: Platform, receiving: AbstractAsyncContextManager[Upload], folder: str
+) -> tuple[StoredFile, Mapping[str, str]]:
+    """Convert an upload to a stored Parquet file. Returns the file and its columns with their types."""
+    out = platform.engine.scratch_file(".parquet")
+    try:
+        async with receiving as upload:
+            stats = await platform.engine.run(write_dataset, upload, out)
+        file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    return file, stats.columns
