@@ -17,7 +17,7 @@ from app.api.edge import (
     described,
 )
 from app.api.extensions.parts import ACTIVATION
-from app.contract.extensions import syncs as contract
+from app.contract.extensions import delivery_options as contract
 from app.core import clock
 from app.services import activations
 

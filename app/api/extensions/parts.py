@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Request
+from fastapi import Depends, Path, Request
 
+from app.api.edge import CurrentSpace, SessionDep
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
+from app.services import activations
 
 T = TypeVar("T")
 
@@ -21,6 +23,16 @@ ProfileId = Annotated[str, Path(alias="profileId", **_ID)]
 
 AUDIENCE = "/spaces/{spaceId}/audiences/{audienceId}"
 ACTIVATION = AUDIENCE + "/activations/{id}"
+
+
+async def activation_of(request: Request, session: SessionDep, scene: CurrentSpace) -> Any:
+    """Return the activation of the path. Raises NotFound if the audience does not have it."""
+    return await activations.require_activation(
+        session, scene.space_id, request.path_params["audienceId"], request.path_params["id"]
+    )
+
+
+CurrentActivation = Annotated[Any, Depends(activation_of)]
 
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 UPLOAD_BODY: dict[str, Any] = {

@@ -19,7 +19,7 @@ from app.api.edge import (
     pagination,
 )
 from app.api.extensions.parts import AUDIENCE, SnapshotId, before_number, newest_first
-from app.contract.extensions import runs as contract
+from app.contract.extensions import snapshots as contract
 from app.core import clock
 from app.services import audiences
 

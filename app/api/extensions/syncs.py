@@ -13,7 +13,6 @@ from app.api.edge import (
     CurrentSpace,
     Id,
     PageDep,
-    PlatformDep,
     Scene,
     SessionDep,
     SpaceId,
@@ -21,10 +20,10 @@ from app.api.edge import (
     described,
     pagination,
 )
-from app.api.extensions.parts import ACTIVATION, ProfileId, SyncId, before, newest_first
+from app.api.extensions.parts import ACTIVATION, CurrentActivation, SyncId, before, newest_first
 from app.contract.extensions import syncs as contract
 from app.core import clock
-from app.services import activations, reports, syncs
+from app.services import activations, syncs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -78,24 +77,6 @@ async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id:
 
 
 @router.get(
-    ACTIVATION + "/status",
-    **described(
-        "getActivationStatus",
-        output=contract.StatusData,
-        summary="Get the status of an activation",
-        errors=(404, 422),
-        tag=TAG,
-    ),
-)
-async def get_status(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId, id: Id
-) -> Response:
-    """Get the status of an activation. Its ``note`` explains why nothing was sent."""
-    activation = await activations.require_activation(session, scene.space_id, audience_id, id)
-    return answer({"status": await reports.activation_status(session, activation, clock.now())})
-
-
-@router.get(
     ACTIVATION + "/syncs",
     **described(
         "listActivationSyncs",
@@ -113,11 +94,11 @@ async def list_syncs(
     audience_id: AudienceId,
     id: Id,
     page: PageDep,
+    activation: CurrentActivation,
 ) -> Response:
     """List the syncs of an activation, newest first, including dry runs."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
     found, total = await syncs.list_syncs(
-        session, scene.space_id, id, before=before(page), limit=page.count + 1
+        session, scene.space_id, activation.id, before=before(page), limit=page.count + 1
     )
     shown = newest_first(found, total, page, lambda view: view.sync.id)
     return answer(
@@ -148,8 +129,9 @@ async def start_sync(
     body: contract.SyncInput | None = None,
 ) -> Response:
     """Start a sync. Returns the new sync, or the open sync that already does the work."""
-    wanted = body or contract.SyncInput()
+    # Not a dependency: an invalid body is reported before an unknown activation.
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
+    wanted = body or contract.SyncInput()
     sync = await syncs.start_sync(
         session,
         activation,
@@ -158,7 +140,7 @@ async def start_sync(
         actor=scene.actor,
         now=clock.now(),
     )
-    return await _shown(session, scene, id, sync.id)
+    return await _shown(session, scene, activation.id, sync.id)
 
 
 @router.get(
@@ -177,11 +159,11 @@ async def get_sync(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
+    activation: CurrentActivation,
     sync_id: SyncId,
 ) -> Response:
     """Get a sync, with its progress while it runs, and with the report of a dry run."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
-    return await _shown(session, scene, id, sync_id)
+    return await _shown(session, scene, activation.id, sync_id)
 
 
 @router.post(
@@ -200,14 +182,14 @@ async def approve_sync(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
+    activation: CurrentActivation,
     sync_id: SyncId,
 ) -> Response:
     """Approve the plan of a sync that is on hold. Returns 409 if the sync is not on hold or was superseded."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.approve_sync(
-        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
     )
-    return await _shown(session, scene, id, sync_id)
+    return await _shown(session, scene, activation.id, sync_id)
 
 
 @router.post(
@@ -226,14 +208,14 @@ async def cancel_sync(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
+    activation: CurrentActivation,
     sync_id: SyncId,
 ) -> Response:
     """Cancel a sync. Changes that were sent are kept at the destination and in the holdings."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
     await syncs.cancel_sync(
-        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
     )
-    return await _shown(session, scene, id, sync_id)
+    return await _shown(session, scene, activation.id, sync_id)
 
 
 @router.post(
@@ -252,14 +234,14 @@ async def retry_sync(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
+    activation: CurrentActivation,
     sync_id: SyncId,
 ) -> Response:
     """Retry the rejected changes of a sync. Returns the new sync."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
     sync = await syncs.retry_sync(
-        session, scene.space_id, id, sync_id, actor=scene.actor, now=clock.now()
+        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
     )
-    return await _shown(session, scene, id, sync.id)
+    return await _shown(session, scene, activation.id, sync.id)
 
 
 @router.get(
@@ -278,47 +260,13 @@ async def list_rejections(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
+    activation: CurrentActivation,
     sync_id: SyncId,
 ) -> Response:
     """List why changes were rejected: counts by reason, and up to 100 samples."""
-    await activations.require_activation(session, scene.space_id, audience_id, id)
-    found = await syncs.sync_rejections(session, scene.space_id, id, sync_id)
+    found = await syncs.sync_rejections(session, scene.space_id, activation.id, sync_id)
     return answer(
         contract.RejectionsData(
             rejections=contract.RejectionsOutput(counts=found["counts"], samples=found["samples"])
         )
     )
-
-
-@router.get(
-    ACTIVATION + "/profiles/{profileId}",
-    **described(
-        "explainActivationProfile",
-        output=contract.ExplanationData,
-        summary="Explain what was sent for a profile",
-        errors=(404, 422),
-        tag=TAG,
-    ),
-)
-async def explain_profile(
-    platform: PlatformDep,
-    scene: CurrentSpace,
-    space_id: SpaceId,
-    audience_id: AudienceId,
-    id: Id,
-    profile_id: ProfileId,
-) -> Response:
-    """Explain a profile: its memberships, identifiers, arm and batch, and the partner's response.
-
-    The history covers the newest 20 snapshots of each audience and 200 syncs, and ends after 512 MiB from the object
-    store or 20 s. `historyStoppedAt` is the newest entry that was not searched, or null: of the profile a sync (`syncId`,
-    `syncNumber`, `plannedAt`), of each membership a snapshot (`snapshotId`, `asOf`).
-    """
-    found = await reports.explain_profile(
-        platform,
-        space_id=scene.space_id,
-        audience_id=audience_id,
-        activation_id=id,
-        profile_id=profile_id,
-    )
-    return answer({"profile": found})

@@ -1,4 +1,4 @@
-"""Bodies of operations on runs and snapshots."""
+"""Bodies of operations on runs."""
 
 from __future__ import annotations
 
@@ -42,23 +42,6 @@ class RunOutput(Output):
     finished_at: Time | None
 
 
-class SnapshotOutput(Output):
-    """The immutable membership that a run has written."""
-
-    id: str
-    audience_id: str
-    run_id: str
-    version: int
-    as_of: Time
-    members: int
-    bytes: int
-    traits: dict[str, str]
-    identifiers: list[str]
-    current: bool
-    pinned: bool
-    created_at: Time
-
-
 class RunData(Output):
     """One run."""
 
@@ -69,17 +52,4 @@ class RunsData(Output):
     """A page of runs."""
 
     runs: list[RunOutput]
-    pagination: PaginationOutput
-
-
-class SnapshotData(Output):
-    """One snapshot."""
-
-    snapshot: SnapshotOutput
-
-
-class SnapshotsData(Output):
-    """A page of snapshots."""
-
-    snapshots: list[SnapshotOutput]
     pagination: PaginationOutput

@@ -7,10 +7,36 @@ import pytest
 from pydantic import ValidationError
 
 from app.contract.envelope import Output
-from app.contract.extensions import datasets, destinations, exports, holdings, members, runs, syncs
+from app.contract.extensions import (
+    datasets,
+    delivery_options,
+    destinations,
+    drift,
+    explain,
+    exports,
+    holdings,
+    members,
+    runs,
+    snapshots,
+    status,
+    syncs,
+)
 from app.contract.extensions.base import StrictInput
 
-MODULES = (datasets, destinations, exports, holdings, members, runs, syncs)
+MODULES = (
+    datasets,
+    delivery_options,
+    destinations,
+    drift,
+    explain,
+    exports,
+    holdings,
+    members,
+    runs,
+    snapshots,
+    status,
+    syncs,
+)
 INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     datasets.DatasetInput: {"name": "sales", "kind": "upload"},
     datasets.DatasetPatch: {},
@@ -25,10 +51,10 @@ INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     destinations.DestinationPatch: {},
     destinations.CheckInput: {},
     holdings.SeedInput: {"from": "partner"},
-    holdings.DriftInput: {},
+    drift.DriftInput: {},
     members.MembersPatch: {},
     syncs.SyncInput: {},
-    syncs.DeliveryOptionsPatch: {},
+    delivery_options.DeliveryOptionsPatch: {},
 }
 
 
@@ -65,7 +91,7 @@ class TestInputs:
                     model.model_validate({**body, name: 1})
 
     def test_null_clears_only_where_it_has_a_meaning(self) -> None:
-        patch = syncs.DeliveryOptionsPatch.model_validate(
+        patch = delivery_options.DeliveryOptionsPatch.model_validate(
             {"split": None, "consent": None, "list": None, "mode": None, "brake": None}
         )
         assert patch.model_fields_set == {"split", "consent", "list"}
@@ -105,7 +131,7 @@ class TestOutputs:
         }  # fmt: skip
 
     def test_the_status_has_the_agreed_names(self) -> None:
-        names = {field.alias for field in syncs.StatusOutput.model_fields.values()}
+        names = {field.alias for field in status.StatusOutput.model_fields.values()}
         assert names == {
             "state", "lastSyncedAt", "lastError", "openSync", "revision", "deliveredRevision", "nextDueAt", "held", "assumed",
             "note",
