@@ -16,7 +16,7 @@ from app.services.accounts import first_moved, secret_required
 from app.sources import PostgresSource
 from app.storage.models import Dataset
 
-UPLOAD, POSTGRES = "upload", "postgres"
+POSTGRES = "postgres"  # the kind of a dataset in a database
 
 # Changing one of these would send the stored password to another server, or unencrypted.
 _WHERE_TO = ("host", "port", "ssl_mode", "ca_certificate")
