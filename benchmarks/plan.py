@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Mode
 from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats, Upload
 from app.snapshots.engine.engine import connect
@@ -104,7 +105,7 @@ def _spec(number: int, traits: bool) -> PlanSpec:
 
 def _settled(stats: PlanStats) -> list[BatchOutcome]:
     return [
-        BatchOutcome(number, cut.first_row, cut.rows, "settled")
+        BatchOutcome(number, cut.first_row, cut.rows, BatchEnd.RECORDED)
         for number, cut in enumerate(stats.cuts, 1)
     ]
 
