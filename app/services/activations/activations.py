@@ -22,7 +22,7 @@ from app.domain.options import DEFAULT_OPTIONS
 from app.services.activations.revisions import new_revision
 from app.services.revision import check_mapping
 from app.services.syncs import close_for_deletion, configuration_changed
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Activation, ActivationSource, Audience, DestinationConnection
 from app.storage.repositories.activations import (
     ActivationRepository,
@@ -324,15 +324,7 @@ async def _locked(
 
 
 async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
-    await record_event(
-        session,
-        space_id=activation.space_id,
-        type=event,
-        actor=actor,
-        resource_type="activation",
-        resource_id=activation.id,
-        resource_name=activation.name,
-    )
+    await record_change(session, "activation", activation, event, actor)
 
 
 async def require_activation(

@@ -40,7 +40,6 @@ from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
 
 LIVE = ("frequency", "brake", "notifications")
-REVISED = ("mode", "split", "updates", "list", "consent", "audiences", "included_attribute")
 
 
 async def get_delivery_options(

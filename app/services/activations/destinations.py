@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors.base import CheckResult
+from app.connectors.base import CheckResult, Connector, ConnectorSettings
 from app.connectors.errors import ConnectorError
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid
@@ -26,7 +26,7 @@ from app.services.accounts import (
 )
 from app.services.platform import Platform
 from app.services.syncs import account_healed, lock_account
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Destination
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
@@ -162,17 +162,7 @@ async def check_destination(
             connector_class, settings = settings_of(platform.keyring, workspace_id, destination)
         except Invalid as error:
             return CheckResult(False, "; ".join(problem.message for problem in error.problems))
-    try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            tools = connector_tools(
-                platform, destination_id, connector_class.definition, secrets_of(settings)
-            )
-            connector = connector_class(settings, tools)
-            result = await connector.check(connection_settings)
-    except ConnectorError as error:
-        return CheckResult(False, error.message)
-    except TimeoutError:
-        return CheckResult(False, f"The partner did not respond within {_CHECK_SECONDS} seconds.")
+    result = await _check(platform, destination, connector_class, settings, connection_settings)
     if result.ok:
         async with platform.unit_of_work() as session:
             await lock_account(session, space_id, destination_id)
@@ -183,13 +173,24 @@ async def check_destination(
     return result
 
 
+async def _check(
+    platform: Platform,
+    destination: Destination,
+    connector_class: type[Connector],
+    settings: ConnectorSettings,
+    connection_settings: Mapping[str, Any],
+) -> CheckResult:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            tools = connector_tools(
+                platform, destination.id, connector_class.definition, secrets_of(settings)
+            )
+            return await connector_class(settings, tools).check(connection_settings)
+    except ConnectorError as error:
+        return CheckResult(False, error.message)
+    except TimeoutError:
+        return CheckResult(False, f"The partner did not respond within {_CHECK_SECONDS} seconds.")
+
+
 async def _record(session: AsyncSession, destination: Destination, event: str, actor: str) -> None:
-    await record_event(
-        session,
-        space_id=destination.space_id,
-        type=event,
-        actor=actor,
-        resource_type="destination",
-        resource_id=destination.id,
-        resource_name=destination.name,
-    )
+    await record_change(session, "destination", destination, event, actor)

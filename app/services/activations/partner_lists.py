@@ -62,16 +62,24 @@ async def page_partner_lists(
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Lists):
         raise Conflict(f"{definition.name} has no lists to choose from.")
-    found, complete = await _read(connector, definition)
-    sought = (search or "").casefold()
-    matching = sorted(
-        (name.casefold(), list_id, name)
-        for list_id, name in found
-        if sought in name.casefold() or sought in list_id.casefold()
-    )
+    entries, complete = await _read(connector, definition)
     used = _by_list(definition, uses)
-    lists = [PartnerList(list_id, name, used.get(list_id, ())) for _, list_id, name in matching]
+    lists = [
+        PartnerList(list_id, name, used.get(list_id, ()))
+        for list_id, name in _matching(entries, search or "")
+    ]
     return Found(_cut(lists, request, position), complete)
+
+
+def _matching(entries: Sequence[tuple[str, str]], search: str) -> list[tuple[str, str]]:
+    """Return ``(id, name)`` of the lists whose name or id contains ``search``, by name."""
+    text = search.casefold()
+    matching = [
+        (list_id, name)
+        for list_id, name in entries
+        if text in name.casefold() or text in list_id.casefold()
+    ]
+    return sorted(matching, key=lambda entry: (entry[1].casefold(), *entry))
 
 
 async def _read(connector: Lists, definition: Definition) -> tuple[list[tuple[str, str]], bool]:

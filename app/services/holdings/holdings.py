@@ -22,7 +22,7 @@ from app.services.platform import (
     store_file,
 )
 from app.services.revision import Revision, arm_of, build_plan_spec, list_of
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.snapshots.engine import (
     Cursor,
     FoldStats,
@@ -228,12 +228,4 @@ async def record_holdings(
     session: AsyncSession, activation: Activation, event: str, actor: str
 ) -> None:
     """Record an event of an activation in the audit trail."""
-    await record_event(
-        session,
-        space_id=activation.space_id,
-        type=event,
-        actor=actor,
-        resource_type="activation",
-        resource_id=activation.id,
-        resource_name=activation.name,
-    )
+    await record_change(session, "activation", activation, event, actor)

@@ -237,8 +237,24 @@ async def create_sync(
     retry_refused: bool = False,
 ) -> Sync:
     """Open a sync for a locked activation, under its next number, and enqueue its planning."""
+    sync = _new_sync(activation, kind, trigger, actor, retry_refused)
+    session.add(sync)
+    await session.flush()
+    if kind == "baseline":
+        await pins.pin_snapshots(session, sync)
+    elif kind != "dry_run":
+        # A new sync probes an account whose credentials were refused once more.
+        await DestinationRepository(session).half_open(sync.space_id, sync.destination_id)
+    await session.refresh(sync)
+    wake_plan(session, sync)
+    return sync
+
+
+def _new_sync(
+    activation: Activation, kind: str, trigger: str, actor: str, retry_refused: bool
+) -> Sync:
     activation.sync_number += 1
-    sync = Sync(
+    return Sync(
         space_id=activation.space_id,
         id=new_id("syn"),
         activation_id=activation.id,
@@ -251,16 +267,6 @@ async def create_sync(
         retry_refused=retry_refused,
         opened_by=actor,
     )
-    session.add(sync)
-    await session.flush()
-    if kind == "baseline":
-        await pins.pin_snapshots(session, sync)
-    elif kind != "dry_run":
-        # A new sync probes an account whose credentials were refused once more.
-        await DestinationRepository(session).half_open(sync.space_id, sync.destination_id)
-    await session.refresh(sync)
-    wake_plan(session, sync)
-    return sync
 
 
 def next_kind(activation: Activation) -> SyncKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -116,28 +116,33 @@ async def _claim(
     if sync.closing is None and not await DueQueries(session).is_to_settle(space_id, sync_id):
         await repository.release(space_id, sync_id, sync.lease_token)
         return None
-    in_flight = await BatchRepository(session).in_flight_until(space_id, sync_id)
-    if in_flight is not None:
-        # The senders may still write receipts: wait for them, or for the end of their lease (R20).
+    batches = await _take_batches(session, sync)
+    if batches is None:
         await repository.release(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
         )
         return None
-    # A sender whose lease has ended may have sent just before that, and must not write any more (R8, R9, R11). A job
-    # that was left with the partner may still be applied.
-    taken = await BatchRepository(session).take_from_senders(space_id, sync_id)
-    batches = await BatchRepository(session).of_sync(space_id, sync_id)
-    if any(batch.state == BatchState.SENDING for batch in batches):
-        await repository.release(
-            space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
-        )
-        return None
-    left = any(batch.state != BatchState.RECORDED and batch.continuation for batch in batches)
-    if taken or left:
-        await SyncRepository(session).mark_unknown(space_id, sync_id)
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key
     return Work(sync, batches, Manifest.from_json(activation.holdings))
+
+
+async def _take_batches(session: AsyncSession, sync: Sync) -> Sequence[Batch] | None:
+    """Take the batches of a sync from senders whose lease has ended. Returns None while a call is in flight."""
+    repository = BatchRepository(session)
+    if await repository.in_flight_until(sync.space_id, sync.id) is not None:
+        # The senders may still write receipts: wait for them, or for the end of their lease (R20).
+        return None
+    # A sender whose lease has ended may have sent just before that, and must not write any more (R8, R9, R11). A job
+    # that was left with the partner may still be applied.
+    taken = await repository.take_from_senders(sync.space_id, sync.id)
+    batches = await repository.of_sync(sync.space_id, sync.id)
+    if any(batch.state == BatchState.SENDING for batch in batches):
+        return None
+    left = any(batch.state != BatchState.RECORDED and batch.continuation for batch in batches)
+    if taken or left:
+        await SyncRepository(session).mark_unknown(sync.space_id, sync.id)
+    return batches
 
 
 async def _fold(platform: Platform, work: Work) -> Folded:
@@ -214,15 +219,7 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
         if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
             raise LeaseLost
         now = await RunRepository(session).database_now()
-        lifecycle.set_state(sync, SyncState(sync.closing or SyncState.COMPLETE))
-        sync.closing = None
-        sync.finished_at = now
-        sync.outcome = folded.outcome.to_json() if folded.outcome else None
-        sync.delivered = sum(batch.delivered for batch in work.batches)
-        sync.rejected = sum(batch.rejected for batch in work.batches)
-        sync.skipped = sum(batch.skipped for batch in work.batches)
-        sync.rejections = _rejections(work.batches)
-        sync.lease_owner, sync.lease_until = None, None
+        _end(sync, work.batches, folded.outcome, now)
         activation.holdings = folded.holdings.to_json()
         if folded.held is not None:
             activation.held, activation.assumed = folded.held, folded.assumed or 0
@@ -230,6 +227,18 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
             await _update_activation(session, activation, sync)
         await session.flush()
         await _open_next(session, activation, sync)
+
+
+def _end(sync: Sync, batches: Sequence[Batch], outcome: StoredFile | None, now: datetime) -> None:
+    lifecycle.set_state(sync, SyncState(sync.closing or SyncState.COMPLETE))
+    sync.closing = None
+    sync.finished_at = now
+    sync.outcome = outcome.to_json() if outcome else None
+    sync.delivered = sum(batch.delivered for batch in batches)
+    sync.rejected = sum(batch.rejected for batch in batches)
+    sync.skipped = sum(batch.skipped for batch in batches)
+    sync.rejections = _rejections(batches)
+    sync.lease_owner, sync.lease_until = None, None
 
 
 async def _update_activation(session: AsyncSession, activation: Activation, sync: Sync) -> None:
