@@ -41,4 +41,40 @@ async def get_status(
     activation: CurrentActivation,
 ) -> Response:
     """Get the status of an activation. Its ``note`` explains why nothing was sent."""
-    return answer({"status": await reports.activation_status(session, activation, clock.now())})
+    found = await reports.activation_status(session, activation, clock.now())
+    return answer(contract.StatusData(status=_wire(found)))
+
+
+def _wire(found: reports.ActivationStatus) -> contract.StatusOutput:
+    activation = found.activation
+    return contract.StatusOutput(
+        state=activation.state,
+        last_synced_at=activation.last_synced_at,
+        last_error=activation.last_error,
+        open_sync=_open_sync(found.open_sync) if found.open_sync else None,
+        revision=found.revision,
+        delivered_revision=found.delivered_revision,
+        next_due_at=activation.next_due_at,
+        held=activation.held,
+        assumed=activation.assumed,
+        note=found.note,
+    )
+
+
+def _open_sync(found: reports.OpenSync) -> contract.OpenSyncOutput:
+    sync, counts = found.sync, found.counts
+    done = counts.delivered + counts.rejected + counts.skipped if counts else 0
+    return contract.OpenSyncOutput(
+        id=sync.id,
+        number=sync.number,
+        kind=sync.kind,
+        status=sync.state,
+        planned=sync.planned,
+        delivered=counts.delivered if counts else 0,
+        rejected=counts.rejected if counts else 0,
+        skipped=counts.skipped if counts else 0,
+        pending=max(sync.planned - done, 0),
+        batches=sync.batches,
+        batches_settled=counts.settled if counts else 0,
+        opened_at=sync.opened_at,
+    )

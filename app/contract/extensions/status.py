@@ -9,6 +9,23 @@ from pydantic import Field
 from app.contract.extensions.base import Output, Time
 
 
+class OpenSyncOutput(Output):
+    """The progress of the open sync of an activation."""
+
+    id: str
+    number: int
+    kind: str
+    status: str
+    planned: int
+    delivered: int
+    rejected: int
+    skipped: int
+    pending: int
+    batches: int
+    batches_settled: int
+    opened_at: Time
+
+
 class StatusOutput(Output):
     """The status of an activation. ``note`` explains why nothing was sent."""
 

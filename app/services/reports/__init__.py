@@ -9,10 +9,12 @@ from app.services.reports.overview import (
     page_overview,
 )
 from app.services.reports.reach import ReachRow, audience_reach, destination_reach
-from app.services.reports.status import activation_status
+from app.services.reports.status import ActivationStatus, OpenSync, activation_status
 
 __all__ = [
     "OVERVIEW_STATES",
+    "ActivationStatus",
+    "OpenSync",
     "Overview",
     "ReachRow",
     "Sought",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,49 +25,44 @@ _PAUSED_FOR = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSync:
+    """The open sync of an activation, and the counts of its batches; None before it is planned."""
+
+    sync: Sync
+    counts: BatchCounts | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationStatus:
+    """The status of an activation. ``note`` explains why nothing was sent."""
+
+    activation: Activation
+    open_sync: OpenSync | None
+    revision: int
+    delivered_revision: int | None
+    note: str
+
+
 async def activation_status(
     session: AsyncSession, activation: Activation, now: datetime
-) -> dict[str, Any]:
-    """Build ``{state, lastSyncedAt, lastError, openSync, revision, deliveredRevision, nextDueAt, held, assumed, note}``."""
+) -> ActivationStatus:
+    """Read the status of an activation."""
     repository = SyncRepository(session)
     sync = await repository.open_of(activation.space_id, activation.id)
-    counts = None
+    open_sync = None
     if sync is not None:
-        counts = (await BatchRepository(session).counts(activation.space_id, [sync.id])).get(
-            sync.id
-        )
+        counts = await BatchRepository(session).counts(activation.space_id, [sync.id])
+        open_sync = OpenSync(sync, counts.get(sync.id))
     last = await repository.last_planned(activation.space_id, activation.id)
     revisions = RevisionRepository(session)
-    return {
-        "state": activation.state,
-        "lastSyncedAt": to_wire(activation.last_synced_at) if activation.last_synced_at else None,
-        "lastError": activation.last_error,
-        "openSync": _open_sync(sync, counts) if sync else None,
-        "revision": await revisions.newest_number(activation.space_id, activation.id),
-        "deliveredRevision": await revisions.delivered(activation.space_id, activation.id),
-        "nextDueAt": to_wire(activation.next_due_at) if activation.next_due_at else None,
-        "held": activation.held,
-        "assumed": activation.assumed,
-        "note": await _note(session, activation, sync, last, now),
-    }
-
-
-def _open_sync(sync: Sync, counts: BatchCounts | None) -> dict[str, Any]:
-    done = counts.delivered + counts.rejected + counts.skipped if counts else 0
-    return {
-        "id": sync.id,
-        "number": sync.number,
-        "kind": sync.kind,
-        "status": sync.state,
-        "planned": sync.planned,
-        "delivered": counts.delivered if counts else 0,
-        "rejected": counts.rejected if counts else 0,
-        "skipped": counts.skipped if counts else 0,
-        "pending": max(sync.planned - done, 0),
-        "batches": sync.batches,
-        "batchesSettled": counts.settled if counts else 0,
-        "openedAt": to_wire(sync.opened_at),
-    }
+    return ActivationStatus(
+        activation,
+        open_sync,
+        revision=await revisions.newest_number(activation.space_id, activation.id),
+        delivered_revision=await revisions.delivered(activation.space_id, activation.id),
+        note=await _note(session, activation, sync, last, now),
+    )
 
 
 async def _note(

@@ -120,7 +120,7 @@ class TestRefusalOfTheWhole:
         assert len(await attempts(flow)) == 3
         async with flow.platform.unit_of_work() as session:
             said = await status.activation_status(session, row, clock.now())
-        assert said["note"].startswith("Paused by an error")
+        assert said.note.startswith("Paused by an error")
 
     async def test_enabling_again_sends_what_was_not_sent(self, flow: Flow) -> None:
         activation = await flow.activate()

@@ -110,7 +110,7 @@ class TestStatus:
 async def note_of(flow: Flow, activation: str) -> str:
     row = await flow.activation(activation)
     async with flow.platform.unit_of_work() as session:
-        return str((await status.activation_status(session, row, clock.now()))["note"])
+        return (await status.activation_status(session, row, clock.now())).note
 
 
 async def test_entries_that_wait_for_exits_ring_no_bell(flow: Flow) -> None:
