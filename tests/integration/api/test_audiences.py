@@ -7,8 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from app.services.audiences import previews
-from app.services.platform.platform import Platform
 from tests.integration.api.conftest import Tenant
 from tests.integration.api.scene import SQL, create_audience, create_scene
 
@@ -134,65 +132,6 @@ class TestRuns:
         assert answer.status_code == 409
 
 
-class TestSchedules:
-    async def test_their_life(self, api: httpx.AsyncClient, tenant: Tenant) -> None:
-        audience_id = await create_audience(api, tenant)
-        path = f"/spaces/{tenant.space_id}/audiences/{audience_id}/schedules"
-        hourly = {"strategy": "PERIODIC", "config": {"interval": "1h"}}
-        made = (await api.post(path, json=hourly)).json()["data"]["audienceSchedule"]
-        assert made["config"] == {"interval": "1h"}
-        assert made["nextExecution"].endswith(":00:00.000Z")
-        one = f"{path}/{made['id']}"
-        daily = {"days": [1], "hours": [5], "timezone": "Europe/Berlin"}
-        answer = await api.patch(one, json={"strategy": "SPECIFIC_DAYS", "config": daily})
-        assert answer.json()["data"]["audienceSchedule"]["config"] == daily
-        assert len((await api.get(path)).json()["data"]["audienceSchedules"]) == 1
-        assert (await api.get(one)).json()["data"]["audienceSchedule"][
-            "strategy"
-        ] == "SPECIFIC_DAYS"
-        bad: dict[str, Any] | None
-        for bad in ({"interval": "7m"}, {"days": []}, None):
-            answer = await api.post(path, json={"strategy": "PERIODIC", "config": bad})
-            assert answer.status_code == 422
-        assert (await api.delete(one)).json() == {"data": {"status": "SUCCESS"}}
-        assert (await api.get(one)).status_code == 404
-
-
-class TestPreviews:
-    async def test_completed(
-        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
-    ) -> None:
-        path = f"/spaces/{tenant.space_id}/audiences/previews"
-        query = "SELECT 'p' || i AS profile_id FROM range(250) t(i)"
-        answer = await api.post(
-            path, json={"definition": {"query": query}, "audienceType": "USERS"}
-        )
-        preview_id = answer.json()["data"]["audiencePreview"]["id"]
-        running = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
-        assert running == {
-            "id": preview_id,
-            "audienceType": "USERS",
-            "definition": {"query": query},
-            "options": {},
-            "status": "RUNNING",
-        }
-        assert await previews.compute_preview(platform, tenant.space_id, preview_id)
-        assert not await previews.compute_preview(platform, tenant.space_id, preview_id)
-        done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
-        assert done["status"] == "COMPLETED"
-        assert done["size"] == {"type": "USERS", "count": 250}
-        assert len(done["results"]) == 100
-
-    async def test_failed(self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform) -> None:
-        path = f"/spaces/{tenant.space_id}/audiences/previews"
-        body = {"definition": {"query": "SELECT email FROM nowhere"}, "audienceType": "USERS"}
-        preview_id = (await api.post(path, json=body)).json()["data"]["audiencePreview"]["id"]
-        await previews.compute_preview(platform, tenant.space_id, preview_id)
-        done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
-        assert done["status"] == "FAILED"
-        assert "nowhere" in done["failureReason"]
-
-
 class TestReferences:
     async def test_nobody(self, api: httpx.AsyncClient, tenant: Tenant) -> None:
         scene = await create_scene(api, tenant)
@@ -201,35 +140,3 @@ class TestReferences:
         )
         assert answer.json()["data"]["audiences"] == []
         assert answer.json()["data"]["pagination"]["current"]
-
-
-class TestAuditTrail:
-    async def test_who_did_what(self, api: httpx.AsyncClient, tenant: Tenant) -> None:
-        scene = await create_scene(api, tenant)
-        await api.get(scene.connections)
-        await api.get(f"{scene.space}/audienceType/USERS/supported-destinations")
-        events = (await api.get("/audit-events")).json()["data"]["events"]
-        assert [event["type"] for event in events] == [
-            "Supported Destinations Listed For Audience",
-            "Destinations Listed from Audience",
-            "Destination Added into Audience",
-            "Destination Created",
-            "Audience Created",
-        ]
-        assert events[2]["resourceId"] == scene.connection_id
-        assert events[2]["actor"].startswith("public-api-token/")
-        only = await api.get(
-            "/audit-events", params={"resourceId": scene.audience_id, "resourceType": "audience"}
-        )
-        assert len(only.json()["data"]["events"]) == 2
-        since = await api.get("/audit-events", params={"startTime": events[1]["timestamp"]})
-        assert len(since.json()["data"]["events"]) in (1, 2, 3)
-        assert (await api.get("/audit-events?startTime=yesterday")).status_code == 422
-        page = (await api.get("/audit-events?pagination[count]=2")).json()["data"]
-        more = await api.get(
-            "/audit-events",
-            params={"pagination.count": 2, "pagination.cursor": page["pagination"]["next"]},
-        )
-        assert [event["id"] for event in [*page["events"], *more.json()["data"]["events"]]] == [
-            event["id"] for event in events[:4]
-        ]

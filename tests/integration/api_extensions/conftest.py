@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +13,8 @@ from app.core.ids import new_id
 from app.services.platform.platform import Platform
 from app.services.tenancy import tokens
 from app.storage.models import Space, Workspace
+from tests.flow import installation, worker
+from tests.integration.api_extensions.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,11 @@ async def api(client: httpx.AsyncClient, tenant: Tenant) -> httpx.AsyncClient:
     client.headers["Authorization"] = f"Bearer {tenant.token}"
     client.base_url = httpx.URL(f"http://service/spaces/{tenant.space_id}/")
     return client
+
+
+@pytest.fixture
+async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
+    """An installation with a worker and a receiver."""
+    async with installation(platform) as flow, worker(platform):
+        await flow.sign_in(client)
+        yield Desk(flow, client)

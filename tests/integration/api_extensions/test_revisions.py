@@ -1,4 +1,4 @@
-"""Revisions: what is told of them where there is little to tell."""
+"""Revisions of an activation."""
 
 from __future__ import annotations
 

@@ -1,0 +1,44 @@
+"""Previews of a definition: computed by a worker, read over the API."""
+
+from __future__ import annotations
+
+import httpx
+
+from app.services.audiences import previews
+from app.services.platform.platform import Platform
+from tests.integration.api.conftest import Tenant
+
+
+class TestPreviews:
+    async def test_completed(
+        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
+    ) -> None:
+        path = f"/spaces/{tenant.space_id}/audiences/previews"
+        query = "SELECT 'p' || i AS profile_id FROM range(250) t(i)"
+        answer = await api.post(
+            path, json={"definition": {"query": query}, "audienceType": "USERS"}
+        )
+        preview_id = answer.json()["data"]["audiencePreview"]["id"]
+        running = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
+        assert running == {
+            "id": preview_id,
+            "audienceType": "USERS",
+            "definition": {"query": query},
+            "options": {},
+            "status": "RUNNING",
+        }
+        assert await previews.compute_preview(platform, tenant.space_id, preview_id)
+        assert not await previews.compute_preview(platform, tenant.space_id, preview_id)
+        done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
+        assert done["status"] == "COMPLETED"
+        assert done["size"] == {"type": "USERS", "count": 250}
+        assert len(done["results"]) == 100
+
+    async def test_failed(self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform) -> None:
+        path = f"/spaces/{tenant.space_id}/audiences/previews"
+        body = {"definition": {"query": "SELECT email FROM nowhere"}, "audienceType": "USERS"}
+        preview_id = (await api.post(path, json=body)).json()["data"]["audiencePreview"]["id"]
+        await previews.compute_preview(platform, tenant.space_id, preview_id)
+        done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
+        assert done["status"] == "FAILED"
+        assert "nowhere" in done["failureReason"]
