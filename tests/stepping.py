@@ -64,6 +64,14 @@ class Hand:
             if not await self.once():
                 await asyncio.sleep(0.05)  # what waits for a moment has no event to wait for
 
+    async def planned(self) -> str:
+        """Create an activation with a plan of ten entries, of which nothing is sent; returns its id."""
+        activation = await self.flow.activate(resync=True)
+        await self.flow.supply({"profile_id": f"p{number}"} for number in range(10))
+        await self.once(tasks=(Task.RECOMPUTE,))
+        await self.once(tasks=(Task.PLAN,))
+        return activation
+
     async def start(self, activation: str, *, kind: str = "incremental", dry: bool = False) -> Sync:
         """Ask for a sync, or what it would do."""
         async with self.platform.unit_of_work() as session:

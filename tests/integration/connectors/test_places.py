@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -10,15 +9,12 @@ import pytest
 from app.core import clock
 from app.domain.activation_states import ActivationState
 from app.domain.splits import assign
-from app.queue import Task
 from app.sandbox.braze import DEFAULT_GROUP, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
 from app.services.holdings import drift
-from app.services.planning.plan import plan_sync
 from app.services.platform.platform import Platform
-from app.storage.models import Activation, DestinationConnection, Sync
-from app.storage.repositories.due import DueQueries
+from app.storage.models import Activation, DestinationConnection
 from tests.integration.connectors.test_partners import (
     LIST,
     PARTNERS,
@@ -61,28 +57,6 @@ def inside(world: World, target: str) -> set[int]:
 def arm(activation: str, name: str, arms: list[dict[str, Any]] = AB) -> set[int]:
     weights = [(one["name"], float(one["weight"])) for one in arms]
     return {i for i in range(MEMBERS) if assign(activation, weights, f"p{i}") == name}
-
-
-@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
-async def test_each_arm_has_a_list_that_is_made_for_it(
-    platform: Platform, partner: Partner
-) -> None:
-    async with world_of(platform, partner) as world:
-        activation = await activate(world, split=AB)
-        await world.members(set(range(MEMBERS)))
-        await world.flow.quiet(activation, 60)
-        made = await lists(world)
-        assert set(made) == {"A", "B"}
-        for name, target in made.items():
-            assert inside(world, target) == arm(activation, name)
-
-        # Another arm takes its share; each of those leaves the list that it was on.
-        arms = [*AB, {"name": "C", "weight": 50}]
-        await Hand(world.flow).configure(activation, split=arms)
-        await world.flow.quiet(activation, 60)
-        for name, target in (await lists(world)).items():
-            assert inside(world, target) == arm(activation, name, arms)
-        assert world.emulator.stats()["violations"] == 0
 
 
 async def test_an_arm_can_have_a_list_that_is_there(platform: Platform) -> None:
@@ -327,30 +301,6 @@ async def test_the_shared_list_of_a_split_may_not_be_gone(platform: Platform) ->
         await world.members({i for i in range(MEMBERS) if i not in arm(activation, "B")})
         sync = await world.flow.quiet(activation, 60)
         assert sync.state == "failed"
-
-
-@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
-async def test_two_activations_that_need_the_list_of_their_connection_at_once_agree_on_one(
-    platform: Platform, partner: Partner
-) -> None:
-    async with prepared(platform, partner) as world:
-        hand = Hand(world.flow)
-        for activation in [await activate(world) for _ in range(2)]:
-            assert await world.flow.syncs(activation) == []
-        await world.flow.supply(
-            {"profile_id": f"p{i}", "user_id": f"u{i}", "email": f"p{i}@example.com"}
-            for i in range(5)
-        )
-        await hand.once(tasks=(Task.RECOMPUTE,))
-        async with platform.unit_of_work() as session:
-            open_syncs = await DueQueries(session).to_plan(10)
-        planned = [plan_sync(platform, one.space_id, one.id, lane="test") for one in open_syncs]
-        assert len(planned) == 2
-        await asyncio.gather(*planned)
-        async with platform.unit_of_work() as session:
-            states = [await session.get(Sync, (one.space_id, one.id)) for one in open_syncs]
-        assert [one.state for one in states if one is not None] == ["pending", "pending"]
-        assert set(await lists(world)) == {"list"}
 
 
 async def test_what_is_held_on_an_old_list_is_kept_when_the_new_one_is_taken_over(

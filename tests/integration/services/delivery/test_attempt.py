@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.core import clock
-from app.domain.activation_states import ActivationState
 from app.services.platform.platform import Platform
-from app.services.reports import status
-from app.services.syncs import lifecycle, syncs
-from app.storage.models import Activation, Attempt, Destination, Sync
+from app.services.syncs import syncs
+from app.storage.models import Sync
 from tests.flow import ACTOR, Flow, eventually, installation, worker
+from tests.integration.services.delivery.scene import attempts, ids
 
 pytestmark = pytest.mark.installation(worker=True)
-
-
-def ids(numbers: range) -> set[str]:
-    return {f"p{i}" for i in numbers}
-
-
-async def attempts(flow: Flow) -> list[Attempt]:
-    async with flow.platform.unit_of_work() as session:
-        return list((await session.scalars(select(Attempt).order_by(Attempt.started_at))).all())
 
 
 class TestTransientFailures:
@@ -47,130 +37,6 @@ class TestTransientFailures:
         assert (sync.state, sync.delivered) == ("complete", 250)
         assert flow.received(activation) == ids(range(250))
         assert flow.receiver.stats()["changed_repeats"] == 0
-
-    async def test_after_an_unknown_attempt_the_next_plan_waits_for_the_settle_time(
-        self, flow: Flow
-    ) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "apply_then_status", "status": 500, "times": 1})
-        await flow.members(range(5))
-        first = await flow.quiet(activation)
-        await flow.members(range(3))
-        second = await flow.quiet(activation)
-        assert first.last_unknown_at is not None
-        assert second.planned_at is not None
-        waited = second.planned_at - first.last_unknown_at
-        assert waited >= flow.platform.settings.settle_time
-
-    async def test_a_definite_refusal_starts_no_settle_time(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 429, "retry_after": 0, "times": 1})
-        await flow.members(range(5))
-        assert (await flow.quiet(activation)).last_unknown_at is None
-
-    async def test_attempts_are_written_with_their_ends(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 503, "times": 1})
-        await flow.members(range(5))
-        await flow.quiet(activation)
-        assert [(a.n, a.outcome, a.http_status) for a in await attempts(flow)] == [
-            (1, "unknown", 503),
-            (2, "delivered", 200),
-        ]
-
-
-class TestRejections:
-    async def test_refused_members_are_listed_and_not_sent_again(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.receiver.refused = {"p1": "blocked", "p3": "blocked"}
-        await flow.members(range(5))
-        sync = await flow.quiet(activation)
-        assert (sync.delivered, sync.rejected, sync.state) == (3, 2, "complete")
-        assert sync.rejections is not None
-        assert list(sync.rejections["counts"].values()) == [2]
-        await flow.members(range(6))
-        sync = await flow.quiet(activation)
-        assert (sync.entered, sync.left_out.get("refused_before")) == (1, 2)
-
-    async def test_a_retry_asks_again(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.receiver.refused = {"p1": "blocked"}
-        await flow.members(range(5))
-        sync = await flow.quiet(activation)
-        flow.receiver.refused = {}
-        async with flow.platform.unit_of_work() as session:
-            await syncs.retry_sync(
-                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
-        sync = await flow.quiet(activation)
-        assert (sync.entered, sync.delivered) == (1, 1)
-        assert flow.received(activation) == ids(range(5))
-
-
-class TestRefusalOfTheWhole:
-    async def test_three_tries_then_the_activation_is_in_error_and_nobody_is_rejected(
-        self, flow: Flow
-    ) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 404})
-        await flow.members(range(5))
-        sync = await flow.quiet(activation)
-        row = await flow.activation(activation)
-        assert (sync.state, sync.rejected, row.state) == ("failed", 0, ActivationState.ERROR)
-        assert len(await attempts(flow)) == 3
-        async with flow.platform.unit_of_work() as session:
-            said = await status.activation_status(session, row, clock.now())
-        assert said.note.startswith("Paused by an error")
-
-    async def test_enabling_again_sends_what_was_not_sent(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 404})
-        await flow.members(range(5))
-        await flow.quiet(activation)
-        flow.sandbox.faults.clear()
-        async with flow.platform.unit_of_work() as session:
-            row = await session.get(Activation, (flow.space_id, activation))
-            assert row is not None
-            row.state, row.failing_since = ActivationState.ACTIVE, None
-            await syncs.start_sync(
-                session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
-            )
-        sync = await flow.quiet(activation)
-        assert (sync.state, sync.delivered) == ("complete", 5)
-
-    async def test_410_pauses_at_once(self, flow: Flow) -> None:
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 410})
-        await flow.members(range(5))
-        sync = await flow.quiet(activation)
-        assert (sync.state, len(await attempts(flow))) == ("failed", 1)
-        assert (await flow.activation(activation)).state == "error"
-
-
-class TestCredentials:
-    async def test_401_pauses_all_activations_of_the_account_and_new_settings_heal_them(
-        self, flow: Flow
-    ) -> None:
-        first, second = await flow.activate(), await flow.activate()
-        flow.sandbox.faults.add({"kind": "status", "status": 401})
-        await flow.members(range(5))
-        await eventually(lambda: _in_error(flow, (first, second)))
-        await flow.quiet(first)
-        await flow.quiet(second)
-        flow.sandbox.faults.clear()
-        async with flow.platform.unit_of_work() as session:
-            account = await session.get(Destination, (flow.space_id, flow.destination_id))
-            assert account is not None
-            assert account.open_until is not None
-            await lifecycle.account_healed(session, account, actor=ACTOR, now=clock.now())
-        await flow.members(range(6))
-        for activation in (first, second):
-            await flow.quiet(activation)
-            assert flow.received(activation) == ids(range(6))
-
-
-async def _in_error(flow: Flow, activations: tuple[str, ...]) -> bool:
-    return all([(await flow.activation(one)).state == "error" for one in activations])
 
 
 class TestClosing:
@@ -259,30 +125,3 @@ def _with_settings(platform: Platform, settings: object) -> Platform:
     import dataclasses
 
     return dataclasses.replace(platform, settings=settings)  # type: ignore[arg-type]
-
-
-class TestOrder:
-    async def test_a_lost_lease_writes_nothing(self, flow: Flow) -> None:
-        """Somebody else took the batch: the late answer of the first must not settle it (R9)."""
-        activation = await flow.activate()
-        flow.sandbox.faults.add({"kind": "slow", "seconds": 1.0, "times": 1})
-        await flow.members(range(5))
-        sync = await eventually(lambda: _attempted(flow, activation))
-        async with flow.platform.unit_of_work() as session:
-            from app.storage.models import Batch
-
-            await session.execute(
-                update(Batch)
-                .where(Batch.sync_id == sync)
-                .values(lease_token=Batch.lease_token + 1, lease_until=clock.now())
-            )
-        settled = await flow.quiet(activation)
-        tries = await attempts(flow)
-        assert [one.outcome for one in tries] == [None, "delivered"]
-        assert settled.last_unknown_at is not None
-        assert settled.delivered == 5
-
-
-async def _attempted(flow: Flow, activation: str) -> str | None:
-    found = await attempts(flow)
-    return found[0].sync_id if found else None

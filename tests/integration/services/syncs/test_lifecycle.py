@@ -114,14 +114,6 @@ class TestResyncBeforeTheBaseline:
         assert row.resync_done == row.resync_wanted
         assert (await hand.start(activation)).kind == "incremental"
 
-    async def test_a_snapshot_does_not_take_its_place(self, flow: Flow) -> None:
-        """It goes by the members of the moment in which the activation was made."""
-        activation = await flow.activate()
-        await flow.supply({"profile_id": f"p{number}"} for number in range(12))
-        await Hand(flow).quiet()
-        assert [one.kind for one in await flow.syncs(activation)] == ["baseline", "incremental"]
-        assert flow.received(activation) == {"p10", "p11"}
-
 
 class TestEnabledAgainWhileTheSyncIsClosed:
     """What was stopped is folded after that, and what it left undone is nobody's business but the next sync's."""

@@ -1,0 +1,75 @@
+"""Lists that are created at a partner."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.queue import Task
+from app.services.planning.plan import plan_sync
+from app.services.platform.platform import Platform
+from app.storage.models import Sync
+from app.storage.repositories.due import DueQueries
+from tests.integration.connectors.test_partners import (
+    Partner,
+    prepared,
+    world_of,
+)
+from tests.integration.connectors.test_places import (
+    AB,
+    KLAVIYO,
+    MEMBERS,
+    TALON,
+    activate,
+    arm,
+    inside,
+    lists,
+)
+from tests.stepping import Hand
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
+async def test_each_arm_has_a_list_that_is_made_for_it(
+    platform: Platform, partner: Partner
+) -> None:
+    async with world_of(platform, partner) as world:
+        activation = await activate(world, split=AB)
+        await world.members(set(range(MEMBERS)))
+        await world.flow.quiet(activation, 60)
+        made = await lists(world)
+        assert set(made) == {"A", "B"}
+        for name, target in made.items():
+            assert inside(world, target) == arm(activation, name)
+
+        # Another arm takes its share; each of those leaves the list that it was on.
+        arms = [*AB, {"name": "C", "weight": 50}]
+        await Hand(world.flow).configure(activation, split=arms)
+        await world.flow.quiet(activation, 60)
+        for name, target in (await lists(world)).items():
+            assert inside(world, target) == arm(activation, name, arms)
+        assert world.emulator.stats()["violations"] == 0
+
+
+@pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
+async def test_two_activations_that_need_the_list_of_their_connection_at_once_agree_on_one(
+    platform: Platform, partner: Partner
+) -> None:
+    async with prepared(platform, partner) as world:
+        hand = Hand(world.flow)
+        for activation in [await activate(world) for _ in range(2)]:
+            assert await world.flow.syncs(activation) == []
+        await world.flow.supply(
+            {"profile_id": f"p{i}", "user_id": f"u{i}", "email": f"p{i}@example.com"}
+            for i in range(5)
+        )
+        await hand.once(tasks=(Task.RECOMPUTE,))
+        async with platform.unit_of_work() as session:
+            open_syncs = await DueQueries(session).to_plan(10)
+        planned = [plan_sync(platform, one.space_id, one.id, lane="test") for one in open_syncs]
+        assert len(planned) == 2
+        await asyncio.gather(*planned)
+        async with platform.unit_of_work() as session:
+            states = [await session.get(Sync, (one.space_id, one.id)) for one in open_syncs]
+        assert [one.state for one in states if one is not None] == ["pending", "pending"]
+        assert set(await lists(world)) == {"list"}
