@@ -189,7 +189,7 @@ class Flow:
         return await self.finished((await self.supply(rows)).id)
 
     async def supply(self, rows: Iterable[dict[str, Any]]) -> Run:
-        """Supply the whole membership; the open run, which somebody has to carry out."""
+        """Supply the whole membership; the open run, which a worker carries out."""
         path = self.platform.engine.scratch_file(".ndjson")
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
         key = f"spaces/{self.space_id}/audiences/{self.audience_id}/uploads/{new_id('upl')}.ndjson"

@@ -118,7 +118,7 @@ class Hand:
         return len(held)
 
     async def lose_leases(self) -> None:
-        """Whoever works on a run, a sync or a batch has died, and his time is over."""
+        """Let all leases of runs, syncs and batches expire, as if their workers had died."""
         async with self.platform.unit_of_work() as session:
             for table in (Run, Sync, Batch):
                 await session.execute(

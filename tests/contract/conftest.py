@@ -1,4 +1,4 @@
-"""The tenants and clients of the API's own tests, for the contract's."""
+"""The tenants and clients of the API tests, for the contract tests."""
 
 from tests.integration.api.conftest import api, application, tenant
 

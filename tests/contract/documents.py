@@ -1,4 +1,4 @@
-"""Answers held against the published documents, and a count of what was seen."""
+"""Checks responses against the published documents, and counts what was checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class DocumentedOperation:
 
     @property
     def statuses(self) -> list[int]:
-        """The statuses that it declares."""
+        """The declared statuses."""
         return sorted(int(status) for status in self.described["responses"])
 
     @property
     def example(self) -> Any:
-        """The first example of its body, None where it takes none."""
+        """The first example of the body, or None if there is no body."""
         for media_type, content in self.described.get("requestBody", {}).get("content", {}).items():
             if media_type.endswith(("/json", "+json")) and content.get("examples"):
                 return next(iter(content["examples"].values()))["value"]
@@ -43,7 +43,7 @@ class DocumentedOperation:
 
 @dataclass
 class Published:
-    """A document under ``openapi/``; notes each operation and status that it has checked."""
+    """A document under ``openapi/``; records each operation and status that it has checked."""
 
     name: str
     seen: set[tuple[str, int]] = field(default_factory=set)
@@ -74,7 +74,7 @@ class Published:
         return Registry().with_resource("urn:document", resource)
 
     def check(self, operation_id: str, answer: httpx.Response) -> httpx.Response:
-        """The answer, once it was found to be as documented."""
+        """Return the response after checking it against the document."""
         operation = self.operations[operation_id]
         status = str(answer.status_code)
         declared = operation.described["responses"].get(status)
@@ -91,7 +91,7 @@ class Published:
         return answer
 
     def missing(self) -> list[tuple[str, int]]:
-        """What is documented and was not seen."""
+        """Return what is documented and was never checked."""
         every = {
             (found.id, status) for found in self.operations.values() for status in found.statuses
         }
@@ -99,7 +99,7 @@ class Published:
 
 
 def _absolute(schema: dict[str, Any]) -> dict[str, Any]:
-    """References of a fragment resolve against the whole document, which is registered as ``urn:document``."""
+    """Register the whole document, against which references of a fragment resolve, as ``urn:document``."""
     found: dict[str, Any] = _pointed(schema)
     return found
 

@@ -1,4 +1,4 @@
-"""API processes on loopback, for what needs more than one of them or a real socket."""
+"""API processes on loopback, for tests that need several processes or a real socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def api_process(settings: Settings) -> Iterator[str]:
-    """One process; its URL."""
+    """Start one process. Yields its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

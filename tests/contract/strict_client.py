@@ -146,7 +146,7 @@ class ErrorEntry(Model):
 
 
 class Refused(Exception):
-    """An answer that is not 2xx, read as the SDKs read it."""
+    """A response that is not 2xx, parsed as the SDKs parse it."""
 
     def __init__(self, status: int, error: ErrorEntry) -> None:
         super().__init__(f"{status} {error.type}: {error.message}")

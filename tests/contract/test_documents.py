@@ -1,4 +1,4 @@
-"""The published documents: as the code says, valid, and with the surface of Segment's SDKs."""
+"""The published documents: generated from the code, valid, and with the operations of Segment's SDKs."""
 
 from __future__ import annotations
 

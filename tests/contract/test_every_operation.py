@@ -1,4 +1,4 @@
-"""Every operation of Segment's with every status that it declares, each answer held against ``openapi/segment.json``."""
+"""Every operation of Segment's API with every declared status; each response is checked against ``openapi/segment.json``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALPHA = "application/vnd.segment.v1alpha+json"
 
 @dataclass
 class Stage:
-    """A tenant with one of everything, and how to call an operation on it."""
+    """A tenant with one resource of each kind, and how to call an operation on it."""
 
     application: FastAPI
     tenant: Tenant
@@ -42,7 +42,7 @@ class Stage:
     ids: dict[str, str] = field(default_factory=dict)
 
     def path(self, operation: DocumentedOperation, **replaced: str) -> str:
-        """The operation's path with the ids of what is there."""
+        """The operation's path with the ids of the tenant's resources."""
         ids = {**self.ids, **replaced}
         if operation.path.startswith("/spaces/{spaceId}/audiences/previews"):
             ids["id"] = replaced.get("id", self.ids["previewId"])
@@ -67,7 +67,7 @@ class Stage:
         body: Any = None,
         **replaced: str,
     ) -> httpx.Response:
-        """Call it and hold the answer against the document."""
+        """Call the operation and check the response against the document."""
         async with client_of(application or self.application) as client:
             sent = {"Authorization": f"Bearer {token or self.tenant.token}", "Accept": ALPHA}
             answer = await client.request(
@@ -95,7 +95,7 @@ async def client_of(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def create_stage(api: httpx.AsyncClient, application: FastAPI, tenant: Tenant) -> Stage:
-    """One of everything."""
+    """One resource of each kind."""
     scene = await create_scene(api, tenant)
     activation = await create_activation(api, scene)
     schedule = await api.post(
@@ -168,7 +168,7 @@ async def refused_before_it_runs(
 async def limited_after_one_call(
     stage: Stage, operation: DocumentedOperation, limited: FastAPI
 ) -> None:
-    """429, once the one call that the limit allows was spent on an unknown id."""
+    """Check 429: the only allowed call is used up by an unknown id."""
     async with client_of(limited) as client:
         path = stage.path(operation, spaceId="unknown")
         headers = {"Authorization": f"Bearer {stage.tenant.token}"}
@@ -202,7 +202,7 @@ async def refused_for_its_parameters(stage: Stage, operation: DocumentedOperatio
 
 
 async def conflicts(stage: Stage, api: httpx.AsyncClient, platform: Platform) -> None:
-    """409 where it is declared."""
+    """Check 409 if it is declared."""
     operations = stage.published.operations
     again = {"destination": {"id": stage.scene.destination_id, "type": "destination"}}
     await stage.call(operations["addDestinationToAudience"], 409, body=again)
@@ -228,7 +228,7 @@ async def held_key(stage: Stage, platform: Platform, key: str) -> AsyncIterator[
 
 
 def in_an_order_that_works(published: Published) -> list[DocumentedOperation]:
-    """Removals last, and what hangs on something before it."""
+    """Removals last, and dependent resources first."""
     last = (
         "removeActivationFromAudience",
         "removeDestinationFromAudience",
@@ -240,7 +240,7 @@ def in_an_order_that_works(published: Published) -> list[DocumentedOperation]:
 
 
 async def succeed(stage: Stage, operation: DocumentedOperation, api: httpx.AsyncClient) -> None:
-    """200, with the documented example where there is one."""
+    """Check 200, with the documented example if there is one."""
     body = operation.example
     if operation.id == "addDestinationToAudience":
         body = {
@@ -271,7 +271,7 @@ async def remove_other_connections(stage: Stage, api: httpx.AsyncClient) -> None
 
 
 async def without_a_database(stage: Stage, platform: Platform, servers: TestServers) -> None:
-    """503: a second database, gone while the application runs on it."""
+    """Check 503 with a second database, which is dropped while the application uses it."""
     name = "gone_in_the_middle"
     url = servers.create_database(name)
     settings = platform.settings.model_copy(update={"database_url": SecretStr(url)})

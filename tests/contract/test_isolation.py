@@ -1,4 +1,4 @@
-"""Another workspace's token finds nothing: every route with a path parameter, generated from the document."""
+"""Another workspace's token finds nothing. The routes with a path parameter come from the document."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_foreign_token_gets_404_and_changes_nothing(
             for ids in (stage.ids, {**stage.ids, "spaceId": stranger.space_id}):
                 path = _filled(operation.path, ids, stage.scene.destination_id)
                 if ids is not stage.ids and _is_own(operation.path):
-                    continue  # the stranger's own space, and nothing of ours in the path
+                    continue  # the space of the other workspace, without an id of this one in the path
                 answer = await client.request(operation.method, path, json=operation.example)
                 assert answer.status_code == 404, (operation.id, path, answer.text)
                 checked += 1
@@ -58,7 +58,7 @@ def _filled(path: str, ids: dict[str, str], destination_id: str) -> str:
 
 
 async def _everything(platform: Platform) -> dict[str, int]:
-    """How many rows there are, and a fingerprint of what could be changed."""
+    """Return the number of rows, and a fingerprint of what could be changed."""
     tables = (
         "activation",
         "activation_revision",

@@ -1,4 +1,4 @@
-"""Limits: exact over two processes, honest in what they tell, and never absent."""
+"""Request limits: exact over two processes, correctly reported, and kept without Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_a_burst_over_two_processes_gets_exactly_the_limit(
         path = f"/spaces/{tenant.space_id}/audiences"
         body = {"name": "Burst", "definition": {"query": ""}, "audienceType": "USERS"}
         async with httpx.AsyncClient(headers=tenant.headers, timeout=60) as client:
-            # A first call that is not counted with the others, so that both are connected to all they need.
+            # A first call, not counted below, so that both processes have connected to their servers.
             for url in (one, other):
                 await client.get(f"{url}/spaces")
             answers = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""schemathesis against the running service, by both documents: no server error, no answer outside its schema.
+"""schemathesis against the running service, by both documents: no server error, no response outside its schema.
 
 A few examples for each operation here; ``SCHEMATHESIS_EXAMPLES=100`` is the long run, which adds the coverage phase.
 """

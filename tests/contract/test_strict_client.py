@@ -1,4 +1,4 @@
-"""The whole life of an activation, through all ten operations, as each SDK would drive it."""
+"""An activation from creation to removal, through all ten operations, as each SDK calls them."""
 
 from __future__ import annotations
 

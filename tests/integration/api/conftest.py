@@ -32,7 +32,7 @@ class Tenant:
 
 
 async def create_tenant(platform: Platform, *, scopes: tuple[str, ...] = tokens.SCOPES) -> Tenant:
-    """A new workspace with a space and a token."""
+    """Create a workspace with a space and a token."""
     async with platform.unit_of_work() as session:
         workspace = Workspace(id=new_id("ws"), slug=new_id("w").lower(), name="Workspace")
         session.add(workspace)

@@ -1,4 +1,4 @@
-"""A tenant with an audience, an account, a connection and an activation, made through the API where it can be."""
+"""A tenant with an audience, an account, a connection and an activation, created through the API if that is possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = "SELECT 'p1' AS profile_id, 'ada@example.com' AS email"
 
 @dataclass(frozen=True)
 class Scene:
-    """Ids of what is there, and the paths to it."""
+    """Ids of the resources, and their paths."""
 
     tenant: Tenant
     audience_id: str
@@ -45,12 +45,12 @@ class Scene:
 
     @property
     def new_activations(self) -> str:
-        """Where an activation is made."""
+        """The path for creating activations."""
         return f"{self.connections}/{self.connection_id}/activations"
 
 
 async def create_audience(api: httpx.AsyncClient, tenant: Tenant, **fields: Any) -> str:
-    """A new audience; its id."""
+    """Create an audience. Returns its id."""
     body = {
         "name": "Buyers",
         "definition": {"query": SQL},
@@ -63,7 +63,7 @@ async def create_audience(api: httpx.AsyncClient, tenant: Tenant, **fields: Any)
 
 
 async def create_destination(api: httpx.AsyncClient, tenant: Tenant, slug: str = "webhook") -> str:
-    """A new account; its id."""
+    """Create an account. Returns its id."""
     answer = await api.post(
         f"/spaces/{tenant.space_id}/destinations",
         json={"slug": slug, "name": "Receiver", "settings": {"url": "http://127.0.0.1:9/in"}},
@@ -75,7 +75,7 @@ async def create_destination(api: httpx.AsyncClient, tenant: Tenant, slug: str =
 async def connect(
     api: httpx.AsyncClient, tenant: Tenant, audience_id: str, destination_id: str
 ) -> str:
-    """A new connection; its id."""
+    """Create a connection. Returns its id."""
     answer = await api.post(
         f"/spaces/{tenant.space_id}/audiences/{audience_id}/destination-connections",
         json={"destination": {"id": destination_id, "type": "destination"}},
@@ -85,7 +85,7 @@ async def connect(
 
 
 async def create_scene(api: httpx.AsyncClient, tenant: Tenant, **audience: Any) -> Scene:
-    """All of them."""
+    """Create an audience, an account and a connection."""
     audience_id = await create_audience(api, tenant, **audience)
     destination_id = await create_destination(api, tenant)
     connection_id = await connect(api, tenant, audience_id, destination_id)
@@ -93,7 +93,7 @@ async def create_scene(api: httpx.AsyncClient, tenant: Tenant, **audience: Any) 
 
 
 async def create_activation(api: httpx.AsyncClient, scene: Scene, **fields: Any) -> dict[str, Any]:
-    """A new activation, as it was answered."""
+    """Create an activation. Returns it as the API does."""
     body = {
         "performResync": False,
         "activationType": "Audience Membership Changed",
@@ -107,7 +107,7 @@ async def create_activation(api: httpx.AsyncClient, scene: Scene, **fields: Any)
 
 
 async def store(platform: Platform, scene: Scene, activation: dict[str, Any], **parts: Any) -> None:
-    """Parts of an activation's configuration as they were stored before they were refused."""
+    """Store parts of an activation's configuration that today's API refuses."""
     space_id = scene.tenant.space_id
     async with platform.unit_of_work() as session:
         row = await session.get(Activation, (space_id, activation["id"]))

@@ -1,4 +1,4 @@
-"""The rules of activations."""
+"""Activations: creation, validation, updates and removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audiences, their schedules, previews and references, spaces and the audit trail."""
+"""Audiences: creation, updates, search, forced runs and references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of an audience's destinations."""
+"""Destinations of an audience: added, listed, changed and removed."""
 
 from __future__ import annotations
 

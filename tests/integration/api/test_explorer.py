@@ -1,4 +1,4 @@
-"""The explorer comes whole out of the package: nothing that it loads lies elsewhere."""
+"""The API explorer is served from the package alone; it loads nothing from other hosts."""
 
 from __future__ import annotations
 

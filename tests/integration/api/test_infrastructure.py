@@ -1,4 +1,4 @@
-"""What every request goes through: tokens, versions, errors, routing."""
+"""Tokens, versions, errors, routing and health: what all requests share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages: one logical request in all dialects, and a walk under concurrent inserts."""
+"""Pagination: all query dialects, and listing while rows are inserted."""
 
 from __future__ import annotations
 

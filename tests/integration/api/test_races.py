@@ -1,4 +1,4 @@
-"""Two at once: one wins, the other gets a clean 404 or 409; never an orphan, never a 500."""
+"""Concurrent requests: one succeeds, the other gets 404 or 409. No orphan rows, no 500."""
 
 from __future__ import annotations
 

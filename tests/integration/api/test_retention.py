@@ -1,4 +1,4 @@
-"""What is past its time goes, and nothing else."""
+"""Retention: only expired rows are removed."""
 
 from __future__ import annotations
 

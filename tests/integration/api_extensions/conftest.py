@@ -1,4 +1,4 @@
-"""A workspace with a space and a token, a foreign one beside it, and clients of both."""
+"""Two workspaces with a space and tokens each, and a client of the first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.api_extensions.desk import Desk
 
 @dataclass(frozen=True)
 class Tenant:
-    """Whose things the test works with."""
+    """A workspace with its space and tokens."""
 
     workspace_id: str
     space_id: str
@@ -28,7 +28,7 @@ class Tenant:
 
 
 async def create_tenant(platform: Platform, slug: str) -> Tenant:
-    """A workspace with one space and two tokens."""
+    """Create a workspace with one space and two tokens."""
     workspace_id, space_id = new_id("wsp"), new_id("spa")
     async with platform.unit_of_work() as session:
         session.add(Workspace(id=workspace_id, slug=slug, name=slug))
@@ -50,13 +50,13 @@ async def create_tenant(platform: Platform, slug: str) -> Tenant:
 
 @pytest.fixture
 async def tenant(platform: Platform) -> Tenant:
-    """The one whose token the client bears."""
+    """The workspace whose token the client sends."""
     return await create_tenant(platform, "ours")
 
 
 @pytest.fixture
 async def stranger(platform: Platform) -> Tenant:
-    """Another one."""
+    """Another workspace."""
     return await create_tenant(platform, "theirs")
 
 

@@ -1,4 +1,4 @@
-"""Rows that the tests begin with."""
+"""Creates rows that the tests start with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONFIG: dict[str, Any] = {
 async def create_audience(
     platform: Platform, space_id: str, *, query: str = "", audience_type: str = "USERS"
 ) -> str:
-    """An audience whose membership is supplied, unless a query is given; its id."""
+    """Create an audience, with supplied members unless a query is given. Returns its id."""
     audience_id = new_id("aud")
     async with platform.unit_of_work() as session:
         session.add(
@@ -71,7 +71,7 @@ class Scene:
         return f"audiences/{self.audience_id}/activations/{self.activation_id}"
 
     async def pause_by_account(self, platform: Platform) -> None:
-        """As a refused key leaves it: the breaker open, the activation in error."""
+        """Open the breaker and put the activation in error, as a refused key does."""
         async with platform.unit_of_work() as session:
             activation = await session.get(Activation, (self.space_id, self.activation_id))
             destination = await session.get(Destination, (self.space_id, self.destination_id))
@@ -83,7 +83,7 @@ class Scene:
             destination.breaker = {"reason": "401"}
 
     async def state(self, platform: Platform) -> str:
-        """The activation's state now."""
+        """Return the activation's current state."""
         async with platform.unit_of_work() as session:
             activation = await session.get(Activation, (self.space_id, self.activation_id))
             assert activation is not None
@@ -99,7 +99,7 @@ async def create_activation(
     audience_id: str | None = None,
     config: dict[str, Any] | None = None,
 ) -> Scene:
-    """An enabled activation that sends the whole audience once, as a create with performResync makes it."""
+    """Create an enabled activation that sends the whole audience once, as ``performResync`` does."""
     audience_id = audience_id or await create_audience(platform, space_id)
     connection_id, activation_id, revision_id = new_id("ii"), new_id("act"), new_id("rev")
     async with platform.unit_of_work() as session:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Receiver:
-    """How to reach it, what it answers, and how often it was asked."""
+    """A server's address, its response, and the number of requests."""
 
     url: str = ""
     status: int = 204
@@ -18,7 +18,7 @@ class Receiver:
     on_request: Callable[[], Awaitable[None]] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answers one request and closes."""
+        """Respond to one request and close."""
         head = await reader.readuntil(b"\r\n\r\n")
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
@@ -36,7 +36,7 @@ class Receiver:
 
 @asynccontextmanager
 async def start_receiver() -> AsyncIterator[Receiver]:
-    """Runs while the block does."""
+    """Run a server for the duration of the block."""
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"

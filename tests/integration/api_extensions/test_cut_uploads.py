@@ -1,4 +1,4 @@
-"""Uploads whose sender goes away, over real sockets."""
+"""Uploads whose client disconnects, over real sockets."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class TestDelete:
         response = await api.delete(f"datasets/{made['id']}")
         assert response.status_code == 409
         assert audience in response.json()["errors"][0]["message"]
-        # The name of the other stands in that query only as a part of a word.
+        # That query contains the name of the other dataset only as part of a word.
         assert (await api.delete(f"datasets/{other['id']}")).status_code == 200
 
 

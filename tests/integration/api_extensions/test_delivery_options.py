@@ -96,7 +96,7 @@ class TestDeliveryOptions:
         shown = (await desk.data("GET", desk.path(activation, f"/syncs/{sync.id}")))["sync"]
         control = shown["leftOut"]["control"]
         assert 60 < control < 140
-        # Who is still sent has not moved: one arm alone needs no place of its own.
+        # Members of the sent arm have not moved: a single arm needs no separate place.
         assert (sync.exited, sync.entered) == (control, 0)
         assert len(desk.flow.received(activation)) == 200 - control
         cleared = await desk.data("PATCH", path, json={"split": None})

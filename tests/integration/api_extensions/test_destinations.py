@@ -132,7 +132,7 @@ class TestUpdate:
 
         made = await create(api, secret=CANARY, headers={"X-Api-Key": "CANARY-header-value"})
         shown = (await api.get(f"destinations/{made['id']}")).json()["data"]["destination"]
-        # What was answered, sent back with one change, changes that one thing.
+        # The returned settings can be sent back with one change.
         settings = {**shown["settings"], "method": "PUT"}
         response = await api.patch(
             f"destinations/{made['id']}", json={"name": "New", "settings": settings}
@@ -181,7 +181,7 @@ class TestUpdate:
         scene = await create_activation(platform, tenant.space_id, made["id"])
         await scene.pause_by_account(platform)
         await api.patch(
-            f"destinations/{made['id']}", json={"settings": {"url": "https://mended.example.com/"}}
+            f"destinations/{made['id']}", json={"settings": {"url": "https://fixed.example.com/"}}
         )
         assert await scene.state(platform) == "active"
 
@@ -208,7 +208,7 @@ class TestDelete:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """An HTTP server on the loopback that answers as it is told."""
+    """Run an HTTP server on the loopback with a given response."""
     async with start_receiver() as running:
         yield running
 
@@ -340,7 +340,7 @@ class TestWhereSecretsGo:
         again = move | {name: settings[name] for name in secrets}
         moved = await api.patch(path, json={"settings": again})
         assert moved.status_code == 200, moved.text
-        # What says where calls go may be repeated without them, as long as it stays.
+        # Settings that decide the target host may be sent unchanged without the secrets.
         same = await api.patch(
             path, json={"settings": moved.json()["data"]["destination"]["settings"]}
         )

@@ -1,4 +1,4 @@
-"""Reading back: a partner's list that was changed behind our back, repaired, and taken over by a new activation."""
+"""Drift: a list that was changed at the partner is compared, repaired, and taken over by a new activation."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Desk:
         return {member["email"] for member in self.klaviyo.members(LIST) or []}
 
     def put(self, *emails: str) -> None:
-        """Somebody else adds them."""
+        """Add members at the partner."""
         for email in emails:
             profile, _ = self.klaviyo.account.upsert({"email": email})
             self.klaviyo.account.lists[LIST].members[profile.id] = None
 
     def take(self, *emails: str) -> None:
-        """Somebody else removes them."""
+        """Remove members at the partner."""
         for email in emails:
             profile = self.klaviyo.account.find("email", email)
             assert profile is not None
@@ -97,7 +97,7 @@ async def test_what_is_missing_extra_and_foreign_is_told_apart_and_only_ours_is_
     ]
     stranger = found["foreign"]["samples"][0]
     assert stranger["identifiers"]["email"].lower() == "stranger@example.com"
-    assert len(await desk.flow.syncs(activation)) == 3 - 1  # looking sends nothing
+    assert len(await desk.flow.syncs(activation)) == 3 - 1  # a comparison sends nothing
 
     assert (await desk.drift(activation, repair=True))["repaired"] is True
     await desk.call("POST", activation, "/syncs", {})
@@ -153,7 +153,7 @@ async def test_a_list_of_another_product_is_taken_over_without_sending_everybody
     await desk.flow.members(range(12, 60))
     sync = await desk.flow.quiet(activation)
     assert (sync.entered, sync.exited) == (0, 2)
-    # Who was never wanted stays, and so does everybody's profile.
+    # Members that were never wanted stay, and so do all profiles.
     left = {*map(address, range(10)), *map(address, range(12, 60)), "foreign@example.com"}
     assert desk.emails() == left
     assert desk.klaviyo.stats()["violations"] == 0

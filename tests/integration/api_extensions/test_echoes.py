@@ -1,4 +1,4 @@
-"""Test sends to a receiver that answers with everything it was sent."""
+"""Test sends to a receiver that returns the whole request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHERS = "a-word-that-another-keeps-secret"
 
 @asynccontextmanager
 async def echo(status: int) -> AsyncIterator[str]:
-    """The URL of a receiver that answers each request with its head, and with the secret that signed it."""
+    """Run a receiver that returns each request's head and its signing secret. Yields its URL."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, _ = await read_request(reader)

@@ -1,4 +1,4 @@
-"""Why a profile was delivered, or was not."""
+"""The explanation of why a profile was delivered or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files through the whole service: uploaded, planned, exported, downloaded by link, and compared row by row."""
+"""Exported files: members are uploaded, planned and exported; the files are downloaded and compared row by row."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
 
 
 async def download(client: httpx.AsyncClient, url: str) -> httpx.Response:
-    """Without a token, as a browser would."""
+    """Download without a token, as a browser does."""
     headers = {name: value for name, value in client.headers.items() if name != "authorization"}
     request = httpx.Request("GET", url, headers=headers)
     assert "authorization" not in request.headers

@@ -1,4 +1,4 @@
-"""The activation's name on everybody whom it includes."""
+"""The attribute that carries the activation's name while a member is included."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def include(desk: Desk, activation: str, attribute: Any = True) -> dict[st
 
 
 def sent(desk: Desk, kind: str) -> dict[str, Any]:
-    """Traits of all that came with a kind of change, by profile; the last ones win."""
+    """Return the last received traits of a kind of change, by profile."""
     found = {}
     for request in desk.flow.sandbox.recorder.listed("webhook", 1_000):
         for item in orjson.loads(request["body"])["data"].get(kind) or ():
@@ -86,7 +86,7 @@ class TestIncludedAttribute:
         assert renamed.status_code == 200, renamed.text
         await desk.flow.members(range(2))
         await desk.flow.quiet(activation)
-        # Who was there already keeps the old one until a resync.
+        # Members that were there keep the old name until a resync.
         assert sent(desk, "entered") == {"p0": {NAME: "Test"}, "p1": {NAME: "Spring"}}
         syncs = f"{path}/syncs"
         assert (await desk.api.post(syncs, json={"kind": "resync"})).status_code == 200

@@ -36,7 +36,7 @@ async def upload(
 
 
 async def computed(platform: Platform, tenant: Tenant, response: httpx.Response) -> dict[str, Any]:
-    """The run of an answer, carried out."""
+    """Carry out the run of a response."""
     assert response.status_code == 200, response.text
     run: dict[str, Any] = response.json()["data"]["run"]
     await recompute_audience(platform, tenant.space_id, run["id"], lane="test")
@@ -181,7 +181,7 @@ class TestPut:
     async def test_more_than_allowed_is_413(
         self, api: httpx.AsyncClient, platform: Platform, audience: str
     ) -> None:
-        platform.settings.__dict__["max_upload_bytes"] = 100  # frozen for everybody but this test
+        platform.settings.__dict__["max_upload_bytes"] = 100  # the settings are frozen
         assert (await upload(api, audience, b"x" * 101)).status_code == 413
 
         async def stream() -> Any:

@@ -1,4 +1,4 @@
-"""All activations of a space, over all audiences."""
+"""The list of all activations of a space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lists at a partner, over HTTP from the emulators: to choose one, and to see who writes to it already."""
+"""The lists at a partner, read from the emulators, and the activations that write to them."""
 
 from __future__ import annotations
 

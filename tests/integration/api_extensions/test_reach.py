@@ -1,4 +1,4 @@
-"""How many of an audience each destination can take: after its runs, and before there is an activation."""
+"""Reach: how many members each destination can take, after runs and before an activation exists."""
 
 from __future__ import annotations
 

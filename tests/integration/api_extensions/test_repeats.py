@@ -1,4 +1,4 @@
-"""Idempotency-Key where work is more than one transaction: test sends, drift and checks."""
+"""Idempotency keys of work in several transactions: test sends, drift and checks."""
 
 from __future__ import annotations
 

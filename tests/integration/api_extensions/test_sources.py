@@ -1,4 +1,4 @@
-"""Datasets in a user's database, over the API: made, changed, checked, and never with the password in an answer."""
+"""Datasets in a user's database: created, changed and checked; no response contains the password."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class TestSecrets:
     async def test_a_ciphertext_of_another_row_does_not_open(
         self, api: httpx.AsyncClient, platform: Platform
     ) -> None:
-        """As an account's: who can write to our database cannot move a secret to where they can read it."""
+        """A person who can write to our database cannot move a secret to a row that they can read."""
         await create(api, FIELDS, "one")
         other = await create(api, FIELDS, "other")
         await platform.hot.execute(
@@ -199,7 +199,7 @@ class TestUpdate:
     async def test_the_stored_password_goes_nowhere_else(
         self, api: httpx.AsyncClient, change: dict[str, Any]
     ) -> None:
-        """Else whoever may write could have it sent to a server of theirs."""
+        """Otherwise a user with the write scope could have it sent to another server."""
         made = await create(api, FIELDS)
         path = f"datasets/{made['id']}"
         response = await api.patch(path, json={"source": change})
@@ -304,7 +304,7 @@ class TestTenancy:
             await api.post(f"{path}/checks"),
         ):
             assert response.status_code == 404
-        # In a space of their own the id means nothing.
+        # In the other workspace's space, the id is unknown.
         theirs = f"/spaces/{stranger.space_id}/{path}"
         assert (await api.get(f"http://service{theirs}")).status_code == 404
 

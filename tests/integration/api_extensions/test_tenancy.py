@@ -1,4 +1,4 @@
-"""Every route of the extensions: who may not come in, and what a stranger sees. Made from the routes themselves."""
+"""Every route of the extensions: tokens, scopes, and what another workspace sees. The routes come from the application."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BODIES: dict[tuple[str, str], Any] = {
 
 @dataclass(frozen=True)
 class Belongings:
-    """One of everything, in the stranger's space."""
+    """One resource of each kind, in the other workspace's space."""
 
     tenant: Tenant
     scene: Scene
@@ -75,7 +75,7 @@ async def create_belongings(
 
 @pytest.fixture
 async def belongings(platform: Platform, client: httpx.AsyncClient, stranger: Tenant) -> Belongings:
-    """What the stranger has."""
+    """The other workspace's resources."""
     return await create_belongings(platform, client, stranger)
 
 
@@ -99,7 +99,7 @@ async def ask(
 
 
 async def contents(platform: Platform) -> dict[str, list[str]]:
-    """All rows of all tables that a route could change, as text."""
+    """Return all rows of all tables that a route could change, as text."""
     tables = ("destination", "dataset", "activation", "audience", "run", "sync", "member_patch")
     async with platform.unit_of_work() as session:
         return {
@@ -116,7 +116,7 @@ class TestEveryRoute:
         self, client: httpx.AsyncClient, belongings: Belongings
     ) -> None:
         assert len(ROUTES) > 30
-        # Not all with each: wrong tokens from one address are limited.
+        # Not every token with every route: wrong tokens from one address are limited.
         wrong = (None, "aact_live_wrong", belongings.tenant.token[:-1] + "_")
         for number, (method, template) in enumerate(ROUTES):
             path = belongings.path(template)

@@ -1,4 +1,4 @@
-"""Test sends: one profile for real, and what the partner then holds is known."""
+"""Test sends: one profile is sent to the partner, and recorded as held."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class TestRefusals:
                 activation = await desk.flow.activate(resync=True)
                 await desk.flow.members(range(2))
                 await desk.flow.quiet(activation)
-            # No worker now: what is opened stays open.
+            # No worker runs, so an opened sync stays open.
             path = f"audiences/{desk.flow.audience_id}/activations/{activation}/syncs"
             assert (await desk.api.post(path, json={"kind": "resync"})).status_code == 200
             response = await desk.ask(activation, {"profileId": "p1"})
@@ -360,7 +360,7 @@ class TestFailures:
         assert told["status"] == "failed"
         row = await desk.flow.activation(activation)
         assert row.state == "inactive"
-        # Whoever sends tries the account once more.
+        # A test send tries the account once more.
         assert (await desk.send(activation, profile=SAMPLE))["status"] == "delivered"
 
     async def test_is_in_the_audit_trail_and_in_no_notice(self, desk: Desk) -> None:

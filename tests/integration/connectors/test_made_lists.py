@@ -42,7 +42,7 @@ async def test_each_arm_has_a_list_that_is_made_for_it(
         for name, target in made.items():
             assert inside(world, target) == arm(activation, name)
 
-        # Another arm takes its share; each of those leaves the list that it was on.
+        # A new arm takes its share: those members leave their former lists.
         arms = [*AB, {"name": "C", "weight": 50}]
         await Hand(world.flow).configure(activation, split=arms)
         await world.flow.quiet(activation, 60)

@@ -23,11 +23,9 @@ SIZES = [
     (20_000, 20.0),
     pytest.param(100_000, 5.0, marks=[pytest.mark.chaos, pytest.mark.timeout(900)]),
 ]
-ROWS = 100  # in one import job, so that there are more of them than a minute allows
-WAITED = (
-    8  # batches of the resync that have waited for the limit in vain: as many as may be in flight
-)
-SLOW_JOBS = 1  # begun, where they are slow
+ROWS = 100  # in one import job, so that a minute allows fewer jobs than there are
+WAITED = 8  # batches of the resync that could not get a call: as many as may be in flight
+SLOW_JOBS = 1  # started, if they are slow
 
 
 async def another_audience(flow: Flow) -> Flow:

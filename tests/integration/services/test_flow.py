@@ -1,4 +1,4 @@
-"""The whole way: members supplied, snapshot, plan, batches, receipts, holdings; and the next difference."""
+"""The flow from supplied members to holdings: snapshot, plan, batches, receipts; and the next sync."""
 
 from __future__ import annotations
 

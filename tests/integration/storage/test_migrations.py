@@ -1,4 +1,4 @@
-"""Migrations: they end at the models, and each way back is open."""
+"""Migrations: they produce the models' tables, and each can be reverted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sweep: collecting files runs beside it and ends with it; one kind of job leaves slots for the others."""
+"""The sweep: the collector runs concurrently and ends with it; one kind of job leaves slots for the others."""
 
 from __future__ import annotations
 

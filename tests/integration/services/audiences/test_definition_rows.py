@@ -1,4 +1,4 @@
-"""Definitions that read users' databases: over datasets of them, or run in one; and what becomes of their runs."""
+"""Definitions that read users' databases: over datasets, or pushed down to one database; and their failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Shop:
         return self.flow.platform
 
     async def dataset(self, name: str, **source: Any) -> str:
-        """A dataset in the database; its id."""
+        """Create a dataset in the database. Returns its id."""
         fields = {**self.database.fields, **source}
         fields["ssl_mode"] = fields.pop("sslMode")
         async with self.platform.unit_of_work() as session:
@@ -67,7 +67,7 @@ class Shop:
             return made.id
 
     async def define(self, query: str, audience_type: str = "USERS") -> str:
-        """A new audience; its id."""
+        """Create an audience. Returns its id."""
         async with self.platform.unit_of_work() as session:
             view = await audiences.create_audience(
                 session,
@@ -93,13 +93,13 @@ class Shop:
             return run.id
 
     async def run(self, audience_id: str, as_of: datetime = AS_OF) -> Run:
-        """Compute it once, by hand."""
+        """Compute the audience once."""
         run_id = await self.open(audience_id, as_of)
         await recompute_audience(self.platform, self.flow.space_id, run_id, lane="test")
         return await self.row(run_id)
 
     async def computed(self, query: str) -> list[dict[str, Any]]:
-        """The members that a definition gives, as their snapshot has them."""
+        """Return the members of a definition, from their snapshot."""
         run = await self.run(await self.define(query))
         assert run.state == "complete", run.error
         return await self.members(run)
@@ -393,7 +393,7 @@ class TestFailures:
         assert (run.state, run.attempts, run.error) == ("complete", 1, None)
 
     async def test_slow_databases_hold_up_neither_uploads_nor_syncs(self, shop: Shop) -> None:
-        """More of them than a worker does recomputes at once."""
+        """There are more of them than a worker recomputes at a time."""
         query = "-- run in: warehouse\nSELECT pg_sleep(12)::text AS profile_id"
         for _ in range(16):
             await shop.open(await shop.define(query))

@@ -1,4 +1,4 @@
-"""Runs of supplied membership: their order, and what becomes of accepted changes when a run does not succeed."""
+"""Runs of supplied members: their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery when things go wrong: refusals, throttling, lost answers, closed syncs, pauses."""
+"""Delivery with transient failures, with syncs that are closed, and without Redis."""
 
 from __future__ import annotations
 

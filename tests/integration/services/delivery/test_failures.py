@@ -1,4 +1,4 @@
-"""What failing batches mean for their activation and account, and what is said of it."""
+"""Effects of failing batches on the activation and on later syncs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.installation(batch_size=5)
 
 
 async def test_who_delivers_anything_does_not_only_fail(flow: Flow) -> None:
-    """One batch that nobody takes must not end an activation whose others arrive."""
+    """One failing batch must not end an activation whose other batches arrive."""
     hand = Hand(flow)
     activation = await hand.planned()
     long_ago = clock.now() - timedelta(days=6)
@@ -32,7 +32,7 @@ async def test_who_delivers_anything_does_not_only_fail(flow: Flow) -> None:
 
 
 async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
-    """The partner refused what the old one said; nothing else tells whether it takes what the new one says."""
+    """The partner refused members under the old revision, and may accept them under the new one."""
     hand = Hand(flow)
     flow.receiver.refused = {"p1": "not here"}
     activation = await hand.planned()
@@ -48,7 +48,7 @@ async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
 
 
 async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow) -> None:
-    """Only a sync that was sent to its end under the new revision has asked for everybody."""
+    """Only a sync that was sent completely under the new revision has tried all refused members."""
     hand = Hand(flow)
     flow.receiver.refused = {"p1": "not here"}
     activation = await hand.planned()

@@ -11,7 +11,7 @@ from tests.integration.services.delivery.scene import held_sync
 
 class TestBytes:
     async def test_a_retry_names_the_audience_as_the_first_try_did(self, flow: Flow) -> None:
-        """Another worker loads the sync anew; the idempotency key is the same, so the body must be (R8)."""
+        """A retry in another worker has the same idempotency key, so its body must not differ (R8)."""
         async with worker(flow.platform):
             activation = await flow.activate(brake=True)
             held = await held_sync(flow, activation)

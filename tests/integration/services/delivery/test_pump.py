@@ -1,4 +1,4 @@
-"""The pump in bad company: syncs that cannot be loaded, plans that are gone, leases that somebody else has."""
+"""The pump: batches whose lease is lost, and probes of a paused account."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestLostLeases:
     async def test_a_batch_whose_lease_ran_out_is_not_sent_though_the_database_is_away(
         self, flow: Flow
     ) -> None:
-        """Somebody else may have it by then, and nobody can be asked (R10)."""
+        """Another worker may have it, and the database cannot be asked (R10)."""
         async with worker(flow.platform):
             activation = await flow.activate(brake=True)
             held = await held_sync(flow, activation)

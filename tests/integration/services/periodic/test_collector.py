@@ -1,4 +1,4 @@
-"""What is forgotten after a while, and what is kept because something uses it."""
+"""The collector: old files are removed unless they are in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AGO = func.clock_timestamp() - timedelta(days=31)
 
 
 async def grown_old(flow: Flow) -> None:
-    """A month passes for all that is there, and the collector comes by."""
+    """Make all rows a month older, and run the collector."""
     async with flow.platform.unit_of_work() as session:
         await session.execute(update(Snapshot).values(created_at=AGO))
         await session.execute(
@@ -58,7 +58,7 @@ async def test_a_month_old_history_is_forgotten_and_what_is_in_use_is_not(flow: 
         assert await session.scalar(batches) == 0
     assert await files(flow, "uploads") == 0
     assert await files(flow, "snapshots") == 1
-    # The log of syncs stays, and the next one goes on from what is held.
+    # The rows of syncs stay, and the next sync starts from the holdings.
     after = await flow.syncs(activation)
     assert [sync.delivered for sync in after] == [sync.delivered for sync in before]
     await flow.members(range(5, 26))

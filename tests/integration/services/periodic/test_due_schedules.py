@@ -1,4 +1,4 @@
-"""What is done by the clock, and what goes on where it was stopped."""
+"""Due schedules, and activations that are enabled again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAILY = {"frequency": {"type": "daily", "at": "00:00", "zone": "UTC"}}
 
 
 async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None) -> None:
-    """As a PATCH of an activation does it."""
+    """Update an activation as the API does."""
     async with flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (flow.space_id, activation_id))
         assert row is not None
@@ -122,7 +122,7 @@ async def _running(flow: Flow, activation: str) -> bool:
 
 class TestAccountsThatLetNobodyIn:
     async def test_enabling_one_activation_again_probes_the_account(self, flow: Flow) -> None:
-        """Else a credential that was mended at the partner would stay shut out until somebody checks it here."""
+        """Otherwise an account that was fixed at the partner would stay paused until a user checks it."""
         async with worker(flow.platform):
             activation = await flow.activate()
             flow.sandbox.faults.add({"kind": "status", "status": 401})

@@ -21,12 +21,12 @@ from app.services.periodic.due_schedules import open_due_schedules
 from app.storage.models import Activation, Audience, AudienceSchedule, Run, Snapshot, Sync
 from tests.flow import ACTOR, Flow
 
-ZONES = ("Europe/Berlin", "Australia/Sydney", "Asia/Kolkata")  # Kolkata knows no summer time
+ZONES = ("Europe/Berlin", "Australia/Sydney", "Asia/Kolkata")  # Kolkata has no daylight saving time
 START = datetime(2027, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=730)
 WORKERS = 4
 HOUR = timedelta(hours=1)
-AWAY = timedelta(days=24)  # how long nobody fires anything
+AWAY = timedelta(days=24)  # no worker runs for this long
 SUNDAYS_AT_TWO = {"days": [0], "hours": [2]}
 
 
@@ -85,7 +85,7 @@ async def computed_once(flow: Flow) -> None:
 
 
 async def schedule(flow: Flow, zone: str) -> str:
-    """An audience of its own, computed on Sundays at two; the audience's id."""
+    """Create another audience, computed on Sundays at two. Returns its id."""
     audience_id, config = new_id("aud"), {**SUNDAYS_AT_TWO, "timezone": zone}
     async with flow.platform.unit_of_work() as session:
         session.add(
@@ -141,7 +141,7 @@ async def next_moment(flow: Flow) -> datetime:
 
 
 async def fire(flow: Flow, now: datetime) -> int:
-    """All workers at the same time; how much was opened."""
+    """Run all workers at once. Returns the number of opened runs and syncs."""
 
     async def one(late: float) -> int:
         # Clocks are read before the database is asked, so workers come with moments that are a little apart.
@@ -152,7 +152,7 @@ async def fire(flow: Flow, now: datetime) -> int:
 
 
 async def opened(flow: Flow) -> Counter[str]:
-    """How often each audience was computed and each activation synced."""
+    """Return how often each audience was computed and each activation synced."""
     async with flow.platform.unit_of_work() as session:
         runs = await session.execute(
             select(Run.audience_id, func.count())
@@ -202,7 +202,7 @@ class TestTwoYears:
         assert await opened(flow) == Counter(dict.fromkeys(found, 1))
 
     async def test_what_comes_due_while_it_is_looked_is_not_fired_twice(self, flow: Flow) -> None:
-        """The claim and the next time go by one reading of the clock."""
+        """The claim and the next due time use one reading of the clock."""
         audience = await schedule(flow, "Europe/Berlin")
         moment = local_moments("Europe/Berlin", {0}, {2})[0]
         await activation(flow, {"type": "interval", "minutes": 60}, END)
@@ -212,7 +212,7 @@ class TestTwoYears:
 
 
 class TestEveryDay:
-    """The rules alone, over every day of the two years."""
+    """The schedule rules without a database, for each day of two years."""
 
     @pytest.mark.parametrize("zone", [*ZONES, "Australia/Lord_Howe"])
     def test_days_and_hours(self, zone: str) -> None:

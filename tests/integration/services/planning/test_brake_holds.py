@@ -1,4 +1,4 @@
-"""No mass removal by accident: what is empty, cut short or suddenly different is refused or held, and nothing goes out."""
+"""The brake: uploads that are empty, truncated or very different are refused, or their syncs are put on hold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ids(number: int) -> set[str]:
 
 
 async def full(flow: Flow, hand: Hand) -> str:
-    """An activation whose destination holds all members; the brake is as it comes."""
+    """Create an activation with the default brake, whose destination holds all members."""
     activation = await flow.activate(resync=True, brake=True)
     await flow.supply(rows(MEMBERS))
     await hand.quiet()
@@ -43,7 +43,7 @@ async def last(flow: Flow, activation: str) -> Sync:
 
 
 async def assert_held_then_approve(flow: Flow, hand: Hand, activation: str, left: int) -> None:
-    """The open plan waits with nothing sent; approved, it is that very plan that goes out."""
+    """Check that the open plan waits with nothing sent, and that it is sent once it is approved."""
     held = await last(flow, activation)
     assert (held.state, held.exited) == ("held", MEMBERS - left)
     assert held.hold_reason is not None
@@ -135,7 +135,7 @@ async def supply_bytes(flow: Flow, content: bytes, form: str = "ndjson") -> Run:
 
 
 async def define(flow: Flow, *, share: int) -> None:
-    """The audience is the first of so many parts of a thousand people."""
+    """Compute the audience as one of several equal parts of a thousand people."""
     async with flow.platform.unit_of_work() as session:
         audience = await session.get(Audience, (flow.space_id, flow.audience_id))
         assert audience is not None

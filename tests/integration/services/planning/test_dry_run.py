@@ -1,4 +1,4 @@
-"""A dry run says what the next sync will do, and sends nothing."""
+"""A dry run counts the changes of the next sync, and sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dry run says is what the next sync does: fifty random cases in one installation."""
+"""A dry run equals the next sync, in fifty random cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stepping import Hand
 
 ACTIVATIONS = 10
 ROUNDS = 5
-# Reconciled by the clock, which comes to none of them here: syncs begin when the test says so.
+# A schedule that is never due here: the test starts the syncs.
 NEVER = {"frequency": {"type": "interval", "minutes": 500_000}}
 CONTROL = [{"name": "A", "weight": 60}, {"name": "control", "weight": 40, "sent": False}]
 ARMS = [{"name": "A", "weight": 1}, {"name": "B", "weight": 1}]
@@ -33,7 +33,7 @@ def random_config(draw: random.Random) -> dict[str, Any]:
 
 
 def random_members(draw: random.Random) -> list[dict[str, Any]]:
-    """Anybody out of 300, some without a usable identifier, with consent or not."""
+    """Choose random members out of 300, some without a usable identifier or without consent."""
     return [
         {
             "profile_id": f"p{number}",
@@ -62,7 +62,7 @@ async def last(flow: Flow, activation: str) -> Sync:
 
 
 async def upload(flow: Flow, hand: Hand, rows: list[dict[str, Any]]) -> None:
-    """Supply members with nobody else at work."""
+    """Supply members and compute the audience, without a worker."""
     await flow.supply(rows)
     await hand.quiet()
 
@@ -113,7 +113,7 @@ async def test_fifty_random_cases(platform: Platform) -> None:
 
 
 async def both(flow: Flow, hand: Hand, activation: str) -> tuple[Sync, Sync]:
-    """A dry run, and the sync after it."""
+    """Carry out a dry run, and the sync after it."""
     asked = await hand.start(activation, dry=True)
     await hand.quiet()
     said = await last(flow, activation)

@@ -1,4 +1,4 @@
-"""An account's budget follows what the partner tells of its own window."""
+"""Rate budgets of an account, which follow what the partner reports of its window."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNTOLD = RateBudget("reads", 100, MINUTE, "^GET ")
 
 
 class Account:
-    """Calls of one account, as often as the budget lets them pass."""
+    """Calls of one account, as far as the budget allows."""
 
     def __init__(self, budgets: Budgets, budget: RateBudget = TOLD) -> None:
         self._gates = {
@@ -43,7 +43,7 @@ class Account:
         return True
 
     async def how_many(self, *, resync: bool = False) -> int:
-        """Calls that pass until one does not."""
+        """Count the calls that pass until one does not."""
         count = 0
         while count < 1_000 and await self.passes(resync=resync):
             count += 1
@@ -71,7 +71,7 @@ def account(budgets: Budgets) -> Account:
 
 
 async def told(account: Account, limit: object, remaining: object, reset: object) -> None:
-    """One call, answered so."""
+    """Make one call with these response headers."""
     hear = await account.call()
     assert hear is not None
     await hear(answer(limit, remaining, reset))

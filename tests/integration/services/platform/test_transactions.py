@@ -1,4 +1,4 @@
-"""Transactions that lose their connection are carried out again, whole."""
+"""Transactions that lose their connection are repeated as a whole."""
 
 from __future__ import annotations
 

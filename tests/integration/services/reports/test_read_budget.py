@@ -1,4 +1,4 @@
-"""Explain with a store that is elsewhere: how much of the past one request brings to this machine."""
+"""The read budget of a request: how much history it fetches from a remote object store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.flow import ACTOR, Flow, installation, worker
 
 
 def elsewhere(platform: Platform) -> tuple[Platform, Path]:
-    """The same objects as a bucket that is not on this machine, and its cache."""
+    """Present the objects as a remote bucket with a cache."""
     root = unquote(urlsplit(platform.settings.storage).path)
     cache = platform.settings.cache / "objects"
     bucket = ObjectStore(_Bucket(fs.LocalFileSystem(), root, cache))
@@ -38,7 +38,7 @@ async def explained(platform: Platform, flow: Flow, activation_id: str) -> dict[
 
 
 async def forget(flow: Flow, activation_id: str) -> None:
-    """The holdings are made of the newest outcomes, which are read anyway."""
+    """Holdings consist of the newest outcomes, which are read in any case."""
     async with flow.platform.unit_of_work() as session:
         await holdings.forget_holdings(
             session, flow.space_id, flow.audience_id, activation_id, actor=ACTOR, now=clock.now()

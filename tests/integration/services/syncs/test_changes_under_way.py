@@ -1,4 +1,4 @@
-"""What is told, mended or broken while something else is under way: nothing is lost by it, and nobody is paused by it."""
+"""Changes during a sync, a plan or a test send: no change is lost, and no account is paused by mistake."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def switch(flow: Flow, activation: str, *, on: bool) -> None:
 
 
 async def half_sent(flow: Flow, hand: Hand) -> str:
-    """An activation whose first sync has delivered one of its two batches."""
+    """Create an activation whose first sync has delivered one of its two batches."""
     activation = await flow.activate(resync=True)
     await computed(flow, hand, range(10))
     await hand.once(tasks=(Task.PLAN,))
@@ -190,7 +190,7 @@ class TestPlanning:
     async def test_is_not_given_up_while_its_files_cannot_be_read(
         self, flow: Flow, hand: Hand
     ) -> None:
-        """Nobody would ask for that sync again."""
+        """No later event would open that sync again."""
         activation = await flow.activate(resync=True)
         await computed(flow, hand, range(10))
         sync = (await flow.syncs(activation))[-1]

@@ -1,4 +1,4 @@
-"""Syncs that are closed, superseded or asked for more while somebody plans or settles them."""
+"""Syncs that are cancelled, superseded or extended while a worker plans or settles them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ async def ten_members(flow: Flow) -> None:
 
 
 async def being_planned(flow: Flow, activation: str) -> Sync:
-    """The activation's new sync, leased as by somebody who is planning it."""
+    """Claim the activation's new sync, as a worker does that plans it."""
     found = [one for one in await flow.syncs(activation) if one.state == "new"]
     async with flow.platform.unit_of_work() as session:
         claimed = await SyncRepository(session).claim(
-            flow.space_id, found[-1].id, ("new",), "somebody", LEASE
+            flow.space_id, found[-1].id, ("new",), "planner", LEASE
         )
     assert claimed is not None
     return claimed
@@ -116,7 +116,7 @@ class TestResyncBeforeTheBaseline:
 
 
 class TestEnabledAgainWhileTheSyncIsClosed:
-    """What was stopped is folded after that, and what it left undone is nobody's business but the next sync's."""
+    """The stopped sync is settled after that, and the next sync sends the rest."""
 
     async def test_after_an_error(self, flow: Flow) -> None:
         activation, hand = await self._planned(flow)
@@ -157,7 +157,7 @@ class TestEnabledAgainWhileTheSyncIsClosed:
 
 class TestPlansThatCannotBeMade:
     async def test_the_sync_says_so_and_does_not_stay_open(self, flow: Flow) -> None:
-        """What breaks before the engine begins must be counted like any other break."""
+        """A failure before the engine starts counts like any other."""
         activation = await flow.activate(resync=True)
         await _destroy_settings(flow)
         sync = (await flow.syncs(activation))[-1]

@@ -22,7 +22,7 @@ async def heal(flow: Flow) -> None:
 
 
 async def check(flow: Flow) -> None:
-    """A check of the account, as the API makes it."""
+    """Check the account as the API does."""
     async with flow.platform.unit_of_work() as session:
         space = await session.get(Space, flow.space_id)
         assert space is not None
@@ -52,7 +52,7 @@ class TestHealingAnAccount:
     async def test_it_gets_along_with_a_failure_that_is_being_recorded(
         self, flow: Flow, healing: object
     ) -> None:
-        """The failure has its activation, and wants the account."""
+        """The failure has locked its activation and needs the account."""
         assert callable(healing)
         activation = await flow.activate()
         async with flow.platform.unit_of_work() as session:
@@ -67,7 +67,7 @@ class TestHealingAnAccount:
     async def test_it_gets_along_with_a_claim_that_probes(
         self, flow: Flow, healing: object
     ) -> None:
-        """The claim has a sync, and wants the account to hold others off."""
+        """The claim has locked a sync and needs the account for its probe."""
         assert callable(healing)
         activation = await flow.activate(resync=True)
         await flow.supply([{"profile_id": "p1"}])

@@ -1,4 +1,4 @@
-"""What the core's rows say: nothing is NULL by two names, and the collector can read them all."""
+"""Rows of syncs and accounts: probes, the breaker, and NULL columns that the collector reads."""
 
 from __future__ import annotations
 

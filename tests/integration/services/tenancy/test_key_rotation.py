@@ -1,4 +1,4 @@
-"""A change of encryption keys while the service delivers."""
+"""Rotation of encryption keys while the service delivers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEW = "k2:" + base64.b64encode(b"n" * 32).decode()
 
 
 def under(settings: Settings, *given: str) -> Settings:
-    """The same installation with other keys."""
+    """Open the installation with other keys."""
     return settings.model_copy(
         update={"encryption_keys": type(settings.encryption_keys)(",".join(given))}  # type: ignore[misc]
     )
@@ -55,7 +55,7 @@ async def test_settings_move_to_the_first_key_and_the_old_one_can_go(
         both = await open_platform(under(settings, NEW, old))
         only_new = await open_platform(under(settings, NEW))
         try:
-            # Who has the new key behind the old one still runs, and reads what is written under it.
+            # A process that has the new key in second place runs on, and reads what is written with it.
             follower = await open_platform(under(settings, old, NEW))
             try:
                 async with worker(follower):

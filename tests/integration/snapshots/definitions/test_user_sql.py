@@ -1,4 +1,4 @@
-"""Definitions in their process: what they may do, and serious tries to get out."""
+"""Definitions in their child process: what they may do, and attempts to escape."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def answer(
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the friendly check, so that the process alone has to hold."""
+    """Run without the check of the text, so that only the process protects."""
     monkeypatch.setattr(user_sql, "check_definition", lambda *_: [])
 
 
@@ -161,7 +161,7 @@ def child_processes() -> set[int]:
 
 @pytest.mark.usefixtures("unchecked")
 class TestBreakingOut:
-    """The process must hold even where the check before it is blind."""
+    """The process must protect even if the check of the text misses something."""
 
     @pytest.mark.parametrize(
         "sql",

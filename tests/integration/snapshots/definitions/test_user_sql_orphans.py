@@ -1,4 +1,4 @@
-"""A definition's process ends with the worker that started it, however that ends."""
+"""The child process of a definition ends with its worker, even if that is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a query on the event loop takes no time that others would notice."""
+"""Queries are parsed on the event loop, so parsing must be fast."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestSourceOf:
         assert (opened.server, opened.password) == ("db.example.com:5432", SecretStr("long-enough"))
 
     def test_does_not_read_the_query_again(self) -> None:
-        """It was read when it was stored, and is once more before it is sent."""
+        """A stored query was checked when it was saved, and is checked again before it is run."""
         keyring = Keyring({"k1": b"k" * 32}, b"p" * 32)
         made = sources.new_source(_FIELDS).model_copy(update={"query": "no longer taken"})
         opened = sources.source_of(keyring, "wsp", _stored(keyring, made))

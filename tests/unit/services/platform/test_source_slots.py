@@ -1,4 +1,4 @@
-"""Whose turn it is to read users' databases."""
+"""The order in which runs read users' databases."""
 
 from __future__ import annotations
 
