@@ -15,6 +15,7 @@ from app.services.tenancy import tokens
 from app.storage.models import Space, Workspace
 from tests.flow import installation, worker
 from tests.integration.api_extensions.desk import Desk
+from tests.integration.api_extensions.factories import create_audience
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,9 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
     async with installation(platform) as flow, worker(platform):
         await flow.sign_in(client)
         yield Desk(flow, client)
+
+
+@pytest.fixture
+async def audience(platform: Platform, tenant: Tenant) -> str:
+    """An audience whose members are supplied."""
+    return await create_audience(platform, tenant.space_id)

@@ -14,7 +14,7 @@ from app.services.platform.platform import Platform
 from tests.flow import eventually
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
-from tests.integration.api_extensions.test_members import scratch_files
+from tests.integration.api_extensions.supply import scratch_files
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import pytest
 
 from app.core.clock import from_wire
 from app.services.audiences import runs
@@ -12,13 +11,7 @@ from app.services.platform.platform import Platform
 from app.storage.models import Audience
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
-from tests.integration.api_extensions.test_members import member, supply
-
-
-@pytest.fixture
-async def audience(platform: Platform, tenant: Tenant) -> str:
-    """An audience whose members are supplied."""
-    return await create_audience(platform, tenant.space_id)
+from tests.integration.api_extensions.supply import member, supply
 
 
 async def snapshots(api: httpx.AsyncClient, audience: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from app.services.audiences.write_snapshot import Computed, Work, compute_snapsh
 from app.services.platform.platform import Platform
 from app.services.platform.stored_files import fetch_manifest, store_file
 from app.snapshots.engine import Comparison, Manifest
-from app.snapshots.membership.members import find_row
+from app.snapshots.membership import find_row
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
 
 AUDIENCE = Audience(space_id="spa", id="aud", audience_type="USERS", query="")
