@@ -58,7 +58,7 @@ async def exports_of_sync(
     base_url: str,
     now: datetime,
 ) -> list[ExportedFile]:
-    """The files that a sync has written, in the order of writing, with links that last as long as they are kept."""
+    """List the files that a sync wrote, oldest first, with links that are valid as long as the files are kept."""
     async with platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
@@ -127,13 +127,13 @@ def _retention(settings: BaseModel) -> timedelta:
 
 
 def link_token(keyring: Keyring, key: str, expires_at: datetime) -> str:
-    """What opens a file until a moment: key and moment, signed."""
+    """Build the token of a download link: the signed key of a file and the time until which it opens."""
     content = f"{int(expires_at.timestamp())}:{key}".encode()
     return f"{_text(content)}.{_text(keyring.sign(_PURPOSE, content))}"
 
 
 def key_of_token(keyring: Keyring, token: str, now: datetime) -> str:
-    """The file that a link opens; NotFound where it is not ours, was changed or has expired."""
+    """Return the key of the file that a token opens. Raises NotFound if the token is not valid or has expired."""
     shown, _, signature = token.partition(".")
     try:
         content, given = _bytes(shown), _bytes(signature)
@@ -161,7 +161,7 @@ def _bytes(text: str) -> bytes:
 async def open_export(
     platform: Platform, token: str, now: datetime
 ) -> tuple[str, AsyncIterator[bytes]]:
-    """Name and bytes of the file that a link opens; NotFound where it opens none."""
+    """Open the file of a download link. Returns its name and its bytes. Raises NotFound if the link opens none."""
     key = key_of_token(platform.keyring, token, now)
     pieces = _pieces(platform, key)
     try:
@@ -189,7 +189,7 @@ async def _joined(first: bytes, rest: Any) -> AsyncIterator[bytes]:
 async def outdated_exports(
     platform: Platform, written: Mapping[str, datetime], now: datetime
 ) -> list[str]:
-    """Keys of exports (and when they were written) that are no longer to be kept."""
+    """Return the keys of expired exports. ``written``: the time at which each was written, by key."""
     owners = {key: key.split("/")[2] for key in written if key.count("/") > 2}
     kept: dict[str, timedelta] = {}
     async with platform.unit_of_work() as session:

@@ -133,7 +133,7 @@ def test_repair_touches_what_is_missing_or_left_over_and_nothing_else(bench: Ben
         held("missing@x.com"),
         held("perhaps@x.com", "maybe"),
         held("taken@x.com", "removed"),
-        held("no@x.com", "no"),  # refused: the partner has it from somebody else
+        held("no@x.com", "no"),  # refused: another system added it at the partner
     ]
     past = [gone("left@x.com", 3), gone("them@x.com", 3, "rejected")]
     found = bench.drift(there, ours, past)

@@ -201,7 +201,7 @@ class World:
 
 def check_plan(changes: Sequence[PlannedChange], held: dict[Key, Held]) -> None:
     keys = [(change.key_type, change.key) for change in changes]
-    assert len(keys) == len(set(keys)), "a key stands twice"
+    assert len(keys) == len(set(keys)), "duplicate key"
     for key, change in zip(keys, changes, strict=True):
         known = held.get(key) in {Held.YES, Held.MAYBE}
         assert known or change.kind is ChangeKind.ENTERED, "touches what we did not put there"

@@ -95,7 +95,7 @@ def test_a_split_of_100_000_through_its_life(
         share = sum(name == arm.name for name in arms.values()) / EVERYBODY
         assert abs(share - arm.weight / 100) < 0.005
 
-    # A fifth goes and somebody else comes: nobody who stays is touched.
+    # A fifth of the members leaves and others enter: those who stay are not touched.
     stayed_from = EVERYBODY // 5
     churned = members(cursor, folder, range(stayed_from, EVERYBODY + 5_000))
     stats, plan = destination.deliver(churned, WEIGHTS)
