@@ -192,8 +192,9 @@ def start_fast_servers() -> TestServers:
 
     def stop() -> None:
         administrator.close()
+        redis_process.kill()  # its default for SIGQUIT is not restored if a background shell ignored the signal
+        postgres_process.send_signal(signal.SIGQUIT)
         for process in (redis_process, postgres_process):
-            process.send_signal(signal.SIGQUIT)
             process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +16,8 @@ from arq.worker import Worker, func
 from app.queue import QUEUE_NAME, Queue, Task, deserialize, redis_settings, serialize
 from workers.settings import _drain
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
 
 async def _answer_pings_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while command := await reader.read(1000):
@@ -21,7 +25,6 @@ async def _answer_pings_only(reader: asyncio.StreamReader, writer: asyncio.Strea
             writer.write(b"+PONG\r\n")
         elif b"CLIENT" in command:
             writer.write(b"+OK\r\n" * command.count(b"CLIENT"))
-    writer.close()
 
 
 class TestDrain:
@@ -63,25 +66,47 @@ class TestDrain:
 
 async def _answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(-1)
-    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Handler, path: Path) -> AsyncIterator[str]:
+    """Serve a socket while the block runs; yields its URL. Every connection is closed at the end."""
+    connections: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_unix_server(handle, path)
+    try:
+        yield f"unix://{path}"
+    finally:
+        server.close()
+        if connections:
+            await asyncio.wait(connections, timeout=5)
 
 
 class TestQueue:
     async def test_a_redis_that_stops_answering_costs_a_second(self, tmp_path: Path) -> None:
-        server = await asyncio.start_unix_server(_answer_pings_only, tmp_path / "silent.sock")
-        queue = Queue(f"unix://{tmp_path}/silent.sock")
-        assert await queue.ping()
-        began = time.monotonic()
-        assert not await queue.ring(Task.PLAN, "id", job_id="plan:id")
-        assert time.monotonic() - began < 3
-        await queue.close()
-        server.close()
+        async with serving(_answer_pings_only, tmp_path / "silent.sock") as url:
+            queue = Queue(url)
+            assert await queue.ping()
+            began = time.monotonic()
+            assert not await queue.ring(Task.PLAN, "id", job_id="plan:id")
+            assert time.monotonic() - began < 3
+            await queue.close()
 
     async def test_a_redis_that_never_answers_costs_a_second(self, tmp_path: Path) -> None:
-        server = await asyncio.start_unix_server(_answer_nothing, tmp_path / "silent.sock")
-        queue = Queue(f"unix://{tmp_path}/silent.sock")
-        began = time.monotonic()
-        assert not await queue.ping()
-        assert time.monotonic() - began < 3
-        await queue.close()
-        server.close()
+        async with serving(_answer_nothing, tmp_path / "silent.sock") as url:
+            queue = Queue(url)
+            began = time.monotonic()
+            assert not await queue.ping()
+            assert time.monotonic() - began < 3
+            await queue.close()
