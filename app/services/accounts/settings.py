@@ -45,17 +45,27 @@ def complete_settings(
     if previous is not None:
         settings = {**previous, **_unmasked(settings, previous)}
     _check_masks(settings)
-    try:
-        done, shown = registry.complete_settings(connector, settings, previous=previous, now=now)
-    except (TypeError, ValueError, AttributeError):
-        # The settings are faulty; the check by the model reports how.
-        done, shown = dict(settings), {}
-    done = {name: value for name, value in done.items() if value is not None}
+    done, shown = _with_generated(connector, settings, previous, now)
     model = _validated(connector, done)
     if previous is not None:
         _check_kept(model, previous, given)
     register_secrets(model)
     return done, shown
+
+
+def _with_generated(
+    connector: type[Connector],
+    settings: Mapping[str, Any],
+    previous: Mapping[str, Any] | None,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings with generated values, without those that are None, and the generated secrets."""
+    try:
+        done, shown = registry.complete_settings(connector, settings, previous=previous, now=now)
+    except (TypeError, ValueError, AttributeError):
+        # The settings are faulty; the check by the model reports how.
+        done, shown = dict(settings), {}
+    return {name: value for name, value in done.items() if value is not None}, shown
 
 
 def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> ConnectorSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -110,13 +110,7 @@ async def page_audiences(
     position, sort = request.position(width=2), Sort()
     found = await repository.walk_views(space_id, search, sort, position, request.count + 1)
     total = await repository.count_found(space_id, search)
-    return make_page(
-        found,
-        request=request,
-        position=position,
-        key=lambda view: sort_key(view.audience, sort),
-        total=total,
-    )
+    return _page(found, total, sort, request)
 
 
 async def page_consumers(
@@ -135,10 +129,16 @@ async def page_consumers(
         space_id, audience_id, search, sort, position, request.count + 1
     )
     total = await repository.count_consumers(space_id, audience_id, search)
+    return _page(found, total, sort, request)
+
+
+def _page(
+    found: Sequence[AudienceView], total: int, sort: Sort, request: PageRequest
+) -> Page[AudienceView]:
     return make_page(
         found,
         request=request,
-        position=position,
+        position=request.position(width=2),
         key=lambda view: sort_key(view.audience, sort),
         total=total,
     )

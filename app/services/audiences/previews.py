@@ -145,16 +145,7 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
     with ExitStack() as files:
         rows = _scratch(platform, files, ".rows.parquet")
         snapshot = _scratch(platform, files, ".parquet")
-        await write_rows(
-            platform,
-            preview.space_id,
-            preview.query,
-            preview.created_at,
-            rows,
-            reading=Reading(),
-            room=platform.readings.short,
-            at_most=_TIMEOUT,
-        )
+        await _write_rows(platform, preview, rows)
         stats = await platform.engine.run(
             write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
         )
@@ -164,6 +155,19 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
         "results": [_result(preview, member) for member in members],
         "size": {"type": _SIZES[preview.audience_type], "count": stats.rows},
     }
+
+
+async def _write_rows(platform: Platform, preview: AudiencePreview, out: Path) -> None:
+    await write_rows(
+        platform,
+        preview.space_id,
+        preview.query,
+        preview.created_at,
+        out,
+        reading=Reading(),
+        room=platform.readings.short,
+        at_most=_TIMEOUT,
+    )
 
 
 def _scratch(platform: Platform, files: ExitStack, suffix: str) -> Path:

@@ -20,7 +20,7 @@ from app.services.platform import (
     run_leased,
 )
 from app.services.syncs import snapshot_changed
-from app.storage.models import MemberPatch, Run, Snapshot
+from app.storage.models import Audience, MemberPatch, Run, Snapshot
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
@@ -81,12 +81,7 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
 async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:
     """Write the snapshot's row, the audience's pointer and the syncs in one fenced transaction (R2, R6)."""
     async with platform.unit_of_work() as session:
-        audience = await AudienceRepository(session).get(
-            work.run.space_id, work.run.audience_id, lock="update"
-        )
-        if audience is None or audience.version != work.audience.version:
-            # Runs of an audience are computed one after the other; this is a second fence.
-            raise LeaseLost
+        audience = await _lock_audience(session, work)
         audience.version += 1
         snapshot = _snapshot_row(work, computed, audience.version)
         session.add(snapshot)
@@ -102,6 +97,17 @@ async def _make_current(platform: Platform, work: Work, computed: Computed) -> N
             )
         await wake_next(session, work.run)
     log.info("run_complete", run_id=work.run.id, members=computed.stats.rows)
+
+
+async def _lock_audience(session: AsyncSession, work: Work) -> Audience:
+    """Lock the audience of a run. Raises LeaseLost if it has been removed or another run has changed it."""
+    audience = await AudienceRepository(session).get(
+        work.run.space_id, work.run.audience_id, lock="update"
+    )
+    if audience is None or audience.version != work.audience.version:
+        # Runs of an audience are computed one after the other; this is a second fence.
+        raise LeaseLost
+    return audience
 
 
 async def _finish(

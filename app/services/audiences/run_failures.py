@@ -84,17 +84,7 @@ async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
             run.space_id, run.id, run.lease_token, timedelta(0), error=error, attempts=0
         ):
             return
-        second = Run(
-            space_id=run.space_id,
-            id=new_id("run"),
-            audience_id=run.audience_id,
-            kind="patch",
-            trigger=run.trigger,
-            state=RunState.NEW,
-            as_of=run.as_of,
-            created_by=run.created_by,
-            created_at=run.created_at,  # keeps its order among the audience's runs
-        )
+        second = _second_half(run)
         session.add(second)
         await session.flush()
         await MemberPatchRepository(session).move(
@@ -102,6 +92,21 @@ async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
         )
         await wake_next(session, second)
     log.warning("patch_run_halved", run_id=run.id, patches=len(work.patches))
+
+
+def _second_half(run: Run) -> Run:
+    """Return a new run for the later patches of a run."""
+    return Run(
+        space_id=run.space_id,
+        id=new_id("run"),
+        audience_id=run.audience_id,
+        kind="patch",
+        trigger=run.trigger,
+        state=RunState.NEW,
+        as_of=run.as_of,
+        created_by=run.created_by,
+        created_at=run.created_at,  # keeps its order among the audience's runs
+    )
 
 
 async def _fail(

@@ -34,23 +34,12 @@ async def add_schedule(
     Raises Invalid if it is not valid, and Conflict if the members are supplied or there are too many schedules.
     """
     audience = await _audience(session, space_id, audience_id)
-    if not audience.query:
-        raise Conflict("the audience has no definition: its members are supplied, not computed")
-    repository = ScheduleRepository(session)
-    if len(await repository.of_audiences(space_id, [audience_id])) >= _MOST:
-        raise Conflict(f"an audience has at most {_MOST} schedules")
-    stored = _checked(strategy, config)
+    await _require_room(session, audience)
     schedule = AudienceSchedule(
-        space_id=space_id,
-        id=new_id("sch"),
-        audience_id=audience_id,
-        strategy=strategy,
-        config=stored,
-        next_due_at=next_due(stored, now),
-        created_at=now,
-        updated_at=now,
+        space_id=space_id, id=new_id("sch"), audience_id=audience_id, created_at=now
     )
-    repository.add(schedule)
+    _configure(schedule, strategy, config, now)
+    ScheduleRepository(session).add(schedule)
     await session.flush()
     await record_change(session, "audience", audience, "Audience Schedule Created", actor)
     return schedule
@@ -97,10 +86,7 @@ async def update_schedule(
     schedule = await ScheduleRepository(session).require(
         space_id, audience_id, schedule_id, lock="update"
     )
-    stored = _checked(strategy, config)
-    schedule.strategy, schedule.config = strategy, stored
-    schedule.next_due_at = next_due(stored, now)
-    schedule.updated_at = now
+    _configure(schedule, strategy, config, now)
     await session.flush()
     await record_change(session, "audience", audience, "Audience Schedule Modified", actor)
     return schedule
@@ -115,6 +101,25 @@ async def remove_schedule(
     schedule = await repository.require(space_id, audience_id, schedule_id, lock="update")
     await repository.delete(schedule)
     await record_change(session, "audience", audience, "Audience Schedule Deleted", actor)
+
+
+async def _require_room(session: AsyncSession, audience: Audience) -> None:
+    """Raise Conflict if an audience can have no further schedule."""
+    if not audience.query:
+        raise Conflict("the audience has no definition: its members are supplied, not computed")
+    schedules = await ScheduleRepository(session).of_audiences(audience.space_id, [audience.id])
+    if len(schedules) >= _MOST:
+        raise Conflict(f"an audience has at most {_MOST} schedules")
+
+
+def _configure(
+    schedule: AudienceSchedule, strategy: str, config: Mapping[str, Any], now: datetime
+) -> None:
+    """Set the strategy and configuration of a schedule. Raises Invalid if they are not valid."""
+    stored = _checked(strategy, config)
+    schedule.strategy, schedule.config = strategy, stored
+    schedule.next_due_at = next_due(stored, now)
+    schedule.updated_at = now
 
 
 def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:

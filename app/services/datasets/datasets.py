@@ -115,16 +115,22 @@ async def update_dataset(
     dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
     _require_database(dataset)
     if source:
-        former = sources.source_of(keyring, workspace_id, dataset)
-        changed = sources.changed_source(former, source)
-        if changed != former:
-            dataset.settings = sources.seal_source(keyring, workspace_id, dataset.id, changed)
-        if changed.sql != former.sql:
-            dataset.columns = {}  # of what was read before
+        _change_source(dataset, keyring, workspace_id, source)
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()
         await record_change(session, "dataset", dataset, "Dataset Modified", actor)
     return dataset
+
+
+def _change_source(
+    dataset: Dataset, keyring: Keyring, workspace_id: str, source: Mapping[str, Any]
+) -> None:
+    former = sources.source_of(keyring, workspace_id, dataset)
+    changed = sources.changed_source(former, source)
+    if changed != former:
+        dataset.settings = sources.seal_source(keyring, workspace_id, dataset.id, changed)
+    if changed.sql != former.sql:
+        dataset.columns = {}  # of what was read before
 
 
 def _require_database(dataset: Dataset) -> None:

@@ -51,11 +51,15 @@ def build_event(
         "traits": known,
         "context": {"traits": known, "personas": _personas(frame, list_id)},
     }
-    for name, identifier in (("userId", "user_id"), ("anonymousId", "anonymous_id")):
-        value = _last(change.identity.get(identifier))
-        if value is not None:
-            event[name] = value
-    return event
+    return event | _user_ids(change)
+
+
+def _user_ids(change: PlannedChange) -> dict[str, Any]:
+    found = {
+        name: _last(change.identity.get(identifier))
+        for name, identifier in (("userId", "user_id"), ("anonymousId", "anonymous_id"))
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _personas(frame: EventFrame, list_id: str | None) -> dict[str, Any]:

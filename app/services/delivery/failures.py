@@ -42,9 +42,7 @@ async def after_failure(
     """
     sync, error = ended.loaded.sync, ended.sent.error
     assert error is not None  # noqa: S101  it failed
-    if (verdict.pause_account or verdict.pause_activation) and await pauses.is_changed(
-        session, sync.space_id, sync.destination_id, ended.loaded.account
-    ):
+    if await _is_outdated(session, ended, verdict):
         return
     if verdict.pause_account:
         await pauses.pause_account(session, sync.space_id, sync.destination_id, error)
@@ -57,6 +55,16 @@ async def after_failure(
     else:
         await give_up_if_late(platform, session, ended.claimed.batch, sync.activation_id, error)
         await _watch_account(session, ended)
+
+
+async def _is_outdated(session: AsyncSession, ended: Ended, verdict: Verdict) -> bool:
+    """Return whether a verdict would pause something although the account has changed since it was opened."""
+    if not (verdict.pause_account or verdict.pause_activation):
+        return False
+    loaded = ended.loaded
+    return await pauses.is_changed(
+        session, loaded.sync.space_id, loaded.sync.destination_id, loaded.account
+    )
 
 
 async def _end_test(
@@ -100,10 +108,9 @@ async def give_up_if_late(
     error: ConnectorError,
 ) -> None:
     """Close the sync of a batch that has failed for long if something newer waits; pause the activation after days (R23)."""
-    settings = platform.settings
     now = await RunRepository(session).database_now()
     since = batch.failing_since
-    if since is None or now - since < settings.failing_batch_limit:
+    if since is None or now - since < platform.settings.failing_batch_limit:
         return
     activation = await ActivationRepository(session).get_any(
         batch.space_id, activation_id, lock="update"
@@ -111,7 +118,7 @@ async def give_up_if_late(
     if activation is None:
         return
     failing_since = activation.failing_since or now
-    if now - failing_since >= settings.failing_activation_limit:
+    if now - failing_since >= platform.settings.failing_activation_limit:
         await pauses.set_error(session, activation, error, paused_by="activation")
     elif await something_newer(session, activation):
         activation.last_error = await pauses.fail_sync(session, activation, error)

@@ -53,7 +53,6 @@ def build_renderer(definition: Definition, revision: Revision, frame: EventFrame
     carrier = action.properties_field if action else None
     mapping = _fields_to_map(definition, revision)
     marks = [name for name in (included.name if included else None, arm) if name is not None]
-    is_renamed = any(name != kept for name, kept in names.items())
     return Renderer(
         frame=frame,
         names=names,
@@ -66,8 +65,12 @@ def build_renderer(definition: Definition, revision: Revision, frame: EventFrame
         arm_of=partial(arm_of, revision, frame.activation_id),
         list_of=cache(frame.list_of),  # a sync has few places and many changes
         resolve=compile_mapping(mapping).resolve if mapping else None,
-        is_plain=not (mapping or marks or is_renamed),
+        is_plain=not (mapping or marks or _is_renamed(names)),
     )
+
+
+def _is_renamed(names: Mapping[str, str]) -> bool:
+    return any(name != kept for name, kept in names.items())
 
 
 def _fields_to_map(definition: Definition, revision: Revision) -> dict[str, Any]:

@@ -78,12 +78,18 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     )
     if not written:
         return
-    if ended.loaded.sync.kind != "test":
-        await ActivationRepository(session).set_failing(
-            batch.space_id, ended.loaded.activation.id, failing=True
-        )
+    await _mark_failing(session, ended)
     await failures.after_failure(platform, session, ended, verdict)
     _log_failure(batch, sent.failure, sent.error, verdict)
+
+
+async def _mark_failing(session: AsyncSession, ended: Ended) -> None:
+    """Mark the activation as failing. A test send says nothing about its activation."""
+    loaded = ended.loaded
+    if loaded.sync.kind != "test":
+        await ActivationRepository(session).set_failing(
+            ended.claimed.batch.space_id, loaded.activation.id, failing=True
+        )
 
 
 def _verdict(
@@ -126,23 +132,27 @@ async def record_unloadable(platform: Platform, batch: Batch) -> None:
     wait = retry.backoff(batch.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
 
     async def write(session: AsyncSession) -> None:
-        repository = SyncRepository(session)
-        sync = await repository.get(batch.space_id, batch.sync_id)
-        if sync is None:
-            return
-        await ActivationRepository(session).get_any(
-            batch.space_id, sync.activation_id, lock="update"
-        )
-        written = await BatchRepository(session).put_back(
-            batch,
-            wait=wait,
-            attempt={"outcome": AttemptOutcome.UNLOADABLE, "error": error.message},
-            failing=True,
-        )
-        if written:
-            await ActivationRepository(session).set_failing(
-                batch.space_id, sync.activation_id, failing=True
-            )
-            await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)
+        await _record_unloadable(platform, session, batch, error, wait)
 
     await retry_transaction(platform.unit_of_work, write)
+
+
+async def _record_unloadable(
+    platform: Platform, session: AsyncSession, batch: Batch, error: ConnectorError, wait: timedelta
+) -> None:
+    repository = SyncRepository(session)
+    sync = await repository.get(batch.space_id, batch.sync_id)
+    if sync is None:
+        return
+    await ActivationRepository(session).get_any(batch.space_id, sync.activation_id, lock="update")
+    written = await BatchRepository(session).put_back(
+        batch,
+        wait=wait,
+        attempt={"outcome": AttemptOutcome.UNLOADABLE, "error": error.message},
+        failing=True,
+    )
+    if written:
+        await ActivationRepository(session).set_failing(
+            batch.space_id, sync.activation_id, failing=True
+        )
+        await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)

@@ -73,15 +73,19 @@ async def open_platform(settings: Settings) -> Platform:
         objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
         engine=_open_engine(settings),
         keyring=Keyring.from_settings(settings),
-        http=make_client(
-            outbound_allow=settings.outbound_allow,
-            total_timeout=settings.http_total_timeout,
-            connect_timeout=settings.http_connect_timeout,
-        ),
+        http=_open_client(settings),
         budgets=Budgets(queue, settings.worker_processes),
         definitions=asyncio.Semaphore(settings.sql_concurrency),
         outbound=OutboundPolicy(settings.outbound_allow),
         readings=SourceSlots(settings.source_concurrency),
+    )
+
+
+def _open_client(settings: Settings) -> OutboundClient:
+    return make_client(
+        outbound_allow=settings.outbound_allow,
+        total_timeout=settings.http_total_timeout,
+        connect_timeout=settings.http_connect_timeout,
     )
 
 
