@@ -81,9 +81,7 @@ async def resume_uploads(session: AsyncSession, now: datetime | None = None) -> 
     opened = 0
     for audience, since in await DueQueries(session).left_patches(_LEFT_AT_ONCE):
         failed = await repository.last_failed_patch(audience.space_id, audience.id)
-        if failed is None or failed.finished_at is None:
-            continue
-        if now < failed.finished_at + retry.patience(failed.finished_at - since):
+        if failed is None or not _has_waited(failed, since, now):
             continue
         await runs.open_run(
             session,
@@ -96,6 +94,12 @@ async def resume_uploads(session: AsyncSession, now: datetime | None = None) -> 
         )
         opened += 1
     return opened
+
+
+def _has_waited(failed: Run, since: datetime, now: datetime) -> bool:
+    if failed.finished_at is None:
+        return False
+    return now >= failed.finished_at + retry.patience(failed.finished_at - since)
 
 
 async def _check(

@@ -126,10 +126,15 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     manifest = _appended(previous, file)
     if manifest.needs_compaction:
         manifest = await _compacted(platform, work, manifest)
-    traits = {**(work.previous.traits if work.previous else {}), **delta.traits}
-    identifiers = [*(work.previous.identifiers if work.previous else ()), *delta.identifiers]
-    stats = SnapshotStats(delta.members, traits, tuple(dict.fromkeys(identifiers)))
+    added = SnapshotStats(delta.members, delta.traits, tuple(delta.identifiers))
+    stats = _merged(work.previous, added)
     return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
+
+
+def _merged(previous: Snapshot | None, added: SnapshotStats) -> SnapshotStats:
+    traits = {**(previous.traits if previous else {}), **added.traits}
+    identifiers = [*(previous.identifiers if previous else ()), *added.identifiers]
+    return SnapshotStats(added.rows, traits, tuple(dict.fromkeys(identifiers)))
 
 
 def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:

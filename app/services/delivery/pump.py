@@ -99,21 +99,26 @@ class Pump:
                     await self._give_back()
                 dry = over or not await self._claim()
                 self._begin()
-                if self._flying:
-                    await asyncio.wait(
-                        self._flying, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
-                    )
-                elif self._settling:
-                    # While they settle, the pump goes on looking for batches that become due.
-                    await asyncio.wait(self._settling, timeout=LOOK / 5)
+                if self._flying or self._settling:
+                    await self._wait()
                 elif dry and not self._waiting:
                     return over
         finally:
-            renewing.cancel()
-            cut = [*self._flying, *self._settling]
-            for task in cut:
-                task.cancel()
-            await asyncio.gather(renewing, *cut, return_exceptions=True)
+            await self._cancel(renewing)
+
+    async def _wait(self) -> None:
+        """Wait for a call to end, or else for syncs to settle."""
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            # While they settle, the pump goes on looking for batches that become due.
+            await asyncio.wait(self._settling, timeout=LOOK / 5)
+
+    async def _cancel(self, renewing: asyncio.Task[None]) -> None:
+        tasks = [renewing, *self._flying, *self._settling]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _claim(self) -> bool:
         """Claim and load batches, if less than half of the slots is taken. Returns False if nothing is due."""
