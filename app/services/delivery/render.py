@@ -81,12 +81,10 @@ class Renderer:
         marks = self._marks(change)
         named = self._traits(change.traits)
         traits = {**named, **marks}
-        fields: dict[str, Any] = {}
-        if self.resolve is not None:
-            try:
-                fields = dict(self.resolve(self._event(change, traits)) or {})
-            except MappingError as error:
-                return Refusal("mapping_failed", str(error))
+        try:
+            fields = self._fields(change, traits)
+        except MappingError as error:
+            return Refusal("mapping_failed", str(error))
         if self.carrier is not None and change.kind is not ChangeKind.EXITED:
             self._add_properties(self.carrier, fields, named, marks)
         return Delivery(
@@ -99,6 +97,11 @@ class Renderer:
             fields=fields,
             partner_id=change.partner_id,
         )
+
+    def _fields(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
+        if self.resolve is None:
+            return {}
+        return dict(self.resolve(self._event(change, traits)) or {})
 
     def _event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
         return build_event(self.frame, change, traits, self.list_of(change.place))

@@ -155,12 +155,14 @@ async def keep_leases(
             is_kept = await renew(rows)
         except Exception as error:  # noqa: BLE001  a server that restarts fails in many ways
             log.warning("leases_not_renewed", error=type(error).__name__)
-            for row in rows:
-                if row.deadline < loop.time():
-                    lose(row)
-            continue
-        for row in rows:
-            if is_kept(row):
+            _lose_overdue(rows, loop.time(), lose)
+        else:
+            for row in filter(is_kept, rows):
                 row.deadline = asked + lease.total_seconds()
-            elif row.deadline < asked:
-                lose(row)
+            _lose_overdue(rows, asked, lose)
+
+
+def _lose_overdue(rows: Sequence[HeldT], now: float, lose: Callable[[HeldT], None]) -> None:
+    for row in rows:
+        if row.deadline < now:
+            lose(row)
