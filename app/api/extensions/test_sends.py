@@ -17,7 +17,7 @@ from app.api.edge import (
 from app.api.extensions.parts import ACTIVATION
 from app.contract.extensions import test_sends as contract
 from app.domain.changes import ChangeKind
-from app.services import planning
+from app.services import planning, syncs
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -81,13 +81,27 @@ async def send_test(
                 profile_id=report["profileId"],
                 change=report["change"],
                 status=told.status,
-                reasons=[contract.TestSendReasonOutput(**one) for one in told.reasons],
+                reasons=[
+                    contract.TestSendReasonOutput(code=one.code, message=one.message)
+                    for one in told.reasons
+                ],
                 member=report["member"],
                 left_out=report["leftOut"],
                 notes=report["notes"],
                 keys=[contract.TestSendKeyOutput.model_validate(one) for one in report["keys"]],
                 requests=report["requests"],
-                attempts=[contract.TestSendAttemptOutput.model_validate(one) for one in told.tries],
+                attempts=[_attempt(one) for one in told.attempts],
             )
         )
+    )
+
+
+def _attempt(attempt: syncs.AttemptView) -> contract.TestSendAttemptOutput:
+    return contract.TestSendAttemptOutput(
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        outcome=attempt.outcome,
+        http_status=attempt.http_status,
+        vendor_request_id=attempt.vendor_request_id,
+        error=attempt.error,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +11,7 @@ from app.domain.changes import ChangeKind, Mode
 from app.domain.left_out import LeftOut
 from app.domain.sync_states import SyncState
 from app.services.revision import Revision
-from app.services.syncs import shown_attempt
+from app.services.syncs import AttemptView, view_attempt
 from app.storage.models import Sync
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.explanations import ExplanationQueries
@@ -58,22 +57,29 @@ def _what_follows(kind: ChangeKind, wanted: bool, mode: Mode) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class TestSendReason:
+    """A reason why the partner or the service refused the change."""
+
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TestSendOutcome:
     """The result of a test send.
 
-    ``status``: delivered, rejected, skipped, failed, cancelled, or pending until it has ended. ``reasons``: a
-    ``{code, message}`` for each refusal, by the partner or by the service. ``tries``: see ``syncs.shown_attempt``.
+    ``status``: delivered, rejected, skipped, failed, cancelled, or pending until it has ended.
     """
 
     status: str
-    reasons: Sequence[Mapping[str, Any]]
-    tries: Sequence[Mapping[str, Any]]
+    reasons: Sequence[TestSendReason]
+    attempts: Sequence[AttemptView]
 
 
 async def test_send_outcome(session: AsyncSession, sync: Sync) -> TestSendOutcome:
     """Read the result of a test send as it is now."""
     return TestSendOutcome(
-        _status(sync), await _reasons(session, sync), await _tries(session, sync)
+        _status(sync), await _reasons(session, sync), await _attempts(session, sync)
     )
 
 
@@ -87,16 +93,16 @@ def _status(sync: Sync) -> str:
     return "skipped" if sync.skipped else "delivered"
 
 
-async def _reasons(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = [sync.error] if sync.error else []
+async def _reasons(session: AsyncSession, sync: Sync) -> list[TestSendReason]:
+    found = [sync.error] if sync.error else []
     for batch in await BatchRepository(session).of_sync(sync.space_id, sync.id):
         kept = batch.receipts or {}
         for fate in ("rejected", "skipped"):
             found += list((kept.get(fate) or {}).values())
-    return [{"code": one.get("code"), "message": one.get("message")} for one in found]
+    return [TestSendReason(one.get("code"), one.get("message")) for one in found]
 
 
-async def _tries(session: AsyncSession, sync: Sync) -> list[Mapping[str, Any]]:
+async def _attempts(session: AsyncSession, sync: Sync) -> list[AttemptView]:
     batches = [(sync.id, number) for number in range(1, sync.batches + 1)]
     attempts = await ExplanationQueries(session).attempts(sync.space_id, batches)
-    return [shown_attempt(attempt) for attempt in attempts]
+    return [view_attempt(attempt) for attempt in attempts]

@@ -19,7 +19,6 @@ from app.services.reports.membership_history import membership_history, snapshot
 from app.services.reports.read_budget import ReadBudget
 from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
-from app.services.syncs import shown_attempt
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
@@ -250,8 +249,19 @@ def _event(
         "partnerId": row["partner_id"],
         "batch": row["batch"],
         "attempts": [
-            shown_attempt(attempt)
+            _attempt(attempt)
             for attempt in attempts
             if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
         ],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "startedAt": to_wire(attempt.started_at),
+        "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
+        "outcome": attempt.outcome,
+        "httpStatus": attempt.http_status,
+        "vendorRequestId": attempt.vendor_request_id,
+        "error": attempt.error,
     }

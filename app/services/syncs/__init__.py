@@ -1,6 +1,6 @@
 """One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
 
-from app.services.syncs.attempts import shown_attempt
+from app.services.syncs.attempts import AttemptView, view_attempt
 from app.services.syncs.lifecycle import (
     account_healed,
     all_have_snapshots,
@@ -37,6 +37,7 @@ from app.services.syncs.syncs import (
 )
 
 __all__ = [
+    "AttemptView",
     "account_healed",
     "all_have_snapshots",
     "approve_sync",
@@ -61,10 +62,10 @@ __all__ = [
     "send_notices",
     "set_state",
     "settle_sync",
-    "shown_attempt",
     "snapshot_changed",
     "something_newer",
     "start_sync",
     "sync_rejections",
+    "view_attempt",
     "write_state",
 ]
