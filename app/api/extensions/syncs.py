@@ -267,6 +267,6 @@ async def list_rejections(
     found = await syncs.sync_rejections(session, scene.space_id, activation.id, sync_id)
     return answer(
         contract.RejectionsData(
-            rejections=contract.RejectionsOutput(counts=found["counts"], samples=found["samples"])
+            rejections=contract.RejectionsOutput(counts=found.counts, samples=found.samples)
         )
     )

@@ -31,6 +31,14 @@ class SyncView:
     snapshots: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class SyncRejections:
+    """Refused changes of a sync: counts by code, and up to 100 samples as stored."""
+
+    counts: dict[str, Any]
+    samples: list[Any]
+
+
 # Commands
 
 
@@ -237,7 +245,8 @@ async def _views(session: AsyncSession, space_id: str, page: Sequence[Sync]) -> 
 
 async def sync_rejections(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
-) -> dict[str, Any]:
-    """Read why changes of a sync were refused. Returns ``{counts: {code: number}, samples}``, up to 100 samples."""
+) -> SyncRejections:
+    """Read why changes of a sync were refused."""
     view = await get_sync(session, space_id, activation_id, sync_id)
-    return view.sync.rejections or {"counts": {}, "samples": []}
+    stored = view.sync.rejections or {"counts": {}, "samples": []}
+    return SyncRejections(stored["counts"], stored["samples"])
