@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 
 from app.api.edge import (
@@ -27,9 +25,25 @@ TAG = "Delivery options"
 _PATH = ACTIVATION + "/delivery-options"
 
 
-def _answer(options: dict[str, Any]) -> Response:
-    shown = contract.DeliveryOptionsOutput.model_validate(options)
-    return answer(contract.DeliveryOptionsData(delivery_options=shown))
+def _answer(options: activations.DeliveryOptions) -> Response:
+    return answer(contract.DeliveryOptionsData(delivery_options=_wire(options)))
+
+
+def _wire(options: activations.DeliveryOptions) -> contract.DeliveryOptionsOutput:
+    split = {"arms": options.arms, "property": options.split_property} if options.arms else None
+    return contract.DeliveryOptionsOutput(
+        frequency=options.frequency.to_json(),
+        brake=options.brake.to_json(),
+        notifications=dict(options.notifications),
+        mode=options.mode,
+        split=split,
+        updates=options.updates,
+        list=dict(options.list) if options.list is not None else None,
+        consent=options.consent,
+        audiences=list(options.audiences),
+        included_attribute=options.included_attribute,
+        revision=options.revision,
+    )
 
 
 @router.get(

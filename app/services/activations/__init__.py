@@ -19,7 +19,11 @@ from app.services.activations.connections import (
     remove_connection,
     update_connection,
 )
-from app.services.activations.delivery_options import get_delivery_options, update_delivery_options
+from app.services.activations.delivery_options import (
+    DeliveryOptions,
+    get_delivery_options,
+    update_delivery_options,
+)
 from app.services.activations.destinations import (
     check_destination,
     create_destination,
@@ -35,6 +39,7 @@ __all__ = [
     "ActivationChanges",
     "ActivationView",
     "ConnectionView",
+    "DeliveryOptions",
     "NewActivation",
     "add_connection",
     "check_destination",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.core.errors import Invalid, Problem
 from app.domain.activation_config import is_same
 from app.domain.frequency import Frequency, next_due, parse_frequency
 from app.domain.options import (
+    Brake,
     Notifications,
     Split,
     brake_of,
@@ -42,12 +43,30 @@ from app.storage.repositories.revisions import RevisionRepository
 LIVE = ("frequency", "brake", "notifications")
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """All delivery options of an activation, including defaults; ``arms`` and ``list`` as stored in the revision."""
+
+    frequency: Frequency
+    brake: Brake
+    notifications: Mapping[str, Any]
+    mode: str
+    arms: Sequence[Mapping[str, Any]]
+    split_property: str | None
+    updates: bool
+    list: Mapping[str, Any] | None
+    consent: str | None
+    audiences: Sequence[str]
+    included_attribute: str | None
+    revision: int
+
+
 async def get_delivery_options(
     session: AsyncSession, space_id: str, audience_id: str, activation_id: str
-) -> dict[str, Any]:
-    """Read all options as ``{option: JSON value}``. Raises NotFound."""
+) -> DeliveryOptions:
+    """Read all options. Raises NotFound."""
     activation = await ActivationRepository(session).require(space_id, audience_id, activation_id)
-    return _shown(activation, await _revision(session, activation))
+    return _options(activation, await _revision(session, activation))
 
 
 async def update_delivery_options(
@@ -59,8 +78,8 @@ async def update_delivery_options(
     *,
     actor: str,
     now: datetime,
-) -> dict[str, Any]:
-    """Change the named options, and return all as ``{option: JSON value}``.
+) -> DeliveryOptions:
+    """Change the named options, and return all.
 
     ``changes`` is ``{option: JSON value}``; null clears split, list, consent and included_attribute. Raises Invalid with
     every fault; then nothing changes.
@@ -86,7 +105,7 @@ async def update_delivery_options(
         await configuration_changed(session, activation, resync=False, actor=actor, now=now)
     await _record(session, activation, actor)
     await session.flush()
-    return _shown(activation, revision)
+    return _options(activation, revision)
 
 
 def _changed(
@@ -256,22 +275,22 @@ async def _unknown_audiences(
     return problems
 
 
-def _shown(activation: Activation, revision: ActivationRevision) -> dict[str, Any]:
+def _options(activation: Activation, revision: ActivationRevision) -> DeliveryOptions:
     config = revision.config
-    split = config.get("split")
-    return {
-        "frequency": frequency_of(activation.options).to_json(),
-        "brake": brake_of(activation.options).to_json(),
-        "notifications": activation.options.get("notifications") or {},
-        "mode": config.get("mode") or "maintain",
-        "split": {"arms": split, "property": config.get("splitProperty")} if split else None,
-        "updates": bool(config.get("updates")),
-        "list": config.get("list"),
-        "consent": config.get("consent"),
-        "audiences": list(config.get("audiences") or ()),
-        "includedAttribute": (config.get("includedAttribute") or {}).get("name"),
-        "revision": revision.number,
-    }
+    return DeliveryOptions(
+        frequency=frequency_of(activation.options),
+        brake=brake_of(activation.options),
+        notifications=activation.options.get("notifications") or {},
+        mode=config.get("mode") or "maintain",
+        arms=config.get("split") or (),
+        split_property=config.get("splitProperty"),
+        updates=bool(config.get("updates")),
+        list=config.get("list"),
+        consent=config.get("consent"),
+        audiences=config.get("audiences") or (),
+        included_attribute=(config.get("includedAttribute") or {}).get("name"),
+        revision=revision.number,
+    )
 
 
 async def _revision(session: AsyncSession, activation: Activation) -> ActivationRevision:
