@@ -58,7 +58,7 @@ def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
         space_id=row.space_id,
         name=row.name,
         kind=row.kind,
-        source=contract.PostgresSourceOutput.model_validate(source) if source else None,
+        source=_source(source) if source else None,
         columns=[
             contract.Column(name=name, type=kind) for name, kind in row.columns.get("columns", ())
         ],
@@ -68,6 +68,20 @@ def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
         updated_by=row.updated_by,
         created_at=row.created_at,
         updated_at=row.updated_at,
+    )
+
+
+def _source(source: datasets.ShownSource) -> contract.PostgresSourceOutput:
+    return contract.PostgresSourceOutput(
+        host=source.host,
+        port=source.port,
+        database=source.database,
+        user=source.user,
+        password=contract.SecretSet(set=True),
+        ssl_mode=source.ssl_mode,
+        ca_certificate=source.ca_certificate,
+        table=source.table,
+        query=source.query,
     )
 
 

@@ -9,9 +9,10 @@ from app.services.datasets.datasets import (
     page_datasets,
     update_dataset,
 )
-from app.services.datasets.sources import shown_source, source_of
+from app.services.datasets.sources import ShownSource, shown_source, source_of
 
 __all__ = [
+    "ShownSource",
     "check_dataset",
     "create_dataset",
     "delete_dataset",

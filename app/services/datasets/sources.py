@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,6 +21,20 @@ POSTGRES = "postgres"  # the kind of a dataset in a database
 
 # Changing one of these would send the stored password to another server, or unencrypted.
 _WHERE_TO = ("host", "port", "ssl_mode", "ca_certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSource:
+    """A source of a dataset in a database, without its password."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    ssl_mode: str
+    ca_certificate: str | None
+    table: str | None
+    query: str | None
 
 
 def new_source(given: Mapping[str, Any]) -> PostgresSource:
@@ -82,9 +97,9 @@ def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> Postgres
     return source
 
 
-def shown_source(keyring: Keyring, workspace_id: str, dataset: Dataset) -> dict[str, Any] | None:
-    """Return ``{field: value}`` of a source with ``{"set": true}`` as the password, or None for an upload."""
+def shown_source(keyring: Keyring, workspace_id: str, dataset: Dataset) -> ShownSource | None:
+    """Return a source without its password, or None for an upload."""
     if dataset.settings is None:
         return None
     source = source_of(keyring, workspace_id, dataset)
-    return {**source.model_dump(exclude={"password"}), "password": {"set": True}}
+    return ShownSource(**source.model_dump(exclude={"password"}))
