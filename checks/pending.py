@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-PENDING: dict[str, int] = {
-    "sizes": 7,
-}
+PENDING: dict[str, int] = {}

@@ -7,7 +7,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -116,11 +116,21 @@ def files(
             path.relative_to(root) for path in below if path.suffix in suffixes and path.is_file()
         }
     return [
-        Source(root, path.as_posix())
+        _source(root, path.as_posix())
         for path in sorted(found)
         if not any(name in path.as_posix() for name in (*FOREIGN, PLANTED))
         and (not wanted or any(path.is_relative_to(one) for one in wanted))
     ]
+
+
+def _source(root: Path, path: str) -> Source:
+    """Return a file. Those of the repository are read and parsed once, however many checks look at them."""
+    return _kept_source(path) if root == ROOT else Source(root, path)
+
+
+@cache
+def _kept_source(path: str) -> Source:
+    return Source(ROOT, path)
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
