@@ -14,6 +14,7 @@ EXCEPTIONS: dict[str, str] = {
     "app/services/planning/plan_inputs.py": "tests/integration/services/syncs/test_lifecycle.py",
     "app/services/planning/planned_sync.py": "tests/integration/services/planning/test_brake_holds.py",
     "app/services/planning/test_send_plan.py": "tests/integration/api_extensions/test_test_sends.py",
+    "app/services/reports/explanation.py": "tests/integration/api_extensions/test_explain.py",
     "app/services/syncs/attempts.py": "tests/integration/api_extensions/test_explain.py",
 }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from app.api.edge import (
@@ -16,6 +19,7 @@ from app.api.edge import (
 )
 from app.api.extensions.parts import ACTIVATION, ProfileId
 from app.contract.extensions import explain as contract
+from app.core.clock import to_wire
 from app.services import reports
 
 router = APIRouter(route_class=ApiRoute)
@@ -52,4 +56,107 @@ async def explain_profile(
         activation_id=id,
         profile_id=profile_id,
     )
-    return answer({"profile": found})
+    return answer({"profile": _wire(found)})
+
+
+def _wire(found: reports.Explanation) -> dict[str, Any]:
+    stopped = found.history_stopped_at
+    return {
+        "profileId": found.profile_id,
+        "memberships": [_membership(one) for one in found.memberships],
+        "wanted": [_wanted(one) for one in found.wanted],
+        "leftOut": found.left_out,
+        "held": [_held(one) for one in found.held],
+        "history": [_event(one) for one in found.history],
+        "historyStoppedAt": stopped
+        and {
+            "syncId": stopped.sync_id,
+            "syncNumber": stopped.sync_number,
+            "plannedAt": _moment(stopped.planned_at),
+        },
+    }
+
+
+def _membership(found: reports.Membership) -> dict[str, Any]:
+    row, stopped = found.row, found.history_stopped_at
+    return {
+        "audienceId": found.audience_id,
+        "snapshotId": found.snapshot_id,
+        "asOf": _moment(found.as_of),
+        "member": found.member,
+        "row": row
+        and {
+            "id": row.id,
+            "profileId": row.profile_id,
+            "identifiers": row.identifiers,
+            "traits": row.traits,
+            "entities": row.entities,
+        },
+        "history": [
+            {"snapshotId": one.snapshot_id, "asOf": to_wire(one.as_of), "member": one.member}
+            for one in found.history
+        ],
+        "historyStoppedAt": stopped
+        and {"snapshotId": stopped.snapshot_id, "asOf": to_wire(stopped.as_of)},
+    }
+
+
+def _wanted(key: reports.WantedKey) -> dict[str, Any]:
+    return {
+        "key": key.key,
+        "keyType": key.key_type,
+        "arm": key.arm,
+        "identity": key.identity,
+        "traits": key.traits,
+        "fields": key.fields,
+        "unmapped": key.unmapped,
+    }
+
+
+def _held(key: reports.HeldKey) -> dict[str, Any]:
+    return {
+        "key": key.key,
+        "keyType": key.key_type,
+        "arm": key.arm,
+        "identity": key.identity,
+        "held": key.held,
+        "assumed": key.assumed,
+        "refused": key.refused,
+        "partnerId": key.partner_id,
+        "syncNumber": key.sync_number,
+    }
+
+
+def _event(event: reports.DeliveryEvent) -> dict[str, Any]:
+    return {
+        "syncId": event.sync_id,
+        "syncNumber": event.sync_number,
+        "plannedAt": _moment(event.planned_at),
+        "revision": event.revision,
+        "kind": event.kind,
+        "disposition": event.disposition,
+        "code": event.code,
+        "message": event.message,
+        "key": event.key,
+        "keyType": event.key_type,
+        "arm": event.arm,
+        "identity": event.identity,
+        "held": event.held,
+        "partnerId": event.partner_id,
+        "batch": event.batch,
+        "attempts": [
+            {
+                "startedAt": to_wire(attempt.started_at),
+                "endedAt": _moment(attempt.ended_at),
+                "outcome": attempt.outcome,
+                "httpStatus": attempt.http_status,
+                "vendorRequestId": attempt.vendor_request_id,
+                "error": attempt.error,
+            }
+            for attempt in event.attempts
+        ],
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return to_wire(moment) if moment else None

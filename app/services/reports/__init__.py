@@ -1,6 +1,13 @@
 """Read-only reports: explain, status, overview, reach and membership history."""
 
 from app.services.reports.explain import explain_profile
+from app.services.reports.explanation import (
+    DeliveryEvent,
+    Explanation,
+    HeldKey,
+    Membership,
+    WantedKey,
+)
 from app.services.reports.overview import (
     OVERVIEW_STATES,
     Overview,
@@ -14,10 +21,15 @@ from app.services.reports.status import ActivationStatus, OpenSync, activation_s
 __all__ = [
     "OVERVIEW_STATES",
     "ActivationStatus",
+    "DeliveryEvent",
+    "Explanation",
+    "HeldKey",
+    "Membership",
     "OpenSync",
     "Overview",
     "ReachRow",
     "Sought",
+    "WantedKey",
     "activation_status",
     "audience_reach",
     "destination_reach",

@@ -10,15 +10,23 @@ from typing import Any
 
 from app.connectors.base import Delivery, Refusal
 from app.core import clock
-from app.core.clock import to_wire
 from app.core.json_bytes import to_lines
 from app.services.accounts import connector_class
 from app.services.delivery import Renderer, build_event_frame, build_renderer
 from app.services.platform import Platform, fetch_file, fetch_manifest
+from app.services.reports.explanation import (
+    DeliveryEvent,
+    Explanation,
+    HeldKey,
+    MemberRow,
+    UnsearchedSync,
+    WantedKey,
+)
 from app.services.reports.membership_history import membership_history, snapshots_of
 from app.services.reports.read_budget import ReadBudget
 from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
+from app.services.syncs import view_attempt
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
@@ -57,22 +65,16 @@ class _Known:
 
 async def explain_profile(
     platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
-) -> dict[str, Any]:
-    """Build ``{profileId, memberships, wanted, leftOut, held, history, historyStoppedAt}`` of a profile.
-
-    ``memberships``: by source, its row in the current snapshot, and when it entered and left. ``wanted``: its keys under
-    the current revision, with identity, arm and mapped fields; ``leftOut``: why it has none. ``held``: its holdings.
-    ``history``: its changes in the syncs that the read budget reaches, with the attempts at their batches;
-    ``historyStoppedAt``: the newest sync that the budget does not reach, or None.
-    """
+) -> Explanation:
+    """Explain why a profile is, or is not, at the destination of an activation."""
     known = await _gather(platform, space_id, audience_id, activation_id)
     of_syncs, *searches = ReadBudget.shares(platform.objects, 1 + len(known.sources))
     memberships = [
         await membership_history(platform, audience, snapshots, profile_id, search)
         for (audience, snapshots), search in zip(known.sources, searches, strict=True)
     ]
-    member = next((found["row"] for found in memberships if found["row"]), None)
-    wanted: list[dict[str, Any]] = []
+    member = next((found.row for found in memberships if found.row), None)
+    wanted: list[WantedKey] = []
     left_out: dict[str, int] = {}
     if member is not None:
         wanted, left_out = await _wanted(platform, known, member)
@@ -80,20 +82,17 @@ async def explain_profile(
         platform, known, profile_id
     )  # read first: the newest history needs these files too
     history, stopped = await _history(platform, known, profile_id, of_syncs)
-    return {
-        "profileId": profile_id,
-        "memberships": memberships,
-        "wanted": wanted,
-        "leftOut": left_out,
-        "held": held,
-        "history": history,
-        "historyStoppedAt": stopped
-        and {
-            "syncId": stopped.id,
-            "syncNumber": stopped.number,
-            "plannedAt": to_wire(stopped.planned_at) if stopped.planned_at else None,
-        },
-    }
+    return Explanation(
+        profile_id=profile_id,
+        memberships=memberships,
+        wanted=wanted,
+        left_out=left_out,
+        held=held,
+        history=history,
+        history_stopped_at=UnsearchedSync(stopped.id, stopped.number, stopped.planned_at)
+        if stopped
+        else None,
+    )
 
 
 async def _gather(
@@ -130,18 +129,18 @@ async def _gather(
 
 
 async def _wanted(
-    platform: Platform, known: _Known, member: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    platform: Platform, known: _Known, member: MemberRow
+) -> tuple[list[WantedKey], dict[str, int]]:
     """Plan this one member with the planner. Returns its keys, and the number left out by reason."""
-    linked = member["id"] != member["profileId"]
+    linked = member.id != member.profile_id
     row = {
-        **member["identifiers"],
-        **member["traits"],
-        **{f"ent_{name}": items for name, items in member["entities"].items()},
-        "profile_id": member["profileId"],
+        **member.identifiers,
+        **member.traits,
+        **{f"ent_{name}": items for name, items in member.entities.items()},
+        "profile_id": member.profile_id,
     }
     if linked:
-        row["entity_id"] = member["id"]
+        row["entity_id"] = member.id
     scratch = platform.engine.scratch_file(".explain")
     scratch.write_bytes(to_lines([row]))
     try:
@@ -152,7 +151,7 @@ async def _wanted(
 
 def _plan_one(
     cursor: Cursor, known: _Known, row: Path, *, linked: bool
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+) -> tuple[list[WantedKey], dict[str, int]]:
     rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
     try:
         write_snapshot(cursor, Upload(row, "ndjson"), rows, linked=linked)
@@ -161,46 +160,45 @@ def _plan_one(
     finally:
         rows.unlink(missing_ok=True)
         plan.unlink(missing_ok=True)
-    shown = [_shown(known, change) for change in changes]
-    return shown, {reason: count for reason, count in stats.left_out.items() if count}
+    keys = [_wanted_key(known, change) for change in changes]
+    return keys, {reason: count for reason, count in stats.left_out.items() if count}
 
 
-def _shown(known: _Known, change: PlannedChange) -> dict[str, Any]:
-    """Return a key as it would be sent if it entered now; ``unmapped`` is why the mapping cannot render it."""
+def _wanted_key(known: _Known, change: PlannedChange) -> WantedKey:
     rendered = known.renderer.render(change)
-    return {
-        "key": change.key,
-        "keyType": change.key_type,
-        "arm": known.arm_of(change.place, change.profile_id),
-        "identity": dict(change.identity),
-        "traits": dict(change.traits),
-        "fields": dict(rendered.fields) if isinstance(rendered, Delivery) else None,
-        "unmapped": rendered.message if isinstance(rendered, Refusal) else None,
-    }
+    return WantedKey(
+        key=change.key,
+        key_type=change.key_type,
+        arm=known.arm_of(change.place, change.profile_id),
+        identity=dict(change.identity),
+        traits=dict(change.traits),
+        fields=dict(rendered.fields) if isinstance(rendered, Delivery) else None,
+        unmapped=rendered.message if isinstance(rendered, Refusal) else None,
+    )
 
 
-async def _held(platform: Platform, known: _Known, profile_id: str) -> list[dict[str, Any]]:
+async def _held(platform: Platform, known: _Known, profile_id: str) -> list[HeldKey]:
     local = await fetch_manifest(platform.objects, Manifest.from_json(known.activation.holdings))
     found = await platform.engine.run(find_held, local, profile_id, lane="small")
     return [
-        {
-            "key": row["key"],
-            "keyType": row["key_type"],
-            "arm": known.arm_of(row["place"], row["profile_id"]),
-            "identity": row["identity"],
-            "held": row["held"].value,
-            "assumed": row["assumed"],
-            "refused": row["refused"],
-            "partnerId": row["partner_id"],
-            "syncNumber": row["sync"],
-        }
+        HeldKey(
+            key=row["key"],
+            key_type=row["key_type"],
+            arm=known.arm_of(row["place"], row["profile_id"]),
+            identity=row["identity"],
+            held=row["held"].value,
+            assumed=row["assumed"],
+            refused=row["refused"],
+            partner_id=row["partner_id"],
+            sync_number=row["sync"],
+        )
         for row in found
     ]
 
 
 async def _history(
     platform: Platform, known: _Known, profile_id: str, search: ReadBudget
-) -> tuple[list[dict[str, Any]], Sync | None]:
+) -> tuple[list[DeliveryEvent], Sync | None]:
     """Return a profile's changes in syncs, and the newest sync that the read budget did not reach."""
     by_number = {sync.number: sync for sync in known.syncs}
     outcomes: list[Path] = []
@@ -231,37 +229,26 @@ async def _history(
 
 def _event(
     row: Mapping[str, Any], sync: Sync, arm: str | None, attempts: Sequence[Attempt]
-) -> dict[str, Any]:
-    return {
-        "syncId": sync.id,
-        "syncNumber": sync.number,
-        "plannedAt": to_wire(sync.planned_at) if sync.planned_at else None,
-        "revision": sync.revision_id,
-        "kind": row["kind"],
-        "disposition": row["disposition"],
-        "code": row["code"],
-        "message": row["message"],
-        "key": row["key"],
-        "keyType": row["key_type"],
-        "arm": arm,
-        "identity": row["identity"],
-        "held": row["held"],
-        "partnerId": row["partner_id"],
-        "batch": row["batch"],
-        "attempts": [
-            _attempt(attempt)
+) -> DeliveryEvent:
+    return DeliveryEvent(
+        sync_id=sync.id,
+        sync_number=sync.number,
+        planned_at=sync.planned_at,
+        revision=sync.revision_id,
+        kind=row["kind"],
+        disposition=row["disposition"],
+        code=row["code"],
+        message=row["message"],
+        key=row["key"],
+        key_type=row["key_type"],
+        arm=arm,
+        identity=row["identity"],
+        held=row["held"],
+        partner_id=row["partner_id"],
+        batch=row["batch"],
+        attempts=[
+            view_attempt(attempt)
             for attempt in attempts
             if (attempt.sync_id, attempt.number) == (sync.id, row["batch"])
         ],
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "startedAt": to_wire(attempt.started_at),
-        "endedAt": to_wire(attempt.ended_at) if attempt.ended_at else None,
-        "outcome": attempt.outcome,
-        "httpStatus": attempt.http_status,
-        "vendorRequestId": attempt.vendor_request_id,
-        "error": attempt.error,
-    }
+    )

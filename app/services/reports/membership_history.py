@@ -7,8 +7,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import to_wire
 from app.services.platform import Platform, fetch_manifest
+from app.services.reports.explanation import (
+    MemberRow,
+    Membership,
+    MembershipChange,
+    UnsearchedSnapshot,
+)
 from app.services.reports.read_budget import ReadBudget
 from app.snapshots.engine import Manifest
 from app.snapshots.membership import find_row
@@ -36,12 +41,8 @@ async def membership_history(
     snapshots: Sequence[Snapshot],
     profile_id: str,
     search: ReadBudget,
-) -> dict[str, Any]:
-    """Build ``{audienceId, snapshotId, asOf, member, row, history, historyStoppedAt}`` of a profile.
-
-    ``history``: the snapshots with which the profile entered or left, newest first. ``historyStoppedAt``: the newest
-    snapshot that the read budget does not reach, or None.
-    """
+) -> Membership:
+    """Read the membership of a profile in one audience, back to the snapshot that the read budget does not reach."""
     current = snapshots[0] if snapshots else None
     rows: dict[str, Mapping[str, Any] | None] = {}
     stopped: Snapshot | None = None
@@ -51,22 +52,24 @@ async def membership_history(
             break
         rows[one.id] = await _row(platform, one, profile_id)
     row = rows[current.id] if current else None
-    return {
-        "audienceId": audience.id,
-        "snapshotId": current.id if current else None,
-        "asOf": to_wire(current.as_of) if current else None,
-        "member": row is not None,
-        "row": row
-        and {
-            "id": row["member_id"],
-            "profileId": row["profile_id"],
-            "identifiers": row["identifiers"],
-            "traits": row["traits"],
-            "entities": row["entities"],
-        },
-        "history": _turns([(one, rows[one.id] is not None) for one in snapshots if one.id in rows]),
-        "historyStoppedAt": stopped and {"snapshotId": stopped.id, "asOf": to_wire(stopped.as_of)},
-    }
+    return Membership(
+        audience_id=audience.id,
+        snapshot_id=current.id if current else None,
+        as_of=current.as_of if current else None,
+        row=_member_row(row) if row else None,
+        history=_changes([(one, rows[one.id] is not None) for one in snapshots if one.id in rows]),
+        history_stopped_at=UnsearchedSnapshot(stopped.id, stopped.as_of) if stopped else None,
+    )
+
+
+def _member_row(row: Mapping[str, Any]) -> MemberRow:
+    return MemberRow(
+        id=row["member_id"],
+        profile_id=row["profile_id"],
+        identifiers=row["identifiers"],
+        traits=row["traits"],
+        entities=row["entities"],
+    )
 
 
 async def _row(platform: Platform, snapshot: Snapshot, profile_id: str) -> dict[str, Any] | None:
@@ -74,14 +77,12 @@ async def _row(platform: Platform, snapshot: Snapshot, profile_id: str) -> dict[
     return await platform.engine.run(find_row, local, profile_id, lane="small")
 
 
-def _turns(found: Sequence[tuple[Snapshot, bool]]) -> list[dict[str, Any]]:
+def _changes(found: Sequence[tuple[Snapshot, bool]]) -> list[MembershipChange]:
     """Return the snapshots at which membership changed, newest first; the oldest one counts if it has the profile."""
-    turns = []
+    changes = []
     before = False
     for snapshot, member in sorted(found, key=lambda one: one[0].version):
         if member != before:
-            turns.append(
-                {"snapshotId": snapshot.id, "asOf": to_wire(snapshot.as_of), "member": member}
-            )
+            changes.append(MembershipChange(snapshot.id, snapshot.as_of, member))
         before = member
-    return turns[::-1]
+    return changes[::-1]

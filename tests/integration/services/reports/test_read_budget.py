@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -16,6 +15,7 @@ from app.services.holdings import holdings
 from app.services.platform.platform import Platform
 from app.services.reports import explain
 from app.services.reports import read_budget as searching
+from app.services.reports.explanation import Explanation
 from tests.flow import ACTOR, Flow, installation, worker
 
 
@@ -27,7 +27,7 @@ def elsewhere(platform: Platform) -> tuple[Platform, Path]:
     return dataclasses.replace(platform, objects=bucket), cache / "objects"
 
 
-async def explained(platform: Platform, flow: Flow, activation_id: str) -> dict[str, Any]:
+async def explained(platform: Platform, flow: Flow, activation_id: str) -> Explanation:
     return await explain.explain_profile(
         platform,
         space_id=flow.space_id,
@@ -56,8 +56,8 @@ async def test_it_stops_at_the_bound_and_says_where(
                 await flow.quiet(activation_id)
         await forget(flow, activation_id)
         here = await explained(platform, flow, activation_id)
-        assert len(here["history"]) == len(here["memberships"][0]["history"]) == 3
-        assert (here["historyStoppedAt"], here["memberships"][0]["historyStoppedAt"]) == (
+        assert len(here.history) == len(here.memberships[0].history) == 3
+        assert (here.history_stopped_at, here.memberships[0].history_stopped_at) == (
             None,
             None,
         )
@@ -67,13 +67,14 @@ async def test_it_stops_at_the_bound_and_says_where(
         assert newest.outcome is not None
         monkeypatch.setattr(searching, "BYTES", 2 * newest.outcome["bytes"] + 10)  # two parts
         short = await explained(remote, flow, activation_id)
-        assert [one["syncNumber"] for one in short["history"]] == [newest.number]
-        assert short["historyStoppedAt"]["syncNumber"] == newest.number - 1
+        assert [one.sync_number for one in short.history] == [newest.number]
+        assert short.history_stopped_at is not None
+        assert short.history_stopped_at.sync_number == newest.number - 1
         brought = len(list(cache.iterdir()))
 
         monkeypatch.setattr(searching, "BYTES", 0)
         again = await explained(remote, flow, activation_id)
-        assert again["history"] == short["history"], "what is at hand is free"
+        assert again.history == short.history, "what is at hand is free"
         assert len(list(cache.iterdir())) == brought
 
         monkeypatch.undo()
@@ -94,11 +95,13 @@ async def test_it_stops_when_its_time_is_over(
         await forget(flow, activation_id)
         monkeypatch.setattr(searching, "SECONDS", -1.0)
         found = await explained(remote, flow, activation_id)
-        assert (found["history"], found["historyStoppedAt"]["syncId"]) == ([], sync.id)
-        membership = found["memberships"][0]
-        assert membership["member"] is True, "the current snapshot is always read"
-        assert [turn["member"] for turn in membership["history"]] == [True]
-        assert membership["historyStoppedAt"]["snapshotId"] == first.snapshot_id
+        assert found.history_stopped_at is not None
+        assert (found.history, found.history_stopped_at.sync_id) == ([], sync.id)
+        membership = found.memberships[0]
+        assert membership.member is True, "the current snapshot is always read"
+        assert [turn.member for turn in membership.history] == [True]
+        assert membership.history_stopped_at is not None
+        assert membership.history_stopped_at.snapshot_id == first.snapshot_id
         monkeypatch.undo()
         whole = await explained(remote, flow, activation_id)
         monkeypatch.setattr(searching, "SECONDS", -1.0)

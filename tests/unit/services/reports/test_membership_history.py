@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from app.services.platform.platform import Platform
 from app.services.platform.stored_files import store_file
+from app.services.reports.explanation import MemberRow, Membership, UnsearchedSnapshot
 from app.services.reports.membership_history import membership_history
 from app.services.reports.read_budget import ReadBudget
 from app.snapshots.engine import Manifest
@@ -45,45 +45,36 @@ async def _written(local: Platform, folder: Path, number: int, members: Iterable
 
 async def told(
     local: Platform, snapshots: list[Snapshot], profile: str, budget: type[ReadBudget] = ReadBudget
-) -> dict[str, Any]:
+) -> Membership:
     (search,) = budget.shares(local.objects, 1)
     return await membership_history(local, AUDIENCE, snapshots, profile, search)
 
 
-def turns(found: dict[str, Any]) -> list[tuple[str, bool]]:
-    return [(turn["snapshotId"], turn["member"]) for turn in found["history"]]
+def turns(found: Membership) -> list[tuple[str, bool]]:
+    return [(turn.snapshot_id, turn.member) for turn in found.history]
 
 
 async def test_names_each_coming_and_leaving_newest_first(local: Platform, tmp_path: Path) -> None:
     found = await told(local, await kept(local, tmp_path), "ada")
     assert turns(found) == [("snp_5", True), ("snp_3", False), ("snp_1", True)]
-    assert (found["member"], found["snapshotId"]) == (True, "snp_5")
-    assert found["asOf"] == "2026-01-05T00:00:00.000Z"
-    assert found["row"] == {
-        "id": "ada",
-        "profileId": "ada",
-        "identifiers": {"email": ["ada@example.com"]},
-        "traits": {"age": 41},
-        "entities": {},
-    }
-    assert found["historyStoppedAt"] is None
+    assert (found.member, found.snapshot_id) == (True, "snp_5")
+    assert found.as_of == datetime(2026, 1, 5, tzinfo=UTC)
+    assert found.row == MemberRow("ada", "ada", {"email": ["ada@example.com"]}, {"age": 41}, {})
+    assert found.history_stopped_at is None
 
 
 async def test_who_is_not_a_member_now_has_no_row(local: Platform, tmp_path: Path) -> None:
     found = await told(local, await kept(local, tmp_path), "bob")
-    assert (found["member"], found["row"]) == (False, None)
+    assert (found.member, found.row) == (False, None)
     assert turns(found) == [("snp_5", False), ("snp_2", True)]
 
 
 async def test_without_a_snapshot_there_is_nothing(local: Platform) -> None:
     found = await told(local, [], "ada")
-    assert (found["snapshotId"], found["member"], found["history"]) == (None, False, [])
+    assert (found.snapshot_id, found.member, found.history) == (None, False, [])
 
 
 async def test_beyond_its_budget_it_says_where_it_stopped(local: Platform, tmp_path: Path) -> None:
     found = await told(local, await kept(local, tmp_path), "ada", NoBytes)
-    assert found["historyStoppedAt"] == {
-        "snapshotId": "snp_4",
-        "asOf": "2026-01-04T00:00:00.000Z",
-    }
+    assert found.history_stopped_at == UnsearchedSnapshot("snp_4", datetime(2026, 1, 4, tzinfo=UTC))
     assert turns(found) == [("snp_5", True)]
