@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,7 +58,7 @@ async def run_definition(
 
 
 async def _run(job: Mapping[str, Any], out: Path, deadline: timedelta) -> None:
-    child = await asyncio.to_thread(start_process)
+    child = await _started()
     work = asyncio.ensure_future(asyncio.to_thread(collect_rows, child, job, out))
     try:
         async with asyncio.timeout(deadline.total_seconds()):
@@ -72,6 +73,20 @@ async def _run(job: Mapping[str, Any], out: Path, deadline: timedelta) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([work])
         work.exception()  # retrieved, or asyncio logs it as never retrieved
+
+
+async def _started() -> subprocess.Popen[bytes]:
+    """Start the process. If the caller is cancelled before it runs, kill it first: no other code knows of it."""
+    starting = asyncio.ensure_future(asyncio.to_thread(start_process))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        while not starting.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([starting])
+        with starting.result() as child:  # closes its pipes and waits for its end
+            kill_process(child)
+        raise
 
 
 def _shown(timeout: timedelta) -> str:

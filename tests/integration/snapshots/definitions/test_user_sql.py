@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -141,6 +143,25 @@ class TestRunDefinition:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not children & child_processes()
+
+    async def test_a_caller_that_is_cancelled_during_the_start_leaves_no_process(
+        self, datasets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        started, right = threading.Event(), user_sql.start_process
+
+        def slow() -> Any:
+            child = right()
+            started.set()
+            time.sleep(0.3)
+            return child
+
+        monkeypatch.setattr(user_sql, "start_process", slow)
+        task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
+        await asyncio.to_thread(started.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not child_processes()
 
 
 def awaited_children() -> set[int]:
