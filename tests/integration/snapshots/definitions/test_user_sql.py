@@ -14,7 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.snapshots.definitions import DefinitionFailed, run_definition, user_sql
+from app.snapshots.definitions import (
+    DefinitionFailed,
+    run_definition,
+    user_sql,
+    user_sql_process,
+)
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.syntax import without_semicolon
 
@@ -147,7 +152,7 @@ class TestRunDefinition:
     async def test_a_caller_that_is_cancelled_during_the_start_leaves_no_process(
         self, datasets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        started, right = threading.Event(), user_sql.start_process
+        started, right = threading.Event(), user_sql_process.start_process
 
         def slow() -> Any:
             child = right()
