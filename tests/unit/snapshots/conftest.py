@@ -9,17 +9,19 @@ import pytest
 
 from app.snapshots.engine import Cursor
 from app.snapshots.engine.engine import connect
+from tests.unit.snapshots.files import Instance
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cursor]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """One instance for a module's tests."""
-    with connect("300MB", 1, tmp_path_factory.mktemp("engine")) as connection:
-        yield connection
+    instance = Instance(connect("300MB", 1, tmp_path_factory.mktemp("engine")))
+    yield instance
+    instance.close()
 
 
 @pytest.fixture
-def cursor(engine: Cursor) -> Iterator[Cursor]:
+def cursor(engine: Instance) -> Iterator[Cursor]:
     """A cursor of its own."""
     with engine.cursor() as opened:
         yield opened

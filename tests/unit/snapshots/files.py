@@ -51,3 +51,25 @@ def create_spec(**changes: Any) -> PlanSpec:
         "sync_number": 1,
     }
     return PlanSpec(**(given | changes))
+
+
+class Instance:
+    """Lends cursors of an engine's connection.
+
+    Hypothesis keeps the arguments of a test until the process ends, and DuckDB would report a connection among them as
+    leaked.
+    """
+
+    def __init__(self, connection: Cursor) -> None:
+        self._connection: Cursor | None = connection
+
+    def cursor(self) -> Cursor:
+        """Open a cursor. The caller closes it."""
+        assert self._connection is not None, "the instance is closed"
+        return self._connection.cursor()
+
+    def close(self) -> None:
+        """Close the connection and let go of it."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
 from app.domain.plan_rules import Row, decide, fold
-from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats
+from app.snapshots.engine import BatchOutcome, LocalManifest, PlanSpec, PlanStats
 from app.snapshots.holdings import COLUMNS, fold_outcome, page_holdings
 from app.snapshots.plans import write_plan
-from tests.unit.snapshots.files import create_spec, fresh, snapshot
+from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
 
 TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}
 
@@ -69,12 +69,13 @@ SPECS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def hashed(engine: Cursor, tmp_path_factory: pytest.TempPathFactory) -> dict[int, int]:
+def hashed(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> dict[int, int]:
     """The hash that the engine gives to each value, read from a plan."""
     folder = tmp_path_factory.mktemp("hashes")
-    members = snapshot(engine, folder, [{"profile_id": str(v), "value": v} for v in (0, 1)])
     out = fresh(folder)
-    write_plan(engine, create_spec(traits=("value",)), [members], LocalManifest(), out)
+    with engine.cursor() as cursor:
+        members = snapshot(cursor, folder, [{"profile_id": str(v), "value": v} for v in (0, 1)])
+        write_plan(cursor, create_spec(traits=("value",)), [members], LocalManifest(), out)
     return {
         int(row["k"]): row["fp1"] for row in pq.read_table(out, columns=["k", "fp1"]).to_pylist()
     }
@@ -100,7 +101,7 @@ def write_rows(states: dict[str, State], hashed: dict[int, int], out: Path) -> L
 @given(states=st.lists(STATES, max_size=12), spec=SPECS)
 @settings(max_examples=150, deadline=None)
 def test_plans_and_folds_as_the_rules_say(
-    engine: Cursor, hashed: dict[int, int], states: list[State], spec: PlanSpec
+    engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
 ) -> None:
     with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
         folder = Path(place)

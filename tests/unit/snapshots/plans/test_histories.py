@@ -32,7 +32,7 @@ from app.snapshots.engine import (
 from app.snapshots.holdings import compact_holdings, fold_outcome, page_holdings
 from app.snapshots.membership import write_delta
 from app.snapshots.plans import read_plan, write_plan
-from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
+from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
 
 PROFILES = [f"p{number}" for number in range(7)]
 EMAILS = ["a@x", "b@x", "C@x ", "c@x", None]  # two that are one when normalised
@@ -249,7 +249,7 @@ def play(world: World, step: Step) -> None:
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
 @settings(max_examples=50, deadline=None)
 def test_the_destination_ends_equal_to_what_is_wanted(
-    engine: Cursor, part: int, steps: list[Step]
+    engine: Instance, part: int, steps: list[Step]
 ) -> None:
     with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
         world = World(cursor, Path(place))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from app.snapshots.engine import Arm, BatchOutcome, Cursor, LocalManifest, PlanS
 from app.snapshots.holdings import fold_outcome
 from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import write_plan
-from tests.unit.snapshots.files import create_spec, fresh
+from tests.unit.snapshots.files import Instance, create_spec, fresh
 
 EVERYBODY = 100_000
 WEIGHTS = (Arm("A", 45, place="A"), Arm("B", 45, place="B"), Arm("C", 10, place="C"))
@@ -76,13 +76,14 @@ def arms_of(plan: Path, kind: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def began(
-    engine: Cursor, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Destination, dict[str, str], Path]:
+    engine: Instance, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Destination, dict[str, str], Path]]:
     """Everybody entered, each in an arm."""
     folder = tmp_path_factory.mktemp("splits")
-    destination = Destination(engine, folder)
-    _, plan = destination.deliver(members(engine, folder, range(EVERYBODY)), WEIGHTS)
-    return destination, arms_of(plan, "entered"), folder
+    with engine.cursor() as cursor:
+        destination = Destination(cursor, folder)
+        _, plan = destination.deliver(members(cursor, folder, range(EVERYBODY)), WEIGHTS)
+        yield destination, arms_of(plan, "entered"), folder
 
 
 def test_a_split_of_100_000_through_its_life(
