@@ -43,7 +43,7 @@ SHOWN_AFTER = 3  # failed attempts, before the activation shows the error
 
 
 async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
-    """Plan one sync. Returns False if it is not due, or if another inputser has it."""
+    """Plan one sync. Returns False if it is not due, or if another worker has it."""
 
     async def claim() -> Sync | None:
         async with platform.unit_of_work() as session:
@@ -158,7 +158,7 @@ async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
 
 
 async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
-    described = {"message": f"{type(error).__name__}: planning failed; see the inputser's log."}
+    described = {"message": f"{type(error).__name__}: planning failed; see the worker's log."}
     if sync.kind == "dry_run" and sync.attempts >= MAX_ATTEMPTS:
         await _fail(platform, sync, described)
         return
