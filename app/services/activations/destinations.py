@@ -14,7 +14,7 @@ from app.connectors.errors import ConnectorError
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_hex_id
-from app.core.pagination import Page, PageRequest, make_page
+from app.core.pagination import Page, PageRequest
 from app.services import accounts
 from app.services.accounts import (
     complete_settings,
@@ -78,13 +78,7 @@ async def page_destinations(
     session: AsyncSession, space_id: str, request: PageRequest
 ) -> Page[Destination]:
     """Read a page of a space's accounts, oldest first."""
-    repository = DestinationRepository(session)
-    position = request.position()
-    found = await repository.walk(space_id, position=position, limit=request.count + 1)
-    total = await repository.count(space_id)
-    return make_page(
-        found, request=request, position=position, key=lambda row: (row.id,), total=total
-    )
+    return await DestinationRepository(session).page(space_id, request=request)
 
 
 async def update_destination(

@@ -13,7 +13,7 @@ from app.connectors.errors import ConnectorError
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
-from app.core.pagination import Page, PageRequest, make_page
+from app.core.pagination import Page, PageRequest
 from app.services.datasets import sources
 from app.services.datasets.dataset_content import columns_to_json
 from app.services.datasets.sources import POSTGRES
@@ -91,13 +91,7 @@ async def page_datasets(
     session: AsyncSession, space_id: str, request: PageRequest
 ) -> Page[Dataset]:
     """Return a page of the datasets of a space, oldest first."""
-    repository = DatasetRepository(session)
-    position = request.position()
-    found = await repository.walk(space_id, position=position, limit=request.count + 1)
-    total = await repository.count(space_id)
-    return make_page(
-        found, request=request, position=position, key=lambda row: (row.id,), total=total
-    )
+    return await DatasetRepository(session).page(space_id, request=request)
 
 
 async def update_dataset(

@@ -123,7 +123,9 @@ async def cancel_sync(
 ) -> Sync:
     """Cancel an open sync; for one on hold, this rejects its plan. What was sent stays in the holdings."""
     del now
-    activation, sync = await _open_for_change(session, space_id, activation_id, sync_id)
+    activation, sync = await _locked(session, space_id, activation_id, sync_id)
+    if not sync.state.is_open:
+        raise Conflict(f"The sync has ended: it is {sync.state}.")
     if sync.closing is not None:
         return sync
     if sync.kind == "resync":
@@ -147,10 +149,7 @@ async def approve_sync(
 ) -> Sync:
     """Let the plan of a sync on hold be sent. Raises Conflict if the sync is not on hold, or was superseded."""
     del now
-    repository = SyncRepository(session)
-    activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
-    sync = await repository.require_in(space_id, activation_id, sync_id, lock="update")
-    assert activation is not None  # noqa: S101  a foreign key of the sync
+    activation, sync = await _locked(session, space_id, activation_id, sync_id)
     if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; see the open sync.")
     if sync.state != SyncState.HELD:
@@ -189,15 +188,13 @@ async def retry_sync(
     return opened
 
 
-async def _open_for_change(
+async def _locked(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> tuple[Activation, Sync]:
-    repository = SyncRepository(session)
+    """Lock an activation and one of its syncs, in this order (R7)."""
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
-    sync = await repository.require_in(space_id, activation_id, sync_id, lock="update")
+    sync = await SyncRepository(session).require_in(space_id, activation_id, sync_id, lock="update")
     assert activation is not None  # noqa: S101  a foreign key of the sync
-    if sync.state not in (SyncState.NEW, SyncState.PENDING, SyncState.HELD, SyncState.RUNNING):
-        raise Conflict(f"The sync has ended: it is {sync.state}.")
     return activation, sync
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid
 from app.core.ids import new_id
-from app.core.pagination import Page, PageRequest, make_page
+from app.core.pagination import Page, PageRequest
 from app.domain.slugs import slug_of
 from app.services.tenancy import audit
 from app.storage.models import Space
@@ -53,10 +53,4 @@ async def page_spaces(
     session: AsyncSession, workspace_id: str, request: PageRequest
 ) -> Page[Space]:
     """Return a page of the spaces of a workspace, oldest first."""
-    repository = SpaceRepository(session)
-    position = request.position()
-    found = await repository.walk(workspace_id, position=position, limit=request.count + 1)
-    total = await repository.count(workspace_id)
-    return make_page(
-        found, request=request, position=position, key=lambda space: (space.id,), total=total
-    )
+    return await SpaceRepository(session).page(workspace_id, request=request)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound
-from app.core.pagination import Position
+from app.core.pagination import Page, PageRequest, Position, make_page
 from app.storage.repositories import keyset
 
 M = TypeVar("M")
@@ -111,6 +111,19 @@ class Repository(Reader, Generic[M]):
         """Return the length of a listing."""
         query = select(func.count()).select_from(self.model)
         return await self._number(self._where(query, self.parent, parent))
+
+    async def page(self, *parent: str, request: PageRequest) -> Page[M]:
+        """Read a page of a listing, oldest first."""
+        position = request.position()
+        found = await self.walk(*parent, position=position, limit=request.count + 1)
+        total = await self.count(*parent)
+        return make_page(
+            found,
+            request=request,
+            position=position,
+            key=lambda row: (getattr(row, self.key[-1].key),),
+            total=total,
+        )
 
     def add(self, row: M) -> None:
         """Add a new row to the session; the next flush inserts it."""
