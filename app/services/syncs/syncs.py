@@ -121,7 +121,10 @@ async def cancel_sync(
     actor: str,
     now: datetime,
 ) -> Sync:
-    """Cancel an open sync; for one on hold, this rejects its plan. What was sent stays in the holdings."""
+    """Cancel an open sync; for one on hold, this rejects its plan. What was sent stays in the holdings.
+
+    Raises Conflict if the sync has ended.
+    """
     del now
     activation, sync = await _locked(session, space_id, activation_id, sync_id)
     if not sync.state.is_open:
