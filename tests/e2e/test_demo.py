@@ -20,6 +20,7 @@ from app.demo import purchases
 from app.demo.command import demo, run_demo
 from app.demo.errors import DemoFailed
 from app.sandbox.sandbox import Sandbox
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(300)
 needs_purchases = pytest.mark.skipif(
@@ -89,12 +90,18 @@ def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
 
 @pytest.fixture
 def reachable() -> Iterator[Path]:
-    from tests.servers import make_reachable_folder
-
     folder = make_reachable_folder()
     yield folder
     assert list(folder.iterdir()) == [], "the demo left its folder"
     folder.rmdir()
+
+
+@pytest.fixture
+def killed() -> Iterator[Path]:
+    """Create the folder of a demo that is killed and so cannot remove anything."""
+    folder = make_reachable_folder()
+    yield folder
+    remove_reachable_folder(folder)
 
 
 @needs_purchases
@@ -147,15 +154,14 @@ class TestDemo:
             assert process.wait(20) == 0
             assert not any(map(is_running, started))
 
-    def test_killed_it_leaves_no_process(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o711)
+    def test_killed_it_leaves_no_process(self, killed: Path) -> None:
         process = subprocess.Popen(
             COMMAND,
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(killed)},
         )
         assert process.stderr is not None
         assert any(line.startswith("Running at") for line in process.stderr)

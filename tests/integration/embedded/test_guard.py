@@ -22,7 +22,7 @@ import pytest
 
 from app.embedded.errors import DiskFull, FolderNotUsable, OtherVersion
 from app.embedded.servers import start_servers
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -103,14 +103,11 @@ def seconds_until(fact: Callable[[], bool], limit: float) -> float:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    folder, started = make_reachable_folder(), time.time()
+    folder = make_reachable_folder()
     yield folder / "data"
     for pid in processes_of(folder):
         kill_if_there(pid)
-    for short in Path("/tmp").glob(f"activations-{'[0-9a-f]' * 16}-*"):
-        if short.stat().st_mtime >= started and not list(short.iterdir()):
-            short.rmdir()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_reachable_folder(folder)
 
 
 @pytest.fixture
