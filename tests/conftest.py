@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +18,12 @@ from app.main import create_app
 from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
 from tests.flow import Flow, installation, worker
-from tests.servers import TestServers, keep_temporary_files_in_memory, start_fast_servers
+from tests.servers import Lender, TestServers, keep_temporary_files_in_memory, start_fast_servers
 from tests.users_database import USER, UsersDatabase
 
 keep_temporary_files_in_memory()
 
 TEMPLATE = "template_of_tests"
-_numbers = itertools.count()
 
 
 def pytest_collection_finish() -> None:
@@ -72,12 +70,19 @@ def users_database() -> Iterator[UsersDatabase]:
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def lender(servers: TestServers) -> Iterator[Lender]:
+    """The lender of this process's databases."""
+    opened = Lender(servers, TEMPLATE)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def database_url(servers: TestServers) -> Iterator[str]:
-    """A fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    yield servers.create_database(name, TEMPLATE)
-    servers.drop_database(name)
+def database_url(lender: Lender) -> Iterator[str]:
+    """An empty, migrated database."""
+    yield lender.lend()
+    lender.take_back()
 
 
 @pytest.fixture

@@ -61,9 +61,9 @@ T = TypeVar("T")
 class Administrator:
     """A connection of the superuser in a thread, usable by code with an event loop and by code without one."""
 
-    def __init__(self, socket_folder: Path) -> None:
+    def __init__(self, socket_folder: Path, database: str = "postgres") -> None:
         self._url = (
-            f"postgresql://{postgres.SUPERUSER}@/postgres"
+            f"postgresql://{postgres.SUPERUSER}@/{database}"
             f"?host={quote(str(socket_folder))}&port={postgres.PORT}"
         )
         self._loop = asyncio.new_event_loop()
@@ -74,8 +74,12 @@ class Administrator:
         )
 
     def run(self, sql: str) -> None:
-        """Run SQL on the database `postgres`."""
+        """Run SQL on the database."""
         self._done(self._connection.execute(sql))
+
+    def texts(self, sql: str) -> list[str]:
+        """Return the first column of a query as texts."""
+        return [str(row[0]) for row in self._done(self._connection.fetch(sql))]
 
     def close(self) -> None:
         """Close the connection and end the thread."""
@@ -86,6 +90,59 @@ class Administrator:
 
     def _done(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+class Lender:
+    """Lends a migrated database that is emptied after each loan: that takes a fifth of the time of a new one."""
+
+    LOANS = 40  # of one database; deleted rows slow it down
+
+    def __init__(self, servers: TestServers, template: str) -> None:
+        self._servers = servers
+        self._template = template
+        self._loans = 0
+        self._number = 0
+        self._inside: Administrator | None = None
+        self._emptying = ""
+
+    def lend(self) -> str:
+        """Return the URL of an empty, migrated database."""
+        if self._inside is None:
+            self._number += 1
+            self._loans = 0
+            self._servers.create_database(self._name, self._template)
+            self._inside = Administrator(self._servers.socket_folder, self._name)
+            tables = self._inside.texts(
+                "SELECT quote_ident(relname) FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'"
+                " AND relnamespace = 'public'::regnamespace"
+            )
+            deletes = "".join(f"DELETE FROM {table};" for table in tables)
+            self._emptying = f"SET session_replication_role = replica; {deletes}"
+        self._loans += 1
+        return postgres.database_url(self._servers.socket_folder, self._name)
+
+    def take_back(self) -> None:
+        """End all connections to the database and empty it; after many loans, drop it."""
+        assert self._inside is not None
+        if self._loans >= self.LOANS:
+            self.close()
+            return
+        self._inside.run(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        self._inside.run(self._emptying)
+
+    def close(self) -> None:
+        """Drop the database."""
+        if self._inside is not None:
+            self._inside.close()
+            self._servers.drop_database(self._name)
+            self._inside = None
+
+    @property
+    def _name(self) -> str:
+        return f"lent_{self._number}"
 
 
 @dataclass(frozen=True)
