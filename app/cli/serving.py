@@ -13,6 +13,7 @@ import typer
 
 from app.cli.environment import complete_settings, migrate_database, read_settings
 from app.cli.options import ChildOption, DataOption, HostOption, PortOption
+from app.core.garbage import no_collections
 
 if TYPE_CHECKING:
     from app.core.config import Settings
@@ -42,7 +43,8 @@ def up(
 
     Prints one JSON line when ready. The first start creates a workspace, a space and a token (DIR/token).
     """
-    from app.embedded.up import run_up
+    with no_collections():
+        from app.embedded.up import run_up
 
     run_up(read_settings(data), host, port)
 
@@ -55,9 +57,10 @@ def api(
     child: ChildOption = False,
 ) -> None:
     """Run only the API. Exit code 1 means that it did not start."""
-    from app.embedded.connections import listen
-    from app.embedded.http_server import fast_loop, make_server
-    from app.main import create_app
+    with no_collections():
+        from app.embedded.connections import listen
+        from app.embedded.http_server import fast_loop, make_server
+        from app.main import create_app
 
     if child:
         _end_with_parent()
@@ -82,7 +85,8 @@ def worker(data: DataOption = None, child: ChildOption = False) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    from workers.settings import run_worker
+    with no_collections():
+        from workers.settings import run_worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.core.config import Settings
+from app.core.garbage import no_collections
 
 OPENAPI_FOLDER = Path("openapi")
 
@@ -63,8 +64,9 @@ def demo(
 
     Exit code 1 means that a list differs, or that the demo failed.
     """
-    from app.demo.command import run_demo
-    from app.demo.errors import DemoFailed
+    with no_collections():
+        from app.demo.command import run_demo
+        from app.demo.errors import DemoFailed
 
     try:
         code = run_demo(days, stay=stay, destination=destination)

@@ -12,7 +12,9 @@ it moves a skipped 02:30 to 03:00.
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterError, croniter
@@ -42,6 +44,12 @@ def is_cron(expression: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
+def _parsed(expression: str) -> croniter:
+    """Parse an expression once. Only copies walk, because a walk changes its object."""
+    return croniter(expression, datetime(2026, 1, 1))  # noqa: DTZ001  local times without a zone
+
+
 def next_match(expression: str, zone: str, after: datetime) -> datetime:
     """Return the first moment after ``after`` (aware) at which the expression matches the zone's clock, in UTC.
 
@@ -49,7 +57,8 @@ def next_match(expression: str, zone: str, after: datetime) -> datetime:
     """
     local_zone = ZoneInfo(zone)
     start = after.astimezone(local_zone).replace(tzinfo=None) - _LONGEST_CLOCK_CHANGE
-    walk = croniter(expression, start)
+    walk = copy(_parsed(expression))
+    walk.set_current(start, force=True)
     while True:
         local: datetime = walk.get_next(datetime)
         # fold=0: the first of two equal local times; for a skipped one, the offset before the change.

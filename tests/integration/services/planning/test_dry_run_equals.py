@@ -1,4 +1,4 @@
-"""A dry run equals the next sync, in fifty random cases."""
+"""A dry run equals the next sync, in random cases: twenty, and fifty others with ``make chaos``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests.flow import Flow, installation
 from tests.stepping import Hand
 
 ACTIVATIONS = 10
-ROUNDS = 5
 # A schedule that is never due here: the test starts the syncs.
 NEVER = {"frequency": {"type": "interval", "minutes": 500_000}}
 CONTROL = [{"name": "A", "weight": 60}, {"name": "control", "weight": 40, "sent": False}]
@@ -68,8 +67,9 @@ async def upload(flow: Flow, hand: Hand, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_fifty_random_cases(platform: Platform) -> None:
-    draw = random.Random(20261122)
+@pytest.mark.parametrize("rounds", [2, pytest.param(5, marks=pytest.mark.chaos)])
+async def test_random_cases(platform: Platform, rounds: int) -> None:
+    draw = random.Random(20261122 + rounds)
     cases, changed = 0, 0
     async with installation(platform) as flow:
         hand = Hand(flow)
@@ -82,7 +82,7 @@ async def test_fifty_random_cases(platform: Platform) -> None:
             )
             for _ in range(ACTIVATIONS)
         ]
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             await upload(flow, hand, random_members(draw))
             for activation in activations:
                 if draw.random() < 0.4:
@@ -108,8 +108,8 @@ async def test_fifty_random_cases(platform: Platform) -> None:
                 assert said.report["calls"] == flow.receiver.stats()["messages"] - messages
                 assert done.delivered + done.rejected + done.skipped == done.planned
                 cases, changed = cases + 1, changed + (done.planned > 0)
-    assert cases == 50
-    assert changed > 35, "most cases have something to send"
+    assert cases == rounds * ACTIVATIONS
+    assert changed > 0.7 * cases, "most cases have something to send"
 
 
 async def both(flow: Flow, hand: Hand, activation: str) -> tuple[Sync, Sync]:
