@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -201,3 +202,11 @@ def find_folders(data_dir: Path, server_dir: Path | None) -> ServerFolders:
         for folder in (run, folders.redis_data, folders.logs):
             make_private_folder(folder, account)
     return folders
+
+
+def remove_with_sockets(folder: Path) -> None:
+    """Remove a folder in which data folders are, and the folders of their servers' sockets. The servers have ended."""
+    for home in folder.glob("**/servers"):
+        for sockets in SHORT_FOLDERS.glob(f"activations-{_short_name(home)}-*"):
+            shutil.rmtree(sockets, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -19,8 +19,9 @@ import pytest
 from app.demo import purchases
 from app.demo.command import demo, run_demo
 from app.demo.errors import DemoFailed
+from app.embedded.folders import remove_with_sockets
 from app.sandbox.sandbox import Sandbox
-from tests.servers import make_reachable_folder, remove_reachable_folder
+from tests.servers import make_reachable_folder
 
 pytestmark = pytest.mark.timeout(300)
 needs_purchases = pytest.mark.skipif(
@@ -101,7 +102,7 @@ def killed() -> Iterator[Path]:
     """Create the folder of a demo that is killed and so cannot remove anything."""
     folder = make_reachable_folder()
     yield folder
-    remove_reachable_folder(folder)
+    remove_with_sockets(folder)
 
 
 @needs_purchases

@@ -21,8 +21,9 @@ import asyncpg
 import pytest
 
 from app.embedded.errors import DiskFull, FolderNotUsable, OtherVersion
+from app.embedded.folders import remove_with_sockets
 from app.embedded.servers import start_servers
-from tests.servers import make_reachable_folder, remove_reachable_folder
+from tests.servers import make_reachable_folder
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -107,7 +108,7 @@ def data_dir() -> Iterator[Path]:
     yield folder / "data"
     for pid in processes_of(folder):
         kill_if_there(pid)
-    remove_reachable_folder(folder)
+    remove_with_sockets(folder)
 
 
 @pytest.fixture
