@@ -27,9 +27,10 @@ TEMPLATE = "template_of_tests"
 
 
 def pytest_collection_finish() -> None:
-    """Leave everything that was imported out of later garbage collections, which take a tenth of the time otherwise."""
+    """Leave what was imported out of later garbage collections, and collect more rarely: both save a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_unconfigure() -> None:

@@ -22,7 +22,9 @@ from app.embedded import postgres, redis
 from app.embedded.binaries import reachable_binaries
 from app.embedded.children import die_with_parent
 from app.embedded.folders import (
+    SHORT_FOLDERS,
     ServerFolders,
+    _short_name,
     find_folders,
     make_data_dir,
 )
@@ -182,6 +184,14 @@ def make_reachable_folder(parent: Path | None = None) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="activations-test-", dir=parent))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     return folder
+
+
+def remove_reachable_folder(folder: Path) -> None:
+    """Remove a folder in which servers ran, and the folders of their sockets, which killed servers leave in /tmp."""
+    for home in folder.glob("**/servers"):
+        for sockets in SHORT_FOLDERS.glob(f"activations-{_short_name(home)}-*"):
+            shutil.rmtree(sockets, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_test_servers() -> TestServers:

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -18,7 +19,6 @@ from typing import Any
 
 import app
 from app.demo.errors import DemoFailed
-from app.embedded.folders import remove_with_sockets
 
 READY_SECONDS = 120
 END_SECONDS = 15
@@ -56,7 +56,7 @@ def temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        remove_with_sockets(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

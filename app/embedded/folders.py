@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +33,12 @@ class ServerFolders:
     home: Path
     run: Path
     account: Account
+
+    def remove_outside(self) -> None:
+        """Remove the folder of the sockets if it is outside of the data folder and empty."""
+        if not self.run.is_relative_to(self.home):
+            with suppress(OSError):
+                self.run.rmdir()
 
     @property
     def postgres_data(self) -> Path:
@@ -202,11 +207,3 @@ def find_folders(data_dir: Path, server_dir: Path | None) -> ServerFolders:
         for folder in (run, folders.redis_data, folders.logs):
             make_private_folder(folder, account)
     return folders
-
-
-def remove_with_sockets(folder: Path) -> None:
-    """Remove a folder in which data folders are, and the folders of their servers' sockets. The servers have ended."""
-    for home in folder.glob("**/servers"):
-        for sockets in SHORT_FOLDERS.glob(f"activations-{_short_name(home)}-*"):
-            shutil.rmtree(sockets, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -28,7 +28,7 @@ from app.embedded import postgres, redis
 from app.embedded.accounts import Account
 from app.embedded.binaries import Binaries
 from app.embedded.errors import StartError
-from app.embedded.folders import ServerFolders, explain_folder_errors
+from app.embedded.folders import ServerFolders, explain_folder_errors, make_private_folder
 from app.embedded.server_process import ServerProcess, end, write_log_line
 
 # Seconds for a fast shutdown. After that, PostgreSQL stops immediately and recovers on its next start.
@@ -209,6 +209,8 @@ class Guard:
                 process.wait(max(0.0, deadline - time.monotonic()))
         for process in running:
             end(process, signal.SIGQUIT if process is self.postgres.process else signal.SIGKILL)
+        if self.listener is not None:
+            self.folders.remove_outside()
 
 
 def send(holder: socket.socket, message: dict[str, Any]) -> None:
@@ -240,6 +242,9 @@ def run(folders: ServerFolders, binaries: Binaries, first_holder: socket.socket)
             if not guard.take_lock():
                 send(first_holder, {"busy": True})
                 return 0
+            make_private_folder(
+                folders.run, folders.account
+            )  # a guard that ended may have removed it
             guard.listen()
             guard.add_holder(first_holder)
             guard.start_all()

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from app.demo import purchases
 from app.demo.command import demo, run_demo
 from app.demo.errors import DemoFailed
-from app.embedded.folders import remove_with_sockets
 from app.sandbox.sandbox import Sandbox
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(300)
 needs_purchases = pytest.mark.skipif(
@@ -102,7 +102,7 @@ def killed() -> Iterator[Path]:
     """Create the folder of a demo that is killed and so cannot remove anything."""
     folder = make_reachable_folder()
     yield folder
-    remove_with_sockets(folder)
+    remove_reachable_folder(folder)
 
 
 @needs_purchases
@@ -127,11 +127,13 @@ class TestDemo:
         assert all(delivered == entered + exited for _, entered, exited, delivered in counted)
 
     async def test_names_the_difference_when_the_receiver_lies(
-        self, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         sandbox = Sandbox()
         sandbox.faults.add({"kind": "ignore", "service": "webhook", "times": 1})
-        file = purchases.purchases_file()
+        file = tmp_path / "tenth.parquet"
+        whole = duckdb.read_parquet(str(purchases.purchases_file()))
+        whole.filter("household_id % 10 = 0").write_parquet(str(file))
         code = await demo(file, 1, stay=False, destination="webhook", sandbox=sandbox)
         printed = capsys.readouterr().out.splitlines()
         assert code == 1
