@@ -101,7 +101,7 @@ def write_rows(states: dict[str, State], hashed: dict[int, int], out: Path) -> L
 
 
 @given(states=st.lists(STATES, max_size=12), spec=SPECS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_plans_and_folds_as_the_rules_say(
     engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
 ) -> None:
