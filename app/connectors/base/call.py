@@ -78,7 +78,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one change was refused: a code, a message for people, and the partner's pointer if it gives one."""
+    """What the partner said of one change: a code, a message for people, and the partner's pointer if it gives one."""
 
     code: str
     message: str
@@ -87,10 +87,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Results of the deliveries of a call, by their index from 0. A delivery that is not named was delivered."""
+    """Results of the deliveries of a call, by their index from 0.
+
+    A delivery that is not in ``rejected``, ``skipped`` or ``unknown`` was delivered: the partner's response confirms
+    it. ``unknown`` are those that the partner may have applied, with its words; they are sent again with the next sync.
+    ``notes`` are remarks about delivered ones, for example that the partner refused one of several identifiers.
+    """
 
     rejected: Mapping[int, Refusal] = field(default_factory=dict)
     skipped: Mapping[int, Refusal] = field(default_factory=dict)
+    unknown: Mapping[int, Refusal] = field(default_factory=dict)
+    notes: Mapping[int, Refusal] = field(default_factory=dict)
     partner_ids: Mapping[int, str] = field(default_factory=dict)
     http_status: int | None = None
     vendor_request_id: str | None = None

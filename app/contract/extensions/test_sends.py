@@ -71,7 +71,8 @@ class TestSendOutput(Output):
     profile_id: str
     change: str
     status: str = Field(
-        description="delivered, rejected, skipped, failed, cancelled; pending: in progress, see the sync."
+        description="delivered, rejected, skipped, failed, cancelled; unknown: the destination confirmed nothing; pending: in "
+        "progress, see the sync."
     )
     reasons: list[TestSendReasonOutput]
     member: bool = Field(description="Whether the profile is in the audience now.")

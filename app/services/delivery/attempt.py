@@ -112,6 +112,8 @@ def _of_batch(prepared: Prepared, receipts: Receipts) -> Receipts:
         receipts,
         rejected={**source.refused, **rejected},
         skipped={indexes[index]: refusal for index, refusal in receipts.skipped.items()},
+        unknown={indexes[index]: refusal for index, refusal in receipts.unknown.items()},
+        notes={indexes[index]: note for index, note in receipts.notes.items()},
         partner_ids={indexes[index]: one for index, one in receipts.partner_ids.items()},
     )
 

@@ -19,6 +19,7 @@ def delivered_batch(batch: Batch, receipts: Receipts) -> Recorded:
         receipts=orjson.dumps(receipts_to_json(receipts)).decode(),
         rejected=len(receipts.rejected),
         skipped=len(receipts.skipped),
+        unknown=len(receipts.unknown),
         http_status=receipts.http_status,
         vendor_request_id=receipts.vendor_request_id,
     )
@@ -27,12 +28,14 @@ def delivered_batch(batch: Batch, receipts: Receipts) -> Recorded:
 def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
     """Return what is out of the ordinary in receipts, by index in the batch.
 
-    The shape is ``{rejected: {index: {code, message}}, skipped: {index: …}, partnerIds: {index: id}, exports: [key]}``,
-    without the parts that are empty.
+    The shape is ``{rejected: {index: {code, message}}, skipped: {index: …}, unknown: {index: …}, notes: {index: …},
+    partnerIds: {index: id}, exports: [key]}``, without the parts that are empty.
     """
     parts = {
         "rejected": {str(index): _refusal(one) for index, one in receipts.rejected.items()},
         "skipped": {str(index): _refusal(one) for index, one in receipts.skipped.items()},
+        "unknown": {str(index): _refusal(one) for index, one in receipts.unknown.items()},
+        "notes": {str(index): _refusal(one) for index, one in receipts.notes.items()},
         "partnerIds": {str(index): one for index, one in receipts.partner_ids.items()},
         "exports": list(receipts.exports),
     }

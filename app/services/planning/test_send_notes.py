@@ -68,7 +68,7 @@ class TestSendReason:
 class TestSendOutcome:
     """The result of a test send.
 
-    ``status``: delivered, rejected, skipped, failed, cancelled, or pending until it has ended.
+    ``status``: delivered, rejected, skipped, unknown, failed, cancelled, or pending until it has ended.
     """
 
     status: str
@@ -90,14 +90,16 @@ def _status(sync: Sync) -> str:
         return sync.state
     if sync.rejected:
         return "rejected"
-    return "skipped" if sync.skipped else "delivered"
+    if sync.skipped:
+        return "skipped"
+    return "delivered" if sync.delivered else "unknown"
 
 
 async def _reasons(session: AsyncSession, sync: Sync) -> list[TestSendReason]:
     found = [sync.error] if sync.error else []
     for batch in await BatchRepository(session).of_sync(sync.space_id, sync.id):
         kept = batch.receipts or {}
-        for fate in ("rejected", "skipped"):
+        for fate in ("rejected", "skipped", "unknown", "notes"):
             found += list((kept.get(fate) or {}).values())
     return [TestSendReason(one.get("code"), one.get("message")) for one in found]
 

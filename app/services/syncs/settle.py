@@ -192,6 +192,8 @@ def outcome_of(batch: Batch) -> BatchOutcome:
             state=BatchEnd.RECORDED,
             rejected=_refusals(kept.get("rejected")),
             skipped=_refusals(kept.get("skipped")),
+            unknown=_refusals(kept.get("unknown")),
+            notes=_refusals(kept.get("notes")),
             partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
         )
     attempted = batch.ambiguous or batch.state == BatchState.SENDING
@@ -237,7 +239,11 @@ def _end(sync: Sync, batches: Sequence[Batch], outcome: StoredFile | None, now: 
     sync.delivered = sum(batch.delivered for batch in batches)
     sync.rejected = sum(batch.rejected for batch in batches)
     sync.skipped = sum(batch.skipped for batch in batches)
-    sync.rejections = _rejections(batches)
+    sync.rejections = _sampled(batches, "rejected")
+    remarks = {part: _sampled(batches, part) for part in ("unknown", "notes")}
+    if any(remarks.values()):
+        found = {part: remark for part, remark in remarks.items() if remark}
+        sync.report = {**(sync.report or {}), **found}
     sync.lease_owner, sync.lease_until = None, None
 
 
@@ -262,12 +268,15 @@ def _completed(activation: Activation, sync: Sync) -> None:
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
 
 
-def _rejections(batches: Sequence[Batch]) -> dict[str, Any] | None:
-    """Return ``{counts, samples}``: counts by reason, and up to 100 samples with their row in the plan; None if empty."""
+def _sampled(batches: Sequence[Batch], part: str) -> dict[str, Any] | None:
+    """Return ``{counts, samples}`` of a part of the receipts: counts by reason, and up to 100 samples; None if empty.
+
+    ``part`` is ``rejected``, ``unknown`` or ``notes``. Each sample has its row in the plan.
+    """
     counts: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
     for batch in batches:
-        for index, item in ((batch.receipts or {}).get("rejected") or {}).items():
+        for index, item in ((batch.receipts or {}).get(part) or {}).items():
             counts[item["code"]] += 1
             if len(samples) < SAMPLES:
                 samples.append({"row": batch.first_row + int(index), **item})

@@ -19,6 +19,8 @@ class BatchOutcome:
     state: BatchEnd
     rejected: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # code, message
     skipped: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    unknown: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    notes: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # on delivered changes
     partner_ids: Mapping[int, str] = field(default_factory=dict)
 
 

@@ -61,6 +61,8 @@ def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[
         for disposition, reasons in (
             (Disposition.REJECTED, batch.rejected),
             (Disposition.SKIPPED, batch.skipped),
+            (Disposition.UNKNOWN, batch.unknown),
+            (Disposition.DELIVERED, batch.notes),
         ):
             for index, (code, message) in reasons.items():
                 values = {"disposition": disposition.value, "code": code, "message": message}

@@ -30,12 +30,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The result of a delivered batch: its receipts as JSON, and how many changes were not accepted."""
+    """The result of a delivered batch: its receipts as JSON, and how many changes were not delivered."""
 
     batch: Batch
     receipts: str
     rejected: int
     skipped: int
+    unknown: int
     http_status: int | None
     vendor_request_id: str | None
 
@@ -57,12 +58,12 @@ _RECORD = text(
     f"""
     UPDATE batch AS b
     SET state = '{BatchState.RECORDED}', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
-        delivered = b.row_count - v.rejected - v.skipped,
+        delivered = b.row_count - v.rejected - v.skipped - v.unknown,
         failing_since = NULL, continuation = NULL, lease_owner = NULL, lease_until = NULL
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:tokens AS bigint[]), CAST(:receipts AS jsonb[]), CAST(:rejected AS bigint[]),
-                CAST(:skipped AS bigint[]))
-        AS v (space_id, sync_id, number, token, receipts, rejected, skipped)
+                CAST(:skipped AS bigint[]), CAST(:unknown AS bigint[]))
+        AS v (space_id, sync_id, number, token, receipts, rejected, skipped, unknown)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
       AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
     """
@@ -238,6 +239,7 @@ class BatchRepository(Repository[Batch]):
                 "receipts": [item.receipts for item in recorded],
                 "rejected": [item.rejected for item in recorded],
                 "skipped": [item.skipped for item in recorded],
+                "unknown": [item.unknown for item in recorded],
             },
         )
         await self.session.execute(

@@ -35,6 +35,8 @@ async def receipts_name_deliveries(subject: Subject) -> None:
     _check_indexes(receipts, len(deliveries))
     if receipts.rejected:
         raise NotConformant(f"accepted changes were rejected: {dict(receipts.rejected)}")
+    if receipts.unknown:
+        raise NotConformant(f"accepted changes are unknown: {dict(receipts.unknown)}")
 
 
 async def receipts_keep_the_order(subject: Subject) -> None:
@@ -58,12 +60,13 @@ async def _receipts(subject: Subject, deliveries: Sequence[Delivery]) -> Receipt
 
 
 def _check_indexes(receipts: Receipts, count: int) -> None:
-    named = {*receipts.rejected, *receipts.skipped, *receipts.partner_ids}
+    fates = (receipts.rejected, receipts.skipped, receipts.unknown, receipts.notes)
+    named = {*receipts.partner_ids, *(index for fate in fates for index in fate)}
     if not all(0 <= index < count for index in named):
         raise NotConformant(f"receipts for {count} deliveries name the indexes {sorted(named)}")
-    if set(receipts.rejected) & set(receipts.skipped):
-        raise NotConformant("a delivery is both rejected and skipped")
-    for refusal in (*receipts.rejected.values(), *receipts.skipped.values()):
+    if sum(len(fate) for fate in fates) > len({index for fate in fates for index in fate}):
+        raise NotConformant("a delivery is two of rejected, skipped, unknown and noted")
+    for refusal in (one for fate in fates for one in fate.values()):
         if not refusal.code or not refusal.message:
             raise NotConformant(f"a refusal needs a code and a message: {refusal}")
 

@@ -15,14 +15,18 @@ def test_refusals_ids_and_files_are_stored() -> None:
     receipts = Receipts(
         rejected={3: Refusal("blocked", "no")},
         skipped={4: Refusal("known", "already there")},
+        unknown={5: Refusal("unmatched", "not taken")},
+        notes={6: Refusal("duplicate_profile", "sent with the e-mail alone")},
         partner_ids={0: "x1"},
         exports=["exports/a.csv"],
     )
     assert receipts_to_json(receipts) == {
         "rejected": {"3": {"code": "blocked", "message": "no"}},
         "skipped": {"4": {"code": "known", "message": "already there"}},
+        "unknown": {"5": {"code": "unmatched", "message": "not taken"}},
+        "notes": {"6": {"code": "duplicate_profile", "message": "sent with the e-mail alone"}},
         "partnerIds": {"0": "x1"},
         "exports": ["exports/a.csv"],
     }
     written = delivered_batch(Batch(), receipts)
-    assert (written.rejected, written.skipped) == (1, 1)
+    assert (written.rejected, written.skipped, written.unknown) == (1, 1, 1)

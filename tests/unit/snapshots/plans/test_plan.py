@@ -402,16 +402,25 @@ class TestOutcome:
                 rejected={1: ("bad", "no such person")}, skipped={2: ("unmapped", "no name")}, partner_ids={0: "x-1"},
             ),
             BatchOutcome(2, 3, 3, BatchEnd.ATTEMPTED),
+            BatchOutcome(
+                3, 6, 2, BatchEnd.RECORDED, unknown={0: ("unmatched", "not taken")}, notes={1: ("odd", "one id less")},
+            ),
         ]  # fmt: skip
         stats = fold_outcome(cursor, plan, NOTHING, batches, create_spec(), out)
         assert stats.by_disposition == {
-            Disposition.DELIVERED: 1,
+            Disposition.DELIVERED: 2,
             Disposition.REJECTED: 1,
             Disposition.SKIPPED: 1,
-            Disposition.UNKNOWN: 3,
-            Disposition.PENDING: 3,
+            Disposition.UNKNOWN: 4,
+            Disposition.PENDING: 1,
         }
-        assert (stats.rows, stats.held, stats.assumed) == (9, 4, 0)
+        assert (stats.rows, stats.held, stats.assumed) == (9, 6, 0)
+        for profile, disposition, code, state in (
+            ("p6", "unknown", "unmatched", "maybe"),
+            ("p7", "delivered", "odd", "yes"),
+        ):
+            (said,) = find_profile(cursor, [out], profile)
+            assert (said["disposition"], said["code"], said["held"]) == (disposition, code, state)
         (told,) = find_profile(cursor, [out], "p1")
         assert (told["disposition"], told["code"], told["message"]) == (
             "rejected",
