@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -99,16 +100,25 @@ class TestNextMatch:
     @pytest.mark.parametrize(
         ("zone", "expression", "after", "due"),
         [
-            # Berlin skips 02:00 to 03:00 on 2026-03-29: a skipped time keeps its distance from midnight.
-            ("Europe/Berlin", "30 2 * * *", "2026-03-28T12:00Z", "2026-03-29T01:30Z"),
+            # Berlin skips 02:00 to 03:00 on 2026-03-29: a skipped time fires when the clock goes on.
+            ("Europe/Berlin", "30 2 * * *", "2026-03-28T12:00Z", "2026-03-29T01:00Z"),
             ("Europe/Berlin", "0 2 * * *", "2026-03-28T12:00Z", "2026-03-29T01:00Z"),
-            ("Europe/Berlin", "30 2 * * *", "2026-03-29T01:30Z", "2026-03-30T00:30Z"),
-            # It repeats 02:00 to 03:00 on 2026-10-25: only the first time counts, also for each half hour.
+            ("Europe/Berlin", "30 2 * * *", "2026-03-29T01:00Z", "2026-03-30T00:30Z"),
+            ("Europe/Berlin", "*/15 2 * * *", "2026-03-29T01:00Z", "2026-03-30T00:00Z"),
+            ("Europe/Berlin", "0 2,3 * * *", "2026-03-29T01:00Z", "2026-03-30T00:00Z"),
+            # It repeats 02:00 to 03:00 on 2026-10-25: only the first time counts.
+            ("Europe/Berlin", "30 2 * * *", "2026-10-24T12:00Z", "2026-10-25T00:30Z"),
             ("Europe/Berlin", "30 2 * * *", "2026-10-25T00:30Z", "2026-10-26T01:30Z"),
-            ("Europe/Berlin", "*/30 * * * *", "2026-10-25T00:30Z", "2026-10-25T02:00Z"),
+            ("Europe/Berlin", "0 0-23 * * *", "2026-10-25T00:00Z", "2026-10-25T02:00Z"),
             # Lord Howe Island changes its clock by half an hour.
-            ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03T12:00Z", "2026-10-03T15:45Z"),
-            ("America/New_York", "30 2 * * 0", "2026-03-08T00:00Z", "2026-03-08T07:30Z"),
+            ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03T12:00Z", "2026-10-03T15:30Z"),
+            # Brazil skipped the hour after midnight, and repeated the hour before it.
+            ("America/Sao_Paulo", "30 0 * * *", "2018-11-04T00:00Z", "2018-11-04T03:00Z"),
+            ("America/Sao_Paulo", "30 23 * * *", "2018-02-17T12:00Z", "2018-02-18T01:30Z"),
+            ("America/Sao_Paulo", "30 23 * * *", "2018-02-18T01:30Z", "2018-02-19T02:30Z"),
+            # Samoa skipped 30 December 2011.
+            ("Pacific/Apia", "30 12 * * *", "2011-12-29T23:00Z", "2011-12-30T10:00Z"),
+            ("America/New_York", "30 2 * * 0", "2026-03-08T00:00Z", "2026-03-08T07:00Z"),
         ],
     )  # fmt: skip
     def test_keeps_its_rule_over_clock_changes(
@@ -121,3 +131,66 @@ class TestNextMatch:
         after = datetime(2026, 5, 1, 10, 15, 0, 1, ZoneInfo("Asia/Kolkata"))
         due = next_match("15 10 * * *", "Asia/Kolkata", after)
         assert due == datetime(2026, 5, 2, 4, 45, tzinfo=UTC)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+class TestPace:
+    """Patterns whose hour field is ``*`` or ``*/n`` fire by elapsed time."""
+
+    def test_keeps_its_quarter_hours_through_the_repeated_hour(self) -> None:
+        walked = walk("*/15 * * * *", "Europe/Berlin", "2026-10-25T00:45Z", 4)
+        assert [f"{one:%H:%M}" for one in walked] == ["01:00", "01:15", "01:30", "01:45"]
+
+    @pytest.mark.parametrize(
+        ("zone", "before"),
+        [
+            ("Europe/Berlin", "2026-10-24T20:00Z"),
+            ("Europe/Berlin", "2026-03-28T20:00Z"),
+            ("Australia/Lord_Howe", "2027-04-03T11:00Z"),
+            ("Australia/Lord_Howe", "2026-10-03T12:00Z"),
+            ("America/Sao_Paulo", "2018-02-17T22:00Z"),
+            ("America/Sao_Paulo", "2018-11-03T23:00Z"),
+            ("America/Havana", "2026-11-01T02:00Z"),
+            ("Pacific/Apia", "2011-12-30T06:00Z"),
+        ],
+    )
+    def test_no_gap_is_longer_than_the_step_and_no_moment_comes_twice(
+        self, zone: str, before: str
+    ) -> None:
+        for expression, minutes in (("*/10 * * * *", 10), ("7 * * * *", 60), ("0 */2 * * *", 120)):
+            walked = walk(expression, zone, before, 40 * 60 // minutes)
+            gaps = [later - earlier for earlier, later in pairwise(walked)]
+            # The pattern starts again at the midnight after the change, so one gap may be shorter.
+            assert max(gaps) == minutes * MINUTE
+            assert sum(gap < minutes * MINUTE for gap in gaps) <= 1
+            assert min(gaps) > 0 * MINUTE
+
+    def test_every_six_hours(self) -> None:
+        autumn = walk("0 */6 * * *", "Europe/Berlin", "2026-10-24T21:00Z", 7)
+        assert [f"{one:%d %H}" for one in autumn] == [
+            "24 22", "25 04", "25 10", "25 16", "25 22", "25 23", "26 05"
+        ]  # fmt: skip
+        spring = walk("0 */6 * * *", "Europe/Berlin", "2026-03-28T22:00Z", 5)
+        assert [f"{one:%d %H}" for one in spring] == ["28 23", "29 05", "29 11", "29 17", "29 22"]
+
+    def test_the_date_fields_still_decide_the_day(self) -> None:
+        walked = walk("0 * 25 10 *", "Europe/Berlin", "2026-10-24T12:00Z", 26)
+        assert walked[0] == datetime(2026, 10, 24, 22, tzinfo=UTC)
+        assert walked[24] == datetime(2026, 10, 25, 22, tzinfo=UTC)
+        assert walked[25] == datetime(2027, 10, 24, 22, tzinfo=UTC)
+
+    def test_a_short_interval_starts_again_each_midnight(self) -> None:
+        walked = walk("0 */5 * * *", "Asia/Kolkata", "2026-05-01T18:29Z", 6)
+        place = ZoneInfo("Asia/Kolkata")
+        assert [one.astimezone(place).hour for one in walked] == [0, 5, 10, 15, 20, 0]
+
+
+def walk(expression: str, zone: str, after: str, count: int) -> list[datetime]:
+    """Return the next moments of an expression."""
+    found, moment = [], datetime.fromisoformat(after)
+    for _ in range(count):
+        moment = next_match(expression, zone, moment)
+        found.append(moment)
+    return found

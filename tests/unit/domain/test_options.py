@@ -210,15 +210,13 @@ class TestNextDue:
         ("after", "due"),
         [
             ("2026-03-28T01:00:00Z", "2026-03-28T01:30:00Z"),
-            ("2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z"),  # 02:30 does not exist: 03:30 summer time
-            ("2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"),
+            ("2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z"),  # 02:30 does not exist: 03:00 summer time
+            ("2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"),
             ("2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z"),  # 02:30 comes twice: the first
             ("2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
         ],
     )  # fmt: skip
-    def test_a_daily_time_keeps_its_distance_from_midnight_over_clock_changes(
-        self, after: str, due: str
-    ) -> None:
+    def test_a_daily_time_comes_once_over_clock_changes(self, after: str, due: str) -> None:
         daily = Frequency("daily", at="02:30", zone="Europe/Berlin")
         assert next_due(daily, at(after)) == at(due)
 
