@@ -238,6 +238,7 @@ def _require_computed(audience: Audience) -> None:
 
 
 async def _free_key(repository: AudienceRepository, space_id: str, name: str) -> str:
+    """Return the first key of a name that no audience has and that no deleted audience left at a partner."""
     base = slug_of(name, separator="_", limit=_MAX_KEY, fallback="audience")
     taken = await repository.keys_like(space_id, base)
     key, number = base, 1

@@ -14,6 +14,7 @@ from app.storage.models.audiences import (
     AudienceSchedule,
     Dataset,
     MemberPatch,
+    RetiredKey,
     Run,
     Snapshot,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "IdempotencyKey",
     "MemberPatch",
     "Notice",
+    "RetiredKey",
     "Run",
     "Snapshot",
     "Space",

@@ -74,6 +74,16 @@ class Audience(Base):
         return self.pinned_snapshot_id or self.current_snapshot_id
 
 
+class RetiredKey(Base):
+    """A key of a deleted audience that profiles at a partner may still carry. It is not assigned again."""
+
+    __tablename__ = "retired_key"
+
+    space_id: Mapped[str] = mapped_column(ForeignKey("space.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[Created]
+
+
 class AudienceSchedule(Base):
     """A schedule on which an audience is recomputed automatically."""
 

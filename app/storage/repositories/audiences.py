@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Row, Select, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
 
@@ -18,6 +19,7 @@ from app.storage.models import (
     ActivationSource,
     Audience,
     DestinationConnection,
+    RetiredKey,
     Run,
     Snapshot,
 )
@@ -172,12 +174,15 @@ class AudienceRepository(Repository[Audience]):
         return await self._all(query)
 
     async def keys_like(self, space_id: str, base: str) -> set[str]:
-        """Return the keys that begin with ``base``. Locks the space: no key is added before the transaction ends."""
+        """Return the keys that begin with ``base``, used or retired. Locks the space: no key is added before the transaction ends."""
         await SpaceRepository(self.session).lock(space_id)
-        query = select(Audience.key).where(
+        used = select(Audience.key).where(
             Audience.space_id == space_id, Audience.key.startswith(base, autoescape=True)
         )
-        return set(await self.session.scalars(query))
+        retired = select(RetiredKey.key).where(
+            RetiredKey.space_id == space_id, RetiredKey.key.startswith(base, autoescape=True)
+        )
+        return set(await self.session.scalars(used.union(retired)))
 
     async def has_open_sync(self, space_id: str, audience_id: str) -> bool:
         """Return whether a sync of a deleted activation of the audience has not ended."""
@@ -185,9 +190,13 @@ class AudienceRepository(Repository[Audience]):
         return await SyncRepository(self.session).any_open(space_id, deleted)
 
     async def remove(self, audience: Audience) -> None:
-        """Delete an unused audience, its runs and snapshots, and all rows of its deleted activations."""
+        """Delete an unused audience, its runs and snapshots, and all rows of its deleted activations.
+
+        Keys that these activations left at a partner are retired.
+        """
         space_id, audience_id = audience.space_id, audience.id
         deleted = deleted_activations(space_id, audience_id)
+        await self._retire_keys(space_id, deleted)
         await NoticeRepository(self.session).delete_all(space_id, deleted)
         await SyncRepository(self.session).delete_all(space_id, deleted)
         await ActivationRepository(self.session).delete_all(space_id, deleted)
@@ -197,6 +206,26 @@ class AudienceRepository(Repository[Audience]):
             delete(Audience).where(Audience.space_id == space_id, Audience.id == audience_id)
         )
         self.session.expunge(audience)
+
+    async def _retire_keys(self, space_id: str, activation_ids: Select[str]) -> None:
+        """Retire the keys of the audiences to which some activations belong, if members were left at the partner."""
+        carried = (
+            select(Audience.space_id, Audience.key)
+            .join(
+                Activation,
+                (Activation.space_id == Audience.space_id)
+                & (Activation.audience_id == Audience.id),
+            )
+            .where(
+                Activation.space_id == space_id,
+                Activation.id.in_(activation_ids),
+                Activation.held > 0,
+            )
+            .distinct()
+        )
+        await self.session.execute(
+            insert(RetiredKey).from_select(["space_id", "key"], carried).on_conflict_do_nothing()
+        )
 
 
 def _views(space_id: str) -> Views:
