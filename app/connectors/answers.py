@@ -11,14 +11,17 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from app.connectors.echoes import secrets_sent, without_secrets
+from app.connectors.bodies import unread
+from app.connectors.echoes import secrets_sent, shown_url, without_secrets
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
     ConnectorError,
     PayloadRejected,
+    Redirected,
     Throttled,
     TransientFailure,
+    Unconfirmed,
 )
 from app.core.redaction import mask_patterns
 
@@ -30,6 +33,8 @@ _REQUEST_ID_HEADERS = (
     "cf-ray",
     "x-amzn-requestid",
 )
+_FOR_NOW = (302, 303, 307)
+_MAYBE_APPLIED = (302, 303)  # some servers respond so after they have processed a POST
 _QUOTED = 300  # characters of a partner's response that a message quotes
 
 
@@ -37,7 +42,8 @@ def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver")
     """Return for a 2xx; otherwise raise the error for the status.
 
     ========================  =============================================================
-    3xx                       ConfigurationRejected: never followed, the URL must be updated
+    302, 303, 307             Redirected: never followed, tried again
+    other 3xx                 Redirected, permanent: an error if it stays so for ten minutes
     401, 403                  AuthenticationRejected
     410                       ConfigurationRejected: the receiver wants no more messages
     429, 503 + Retry-After    Throttled: refused before processing
@@ -75,15 +81,59 @@ def error_for_answer(
             http_status=status,
             vendor_request_id=request_id,
         )
+    if status < 400:
+        return _redirected(response, partner)
     kind, message = _lasting(status, partner)
     return kind(message + quoted(response), http_status=status, vendor_request_id=request_id)
 
 
+def _redirected(response: httpx.Response, partner: str) -> Redirected:
+    status = response.status_code
+    target = _target(response)
+    where = f" to {target}" if target else " without a target"
+    permanent = status not in _FOR_NOW
+    what = (
+        "update the URL" if permanent else "retried automatically; if it stays so, update the URL"
+    )
+    error = Redirected(
+        f"{partner} returned HTTP {status}, a redirect{where}; redirects are not followed: {what}",
+        ambiguous=status in _MAYBE_APPLIED,
+        retry_after=retry_after(response),
+        http_status=status,
+        vendor_request_id=request_id_of(response),
+    )
+    error.permanent = permanent
+    return error
+
+
+def _target(response: httpx.Response) -> str:
+    """Return the target of a redirect, with its parameters masked."""
+    location = response.headers.get("location", "").strip()
+    try:
+        shown = shown_url(httpx.URL(location), secrets_of(response))
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        shown = location
+    return said(shown, 200, response)
+
+
+def unconfirmed(response: httpx.Response, partner: str, advice: str = "") -> Unconfirmed:
+    """Return the error for a response with a success status that confirms nothing. It quotes the partner.
+
+    ``advice`` says what to do, if the cause is known.
+    """
+    why = unread(response)
+    if why is None:
+        why = "its body is empty" if not response.content else "its body is not the expected one"
+    end = f"; {advice}" if advice else ""
+    return Unconfirmed(
+        f"{partner} responded with HTTP {response.status_code}, but {why}{quoted(response)}, so nothing is confirmed{end}",
+        http_status=response.status_code,
+        vendor_request_id=request_id_of(response),
+        code="unconfirmed",
+    )
+
+
 def _lasting(status: int, partner: str) -> tuple[type[ConnectorError], str]:
-    if status < 400:
-        return ConfigurationRejected, (
-            f"{partner} returned HTTP {status}, a redirect; redirects are not followed, update the URL"
-        )
     if status in (401, 403):
         return AuthenticationRejected, f"{partner} refused the credentials (HTTP {status})"
     if status == 410:

@@ -8,6 +8,8 @@ ConnectorError
 ├── Throttled                refused before processing (429, 503 with Retry-After): tried again later
 │   └── BudgetSpent          not sent: the rate budget of the account is spent
 └── TransientFailure         everything that a retry may fix; ambiguous if the partner may have applied it
+    ├── Redirected           a redirect, which is never followed; permanent ones are an error after ten minutes
+    └── Unconfirmed          a success status that confirms nothing: three calls, then its changes are unknown
 """
 
 from __future__ import annotations
@@ -89,3 +91,13 @@ class TransientFailure(ConnectorError):
         )
         self.ambiguous = ambiguous
         self.retry_after = retry_after
+
+
+class Redirected(TransientFailure):
+    """The partner redirects. ``permanent`` if it says that its address has changed for good."""
+
+    permanent = False
+
+
+class Unconfirmed(TransientFailure):
+    """The status is a success, but the response does not confirm that the changes were applied."""

@@ -10,7 +10,6 @@ import copy
 import functools
 import socket
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -24,6 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
+from app.connectors.bodies import read_whole, without_body
 from app.connectors.echoes import ACCOUNT_SECRETS
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
 
@@ -42,7 +42,6 @@ __all__ = [
 Hear = Callable[[httpx.Response], Awaitable[None]]
 Gate = Callable[[httpx.Request], Awaitable[Hear | None]]
 
-ANSWER_LIMIT = 1024 * 1024  # bytes of a response, after decompression
 USER_AGENT = "audience-activations"
 # Shorter than the 5 s after which common servers close idle connections: a POST on a connection that is being closed
 # fails ambiguously, and the transport does not repeat it.
@@ -144,7 +143,11 @@ class OutboundClient(httpx.AsyncClient):
         self._policy.require(parts.host, answers, port, plain_http=plain)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request and read the whole response. ``stream`` is not supported."""
+        """Send a request and read the whole response. ``stream`` is not supported.
+
+        A response whose body cannot be read is returned without it: its status says what became of the request. See
+        ``app.connectors.bodies.unread``.
+        """
         hear = await self._gate(request) if self._gate is not None else None
         response = await self._answer(request, options)
         if hear is not None:
@@ -154,19 +157,22 @@ class OutboundClient(httpx.AsyncClient):
     async def _answer(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         options["stream"] = True
         deadline = asyncio.timeout(self._total_timeout.total_seconds())
+        started: httpx.Response | None = None
         try:
             async with deadline:
-                response = await super().send(_in_slices(request), **options)
+                started = await super().send(_in_slices(request), **options)
                 try:
-                    return await _read(response)
+                    return await read_whole(started)
                 finally:
-                    await response.aclose()
+                    await started.aclose()
         except ConnectorError:
             raise
         except TimeoutError as error:
             if not deadline.expired():
                 raise _failure(error, request.url.host) from error
             seconds = self._total_timeout.total_seconds()
+            if started is not None:
+                return without_body(started, f"its body did not end within {seconds:g} s")
             raise TransientFailure(
                 f"{request.url.host} did not respond within {seconds:g} s", code="timeout"
             ) from error
@@ -174,7 +180,6 @@ class OutboundClient(httpx.AsyncClient):
             httpx.HTTPError,
             httpx.InvalidURL,
             aiohttp.ClientError,
-            zlib.error,
             OSError,
             ValueError,
         ) as error:
@@ -202,46 +207,6 @@ class _Slices(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self._content), _SLICE):
             yield bytes(self._content[start : start + _SLICE])
-
-
-async def _read(response: httpx.Response) -> httpx.Response:
-    """Read the whole body and decompress it with a size limit: without one, a small response can exhaust memory."""
-    body = bytearray()
-    inflater = _inflater(response.headers.get("content-encoding", "identity"), response.request)
-    async for chunk in response.aiter_raw():
-        room = ANSWER_LIMIT + 1 - len(body)
-        body += inflater.decompress(chunk, room) if inflater else chunk
-        if len(body) > ANSWER_LIMIT:
-            raise TransientFailure(
-                f"{response.request.url.host} sent HTTP {response.status_code} with more than 1 MiB",
-                http_status=response.status_code,
-                code="answer_too_large",
-            )
-    headers = [
-        (name, value)
-        for name, value in response.headers.raw
-        if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
-    ]
-    return httpx.Response(
-        response.status_code,
-        headers=headers,
-        content=bytes(body),
-        request=response.request,
-        extensions=response.extensions,
-    )
-
-
-def _inflater(encoding: str, request: httpx.Request) -> Any:
-    match encoding.strip().lower():
-        case "" | "identity":
-            return None
-        case "gzip" | "x-gzip" | "deflate":
-            return zlib.decompressobj(wbits=47)  # the header of the data says which
-        case _:
-            raise TransientFailure(
-                f"{request.url.host} sent an encoding that was not requested",
-                code="answer_unreadable",
-            )
 
 
 def _transport(

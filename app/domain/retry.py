@@ -8,7 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 LONGEST_REQUESTED_WAIT = timedelta(hours=1)  # R21: the longest wait that a partner may request
-WHOLE_REFUSALS = 3  # R12: attempts of a batch that is refused as a whole
+WHOLE_REFUSALS = 3  # R12: attempts of a batch that is refused as a whole, or that nothing confirms
+LASTING_REDIRECT = timedelta(minutes=10)  # R21: then a permanent redirect is an error
+ACCEPTS_WINDOW = timedelta(hours=1)  # in which an account must have accepted another change
 JITTER = 0.2
 FIRST_PATIENCE = timedelta(minutes=1)
 LONGEST_PATIENCE = timedelta(hours=1)
@@ -29,6 +31,8 @@ class Failure(StrEnum):
     REFUSED = "refused"  # the batch as a whole, without naming rows
     UNAUTHORIZED = "unauthorized"
     MISCONFIGURED = "misconfigured"
+    MOVED = "moved"  # a permanent redirect
+    UNCONFIRMED = "unconfirmed"  # the status is a success, and the response confirms nothing
 
 
 class AttemptOutcome(StrEnum):
@@ -45,13 +49,15 @@ class Verdict:
     """What to do after a failed attempt.
 
     ``wait`` is the time until the next attempt. ``ambiguous``: the batch may have been applied. ``pause_activation``:
-    a user must fix something first. ``pause_account``: pause all activations that use the account.
+    a user must fix something first. ``pause_account``: pause all activations that use the account. ``give_up``: do not
+    try again; what became of the changes stays unknown.
     """
 
     wait: timedelta
     ambiguous: bool = False
     pause_activation: bool = False
     pause_account: bool = False
+    give_up: bool = False
 
 
 def after_failure(
@@ -62,10 +68,11 @@ def after_failure(
     waits: Sequence[timedelta],
     requested: timedelta | None,
     chance: float,
+    failing_for: timedelta = timedelta(0),
 ) -> Verdict:
     """Return the verdict on a failed attempt.
 
-    ``attempts`` and ``refusals`` include this attempt. ``requested`` is the wait that the partner asked for. ``chance``
+    ``attempts`` and ``refusals`` include this attempt. ``failing_for`` is how long the batch has been failing. ``requested`` is the wait that the partner asked for. ``chance``
     is a random number in [0, 1), which adds jitter.
     """
     wait = backoff(attempts, waits, chance)
@@ -78,6 +85,10 @@ def after_failure(
             return Verdict(wait, ambiguous=True)
         case Failure.REFUSED:
             return Verdict(wait, pause_activation=refusals >= WHOLE_REFUSALS)
+        case Failure.UNCONFIRMED:
+            return Verdict(wait, ambiguous=True, give_up=refusals >= WHOLE_REFUSALS)
+        case Failure.MOVED:
+            return Verdict(wait, pause_activation=failing_for >= LASTING_REDIRECT)
         case Failure.MISCONFIGURED:
             return Verdict(wait, pause_activation=True)
         case Failure.UNAUTHORIZED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.connectors.base import Pending, Receipts, WholePlan
+from app.connectors.base import Pending, Receipts, Refusal, WholePlan
 from app.connectors.errors import (
     AuthenticationRejected,
     BudgetSpent,
@@ -13,8 +13,10 @@ from app.connectors.errors import (
     ConnectorError,
     ListGone,
     PayloadRejected,
+    Redirected,
     Throttled,
     TransientFailure,
+    Unconfirmed,
 )
 from app.core.logging import get_logger
 from app.domain.retry import Failure
@@ -25,17 +27,23 @@ from app.storage.repositories.batches import Claimed
 log = get_logger(__name__)
 
 UNEXPECTED = "unexpected"  # the code of a failure that the service is to blame for
+FEW_ROWS = 3  # so many changes of a refused call can be the cause themselves
+_ABOUT_ROWS = (400, 413, 422)  # statuses that can refuse the content of a call
 BROKEN = "the batch could not be sent because of an unexpected error; see the worker's log"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How a call ended: with receipts, with a handle to resume it by, or with a failure."""
+    """How a call ended: with receipts, with a handle to resume it by, or with a failure.
+
+    ``at_last`` are the receipts with which a batch that fails again and again ends: its changes are unknown, or refused.
+    """
 
     receipts: Receipts | None = None
     pending: Pending | None = None
     failure: Failure | None = None
     error: ConnectorError | None = None
+    at_last: Receipts | None = None
     partly: bool = False  # it failed, but an earlier request of the call was accepted
 
 
@@ -59,7 +67,8 @@ async def send(prepared: Prepared) -> Ended:
     except Exception as error:  # noqa: BLE001  see the docstring
         if not (isinstance(error, ListGone) and prepared.leaves_old_list):
             partly = writes_before(unsent=isinstance(error, BudgetSpent)) > 0
-            return failed(prepared.loaded, prepared.claimed, error, partly=partly)
+            ended = failed(prepared.loaded, prepared.claimed, error, partly=partly)
+            return replace(ended, sent=replace(ended.sent, at_last=_at_last(prepared, error)))
         # The members of the batch have left the list with the list.
         sent = Sent(receipts=_of_batch(prepared, Receipts(http_status=error.http_status)))
     return Ended(prepared.loaded, prepared.claimed, sent)
@@ -77,6 +86,20 @@ def failed(
         log.error("send_broke", sync_id=batch.sync_id, batch=batch.number, exc_info=error)
         error = TransientFailure(BROKEN, code=UNEXPECTED)
     return Ended(loaded, claimed, Sent(failure=_failure(error), error=error, partly=partly))
+
+
+def _at_last(prepared: Prepared, error: Exception) -> Receipts | None:
+    """Return the receipts of a batch that is not tried again; None if its changes cannot be the cause."""
+    if not isinstance(error, Unconfirmed | PayloadRejected):
+        return None
+    rows = range(prepared.call.rows)
+    said = Refusal(error.code, error.message)
+    facts = Receipts(http_status=error.http_status, vendor_request_id=error.vendor_request_id)
+    if isinstance(error, Unconfirmed):
+        return _of_batch(prepared, replace(facts, unknown=dict.fromkeys(rows, said)))
+    if len(rows) > FEW_ROWS or error.http_status not in _ABOUT_ROWS:
+        return None
+    return _of_batch(prepared, replace(facts, rejected=dict.fromkeys(rows, said)))
 
 
 async def _call(prepared: Prepared) -> Sent:
@@ -128,6 +151,10 @@ def _failure(error: ConnectorError) -> Failure:
             return Failure.REFUSED
         case Throttled():
             return Failure.THROTTLED
+        case Unconfirmed():
+            return Failure.UNCONFIRMED
+        case Redirected(permanent=True):
+            return Failure.MOVED
         case TransientFailure(ambiguous=False):
             return Failure.FAILED
         case _:

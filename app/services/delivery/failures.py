@@ -42,6 +42,7 @@ async def after_failure(
     """
     sync, error = ended.loaded.sync, ended.sent.error
     assert error is not None  # noqa: S101  it failed
+    await mark_failing(session, ended)
     if await _is_outdated(session, ended, verdict):
         return
     if verdict.pause_account:
@@ -55,6 +56,18 @@ async def after_failure(
     else:
         await give_up_if_late(platform, session, ended.claimed.batch, sync.activation_id, error)
         await _watch_account(session, ended)
+
+
+async def mark_failing(session: AsyncSession, ended: Ended) -> None:
+    """Mark the activation as failing, with the reason. A test send says nothing about its activation."""
+    loaded, error = ended.loaded, ended.sent.error
+    assert error is not None  # noqa: S101  it failed
+    if loaded.sync.kind != "test":
+        await ActivationRepository(session).set_failing(
+            ended.claimed.batch.space_id,
+            loaded.activation.id,
+            await pauses.describe_error(session, error),
+        )
 
 
 async def _is_outdated(session: AsyncSession, ended: Ended, verdict: Verdict) -> bool:

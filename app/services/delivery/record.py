@@ -42,6 +42,8 @@ class Recorder:
                 lambda session: record_undelivered(self.platform, session, ended),
             )
             await self._pause_calls(ended)
+            if ended.sent.at_last is not None:
+                await self._report_finished([ended])
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((ended, done))
@@ -115,7 +117,7 @@ async def _write(
     # An activation that delivers is not failing. Rows are locked in one order, like all activations (R7).
     activations = {(ended.claimed.batch.space_id, ended.loaded.activation.id) for ended in taken}
     for space_id, activation_id in sorted(activations):
-        await ActivationRepository(session).set_failing(space_id, activation_id, failing=False)
+        await ActivationRepository(session).set_failing(space_id, activation_id, None)
     await BatchRepository(session).record(delivered)
     for ended in taken:
         if ended.claimed.probing:

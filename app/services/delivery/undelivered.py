@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,15 @@ from app.connectors.errors import BudgetSpent, ConnectorError, TransientFailure
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import AttemptOutcome, Failure, Verdict
-from app.services.delivery import failures
+from app.services.delivery import failures, pauses
 from app.services.delivery.attempt import Ended
+from app.services.delivery.receipts import delivered_batch
 from app.services.platform import Platform, retry_transaction
 from app.storage.models import Batch
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
+from app.storage.repositories.breakers import BreakerQueries
+from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
@@ -62,12 +66,16 @@ async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent
 async def _record_failure(platform: Platform, session: AsyncSession, ended: Ended) -> None:
     batch, sent = ended.claimed.batch, ended.sent
     assert sent.failure is not None and sent.error is not None  # noqa: S101, PT018  the caller has looked
-    refusals = batch.refusals + (sent.failure is Failure.REFUSED)
-    verdict = _verdict(platform, batch, sent.failure, sent.error, refusals)
+    refusals = batch.refusals + (sent.failure in (Failure.REFUSED, Failure.UNCONFIRMED))
+    failing_for = await _failing_for(session, batch)
+    verdict = _verdict(platform, batch, sent.failure, sent.error, refusals, failing_for)
     # Locks in the one order: activations, the sync, the batch (R7).
     await failures.lock_for_failure(session, ended.loaded.sync, verdict)
     if verdict.ambiguous:
         await SyncRepository(session).mark_unknown(batch.space_id, batch.sync_id)
+    if await _is_last(session, ended, verdict):
+        await _record_at_last(session, ended)
+        return
     written = await BatchRepository(session).put_back(
         batch,
         refusals=refusals,
@@ -78,22 +86,49 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     )
     if not written:
         return
-    await _mark_failing(session, ended)
     await failures.after_failure(platform, session, ended, verdict)
     _log_failure(batch, sent.failure, sent.error, verdict)
 
 
-async def _mark_failing(session: AsyncSession, ended: Ended) -> None:
-    """Mark the activation as failing. A test send says nothing about its activation."""
-    loaded = ended.loaded
-    if loaded.sync.kind != "test":
-        await ActivationRepository(session).set_failing(
-            ended.claimed.batch.space_id, loaded.activation.id, failing=True
-        )
+async def _failing_for(session: AsyncSession, batch: Batch) -> timedelta:
+    if batch.failing_since is None:
+        return timedelta(0)
+    return await RunRepository(session).database_now() - batch.failing_since
+
+
+async def _is_last(session: AsyncSession, ended: Ended, verdict: Verdict) -> bool:
+    """Return whether a batch ends with the receipts that its attempt has for this case.
+
+    That is so if nothing confirms it, or if it is refused while the account accepts others: then its few changes are the
+    cause, and the activation need not stop.
+    """
+    if ended.sent.at_last is None or ended.loaded.sync.kind == "test":
+        return False
+    if ended.sent.failure is Failure.UNCONFIRMED:
+        return verdict.give_up
+    batch = ended.claimed.batch
+    return verdict.pause_activation and await BreakerQueries(session).accepts_others(
+        batch, ended.loaded.sync.destination_id, retry.ACCEPTS_WINDOW
+    )
+
+
+async def _record_at_last(session: AsyncSession, ended: Ended) -> None:
+    sent = ended.sent
+    assert sent.failure is not None and sent.error is not None and sent.at_last is not None  # noqa: S101, PT018  see _is_last
+    recorded = delivered_batch(ended.claimed.batch, sent.at_last)
+    last = replace(recorded, outcome=str(sent.failure), error=sent.error.message[:1024])
+    await failures.mark_failing(session, ended)
+    await BatchRepository(session).record([last])
+    log.warning("batch_given_up", sync_id=ended.claimed.batch.sync_id, failure=str(sent.failure))
 
 
 def _verdict(
-    platform: Platform, batch: Batch, failure: Failure, error: ConnectorError, refusals: int
+    platform: Platform,
+    batch: Batch,
+    failure: Failure,
+    error: ConnectorError,
+    refusals: int,
+    failing_for: timedelta,
 ) -> Verdict:
     return retry.after_failure(
         failure,
@@ -102,6 +137,7 @@ def _verdict(
         waits=platform.settings.retry_waits,
         requested=getattr(error, "retry_after", None),
         chance=random.random(),  # noqa: S311  jitter
+        failing_for=failing_for,
     )
 
 
@@ -153,6 +189,6 @@ async def _record_unloadable(
     )
     if written:
         await ActivationRepository(session).set_failing(
-            batch.space_id, sync.activation_id, failing=True
+            batch.space_id, sync.activation_id, await pauses.describe_error(session, error)
         )
         await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
 from app.domain.batch_states import BatchEnd, BatchState
@@ -261,11 +262,20 @@ async def _update_activation(session: AsyncSession, activation: Activation, sync
 
 def _completed(activation: Activation, sync: Sync) -> None:
     activation.failing_since = None
-    activation.last_error = None
+    activation.last_error = _unknown_error(sync)
     if sync.kind == "baseline":
         activation.baseline_wanted = False
     if sync.kind == "resync":
         activation.resync_done = max(activation.resync_done, sync.resync_generation)
+
+
+def _unknown_error(sync: Sync) -> dict[str, Any] | None:
+    """Return the error ``{message, code, at}`` of a sync that the partner did not confirm completely; else None."""
+    samples = ((sync.report or {}).get("unknown") or {}).get("samples")
+    if not samples or sync.finished_at is None:
+        return None
+    said = {name: samples[0][name] for name in ("message", "code")}
+    return {**said, "at": to_wire(sync.finished_at)}
 
 
 def _sampled(batches: Sequence[Batch], part: str) -> dict[str, Any] | None:

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, case, delete, func, literal, null, select, true, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.core.errors import NotFound
 from app.core.pagination import Position
+from app.domain.activation_states import ActivationState
 from app.storage.models import Activation, ActivationRevision, ActivationSource
 from app.storage.repositories import keyset
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
@@ -208,17 +210,28 @@ class ActivationRepository(Repository[Activation]):
         )
         await self.session.flush()
 
-    async def set_failing(self, space_id: str, activation_id: str, *, failing: bool) -> None:
-        """Set since when an activation only fails, unless it is set; or clear it after a success."""
+    async def set_failing(
+        self, space_id: str, activation_id: str, error: dict[str, Any] | None
+    ) -> None:
+        """Set since when an activation only fails, unless it is set, and its last error; or clear both after a success.
+
+        The error of an activation that an error has stopped is not changed.
+        """
         since = Activation.failing_since
         await self._write(
             update(Activation)
             .where(
                 Activation.space_id == space_id,
                 Activation.id == activation_id,
-                since.is_(None) if failing else since.is_not(None),
+                true() if error else since.is_not(None),
             )
-            .values(failing_since=func.coalesce(since, DATABASE_NOW) if failing else None)
+            .values(
+                failing_since=func.coalesce(since, DATABASE_NOW) if error else None,
+                last_error=case(
+                    (Activation.state == ActivationState.ERROR, Activation.last_error),
+                    else_=literal(error, JSONB) if error else null(),
+                ),
+            )
         )
 
     async def leave_connection(self, space_id: str, connection_id: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.batch_states import BatchState
+from app.domain.retry import AttemptOutcome
 from app.storage.models import Attempt, Batch
 from app.storage.repositories.base import DATABASE_NOW, Repository
 from app.storage.repositories.destinations import DestinationRepository
@@ -39,6 +40,8 @@ class Recorded:
     unknown: int
     http_status: int | None
     vendor_request_id: str | None
+    outcome: str = AttemptOutcome.DELIVERED  # of the attempt
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,12 @@ _RECORD = text(
 _END_ATTEMPTS = text(
     f"""
     UPDATE attempt AS a
-    SET ended_at = clock_timestamp(), outcome = 'delivered', http_status = v.http_status,
-        vendor_request_id = v.vendor_request_id
+    SET ended_at = clock_timestamp(), outcome = v.outcome, http_status = v.http_status,
+        vendor_request_id = v.vendor_request_id, error = v.error
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:attempts AS int[]), CAST(:tokens AS bigint[]), CAST(:statuses AS int[]),
-                CAST(:requests AS text[]))
-        AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id)
+                CAST(:requests AS text[]), CAST(:outcomes AS text[]), CAST(:errors AS text[]))
+        AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id, outcome, error)
     JOIN batch AS b USING (space_id, sync_id, number)
     WHERE a.space_id = v.space_id AND a.sync_id = v.sync_id AND a.number = v.number AND a.n = v.n
       AND b.lease_token = v.token AND b.state = '{BatchState.RECORDED}'
@@ -249,6 +252,8 @@ class BatchRepository(Repository[Batch]):
                 "attempts": [item.batch.attempts for item in recorded],
                 "statuses": [item.http_status for item in recorded],
                 "requests": [item.vendor_request_id for item in recorded],
+                "outcomes": [item.outcome for item in recorded],
+                "errors": [item.error for item in recorded],
             },
         )
 

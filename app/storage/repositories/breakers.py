@@ -1,12 +1,13 @@
-"""What decides whether the circuit breaker of a destination opens (R22)."""
+"""What the recent attempts of a destination say: whether its circuit breaker opens (R22), and whether it accepts changes."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 
-from app.storage.models import Attempt, Sync
+from app.domain.retry import AttemptOutcome, Failure
+from app.storage.models import Attempt, Batch, Sync
 from app.storage.repositories.base import DATABASE_NOW, Reader
 
 
@@ -33,3 +34,41 @@ class BreakerQueries(Reader):
         )
         total, failed = (await self.session.execute(query)).one()
         return int(total), int(failed)
+
+    async def accepts_others(self, batch: Batch, destination_id: str, window: timedelta) -> bool:
+        """Return whether a destination accepted a change in the last ``window``, and has refused only this batch since.
+
+        A partner that suddenly refuses everything refuses several batches.
+        """
+        join = (Sync.space_id == Attempt.space_id) & (Sync.id == Attempt.sync_id)
+        same = (
+            (Batch.space_id == Attempt.space_id)
+            & (Batch.sync_id == Attempt.sync_id)
+            & (Batch.number == Attempt.number)
+        )
+        of_account = (
+            Attempt.space_id == batch.space_id,
+            Sync.destination_id == destination_id,
+            Attempt.ended_at > DATABASE_NOW - window,
+        )
+        passed = await self.session.scalar(
+            select(func.max(Attempt.ended_at))
+            .select_from(Attempt)
+            .join(Sync, join)
+            .join(Batch, same)
+            .where(*of_account, Attempt.outcome == AttemptOutcome.DELIVERED, Batch.delivered > 0)
+        )
+        if passed is None:
+            return False
+        others = await self.session.scalar(
+            select(func.count())
+            .select_from(Attempt)
+            .join(Sync, join)
+            .where(
+                *of_account,
+                Attempt.outcome == Failure.REFUSED,
+                Attempt.ended_at > passed,
+                tuple_(Attempt.sync_id, Attempt.number) != tuple_(batch.sync_id, batch.number),
+            )
+        )
+        return not others

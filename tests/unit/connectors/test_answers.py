@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from app.connectors.answers import error_for_answer, raise_for_answer, retry_after
+from app.connectors.answers import error_for_answer, raise_for_answer, retry_after, unconfirmed
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
     ConnectorError,
     PayloadRejected,
+    Redirected,
     Throttled,
     TransientFailure,
 )
@@ -31,10 +32,10 @@ def test_success(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (300, ConfigurationRejected),
-        (301, ConfigurationRejected),
-        (302, ConfigurationRejected),
-        (308, ConfigurationRejected),
+        (300, Redirected),
+        (301, Redirected),
+        (302, Redirected),
+        (308, Redirected),
         (400, PayloadRejected),
         (401, AuthenticationRejected),
         (403, AuthenticationRejected),
@@ -117,3 +118,44 @@ def test_html_is_not_quoted() -> None:
     error = error_for_answer(httpx.Response(422, html="<html>secret</html>"))
     assert error is not None
     assert "secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "permanent", "ambiguous"),
+    [
+        (300, True, False),
+        (301, True, False),
+        (302, False, True),
+        (303, False, True),
+        (304, True, False),
+        (307, False, False),
+        (308, True, False),
+        (399, True, False),
+    ],
+)
+def test_redirects_name_their_target(status: int, permanent: bool, ambiguous: bool) -> None:
+    error = error_for_answer(answer(status, location="https://b.example/down?key=secret"))
+    assert isinstance(error, Redirected)
+    assert (error.permanent, error.ambiguous) == (permanent, ambiguous)
+    assert "to https://b.example/down?key=<…>;" in error.message
+    assert "update the URL" in error.message
+
+
+@pytest.mark.parametrize("target", ["", "/elsewhere", "https://[", "\x00\xff", "x" * 9999])
+def test_odd_targets_of_redirects(target: str) -> None:
+    response = httpx.Response(
+        302,
+        headers=[(b"location", target.encode("latin-1"))],
+        request=httpx.Request("POST", "https://a.example"),
+    )
+    error = error_for_answer(response)
+    assert isinstance(error, Redirected)
+    assert error.message.isprintable()
+    assert len(error.message) < 400
+
+
+def test_a_success_that_confirms_nothing_is_quoted() -> None:
+    response = httpx.Response(200, json={"message": "hello"})
+    error = unconfirmed(response, "Braze", "check rest_endpoint")
+    assert 'HTTP 200, but its body is not the expected one: "{"message":"hello"}"' in error.message
+    assert error.message.endswith("so nothing is confirmed; check rest_endpoint")

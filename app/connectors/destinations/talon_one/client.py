@@ -16,7 +16,9 @@ from app.connectors.answers import (
     request_id_of,
     retry_after,
     secrets_of,
+    unconfirmed,
 )
+from app.connectors.bodies import unread
 from app.connectors.destinations.talon_one.settings import TalonOneSettings
 from app.connectors.errors import (
     AuthenticationRejected,
@@ -26,6 +28,7 @@ from app.connectors.errors import (
     TransientFailure,
 )
 
+_CONFIRMED = (200, 201, 204)  # 201: an audience was created
 _DATA_POINTER = re.compile(r"/?data/(\d+)(?:/|$)")
 
 
@@ -113,8 +116,12 @@ def _conflict_is_busy(method: str, path: str) -> bool:
 def _understood(response: httpx.Response, conflict_is_busy: bool) -> dict[str, Any]:
     if not 200 <= response.status_code < 300:
         raise failure(response, conflict_is_busy)
-    content = orjson.loads(response.content) if response.content else {}
-    return content if isinstance(content, dict) else {}
+    if response.status_code == 204:
+        return {}  # a response without a body
+    content = _content(response)
+    if unread(response) is not None or content is None or response.status_code not in _CONFIRMED:
+        raise unconfirmed(response, "Talon.One", "check that base_url is your deployment")
+    return content
 
 
 def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
@@ -151,20 +158,31 @@ def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
     return kind(f"Talon.One refused the request, {words}{said}", faults, status, request_id)
 
 
-def _faults(response: httpx.Response) -> tuple[str, list[Fault]]:
+def _content(response: httpx.Response) -> dict[str, Any] | None:
+    """Return the fields of a JSON object, empty without a body; None for other content."""
     try:
-        content = orjson.loads(response.content)
+        content = orjson.loads(response.content or b"{}")
     except orjson.JSONDecodeError:
-        return "", []
-    if not isinstance(content, dict):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _faults(response: httpx.Response) -> tuple[str, list[Fault]]:
+    content = _content(response)
+    if content is None:
         return "", []
     entries, secrets = content.get("errors"), secrets_of(response)
     faults = [
         Fault(
             printable(str(entry.get("details") or entry.get("title") or "refused"), 300, secrets),
-            (entry.get("source") or {}).get("pointer"),
+            _pointer(entry.get("source")),
         )
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict)
     ]
     return printable(str(content.get("message") or ""), 200, secrets), faults
+
+
+def _pointer(source: Any) -> str | None:
+    found = source.get("pointer") if isinstance(source, dict) else None
+    return found if isinstance(found, str) else None

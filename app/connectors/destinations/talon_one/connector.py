@@ -30,7 +30,7 @@ from app.connectors.destinations.talon_one.settings import (
     TalonOneConnectionSettings,
     TalonOneSettings,
 )
-from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.connectors.errors import ConfigurationRejected, ConnectorError, Unconfirmed
 from app.connectors.identity import identity_of
 from app.domain.changes import ChangeKind
 
@@ -150,7 +150,7 @@ class TalonOneConnector:
             answer = await self._client.send("POST", "/v2/audiences", content)
         except TalonOneExists as error:
             return await self._adopt(reference, error)
-        return str(answer["id"])
+        return _id_of(answer)
 
     async def _adopt(self, reference: str, error: TalonOneExists) -> str:
         if not self._client.has_management_key:
@@ -194,6 +194,14 @@ class TalonOneConnector:
             if not page or not answer.get("hasMore", len(page) == PAGE):
                 return
             await asyncio.sleep(_MANAGEMENT_PAUSE)
+
+
+def _id_of(answer: Mapping[str, Any]) -> str:
+    """Return the id of a created audience. Raises Unconfirmed if it has none."""
+    found = answer.get("id")
+    if not isinstance(found, int):
+        raise Unconfirmed("Talon.One created an audience without a numeric id; tried again")
+    return str(found)
 
 
 def _member_id(entry: Mapping[str, Any]) -> str:

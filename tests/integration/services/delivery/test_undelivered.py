@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from tests.flow import Flow
+import pytest
+from sqlalchemy import update
+
+from app.core import clock
+from app.storage.models import Batch
+from tests.flow import Flow, eventually
 from tests.integration.services.delivery.scene import attempts
 
 pytestmark = pytest.mark.installation(worker=True)
@@ -39,3 +44,73 @@ async def test_attempts_are_written_with_their_ends(flow: Flow) -> None:
         (1, "unknown", 503),
         (2, "delivered", 200),
     ]
+
+
+async def test_every_failure_is_shown_until_something_is_delivered(flow: Flow) -> None:
+    activation = await flow.activate()
+    flow.sandbox.faults.add({"kind": "status", "status": 302, "headers": {"location": "/x"}})
+    await flow.members(range(5))
+    await eventually(lambda: _last_error(flow, activation))
+    shown = (await flow.activation(activation)).last_error
+    assert shown is not None
+    assert "a redirect to /x" in shown["message"]
+    assert (await flow.activation(activation)).state == "active"
+    flow.sandbox.faults.clear()
+    await flow.quiet(activation)
+    assert (await flow.activation(activation)).last_error is None
+
+
+async def test_a_permanent_redirect_is_an_error_after_ten_minutes(flow: Flow) -> None:
+    activation = await flow.activate()
+    fault = {"kind": "status", "status": 308, "headers": {"location": "https://b.example/new"}}
+    flow.sandbox.faults.add(fault)
+    await flow.members(range(5))
+    await eventually(lambda: _last_error(flow, activation))
+    assert (await flow.activation(activation)).state == "active"
+    async with flow.platform.unit_of_work() as session:
+        since = clock.now() - timedelta(minutes=11)
+        await session.execute(update(Batch).values(failing_since=since))
+    await flow.quiet(activation)
+    row = await flow.activation(activation)
+    assert row.state == "error"
+    assert row.last_error is not None
+    assert "to https://b.example/new" in row.last_error["message"]
+
+
+class TestRefusalsOfFew:
+    """A batch of few members that is refused, and whether its account accepts others."""
+
+    async def test_a_member_is_rejected_if_the_account_has_accepted_others(
+        self, flow: Flow
+    ) -> None:
+        activation = await flow.activate()
+        await flow.members(range(5))
+        await flow.quiet(activation)
+        flow.sandbox.faults.add({"kind": "status", "status": 400})
+        await flow.members(range(6))
+        sync = await flow.quiet(activation)
+        assert (sync.delivered, sync.rejected) == (0, 1)
+        assert (await flow.activation(activation)).state == "active"
+        assert [a.outcome for a in await attempts(flow)] == ["delivered", *["refused"] * 3]
+
+    async def test_no_member_is_rejected_if_it_never_has(self, flow: Flow) -> None:
+        activation = await flow.activate()
+        flow.sandbox.faults.add({"kind": "status", "status": 400})
+        await flow.members(range(1))
+        sync = await flow.quiet(activation)
+        assert (sync.delivered, sync.rejected) == (0, 0)
+        assert (await flow.activation(activation)).state == "error"
+
+    async def test_no_member_is_rejected_if_many_are_refused(self, flow: Flow) -> None:
+        activation = await flow.activate()
+        await flow.members(range(5))
+        await flow.quiet(activation)
+        flow.sandbox.faults.add({"kind": "status", "status": 400})
+        await flow.members(range(30))
+        sync = await flow.quiet(activation)
+        assert (sync.delivered, sync.rejected) == (0, 0)
+        assert (await flow.activation(activation)).state == "error"
+
+
+async def _last_error(flow: Flow, activation: str) -> object:
+    return (await flow.activation(activation)).last_error

@@ -429,7 +429,7 @@ class TestAnswers:
             ({"kind": "status", "status": 504}, TransientFailure, "HTTP 504"),
             ({"kind": "status", "status": 524}, TransientFailure, "HTTP 524"),
             ({"kind": "cut_before"}, TransientFailure, "was lost"),
-            ({"kind": "status", "status": 302}, ConfigurationRejected, "redirect"),
+            ({"kind": "status", "status": 302}, TransientFailure, "redirect"),
         ],
     )  # fmt: skip
     async def test_class_of_a_response(

@@ -237,7 +237,7 @@ class TestAnswers:
             (UPDATE_MANY, {"status": 429, "retry_after": 2}, Throttled, "limiting"),
             (UPDATE_MANY, {"status": 500}, TransientFailure, "HTTP 500"),
             (UPDATE_MANY, {"status": 503}, TransientFailure, "HTTP 503"),
-            (UPDATE_MANY, {"status": 302}, ConfigurationRejected, "redirect"),
+            (UPDATE_MANY, {"status": 302}, TransientFailure, "redirect"),
             (UPDATE_ONE, {"status": 400}, PayloadRejected, "HTTP 400"),
         ],
     )

@@ -27,6 +27,7 @@ from app.domain.changes import ChangeKind
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
 from tests.unit.connectors.create import create_call, create_delivery, create_tools
+from tests.unit.connectors.raw_server import read_request, serve
 
 SECRET = new_secret()
 
@@ -241,7 +242,7 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("fault", "error"),
         [
-            ({"status": 302, "headers": {"location": "/x"}}, ConfigurationRejected),
+            ({"status": 302, "headers": {"location": "/x"}}, TransientFailure),
             ({"status": 400}, PayloadRejected),
             ({"status": 401}, AuthenticationRejected),
             ({"status": 403}, AuthenticationRejected),
@@ -291,6 +292,34 @@ class TestAnswers:
         sandbox.faults.add({"kind": "status", "status": 202, "body": body})
         receipts = await deliver(settings_for(sandbox), now_call(), CHANGES)
         assert receipts == Receipts(http_status=202)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"body": "x" * 1_100_000},
+            {"headers": {"content-encoding": "br"}, "body": "ok"},
+            {"headers": {"content-encoding": "gzip"}, "body": "ok"},
+            {"body": '{"rejected": [{"id": "p1"}], "more": "' + "x" * 1_100_000 + '"}'},
+        ],
+        ids=["large", "br", "no gzip", "large list"],
+    )
+    async def test_a_success_whose_body_cannot_be_read_is_delivered(
+        self, sandbox: Sandbox, fault: dict[str, Any]
+    ) -> None:
+        sandbox.faults.add({"kind": "apply_then_status", "status": 200, **fault})
+        receipts = await deliver(settings_for(sandbox), now_call(), CHANGES)
+        assert receipts == Receipts(http_status=200)
+
+    async def test_a_success_that_does_not_end_is_delivered(self) -> None:
+        async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n")
+            await asyncio.sleep(60)
+
+        async with serve(endless) as server, create_tools(total=0.3) as tools:
+            given = WebhookSettings.model_validate({"url": server.url, "secret": SECRET})
+            receipts = await WebhookConnector(given, tools).deliver(now_call(), CHANGES)
+        assert receipts == Receipts(http_status=200)
 
     async def test_applied_then_cut_is_ambiguous_and_the_retry_is_dropped(
         self, sandbox: Sandbox
