@@ -1,52 +1,82 @@
-"""Normalisers of identifiers, in Python and as SQL of the engine. Tests compare the two.
+"""Normalisers of identifiers, in Python and as SQL of the engine: the result is valid, or there is none.
 
-- ``email``: trimmed, with ASCII letters in lower case.
-- ``phone``: E.164, which is a plus sign and 7 to 15 digits, the first not 0. Blanks, dashes, dots, slashes and
-  brackets are removed. Any other text has no value.
-- ``text``: trimmed.
+- ``email``: an address, as :func:`app.domain.email_addresses.valid_email` returns it.
+- ``phone``: E.164, as :func:`app.domain.phone_numbers.valid_phone` returns it.
+- ``text``: an id, trimmed. Words that mean "no value" have none.
 
-An empty result is no value.
+SQL decides plain forms. Everything else is decided by the Python functions, which the engine knows under the names
+``EMAIL_FUNCTION`` and ``PHONE_FUNCTION``.
 """
 
 from __future__ import annotations
 
-import re
-import string
 from typing import Literal
+
+from app.domain.absent_words import ABSENT_WORDS, is_absent
+from app.domain.email_addresses import PLAIN, PLAIN_BYTES, valid_email
+from app.domain.phone_numbers import FILLING, plain_pattern, prefix_pattern, valid_phone
+from app.domain.text_forms import BLANKS
 
 Normaliser = Literal["email", "phone", "text"]
 
-BLANKS = " \t\n\r\x0b\x0c\u00a0\u200b\ufeff"
-_PHONE_FILLING = BLANKS + "-./()[]"
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_NO_FILLING = str.maketrans("", "", _PHONE_FILLING)
+EMAIL_FUNCTION = "valid_email"
+PHONE_FUNCTION = "valid_phone"
+
+_ASCII_FILLING = "".join(character for character in FILLING if character.isascii())
 
 
-def normalise(value: str | None, how: Normaliser) -> str | None:
-    """Return the normalised value, or None if there is none."""
+def normalise(value: str | None, how: Normaliser, region: str | None = None) -> str | None:
+    """Return the normalised value, or None if there is none. ``region`` is that of national phone numbers."""
     if value is None:
         return None
-    if how == "phone":
-        digits = value.translate(_NO_FILLING)
-        return digits if _PHONE.fullmatch(digits) else None
-    text = value.strip(BLANKS)
-    return (text.translate(_LOWER) if how == "email" else text) or None
+    match how:
+        case "email":
+            return valid_email(value)
+        case "phone":
+            return valid_phone(value, region)
+        case "text":
+            text = value.strip(BLANKS)
+            return None if is_absent(text) else text
 
 
-def normalise_sql(expression: str, how: Normaliser) -> str:
-    """Return SQL that normalises a text expression as :func:`normalise` does."""
-    if how == "phone":
-        digits = f"translate({expression}, {_quoted(_PHONE_FILLING)}, '')"
-        return f"CASE WHEN regexp_full_match({digits}, '\\+[1-9][0-9]{{6,14}}') THEN {digits} END"
+def normalise_sql(expression: str, how: Normaliser, region: str = "NULL") -> str:
+    """Return SQL that normalises a text expression as :func:`normalise` does. ``region`` is an expression, too."""
+    match how:
+        case "email":
+            return _email_sql(expression)
+        case "phone":
+            return _phone_sql(expression, region)
+        case "text":
+            return _text_sql(expression)
+
+
+def _email_sql(expression: str) -> str:
+    plain = f"""strlen({expression}) <= {PLAIN_BYTES} AND NOT contains({expression}, '--')
+        AND regexp_full_match({expression}, {_quoted(PLAIN)})"""
+    return f"CASE WHEN {plain} THEN lower({expression}) ELSE {EMAIL_FUNCTION}({expression}) END"
+
+
+def _phone_sql(expression: str, region: str) -> str:
+    # Most numbers have no filling, and removing it costs ten times more than the pattern.
+    digits = f"translate({expression}, {_quoted(_ASCII_FILLING)}, '')"
+    return f"""CASE WHEN {_plain_phone(expression)} THEN {expression}
+        WHEN left({expression}, 1) = '+' AND {_plain_phone(digits)} THEN {digits}
+        ELSE {PHONE_FUNCTION}({expression}, {region}) END"""
+
+
+def _plain_phone(expression: str) -> str:
+    return f"""(regexp_full_match({expression}, {_quoted(plain_pattern())})
+        AND NOT regexp_matches({expression}, {_quoted("^" + prefix_pattern())}))"""
+
+
+def _text_sql(expression: str) -> str:
     # For ASCII text without blanks at its ends, the plain functions of the engine are equal and several times faster.
     plain = f"strlen({expression}) = length({expression})"
     plain += f" AND left({expression}, 1) > ' ' AND right({expression}, 1) > ' '"
     text = f"trim({expression}, {_quoted(BLANKS)})"
-    if how == "email":
-        lower = f"translate({text}, '{string.ascii_uppercase}', '{string.ascii_lowercase}')"
-        return f"CASE WHEN {plain} THEN lower({expression}) ELSE nullif({lower}, '') END"
-    return f"CASE WHEN {plain} THEN {expression} ELSE nullif({text}, '') END"
+    words = ", ".join(map(_quoted, ("", *sorted(ABSENT_WORDS))))
+    return f"""CASE WHEN {plain} THEN CASE WHEN lower({expression}) NOT IN ({words}) THEN {expression} END
+        WHEN lower({text}) NOT IN ({words}) THEN {text} END"""
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ import duckdb
 
 from app.core.ids import new_id
 from app.snapshots.engine.canonical_json import canonical_json
+from app.snapshots.engine.identifier_functions import add_identifier_functions
 from app.snapshots.engine.sql import Cursor
 
 Lane = Literal["heavy", "small"]
@@ -98,6 +99,7 @@ def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] =
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")
+    add_identifier_functions(connection)
     if readable:
         folders = [str(folder.resolve()) for folder in (scratch, *readable)]
         connection.execute("SET allowed_directories = $folders", {"folders": folders})

@@ -72,9 +72,9 @@ def delivered(
 
 class TestKeys:
     ROWS: list[dict[str, Any]] = [
-        {"profile_id": "a", "email": ["old@x", " New@X "], "user_id": "u1"},
-        {"profile_id": "b", "email": "shared@x"},
-        {"profile_id": "c", "email": "SHARED@x", "user_id": "u3"},
+        {"profile_id": "a", "email": ["old@x.io", " New@X.io "], "user_id": "u1"},
+        {"profile_id": "b", "email": "shared@x.io"},
+        {"profile_id": "c", "email": "SHARED@x.io", "user_id": "u3"},
         {"profile_id": "d", "user_id": "u4"},
         {"profile_id": "e"},
     ]
@@ -86,8 +86,8 @@ class TestKeys:
             cursor, folder, self.ROWS, key="identifiers", fields=EMAIL_THEN_USER
         )
         assert [(c.key_type, c.key, c.member_id, dict(c.identity)) for c in changes] == [
-            ("email", "new@x", "a", {"email": "new@x", "external_id": "u1"}),
-            ("email", "shared@x", "b", {"email": "shared@x"}),
+            ("email", "new@x.io", "a", {"email": "new@x.io", "external_id": "u1"}),
+            ("email", "shared@x.io", "b", {"email": "shared@x.io"}),
             ("external_id", "u4", "d", {"external_id": "u4"}),
         ]
         assert stats.left_out == {"shared_key": 1, "no_identifier": 1}
@@ -97,8 +97,8 @@ class TestKeys:
         fields = (KeyField("email", "all", "email"),)
         _, changes, _ = planned(cursor, folder, self.ROWS[:1], key="identifiers", fields=fields)
         assert [(c.key, dict(c.identity)) for c in changes] == [
-            ("new@x", {"email": "new@x"}),
-            ("old@x", {"email": "old@x"}),
+            ("new@x.io", {"email": "new@x.io"}),
+            ("old@x.io", {"email": "old@x.io"}),
         ]
 
     def test_members_are_keys_with_all_their_identifiers(
@@ -106,21 +106,21 @@ class TestKeys:
     ) -> None:
         _, changes, _ = planned(cursor, folder, self.ROWS)
         assert [(c.key_type, c.key) for c in changes] == [("member", member) for member in "abcde"]
-        assert changes[0].identity == {"email": "new@x", "user_id": "u1"}
+        assert changes[0].identity == {"email": "new@x.io", "user_id": "u1"}
         assert changes[4].identity == {}
 
     def test_a_changed_email_leaves_under_the_stored_one(
         self, cursor: Cursor, folder: Path
     ) -> None:
         given: dict[str, Any] = {"key": "identifiers", "fields": EMAIL_THEN_USER}
-        before = [{"profile_id": "a", "email": "old@x", "user_id": "u1"}]
+        before = [{"profile_id": "a", "email": "old@x.io", "user_id": "u1"}]
         stats, _, plan = planned(cursor, folder, before, **given)
         held = delivered(cursor, folder, plan, stats, **given)
-        after = [{"profile_id": "a", "email": "new@x", "user_id": "u2"}]
+        after = [{"profile_id": "a", "email": "new@x.io", "user_id": "u2"}]
         _, changes, _ = planned(cursor, folder, after, held, **given)
         assert [(c.kind, c.key, dict(c.identity)) for c in changes] == [
-            (ChangeKind.EXITED, "old@x", {"email": "old@x", "external_id": "u1"}),
-            (ChangeKind.ENTERED, "new@x", {"email": "new@x", "external_id": "u2"}),
+            (ChangeKind.EXITED, "old@x.io", {"email": "old@x.io", "external_id": "u1"}),
+            (ChangeKind.ENTERED, "new@x.io", {"email": "new@x.io", "external_id": "u2"}),
         ]
 
     def test_several_audiences_are_a_union_and_the_first_wins(
@@ -205,7 +205,7 @@ class TestHash:
             ({"a": "x"}, {"b": "x"}),
             ({"o": {"a": 1}}, {"o": {"a": 2}}),
             ({"a": True}, {"a": False}),
-            ({"email": "a@x"}, {"email": "b@x"}),
+            ({"email": "a@x.io"}, {"email": "b@x.io"}),
         ],
     )
     def test_another_value_is_an_update(

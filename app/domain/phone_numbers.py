@@ -1,0 +1,134 @@
+"""Phone numbers: checked and brought into E.164, by ``phonenumbers``.
+
+A number that begins with ``+`` must be possible. Any other number is national: it must be valid in a named region.
+Letters and extensions are refused. Reason: letters after a number would count as digits of a keypad, and a number with
+an extension belongs to many people.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from functools import cache, lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneMetadata, PhoneNumberFormat, ValidationResult
+
+from app.domain.text_forms import BLANKS, visible
+
+#: Characters that are written between digits.
+FILLING = BLANKS + "-./()[]\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+
+_NO_FILLING = str.maketrans("", "", FILLING)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DIGITS = re.compile(r"\+?[0-9]{3,20}")
+_NATIONAL = re.compile(r"[0-9]{3,20}")
+
+
+@lru_cache(maxsize=100_000)
+def valid_phone(value: str, region: str | None = None) -> str | None:
+    """Return the number as E.164, or None. ``region`` (ISO 3166-1, two capital letters) is for numbers without ``+``."""
+    digits = _digits(value)
+    if _DIGITS.fullmatch(digits) is None or (digits[0] != "+" and region is None):
+        return None
+    number = _parsed(digits, region)
+    if number is None or (digits[0] != "+" and _is_ambiguous(digits, number)):
+        return None
+    written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if _E164.fullmatch(written) is None:
+        return None
+    # A number whose written form is another number would change at each reading.
+    return written if _parsed(written, None) == number else None
+
+
+def _is_ambiguous(digits: str, number: phonenumbers.PhoneNumber) -> bool:
+    """Report whether digits without ``+`` are also another valid number, with the country's code written first.
+
+    Example: 491701234567 in Germany is a mobile number, or a number in the town of the area code 0491.
+    """
+    if not digits.startswith(str(number.country_code)):
+        return False
+    other = _parsed("+" + digits, None)
+    return other is not None and other != number and phonenumbers.is_valid_number(other)
+
+
+def is_national(value: str) -> bool:
+    """Report whether the text is digits without ``+``, so that a region decides what it means."""
+    return _NATIONAL.fullmatch(_digits(value)) is not None
+
+
+def _digits(value: str) -> str:
+    text = visible(value).translate(_NO_FILLING)
+    return text if text.isascii() else "".join(map(_ascii_digit, text))
+
+
+def _ascii_digit(character: str) -> str:
+    return str(unicodedata.decimal(character, character))
+
+
+def _parsed(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(digits, None if digits[0] == "+" else region)
+    except phonenumbers.NumberParseException:
+        return None
+    number = phonenumbers.PhoneNumber(
+        country_code=number.country_code,
+        national_number=number.national_number,
+        italian_leading_zero=number.italian_leading_zero,
+        number_of_leading_zeros=number.number_of_leading_zeros,
+    )
+    if digits[0] == "+":
+        reason = phonenumbers.is_possible_number_with_reason(number)
+        return number if reason == ValidationResult.IS_POSSIBLE else None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+@cache
+def plain_pattern() -> str:
+    """Return a pattern of E.164 numbers that :func:`valid_phone` returns unchanged, from the library's metadata.
+
+    Numbers that :func:`prefix_pattern` matches too are not plain.
+    """
+    by_form: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for code, metadata in _countries():
+        prefix = metadata.national_prefix_for_parsing
+        if prefix is not None and re.match(prefix, "") is not None:
+            continue
+        described = metadata.general_desc
+        lengths = described.possible_length if described is not None else ()
+        fits = tuple(length for length in lengths if 7 <= length + len(code) <= 15 and length > 1)
+        if fits:
+            one_digit = prefix if prefix is not None and len(prefix) == 1 else ""
+            by_form[(one_digit, fits)].append(code)
+    forms = []
+    for (prefix, lengths), codes in sorted(by_form.items()):
+        first = f"[{''.join(digit for digit in '0123456789' if digit != prefix)}]"
+        rest = "|".join(f"[0-9]{{{length - 1}}}" for length in lengths)
+        forms.append(f"(?:{'|'.join(codes)}){first}(?:{rest})")
+    return rf"\+(?:{'|'.join(forms)})"
+
+
+@cache
+def prefix_pattern() -> str:
+    """Return a pattern of the beginnings of E.164 numbers that have a national prefix which is not a single digit."""
+    forms = [
+        f"{code}(?:{metadata.national_prefix_for_parsing})"
+        for code, metadata in _countries()
+        if len(metadata.national_prefix_for_parsing or "") > 1
+    ]
+    return rf"\+(?:{'|'.join(forms)})"
+
+
+def _countries() -> list[tuple[str, PhoneMetadata]]:
+    """List the calling codes with the metadata by which the library parses them."""
+    found = []
+    for code, regions in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()):
+        metadata = (
+            PhoneMetadata.metadata_for_nongeo_region(code)
+            if regions[0] == "001"
+            else PhoneMetadata.metadata_for_region(regions[0])
+        )
+        if metadata is not None:
+            found.append((str(code), metadata))
+    return found

@@ -1,0 +1,96 @@
+"""Key fields: which values of real exports become keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.domain.batch_states import BatchEnd
+from app.domain.changes import ChangeKind
+from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest, PlanStats
+from app.snapshots.holdings import fold_outcome
+from app.snapshots.plans import key_fields, read_plan, write_plan
+from tests.unit.snapshots.files import create_spec, fresh, snapshot
+
+EMAIL_USER_PHONE = (
+    KeyField("email", "last", "email"),
+    KeyField("user_id", "last", "text"),
+    KeyField("phone", "last", "phone"),
+)
+GIVEN: dict[str, Any] = {"key": "identifiers", "fields": EMAIL_USER_PHONE}
+NOTHING = LocalManifest()
+
+
+def planned(
+    cursor: Cursor, folder: Path, rows: list[dict[str, Any]], held: LocalManifest = NOTHING
+) -> tuple[PlanStats, list[Any], Path]:
+    out = fresh(folder)
+    stats = write_plan(cursor, create_spec(**GIVEN), [snapshot(cursor, folder, rows)], held, out)
+    return stats, list(read_plan(None, out, 0, 1000)), out
+
+
+def keys(cursor: Cursor, folder: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return ``{member: key}`` of the entries."""
+    _, changes, _ = planned(cursor, folder, rows)
+    return {change.member_id: change.key for change in changes}
+
+
+def numbered(name: str, values: list[str], **more: Any) -> list[dict[str, Any]]:
+    return [{"profile_id": f"p{n}", name: value, **more} for n, value in enumerate(values, 1)]
+
+
+def test_a_trunk_zero_is_no_part_of_the_number(cursor: Cursor, folder: Path) -> None:
+    rows = numbered("phone", ["+44 (0)20 7946 0018", "+49 (0) 30 901820", "+39 06 6982"])
+    assert keys(cursor, folder, rows) == {
+        "p1": "+442079460018",
+        "p2": "+4930901820",
+        "p3": "+39066982",
+    }
+
+
+def test_a_word_for_no_value_is_no_address(cursor: Cursor, folder: Path) -> None:
+    rows = numbered("email", ["NULL", "\\N", "NULL", "n/a", "eva@example.com"])
+    rows = [{**row, "user_id": f"u{n}", "last_name": "Null"} for n, row in enumerate(rows, 1)]
+    assert keys(cursor, folder, rows) == {
+        "p1": "u1", "p2": "u2", "p3": "u3", "p4": "u4", "p5": "eva@example.com",
+    }  # fmt: skip
+
+
+def test_a_word_for_no_value_is_no_id(cursor: Cursor, folder: Path) -> None:
+    stats, changes, _ = planned(
+        cursor, folder, numbered("user_id", ["NULL", "null", "\\N", "undefined", " ", "u6"])
+    )
+    assert [(change.member_id, change.key) for change in changes] == [("p6", "u6")]
+    assert stats.left_out == {"no_identifier": 5}
+
+
+def test_an_invalid_identifier_is_not_sent_next_to_the_key(cursor: Cursor, folder: Path) -> None:
+    rows = [{"profile_id": "p1", "email": "a@example.com", "phone": "call me", "user_id": "n/a"}]
+    _, changes, _ = planned(cursor, folder, rows)
+    assert changes[0].identity == {"email": "a@example.com"}
+
+
+def test_of_several_values_the_last_valid_one_counts(cursor: Cursor, folder: Path) -> None:
+    rows = [{"profile_id": "p1", "email": ["a@example.com", "b@example.com", "NULL"]}]
+    assert keys(cursor, folder, rows) == {"p1": "b@example.com"}
+
+
+def test_a_key_of_an_older_rule_leaves_as_it_was_sent(
+    cursor: Cursor, folder: Path, monkeypatch: Any
+) -> None:
+    rows = [{"profile_id": "p1", "phone": "+44 (0)20 7946 0018"}]
+    older = "regexp_replace(v, '[^+0-9]', '', 'g')"
+    with monkeypatch.context() as patch:
+        patch.setattr(key_fields, "normalise_sql", lambda *_: older)
+        stats, _, plan = planned(cursor, folder, rows)
+    out = fresh(folder)
+    batches = [
+        BatchOutcome(number, cut.first_row, cut.rows, BatchEnd.RECORDED)
+        for number, cut in enumerate(stats.cuts, 1)
+    ]
+    fold_outcome(cursor, plan, NOTHING, batches, create_spec(**GIVEN), out)
+    _, changes, _ = planned(cursor, folder, rows, LocalManifest(deltas=(out,)))
+    assert [(change.kind, change.key, dict(change.identity)) for change in changes] == [
+        (ChangeKind.EXITED, "+4402079460018", {"phone": "+4402079460018"}),
+        (ChangeKind.ENTERED, "+442079460018", {"phone": "+442079460018"}),
+    ]
