@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.ids import new_hex_id, new_id
-from app.domain.options import DEFAULT_OPTIONS
+from app.domain.options import CHOSEN_LIMITS, DEFAULT_OPTIONS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
 from app.services.accounts.settings import seal_settings
@@ -71,6 +71,8 @@ class Flow:
         """A new activation; its id."""
         activation_id, revision_id = new_id("act"), new_id("rev")
         live = {**DEFAULT_OPTIONS, **(options or {})}
+        if options and "brake" in options:
+            live.pop(CHOSEN_LIMITS)  # then limits other than the former defaults count as set
         live["brake"] = {**live["brake"], "enabled": brake}
         async with self.platform.unit_of_work() as session:
             activation = Activation(

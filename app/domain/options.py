@@ -28,8 +28,8 @@ class Brake:
 
     enabled: bool = True
     max_removal_percent: float = 30
-    min_removals: int = 100
-    hold_empty_from: int = 10
+    min_removals: int = 10
+    hold_empty_from: int = 2
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``, as on the wire and in ``Activation.options``."""
@@ -89,18 +89,52 @@ class Split:
 
 
 DEFAULT_BRAKE = Brake()
+CHOSEN_LIMITS = "brakeLimits"
+"""The option that names the limits of the brake that a user set; it is never shown."""
+_FORMER_LIMITS = {"maxRemovalPercent": 30, "minRemovals": 100, "holdEmptyFrom": 10}
 DEFAULT_OPTIONS: dict[str, Any] = {
     "frequency": Frequency().to_json(),
     "brake": DEFAULT_BRAKE.to_json(),
+    CHOSEN_LIMITS: [],
     "notifications": {},
 }
 """The options of a new activation. Copy before changing it: it is shared."""
 
 
 def brake_of(options: Mapping[str, Any] | None) -> Brake:
-    """Return the brake in stored options, or the default if it is missing or malformed."""
-    parsed = parse_brake((options or {}).get("brake") or {})
+    """Return the brake in stored options: the limits that a user set, and the defaults of today for the others."""
+    stored = (options or {}).get("brake") or {}
+    chosen = _chosen_limits(options or {})
+    given = (
+        {key: value for key, value in stored.items() if key not in _FORMER_LIMITS or key in chosen}
+        if isinstance(stored, Mapping)
+        else stored
+    )
+    parsed = parse_brake(given)
     return parsed if isinstance(parsed, Brake) else DEFAULT_BRAKE
+
+
+def with_brake(options: Mapping[str, Any], value: Any) -> dict[str, Any] | list[Problem]:
+    """Change the brake in stored options. ``value`` is JSON from the wire.
+
+    Returns the options as stored, ``{"frequency", "brake", "brakeLimits", "notifications"}``, or all problems of the value.
+    """
+    brake = parse_brake(value, base=brake_of(options))
+    if isinstance(brake, list):
+        return brake
+    given = {key for key in value if key in _FORMER_LIMITS and value[key] is not None}
+    chosen = sorted(_chosen_limits(options) | given)
+    return {**options, "brake": brake.to_json(), CHOSEN_LIMITS: chosen}
+
+
+def _chosen_limits(options: Mapping[str, Any]) -> set[str]:
+    """Return which limits a user set. Before this was recorded, a limit other than the default of then was set by a user."""
+    recorded, stored = options.get(CHOSEN_LIMITS), options.get("brake") or {}
+    if recorded is not None:
+        return set(recorded)
+    if not isinstance(stored, Mapping):
+        return set()
+    return {key for key, former in _FORMER_LIMITS.items() if stored.get(key, former) != former}
 
 
 def frequency_of(options: Mapping[str, Any] | None) -> Frequency:

@@ -173,6 +173,11 @@ async def get_sync(
         output=contract.SyncData,
         summary="Approve a sync that is on hold",
         errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "this plan": {},
+            "and other limits": {"brake": {"maxRemovalPercent": 50, "minRemovals": 100}},
+        },
         tag=TAG,
     ),
 )
@@ -184,10 +189,20 @@ async def approve_sync(
     id: Id,
     activation: CurrentActivation,
     sync_id: SyncId,
+    body: contract.ApprovalInput | None = None,
 ) -> Response:
-    """Approve the plan of a sync that is on hold. Returns 409 if the sync is not on hold or was superseded."""
+    """Approve the plan of a sync that is on hold. Returns 409 if the sync is not on hold or was superseded.
+
+    The body is optional. Its ``brake`` sets new limits for the activation's next plans.
+    """
     await syncs.approve_sync(
-        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
+        session,
+        scene.space_id,
+        activation.id,
+        sync_id,
+        actor=scene.actor,
+        now=clock.now(),
+        limits=body.brake if body is not None else None,
     )
     return await _shown(session, scene, activation.id, sync_id)
 

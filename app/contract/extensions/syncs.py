@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
 
@@ -12,6 +14,14 @@ class SyncInput(StrictInput):
 
     kind: Literal["incremental", "resync"] = "incremental"
     dry_run: bool = False
+
+
+class ApprovalInput(StrictInput):
+    """An approval. ``brake`` sets new limits for the activation's next plans; without it they stay."""
+
+    brake: Annotated[
+        Any, Field(description="{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}")
+    ] = None
 
 
 class SyncSourceOutput(Output):

@@ -21,13 +21,13 @@ from app.domain.options import (
     brake_of,
     frequency_of,
     parse_audiences,
-    parse_brake,
     parse_consent,
     parse_included,
     parse_list,
     parse_mode,
     parse_notifications,
     parse_split,
+    with_brake,
 )
 from app.services.accounts import connector_class
 from app.services.activations.revisions import new_revision
@@ -121,6 +121,8 @@ def _changed(
         parsed = _parsed(name, value, options, now)
         if _are_problems(parsed):
             problems.extend(parsed)
+        elif name == "brake":
+            options = parsed
         elif name in LIVE:
             options[name] = parsed
         elif name == "included_attribute":
@@ -150,8 +152,7 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
                 frequency = replace(frequency, at=frequency.at or to_wire(now))
             return frequency.to_json() if isinstance(frequency, Frequency) else frequency
         case "brake":
-            brake = parse_brake(value, base=brake_of(options))
-            return brake if isinstance(brake, list) else brake.to_json()
+            return with_brake(options, value)
         case "notifications":
             return _notifications(value)
         case "mode":

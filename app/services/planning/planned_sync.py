@@ -151,8 +151,7 @@ def _hold_reason(activation: Activation, inputs: PlanInputs, stats: PlanStats) -
     return hold_reason(
         brake_of(activation.options),
         mode=Mode(inputs.spec.mode),
-        removals=stats.exited,
-        held=stats.held,
-        wanted=stats.wanted,
+        leaving=stats.leaving,
+        of_members=stats.of_members,
         first_plan=inputs.first_plan,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Invalid
 from app.domain.activation_states import ActivationState
+from app.domain.options import with_brake
 from app.domain.sync_states import SyncState
 from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
@@ -149,14 +150,23 @@ async def approve_sync(
     *,
     actor: str,
     now: datetime,
+    limits: Mapping[str, Any] | None = None,
 ) -> Sync:
-    """Let the plan of a sync on hold be sent. Raises Conflict if the sync is not on hold, or was superseded."""
-    del now
+    """Let the plan of a sync on hold be sent, and set the activation's brake to ``limits`` if they are given.
+
+    ``limits`` is JSON of the wire: ``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``, each optional. Raises
+    Conflict if the sync is not on hold, or was superseded; Invalid if a limit is not valid.
+    """
     activation, sync = await _locked(session, space_id, activation_id, sync_id)
     if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; see the open sync.")
     if sync.state != SyncState.HELD:
         raise Conflict(f"Only a sync on hold can be approved; this one is {sync.state}.")
+    if limits is not None:
+        options = with_brake(activation.options, limits)
+        if isinstance(options, list):
+            raise Invalid("the limits of the brake do not fit", problems=options)
+        activation.options, activation.updated_at = options, now
     lifecycle.set_state(sync, SyncState.PENDING)
     sync.approved_by = actor
     await session.flush()

@@ -31,6 +31,10 @@ class PlanStats:
     held: int  # keys held (yes or maybe) before this plan
     left_out: Mapping[str, int]
     cuts: Sequence[Cut]
+    leaving: int = 0  # members that exit and do not stay under another key
+    of_members: int = (
+        0  # members held before this plan, in mode remove members wanted; 0 without exits
+    )
     moves: bool = False  # a profile leaves under one key and enters under another
 
     @property

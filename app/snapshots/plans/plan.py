@@ -25,6 +25,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import PROFILE, count_held
 from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, SILENT, decision_sql
+from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides, plan_sides
@@ -53,7 +54,11 @@ def write_plan(
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, sides, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
-        return replace(stats, moves=_profile_moves(cursor, stats, out))
+        if not stats.exited:
+            return stats
+        leaving, of_members = count_leaving(cursor, spec, sides, holdings, out)
+        moves = _profile_moves(cursor, stats, out)
+        return replace(stats, moves=moves, leaving=leaving, of_members=of_members)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

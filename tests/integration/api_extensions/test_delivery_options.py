@@ -19,8 +19,8 @@ class TestDeliveryOptions:
             "brake": {
                 "enabled": True,
                 "maxRemovalPercent": 30,
-                "minRemovals": 100,
-                "holdEmptyFrom": 10,
+                "minRemovals": 10,
+                "holdEmptyFrom": 2,
             },
             "notifications": {},
             "mode": "maintain",

@@ -109,6 +109,24 @@ class TestBrake:
         again = await desk.refused("POST", desk.path(activation, f"/syncs/{sync}/approve"))
         assert again["code"] == 409
 
+    async def test_an_approval_can_set_new_limits(self, desk: Desk) -> None:
+        activation, sync = await desk.hold()
+        path = desk.path(activation, f"/syncs/{sync}/approve")
+        wrong = await desk.refused("POST", path, json={"brake": {"minRemovals": 0}})
+        assert (wrong["code"], wrong["field"]) == (422, "brake.minRemovals")
+        limits = {"maxRemovalPercent": 100, "holdEmptyFrom": 1000}
+        approved = await desk.data("POST", path, json={"brake": limits})
+        assert approved["sync"]["holdReason"] is not None
+        assert (await desk.flow.quiet(activation)).state == "complete"
+        options = await desk.data("GET", desk.path(activation, "/delivery-options"))
+        assert options["deliveryOptions"]["brake"] == {
+            "enabled": True, "minRemovals": 10, **limits
+        }  # fmt: skip
+        await desk.flow.members(range(20))
+        await desk.flow.quiet(activation)
+        await desk.flow.upload([{"profile_id": "new"}])
+        assert (await desk.flow.quiet(activation)).state == "complete"
+
     async def test_a_held_plan_that_is_rejected_sends_nothing(self, desk: Desk) -> None:
         activation, sync = await desk.hold()
         cancelled = await desk.data("POST", desk.path(activation, f"/syncs/{sync}/cancel"))
@@ -138,8 +156,8 @@ class TestBrake:
         assert options["brake"] == {
             "enabled": False,
             "maxRemovalPercent": 30,
-            "minRemovals": 100,
-            "holdEmptyFrom": 10,
+            "minRemovals": 10,
+            "holdEmptyFrom": 2,
         }
         assert options["revision"] == before["deliveryOptions"]["revision"]
         await desk.flow.upload([{"profile_id": "new"}])

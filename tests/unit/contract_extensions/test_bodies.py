@@ -54,6 +54,7 @@ INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     drift.DriftInput: {},
     members.MembersPatch: {},
     syncs.SyncInput: {},
+    syncs.ApprovalInput: {},
     delivery_options.DeliveryOptionsPatch: {},
 }
 

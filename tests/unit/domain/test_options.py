@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,6 +23,7 @@ from app.domain.options import (
     parse_mode,
     parse_notifications,
     parse_split,
+    with_brake,
 )
 
 
@@ -39,9 +40,10 @@ class TestDefaults:
             "brake": {
                 "enabled": True,
                 "maxRemovalPercent": 30,
-                "minRemovals": 100,
-                "holdEmptyFrom": 10,
+                "minRemovals": 10,
+                "holdEmptyFrom": 2,
             },
+            "brakeLimits": [],
             "notifications": {},
         }
 
@@ -52,6 +54,37 @@ class TestDefaults:
     def test_malformed_stored_options_become_the_defaults(self) -> None:
         assert brake_of({"brake": {"enabled": "no"}}) == Brake()
         assert frequency_of({"frequency": {"type": "cron"}}) == Frequency()
+
+
+class TestChosenLimits:
+    FORMER: ClassVar = {
+        "enabled": True,
+        "maxRemovalPercent": 30,
+        "minRemovals": 100,
+        "holdEmptyFrom": 10,
+    }
+
+    def test_former_defaults_count_as_not_set(self) -> None:
+        assert brake_of({"brake": self.FORMER}) == Brake()
+        assert brake_of({"brake": {**self.FORMER, "enabled": False}}) == Brake(enabled=False)
+
+    def test_limits_of_a_user_stay(self) -> None:
+        stored = {**self.FORMER, "minRemovals": 5000}
+        assert brake_of({"brake": stored}) == Brake(min_removals=5000)
+
+    def test_a_limit_that_equals_a_former_default_stays_when_a_user_sets_it(self) -> None:
+        options = with_brake({"brake": self.FORMER}, {"minRemovals": 100})
+        assert isinstance(options, dict)
+        assert brake_of(options) == Brake(min_removals=100)
+        later = with_brake(options, {"enabled": False})
+        assert isinstance(later, dict)
+        assert brake_of(later) == Brake(enabled=False, min_removals=100)
+
+    def test_a_change_of_one_limit_sets_no_other(self) -> None:
+        options = with_brake({"brake": self.FORMER}, {"maxRemovalPercent": 50})
+        assert isinstance(options, dict)
+        assert options["brakeLimits"] == ["maxRemovalPercent"]
+        assert brake_of(options) == Brake(max_removal_percent=50)
 
 
 class TestBrake:

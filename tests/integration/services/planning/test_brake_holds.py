@@ -99,6 +99,21 @@ class TestUploads:
         assert flow.received(activation) == ids(MEMBERS - 99)
 
 
+class TestSmallAudiences:
+    @pytest.mark.parametrize(("before", "after"), [(95, 1), (9, 0), (120, 30)])
+    async def test_are_held_by_default(
+        self, flow: Flow, hand: Hand, before: int, after: int
+    ) -> None:
+        activation = await flow.activate(resync=True, brake=True)
+        await flow.supply(rows(before))
+        await hand.quiet()
+        lines = ["profile_id,email", *(f"p{i},p{i}@example.com" for i in range(after))]
+        await supply_bytes(flow, "\n".join([*lines, ""]).encode(), "csv")
+        await hand.quiet()
+        assert (await last(flow, activation)).state == "held"
+        assert flow.received(activation) == ids(before)
+
+
 class TestDefinitions:
     async def test_one_that_suddenly_matches_a_tenth(self, flow: Flow, hand: Hand) -> None:
         await define(flow, share=1)
