@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up check format test chaos replay clients bench spec migration lock clean
+.PHONY: help install demo up check format test chaos replay upgrades clients bench spec migration lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +52,9 @@ chaos: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 S
 
 replay: $(STAMP) ## send the whole CDNOW purchase log through the service, day by day
 	$(BIN)/pytest -q -m replay --timeout 5400 $(ARGS)
+
+upgrades: $(STAMP) ## let earlier versions deliver, then start this version on their data folders
+	$(BIN)/pytest -q -m upgrades --timeout 600 $(ARGS)
 
 clients: $(STAMP) ## generate clients from openapi/ and run them against the service
 	$(BIN)/pytest -q -m clients --timeout 1200 $(ARGS)

@@ -27,7 +27,9 @@ NAMES = ("api", "worker", "guard", "postgres", "redis")
 
 
 class Started:
-    """A running ``activations up``."""
+    """A running ``activations up``, of the code in the folder ``code``."""
+
+    code = ROOT
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
         self.data_dir = data_dir
@@ -37,7 +39,7 @@ class Started:
                 [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=ROOT,
+                cwd=self.code,
                 env={"PATH": os.environ["PATH"]} | environment,
                 start_new_session=True,
             )

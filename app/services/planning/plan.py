@@ -13,6 +13,7 @@ from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.planning import made_lists
+from app.services.planning.old_holdings import with_current_holdings
 from app.services.planning.plan_inputs import PlanInputs, gather_inputs
 from app.services.planning.planned_sync import complete_dry_run, store_plan
 from app.services.platform import (
@@ -29,7 +30,7 @@ from app.services.syncs import (
     notify_sync_ended,
     write_state,
 )
-from app.snapshots.engine import PlanStats, StoredFile
+from app.snapshots.engine import PlanStats, StoredFile, UnknownFormat
 from app.snapshots.plans import write_plan
 from app.storage.models import Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -66,6 +67,7 @@ async def _plan(platform: Platform, sync: Sync) -> None:
     inputs = await _begin(platform, sync)
     if inputs is None:
         return
+    inputs = await with_current_holdings(platform, inputs)
     stats, file = await _write(platform, inputs)
     if not await _can_be_sent(platform, inputs, stats):
         return
@@ -86,6 +88,8 @@ async def _record_error(platform: Platform, sync: Sync, error: Exception) -> Non
     match error:
         case ConnectorError():
             await _later(platform, sync, {"message": error.message, "code": error.code})
+        case UnknownFormat():
+            await _later(platform, sync, {"message": str(error)})
         case AppError():
             await _fail(platform, sync, {"message": str(error)})
         case _:

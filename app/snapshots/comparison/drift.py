@@ -14,9 +14,11 @@ from app.snapshots.comparison.pairs import Lists, exited_relation, paired
 from app.snapshots.comparison.samples import sample_keys, sample_members
 from app.snapshots.engine import (
     Cursor,
+    FileFormat,
     LocalManifest,
     copy_to,
     fetch_one,
+    format_metadata,
     sql_name,
 )
 from app.snapshots.holdings import (
@@ -91,7 +93,9 @@ def _write_repair(cursor: Cursor, repair: Path) -> None:
         "'maybe' AS held" if column == "held" else sql_name(column) for column in COLUMNS
     )
     query = f"SELECT {shown} FROM ((SELECT * {_MISSING}) UNION ALL (SELECT * {_EXTRA})) AS rows ORDER BY k"
-    cursor.execute(copy_to(query, repair, narrow=False))
+    cursor.execute(
+        copy_to(query, repair, narrow=False, metadata=format_metadata(FileFormat.HOLDINGS))
+    )
 
 
 def _count(cursor: Cursor, of: str) -> int:

@@ -13,9 +13,9 @@ from app.domain.normalise import Normaliser, normalise_sql
 from app.snapshots.engine import (
     MEMBER,
     Cursor,
-    parquet_relation,
     sql_name,
     sql_text,
+    stored_relation,
 )
 from app.snapshots.holdings import (
     COLUMNS,
@@ -67,7 +67,7 @@ def paired(cursor: Cursor, lists: Lists, ours: str, more: str) -> Iterator[None]
 
 
 def _load_members(cursor: Cursor, lists: Lists) -> None:
-    members = parquet_relation([lists.members])
+    members = stored_relation([lists.members])
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE there AS SELECT * FROM {members}")
     keys = " UNION ALL ".join(
         f"SELECT n, list, {sql_text(field)} AS key_type, {normalise_sql(sql_name(field), how)} AS value FROM there"
@@ -102,6 +102,6 @@ def exited_relation(outcomes: Sequence[Path]) -> str:
     """Return the relation of keys whose last change is an exit that the partner has confirmed."""
     if not outcomes:
         return EMPTY
-    return f"""(SELECT {SHOWN} FROM (SELECT * FROM {parquet_relation(outcomes)} WHERE held IS NOT NULL
+    return f"""(SELECT {SHOWN} FROM (SELECT * FROM {stored_relation(outcomes)} WHERE held IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY k ORDER BY sync_number DESC) = 1) AS latest
         WHERE held = '{GONE}' AND kind = 'exited' AND disposition = 'delivered')"""

@@ -13,11 +13,13 @@ from app.domain.normalise import Normaliser
 from app.snapshots.comparison.pairs import ROWS, WITH_LIST, Lists, paired
 from app.snapshots.engine import (
     Cursor,
+    FileFormat,
     FoldStats,
     LocalManifest,
     PlanSpec,
     copy_to,
-    parquet_relation,
+    format_metadata,
+    stored_relation,
 )
 from app.snapshots.holdings import (
     HELD,
@@ -49,9 +51,13 @@ def seed_from_list(
         write_plan(cursor, spec, wanted, holdings, plan)
         stats = fold_outcome(cursor, plan, LocalManifest(), [], spec, every)
         ours = holdings_relation(holdings)
-        added = f"(SELECT {SHOWN} FROM {parquet_relation([every])} WHERE held IS NOT NULL)"
+        added = f"(SELECT {SHOWN} FROM {stored_relation([every])} WHERE held IS NOT NULL)"
         with paired(cursor, Lists(listed, fields, targets), ours, added):
-            cursor.execute(copy_to(_seeded(ours), out, narrow=False))
+            cursor.execute(
+                copy_to(
+                    _seeded(ours), out, narrow=False, metadata=format_metadata(FileFormat.HOLDINGS)
+                )
+            )
         held, assumed = count_held(cursor, LocalManifest((out,)))
         return FoldStats(pq.read_metadata(out).num_rows, stats.by_disposition, held, assumed)
     finally:

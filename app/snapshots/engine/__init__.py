@@ -1,6 +1,14 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
 from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.formats import (
+    FileFormat,
+    UnknownFormat,
+    columns_of,
+    file_version,
+    format_metadata,
+    stored_relation,
+)
 from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, Upload
 from app.snapshots.engine.json_sql import json_members, json_object
 from app.snapshots.engine.keys import MEMBER, key_position, key_value
@@ -29,6 +37,7 @@ __all__ = [
     "Cut",
     "DatasetStats",
     "Engine",
+    "FileFormat",
     "FoldStats",
     "KeyField",
     "KeyRange",
@@ -39,10 +48,14 @@ __all__ = [
     "PlannedChange",
     "SnapshotStats",
     "StoredFile",
+    "UnknownFormat",
     "Upload",
     "column_types",
+    "columns_of",
     "copy_to",
     "fetch_one",
+    "file_version",
+    "format_metadata",
     "json_members",
     "json_object",
     "key_position",
@@ -52,4 +65,5 @@ __all__ = [
     "row_group_weights",
     "sql_name",
     "sql_text",
+    "stored_relation",
 ]

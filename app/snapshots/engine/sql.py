@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,19 @@ def fetch_one(cursor: Cursor, query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
-def copy_to(query: str, out: Path, *, narrow: bool) -> str:
-    """Return the statement that writes a query's rows as Parquet. ``narrow`` data (ids) gets the faster codec."""
-    codec = "COMPRESSION lz4" if narrow else "COMPRESSION zstd, COMPRESSION_LEVEL 1"
-    return f"COPY ({query}) TO {sql_text(str(out))} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP}, {codec})"
+def copy_to(
+    query: str, out: Path, *, narrow: bool, metadata: Mapping[str, str] | None = None
+) -> str:
+    """Return the statement that writes a query's rows as Parquet. ``narrow`` data (ids) gets the faster codec.
+
+    ``metadata`` is written into the file (``formats.format_metadata``).
+    """
+    options = ["FORMAT parquet", f"ROW_GROUP_SIZE {ROW_GROUP}"]
+    options += ["COMPRESSION lz4"] if narrow else ["COMPRESSION zstd", "COMPRESSION_LEVEL 1"]
+    if metadata:
+        values = ", ".join(f"{sql_name(name)}: {sql_text(text)}" for name, text in metadata.items())
+        options.append(f"KV_METADATA {{{values}}}")
+    return f"COPY ({query}) TO {sql_text(str(out))} ({', '.join(options)})"
 
 
 def column_types(cursor: Cursor, query: str) -> dict[str, Any]:

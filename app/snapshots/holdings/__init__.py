@@ -17,6 +17,7 @@ from app.snapshots.holdings.holdings import (
     find_profile,
     page_holdings,
 )
+from app.snapshots.holdings.old_holdings import is_old, rewrite_old_holdings
 from app.snapshots.holdings.outcomes import fold_manifest, fold_outcome
 
 __all__ = [
@@ -34,5 +35,7 @@ __all__ = [
     "fold_manifest",
     "fold_outcome",
     "holdings_relation",
+    "is_old",
     "page_holdings",
+    "rewrite_old_holdings",
 ]

@@ -10,7 +10,7 @@ change. There, ``held`` is ``gone`` for a key that left, and NULL for a key whos
 from __future__ import annotations
 
 from app.domain.changes import Held
-from app.snapshots.engine import MEMBER, LocalManifest, parquet_relation, sql_name
+from app.snapshots.engine import MEMBER, LocalManifest, sql_name, stored_relation
 
 #: Columns and their types. ``key_type`` NULL: the key is the member id. ``member_id`` NULL: it equals the key's value.
 #: ``profile_id`` NULL: it equals the member id. ``sync`` NULL: assumed, never sent.
@@ -48,22 +48,22 @@ def holdings_relation(manifest: LocalManifest) -> str:
     if not manifest.base and not manifest.deltas:
         return EMPTY
     if not manifest.deltas:
-        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.base)} WHERE {there})"
+        return f"(SELECT {SHOWN} FROM {stored_relation(manifest.base)} WHERE {there})"
     if not manifest.base and len(manifest.deltas) == 1:
-        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.deltas)} WHERE {there})"
-    touched = f"SELECT k FROM {parquet_relation(manifest.deltas)} WHERE held IS NOT NULL"
+        return f"(SELECT {SHOWN} FROM {stored_relation(manifest.deltas)} WHERE {there})"
+    touched = f"SELECT k FROM {stored_relation(manifest.deltas)} WHERE held IS NOT NULL"
     latest = f"SELECT {SHOWN} FROM {_latest(manifest)} AS latest WHERE {there}"
     if not manifest.base:
         return f"({latest})"
-    return f"""(SELECT {SHOWN} FROM {parquet_relation(manifest.base)} AS base
+    return f"""(SELECT {SHOWN} FROM {stored_relation(manifest.base)} AS base
         ANTI JOIN ({touched}) AS touched USING (k) WHERE {there} UNION ALL {latest})"""
 
 
 def _latest(manifest: LocalManifest) -> str:
     if len(manifest.deltas) == 1:
-        return f"(SELECT {SHOWN} FROM {parquet_relation(manifest.deltas)})"
+        return f"(SELECT {SHOWN} FROM {stored_relation(manifest.deltas)})"
     numbered = " UNION ALL ".join(
-        f"SELECT {SHOWN}, {number} AS _number FROM {parquet_relation([path])} WHERE held IS NOT NULL"
+        f"SELECT {SHOWN}, {number} AS _number FROM {stored_relation([path])} WHERE held IS NOT NULL"
         for number, path in enumerate(manifest.deltas)
     )
     return f"""(SELECT {SHOWN} FROM ({numbered}) AS numbered

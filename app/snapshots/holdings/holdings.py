@@ -15,12 +15,14 @@ from app.domain.changes import Held
 from app.snapshots.engine import (
     MEMBER,
     Cursor,
+    FileFormat,
     LocalManifest,
     copy_to,
     fetch_one,
+    format_metadata,
     key_value,
-    parquet_relation,
     sql_text,
+    stored_relation,
 )
 from app.snapshots.holdings.holding_rows import GONE, HELD, PROFILE, SHOWN, VALUE, holdings_relation
 
@@ -28,7 +30,7 @@ from app.snapshots.holdings.holding_rows import GONE, HELD, PROFILE, SHOWN, VALU
 def compact_holdings(cursor: Cursor, manifest: LocalManifest, out: Path) -> int:
     """Write base and deltas as one base. Returns its rows."""
     query = f"SELECT {SHOWN} FROM {holdings_relation(manifest)} AS rows ORDER BY k"
-    cursor.execute(copy_to(query, out, narrow=False))
+    cursor.execute(copy_to(query, out, narrow=False, metadata=format_metadata(FileFormat.HOLDINGS)))
     return int(pq.read_metadata(out).num_rows)
 
 
@@ -101,7 +103,7 @@ def find_profile(cursor: Cursor, outcomes: Sequence[Path], profile_id: str) -> l
     result = cursor.execute(
         f"""SELECT sync_number, batch, row, kind, disposition, code, message, {VALUE} AS key,
             coalesce(key_type, '{MEMBER}') AS key_type, place, identity, nullif(held, '{GONE}') AS held, partner_id
-        FROM {parquet_relation(outcomes)} WHERE {PROFILE} = $profile OR {VALUE} = $profile
+        FROM {stored_relation(outcomes)} WHERE {PROFILE} = $profile OR {VALUE} = $profile
         ORDER BY sync_number, k""",
         {"profile": profile_id},
     )

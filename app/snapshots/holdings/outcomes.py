@@ -11,6 +11,7 @@ from app.domain.changes import Disposition
 from app.snapshots.engine import (
     BatchOutcome,
     Cursor,
+    FileFormat,
     FoldStats,
     LocalManifest,
     Manifest,
@@ -18,7 +19,9 @@ from app.snapshots.engine import (
     StoredFile,
     copy_to,
     fetch_one,
-    parquet_relation,
+    file_version,
+    format_metadata,
+    stored_relation,
 )
 from app.snapshots.holdings.fates import fate_sql
 from app.snapshots.holdings.holding_rows import HELD
@@ -43,7 +46,9 @@ def fold_outcome(
     cursor.register("batch_marks", batch_marks(batches))
     cursor.register("exception_marks", exception_marks(batches))
     try:
-        cursor.execute(copy_to(_outcome(plan, spec), out, narrow=False))
+        # The keys are written as in the plan.
+        metadata = format_metadata(FileFormat.OUTCOME, file_version(plan))
+        cursor.execute(copy_to(_outcome(plan, spec), out, narrow=False, metadata=metadata))
         return _fold_stats(cursor, plan, out, held, assumed)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -75,7 +80,7 @@ def _marked(plan: Path, spec: PlanSpec) -> str:
     """Return the relation of the plan's rows with their marks, disposition and fate."""
     return f"""(SELECT p.*, d.disposition AS disposition, e.code AS code, e.message AS message,
                 b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec)} AS fate
-            FROM {parquet_relation([plan])} AS p
+            FROM {stored_relation([plan])} AS p
                 LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
                     FROM batch_marks) AS b ON p.row = b.row
                 LEFT JOIN exception_marks AS e ON p.row = e.row,
@@ -86,15 +91,15 @@ def _marked(plan: Path, spec: PlanSpec) -> str:
 def _fold_stats(cursor: Cursor, plan: Path, out: Path, held: int, assumed: int) -> FoldStats:
     counts: dict[str, int] = dict(
         cursor.execute(
-            f"SELECT disposition, count(*) FROM {parquet_relation([out])} GROUP BY disposition"
+            f"SELECT disposition, count(*) FROM {stored_relation([out])} GROUP BY disposition"
         ).fetchall()
     )
     row = fetch_one(
         cursor,
         f"""SELECT count(*) FILTER (o.{HELD}), count(*) FILTER (o.{HELD} AND o.sync IS NULL),
             count(*) FILTER (p.old_{HELD}), count(*) FILTER (p.old_{HELD} AND p.old_sync IS NULL)
-        FROM (SELECT k, held, sync FROM {parquet_relation([out])} WHERE held IS NOT NULL) AS o
-            JOIN (SELECT k, old_held, old_sync FROM {parquet_relation([plan])}) AS p USING (k)""",
+        FROM (SELECT k, held, sync FROM {stored_relation([out])} WHERE held IS NOT NULL) AS o
+            JOIN (SELECT k, old_held, old_sync FROM {stored_relation([plan])}) AS p USING (k)""",
     )
     return FoldStats(
         sum(counts.values()),

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from app.snapshots.engine import (
     Cursor,
+    FileFormat,
     LocalManifest,
     Upload,
     copy_to,
     fetch_one,
+    format_metadata,
     sql_text,
 )
 from app.snapshots.membership.id_faults import id_faults
@@ -57,7 +59,9 @@ def write_delta(
         columns = None
         if add is None:
             query = f"SELECT * FROM {_TOMBSTONES} ORDER BY member_id"
-            cursor.execute(copy_to(query, out, narrow=True))
+            cursor.execute(
+                copy_to(query, out, narrow=True, metadata=format_metadata(FileFormat.MEMBERS))
+            )
         else:
             columns = _write_additions(cursor, add, old, out, linked=linked)
         return _delta_stats(cursor, old, columns, out)
@@ -84,7 +88,9 @@ def _write_additions(
         columns = member_columns(cursor, source, linked=linked, like=old)
         query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
             UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
-        cursor.execute(copy_to(query, out, narrow=columns.narrow))
+        cursor.execute(
+            copy_to(query, out, narrow=columns.narrow, metadata=format_metadata(FileFormat.MEMBERS))
+        )
         refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
     return columns
 

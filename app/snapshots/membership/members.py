@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 from app.snapshots.engine import (
     Comparison,
     Cursor,
+    FileFormat,
     LocalManifest,
     SnapshotStats,
     Upload,
     copy_to,
     fetch_one,
+    format_metadata,
 )
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
@@ -30,7 +32,11 @@ def write_snapshot(cursor: Cursor, upload: Upload, out: Path, *, linked: bool) -
         with open_upload(cursor, upload, out) as source:
             columns = member_columns(cursor, source, linked=linked)
             query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
-            cursor.execute(copy_to(query, out, narrow=columns.narrow))
+            cursor.execute(
+                copy_to(
+                    query, out, narrow=columns.narrow, metadata=format_metadata(FileFormat.MEMBERS)
+                )
+            )
             refuse_faulty(cursor, source, columns, id_faults(out))
         return SnapshotStats(_rows(out), columns.traits, columns.identifiers)
     except BaseException:
@@ -46,7 +52,14 @@ def compact_members(cursor: Cursor, manifest: LocalManifest, out: Path) -> Snaps
     """Write base and deltas as one file."""
     whole = members_relation(cursor, manifest)
     narrow = len(whole.columns) <= 2
-    cursor.execute(copy_to(f"SELECT * FROM {whole.sql} ORDER BY member_id", out, narrow=narrow))
+    cursor.execute(
+        copy_to(
+            f"SELECT * FROM {whole.sql} ORDER BY member_id",
+            out,
+            narrow=narrow,
+            metadata=format_metadata(FileFormat.MEMBERS),
+        )
+    )
     traits = {trait: str(kind) for trait, kind in whole.traits.items()}
     return SnapshotStats(_rows(out), traits, whole.identifiers)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.snapshots.engine import Cursor, LocalManifest, column_types, parquet_relation, sql_name
+from app.snapshots.engine import Cursor, LocalManifest, column_types, sql_name, stored_relation
 
 #: Input columns that hold identifiers; every other column is a trait.
 IDENTIFIERS = (
@@ -72,17 +72,17 @@ def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
     if not manifest.base and not manifest.deltas:
         return Members("(SELECT '' AS member_id WHERE false)", {"member_id": None})
     columns = column_types(
-        cursor, f"SELECT * FROM {parquet_relation((*manifest.base, *manifest.deltas))}"
+        cursor, f"SELECT * FROM {stored_relation((*manifest.base, *manifest.deltas))}"
     )
     columns.pop(REMOVED, None)
     if not manifest.deltas:
-        return Members(f"(SELECT * FROM {parquet_relation(manifest.base)})", columns)
+        return Members(f"(SELECT * FROM {stored_relation(manifest.base)})", columns)
     return Members(_with_deltas(cursor, manifest, columns), columns)
 
 
 def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:
     numbered = " UNION ALL ".join(
-        f"SELECT {_shown(cursor, [path], columns)}, {REMOVED}, {number} AS _number FROM {parquet_relation([path])}"
+        f"SELECT {_shown(cursor, [path], columns)}, {REMOVED}, {number} AS _number FROM {stored_relation([path])}"
         for number, path in enumerate(manifest.deltas)
     )
     shown = ", ".join(sql_name(column) for column in columns)
@@ -91,14 +91,14 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
         WHERE NOT {REMOVED}"""
     if not manifest.base:
         return f"({latest})"
-    return f"""(SELECT {_shown(cursor, manifest.base, columns)} FROM {parquet_relation(manifest.base)} AS base
-        ANTI JOIN (SELECT member_id FROM {parquet_relation(manifest.deltas)}) AS touched USING (member_id)
+    return f"""(SELECT {_shown(cursor, manifest.base, columns)} FROM {stored_relation(manifest.base)} AS base
+        ANTI JOIN (SELECT member_id FROM {stored_relation(manifest.deltas)}) AS touched USING (member_id)
         UNION ALL {latest})"""
 
 
 def _shown(cursor: Cursor, paths: Sequence[Path], columns: dict[str, Any]) -> str:
     """Select all columns of the membership from some of its files: NULL for a column that these do not have."""
-    there = column_types(cursor, f"SELECT * FROM {parquet_relation(paths)}")
+    there = column_types(cursor, f"SELECT * FROM {stored_relation(paths)}")
     parts = []
     for column, kind in columns.items():
         if column in there:

@@ -7,7 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.snapshots.engine import Cursor, LocalManifest, copy_to
+from app.snapshots.engine import (
+    Cursor,
+    FileFormat,
+    LocalManifest,
+    copy_to,
+    format_metadata,
+)
 from app.snapshots.membership.deltas import write_delta
 from app.snapshots.membership.membership import members_relation
 
@@ -30,7 +36,14 @@ def check_patch(
         base = LocalManifest()
         if current.base or current.deltas:
             whole = members_relation(cursor, current)
-            cursor.execute(copy_to(f"SELECT * FROM {whole.sql} LIMIT 0", empty, narrow=True))
+            cursor.execute(
+                copy_to(
+                    f"SELECT * FROM {whole.sql} LIMIT 0",
+                    empty,
+                    narrow=True,
+                    metadata=format_metadata(FileFormat.MEMBERS),
+                )
+            )
             base = LocalManifest(base=(empty,))
         write_delta(cursor, add, remove, base, scratch, linked=linked)
     finally:

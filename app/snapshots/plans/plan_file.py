@@ -17,7 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind
-from app.snapshots.engine import Cursor, Cut, PlanSpec
+from app.snapshots.engine import (
+    Cursor,
+    Cut,
+    FileFormat,
+    PlanSpec,
+    format_metadata,
+)
 from app.snapshots.plans.cuts import Cutter
 
 _BATCH = 100_000  # rows fetched from the engine at a time
@@ -55,7 +61,11 @@ class PlanWriter:
     def __init__(self, out: Path, spec: PlanSpec) -> None:
         repetitive: Any = ["kind", "key_type", "place", "old_held"]
         self._writer = pq.ParquetWriter(
-            out, SCHEMA, compression="zstd", compression_level=1, use_dictionary=repetitive
+            out,
+            SCHEMA.with_metadata(dict(format_metadata(FileFormat.PLAN))),
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=repetitive,
         )
         self._cutter = Cutter(spec)
         self._rows = 0

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind
-from app.snapshots.engine import MEMBER, Cursor, PlannedChange, key_value
+from app.snapshots.engine import MEMBER, Cursor, PlannedChange, columns_of, key_value
 from app.snapshots.plans.plan_file import SCHEMA
 
 _READ = [
@@ -66,11 +66,13 @@ def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> Plan
 
     Reads whole row groups of 10,000 rows, so read several small batches at once.
     """
+    names = columns_of(plan, _READ)
     with pq.ParquetFile(plan) as file:
         groups, skipped = _overlapping(file.metadata, first, count)
         if not groups:
             return PlanRows(SCHEMA.empty_table().select(_READ))
-        table = file.read_row_groups(groups, columns=_READ, use_threads=False)
+        table = file.read_row_groups(groups, columns=names, use_threads=False)
+    table = table.select(names).rename_columns(_READ)
     table = table.slice(first - skipped, count)
     sent = len(table) - table["row"].null_count
     return PlanRows(table.slice(0, sent))
