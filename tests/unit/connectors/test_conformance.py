@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.connectors.base.conformance import CHECKS, Check, NotConformant, Subject
-from app.connectors.base.conformance.failures import unreadable_responses_are_typed
+from app.connectors.base.conformance import CHECKS, Check, Subject
 from app.connectors.destinations.braze.connector import BrazeConnector
 from app.connectors.destinations.braze.definition import SUBSCRIBE, TRACK_EVENT, UPDATE
 from app.connectors.destinations.file_export.connector import DownloadConnector
@@ -161,16 +160,8 @@ SUBJECTS: dict[str, Callable[[], Opened]] = {
 }
 
 
-#: Known defects: a KeyError if a response with status 200 is not Klaviyo's.
-KNOWN = {"klaviyo", "klaviyo, a job"}
-
-
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", SUBJECTS)
-async def test_the_built_in_connectors_conform(
-    name: str, check: Check, request: pytest.FixtureRequest
-) -> None:
-    if name in KNOWN and check is unreadable_responses_are_typed:
-        request.applymarker(pytest.mark.xfail(raises=NotConformant))
+async def test_the_built_in_connectors_conform(name: str, check: Check) -> None:
     async with SUBJECTS[name]() as subject:
         await check(subject)

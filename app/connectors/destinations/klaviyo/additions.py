@@ -7,25 +7,28 @@ from collections.abc import Sequence
 from app.connectors.base import Delivery, Pending, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
 from app.connectors.destinations.klaviyo.client import (
-    PAGE,
     KlaviyoClient,
     KlaviyoNotFound,
     KlaviyoRefusal,
     KlaviyoTooLarge,
+    KlaviyoUnconfirmed,
+    data_of,
     list_path,
     profile_faults,
 )
+from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
 from app.connectors.destinations.klaviyo.payloads import Profile
-from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected, ListGone, Throttled
+from app.connectors.destinations.klaviyo.progress import LONGEST_WAIT, Progress
+from app.connectors.errors import ListGone, Throttled
 
 JOB_ROWS = 10_000
 # Up to this number single calls, which return the profiles' ids. A job takes at most 10,000 profiles:
 # https://developers.klaviyo.com/en/reference/bulk_import_profiles
 FEW = 10
-_JOBS = "/api/profile-bulk-import-jobs"
-_RESENDS = 3  # one bad profile refuses the whole job; it is sent again without the named profiles
-_RESTARTS = 3
+#: A refused job is divided. Bounds for an account that refuses everything, and for many bad profiles.
+_REFUSALS_BEFORE_ANY_SUCCESS = 40
+_REFUSALS = 400
+_UNPAUSED = 20  # refusals without a wait; then each one waits longer
 
 
 class Additions:
@@ -37,171 +40,234 @@ class Additions:
         self._client = client
         self._list_id = list_id
         self._rows = min(rows, JOB_ROWS)
+        self._count = len(deliveries)
         self._profiles, self._skipped = payloads.profiles_of(deliveries)
 
     async def go_on(self, progress: Progress) -> Receipts | Pending:
         """Do the next step: poll the running job, or start one."""
-        if progress.job is not None and not await self._is_over(progress):
-            return progress.waiting()
-        rest = [
+        self._begin(progress)
+        if progress.job is not None:
+            rows = self._rows_of_job(progress)
+            if progress.sent is None:
+                progress.sent = len(rows)
+            waiting = await ImportJob(self._client, rows, progress).go_on()
+            if waiting is not None:
+                return waiting
+        if len(self._profiles) <= FEW:
+            return await self._one_by_one(progress, self._profiles)
+        while progress.queue:
+            first, end = progress.queue.pop(0)
+            rest = self._unsettled(progress, first, end)
+            if rest:
+                return await self._start(progress, rest, end)
+        return await self._send_again(progress)
+
+    def _begin(self, progress: Progress) -> None:
+        """Fill the queue; read the position of a handle that was stored without one."""
+        if progress.queue is not None:
+            return
+        if progress.job is not None:
+            progress.span = [progress.next, progress.upto]
+            progress.next = progress.upto
+        progress.queue = [[progress.next, self._count]]
+
+    def _unsettled(self, progress: Progress, first: int, end: int) -> list[Profile]:
+        return [
             profile
             for profile in self._profiles
-            if profile.index >= progress.next and str(profile.index) not in progress.rejected
+            if first <= profile.index < end and not progress.is_settled(profile.index)
         ]
-        if len(self._profiles) <= FEW:
-            return await self._one_by_one(progress, rest)
-        if not rest:
-            return progress.receipts(self._skipped)
-        return await self._start(progress, rest)
 
-    async def _one_by_one(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
+    def _rows_of_job(self, progress: Progress) -> list[Profile]:
+        if progress.is_again:
+            chosen = set(progress.span)
+            return [row.alone() for row in self._profiles if row.index in chosen]
+        first, end = progress.span
+        return [
+            row
+            for row in self._profiles
+            if first <= row.index < end
+            and not (progress.stage is None and progress.is_settled(row.index))
+        ]
+
+    # Jobs
+
+    async def _start(
+        self, progress: Progress, rest: Sequence[Profile], end: int
+    ) -> Receipts | Pending:
+        """Start one job with the next profiles of a range."""
+        part = payloads.cut(rest, progress.rows or self._rows)
+        first, upto = part[0].index, part[-1].index + 1
+        if len(part) < len(rest):
+            progress.queue = [[upto, end], *(progress.queue or [])]
+        try:
+            return await self._start_job(progress, part, [first, upto])
+        except KlaviyoTooLarge as error:
+            if len(part) > 1:
+                progress.rows = max(1, len(part) // 2)
+                progress.queue = [[first, upto], *(progress.queue or [])]
+                return progress.pending(0)
+            return self._refused(progress, part, error)
+        except KlaviyoRefusal as error:
+            return self._refused(progress, part, error)
+
+    async def _start_job(
+        self, progress: Progress, part: Sequence[Profile], span: list[int]
+    ) -> Pending:
+        try:
+            job = await self._accepted(part)
+        except KlaviyoUnconfirmed as error:
+            again = progress.once_more()
+            if again is None:
+                progress.is_again = False
+                for profile in part:
+                    progress.leave_unknown(profile.index, error.message)
+                return progress.pending(0)
+            if progress.is_again:
+                progress.again, progress.is_again = span, False
+            else:
+                progress.queue = [span, *(progress.queue or [])]
+            return progress.pending(again.check_after.total_seconds())
+        progress.job, progress.span, progress.sent = job, span, len(part)
+        progress.polls, progress.odd, progress.passed = 0, 0, True
+        return progress.waiting()
+
+    async def _accepted(self, part: Sequence[Profile]) -> str:
+        try:
+            answer = await self._client.send("POST", JOBS, payloads.import_job(part, self._list_id))
+        except KlaviyoNotFound as error:
+            raise unknown_list(self._list_id, error) from error
+        return str(data_of(answer)["id"])
+
+    def _refused(
+        self, progress: Progress, part: Sequence[Profile], error: KlaviyoRefusal
+    ) -> Pending:
+        """Reject the profiles that a refusal names; divide the job if it names none."""
+        progress.refusals += 1
+        queue = progress.queue or []
+        named = profile_faults(error.faults, len(part))
+        span = [part[0].index, part[-1].index + 1]
+        if named:
+            for number, fault in named.items():
+                refusal = Refusal(fault.code, fault.detail, fault.pointer)
+                progress.reject(part[number].index, refusal)
+            progress.queue = [span, *queue]
+        elif len(part) == 1:
+            progress.suspect(part[0].index, _words_of(error))
+        else:
+            middle = part[len(part) // 2].index
+            progress.queue = [*queue, [span[0], middle], [middle, span[1]]]
+            limit = _REFUSALS if progress.passed else _REFUSALS_BEFORE_ANY_SUCCESS
+            if progress.refusals > limit:
+                raise error
+        return progress.pending(min(max(0, progress.refusals - _UNPAUSED) * 0.1, LONGEST_WAIT))
+
+    async def _send_again(self, progress: Progress) -> Receipts | Pending:
+        """Send members again with the key alone whose other identifiers belong to other profiles."""
+        if not progress.again:
+            return progress.receipts(self._skipped)
+        chosen = set(progress.again)
+        rows = [row.alone() for row in self._profiles if row.index in chosen]
+        if len(rows) <= FEW:
+            return await self._one_by_one(progress, rows)
+        span, progress.again, progress.is_again = progress.again, [], True
+        try:
+            return await self._start_job(progress, rows, span)
+        except KlaviyoRefusal:
+            for index in span:  # with the reason of the first refusal
+                code, message, pointer = progress.notes[str(index)]
+                progress.reject(index, Refusal(str(code), str(message), pointer))
+            return progress.receipts(self._skipped)
+
+    # Single calls
+
+    async def _one_by_one(
+        self, progress: Progress, profiles: Sequence[Profile]
+    ) -> Receipts | Pending:
+        rest = [row for row in profiles if not progress.is_settled(row.index)]
         for profile in rest:
             try:
-                await self._write(progress, profile)
+                waiting = await self._write(progress, profile)
             except Throttled as error:
                 if profile is rest[0]:
                     raise
                 return progress.throttled(error)
-            progress.next = profile.index + 1
-        if self._list_id is not None and progress.partner_ids:
-            body = payloads.members(dict.fromkeys(progress.partner_ids.values()))
-            path = list_path(self._list_id, "/relationships/profiles")
+            if waiting is not None:
+                return waiting
+        ids = {
+            row.index: progress.partner_ids[str(row.index)]
+            for row in profiles
+            if str(row.index) in progress.partner_ids
+        }
+        if self._list_id is not None and ids:
             try:
-                await self._client.send("POST", path, body)
-            except KlaviyoNotFound as error:
-                raise unknown_list(self._list_id, error) from error
+                waiting = await self._add(progress, self._list_id, ids)
             except Throttled as error:
                 if not rest:
                     raise
                 return progress.throttled(error)
+            if waiting is not None:
+                return waiting
         return progress.receipts(self._skipped)
 
-    async def _write(self, progress: Progress, profile: Profile) -> None:
-        body = payloads.single_profile(profile)
+    async def _add(self, progress: Progress, list_id: str, ids: dict[int, str]) -> Pending | None:
+        body = payloads.members(dict.fromkeys(ids.values()))
+        path = list_path(list_id, "/relationships/profiles")
         try:
-            answer = await self._client.send("POST", "/api/profile-import", body)
+            await self._client.send("POST", path, body, expected=(204,))
+        except KlaviyoNotFound as error:
+            raise unknown_list(list_id, error) from error
+        except KlaviyoUnconfirmed as error:
+            again = progress.once_more()
+            if again is None:
+                for index in ids:
+                    progress.leave_unknown(index, error.message)
+            return again
+        return None
+
+    async def _write(self, progress: Progress, profile: Profile) -> Pending | None:
+        """Write one profile, with the key alone if another identifier belongs to another profile."""
+        try:
+            partner_id = await self._written(profile)
+        except KlaviyoUnconfirmed as error:
+            again = progress.once_more()
+            if again is None:
+                progress.leave_unknown(profile.index, error.message)
+            return again
         except (KlaviyoNotFound, KlaviyoTooLarge):
             raise
         except KlaviyoRefusal as error:
-            progress.reject(profile.index, _refusal_of(error))
-        else:
-            progress.partner_ids[str(profile.index)] = str(answer["data"]["id"])
-
-    async def _start(self, progress: Progress, rest: Sequence[Profile]) -> Receipts | Pending:
-        """Start one job with the next profiles, without profiles that Klaviyo refuses by name."""
-        part = payloads.cut(rest, progress.rows or self._rows)
-        upto = part[-1].index + 1
-        for _ in range(_RESENDS):
-            try:
-                answer = await self._client.send(
-                    "POST", _JOBS, payloads.import_job(part, self._list_id)
-                )
-            except KlaviyoTooLarge:
-                if len(part) == 1:
-                    raise
-                progress.rows = max(1, len(part) // 2)
-                return progress.pending(0)
-            except KlaviyoNotFound as error:
-                raise unknown_list(self._list_id, error) from error
-            except KlaviyoRefusal as error:
-                part = _without_refused(part, error, progress)
-                if not part:
-                    break
+            if _is_duplicate(error) and profile.has_others:
+                progress.note(profile.index, _words_of(error))
+                return await self._write(progress, profile.alone())
+            if _is_duplicate(error) or _names_a_field(error):
+                progress.reject(profile.index, _words_of(error))
             else:
-                progress.job, progress.upto, progress.polls = str(answer["data"]["id"]), upto, 0
-                return progress.waiting()
+                progress.suspect(profile.index, _words_of(error))
         else:
-            # Still refused for other profiles: these are recorded, and the rest is sent with the next try.
-            return progress.pending(0) if part else progress.receipts(self._skipped)
-        progress.next = upto
-        return progress.pending(0)
+            progress.partner_ids[str(profile.index)] = partner_id
+            progress.passed = True
+        return None
 
-    async def _is_over(self, progress: Progress) -> bool:
-        """Return whether the running job has ended. If so, record the profiles that it could not import."""
-        job = progress.job
-        try:
-            answer = await self._client.get(f"{_JOBS}/{job}")
-        except KlaviyoNotFound:
-            return self._restart(progress)  # expired: importing again is harmless
-        attributes = answer["data"]["attributes"]
-        if attributes["status"] == "cancelled":
-            return self._restart(progress)
-        if attributes["status"] != "complete":
-            return False
-        if attributes.get("failed_count"):
-            await self._note_errors(progress)
-        progress.next, progress.job = progress.upto, None
-        return True
-
-    def _restart(self, progress: Progress) -> bool:
-        progress.restarts += 1
-        progress.job = None
-        if progress.restarts > _RESTARTS:
-            raise ConfigurationRejected(
-                "Klaviyo does not know the import job that it accepted; check if the key now belongs to another account"
-            )
-        return True
-
-    async def _note_errors(self, progress: Progress) -> None:
-        """Record import errors. They name no row, so match them by the values that were sent."""
-        known = self._index_of(progress)
-        unmatched = []
-        path = f"{_JOBS}/{progress.job}/import-errors"
-        async for page in self._client.pages(path, {"page[size]": str(PAGE)}):
-            for entry in page:
-                attributes = entry.get("attributes") or {}
-                payload = attributes.get("original_payload") or {}
-                index = next(
-                    (
-                        known[name, _folded(name, payload[name])]
-                        for name in ("external_id", "email", "phone_number")
-                        if payload.get(name) and (name, _folded(name, payload[name])) in known
-                    ),
-                    None,
-                )
-                refusal = Refusal(
-                    str(attributes.get("code") or "import_error"),
-                    str(attributes.get("detail") or attributes.get("title") or "not imported"),
-                    (attributes.get("source") or {}).get("pointer"),
-                )
-                if index is None:
-                    unmatched.append(refusal)
-                else:
-                    progress.reject(index, refusal)
-
-    def _index_of(self, progress: Progress) -> dict[tuple[str, str], int]:
-        return {
-            (name, _folded(name, str(profile.attributes[name]))): profile.index
-            for profile in self._profiles
-            if progress.next <= profile.index < progress.upto
-            for name in payloads.IDENTITY
-            if name in profile.attributes
-        }
+    async def _written(self, profile: Profile) -> str:
+        body = payloads.single_profile(profile)
+        answer = await self._client.send("POST", "/api/profile-import", body, expected=(200, 201))
+        return str(data_of(answer)["id"])
 
 
-def _without_refused(
-    part: Sequence[Profile], error: KlaviyoRefusal, progress: Progress
-) -> list[Profile]:
-    """Return the profiles that a refusal does not name. Raises the refusal if it names something else."""
-    named = profile_faults(error.faults)
-    if not named:
-        raise error
-    for number, fault in named.items():
-        if number < len(part):
-            refusal = Refusal(fault.code, fault.detail, fault.pointer)
-            progress.reject(part[number].index, refusal)
-    return [profile for number, profile in enumerate(part) if number not in named]
+def _is_duplicate(error: KlaviyoRefusal) -> bool:
+    return any(fault.code == DUPLICATE for fault in error.faults)
 
 
-def _refusal_of(error: KlaviyoRefusal) -> Refusal:
-    fault = error.faults[0] if error.faults else None
-    if fault is None:
-        raise error
+def _names_a_field(error: KlaviyoRefusal) -> bool:
+    return any((fault.pointer or "").startswith("/data/attributes") for fault in error.faults)
+
+
+def _words_of(error: KlaviyoRefusal) -> Refusal:
+    if not error.faults:
+        return Refusal("refused", error.message)
+    fault = error.faults[0]
     return Refusal(fault.code, fault.detail, fault.pointer)
-
-
-def _folded(name: str, value: str) -> str:
-    return value.lower() if name == "email" else value
 
 
 def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:

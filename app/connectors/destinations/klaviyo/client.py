@@ -24,6 +24,7 @@ from app.connectors.errors import (
     ConnectorError,
     PayloadRejected,
     TransientFailure,
+    Unconfirmed,
 )
 
 REVISION = "2026-07-15"
@@ -66,6 +67,15 @@ class KlaviyoTooLarge(KlaviyoRefusal):
     """413: the body is too large."""
 
 
+class KlaviyoUnconfirmed(Unconfirmed):
+    """A success response of an unexpected form: it confirms nothing, and the request may have been applied."""
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(
+            f"Klaviyo's response confirms nothing: {words}", http_status=status, code="unconfirmed"
+        )
+
+
 class KlaviyoClient:
     """The API of one account. Each call raises a ConnectorError unless it succeeds."""
 
@@ -83,9 +93,14 @@ class KlaviyoClient:
         query = "?" + urlencode(parameters, safe=",[]()") if parameters else ""
         return await self._call("GET", path + query, None)
 
-    async def send(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        """Send a JSON body. Returns the parsed fields of ``data``; empty if the response has no body."""
-        return await self._call(method, path, body)
+    async def send(
+        self, method: str, path: str, body: bytes, expected: Sequence[int] = ()
+    ) -> dict[str, Any]:
+        """Send a JSON body. Returns the parsed fields of ``data``; empty if the response has no body.
+
+        Raises KlaviyoUnconfirmed for a success with a status that is not ``expected`` (empty: any), or without JSON.
+        """
+        return await self._call(method, path, body, expected)
 
     async def pages(
         self, path: str, parameters: Mapping[str, str]
@@ -93,37 +108,77 @@ class KlaviyoClient:
         """Yield the ``data`` of each page: resources ``{"id", "attributes"}``.
 
         Only the cursor of the link to the next page is used, because the link could name another host.
+        Raises KlaviyoUnconfirmed for a page of another form, and for pages that lead back.
         """
         cursor: str | None = None
+        passed: set[str] = set()
         while True:
-            more = {"page[cursor]": cursor} if cursor else {}
-            answer = await self.get(path, {**parameters, **more})
-            yield answer.get("data") or []
-            following = (answer.get("links") or {}).get("next")
-            cursor = (
-                parse_qs(urlsplit(following).query).get("page[cursor]", [None])[0]
-                if following
-                else None
-            )
+            entries, cursor = await self.page(path, parameters, cursor)
+            yield entries
             if cursor is None:
                 return
+            if cursor in passed:
+                raise KlaviyoUnconfirmed("its pages lead back to a page that was read")
+            passed.add(cursor)
 
-    async def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    async def page(
+        self, path: str, parameters: Mapping[str, str], cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return the resources ``{"id", "attributes"}`` of one page, and the cursor of the next page (None at the end).
+
+        Raises KlaviyoUnconfirmed unless ``data`` is a list of resources with an id.
+        """
+        more = {"page[cursor]": cursor} if cursor else {}
+        answer = await self.get(path, {**parameters, **more})
+        entries, links = answer.get("data"), answer.get("links")
+        if not isinstance(entries, list) or not all(_is_resource(entry) for entry in entries):
+            raise KlaviyoUnconfirmed("it has no list of resources")
+        following = links.get("next") if isinstance(links, dict) else None
+        if not isinstance(following, str):
+            return entries, None
+        return entries, parse_qs(urlsplit(following).query).get("page[cursor]", [None])[0]
+
+    async def _call(
+        self, method: str, path: str, body: bytes | None, expected: Sequence[int] = ()
+    ) -> dict[str, Any]:
         headers = self._headers if body is None else {**self._headers, "content-type": _MEDIA_TYPE}
         response = await self._http.request(
             method, self._base + path, content=body, headers=headers
         )
         if not 200 <= response.status_code < 300:
             raise failure(response)
+        if expected and response.status_code not in expected:
+            raise KlaviyoUnconfirmed(
+                f"HTTP {response.status_code} was not expected", response.status_code
+            )
         if not response.content:
             return {}
         try:
             answer = orjson.loads(response.content)
         except orjson.JSONDecodeError as error:
-            raise TransientFailure(
-                "Klaviyo's response is not JSON", http_status=response.status_code
-            ) from error
+            raise KlaviyoUnconfirmed("it is not JSON", response.status_code) from error
         return answer if isinstance(answer, dict) else {}
+
+
+def _is_resource(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and is_text(entry.get("id"))
+        and isinstance(entry.get("attributes", {}), dict)
+    )
+
+
+def is_text(value: Any) -> bool:
+    """Return whether a value of a response is a text that is not empty."""
+    return isinstance(value, str) and bool(value)
+
+
+def data_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the resource ``{"id", "attributes"}`` of a response. Raises KlaviyoUnconfirmed for another form."""
+    data = answer.get("data")
+    if not isinstance(data, dict) or not _is_resource(data):
+        raise KlaviyoUnconfirmed("it has no resource with an id")
+    return data
 
 
 def failure(response: httpx.Response) -> ConnectorError:
@@ -179,22 +234,30 @@ def faults_of(response: httpx.Response) -> list[Fault]:
                     detail=printable(
                         str(entry.get("detail") or entry.get("title") or "refused"), 300, secrets
                     ),
-                    pointer=source.get("pointer") if isinstance(source, dict) else None,
+                    pointer=_pointer(source),
                     meta=meta if isinstance(meta, dict) else {},
                 )
             )
     return faults
 
 
+def _pointer(source: Any) -> str | None:
+    pointer = source.get("pointer") if isinstance(source, dict) else None
+    return pointer if isinstance(pointer, str) else None
+
+
 _PROFILE_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(?:/|$)")
 
 
-def profile_faults(faults: Sequence[Fault]) -> dict[int, Fault]:
-    """Return faults keyed by the position of their profile; empty unless every fault points to a profile."""
+def profile_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
+    """Return faults keyed by the position of their profile, of ``count`` profiles.
+
+    Empty unless every fault points to a profile of the body: one index outside means that none can be trusted.
+    """
     named: dict[int, Fault] = {}
     for fault in faults:
         match = _PROFILE_POINTER.match(fault.pointer or "")
-        if match is None:
+        if match is None or int(match[1]) >= count:
             return {}
         named.setdefault(int(match[1]), fault)
     return named

@@ -22,6 +22,7 @@ from app.connectors.destinations.klaviyo.client import (
     PAGE,
     KlaviyoClient,
     KlaviyoNotFound,
+    data_of,
     list_path,
 )
 from app.connectors.destinations.klaviyo.definition import DEFINITION, UPSERT
@@ -64,7 +65,7 @@ class KlaviyoConnector:
             if not list_id:
                 await self._client.get("/api/lists", {"page[size]": "1"})
                 return CheckResult(ok=True, message="the key can read lists")
-            answer = await self._client.get(list_path(str(list_id)))
+            found = data_of(await self._client.get(list_path(str(list_id))))
         except KlaviyoNotFound:
             return CheckResult(
                 ok=False,
@@ -72,9 +73,9 @@ class KlaviyoConnector:
             )
         except ConnectorError as error:
             return CheckResult(ok=False, message=error.message)
-        if answer["data"]["id"] != list_id:
+        if found["id"] != list_id:
             return CheckResult(ok=False, message=f"Klaviyo returned another list than {list_id}")
-        name = answer["data"]["attributes"].get("name")
+        name = (found.get("attributes") or {}).get("name")
         return CheckResult(ok=True, message=f"the key can read the list {name}")
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
@@ -102,14 +103,14 @@ class KlaviyoConnector:
     async def create_list(self, name: str, reference: str) -> str:
         """Create a list. Klaviyo stores no reference, so a crash may leave an empty list behind."""
         answer = await self._client.send("POST", "/api/lists", payloads.new_list(name))
-        return str(answer["data"]["id"])
+        return str(data_of(answer)["id"])
 
     async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (id, name) of all lists, by name."""
         parameters = {"fields[list]": "name,created", "sort": "name", "page[size]": str(LIST_PAGE)}
         async for page in self._client.pages("/api/lists", parameters):
             for entry in page:
-                yield str(entry["id"]), str(entry["attributes"].get("name") or "")
+                yield str(entry["id"]), str((entry.get("attributes") or {}).get("name") or "")
 
     async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
         """Yield pages of a list's members. For each member ``{field: value}``: its identifiers and ``partner_id``."""
@@ -124,7 +125,7 @@ class KlaviyoConnector:
                     **{
                         name: str(entry["attributes"][name])
                         for name in payloads.IDENTITY
-                        if entry["attributes"].get(name)
+                        if (entry.get("attributes") or {}).get(name)
                     },
                 }
                 for entry in page

@@ -40,6 +40,17 @@ class Profile:
     index: int
     attributes: Mapping[str, Any]
     data: bytes
+    key: str  # the name of the attribute that carries the key
+
+    @property
+    def has_others(self) -> bool:
+        """Whether it has identifiers besides the key."""
+        return any(name in self.attributes for name in IDENTITY if name != self.key)
+
+    def alone(self) -> Profile:
+        """Return the profile with the key as its only identifier; other attributes stay."""
+        kept = {n: v for n, v in self.attributes.items() if n == self.key or n not in IDENTITY}
+        return Profile(self.index, kept, _resource(kept), self.key)
 
 
 def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int, Refusal]]:
@@ -49,13 +60,29 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
         attributes = attributes_of(delivery)
         refusal = _refusal(attributes)
         if refusal is None:
-            data = _dumps({"type": "profile", "attributes": attributes})
+            data = _resource(attributes)
             if len(data) <= PROFILE_BYTES:
-                profiles.append(Profile(index, attributes, data))
+                profiles.append(Profile(index, attributes, data, _key_of(delivery, attributes)))
                 continue
             refusal = Refusal("profile_too_large", "Klaviyo accepts at most 100 KB for one profile")
         skipped[index] = refusal
     return profiles, skipped
+
+
+def _resource(attributes: Mapping[str, Any]) -> bytes:
+    return _dumps({"type": "profile", "attributes": attributes})
+
+
+def _key_of(delivery: Delivery, attributes: Mapping[str, Any]) -> str:
+    """Return the attribute that carries the key; an external id that is an address goes as e-mail."""
+    if delivery.key_type in IDENTITY and delivery.key_type in attributes:
+        return delivery.key_type
+    return next(name for name in IDENTITY if name in attributes)
+
+
+def folded(name: str, value: Any) -> str:
+    """Return an identifier in the form in which Klaviyo's values are compared with those that were sent."""
+    return str(value).lower() if name == "email" else str(value)
 
 
 def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:

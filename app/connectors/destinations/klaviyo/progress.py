@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
 from app.connectors.base import Pending, Receipts, Refusal
-from app.connectors.errors import Throttled
+from app.connectors.errors import PayloadRejected, Throttled
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
+TRIES = 3  # calls whose response confirms nothing, before the result counts as unknown
+
+Said = dict[str, list[str | None]]  # by index: code, message, pointer
 
 
 @dataclass(slots=True)
 class Progress:
     """The position among the deliveries, the running job, and the results of single members."""
 
-    next: int = 0  # the first delivery that was not sent
+    next: int = (
+        0  # the first delivery that was not sent; additions: in handles from before ``queue``
+    )
     rows: int | None = None  # lowered after a response 413
     job: str | None = None
     upto: int = 0  # the delivery after the last of the running job
@@ -26,21 +31,71 @@ class Progress:
     restarts: int = 0
     searched: int = 0  # searches done for the next removal
     found: list[str] = field(default_factory=list)  # the ids that they returned
-    rejected: dict[str, list[str | None]] = field(default_factory=dict)
+    rejected: Said = field(default_factory=dict)
     partner_ids: dict[str, str] = field(default_factory=dict)
+    #: Ranges of deliveries that wait to be sent, as [first, after the last]. None: not begun.
+    queue: list[list[int]] | None = None
+    #: The deliveries of the running job: their range, or ``again`` if ``is_again``; and how many were sent.
+    span: list[int] = field(default_factory=list)
+    sent: int | None = None
+    stage: str | None = (
+        None  # of a job that has ended: what is being read of it, ``errors`` or ``profiles``
+    )
+    cursor: str | None = None  # the next page of it
+    counts: list[int | None] = field(
+        default_factory=list
+    )  # of the ended job: total, completed, failed
+    failed: list[int] = field(
+        default_factory=list
+    )  # deliveries that errors of the job were matched to
+    confirmed: list[int] = field(default_factory=list)  # deliveries among the profiles of the job
+    words: str | None = None  # of an error that no delivery was matched to
+    again: list[int] = field(default_factory=list)  # to be sent again, with the key alone
+    is_again: bool = False  # the running job is of these
+    odd: int = 0  # responses in a row that confirmed nothing
+    refusals: int = 0  # of whole jobs
+    passed: bool = False  # Klaviyo took a job or a profile of this call
+    suspects: Said = field(default_factory=dict)  # refused alone, without a pointer
+    unknown: Said = field(default_factory=dict)
+    notes: Said = field(default_factory=dict)
 
     @classmethod
     def of(cls, handle: Mapping[str, Any]) -> Progress:
-        """Read a stored handle."""
-        return cls(**handle)
+        """Read a stored handle, also one of another version."""
+        names = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in handle.items() if name in names})
 
     def reject(self, index: int, refusal: Refusal) -> None:
         """Record a refused member."""
-        self.rejected[str(index)] = [refusal.code, refusal.message, refusal.pointer]
+        self.rejected[str(index)] = _said(refusal)
+
+    def suspect(self, index: int, refusal: Refusal) -> None:
+        """Record a member that was refused alone. It is rejected only if Klaviyo accepts others."""
+        self.suspects[str(index)] = _said(refusal)
+
+    def leave_unknown(self, index: int, words: str) -> None:
+        """Record a member that no response confirms."""
+        self.unknown[str(index)] = ["unconfirmed", words, None]
+
+    def note(self, index: int, refusal: Refusal) -> None:
+        """Record a remark about a member that is delivered."""
+        self.notes[str(index)] = _said(refusal)
+
+    def is_settled(self, index: int) -> bool:
+        """Return whether nothing more is sent for a member."""
+        name = str(index)
+        return any(
+            name in part for part in (self.rejected, self.unknown, self.suspects, self.partner_ids)
+        )
 
     def pending(self, wait: float) -> Pending:
         """Return the handle, to be resumed after ``wait`` seconds."""
         return Pending(asdict(self), timedelta(seconds=wait))
+
+    def once_more(self) -> Pending | None:
+        """Count a response that confirmed nothing. Returns None if there were enough of them."""
+        self.odd += 1
+        return self.pending(FIRST_WAIT * 2 ** (self.odd - 1)) if self.odd < TRIES else None
 
     def throttled(self, error: Throttled) -> Pending:
         """Return the handle, to be resumed when the partner accepts calls again."""
@@ -49,17 +104,42 @@ class Progress:
 
     def waiting(self) -> Pending:
         """Return the handle, to poll the job again: after 1 s, then with exponential backoff, at most 30 s."""
-        wait = min(FIRST_WAIT * 2**self.polls, LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2 ** min(self.polls, 10), LONGEST_WAIT)
         self.polls += 1
         return self.pending(wait)
 
     def receipts(self, skipped: Mapping[int, Refusal]) -> Receipts:
-        """Return the receipts of the call."""
+        """Return the receipts of the call.
+
+        Raises PayloadRejected if members were refused alone and Klaviyo took nothing else: it may refuse everything.
+        """
+        if self.suspects and not self.passed:
+            code, message, _ = next(iter(self.suspects.values()))
+            raise PayloadRejected(
+                f"Klaviyo refused the request: {message}", code=code, http_status=400
+            )
+        rejected = {**self.suspects, **self.rejected}
         return Receipts(
-            rejected={
-                int(index): Refusal(str(code), str(message), pointer)
-                for index, (code, message, pointer) in self.rejected.items()
-            },
+            rejected=_refusals(rejected),
             skipped=skipped,
+            unknown=_refusals({i: one for i, one in self.unknown.items() if i not in rejected}),
+            notes=_refusals(
+                {
+                    index: note
+                    for index, note in self.notes.items()
+                    if index not in rejected and index not in self.unknown
+                }
+            ),
             partner_ids={int(index): value for index, value in self.partner_ids.items()},
         )
+
+
+def _said(refusal: Refusal) -> list[str | None]:
+    return [refusal.code, refusal.message, refusal.pointer]
+
+
+def _refusals(said: Mapping[str, list[str | None]]) -> dict[int, Refusal]:
+    return {
+        int(index): Refusal(str(code), str(message), pointer)
+        for index, (code, message, pointer) in said.items()
+    }

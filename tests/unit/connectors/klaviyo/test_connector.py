@@ -283,22 +283,6 @@ class TestDeliver:
         }
         assert len(world.emails()) == 148
 
-    async def test_identifiers_of_two_profiles_are_a_conflict_of_that_member(
-        self, world: World
-    ) -> None:
-        await world.run(
-            list_call(),
-            [
-                person(0),
-                person(1, key_type="external_id", key="u1", identifiers={"external_id": "u1"}),
-            ],
-        )
-        both = person(0, identifiers={"email": "p0@example.com", "external_id": "u1"})
-        receipts = await world.run(list_call(), [both])
-        assert receipts.rejected[0].code == "duplicate_profile"
-        receipts = await world.run(list_call(), [both, *(person(n) for n in range(2, 14))])
-        assert receipts.rejected[0].code == "duplicate_profile"
-
     async def test_a_member_without_an_identifier_is_skipped(self, world: World) -> None:
         rows = [person(0), person(1, key_type="other", identifiers={})]
         receipts = await world.run(list_call(), rows)
