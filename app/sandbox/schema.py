@@ -63,16 +63,19 @@ class Operation:
 
 
 class Document:
-    """An OpenAPI document, compiled."""
+    """An OpenAPI document, compiled. Further documents add paths; they may refer to the schemas of the first."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *further: Path) -> None:
         content = json.loads(path.read_text(encoding="utf-8"))
         schemas = content["components"]["schemas"]
+        paths = dict(content["paths"])
+        for other in further:
+            paths |= json.loads(other.read_text(encoding="utf-8"))["paths"]
         shared = {name: _translated(schema) for name, schema in schemas.items()}
         self._registry = Registry([(_SHARED, {"$defs": shared})])
         self.operations = [
             self._operation(template, method, operation)
-            for template, methods in content["paths"].items()
+            for template, methods in paths.items()
             for method, operation in methods.items()
         ]
 

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from app.sandbox.klaviyo.filters import FilterError
 from app.sandbox.klaviyo.operations import OPERATIONS
-from app.sandbox.klaviyo.responses import error, json_body, list_resource, schema_faults
+from app.sandbox.klaviyo.resources import lists_as
+from app.sandbox.klaviyo.responses import error, json_body, schema_faults
 from app.sandbox.klaviyo.state import Account
 from app.sandbox.schema import Document, Operation
 from app.sandbox.server import Request, Response, json_response
@@ -16,7 +18,14 @@ from app.sandbox.windows import Window, take
 
 DEFAULT_KEY = "pk_sandbox"
 ALL_SCOPES = ("lists:read", "lists:write", "profiles:read", "profiles:write")
-_SCHEMA = Path(__file__).parents[1] / "schemas" / "klaviyo.json"
+_SCHEMAS = Path(__file__).parents[1] / "schemas"
+# Klaviyo supports a revision for two years; this is two years before the revision of the document.
+RETIRED_BEFORE = "2024-07-15"
+_RETIRED = "This API has been retired and is no longer in service."
+_FEWER = {
+    "profile_count": {"burst": "1/s", "steady": "15/m"},
+    "predictive_analytics": {"burst": "10/s", "steady": "150/m"},
+}
 _SECONDS = {"s": 1, "m": 60, "d": 86_400}
 _MEDIA_TYPES = ("application/vnd.api+json", "application/json")
 _KEY_PREFIX = "Klaviyo-API-Key "
@@ -28,12 +37,13 @@ class KlaviyoEmulator:
     name = "klaviyo"
 
     def __init__(self, *, seed: int = 0, job_seconds: float = 0.3, limits: bool = True) -> None:
-        self._document = Document(_SCHEMA)
+        self._document = Document(_SCHEMAS / "klaviyo.json", _SCHEMAS / "klaviyo_further.json")
         self._seed = seed
         self._job_seconds = job_seconds
         self.limits = limits
         self.keys: dict[str, tuple[str, ...]] = {DEFAULT_KEY: ALL_SCOPES}
         self.limit_share = 1.0  # fraction of the documented limits
+        self.retired_before = RETIRED_BEFORE
         self.refused: dict[str, str] = {}
         self.reset()
 
@@ -51,6 +61,9 @@ class KlaviyoEmulator:
     def handle(self, request: Request) -> Response:
         """Respond to one request."""
         self._tally.counts["calls"] += 1
+        if request.path.startswith(("/api/v1/", "/api/v2/")):
+            self._violation(request, "the path belongs to a retired API")
+            return json_response(410, {"message": _RETIRED})
         operation, path, known = self._document.find(request.method, request.path)
         refused = self._refused(request)
         if refused is not None:
@@ -60,9 +73,15 @@ class KlaviyoEmulator:
             self._violation(request, "the document has no such operation")
             return error(status, code, "No such operation")
         self._tally.counts[operation.operation_id] += 1
-        early = self._missing_scopes(request, operation) or self._throttled(operation)
-        if early is not None:
-            return early
+        windows = self._windows_of(request, operation)
+        early = self._missing_scopes(request, operation) or self._throttled(windows)
+        if early is None:
+            early = self._checked(operation, request, path)
+        if early.status != 429:
+            early.headers.update(_limit_headers(windows))
+        return early
+
+    def _checked(self, operation: Operation, request: Request, path: dict[str, str]) -> Response:
         body = json_body(request)
         faults = operation.faults(request.query, body, has_body=bool(request.body))
         if faults:
@@ -78,8 +97,10 @@ class KlaviyoEmulator:
         handler = OPERATIONS.get(operation.operation_id)
         if handler is None:
             return error(501, "not_emulated", "The sandbox does not emulate this operation")
-        response = handler(self.account, request, body, **path)
-        response.headers.update(self._limit_headers(operation))
+        try:
+            response: Response = handler(self.account, request, body, **path)
+        except FilterError as fault:
+            return error(400, "invalid", str(fault), parameter="filter")
         return response
 
     def _refused(self, request: Request) -> Response | None:
@@ -88,13 +109,23 @@ class KlaviyoEmulator:
             return error(401, "not_authenticated", "Authentication credentials were not provided.")
         if given.removeprefix(_KEY_PREFIX) not in self.keys:
             return error(401, "authentication_failed", "Incorrect authentication credentials.")
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.\w+)?", request.headers.get("revision", "")):
-            self._violation(request, "the revision header is missing or malformed")
-            return error(400, "invalid", "The revision header is required")
+        refused = self._refused_revision(request)
+        if refused is not None:
+            return refused
         kind = request.headers.get("content-type", "").split(";")[0]
         if request.body and kind not in _MEDIA_TYPES:
             self._violation(request, f"content-type {kind}")
             return error(415, "unsupported_media_type", "Unsupported media type")
+        return None
+
+    def _refused_revision(self, request: Request) -> Response | None:
+        revision = request.headers.get("revision", "")
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.\w+)?", revision):
+            self._violation(request, "the revision header is missing or malformed")
+            return error(400, "invalid", "The revision header is required")
+        if revision < self.retired_before:
+            self._violation(request, f"the revision {revision} is retired")
+            return error(410, "gone", f"The revision {revision} has been retired.")
         return None
 
     def _missing_scopes(self, request: Request, operation: Operation) -> Response | None:
@@ -104,10 +135,10 @@ class KlaviyoEmulator:
             return None
         return error(403, "permission_denied", f"The key lacks the scope {', '.join(missing)}")
 
-    def _throttled(self, operation: Operation) -> Response | None:
+    def _throttled(self, windows: list[Window]) -> Response | None:
         if not self.limits:
             return None
-        full = take(self._windows_of(operation))
+        full = take(windows)
         if full is None:
             return None
         self._tally.counts["throttled"] += 1
@@ -117,23 +148,19 @@ class KlaviyoEmulator:
         response.headers["retry-after"] = str(wait)
         return response
 
-    def _windows_of(self, operation: Operation) -> list[Window]:
-        if operation.operation_id not in self._windows:
-            self._windows[operation.operation_id] = [
+    def _windows_of(self, request: Request, operation: Operation) -> list[Window]:
+        """Return the windows of an operation. Some additional fields have windows of their own, with lower limits."""
+        name, limits = operation.operation_id, operation.limits
+        for parameter in ("additional-fields[list]", "additional-fields[profile]"):
+            for one in (request.parameter(parameter) or "").split(","):
+                if one in _FEWER:
+                    name, limits = f"{operation.operation_id} {one}", _FEWER[one]
+        if name not in self._windows:
+            self._windows[name] = [
                 Window(max(1, int(int(number) * self.limit_share)), _SECONDS[unit])
-                for number, unit in (text.split("/") for text in operation.limits.values())
+                for number, unit in (text.split("/") for text in limits.values())
             ]
-        return self._windows[operation.operation_id]
-
-    def _limit_headers(self, operation: Operation) -> dict[str, str]:
-        minute = next((w for w in self._windows_of(operation) if w.seconds == 60), None)
-        if minute is None:
-            return {}
-        return {
-            "ratelimit-limit": str(minute.limit),
-            "ratelimit-remaining": str(minute.remaining),
-            "ratelimit-reset": str(int(minute.reset)),
-        }
+        return self._windows[name]
 
     def _violation(self, request: Request, fault: str) -> None:
         self._tally.add_violation({"request": f"{request.method} {request.url}", "fault": fault})
@@ -157,7 +184,11 @@ class KlaviyoEmulator:
         )
         if found is None:
             return None
-        return [{"id": one, **self.account.profiles[one].attributes} for one in found.members]
+        return [
+            {"id": one, **self.account.profiles[one].attributes}
+            for one in found.members
+            if one in self.account.profiles
+        ]
 
     def stats(self) -> dict[str, Any]:
         """Return ``{counter: number, "violationsSeen": [violation]}``."""
@@ -167,7 +198,7 @@ class KlaviyoEmulator:
         """Change the account.
 
         ``keys`` {key, scopes}, ``revocations`` {key}, ``lists`` {name, id}, ``rejections`` {ids, reason}, ``settings``
-        {limits, limitShare, jobSeconds}, ``jobs/cancel``, ``jobs/forget``. Returns None for another operation.
+        {limits, limitShare, jobSeconds, indexSeconds, payloads, pointers, retiredBefore}, ``jobs/cancel``, ``jobs/forget``. Returns None for another operation.
         """
         if method not in ("POST", "PUT"):
             return None
@@ -179,7 +210,8 @@ class KlaviyoEmulator:
                 self.keys.pop(given["key"], None)
             case ["lists"]:
                 return json_response(
-                    201, list_resource(self.account.new_list(given["name"], given.get("id")))
+                    201,
+                    lists_as(request)(self.account.new_list(given["name"], given.get("id"))),
                 )
             case ["rejections"]:
                 reason = given.get("reason", "not wanted here")
@@ -202,3 +234,18 @@ class KlaviyoEmulator:
             self._windows.clear()
         self._job_seconds = float(given.get("jobSeconds", self._job_seconds))
         self.account.job_seconds = self._job_seconds
+        self.account.index_seconds = float(given.get("indexSeconds", self.account.index_seconds))
+        self.account.payloads = bool(given.get("payloads", self.account.payloads))
+        self.account.pointers = bool(given.get("pointers", self.account.pointers))
+        self.retired_before = str(given.get("retiredBefore", self.retired_before))
+
+
+def _limit_headers(windows: list[Window]) -> dict[str, str]:
+    minute = next((w for w in windows if w.seconds == 60), None)
+    if minute is None:
+        return {}
+    return {
+        "ratelimit-limit": str(minute.limit),
+        "ratelimit-remaining": str(minute.remaining),
+        "ratelimit-reset": str(int(minute.reset)),
+    }
