@@ -6,6 +6,7 @@ Liquid templates inside it use ``python-liquid``.
 
 from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
 from app.mapping.identity import plain_path
+from app.mapping.reads import paths_read
 from app.mapping.transform import CompiledMapping, compile_mapping, resolve, resolve_batch
 from app.mapping.validate import validate
 
@@ -15,6 +16,7 @@ __all__ = [
     "MappingError",
     "MappingFailed",
     "compile_mapping",
+    "paths_read",
     "plain_path",
     "resolve",
     "resolve_batch",

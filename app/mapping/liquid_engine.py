@@ -179,11 +179,8 @@ def compile_liquid(source: str, location: str) -> Evaluate:
     The function raises `MappingFailed` if the rendering fails, or if the template is too long or malformed: the
     `LiquidError` of a malformed template is not raised here.
     """
-    length = units(source)
     try:
-        if length > MAXIMUM_SOURCE:
-            raise LiquidError(f"has {length} units, more than {MAXIMUM_SOURCE}", token=None)
-        template = _ENVIRONMENT.from_string(source)
+        template = _parse(source)
     except LiquidError as error:
         return _failing(f"is no usable template: {_reason(error)}.", location)
 
@@ -194,6 +191,21 @@ def compile_liquid(source: str, location: str) -> Evaluate:
             raise MappingFailed(location, f"cannot be rendered: {_reason(error)}.") from error
 
     return render
+
+
+def parsed_template(source: str) -> BoundTemplate | None:
+    """Return the nodes of a template, or None if it is too long or malformed."""
+    try:
+        return _parse(source)
+    except LiquidError:
+        return None
+
+
+def _parse(source: str) -> BoundTemplate:
+    length = units(source)
+    if length > MAXIMUM_SOURCE:
+        raise LiquidError(f"has {length} units, more than {MAXIMUM_SOURCE}", token=None)
+    return _ENVIRONMENT.from_string(source)
 
 
 def _failing(reason: str, location: str) -> Evaluate:

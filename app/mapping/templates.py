@@ -66,6 +66,18 @@ def compile_template(text: str, location: str) -> Callable[[Any], str]:
     return lambda payload: joined([part(payload) for part in parts], location)
 
 
+def template_reads(text: str) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of each placeholder. An empty tuple means the whole payload, which `{{{name}}}` may read.
+
+    The second pass fills placeholders in the values that the first pass inserted, so any path may be read.
+    """
+    if len(list(_cut(text, 3))) > 1:
+        yield ()
+        return
+    for name in list(_cut(text, 2))[1::2]:
+        yield split_path(trim(name))
+
+
 def _constant(text: str) -> Callable[[Any], str]:
     return lambda payload: text
 

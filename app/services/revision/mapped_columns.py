@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from app.connectors.base import Definition, IdentityField
-from app.mapping import plain_path
+from app.mapping import paths_read, plain_path
 from app.services.revision.action import action_of
 from app.services.revision.config import Identifier, Revision
 from app.snapshots.engine import KeyField
@@ -72,14 +71,16 @@ def column_of(pieces: tuple[str, ...]) -> str | None:
     return None
 
 
-def used_traits(definition: Definition, revision: Revision) -> Sequence[str]:
-    """Return the traits whose changes are updates: the sent ones and those that the mapping names by a path."""
-    names = dict.fromkeys(sent_traits(definition, revision))
-    for pieces in _plain_paths(revision.mapping):
+def read_traits(revision: Revision) -> Sequence[str] | None:
+    """Return the paths of traits that the mapping reads, such as ``address.city``; None if it may read any trait."""
+    found: dict[str, None] = {}
+    for keys in paths_read(revision.mapping):
         for prefix in _TRAIT_PATHS:
-            if pieces[: len(prefix)] == prefix and len(pieces) > len(prefix):
-                names.setdefault(pieces[len(prefix)])
-    return tuple(names)
+            if keys == prefix[: len(keys)]:
+                return None
+            if keys[: len(prefix)] == prefix:
+                found.setdefault(".".join(keys[len(prefix) :]))
+    return sorted(found)
 
 
 def sent_traits(definition: Definition, revision: Revision) -> dict[str, str]:
@@ -92,13 +93,3 @@ def sent_traits(definition: Definition, revision: Revision) -> dict[str, str]:
             for key in value:
                 names.setdefault(trait := str(key).removeprefix("traits."), trait)
     return names
-
-
-def _plain_paths(value: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the pieces of each ``@path`` directive anywhere in a mapping."""
-    pieces = plain_path(value) if isinstance(value, dict) else None
-    if pieces is not None:
-        yield tuple(pieces)
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _plain_paths(item)

@@ -10,7 +10,7 @@ from app.connectors.base import Definition
 from app.domain.changes import ChangeKind, Mode
 from app.services.revision import placement
 from app.services.revision.config import Revision
-from app.services.revision.mapped_columns import key_fields, used_traits
+from app.services.revision.mapped_columns import key_fields, read_traits, sent_traits
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
 # Further keys that a sync stores next to the specification.
@@ -34,13 +34,15 @@ def build_plan_spec(
     retry_refused: bool = False,
 ) -> PlanSpec:
     """Build the specification of a sync's plan. ``made_lists``: those of the connection, by ``placement.list_key``."""
+    reads = read_traits(revision)
     has_arm_property = placement.arm_property(definition, revision) is not None
     return PlanSpec(
         key=definition.key,
         mode=revision.mode,
         sends=revision.sends,
         fields=key_fields(definition, revision),
-        traits=used_traits(definition, revision),
+        traits=None if reads is None else tuple(sent_traits(definition, revision)),
+        reads=reads or (),
         consent=revision.consent,
         place=placement.place_without_split(definition, revision, made_lists),
         arms=placement.arms(definition, revision, activation_id, made_lists),

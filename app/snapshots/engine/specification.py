@@ -45,6 +45,9 @@ class PlanSpec:
     sends: frozenset[ChangeKind]
     fields: Sequence[KeyField] = ()
     traits: Sequence[str] | None = ()  # traits that are sent and hashed; None: all
+    #: Further traits that are sent and hashed, since a mapping reads them: paths, with a dot between keys. A path names
+    #: the column of a whole object, and a column whose name has dots.
+    reads: Sequence[str] = ()
     consent: str | None = None  # a trait that must be true
     place: str | None = None  # place of the keys (``app.domain.places``), without a split
     arms: Sequence[Arm] = ()

@@ -36,7 +36,16 @@ def used_traits(spec: PlanSpec, whole: Members) -> list[str]:
     """List the traits that are sent and hashed."""
     if spec.traits is None:
         return sorted(whole.traits)
-    return [trait for trait in spec.traits if trait in whole.traits]
+    return [
+        trait
+        for trait in whole.traits
+        if trait in spec.traits or any(_is_read(trait, path) for path in spec.reads)
+    ]
+
+
+def _is_read(trait: str, path: str) -> bool:
+    """Return whether a path leads to a trait, into it, or to an object that it is a member of."""
+    return f"{trait}.".startswith(f"{path}.") or f"{path}.".startswith(f"{trait}.")
 
 
 def traits_sql(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> str:

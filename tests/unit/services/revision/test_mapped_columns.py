@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.services.revision.mapped_columns import column_of, key_fields, used_traits
+from app.services.revision.mapped_columns import column_of, key_fields, read_traits
 from app.snapshots.engine import KeyField
 from tests.unit.services.revision.definitions import create_definition, create_revision
 
@@ -38,13 +38,23 @@ class TestKeyFields:
         assert [field.external_id for field in key_fields(files, chosen)] == ["email", "nickname"]
 
 
-class TestUsedTraits:
-    def test_are_the_personalized_and_the_mapped_ones(self) -> None:
-        revision = create_revision(
-            personalization={"profile": {"properties": ["plan"]}},
-            **mapped(title={"@path": "$.traits.city"}, custom={"traits.spend": 1}),
-        )
-        assert used_traits(DEFINITION, revision) == ("plan", "spend", "city")
+class TestReadTraits:
+    @pytest.mark.parametrize(
+        ("value", "reads"),
+        [
+            ({"@path": "$.traits.city"}, ["city"]),
+            ({"@template": "{{traits.first_name}} {{ properties.age }}"}, ["age", "first_name"]),
+            ({"@liquid": "{{ context.traits['first name'] | upcase }}"}, ["first name"]),
+            ({"@arrayPath": ["$.traits.products", {"id": {"@path": "$.sku"}}]}, ["products"]),
+            ({"@path": "$.traits.address.city"}, ["address.city"]),
+            ({"a": [{"@path": "$.traits"}]}, None),
+            ({"@path": "$.context"}, None),
+            ({"@path": "$.context.personas.computation_key"}, []),
+            ({"@path": {"@template": "traits.{{traits.which}}"}}, None),
+        ],
+    )
+    def test_are_found_in_every_directive(self, value: Any, reads: list[str] | None) -> None:
+        assert read_traits(create_revision(**mapped(title=value))) == reads
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Traits that only a mapping names: the plan carries them, and their changes are updates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app.services.platform.platform import Platform
+from app.storage.models import Sync
+from tests.flow import Flow, installation
+from tests.stepping import Hand
+
+PLAIN = {"@path": "$.traits.first_name"}
+MAPPED: dict[str, Any] = {
+    "hello": {"@template": "Hi {{traits.first_name}}"},
+    "loud": {"@liquid": "{{ traits.first_name | upcase }}"},
+    "items": {"@arrayPath": ["$.traits.products", {"id": {"@path": "$.sku"}}]},
+}
+
+
+def mapping(data: Any) -> dict[str, Any]:
+    return {
+        "destinationMapping": {"actionId": "webhook-send", "settings": {"data": data}},
+        "updates": True,
+    }
+
+
+async def synced(flow: Flow, activation: str, *rows: dict[str, Any]) -> Sync:
+    """Supply members, and return the last sync when nothing is open any more."""
+    hand = Hand(flow)
+    await flow.supply(rows)
+    await hand.quiet()
+    return (await flow.syncs(activation))[-1]
+
+
+def sent(flow: Flow) -> list[dict[str, Any]]:
+    """The items of the messages, the newest message first."""
+    bodies = [json.loads(r["body"]) for r in flow.sandbox.recorder.listed("webhook", 100)]
+    return [item for b in bodies for kind in ("entered", "updated") for item in b["data"][kind]]
+
+
+@pytest.mark.parametrize("more", [{}, {"plain": PLAIN}])
+async def test_every_directive_receives_them(platform: Platform, more: dict[str, Any]) -> None:
+    async with installation(platform) as flow:
+        activation = await flow.activate(resync=True, **mapping(MAPPED | more))
+        ann = {"profile_id": "p1", "email": "ann@example.com", "first_name": "Ann", "other": 1,
+               "products": [{"sku": "a"}, {"sku": "b"}]}  # fmt: skip
+        await synced(flow, activation, ann)
+        assert sent(flow)[0]["data"] == {
+            "hello": "Hi Ann",
+            "loud": "ANN",
+            "items": [{"id": "a"}, {"id": "b"}],
+        } | dict.fromkeys(more, "Ann")
+        assert (await synced(flow, activation, ann | {"other": 2})).updated == 0
+        assert (await synced(flow, activation, ann | {"first_name": "Bo"})).updated == 1
+        assert sent(flow)[0]["data"]["loud"] == "BO"
