@@ -19,6 +19,11 @@ BLANKS = " \t\n\r\x0b\x0c" + _SPACES + _INVISIBLE
 _NO_INVISIBLE = str.maketrans("", "", _INVISIBLE)
 
 
+def trimmed(text: str) -> str:
+    """Return the text without blanks and invisible characters at its ends."""
+    return text.strip(BLANKS)
+
+
 def visible(text: str) -> str:
     """Return the text in NFKC (full-width letters become plain ones), without invisible characters and outer blanks."""
     return unicodedata.normalize("NFKC", text.translate(_NO_INVISIBLE)).strip(BLANKS)

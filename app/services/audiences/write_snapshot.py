@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.json_bytes import to_lines
+from app.domain.column_names import find_column
+from app.domain.text_forms import trimmed
 from app.services.audiences.definition_rows import Reading, write_rows
 from app.services.audiences.source_turns import room_of_run
 from app.services.platform import (
@@ -26,7 +28,13 @@ from app.snapshots.engine import (
     StoredFile,
     Upload,
 )
-from app.snapshots.membership import compact_members, compare_members, write_delta, write_snapshot
+from app.snapshots.membership import (
+    compact_members,
+    compare_members,
+    in_one_spelling,
+    write_delta,
+    write_snapshot,
+)
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
 
 
@@ -109,11 +117,11 @@ async def _uploaded(platform: Platform, work: Work) -> Upload:
 
 async def _compute_patch(platform: Platform, work: Work) -> Computed:
     previous = Manifest.from_json(work.previous.manifest if work.previous else None)
-    add, remove = _folded(work.patches)
+    linked = work.audience.audience_type == "LINKED"
+    add, remove = _folded(work.patches, linked=linked)
     local = await fetch_manifest(platform.objects, previous)
     rows = platform.engine.scratch_file(".ndjson")
     out = platform.engine.scratch_file(".parquet")
-    linked = work.audience.audience_type == "LINKED"
     try:
         rows.write_bytes(to_lines(add))
         delta = await platform.engine.run(
@@ -137,16 +145,20 @@ def _merged(previous: Snapshot | None, added: SnapshotStats) -> SnapshotStats:
     return SnapshotStats(added.rows, traits, tuple(dict.fromkeys(identifiers)))
 
 
-def _folded(patches: Sequence[MemberPatch]) -> tuple[list[dict[str, Any]], list[str]]:
+def _folded(
+    patches: Sequence[MemberPatch], *, linked: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Combine patches in the order in which they were accepted: the last change of a member counts."""
     add: dict[str, dict[str, Any]] = {}
     remove: dict[str, None] = {}
-    for patch in patches:
-        for row in patch.add:
-            key = str(row.get("entity_id") or row["profile_id"])
+    key_name = "entity_id" if linked else "profile_id"
+    added = in_one_spelling([patch.add for patch in patches], linked=linked)
+    for rows, patch in zip(added, patches, strict=True):
+        for row in rows:
+            key = trimmed(row[find_column(key_name, row) or key_name])
             add[key] = row
             remove.pop(key, None)
-        for member in patch.remove:
+        for member in map(trimmed, patch.remove):
             add.pop(member, None)
             remove[member] = None
     return list(add.values()), list(remove)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.errors import Invalid
+from app.domain.normalise import normalise_sql
 from app.snapshots.engine import sql_name, sql_text
 from app.snapshots.reading import Source
 
@@ -12,14 +13,16 @@ def key_sql(source: Source, column: str) -> str:
 
     Raises Invalid if a Parquet column is not text.
     """
+    return normalise_sql(_key_text(source, column), "text")
+
+
+def _key_text(source: Source, column: str) -> str:
     quoted = sql_name(column)
     match source.upload.format:
         case "csv":
             return quoted
         case "ndjson":
-            return (
-                f"CASE WHEN json_type({quoted}) = 'VARCHAR' THEN nullif({quoted} ->> '$', '') END"
-            )
+            return f"(CASE WHEN json_type({quoted}) = 'VARCHAR' THEN {quoted} ->> '$' END)"
         case "parquet":
             kind = source.columns[column]
             if kind.id != "varchar":
@@ -27,20 +30,33 @@ def key_sql(source: Source, column: str) -> str:
                     f"The column {column} has the type {kind}; it must be text.",
                     data={"column": column},
                 )
-            return f"nullif({quoted}, '')"
+            return quoted
 
 
-def identifier_sql(source: Source, column: str) -> str:
-    """Return the expression of an identifier's values: a list, oldest first, or NULL if there are none."""
+def holds_texts(source: Source, column: str) -> bool:
+    """Report whether a column can hold texts or lists of texts."""
+    kind = source.columns[column]
+    if source.upload.format != "parquet" or kind.id == "varchar":
+        return True
+    return kind.id == "list" and bool(dict(kind.children)["child"].id == "varchar")
+
+
+def identifier_sql(source: Source, name: str, column: str) -> str:
+    """Return the expression of an identifier's values: a list, oldest first, or NULL if there are none.
+
+    ``column`` holds them. If it is not named exactly ``name``, values that are not texts have no identifier: the column
+    may be a trait of another meaning.
+    """
     quoted = sql_name(column)
     match source.upload.format:
         case "csv":
             values = f"""CASE WHEN {quoted} LIKE '[%' AND json_valid({quoted})
                 THEN from_json({quoted}, '["VARCHAR"]') ELSE [{quoted}] END"""
         case "ndjson":
+            fault = f"CASE WHEN {quoted} IS NOT NULL THEN error({sql_text(_marked(column))}) END"
             values = f"""CASE json_type({quoted}) WHEN 'VARCHAR' THEN [{quoted} ->> '$']
                 WHEN 'ARRAY' THEN from_json({quoted}, '["VARCHAR"]') WHEN 'NULL' THEN NULL
-                ELSE CASE WHEN {quoted} IS NOT NULL THEN error({sql_text(_marked(column))}) END END"""
+                ELSE {fault if column == name else "NULL"} END"""
         case _:
             values = _parquet_identifier(source, column)
     kept = f"list_filter({values}, lambda v: v IS NOT NULL AND v <> '')"
@@ -53,10 +69,8 @@ def _marked(column: str) -> str:
 
 def _parquet_identifier(source: Source, column: str) -> str:
     kind = source.columns[column]
-    if kind.id == "varchar":
-        return f"[{sql_name(column)}]"
-    if kind.id == "list" and dict(kind.children)["child"].id == "varchar":
-        return sql_name(column)
+    if holds_texts(source, column):
+        return f"[{sql_name(column)}]" if kind.id == "varchar" else sql_name(column)
     raise Invalid(
         f"The column {column} has the type {kind}; it must be text or a list of texts.",
         data={"column": column},

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.domain.text_forms import trimmed
 from app.snapshots.engine import (
     Cursor,
     FileFormat,
@@ -78,7 +79,7 @@ def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
     )
     if remove:
         insert = f"INSERT INTO {_TOMBSTONES} SELECT DISTINCT unnest($ids), true"
-        cursor.execute(insert, {"ids": list(remove)})
+        cursor.execute(insert, {"ids": [trimmed(member) for member in remove]})
 
 
 def _write_additions(

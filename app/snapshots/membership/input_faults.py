@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from app.core.errors import Invalid
+from app.domain.normalise import normalise
 from app.snapshots.engine import Cursor, sql_name, sql_text
 from app.snapshots.membership.column_values import key_sql
 from app.snapshots.membership.id_faults import IdFaults
@@ -50,14 +51,15 @@ def _control(column: str, member: str) -> Invalid:
 def _repeated(column: str, members: list[str], removed: bool) -> Invalid:
     words = "in both add and remove, or twice" if removed else "more than once"
     return Invalid(
-        f"{column} must be unique; these occur {words}: {', '.join(members)}.",
+        f"{column} must be unique (blanks at its ends do not count); these occur {words}: "
+        f"{', '.join(members)}.",
         data={"column": column, "duplicates": members},
     )
 
 
 def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
     for row, value in _values(cursor, source, column):
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and normalise(value, "text") is None):
             return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
         if not isinstance(value, str):
             return Invalid(
@@ -87,6 +89,6 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
             rows = cursor.execute(
                 f"SELECT file_row_number + 1, {sql_name(column)} FROM "
                 f"read_parquet({sql_text(str(source.path))}, file_row_number = true) "
-                f"WHERE nullif({sql_name(column)}, '') IS NULL LIMIT 1"
+                f"WHERE {key_sql(source, column)} IS NULL LIMIT 1"
             ).fetchall()
             yield from rows

@@ -7,8 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.errors import Invalid
+from app.domain.column_names import find_column
 from app.snapshots.engine import Cursor, column_types, sql_name
-from app.snapshots.membership.column_values import identifier_sql, key_sql
+from app.snapshots.membership.column_values import holds_texts, identifier_sql, key_sql
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.reading import Source, is_code, parquet_trait, typed_columns, typed_json_columns
 
@@ -37,31 +38,52 @@ def member_columns(
     Raises:
         Invalid: a required column is missing, or has an unsupported type.
     """
-    required = ("entity_id", "profile_id") if linked else ("profile_id",)
-    _require(source, required)
+    required = _required(source, ("entity_id", "profile_id") if linked else ("profile_id",))
     rest = [column for column in source.columns if column not in required]
-    identifiers = [column for column in rest if column in IDENTIFIERS]
+    identifiers = identifier_columns(source, rest)
     entities = [column for column in rest if linked and column.startswith("ent_")]
-    plain = [column for column in rest if column not in {*identifiers, *entities}]
+    exact = {column for name, column in identifiers.items() if name == column}
+    plain = [column for column in rest if column not in {*exact, *entities}]
     traits = _traits(cursor, source, plain, like)
     shown = {"member_id": key_sql(source, required[0])}
-    shown |= {column: key_sql(source, column) for column in required[1:]}
-    shown |= {"id_" + column: identifier_sql(source, column) for column in identifiers}
+    if linked:
+        shown["profile_id"] = key_sql(source, required[1])
+    shown |= {
+        "id_" + name: identifier_sql(source, name, column) for name, column in identifiers.items()
+    }
     shown |= {"t_" + column: value for column, value in traits.items()}
     shown |= _traits(cursor, source, entities, None) if entities else {}
     select = ", ".join(f"{value} AS {sql_name(column)}" for column, value in shown.items())
     kinds = column_types(cursor, f"SELECT {select} FROM {source.sql}")
     types = {column: str(kinds["t_" + column]) for column in traits}
-    return MemberColumns(select, required[0], required, types, identifiers)
+    return MemberColumns(select, required[0], required, types, list(identifiers))
 
 
-def _require(source: Source, required: tuple[str, ...]) -> None:
-    for column in required:
-        if column not in source.columns:
+def identifier_columns(source: Source, columns: list[str]) -> dict[str, str]:
+    """Return ``{identifier: column}``. A column in another spelling counts only if it can hold texts.
+
+    Raises Invalid if two columns are spellings of one identifier.
+    """
+    found = {name: find_column(name, columns) for name in IDENTIFIERS}
+    return {
+        name: column
+        for name, column in found.items()
+        if column is not None and (column == name or holds_texts(source, column))
+    }
+
+
+def _required(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of the required names. Raises Invalid if one is missing, or has two other spellings."""
+    found = []
+    for name in names:
+        column = find_column(name, source.columns)
+        if column is None:
             shown = ", ".join(list(source.columns)[:20])
             raise Invalid(
-                f"The column {column} is missing; the columns are {shown}.", data={"column": column}
+                f"The column {name} is missing; the columns are {shown}.", data={"column": name}
             )
+        found.append(column)
+    return tuple(found)
 
 
 def _traits(

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from app.domain.column_names import find_column, spellings
 from app.snapshots.engine import (
     Cursor,
     FileFormat,
@@ -15,7 +17,7 @@ from app.snapshots.engine import (
     format_metadata,
 )
 from app.snapshots.membership.deltas import write_delta
-from app.snapshots.membership.membership import members_relation
+from app.snapshots.membership.membership import IDENTIFIERS, members_relation
 
 
 def check_patch(
@@ -49,3 +51,24 @@ def check_patch(
     finally:
         empty.unlink(missing_ok=True)
         scratch.unlink(missing_ok=True)
+
+
+def in_one_spelling(
+    changes: Sequence[Sequence[Mapping[str, Any]]], *, linked: bool
+) -> list[list[dict[str, Any]]]:
+    """Return the rows of several changes with one spelling of each id and identifier, so that they can be combined.
+
+    If the changes spell a name differently, the rows get the exact name.
+    """
+    columns = [list(dict.fromkeys(column for row in rows for column in row)) for rows in changes]
+    every = list(dict.fromkeys(column for names in columns for column in names))
+    renamed: list[dict[str, str]] = [{} for _ in changes]
+    for name in (*(("entity_id",) if linked else ()), "profile_id", *IDENTIFIERS):
+        if len(spellings(name, every)) > 1:
+            for names, own in zip(renamed, columns, strict=True):
+                if (column := find_column(name, own)) is not None:
+                    names[column] = name
+    return [
+        [{names.get(column, column): value for column, value in row.items()} for row in rows]
+        for names, rows in zip(renamed, changes, strict=True)
+    ]

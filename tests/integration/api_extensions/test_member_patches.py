@@ -54,6 +54,23 @@ class TestPatch:
         listed = (await api.get(f"audiences/{audience}/members")).json()["data"]["members"]
         assert float(listed[0]["traits"]["points"]) == 2**70
 
+    async def test_patches_may_spell_names_differently(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
+    ) -> None:
+        path = f"audiences/{audience}/members"
+        await api.patch(path, json={"add": [{"profileId": "p1 ", "Email": "ada@example.org"}]})
+        await api.patch(
+            path,
+            json={"add": [{"profile_id": "p2", "E-Mail": "bo@example.org"}, {"profile_id": "p3"}]},
+        )
+        last = await api.patch(path, json={"remove": [" p3"]})
+        await computed(platform, tenant, last)
+        listed = (await api.get(path)).json()["data"]["members"]
+        assert [(row["id"], row["identifiers"]) for row in listed] == [
+            ("p1", {"email": ["ada@example.org"]}),
+            ("p2", {"email": ["bo@example.org"]}),
+        ]
+
     async def test_patches_that_wait_share_a_run_and_the_last_word_counts(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:
