@@ -100,8 +100,14 @@ _OPTIONS = (
         "formula_guard",
         "boolean",
         label="Formula guard",
-        description="Put ' before CSV cells that a spreadsheet would run",
-        default=True,
+        description="Put ' before CSV cells that a spreadsheet would run; on for downloads, off for buckets",
+    ),
+    SettingField(
+        "byte_order_mark",
+        "boolean",
+        label="Byte order mark",
+        description="Begin CSV files with a byte order mark, which some spreadsheets need",
+        default=False,
     ),
 )
 _PREFIX = SettingField("prefix", "string", label="Folder", description="Folder inside the bucket")
@@ -141,6 +147,7 @@ class FileConnector:
     definition: ClassVar[Definition]
     settings_model: ClassVar[type[ConnectorSettings]]
     connection_settings_model: ClassVar[type[BaseModel]] = FileOptions
+    for_spreadsheets: ClassVar[bool] = False  # the default of formula_guard
 
     def __init__(self, settings: Any, tools: ConnectorTools) -> None:
         self._settings = settings
@@ -203,6 +210,8 @@ class FileConnector:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ConfigurationRejected(f"connectionSettings {field}: {first['msg']}") from error
+        if options.formula_guard is None:
+            return options.model_copy(update={"formula_guard": self.for_spreadsheets})
         return options
 
     async def _require_allowed(self, endpoint_url: str | None) -> None:
@@ -227,6 +236,7 @@ class DownloadConnector(FileConnector):
         aliases=("download", "csv-parquet", "csv", "parquet"),
     )
     settings_model: ClassVar[type[ConnectorSettings]] = settings.DownloadSettings
+    for_spreadsheets = True
 
     async def _target(self, options: FileOptions, folder: str) -> Target:
         return DownloadTarget(self._tools.exports, folder)

@@ -38,6 +38,7 @@ class Export:
         self._counts: Counter[str] = Counter()
         self._rejected: dict[int, Refusal] = {}
         self._seen = 0
+        self._changed_cells = 0
 
     async def run(self, chunks: AsyncIterator[Sequence[Delivery]]) -> Receipts:
         """Write and publish the file. The receipts name the rows that could not be written."""
@@ -68,6 +69,7 @@ class Export:
             await asyncio.to_thread(writer.__exit__, type(error), error, None)
             raise
         await asyncio.to_thread(writer.__exit__, None, None, None)
+        self._changed_cells = writer.changed_cells
         return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._call))
 
     def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
@@ -108,6 +110,7 @@ class Export:
             "rows": sum(self._counts.values()),
             "counts": dict(sorted(self._counts.items())),
             "leftOut": len(self._rejected),
+            "changedCells": self._changed_cells,
             "bytes": path.stat().st_size,
             "sha256": digest_of(path),
             "spaceId": call.space_id,

@@ -57,7 +57,10 @@ class FileOptions(BaseModel):
     filename_prefix: Annotated[str, Field(max_length=100), AfterValidator(checked_file_prefix)] = ""
     prefix: Annotated[str, Field(max_length=500), AfterValidator(checked_prefix)] = ""
     empty_delta: Literal["file", "skip"] = "file"  # a file with a header only, or none
-    formula_guard: bool = True  # turn off only if no spreadsheet opens the file
+    formula_guard: bool | None = (
+        None  # None: on for downloads, off for buckets, which machines read
+    )
+    byte_order_mark: bool = False  # some spreadsheets need it to read UTF-8
 
     @model_validator(mode="after")
     def _compression_fits(self) -> FileOptions:

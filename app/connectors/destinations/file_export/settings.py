@@ -31,6 +31,7 @@ class _FileSettings(ConnectorSettings):
     prefix: Annotated[str, AfterValidator(checked_prefix)] | None = None
     empty_delta: Literal["file", "skip"] | None = None
     formula_guard: bool | None = None
+    byte_order_mark: bool | None = None
 
     def options(self, connection_settings: Mapping[str, Any]) -> FileOptions:
         """Return the options of one connection's files. pydantic raises ValidationError if they contradict each other."""

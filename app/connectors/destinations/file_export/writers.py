@@ -25,10 +25,16 @@ ROW_GROUP = 65_536
 
 # Starts of cells that a spreadsheet reads as a formula, also after blanks and in full-width letters.
 _FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
+# Cells that no spreadsheet runs although they begin so: phone numbers (E.164), negative numbers and ids.
+_HARMLESS = re.compile(r"\+[1-9][0-9]{6,14}|-?[A-Za-z0-9_-]+")
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):
     """Writes rows to one file. Leaving the context finishes it."""
+
+    @property
+    def changed_cells(self) -> int:
+        """The number of cells that differ from their value, because a spreadsheet would run it."""
 
     def write(self, values: Sequence[Sequence[Any]]) -> None:
         """Add rows, given column by column."""
@@ -44,11 +50,12 @@ def open_writer(
 
 
 class CsvFile(AbstractContextManager["CsvFile"]):
-    """RFC 4180 in UTF-8 without a byte order mark, with CR LF line ends and a header."""
+    """RFC 4180 in UTF-8, with CR LF line ends and a header; without a byte order mark unless the options ask for it."""
 
     def __init__(self, path: Path, columns: Sequence[Column], options: FileOptions) -> None:
         self._file: IO[bytes] = path.open("wb")
-        self._guard = options.formula_guard
+        self._guard = options.formula_guard is True
+        self.changed_cells = 0
         # The gzip header has no time and no name, so that a retry writes equal bytes.
         self._stream: IO[bytes] | gzip.GzipFile = (
             gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0, compresslevel=6)
@@ -63,6 +70,8 @@ class CsvFile(AbstractContextManager["CsvFile"]):
             write_through=False,
         )
         self._csv = csv.writer(self._text, delimiter=options.delimiter, lineterminator="\r\n")
+        if options.byte_order_mark:
+            self._text.write("\ufeff")
         self._csv.writerow([self._cell(column.name) for column in columns])
 
     def write(self, values: Sequence[Sequence[Any]]) -> None:
@@ -71,15 +80,18 @@ class CsvFile(AbstractContextManager["CsvFile"]):
     def _cells(self, column: Sequence[Any]) -> list[Any]:
         # Columns with one value are common, and most text cells begin with a letter or digit.
         if column and column.count(column[0]) == len(column):
-            return [self._cell(column[0])] * len(column)
+            return [self._cell(column[0], len(column))] * len(column)
         cell = self._cell
         return [
             value if type(value) is str and value[:1].isalnum() else cell(value) for value in column
         ]
 
-    def _cell(self, value: Any) -> Any:
+    def _cell(self, value: Any, times: int = 1) -> Any:
         if isinstance(value, str):
-            return f"'{value}" if self._guard and _FORMULA.match(value) else value
+            if self._guard and _FORMULA.match(value) and not _HARMLESS.fullmatch(value):
+                self.changed_cells += times
+                return f"'{value}"
+            return value
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, datetime):
@@ -109,6 +121,8 @@ class _Unclosed(io.RawIOBase):
 
 class ParquetFile(AbstractContextManager["ParquetFile"]):
     """Row groups of at most 65,536 rows, with the facts of the file in its metadata."""
+
+    changed_cells = 0
 
     def __init__(
         self,

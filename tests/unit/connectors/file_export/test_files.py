@@ -126,7 +126,9 @@ class TestCsv:
         [
             "=1+1",
             "+49",
-            "-1",
+            "-1+2",
+            "+49 170 1",
+            "-cmd|' /C calc'!A0",
             "@x",
             "\tx",
             "\rx",
@@ -158,6 +160,28 @@ class TestCsv:
             csv.reader(io.StringIO(exports.data().decode().split("\r\n", 1)[1], newline=""))
         )[0]
         assert cell == text
+
+    @pytest.mark.parametrize(
+        "text", ["+4917012345678", "-Jx3k", "-5", "--", "-a_b-2", "+12015550123", "abc", "_x"]
+    )
+    async def test_phone_numbers_negative_numbers_and_ids_are_not_guarded(
+        self, tmp_path: Path, text: str
+    ) -> None:
+        rows = [create_delivery("p1", traits={"plan": text})]
+        exports, _ = await download(tmp_path, file_call(constants={"columns": {"plan": "p"}}), rows)
+        assert exports.data().decode() == f"p\r\n{text}\r\n"
+        assert exports.manifest()["changedCells"] == 0
+
+    async def test_the_manifest_counts_changed_cells(self, tmp_path: Path) -> None:
+        texts = ["=1", "=1", "b", "@x"]
+        rows = [create_delivery(f"p{n}", traits={"plan": text}) for n, text in enumerate(texts)]
+        exports, _ = await download(tmp_path, file_call(constants={"columns": {"plan": "p"}}), rows)
+        assert exports.manifest()["changedCells"] == 3
+
+    async def test_a_byte_order_mark_is_an_option(self, tmp_path: Path) -> None:
+        call = file_call(constants={"columns": {"plan": "p"}})
+        exports, _ = await download(tmp_path, call, [], byte_order_mark=True)
+        assert exports.data() == b"\xef\xbb\xbfp\r\n"
 
     async def test_harmless_cells_and_numbers_stay_as_they_are(self, tmp_path: Path) -> None:
         rows = [create_delivery("p1", traits={"plan": "a=b", "spent": -5.0, "orders": -3})]

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -18,7 +19,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from gcp_storage_emulator.server import create_server
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import make_server
 
 from app.connectors.base import Call, ConnectorTools
 from app.connectors.destinations.file_export.connector import (
@@ -62,6 +65,27 @@ def gcs_url() -> Iterator[str]:
     server.start()
     yield f"http://127.0.0.1:{server._api._httpd.server_address[1]}"
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def write_only_url(s3_url: str) -> Iterator[str]:
+    """The store of ``s3_url``, with a key that may put objects and nothing else."""
+    store = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start: Any) -> Any:
+        asks = environ["REQUEST_METHOD"] in ("GET", "HEAD", "DELETE")
+        if asks or "HTTP_X_AMZ_COPY_SOURCE" in environ:
+            start("403 Forbidden", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+        return store(environ, start)
+
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(params=["s3", "gcs"])
@@ -179,6 +203,34 @@ class TestStores:
         connector = create_connector(store, tools, prefix="checked")
         assert (await connector.check({})).ok
         assert names(store, "exports/checked") == []
+
+    async def test_a_key_that_may_only_write_is_enough(
+        self, s3_url: str, write_only_url: str, tools: ConnectorTools
+    ) -> None:
+        connector = create_connector(("s3", write_only_url), tools, prefix="write-only")
+        result = await connector.check({})
+        assert result.ok
+        assert "may not read and not delete" in result.message
+        receipts = await run(connector, file_call("wo"), ROWS)
+        name = "write-only/vip_delta_20260301T120000Z_wo.csv"
+        assert receipts.exports == [f"exports/{name}", f"exports/{name}.manifest.json"]
+        reader = ("s3", s3_url)
+        manifest = json.loads(content(reader, name + ".manifest.json"))
+        assert len(content(reader, name)) == manifest["bytes"]
+        left = {"write-only/.activations-check", name, f"{name}.manifest.json"}
+        assert set(names(reader, "exports/write-only")) == left
+
+    async def test_ids_and_values_in_a_bucket_are_unaltered(
+        self, store: tuple[str, str], tools: ConnectorTools
+    ) -> None:
+        ids = ["-Jx3k", "=7", "@ann", "+4917012345678"]
+        rows = [create_delivery(one, traits={"plan": "-5"}) for one in ids]
+        await run(create_connector(store, tools, prefix="machines"), file_call("m"), rows)
+        name = "machines/vip_delta_20260301T120000Z_m.csv"
+        found = list(csv.DictReader(io.StringIO(content(store, name).decode())))
+        assert [row["profile_id"] for row in found] == ids
+        assert {row["plan"] for row in found} == {"-5"}
+        assert json.loads(content(store, name + ".manifest.json"))["changedCells"] == 0
 
     async def test_a_missing_bucket_is_reported(
         self, store: tuple[str, str], tools: ConnectorTools
