@@ -60,6 +60,7 @@ class Call:
     planned_at: datetime
     attempted_at: datetime
     rows: int
+    repeats: bool = False  # an earlier attempt may have arrived
     action_id: str | None = None
     target: str | None = None  # the list that was created for the activation, or for its arm
     arm: str | None = None  # the arm of a split, if the arm has a place of its own

@@ -86,6 +86,7 @@ class LoadedSync:
             planned_at=sync.planned_at,
             attempted_at=attempted_at,
             rows=batch.row_count,
+            repeats=batch.ambiguous,
             action_id=action.id if action else None,
             target=target_of(self.made_lists, self.activation.id, place),
             arm=place.arm,

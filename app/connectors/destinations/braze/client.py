@@ -18,6 +18,7 @@ from app.connectors.answers import (
     retry_after,
     said,
     secrets_of,
+    unconfirmed,
 )
 from app.connectors.destinations.braze.settings import BrazeSettings
 from app.connectors.errors import (
@@ -43,8 +44,20 @@ class NamedError:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a success says: the wrong objects, words about none of them, and the number of objects that were taken.
+
+    ``taken`` is None if Braze does not count, for example in maintenance.
+    """
+
+    named: Sequence[NamedError] = ()
+    other: str = ""
+    taken: int | None = None
+
+
 class BrazeRefusal(PayloadRejected):
-    """400: the whole body was refused. ``named`` holds the wrong objects, if Braze names them."""
+    """400 or 422: the whole body was refused. ``named`` holds the wrong objects, if Braze names them."""
 
     named: Sequence[NamedError] = ()
 
@@ -61,21 +74,33 @@ class BrazeClient:
         self._http = http
         self._headers = {"authorization": f"Bearer {settings.api_key.get_secret_value()}"}
 
-    async def post(self, path: str, body: bytes, attempted_at: datetime) -> list[NamedError]:
-        """Send a body. Returns the objects that Braze refused. Raises a ConnectorError if it refused all."""
+    async def post(
+        self, path: str, body: bytes, attempted_at: datetime, array: str = "attributes"
+    ) -> Accepted:
+        """Send a body. Returns what Braze accepted of ``array``. Raises a ConnectorError if it refused all."""
         headers = {**self._headers, "content-type": "application/json"}
         response = await self._http.post(self._base + path, content=body, headers=headers)
-        return self._understood(response, attempted_at)
+        return _understood(response, attempted_at, array)
 
-    async def get(self, path: str, attempted_at: datetime) -> list[NamedError]:
+    async def get(self, path: str, attempted_at: datetime) -> None:
         """Send a GET. Raises a ConnectorError unless it succeeds."""
         response = await self._http.get(self._base + path, headers=self._headers)
-        return self._understood(response, attempted_at)
+        _understood(response, attempted_at, "")
 
-    def _understood(self, response: httpx.Response, attempted_at: datetime) -> list[NamedError]:
-        if 200 <= response.status_code < 300 and not _is_html(response):
-            return named_errors(response)
+
+def _understood(response: httpx.Response, attempted_at: datetime, array: str) -> Accepted:
+    if not 200 <= response.status_code < 300:
         raise failure(response, attempted_at)
+    content = _content(response)
+    message = str(content.get("message")).strip().lower()
+    if message not in ("success", "queued"):
+        raise unconfirmed(
+            response, "Braze", "check that rest_endpoint is not the address of the dashboard"
+        )
+    named = named_errors(response)
+    taken = content.get(f"{array}_processed")
+    is_count = isinstance(taken, int) and not isinstance(taken, bool) and message == "success"
+    return Accepted(named, _other_errors(response, content, array), taken if is_count else None)
 
 
 def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
@@ -105,7 +130,7 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
             )
         case 413:
             return BrazeTooMany("Braze accepts fewer bytes per request", **facts)
-        case 400:
+        case 400 | 422:
             return _refusal(response, words, facts)
         case 429:
             return Throttled(
@@ -115,24 +140,19 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
             )
         case _:
             pass
-    if status < 400:  # a success in HTML, or a redirect
-        return ConfigurationRejected(
-            "rest_endpoint is not Braze's REST API; check that it is not the address of the dashboard",
-            **facts,
-        )
     return error_for_answer(response, partner="Braze") or TransientFailure("Braze failed", **facts)
 
 
 def _refusal(response: httpx.Response, words: str, facts: dict[str, Any]) -> BrazeRefusal:
     too_many = "max input length exceeded" in words.lower()
     kind = BrazeTooMany if too_many else BrazeRefusal
-    error = kind(f"Braze refused the request: {words or 'HTTP 400'}", **facts)
+    error = kind(f"Braze refused the request: {words or f'HTTP {response.status_code}'}", **facts)
     error.named = named_errors(response)
     return error
 
 
 def named_errors(response: httpx.Response) -> list[NamedError]:
-    """Return the entries of ``errors`` that name an object. Plain texts are warnings."""
+    """Return the entries of ``errors`` that name an object."""
     entries, secrets = _content(response).get("errors"), secrets_of(response)
     return [
         NamedError(
@@ -141,8 +161,24 @@ def named_errors(response: httpx.Response) -> list[NamedError]:
             printable(str(entry.get("type")), 300, secrets),
         )
         for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and isinstance(entry.get("index"), int)
+        if _names_object(entry)
     ]
+
+
+def _names_object(entry: Any) -> bool:
+    index = entry.get("index") if isinstance(entry, dict) else None
+    return isinstance(index, int) and not isinstance(index, bool)
+
+
+def _other_errors(response: httpx.Response, content: dict[str, Any], array: str) -> str:
+    """Return the words of errors that name no object of ``array``; empty if there are none."""
+    entries = content.get("errors") or []
+    others = [
+        str(entry.get("type") or entry) if isinstance(entry, dict) else str(entry)
+        for entry in (entries if isinstance(entries, list) else [entries])
+        if not (_names_object(entry) and entry.get("input_array") in (array, None))
+    ]
+    return said("; ".join(others), 300, response)
 
 
 def _content(response: httpx.Response) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from app.connectors.base import (
     Refusal,
 )
 from app.connectors.destinations.braze import client, payloads
-from app.connectors.destinations.braze.client import BrazeClient, BrazeRefusal, BrazeTooMany
+from app.connectors.destinations.braze.client import BrazeClient, BrazeRefusal
 from app.connectors.destinations.braze.definition import DEFINITION, SUBSCRIBE, TRACK_EVENT
 from app.connectors.destinations.braze.payloads import Row
 from app.connectors.destinations.braze.settings import (
@@ -29,6 +30,7 @@ from app.connectors.destinations.braze.settings import (
     BrazeConnectionSettings,
     BrazeSettings,
 )
+from app.connectors.division import Division, Reply
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -38,6 +40,7 @@ from app.connectors.errors import (
 from app.core import clock
 from app.domain.changes import ChangeKind
 
+_REFUSED = "rejected_by_braze"
 _NOBODY = "activations-connection-check"
 
 
@@ -98,73 +101,97 @@ class BrazeConnector:
         return CheckResult(ok=True, message="the key can read the group", warnings=(words,))
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """Send one request, and a second one for the subscription group."""
-        if call.action_id == SUBSCRIBE.id:
-            return await self._subscribe(call, deliveries, {})
-        if call.action_id == TRACK_EVENT.id:
-            rows, skipped = payloads.events(call, deliveries, self._settings.app_id)
-            rejected = await self._track(call, "events", rows)
-            return Receipts(rejected=rejected, skipped=skipped)
-        rows, skipped = payloads.attributes(call, deliveries)
-        rejected = await self._track(call, "attributes", rows)
-        if call.connection_settings.get("segment_id") and call.kind is not ChangeKind.UPDATED:
-            return await self._subscribe(call, deliveries, rejected)
-        return Receipts(rejected=rejected, skipped=skipped)
+        """Send one request, and a second one for the subscription group. A refused request is divided."""
+        return await self._deliver(call, deliveries, None)
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
-        """Raise ConfigurationRejected: a call of Braze is never pending."""
-        raise ConfigurationRejected("Braze leaves nothing pending")
+        """Continue to divide a refused request."""
+        return await self._deliver(call, deliveries, handle)
 
-    async def _track(
-        self, call: Call, array: str, rows: Sequence[Row], *, again: bool = True
-    ) -> dict[int, Refusal]:
-        """Write rows. Halve a body that is too large; if Braze names wrong objects, send the others once."""
-        if not rows:
-            return {}
-        try:
-            errors = await self._client.post(
-                client.TRACK, payloads.track(array, rows), call.attempted_at
-            )
-        except BrazeTooMany:
-            if len(rows) == 1:
-                raise
-            half = len(rows) // 2
-            first = await self._track(call, array, rows[:half])
-            return {**first, **await self._track(call, array, rows[half:])}
-        except BrazeRefusal as error:
-            named = _refusals(error.named, array, rows)
-            if not named or not again:
-                raise
-            rest = [row for row in rows if row.index not in named]
-            return {**named, **await self._track(call, array, rest, again=False)}
-        return _refusals(errors, array, rows)
+    async def _deliver(
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any] | None
+    ) -> Receipts | Pending:
+        if call.action_id == SUBSCRIBE.id:
+            return await self._subscribe(call, deliveries, Receipts())
+        if call.action_id == TRACK_EVENT.id:
+            rows, skipped = payloads.events(call, deliveries, self._settings.app_id)
+            parts = self._division(call, "events", rows)
+        else:
+            rows, skipped = payloads.attributes(call, deliveries)
+            parts = self._division(call, "attributes", rows)
+        if handle is not None:
+            parts.take_up(handle)
+        pending = await parts.run()
+        if pending is not None:
+            return pending
+        receipts = Receipts(
+            rejected={rows[number].index: one for number, one in parts.rejected.items()},
+            skipped=skipped,
+            unknown={rows[number].index: one for number, one in parts.unknown.items()},
+        )
+        if (
+            call.action_id != TRACK_EVENT.id
+            and call.connection_settings.get("segment_id")
+            and call.kind is not ChangeKind.UPDATED
+        ):
+            return await self._subscribe(call, deliveries, receipts)
+        return receipts
+
+    def _division(self, call: Call, array: str, rows: Sequence[Row]) -> Division:
+        # A user who exits and is not counted is unknown to Braze, so nothing is left there.
+        counts = array == "attributes" and call.kind is not ChangeKind.EXITED
+
+        async def send(part: Sequence[int]) -> Reply:
+            body = payloads.track(array, [rows[number] for number in part])
+            try:
+                accepted = await self._client.post(client.TRACK, body, call.attempted_at, array)
+            except BrazeRefusal as error:
+                alone = Refusal(_REFUSED, error.message)
+                return Reply(_named(error.named, array, len(part)), error, said=alone)
+            return _reply(accepted, array, len(part), counts=counts)
+
+        return Division(len(rows), max(1, len(rows)), send)
 
     async def _subscribe(
-        self, call: Call, deliveries: Sequence[Delivery], rejected: Mapping[int, Refusal]
+        self, call: Call, deliveries: Sequence[Delivery], before: Receipts
     ) -> Receipts:
+        """Set the state of the group for all but those that ``before`` rejects. Returns the receipts of both requests."""
         group = call.connection_settings.get("segment_id")
         if not group:
             raise ConfigurationRejected(
                 "the connection names no subscription group (segment_id)", code="no_group"
             )
         if call.kind is ChangeKind.UPDATED:
-            return Receipts(rejected=rejected)
-        bodies, skipped = payloads.subscriptions(str(group), call.kind, deliveries, rejected)
+            return before
+        bodies, skipped = payloads.subscriptions(str(group), call.kind, deliveries, before.rejected)
         for body in bodies:
             # Several bodies if members leave a group that is no longer named: batches are not cut for it.
             await self._client.post(client.SET_STATUS, body, call.attempted_at)
-        return Receipts(rejected=rejected, skipped=skipped)
+        unknown = {index: one for index, one in before.unknown.items() if index not in skipped}
+        return replace(before, skipped=skipped, unknown=unknown)
 
 
-def _refusals(
-    errors: Sequence[client.NamedError], array: str, rows: Sequence[Row]
-) -> dict[int, Refusal]:
+def _reply(accepted: client.Accepted, array: str, count: int, *, counts: bool) -> Reply:
+    """Return what a success says of ``count`` objects; with ``counts``, all that are not named must be counted."""
+    named = _named(accepted.named, array, count)
+    outside = len(
+        {error.index for error in accepted.named if error.array in (array, "None")}
+    ) > len(named)
+    if accepted.other or outside:
+        words = accepted.other or "errors that name no user of the call"
+        return Reply(named, unknown=Refusal("unmatched", f"Braze accepted the call with: {words}"))
+    if counts and accepted.taken is not None and accepted.taken < count - len(named):
+        short = Refusal("not_counted", f"Braze counted {accepted.taken} of {count} users of a call")
+        return Reply(named, unknown=short, divide=accepted.taken > 0)
+    return Reply(named)
+
+
+def _named(errors: Sequence[client.NamedError], array: str, count: int) -> dict[int, Refusal]:
+    """Return refusals by position. An index outside the call names no user."""
     return {
-        rows[error.index].index: Refusal(
-            "rejected_by_braze", error.message, f"/{array}/{error.index}"
-        )
+        error.index: Refusal(_REFUSED, error.message, f"/{array}/{error.index}")
         for error in errors
-        if error.array in (array, "None") and 0 <= error.index < len(rows)
+        if error.array in (array, "None") and 0 <= error.index < count
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -25,11 +24,12 @@ from app.connectors.destinations.talon_one.client import (
     TalonOneRefusal,
 )
 from app.connectors.destinations.talon_one.definition import DEFINITION, UPDATE_ONE
-from app.connectors.destinations.talon_one.memberships import CALL_ROWS, Memberships, Row
+from app.connectors.destinations.talon_one.memberships import CALL_ROWS, Row, division, said_of
 from app.connectors.destinations.talon_one.settings import (
     TalonOneConnectionSettings,
     TalonOneSettings,
 )
+from app.connectors.division import DIVISIBLE, Division, Reply, Send
 from app.connectors.errors import ConfigurationRejected, ConnectorError, Unconfirmed
 from app.connectors.identity import identity_of
 from app.domain.changes import ChangeKind
@@ -38,7 +38,6 @@ PROFILE_ID = "customerProfileId"
 ID_LENGTH = 1_000
 PAGE = 1_000
 _MANAGEMENT_PAUSE = 0.34  # three calls per second: https://docs.talon.one/management-api
-_ONE_BY_ONE = 20  # profiles between two stored handles
 
 
 class TalonOneConnector:
@@ -80,48 +79,47 @@ class TalonOneConnector:
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
         """Send one request, or one per profile if the action says so."""
-        if call.action_id == UPDATE_ONE.id:
-            return await self._one_by_one(call, deliveries, 0, {})
-        if call.kind is ChangeKind.UPDATED:
-            return Receipts()  # membership did not change, and this action sends nothing else
-        rows, skipped = _rows(call, deliveries)
-        memberships = Memberships(self._client)
-        await memberships.send(rows)
-        return Receipts(rejected=memberships.rejected, skipped=skipped)
+        return await self._deliver(call, deliveries, None)
 
     async def resume(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
     ) -> Receipts | Pending:
         """Continue with the next profiles."""
-        return await self._one_by_one(call, deliveries, handle["next"], dict(handle["rejected"]))
+        return await self._deliver(call, deliveries, handle)
 
-    async def _one_by_one(
-        self,
-        call: Call,
-        deliveries: Sequence[Delivery],
-        start: int,
-        rejected: dict[str, list[str | None]],
+    async def _deliver(
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any] | None
     ) -> Receipts | Pending:
-        skipped = {
-            i: refusal for i, d in enumerate(deliveries) if (refusal := _refusal(d)) is not None
-        }
-        stop = min(start + _ONE_BY_ONE, len(deliveries))
-        for index in range(start, stop):
-            if index not in skipped:
-                await self._update(call, deliveries[index], index, rejected)
-        if stop < len(deliveries):
-            return Pending({"next": stop, "rejected": rejected}, timedelta(0))
-        return Receipts(
-            rejected={
-                int(index): Refusal(str(code), str(message), pointer)
-                for index, (code, message, pointer) in rejected.items()
-            },
-            skipped=skipped,
-        )
+        if call.action_id == UPDATE_ONE.id:
+            skipped = {i: why for i, one in enumerate(deliveries) if (why := _refusal(one))}
+            indexes = [index for index in range(len(deliveries)) if index not in skipped]
+            parts = Division(len(indexes), 1, self._updates(call, deliveries, indexes))
+        elif call.kind is ChangeKind.UPDATED:
+            return Receipts()  # membership did not change, and this action sends nothing else
+        else:
+            rows, skipped = _rows(call, deliveries)
+            indexes, parts = [row.index for row in rows], division(self._client, rows)
+        if handle is not None and "todo" in handle:  # an older one is done again, which is harmless
+            parts.take_up(handle)
+        pending = await parts.run()
+        if pending is not None:
+            return pending
+        rejected = {indexes[number]: refusal for number, refusal in parts.rejected.items()}
+        return Receipts(rejected=rejected, skipped=skipped)
 
-    async def _update(
-        self, call: Call, delivery: Delivery, index: int, rejected: dict[str, list[str | None]]
-    ) -> None:
+    def _updates(self, call: Call, deliveries: Sequence[Delivery], indexes: Sequence[int]) -> Send:
+        async def send(part: Sequence[int]) -> Reply:
+            try:
+                await self._update(call, deliveries[indexes[part[0]]])
+            except TalonOneRefusal as error:
+                if error.http_status not in DIVISIBLE:
+                    raise
+                return Reply(error=error, said=said_of(error))
+            return Reply()
+
+        return send
+
+    async def _update(self, call: Call, delivery: Delivery) -> None:
         options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if call.constants.get(name)]  # fmt: skip
         path = f"/v2/customer_profiles/{quote(_profile_id(delivery), safe='')}"
         adds, deletes = _changes(call, delivery)
@@ -133,15 +131,7 @@ class TalonOneConnector:
             and delivery.kind is not ChangeKind.EXITED
         ):
             content["attributes"] = dict(attributes)
-        try:
-            await self._client.send(
-                "PUT", path + ("?" + "&".join(options) if options else ""), content
-            )
-        except TalonOneRefusal as error:
-            if error.http_status != 400 or len(error.faults) == 0:
-                raise
-            fault = error.faults[0]
-            rejected[str(index)] = ["rejected_by_talon_one", fault.message, fault.pointer]
+        await self._client.send("PUT", path + ("?" + "&".join(options) if options else ""), content)
 
     async def create_list(self, name: str, reference: str) -> str:
         """Create an audience with the reference as its integration id, or find the audience that has it."""

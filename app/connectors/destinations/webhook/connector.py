@@ -10,7 +10,13 @@ from typing import Any, ClassVar
 import httpx
 import orjson
 
-from app.connectors.answers import printable, raise_for_answer, request_id_of, secrets_of
+from app.connectors.answers import (
+    error_for_answer,
+    printable,
+    raise_for_answer,
+    request_id_of,
+    secrets_of,
+)
 from app.connectors.base import (
     Action,
     ActionField,
@@ -28,9 +34,11 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.webhook import payloads, settings
-from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.connectors.division import DIVISIBLE, Division, Reply
+from app.connectors.errors import ConfigurationRejected, ConnectorError, PayloadRejected
 from app.core import clock
 
+_REFUSED = "rejected_by_receiver"
 _FIELDS = (
     ActionField(
         "url",
@@ -168,21 +176,49 @@ class WebhookConnector:
         )
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
-        """Send one message. It succeeds or fails as a whole, unless the receiver names members that it refuses."""
+        """Send one message. If it is refused, it is divided, unless the receiver names members that it refuses."""
+        return await self._deliver(call, deliveries, None)
+
+    async def resume(
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
+    ) -> Receipts | Pending:
+        """Continue to divide a refused message."""
+        return await self._deliver(call, deliveries, handle)
+
+    async def _deliver(
+        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any] | None
+    ) -> Receipts | Pending:
+        last: list[httpx.Response] = []
+
+        async def send(part: Sequence[int]) -> Reply:
+            is_whole = len(part) == len(deliveries)
+            chosen = deliveries if is_whole else [deliveries[index] for index in part]
+            # The id must not contain the separator of the signed text.
+            message_id = call.idempotency_key.replace(".", "-")
+            if not is_whole:
+                message_id += f"-{part[0]}-{len(part)}"
+            body = self._body(call, chosen)
+            response = await self._post(message_id, call.attempted_at, body, call.constants)
+            last[:] = [response]
+            return _reply(call, response, chosen)
+
+        parts = Division(len(deliveries), max(1, len(deliveries)), send)
+        if handle is not None:
+            parts.take_up(handle)
+        pending = await parts.run()
+        if pending is not None:
+            return pending
+        return Receipts(
+            rejected=parts.rejected,
+            http_status=last[0].status_code if last else None,
+            vendor_request_id=request_id_of(last[0]) if last else None,
+        )
+
+    def _body(self, call: Call, deliveries: Sequence[Delivery]) -> bytes:
         extras = call.connection_settings.get("extras") or {}
         if self._settings.form == "single" and len(deliveries) == 1:
-            body = payloads.single_body(call, deliveries[0], extras)
-        else:
-            body = payloads.batch_body(call, deliveries, extras)
-        # The id must not contain the separator of the signed text.
-        message_id = call.idempotency_key.replace(".", "-")
-        response = await self._post(message_id, call.attempted_at, body, call.constants)
-        raise_for_answer(response)
-        return Receipts(
-            rejected=_refusals(response, deliveries),
-            http_status=response.status_code,
-            vendor_request_id=request_id_of(response),
-        )
+            return payloads.single_body(call, deliveries[0], extras)
+        return payloads.batch_body(call, deliveries, extras)
 
     async def notify(
         self, notice_id: str, made_at: datetime, attempted_at: datetime, content: Mapping[str, Any]
@@ -190,12 +226,6 @@ class WebhookConnector:
         """Send a signed message of the type ``activation.<event>``."""
         body = payloads.body_of_notice(made_at, content)
         raise_for_answer(await self._post(notice_id, attempted_at, body, {}))
-
-    async def resume(
-        self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any]
-    ) -> Receipts | Pending:
-        """Raise ConfigurationRejected: a webhook call is never pending."""
-        raise ConfigurationRejected("webhooks leave nothing pending")
 
     async def _post(
         self, message_id: str, moment: datetime, body: bytes, constants: Mapping[str, Any]
@@ -216,6 +246,18 @@ class WebhookConnector:
         )
 
 
+def _reply(call: Call, response: httpx.Response, deliveries: Sequence[Delivery]) -> Reply:
+    """Return what a receiver said. Raises a ConnectorError for a failure that sending less does not heal."""
+    if response.status_code == 409 and call.repeats:
+        return Reply()  # the receiver has the message from an earlier attempt
+    error = error_for_answer(response)
+    if isinstance(error, PayloadRejected) and response.status_code in DIVISIBLE:
+        return Reply(error=error, said=Refusal(_REFUSED, error.message))
+    if error is not None:
+        raise error
+    return Reply(_refusals(response, deliveries))
+
+
 def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[int, Refusal]:
     """Read the optional extension ``{"rejected": [{"id", "reason"}]}`` of a 2xx; other content refuses no member."""
     if b'"rejected"' not in response.content:
@@ -234,5 +276,5 @@ def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[
         index = index_of.get(str(entry.get("id"))) if isinstance(entry, dict) else None
         if index is not None:
             said = str(entry.get("reason") or "refused by the receiver")
-            refusals[index] = Refusal("rejected_by_receiver", printable(said, 300, secrets))
+            refusals[index] = Refusal(_REFUSED, printable(said, 300, secrets))
     return refusals

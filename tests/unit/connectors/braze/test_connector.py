@@ -19,10 +19,12 @@ from app.connectors.errors import (
     PayloadRejected,
     Throttled,
     TransientFailure,
+    Unconfirmed,
 )
 from app.domain.changes import ChangeKind
 from app.sandbox.braze import DEFAULT_GROUP, DEFAULT_KEY, BrazeEmulator
 from app.sandbox.sandbox import Sandbox
+from app.sandbox.server import Request, Response, json_response
 from tests.unit.connectors.create import ATTEMPTED, create_call, create_delivery, create_tools
 
 
@@ -294,10 +296,113 @@ class TestPartialFailure:
         )
         assert receipts.skipped[1].code == "no_identifier"
 
-    async def test_bare_texts_among_errors_are_warnings(self, world: World) -> None:
-        body = {"message": "success", "errors": ["something odd"]}
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "something odd",
+            {"type": "odd"},
+            {"type": "odd", "input_array": "attributes", "index": 7},
+            {"type": "odd", "input_array": "purchases", "index": 0},
+            {"type": "odd", "input_array": "attributes", "index": -1},
+            {"type": "odd", "input_array": "attributes", "index": True},
+        ],
+    )
+    async def test_errors_that_name_no_user_leave_the_call_unknown(
+        self, world: World, error: Any
+    ) -> None:
+        body = {"message": "success", "attributes_processed": 1, "errors": [error]}
         world.sandbox.faults.add({"kind": "status", "status": 201, "body": json.dumps(body)})
-        assert await world.run(braze_call(), [user(0)]) == Receipts()
+        receipts = await world.run(braze_call(), [user(0)])
+        assert list(receipts.unknown) == [0]
+        assert len(world.requests()) == 1
+
+    async def test_a_user_that_is_not_counted_is_found(self, world: World) -> None:
+        uncounted(world, {"u7"})
+        receipts = await world.run(braze_call(), [user(n) for n in range(20)])
+        assert {i: r.code for i, r in receipts.unknown.items()} == {7: "not_counted"}
+        assert len(world.requests()) <= 1 + 2 * 5
+
+    async def test_a_call_of_which_nobody_is_counted_is_not_divided(self, world: World) -> None:
+        uncounted(world, {f"u{n}" for n in range(20)})
+        receipts = await world.run(braze_call(), [user(n) for n in range(20)])
+        assert len(receipts.unknown) == 20
+        assert len(world.requests()) == 1
+
+    async def test_an_exit_that_is_not_counted_is_delivered(self, world: World) -> None:
+        uncounted(world, {"u1"})
+        rows = [user(n, kind=ChangeKind.EXITED) for n in range(3)]
+        assert await world.run(braze_call(ChangeKind.EXITED), rows) == Receipts()
+
+    @pytest.mark.parametrize("content", [{}, {"message": "queued"}])
+    async def test_without_a_count_the_message_confirms(
+        self, world: World, content: dict[str, Any]
+    ) -> None:
+        body = json.dumps({"message": "success", **content})
+        world.sandbox.faults.add({"kind": "status", "status": 201, "body": body})
+        assert await world.run(braze_call(), [user(0), user(1)]) == Receipts()
+
+    @pytest.mark.parametrize("content", ["", "{}", "[]", "<html>", '{"message": "ok"}', "null"])
+    async def test_any_other_success_confirms_nothing(self, world: World, content: str) -> None:
+        world.sandbox.faults.add({"kind": "status", "status": 200, "body": content})
+        with pytest.raises(Unconfirmed, match="nothing is confirmed"):
+            await world.run(braze_call(), [user(0)])
+
+    async def test_one_bad_user_per_response(self, world: World) -> None:
+        refusing(world, {"u3", "u4", "u11"}, names=True)
+        receipts = await world.run(braze_call(), [user(n) for n in range(20)])
+        assert sorted(receipts.rejected) == [3, 4, 11]
+        assert len(world.inside()) == 17
+
+    @pytest.mark.parametrize("status", [400, 422, 413])
+    async def test_a_refusal_that_names_nobody_is_searched(self, world: World, status: int) -> None:
+        refusing(world, {"u7"}, status=status)
+        receipts = await world.run(braze_call(), [user(n) for n in range(20)])
+        assert {i: r.message for i, r in receipts.rejected.items()} == {
+            7: f"Braze {'accepts fewer bytes per request' if status == 413 else 'refused the request: invalid attribute'}"
+        }
+        assert len(world.inside()) == 19
+        assert len(world.requests()) <= 1 + 2 * 5
+
+    async def test_an_index_outside_the_call_names_nobody(self, world: World) -> None:
+        error = {"type": "odd", "input_array": "attributes", "index": 20}
+        body = json.dumps({"message": "Bad", "errors": [error]})
+        world.sandbox.faults.add({"kind": "status", "status": 400, "body": body})
+        with pytest.raises(PayloadRejected):
+            await world.run(braze_call(), [user(n) for n in range(20)])
+        assert len(world.requests()) <= 20
+
+    async def test_a_partner_that_names_everybody_rejects_nobody(self, world: World) -> None:
+        refusing(world, {f"u{n}" for n in range(20)}, names=True)
+        with pytest.raises(PayloadRejected):
+            await world.run(braze_call(), [user(n) for n in range(20)])
+        assert len(world.requests()) == 20
+
+
+def uncounted(world: World, ids: set[str]) -> None:
+    """Let Braze accept every call, and not count some users."""
+
+    def track(request: Request) -> Response:
+        entries = json.loads(request.body)["attributes"]
+        taken = [entry for entry in entries if entry["external_id"] not in ids]
+        return json_response(201, {"message": "success", "attributes_processed": len(taken)})
+
+    world.partner._track = track  # type: ignore[method-assign]
+
+
+def refusing(world: World, ids: set[str], *, names: bool = False, status: int = 400) -> None:
+    """Let Braze refuse each call with some users, and name the first of them or nobody."""
+    accept = world.partner._track
+
+    def track(request: Request) -> Response:
+        entries = json.loads(request.body)["attributes"]
+        bad = [index for index, entry in enumerate(entries) if entry["external_id"] in ids]
+        if not bad:
+            return accept(request)
+        error = {"type": "bad", "input_array": "attributes", "index": bad[0]}
+        found = {"errors": [error]} if names else {}
+        return json_response(status, {"message": "invalid attribute", **found})
+
+    world.partner._track = track  # type: ignore[method-assign]
 
 
 HTML = {"body": "<html>", "headers": {"content-type": "text/html"}}
@@ -319,8 +424,8 @@ class TestAnswers:
             ({"status": 429, "retry_after": 9}, Throttled, "limiting"),
             ({"status": 500}, TransientFailure, "HTTP 500"),
             ({"status": 503}, TransientFailure, "HTTP 503"),
-            ({"status": 302}, ConfigurationRejected, "dashboard"),
-            ({"status": 200, **HTML}, ConfigurationRejected, "dashboard"),
+            ({"status": 302}, TransientFailure, "redirect"),
+            ({"status": 200, **HTML}, Unconfirmed, "dashboard"),
         ],
     )
     async def test_class_of_a_response(
@@ -329,12 +434,6 @@ class TestAnswers:
         world.sandbox.faults.add({"kind": "status", **fault})
         with pytest.raises(error, match=words):
             await world.run(braze_call(), [user(0)])
-
-    async def test_a_refusal_without_names_is_not_sent_twice(self, world: World) -> None:
-        world.sandbox.faults.add({"kind": "status", "status": 400})
-        with pytest.raises(PayloadRejected):
-            await world.run(braze_call(), [user(0), user(1)])
-        assert len(world.requests()) == 1
 
     async def test_202_in_maintenance_is_a_success(self, world: World) -> None:
         world.sandbox.faults.add({"kind": "status", "status": 202, "body": '{"message": "queued"}'})

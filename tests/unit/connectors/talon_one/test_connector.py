@@ -22,6 +22,7 @@ from app.connectors.errors import (
     PayloadRejected,
     Throttled,
     TransientFailure,
+    Unconfirmed,
 )
 from app.domain.changes import ChangeKind
 from app.sandbox.sandbox import Sandbox
@@ -186,7 +187,31 @@ class TestDeliver:
         world.sandbox.faults.add({"kind": "status", "status": 400})
         with pytest.raises(PayloadRejected):
             await world.run(talon_call(), profiles(1000))
-        assert len(world.requests()) <= 66
+        assert len(world.requests()) <= 30
+
+    @pytest.mark.parametrize("status", [400, 422])
+    async def test_one_by_one_no_profile_is_rejected_if_all_are_refused(
+        self, world: World, status: int
+    ) -> None:
+        body = json.dumps(
+            {"message": "Bad", "errors": [{"title": "unknown attribute", "source": "x"}]}
+        )
+        world.sandbox.faults.add({"kind": "status", "status": status, "body": body})
+        with pytest.raises(PayloadRejected, match="Bad"):
+            await world.run(talon_call(action_id=UPDATE_ONE.id), profiles(20))
+        assert len(world.requests()) <= 20
+
+    async def test_413_splits(self, world: World) -> None:
+        world.sandbox.faults.add({"kind": "status", "status": 413, "times": 1})
+        assert await world.run(talon_call(), profiles(100)) == Receipts()
+        assert len(world.inside()) == 100
+        assert len(world.requests()) == 3
+
+    @pytest.mark.parametrize("status", [201, 202, 206])
+    async def test_other_successes_confirm_nothing(self, world: World, status: int) -> None:
+        world.sandbox.faults.add({"kind": "status", "status": status, "body": "<html>"})
+        with pytest.raises(Unconfirmed, match="base_url"):
+            await world.run(talon_call(), profiles(3))
 
     async def test_two_wrong_rows_reject_none(self, world: World) -> None:
         world.partner.pointers = False
@@ -212,7 +237,7 @@ class TestDeliver:
         call = talon_call(action_id=UPDATE_ONE.id)
         first = await world.connector().deliver(call, profiles(50))
         assert isinstance(first, Pending)
-        assert first.handle["next"] == 20
+        assert first.handle["todo"] == [[24, 50]]
         world.sandbox.recorder.clear()
         receipts = await world.run(call, profiles(50))
         assert {i: r.message for i, r in receipts.rejected.items()} == {5: "blocked"}

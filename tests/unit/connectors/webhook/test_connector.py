@@ -26,6 +26,7 @@ from app.core import clock
 from app.domain.changes import ChangeKind
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
+from app.sandbox.server import Request, Response, json_response
 from tests.unit.connectors.create import create_call, create_delivery, create_tools
 from tests.unit.connectors.raw_server import read_request, serve
 
@@ -309,6 +310,47 @@ class TestAnswers:
         sandbox.faults.add({"kind": "apply_then_status", "status": 200, **fault})
         receipts = await deliver(settings_for(sandbox), now_call(), CHANGES)
         assert receipts == Receipts(http_status=200)
+
+    async def test_a_refused_message_is_divided(self, sandbox: Sandbox) -> None:
+        receiver = sandbox.services["webhook"]
+        accept, seen = receiver.handle, []
+
+        def handle(request: Request) -> Response:
+            seen.append(request.headers["webhook-id"])
+            if b'"p7"' in request.body:
+                return json_response(422, {"error": "p7 has no name"})
+            return accept(request)
+
+        receiver.handle = handle  # type: ignore[method-assign]
+        members = [create_delivery(f"p{n}") for n in range(16)]
+        receipts = await deliver(settings_for(sandbox), now_call(), members)
+        assert list(receipts.rejected) == [7]
+        assert "p7 has no name" in receipts.rejected[7].message
+        assert receiver.members("act_1") is not None
+        assert seen[:3] == ["syn_1-1-0-2", "syn_1-1-0-2-0-8", "syn_1-1-0-2-0-4"]
+        assert len(seen) == len(set(seen)) == 9
+
+    async def test_a_receiver_that_refuses_everything_loses_no_member(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.add({"kind": "status", "status": 400})
+        members = [create_delivery(f"p{n}") for n in range(100)]
+        with pytest.raises(PayloadRejected):
+            await deliver(settings_for(sandbox), now_call(), members)
+        assert sandbox.services["webhook"].lists() == []
+        assert len(sandbox.recorder.listed("webhook", 1000)) <= 25
+
+    @pytest.mark.parametrize("repeats", [True, False])
+    async def test_409_is_delivered_if_an_earlier_attempt_may_have_arrived(
+        self, sandbox: Sandbox, repeats: bool
+    ) -> None:
+        sandbox.faults.add({"kind": "status", "status": 409})
+        if repeats:
+            receipts = await deliver(settings_for(sandbox), now_call(repeats=True), CHANGES)
+            assert receipts == Receipts(http_status=409)
+        else:
+            with pytest.raises(PayloadRejected):
+                await deliver(settings_for(sandbox), now_call(), CHANGES)
 
     async def test_a_success_that_does_not_end_is_delivered(self) -> None:
         async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
