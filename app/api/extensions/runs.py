@@ -61,6 +61,7 @@ def run_wire(row: Any) -> contract.RunOutput:
         exited=row.exited,
         snapshot_id=row.snapshot_id,
         sources=_sources(row.sources),
+        notes=list(row.notes or ()),
         error=row.error,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -36,6 +36,7 @@ class RunOutput(Output):
     exited: int | None
     snapshot_id: str | None
     sources: list[RunSource] | None
+    notes: list[str] = []
     error: Any
     created_at: Time
     started_at: Time | None

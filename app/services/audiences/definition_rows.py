@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,8 +16,15 @@ from app.services.audiences.definitions import run_in
 from app.services.datasets import source_of
 from app.services.platform import Platform, fetch_file
 from app.services.tenancy import workspace_of
-from app.snapshots.definitions import DefinitionFailed, check_definition, run_definition, tables_of
+from app.snapshots.definitions import (
+    DefinitionFailed,
+    analyse_order,
+    check_definition,
+    run_definition,
+    tables_of,
+)
 from app.snapshots.engine import StoredFile
+from app.snapshots.reading import sort_rows
 from app.sources import PostgresSource, ReadLimits, read_rows
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
@@ -25,9 +32,13 @@ from app.storage.repositories.datasets import DatasetRepository
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The sources that a definition has read so far, in the form that its run stores. The last one may be unfinished."""
+    """The sources that a definition has read so far, in the form that its run stores. The last one may be unfinished.
+
+    ``notes`` are sentences on what in the definition depends on the order of rows.
+    """
 
     sources: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def begin(self, dataset: Dataset, **more: Any) -> dict[str, Any]:
         """Add an entry. Returns ``{"datasetId": …, "name": …, "kind": …, …}``; the reader updates its counts."""
@@ -109,6 +120,10 @@ async def _run_in_engine(
     settings = work.platform.settings
     with ExitStack() as files:
         tables = await _tables(work, datasets, query, files)
+        order = await asyncio.to_thread(analyse_order, query, tables)
+        work.reading.notes[:] = order.notes
+        if not order.independent:
+            await _sort_rows(work, datasets, tables)
         async with work.platform.definitions:
             await run_definition(
                 query,
@@ -126,6 +141,8 @@ async def _run_in_database(
     dataset = next((known for known in datasets if known.name.lower() == target.lower()), None)
     if dataset is None or dataset.settings is None:
         raise DefinitionFailed(f"There is no database {target} among the datasets of this space.")
+    # The database decides how it runs the query, and its SQL may be another one: what can be read gets its notes.
+    work.reading.notes[:] = (await asyncio.to_thread(analyse_order, query, {})).notes
     async with work.room:
         with _named(dataset):
             await work.read(dataset, query, out, pushed_down=True)
@@ -143,6 +160,13 @@ async def _tables(
     reads = any(dataset.settings is not None for dataset in used)
     async with work.room if reads else nullcontext():
         return {dataset.name: await _table(work, dataset, files) for dataset in used}
+
+
+async def _sort_rows(work: _Work, datasets: Sequence[Dataset], tables: Mapping[str, Path]) -> None:
+    """Sort the rows that were read from databases, where they have no order, by all columns."""
+    for dataset in datasets:
+        if dataset.settings is not None and dataset.name in tables:
+            await work.platform.engine.run(sort_rows, tables[dataset.name])
 
 
 async def _table(work: _Work, dataset: Dataset, files: ExitStack) -> Path:

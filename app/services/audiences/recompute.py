@@ -125,6 +125,7 @@ async def _finish(
         entered=computed.comparison.entered,
         exited=computed.comparison.exited,
         sources=work.sources,
+        notes=work.notes,
         error=None,
     )
     if not written:

@@ -122,6 +122,7 @@ async def _fail(
             work.run.lease_token,
             state=RunState.FAILED,
             sources=work.sources,
+            notes=work.notes,
             error=error,
         )
         if written and work.run.kind == "patch" and keep_patches:

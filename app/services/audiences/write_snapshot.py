@@ -53,6 +53,11 @@ class Work:
         """The sources in the form that the run's row stores: ``[{"datasetId": …, "rows": …, …}]``, or None."""
         return self.reading.sources or None
 
+    @property
+    def notes(self) -> list[str] | None:
+        """What in the definition depends on the order of rows, one sentence for each; None if nothing was found."""
+        return self.reading.notes or None
+
 
 @dataclass(frozen=True, slots=True)
 class Computed:

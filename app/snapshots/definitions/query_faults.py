@@ -32,7 +32,17 @@ _CLOCK_WORDS = frozenset(
 )
 
 _CHANCE = frozenset(
-    ["random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval"]
+    [
+        "random",
+        "setseed",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+        "gen_random_uuid",
+        "nextval",
+        "currval",
+        "reservoir_quantile",
+    ]
 )
 
 _TABLES = frozenset(

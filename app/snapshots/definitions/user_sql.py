@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.snapshots.definitions.definition_check import check_definition
+from app.snapshots.definitions.row_order import analyse_order
 from app.snapshots.definitions.syntax import without_semicolon
 from app.snapshots.definitions.user_sql_process import (
     DefinitionFailed,
@@ -46,8 +47,11 @@ async def run_definition(
     """
     if problems := await asyncio.to_thread(check_definition, sql, datasets):
         raise DefinitionFailed(problems[0].message)
+    query = await asyncio.to_thread(without_semicolon, sql)
+    order = await asyncio.to_thread(analyse_order, query, datasets)
     job = {
-        "sql": await asyncio.to_thread(without_semicolon, sql),
+        "sql": query,
+        "threads": 2 if order.independent else 1,
         "datasets": {name: str(path.resolve()) for name, path in datasets.items()},
         "as_of": as_of.astimezone(UTC).replace(tzinfo=None).isoformat(),
         "memory": memory_bytes,

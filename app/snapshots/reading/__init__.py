@@ -4,6 +4,7 @@ from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
+from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import Source
 from app.snapshots.reading.uploads import open_upload
 
@@ -12,6 +13,7 @@ __all__ = [
     "is_code",
     "open_upload",
     "parquet_trait",
+    "sort_rows",
     "typed_columns",
     "typed_json_columns",
     "write_dataset",

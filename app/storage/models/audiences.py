@@ -147,6 +147,7 @@ class Run(Base):
     make_current: Mapped[bool] = mapped_column(server_default=text("false"))
     input: Mapped[Json | None] = mapped_column(JSONB)  # the upload: StoredFile, format, encoding
     sources: Mapped[list[Json] | None] = mapped_column(JSONB)  # what the run read, and when
+    notes: Mapped[list[str] | None] = mapped_column(JSONB)  # what depends on the order of rows
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     lease_owner: Mapped[str | None]
