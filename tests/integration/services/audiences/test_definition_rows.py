@@ -251,6 +251,31 @@ class TestRuns:
         (source,) = run.sources
         assert (source["name"], source["pushedDown"], source["rows"]) == ("warehouse", True, 2)
 
+    async def test_rows_have_no_order_in_the_database_so_they_are_sorted(self, shop: Shop) -> None:
+        values = "('b', 2), ('c', 1), ('a', 3)"
+        await shop.dataset("up", query=f"SELECT * FROM (VALUES {values}) AS t(email, n)")
+        await shop.dataset(
+            "down", query=f"SELECT * FROM (VALUES {values}) AS t(email, n) ORDER BY 1 DESC"
+        )
+        for name in ("up", "down"):
+            query = (
+                f"SELECT 'p' AS profile_id, string_agg(email, '') AS emails FROM {name} GROUP BY 1"
+            )
+            run = await shop.run(await shop.define(query))
+            (member,) = await shop.members(run)
+            assert member["t_emails"] == "abc"
+            assert run.notes is not None
+            assert "ORDER BY email" in run.notes[0]
+
+    async def test_a_pushed_down_run_has_notes(self, shop: Shop) -> None:
+        query = (
+            "-- run in: warehouse\nSELECT customer_id AS profile_id FROM orders GROUP BY 1 LIMIT 1"
+        )
+        run = await shop.run(await shop.define(query))
+        assert run.notes is not None
+        assert run.notes[0].startswith("LIMIT depends on the order of rows")
+        assert (await shop.run(await shop.define(IN_DATABASE))).notes is None
+
     async def test_entities_of_a_linked_audience(self, shop: Shop) -> None:
         query = "-- run in: warehouse\nSELECT email AS entity_id, customer_id AS profile_id FROM orders GROUP BY 1, 2"
         run = await shop.run(await shop.define(query, "LINKED"))
