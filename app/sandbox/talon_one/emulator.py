@@ -10,7 +10,15 @@ import orjson
 
 from app.sandbox.server import Request, Response, json_response
 from app.sandbox.tally import Tally
-from app.sandbox.talon_one.responses import audience_resource, error, invalid, no_audience, page
+from app.sandbox.talon_one.responses import (
+    audience_resource,
+    error,
+    integration_state,
+    invalid,
+    no_audience,
+    page,
+    profile_resource,
+)
 from app.sandbox.talon_one.state import Audience, Deployment
 from app.sandbox.windows import Window, take
 
@@ -67,7 +75,7 @@ class TalonOneEmulator:
         """Respond to one request."""
         self._tally.counts["calls"] += 1
         path = [unquote(part) for part in request.raw_path.split("/") if part]
-        refused = self._refused(request, path[0] if path else "")
+        refused = self._refused(request, managed=path[:2] == ["v1", "audiences"])
         if refused is not None:
             return refused
         handler = self._handler(request.method, path)
@@ -90,20 +98,39 @@ class TalonOneEmulator:
                 return lambda request, body: self._rename(int(number), body)
             case ("DELETE", "v2", "audiences", number) if number.isdecimal():
                 return lambda request, body: self._delete(int(number))
+            case ("DELETE", "v2", "audiences", number, "memberships") if number.isdecimal():
+                return lambda request, body: self._clear(int(number))
+            case ("PUT", "v2", "audience_customers", number, "attributes") if number.isdecimal():
+                return lambda request, body: self._update_members(int(number), request, body)
             case ("POST", "v2", "customer_audiences"):
                 return self._change_members
+            case ("PUT", "v2", "customer_profiles"):
+                return self._update_profiles
             case ("PUT", "v2", "customer_profiles", profile_id):
                 return lambda request, body: self._update_profile(profile_id, request, body)
+            case _:
+                return self._reading_handler(method, path)
+
+    def _reading_handler(
+        self, method: str, path: list[str]
+    ) -> Callable[[Request, Any], Response] | None:
+        match (method, *path):
             case ("GET", "v1", "audiences"):
                 return self._list
+            case ("GET", "v1", "audiences", "analytics"):
+                return self._count
+            case ("GET", "v1", "customer_profiles", profile_id, "inventory"):
+                return lambda request, body: self._inventory(profile_id)
+            case ("GET", "v1", "audiences", number, "memberships", "export") if number.isdecimal():
+                return lambda request, body: self._export(int(number))
             case ("GET", "v1", "audiences", number, "memberships") if number.isdecimal():
                 return lambda request, body: self._list_members(int(number), request)
             case _:
                 return None
 
-    def _refused(self, request: Request, version: str) -> Response | None:
+    def _refused(self, request: Request, *, managed: bool) -> Response | None:
         given = request.headers.get("authorization", "")
-        if version != "v1":
+        if not managed:
             known = given.startswith(_API_KEY) and given.removeprefix(_API_KEY) in self.keys
             return None if known else error(401, "invalid API key")
         key = given.removeprefix(_MANAGEMENT_KEY)
@@ -124,9 +151,11 @@ class TalonOneEmulator:
             return invalid("name is required", "/name")
         if reference is not None and not 0 < len(reference) <= ID_LENGTH:
             return invalid("integrationId is too long", "/integrationId")
-        if any(one.integration_id == reference for one in self.audiences.values()):
+        if reference and any(one.integration_id == reference for one in self.audiences.values()):
             return error(409, "an audience with this integrationId exists")
-        return json_response(201, audience_resource(self.new_audience(name, reference or "")))
+        made = self.new_audience(name, reference or "")
+        made.integration = str(body.get("integration") or "")
+        return json_response(201, audience_resource(made))
 
     def _rename(self, number: int, body: Any) -> Response:
         found = self.audiences.get(number)
@@ -139,14 +168,41 @@ class TalonOneEmulator:
         return Response(204) if self.audiences.pop(number, None) else no_audience()
 
     def _list(self, request: Request, body: Any) -> Response:
-        return page(request, [audience_resource(one) for one in self.audiences.values()])
+        return page(request, list(self.audiences.values()), audience_resource, totals=True)
 
     def _list_members(self, number: int, request: Request) -> Response:
         found = self.audiences.get(number)
         if found is None:
             return no_audience()
-        ids = [int(one) if request.reformat and _is_number(one) else one for one in found.members]
-        return page(request, [{"integrationId": one} for one in ids])
+
+        def member(profile_id: str) -> dict[str, Any]:
+            shown = profile_resource(self._deployment, profile_id)
+            if request.reformat and _is_number(profile_id):
+                shown["integrationId"] = int(profile_id)
+            return shown
+
+        return page(request, list(found.members), member)
+
+    def _count(self, request: Request, body: Any) -> Response:
+        numbers = [one for one in (request.parameter("audienceIds") or "").split(",") if one]
+        found = [self.audiences[int(one)] for one in numbers if int(one) in self.audiences]
+        return page(
+            request, found, lambda one: {"audienceId": one.id, "membersCount": len(one.members)}
+        )
+
+    def _export(self, number: int) -> Response:
+        found = self.audiences.get(number)
+        if found is None:
+            return no_audience()
+        rows = "\n".join(("profileintegrationid", *found.members)) + "\n"
+        return Response(200, rows.encode(), {"content-type": "application/csv"})
+
+    def _clear(self, number: int) -> Response:
+        found = self.audiences.get(number)
+        if found is None:
+            return no_audience()
+        found.members.clear()
+        return Response(204)
 
     # Members
 
@@ -208,11 +264,45 @@ class TalonOneEmulator:
         if any(one not in self.audiences for one in named):
             return no_audience()
         if not request.ignore:
-            self.profiles.setdefault(profile_id, {}).update(attributes)
+            self._deployment.write(profile_id, attributes)
             for action, name in (("add", "adds"), ("delete", "deletes")):
                 for one in changes.get(name, ()):
                     self._deployment.apply(action, one, profile_id)
-        return json_response(200, {"customerProfile": {"integrationId": profile_id}})
+        return json_response(200, integration_state(self._deployment, profile_id))
+
+    def _update_profiles(self, request: Request, body: Any) -> Response:
+        rows = body.get("customerProfiles")
+        if not isinstance(rows, list) or not 0 < len(rows) <= CALL_ROWS:
+            return invalid("between 1 and 1000 profiles are taken", "/customerProfiles")
+        for number, row in enumerate(rows):
+            if not isinstance(row.get("integrationId"), str) or not row["integrationId"]:
+                return invalid("integrationId is required", f"/customerProfiles/{number}")
+            refused = self._unknown_attribute(request, row.get("attributes") or {})
+            if refused is not None:
+                return refused
+        for row in () if request.ignore else rows:
+            self._deployment.write(row["integrationId"], row.get("attributes") or {})
+        if request.parameter("silent") != "no":
+            return Response(204)
+        states = [integration_state(self._deployment, row["integrationId"]) for row in rows]
+        return json_response(200, {"integrationStates": states})
+
+    def _update_members(self, number: int, request: Request, body: Any) -> Response:
+        found = self.audiences.get(number)
+        if found is None:
+            return no_audience()
+        attributes = body.get("attributes") or {}
+        refused = self._unknown_attribute(request, attributes)
+        if refused is not None:
+            return refused
+        for one in () if request.ignore else found.members:
+            self._deployment.write(one, attributes)
+        return Response(204)
+
+    def _inventory(self, profile_id: str) -> Response:
+        if profile_id not in self.profiles:
+            return error(404, "profile not found")
+        return json_response(200, {"profile": profile_resource(self._deployment, profile_id)})
 
     def _unknown_attribute(
         self, request: Request, attributes: Mapping[str, Any]

@@ -181,7 +181,8 @@ class TalonOneConnector:
             page = answer.get("data") or []
             yield page
             skip += len(page)
-            if not page or not answer.get("hasMore", len(page) == PAGE):
+            # hasMore alone does not decide: where the documents describe it, it is false if a total is given instead.
+            if not page or not (answer.get("hasMore") or len(page) == PAGE):
                 return
             await asyncio.sleep(_MANAGEMENT_PAUSE)
 
