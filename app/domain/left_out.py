@@ -11,5 +11,6 @@ class LeftOut(StrEnum):
     NO_CONSENT = "no_consent"  # the consent trait of the delivery options is not true
     CONTROL = "control"  # the member is in an arm of the split that is not sent
     NO_IDENTIFIER = "no_identifier"  # no mapped identifier has a value
+    PHONE_WITHOUT_COUNTRY = "phone_without_country"  # only a national number, and no country
     SHARED_KEY = "shared_key"  # another member has the same destination key
     REFUSED_BEFORE = "refused_before"  # the destination refused exactly these inputs before

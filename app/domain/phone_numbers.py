@@ -20,10 +20,12 @@ from app.domain.text_forms import BLANKS, visible
 #: Characters that are written between digits.
 FILLING = BLANKS + "-./()[]\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 
+#: A text of digits without ``+``: a region decides what it means.
+NATIONAL = r"[ ./()\[\]-]*(?:[0-9][ ./()\[\]-]*){3,20}"
+
 _NO_FILLING = str.maketrans("", "", FILLING)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")
-_NATIONAL = re.compile(r"[0-9]{3,20}")
 
 
 @lru_cache(maxsize=100_000)
@@ -53,11 +55,6 @@ def _is_ambiguous(digits: str, number: phonenumbers.PhoneNumber) -> bool:
     return other is not None and other != number and phonenumbers.is_valid_number(other)
 
 
-def is_national(value: str) -> bool:
-    """Report whether the text is digits without ``+``, so that a region decides what it means."""
-    return _NATIONAL.fullmatch(_digits(value)) is not None
-
-
 def _digits(value: str) -> str:
     text = visible(value).translate(_NO_FILLING)
     return text if text.isascii() else "".join(map(_ascii_digit, text))
@@ -82,6 +79,11 @@ def _parsed(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         reason = phonenumbers.is_possible_number_with_reason(number)
         return number if reason == ValidationResult.IS_POSSIBLE else None
     return number if phonenumbers.is_valid_number(number) else None
+
+
+def is_region(text: str) -> bool:
+    """Report whether the text is a country that :func:`valid_phone` knows: ISO 3166-1, two capital letters."""
+    return text in phonenumbers.SUPPORTED_REGIONS
 
 
 @cache

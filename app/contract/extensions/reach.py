@@ -22,7 +22,7 @@ class ReachRowOutput(Output):
         description="Number of members that can be sent to the destination."
     )
     left_out: dict[str, int] = Field(
-        description="Number of other members by reason: no_identifier, no_consent, control, shared_key."
+        description="Number of other members by reason: no_identifier, phone_without_country, no_consent, control, shared_key."
     )
 
 

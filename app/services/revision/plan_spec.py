@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.connectors.base import Definition
+from app.connectors.phone_country import phone_country_of
 from app.domain.changes import ChangeKind, Mode
 from app.services.revision import placement
 from app.services.revision.config import Revision
@@ -43,6 +44,7 @@ def build_plan_spec(
         fields=key_fields(definition, revision),
         traits=None if reads is None else tuple(sent_traits(definition, revision)),
         reads=reads or (),
+        phone_country=phone_country_of(revision.connection_settings),
         consent=revision.consent,
         place=placement.place_without_split(definition, revision, made_lists),
         arms=placement.arms(definition, revision, activation_id, made_lists),

@@ -48,6 +48,8 @@ class PlanSpec:
     #: Further traits that are sent and hashed, since a mapping reads them: paths, with a dot between keys. A path names
     #: the column of a whole object, and a column whose name has dots.
     reads: Sequence[str] = ()
+    #: The country of phone numbers without one: ISO 3166-1, two capital letters. A member's own country counts first.
+    phone_country: str | None = None
     consent: str | None = None  # a trait that must be true
     place: str | None = None  # place of the keys (``app.domain.places``), without a split
     arms: Sequence[Arm] = ()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.domain.column_names import spellings
 from app.domain.normalise import normalise_sql
+from app.domain.phone_numbers import NATIONAL
 from app.snapshots.engine import (
     KeyField,
     PlanSpec,
     sql_name,
+    sql_text,
 )
 from app.snapshots.membership import Members
 
@@ -20,6 +23,7 @@ class Field:
     entry: KeyField
     values: str
     column: str  # of the list, in ``wanted_rows``
+    national: str | None = None  # whether a value is a phone number without a country
 
     @property
     def travels_as(self) -> str:
@@ -35,19 +39,50 @@ def key_fields(spec: PlanSpec, whole: Members) -> list[Field]:
             KeyField(kind, "last", "email" if kind == "email" else "text")
             for kind in whole.identifiers
         ]
+    region = _region(spec, whole)
     return [
-        Field(entry, _values(entry, whole), f"_v{index}") for index, entry in enumerate(entries)
+        Field(entry, _values(entry, whole, region), f"_v{index}", _national(entry, whole, region))
+        for index, entry in enumerate(entries)
     ]
 
 
-def _values(entry: KeyField, whole: Members) -> str:
+def _region(spec: PlanSpec, whole: Members) -> str:
+    """Return the expression of the country of a member's phone numbers: two capital letters, or NULL.
+
+    The specification's country counts only if the member has none. A country that is not ISO 3166-1 has no region:
+    another country's would make a number of another person.
+    """
+    given = sql_text(spec.phone_country) if spec.phone_country else "NULL"
+    columns = spellings("country", whole.traits)
+    texts = [
+        normalise_sql(f"CAST({sql_name('t_' + column)} AS VARCHAR)", "text")
+        for column in sorted(columns, key=lambda column: column != "country")
+    ]
+    if not texts:
+        return f"CAST({given} AS VARCHAR)"
+    iso = [
+        f"CASE WHEN upper({text}) = 'UK' THEN 'GB' "
+        f"WHEN regexp_full_match(upper({text}), '[A-Z]{{2}}') THEN upper({text}) END"
+        for text in texts
+    ]
+    return f"coalesce({', '.join(iso)}, CASE WHEN coalesce({', '.join(texts)}) IS NULL THEN {given} END)"
+
+
+def _national(entry: KeyField, whole: Members, region: str) -> str | None:
+    """Return the condition that a member has a phone number without a country; None for other identifiers."""
+    given = _given(entry, whole)
+    if entry.normaliser != "phone" or given is None:
+        return None
+    found = f"list_filter({given}, lambda v: regexp_full_match(v, {sql_text(NATIONAL)}))"
+    return f"(({region}) IS NULL AND coalesce(len({found}), 0) > 0)"
+
+
+def _values(entry: KeyField, whole: Members, region: str) -> str:
     """Return the expression of the usable values by the strategy: a list, empty if there are none."""
     given = _given(entry, whole)
     if given is None:
         return "CAST([] AS VARCHAR[])"
-    texts = (
-        f"list_filter(list_transform({given}, lambda v: {_usable(entry)}), lambda v: v IS NOT NULL)"
-    )
+    texts = f"list_filter(list_transform({given}, lambda v: {_usable(entry, region)}), lambda v: v IS NOT NULL)"
     match entry.strategy:
         case "first":
             return f"coalesce({texts}[1:1], [])"
@@ -67,9 +102,9 @@ def _given(entry: KeyField, whole: Members) -> str | None:
     return f"CAST({column} AS VARCHAR[])" if kind.id == "list" else f"[CAST({column} AS VARCHAR)]"
 
 
-def _usable(entry: KeyField) -> str:
+def _usable(entry: KeyField, region: str) -> str:
     """Return the expression of the normalised value ``v``, NULL if it is not usable."""
-    usable = normalise_sql("v", entry.normaliser)
+    usable = normalise_sql("v", entry.normaliser, region)
     if entry.rule == "user_id_unless_email":
         return f"CASE WHEN NOT contains(v, '@') THEN {usable} END"
     # The phone normaliser requires the country already.

@@ -104,5 +104,7 @@ def _reason(spec: PlanSpec, value: str) -> str:
     if control:
         whens.append(f"WHEN arm IN ({', '.join(control)}) THEN {sql_text(LeftOut.CONTROL)}")
     if spec.key == "identifiers":
+        national = sql_text(LeftOut.PHONE_WITHOUT_COUNTRY)
+        whens.append(f"WHEN {value} IS NULL AND _without_country THEN {national}")
         whens.append(f"WHEN {value} IS NULL THEN {sql_text(LeftOut.NO_IDENTIFIER)}")
     return f"CASE {' '.join(whens)} END" if whens else "CAST(NULL AS VARCHAR)"

@@ -27,6 +27,7 @@ def member_rows(spec: PlanSpec, number: int, whole: Members, fields: list[Field]
         f"{_arm(spec, whole)} AS arm",
         f"{_place(spec)} AS place",
         f"{_consent(spec, whole)} AS _consent",
+        f"{_without_country(fields)} AS _without_country",
         *extra,
         *kept,
     ]
@@ -57,6 +58,11 @@ def _consent(spec: PlanSpec, whole: Members) -> str:
     if spec.consent not in whole.traits:
         return "false"
     return f"coalesce(TRY_CAST({sql_name('t_' + spec.consent)} AS BOOLEAN), false)"
+
+
+def _without_country(fields: list[Field]) -> str:
+    conditions = [field.national for field in fields if field.national is not None]
+    return " OR ".join(conditions) if conditions else "false"
 
 
 def spread_rows(rows: str, fields: list[Field]) -> str:

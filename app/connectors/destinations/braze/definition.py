@@ -17,6 +17,7 @@ from app.connectors.base import (
 )
 from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED, WEAK
 from app.connectors.destinations.braze.settings import MOST_ROWS, AttributeName, Rows
+from app.connectors.phone_country import PHONE_COUNTRY_FIELD
 from app.connectors.rate_headers import RateHeaders
 
 
@@ -107,6 +108,7 @@ DEFINITION = Definition(
         Preset(UPDATE.id, "Keep the attribute equal to the audience", "Audience Membership Changed"),
     ),
     connection_settings=(
+        PHONE_COUNTRY_FIELD,
         SettingField("segment_id", "string", label="Subscription group ID", description="Optional; Braze has no API that puts users into a segment, so build the segment on the attribute or the group."),
         SettingField("attribute_name", "string", label="Attribute", description="Default: audience_<audience key>"),
         SettingField("batch_size", "number", label="Batch size", description="Users in one call, 1 to 75", default=50),

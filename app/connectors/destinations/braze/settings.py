@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from app.connectors.base import ConnectorSettings
+from app.connectors.phone_country import PhoneCountry
 
 DEFAULT_ROWS = 50  # valid under every contract
 MOST_ROWS = 75  # https://www.braze.com/docs/api/endpoints/user_data/post_user_track/
@@ -128,6 +129,7 @@ class BrazeConnectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    phone_country: PhoneCountry | None = None
     segment_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{8,64}$")] | None = None
     attribute_name: AttributeName | None = None
     batch_size: Rows | None = None

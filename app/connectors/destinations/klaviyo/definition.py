@@ -18,6 +18,7 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.klaviyo.settings import ListId
+from app.connectors.phone_country import PHONE_COUNTRY_FIELD
 from app.connectors.rate_headers import RateHeaders
 
 _MOST_ROWS = 10_000
@@ -146,6 +147,7 @@ DEFINITION = Definition(
         Preset(ADD.id, "Keep a list equal to the audience", "Audience Membership Changed"),
     ),
     connection_settings=(
+        PHONE_COUNTRY_FIELD,
         SettingField(
             "list_id",
             "string",

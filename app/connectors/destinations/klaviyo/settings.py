@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 
 from app.connectors.base import ConnectorSettings
+from app.connectors.phone_country import PhoneCountry
 
 BASE_URL = "https://a.klaviyo.com"
 _LIST_ID = re.compile(r"[A-Za-z0-9]{6}")
@@ -60,4 +61,5 @@ class KlaviyoConnectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    phone_country: PhoneCountry | None = None
     list_id: ListId | None = Field(default=None, validation_alias=AliasChoices("list_id", "listId"))

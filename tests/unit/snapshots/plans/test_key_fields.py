@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind
 from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest, PlanStats
@@ -22,10 +24,16 @@ NOTHING = LocalManifest()
 
 
 def planned(
-    cursor: Cursor, folder: Path, rows: list[dict[str, Any]], held: LocalManifest = NOTHING
+    cursor: Cursor,
+    folder: Path,
+    rows: list[dict[str, Any]],
+    held: LocalManifest = NOTHING,
+    **more: Any,
 ) -> tuple[PlanStats, list[Any], Path]:
     out = fresh(folder)
-    stats = write_plan(cursor, create_spec(**GIVEN), [snapshot(cursor, folder, rows)], held, out)
+    stats = write_plan(
+        cursor, create_spec(**GIVEN, **more), [snapshot(cursor, folder, rows)], held, out
+    )
     return stats, list(read_plan(None, out, 0, 1000)), out
 
 
@@ -94,3 +102,57 @@ def test_a_key_of_an_older_rule_leaves_as_it_was_sent(
         (ChangeKind.EXITED, "+4402079460018", {"phone": "+4402079460018"}),
         (ChangeKind.ENTERED, "+442079460018", {"phone": "+442079460018"}),
     ]
+
+
+NATIONAL = ["0170 1234567", "(415) 555-0100", "0049 170 1234567"]
+
+
+def test_a_national_number_is_read_in_the_members_country(cursor: Cursor, folder: Path) -> None:
+    rows = numbered("phone", NATIONAL)
+    for row, country in zip(rows, ["DE", "us", " de "], strict=True):
+        row["country"] = country
+    rows[2]["phone"] = "0049 171 1234567"
+    assert keys(cursor, folder, rows) == {
+        "p1": "+491701234567",
+        "p2": "+14155550100",
+        "p3": "+491711234567",
+    }
+
+
+@pytest.mark.parametrize("name", ["Country", "country_code", "countryCode"])
+def test_the_country_is_found_in_another_spelling(cursor: Cursor, folder: Path, name: str) -> None:
+    rows = [{"profile_id": "p1", "phone": "020 7946 0018", name: "UK"}]
+    assert keys(cursor, folder, rows) == {"p1": "+442079460018"}
+
+
+def test_a_number_without_a_country_has_its_own_reason(cursor: Cursor, folder: Path) -> None:
+    rows = [*numbered("phone", [*NATIONAL, "call me"]), {"profile_id": "p5"}]
+    stats, changes, _ = planned(cursor, folder, rows)
+    assert changes == []
+    assert stats.left_out == {"phone_without_country": 3, "no_identifier": 2}
+
+
+def test_the_connections_country_is_that_of_members_without_one(
+    cursor: Cursor, folder: Path
+) -> None:
+    given = {"phone_country": "DE"}
+    rows = [
+        {"profile_id": "p1", "phone": "0170 1234567", "country": ""},
+        {"profile_id": "p2", "phone": "(415) 555-0100", "country": "US"},
+        {"profile_id": "p3", "phone": "0171 1234567", "country": "Deutschland"},
+        {"profile_id": "p4", "phone": "0172 1234567", "country": "NULL"},
+    ]
+    stats, changes, _ = planned(cursor, folder, rows, **given)
+    assert {change.member_id: change.key for change in changes} == {
+        "p1": "+491701234567",
+        "p2": "+14155550100",
+        "p4": "+491721234567",
+    }
+    assert stats.left_out == {"phone_without_country": 1}
+
+
+def test_the_next_identifier_is_used_without_a_country(cursor: Cursor, folder: Path) -> None:
+    rows = [{"profile_id": "p1", "phone": "0170 1234567", "user_id": "u1"}]
+    stats, changes, _ = planned(cursor, folder, rows)
+    assert [change.key for change in changes] == ["u1"]
+    assert stats.left_out == {}
