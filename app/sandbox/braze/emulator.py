@@ -8,18 +8,40 @@ from typing import Any
 
 import orjson
 
+from app.sandbox.braze import groups, people
 from app.sandbox.braze.state import DEFAULT_GROUP, IDENTITY, User, Workspace, identity_of
 from app.sandbox.server import Request, Response, json_response
 from app.sandbox.tally import Tally
 from app.sandbox.windows import Window, take
 
 DEFAULT_KEY = "braze-sandbox-key"
-PERMISSIONS = ("users.track", "subscription.status.set", "subscription.status.get")
+PERMISSIONS = (
+    "users.track",
+    "users.export.ids",
+    "users.delete",
+    "users.alias.new",
+    "users.identify",
+    "users.merge",
+    "subscription.status.set",
+    "subscription.status.get",
+    "subscription.groups.get",
+)
 ARRAYS = ("attributes", "events", "purchases")
-GROUP_ARRAYS = {"external_ids": "external_id", "emails": "email", "phones": "phone"}
-GROUP_ROWS = 50
 BODY_BYTES = 4_000_000
-LIMITS = {"track": (3_000, 3), "subscription": (5_000, 60), "other": (250_000, 3_600)}
+LIMITS = {
+    "track": (3_000, 3),
+    "subscription": (5_000, 60),
+    "export": (250, 60),
+    "users": (20_000, 60),
+    "other": (250_000, 3_600),
+}
+_PEOPLE: Mapping[str, tuple[str, Callable[[Workspace, Any], Response]]] = {
+    "/users/export/ids": ("export", people.export_users),
+    "/users/delete": ("users", people.delete_users),
+    "/users/alias/new": ("users", people.new_aliases),
+    "/users/identify": ("users", people.identify),
+    "/users/merge": ("users", people.merge_users),
+}
 _NAME = re.compile(r"[^$].{0,254}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _NO_DATA = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
@@ -37,12 +59,15 @@ class BrazeEmulator:
         self.keys: dict[str, tuple[str, ...]] = {DEFAULT_KEY: PERMISSIONS}
         self.groups: dict[str, str] = {DEFAULT_GROUP: "Sandbox group"}
         self.refused: dict[str, str] = {}
+        self.uncounted: set[str] = set()  # ids that are dropped without an error
+        self.queues = False  # maintenance: what is sent is queued
         self.reset()
 
     def reset(self) -> None:
         """Delete all users, and reset the counters."""
         self._tally = Tally()
         self._workspace = Workspace(self.groups, self._tally.counts)
+        self._queued: list[tuple[Request, dict[str, Any]]] = []
         self._open_windows()
 
     def _open_windows(self) -> None:
@@ -69,10 +94,25 @@ class BrazeEmulator:
                 return self._guarded(request, "track", "users.track", self._track)
             case ("POST", "/v2/subscription/status/set"):
                 return self._guarded(
-                    request, "subscription", "subscription.status.set", self._set_status
+                    request, "subscription", "subscription.status.set", self._set_states
+                )
+            case ("POST", "/subscription/status/set"):
+                return self._guarded(
+                    request, "subscription", "subscription.status.set", self._set_state
                 )
             case ("GET", "/subscription/status/get"):
-                return self._guarded(request, "other", "subscription.status.get", self._get_status)
+                return self._guarded(request, "other", "subscription.status.get", self._get_states)
+            case ("GET", "/subscription/user/status"):
+                return self._guarded(request, "other", "subscription.groups.get", self._get_groups)
+            case ("POST", path) if path in _PEOPLE:
+                window, handler = _PEOPLE[path]
+                permission = path[1:].replace("/", ".")
+                return self._guarded(
+                    request,
+                    window,
+                    permission,
+                    lambda given: handler(self._workspace, _body(given)),
+                )
             case _:
                 self._tally.add_violation(f"no such path: {request.method} {request.path}")
                 return json_response(404, {"message": "Not found"})
@@ -118,6 +158,9 @@ class BrazeEmulator:
         if objects > self.most_objects:
             self._tally.add_violation(f"{objects} objects in one call")
             return json_response(400, {"message": "Max Input Length Exceeded", "errors": []})
+        if self.queues:
+            self._queued.append((request, given))
+            return json_response(202, {"message": "queued"})
         errors: list[dict[str, Any]] = []
         content: dict[str, Any] = {"message": "success"}
         for name, entries in given.items():
@@ -134,7 +177,7 @@ class BrazeEmulator:
             fault = self._fault(entry, array)
             if fault:
                 errors.append({"type": fault, "input_array": array, "index": index})
-            else:
+            elif identity_of(entry)[1] not in self.uncounted:
                 taken += 1
                 if not request.ignore:
                     self._workspace.apply(entry, array)
@@ -153,53 +196,24 @@ class BrazeEmulator:
             return "'email' is not valid"
         if array == "events" and not (entry.get("name") and entry.get("time")):
             return "'name' and 'time' are required"
+        if array == "purchases" and not (entry.get("product_id") and entry.get("time")):
+            return "'product_id' and 'time' are required"
         bad = [name for name in entry if not _NAME.fullmatch(name)]
         return f"invalid attribute name {bad[0]}" if bad else None
 
     # Subscription groups
 
-    def _set_status(self, request: Request) -> Response:
-        groups = _body(request).get("subscription_groups")
-        if not isinstance(groups, list) or not groups:
-            return json_response(400, {"message": "'subscription_groups' is required"})
-        for group in groups:
-            fault = self._group_fault(group)
-            if fault is not None:
-                return json_response(400, {"message": fault})
-        rows = sum(len(group[name]) for group in groups for name in GROUP_ARRAYS if group.get(name))
-        if rows > GROUP_ROWS:
-            self._tally.add_violation(f"{rows} users in one call")
-            return json_response(400, {"message": "at most 50 users"})
-        for group in () if request.ignore else groups:
-            for array, kind in GROUP_ARRAYS.items():
-                for value in group.get(array) or ():
-                    user = self._workspace.find({kind: value}, create=kind != "external_id")
-                    if user is not None:
-                        user.groups[group["subscription_group_id"]] = group["subscription_state"]
-        return json_response(201, {"message": "success"})
+    def _set_states(self, request: Request) -> Response:
+        return groups.set_states(self._workspace, self._tally, request, _body(request))
 
-    def _group_fault(self, group: Mapping[str, Any]) -> str | None:
-        arrays = [name for name in GROUP_ARRAYS if group.get(name)]
-        if group.get("subscription_group_id") not in self.groups:
-            return "subscription_group_id is not valid"
-        if group.get("subscription_state") not in ("subscribed", "unsubscribed"):
-            return "subscription_state is not valid"
-        if not arrays or {"emails", "phones"} <= set(arrays):
-            self._tally.add_violation(f"identifiers of a group: {arrays}")
-            return "give external_ids, emails or phones"
-        return None
+    def _set_state(self, request: Request) -> Response:
+        return groups.set_state(self._workspace, self._tally, request, _body(request))
 
-    def _get_status(self, request: Request) -> Response:
-        given = request.parameters()
-        group = request.parameter("subscription_group_id")
-        if group not in self.groups:
-            return json_response(400, {"message": "subscription_group_id is not valid"})
-        status = {}
-        for value in [*given.get("external_id[]", []), *given.get("external_id", [])]:
-            user = self._workspace.find({"external_id": value}, create=False)
-            state = user.groups.get(group, "unknown") if user else "unknown"
-            status[value.upper() if request.reformat else value] = state.capitalize()
-        return json_response(200, {"status": status, "message": "success"})
+    def _get_states(self, request: Request) -> Response:
+        return groups.get_states(self._workspace, request)
+
+    def _get_groups(self, request: Request) -> Response:
+        return groups.get_groups(self._workspace, request)
 
     # Operations of the control API
 
@@ -219,7 +233,7 @@ class BrazeEmulator:
         """Change the workspace.
 
         ``keys`` {key, permissions}, ``revocations`` {key}, ``groups`` {id, name}, ``rejections`` {ids, reason},
-        ``settings`` {limits, mostObjects, limitShare}. Returns None for another operation.
+        ``uncounted`` {ids}, ``settings`` {limits, mostObjects, limitShare, queues}. Returns None for another operation.
         """
         if method not in ("POST", "PUT"):
             return None
@@ -234,7 +248,10 @@ class BrazeEmulator:
             case ["rejections"]:
                 reason = given.get("reason", "provided external_id is blacklisted and disallowed")
                 self.refused = dict.fromkeys(given["ids"], reason)
+            case ["uncounted"]:
+                self.uncounted = set(given["ids"])
             case ["settings"]:
+                self._queue(bool(given.get("queues", self.queues)))
                 self.limits = bool(given.get("limits", self.limits))
                 self.most_objects = int(given.get("mostObjects", self.most_objects))
                 if "limitShare" in given:
@@ -243,6 +260,14 @@ class BrazeEmulator:
             case _:
                 return None
         return json_response(200, {"ok": True})
+
+    def _queue(self, queues: bool) -> None:
+        """Begin or end the maintenance. At its end, what was queued is applied."""
+        self.queues = queues
+        while self._queued and not queues:
+            request, given = self._queued.pop(0)
+            for name, entries in given.items():
+                self._take(request, name, entries, [])
 
 
 def _body(request: Request) -> dict[str, Any]:

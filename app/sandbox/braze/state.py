@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT_GROUP = "00000000-0000-4000-8000-000000000001"
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
+CONTACTS = ("email", "phone")  # several users may have the same
+TEXT_LENGTH = 255
+ARRAY_LENGTH = 500
+OBJECT_BYTES = 100_000
 
 
 @dataclass(slots=True)
 class User:
-    """One user."""
+    """One user. ``identity`` holds texts by identifier; ``changed`` grows with each update."""
 
     id: str
     identity: dict[str, str]
     attributes: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)  # state by group id
     events: list[dict[str, Any]] = field(default_factory=list)
+    purchases: list[dict[str, Any]] = field(default_factory=list)
+    changed: int = 0
+    created: str = field(
+        default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S.000 UTC", time.gmtime())
+    )
 
 
 class Workspace:
@@ -29,19 +40,59 @@ class Workspace:
         self.users: dict[str, User] = {}
         self.groups = groups
         self._counts = counts
-        self._ids: dict[tuple[str, str], str] = {}
+        self._numbers = itertools.count(1)
+        self._changes = itertools.count(1)
+        self._ids: dict[tuple[str, str], list[str]] = {}
+
+    def all_with(self, kind: str, value: str) -> list[User]:
+        """Return the users with an identifier, the most recently changed first; those with an external id before all."""
+        if kind == "braze_id":
+            return [self.users[value]] if value in self.users else []
+        found = [self.users[one] for one in self._ids.get((kind, _folded(kind, value)), ())]
+        return sorted(found, key=lambda one: ("external_id" not in one.identity, -one.changed))
 
     def find(self, entry: Mapping[str, Any], *, create: bool) -> User | None:
         """Return the user with the identifier of an entry. Without ``create``, returns None if there is none."""
         kind, value = identity_of(entry)
-        found = self._ids.get((kind, value))
-        if found is None:
-            if not create:
-                return None
-            found = f"user_{len(self.users) + 1:08d}"
-            self.users[found] = User(found, {kind: value})
-            self._ids[kind, value] = found
-        return self.users[found]
+        found = self.all_with(kind, value)
+        if found:
+            return found[0]
+        if not create or kind == "braze_id":
+            return None
+        user = User(f"user_{next(self._numbers):08d}", {})
+        self.users[user.id] = user
+        self.name(user, kind, value)
+        return user
+
+    def name(self, user: User, kind: str, value: str) -> None:
+        """Give a user an identifier, in place of the one of this kind that it had."""
+        self._forget(user, kind)
+        user.identity[kind] = value
+        self._ids.setdefault((kind, _folded(kind, value)), []).append(user.id)
+
+    def _forget(self, user: User, kind: str) -> None:
+        old = user.identity.pop(kind, None)
+        if old is not None:
+            self._ids[kind, _folded(kind, old)].remove(user.id)
+
+    def delete(self, user: User) -> None:
+        """Delete a user."""
+        for kind in list(user.identity):
+            self._forget(user, kind)
+        del self.users[user.id]
+
+    def merge(self, kept: User, gone: User) -> None:
+        """Merge the second user into the first. The first keeps its own values."""
+        attributes = {**gone.attributes, **kept.attributes}
+        groups = {**gone.groups, **kept.groups}
+        identity = dict(gone.identity)
+        self.delete(gone)
+        kept.attributes, kept.groups = attributes, groups
+        kept.events += gone.events
+        kept.purchases += gone.purchases
+        for kind in CONTACTS:
+            if kind in identity and kind not in kept.identity:
+                self.name(kept, kind, identity[kind])
 
     def apply(self, entry: Mapping[str, Any], array: str) -> None:
         """Apply one entry of ``attributes``, ``events`` or ``purchases``."""
@@ -49,17 +100,41 @@ class Workspace:
         if user is None:
             self._counts["unknown_users"] += 1
             return
-        if array == "events":
-            user.events.append(dict(entry))
+        user.changed = next(self._changes)
+        if array != "attributes":
+            (user.events if array == "events" else user.purchases).append(dict(entry))
             return
+        used = identity_of(entry)[0]
         for name, value in entry.items():
-            if name == "_update_existing_only" or name in IDENTITY:
-                continue
-            self._counts["data_points"] += 1
-            if value is None:
-                user.attributes.pop(name, None)
-            else:
-                user.attributes[name] = value
+            if name in CONTACTS and name != used:
+                self._write_contact(user, name, value)
+            elif name != "_update_existing_only" and name not in IDENTITY:
+                self._write(user, name, value)
+
+    def _write_contact(self, user: User, name: str, value: Any) -> None:
+        if value is None:
+            self._forget(user, name)
+        else:
+            self.name(user, name, str(value))
+
+    def _write(self, user: User, name: str, value: Any) -> None:
+        self._counts["data_points"] += 1
+        if value is None:
+            user.attributes.pop(name, None)
+        elif isinstance(value, str):
+            user.attributes[name] = value[:TEXT_LENGTH]
+        elif isinstance(value, list):
+            user.attributes[name] = value[-ARRAY_LENGTH:]
+        elif isinstance(value, dict) and len(str(value)) > OBJECT_BYTES:
+            self._counts["dropped_objects"] += 1
+        else:
+            user.attributes[name] = value
+
+    def set_group(self, users: Iterable[User], group: str, state: str) -> None:
+        """Set the state of users in a group."""
+        for user in users:
+            user.groups[group] = state
+            user.changed = next(self._changes)
 
     def lists(self) -> list[dict[str, Any]]:
         """Return ``[{"id", "name", "members"}]`` for boolean attributes and groups; ``members`` is a number."""
@@ -100,7 +175,14 @@ def identity_of(entry: Mapping[str, Any]) -> tuple[str, str]:
     for name in IDENTITY:
         value = entry.get(name)
         if value:
-            if isinstance(value, dict):
-                return name, f"{value.get('alias_label')}:{value.get('alias_name')}"
-            return name, str(value).lower() if name == "email" else str(value)
+            return name, alias_text(value) if isinstance(value, dict) else _folded(name, str(value))
     return "", ""
+
+
+def alias_text(alias: Mapping[str, Any]) -> str:
+    """Return an alias as text: its label, a colon and its name."""
+    return f"{alias.get('alias_label')}:{alias.get('alias_name')}"
+
+
+def _folded(kind: str, value: str) -> str:
+    return value.lower() if kind == "email" else value
