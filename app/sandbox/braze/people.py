@@ -47,15 +47,16 @@ def _shown(user: User, fields: Iterable[str] | None) -> dict[str, Any]:
     if "user_alias" in user.identity:
         label, _, name = user.identity["user_alias"].partition(":")
         aliases = [{"alias_name": name, "alias_label": label}]
-    shown = {
+    identity: dict[str, Any] = {
+        kind: user.identity[kind]
+        for kind in ("external_id", "email", "phone")
+        if kind in user.identity
+    }
+    shown: dict[str, Any] = {
         "created_at": user.created,
         "braze_id": user.id,
         "user_aliases": aliases,
-        **{
-            kind: user.identity[kind]
-            for kind in ("external_id", "email", "phone")
-            if kind in user.identity
-        },
+        **identity,
         **known,
         "custom_attributes": {
             name: value for name, value in user.attributes.items() if name not in _PROFILE
