@@ -62,6 +62,9 @@ def run_wire(row: Any) -> contract.RunOutput:
         snapshot_id=row.snapshot_id,
         sources=_sources(row.sources),
         notes=list(row.notes or ()),
+        type_changes=[
+            contract.TypeChange(**change) for change in (row.input or {}).get("typeChanges") or ()
+        ],
         error=row.error,
         created_at=row.created_at,
         started_at=row.started_at,

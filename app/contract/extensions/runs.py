@@ -20,6 +20,14 @@ class RunSource(Output):
     read_at: Time | None = None
 
 
+class TypeChange(Output):
+    """A trait whose type changed with an upload, because a value did not fit the type before."""
+
+    trait: str
+    before: str
+    after: str
+
+
 class RunOutput(Output):
     """A computation of an audience."""
 
@@ -37,6 +45,7 @@ class RunOutput(Output):
     snapshot_id: str | None
     sources: list[RunSource] | None
     notes: list[str] = []
+    type_changes: list[TypeChange] = []
     error: Any
     created_at: Time
     started_at: Time | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +15,17 @@ from app.services.audiences import runs
 from app.services.platform import (
     Platform,
     audience_folder,
+    fetch_manifest,
     fresh_key,
     receive_upload,
     store_file,
 )
 from app.services.tenancy import record_change
-from app.snapshots.engine import SnapshotStats, StoredFile, Upload
+from app.snapshots.engine import Manifest, SnapshotStats, StoredFile, Upload
 from app.snapshots.membership import write_snapshot
 from app.storage.models import Audience, Run
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def put_members(
@@ -77,11 +80,24 @@ async def _store(
     out = platform.engine.scratch_file(".parquet")
     try:
         async with receiving as upload:
-            stats = await platform.engine.run(write_snapshot, upload, out, linked=linked)
+            former = await fetch_manifest(platform.objects, await _current(platform, audience))
+            stats = await platform.engine.run(
+                write_snapshot, upload, out, linked=linked, former=former
+            )
         key = fresh_key(f"{audience_folder(audience.space_id, audience.id)}/uploads", "members")
         return await store_file(platform.objects, out, key, stats.rows), stats
     finally:
         out.unlink(missing_ok=True)
+
+
+async def _current(platform: Platform, audience: Audience) -> Manifest:
+    if audience.current_snapshot_id is None:
+        return Manifest()
+    async with platform.unit_of_work() as session:
+        snapshot = await SnapshotRepository(session).get(
+            audience.space_id, audience.current_snapshot_id
+        )
+    return Manifest.from_json(snapshot.manifest if snapshot else None)
 
 
 def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
@@ -93,6 +109,7 @@ def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
             "traits": dict(stats.traits),
             "identifiers": list(stats.identifiers),
         },
+        "typeChanges": [asdict(change) for change in stats.changes],
     }
 
 

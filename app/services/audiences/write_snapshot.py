@@ -92,12 +92,20 @@ async def _compute_whole(platform: Platform, work: Work) -> tuple[StoredFile, Sn
         else:
             upload = await _uploaded(platform, work)
         linked = work.audience.audience_type == "LINKED"
-        stats = await platform.engine.run(write_snapshot, upload, out, linked=linked)
+        former = await _former(platform, work)
+        stats = await platform.engine.run(write_snapshot, upload, out, linked=linked, former=former)
         key = _snapshot_key(work, "base")
         return await store_file(platform.objects, out, key, stats.rows), stats
     finally:
         out.unlink(missing_ok=True)
         rows.unlink(missing_ok=True)
+
+
+async def _former(platform: Platform, work: Work) -> LocalManifest | None:
+    """Return the membership whose types an upload keeps. A definition decides its types itself."""
+    if work.run.kind == "definition" or work.previous is None:
+        return None
+    return await fetch_manifest(platform.objects, Manifest.from_json(work.previous.manifest))
 
 
 async def _computed_rows(platform: Platform, work: Work, out: Path) -> Upload:

@@ -7,10 +7,11 @@ from app.snapshots.engine.formats import (
     columns_of,
     file_version,
     format_metadata,
+    spelled_traits,
     stored_relation,
 )
-from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, Upload
-from app.snapshots.engine.json_sql import json_members, json_object
+from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, TypeChange, Upload
+from app.snapshots.engine.json_sql import json_members, json_object, json_value, spelled_value
 from app.snapshots.engine.keys import MEMBER, key_position, key_value
 from app.snapshots.engine.manifests import LocalManifest, Manifest, StoredFile
 from app.snapshots.engine.outcomes import BatchOutcome, FoldStats
@@ -48,6 +49,7 @@ __all__ = [
     "PlannedChange",
     "SnapshotStats",
     "StoredFile",
+    "TypeChange",
     "UnknownFormat",
     "Upload",
     "column_types",
@@ -58,11 +60,14 @@ __all__ = [
     "format_metadata",
     "json_members",
     "json_object",
+    "json_value",
     "key_position",
     "key_ranges",
     "key_value",
     "parquet_relation",
     "row_group_weights",
+    "spelled_traits",
+    "spelled_value",
     "sql_name",
     "sql_text",
     "stored_relation",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import orjson
 import pyarrow.parquet as pq
 
 from app.snapshots.engine.sql import parquet_relation
@@ -32,15 +33,28 @@ CURRENT = {
 }
 _NAME, _VERSION = "activations.format", "activations.version"
 _OLD_COLUMN = "arm"
+_SPELLED = "activations.spelled"
 
 
 class UnknownFormat(ValueError):
     """A stored file has a format or version that this version of the service cannot read."""
 
 
-def format_metadata(kind: FileFormat, version: int | None = None) -> dict[str, str]:
-    """Return the Parquet metadata of a new file: ``{"activations.format": …, "activations.version": …}``."""
-    return {_NAME: kind.value, _VERSION: str(version or CURRENT[kind])}
+def format_metadata(
+    kind: FileFormat, version: int | None = None, *, spelled: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the Parquet metadata of a new file: ``{"activations.format": …, "activations.version": …}``.
+
+    ``spelled`` are traits of a membership that are text, and are hashed as the numbers that they spell.
+    """
+    named = {_SPELLED: orjson.dumps(sorted(set(spelled))).decode()} if spelled else {}
+    return {_NAME: kind.value, _VERSION: str(version or CURRENT[kind]), **named}
+
+
+def spelled_traits(paths: Sequence[Path]) -> frozenset[str]:
+    """Return the traits that any of the files names as spelled (``format_metadata``)."""
+    found = [(pq.read_schema(path).metadata or {}).get(_SPELLED.encode()) for path in paths]
+    return frozenset(trait for names in found if names for trait in orjson.loads(names))
 
 
 def file_version(path: Path) -> int:

@@ -18,12 +18,22 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeChange:
+    """A trait that has another engine type than in the membership before."""
+
+    trait: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotStats:
-    """Contents of a written snapshot: rows, traits with their engine types, identifier types."""
+    """Contents of a written snapshot: rows, traits with their engine types, identifier types, changes of types."""
 
     rows: int
     traits: Mapping[str, str]
     identifiers: Sequence[str]
+    changes: Sequence[TypeChange] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,14 @@ def json_value(expression: str, kind: Any, *, canonical: bool = False, depth: in
             return f"CAST(to_json({expression}) AS VARCHAR)"
 
 
+def spelled_value(expression: str) -> str:
+    """Write a text in the form that is hashed, as the number or truth value that it spells, or else as a JSON text."""
+    whole = "-?(0|[1-9]\\d*)"
+    return f"""CASE WHEN regexp_full_match({expression}, '{whole}') OR {expression} IN ('true', 'false') THEN {expression}
+        WHEN regexp_full_match({expression}, '{whole}\\.\\d+') THEN rtrim(rtrim({expression}, '0'), '.')
+        ELSE CAST(to_json({expression}) AS VARCHAR) END"""
+
+
 def _is_json(kind: Any) -> bool:
     return str(kind).upper() == "JSON"
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from app.core.errors import Invalid
 from app.domain.column_names import find_column
-from app.snapshots.engine import Cursor, column_types, sql_name
+from app.snapshots.engine import Cursor, TypeChange, column_types, sql_name
 from app.snapshots.membership.column_values import holds_texts, identifier_sql, key_sql
+from app.snapshots.membership.kept_types import KeptTypes, keep_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.reading import Source, is_code, parquet_trait, typed_columns, typed_json_columns
 
@@ -23,6 +24,8 @@ class MemberColumns:
     required: tuple[str, ...]
     traits: dict[str, str]
     identifiers: list[str]
+    spelled: list[str]  # traits that are text, hashed as the numbers that they spell
+    changes: list[TypeChange]
 
     @property
     def narrow(self) -> bool:
@@ -31,9 +34,16 @@ class MemberColumns:
 
 
 def member_columns(
-    cursor: Cursor, source: Source, *, linked: bool, like: Members | None = None
+    cursor: Cursor,
+    source: Source,
+    *,
+    linked: bool,
+    like: Members | None = None,
+    former: Members | None = None,
 ) -> MemberColumns:
-    """Choose the columns of an upload. ``like`` gives traits the types of the current membership.
+    """Choose the columns of an upload.
+
+    ``like`` gives traits the types of the current membership; ``former`` does so where all values fit.
 
     Raises:
         Invalid: a required column is missing, or has an unsupported type.
@@ -44,7 +54,10 @@ def member_columns(
     entities = [column for column in rest if linked and column.startswith("ent_")]
     exact = {column for name, column in identifiers.items() if name == column}
     plain = [column for column in rest if column not in {*exact, *entities}]
-    traits = _traits(cursor, source, plain, like)
+    kept = KeptTypes(_traits(cursor, source, plain, like))
+    if like is None:
+        kept = keep_types(cursor, source, kept.values, former)
+    traits = kept.values
     shown = {"member_id": key_sql(source, required[0])}
     if linked:
         shown["profile_id"] = key_sql(source, required[1])
@@ -56,7 +69,9 @@ def member_columns(
     select = ", ".join(f"{value} AS {sql_name(column)}" for column, value in shown.items())
     kinds = column_types(cursor, f"SELECT {select} FROM {source.sql}")
     types = {column: str(kinds["t_" + column]) for column in traits}
-    return MemberColumns(select, required[0], required, types, list(identifiers))
+    return MemberColumns(
+        select, required[0], required, types, list(identifiers), kept.spelled, kept.changes
+    )
 
 
 def identifier_columns(source: Source, columns: list[str]) -> dict[str, str]:

@@ -26,19 +26,27 @@ from app.snapshots.membership.membership import members_relation
 from app.snapshots.reading import open_upload
 
 
-def write_snapshot(cursor: Cursor, upload: Upload, out: Path, *, linked: bool) -> SnapshotStats:
-    """Write a membership as a sorted file. Raises Invalid, with row and column, for faults."""
+def write_snapshot(
+    cursor: Cursor,
+    upload: Upload,
+    out: Path,
+    *,
+    linked: bool,
+    former: LocalManifest | None = None,
+) -> SnapshotStats:
+    """Write a membership as a sorted file. Raises Invalid, with row and column, for faults.
+
+    Traits keep their types of the ``former`` membership if all values fit.
+    """
     try:
+        before = members_relation(cursor, former) if former else None
         with open_upload(cursor, upload, out) as source:
-            columns = member_columns(cursor, source, linked=linked)
+            columns = member_columns(cursor, source, linked=linked, former=before)
+            metadata = format_metadata(FileFormat.MEMBERS, spelled=columns.spelled)
             query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
-            cursor.execute(
-                copy_to(
-                    query, out, narrow=columns.narrow, metadata=format_metadata(FileFormat.MEMBERS)
-                )
-            )
+            cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
             refuse_faulty(cursor, source, columns, id_faults(out))
-        return SnapshotStats(_rows(out), columns.traits, columns.identifiers)
+        return SnapshotStats(_rows(out), columns.traits, columns.identifiers, columns.changes)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -57,7 +65,7 @@ def compact_members(cursor: Cursor, manifest: LocalManifest, out: Path) -> Snaps
             f"SELECT * FROM {whole.sql} ORDER BY member_id",
             out,
             narrow=narrow,
-            metadata=format_metadata(FileFormat.MEMBERS),
+            metadata=format_metadata(FileFormat.MEMBERS, spelled=sorted(whole.spelled)),
         )
     )
     traits = {trait: str(kind) for trait, kind in whole.traits.items()}

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.snapshots.engine import Cursor, LocalManifest, column_types, sql_name, stored_relation
+from app.snapshots.engine import (
+    Cursor,
+    LocalManifest,
+    column_types,
+    spelled_traits,
+    sql_name,
+    stored_relation,
+)
 
 #: Input columns that hold identifiers; every other column is a trait.
 IDENTIFIERS = (
@@ -41,6 +48,9 @@ class Members:
 
     sql: str
     columns: dict[str, Any]
+    spelled: frozenset[str] = (
+        frozenset()
+    )  # traits that are text, hashed as the numbers that they spell
 
     @property
     def identifiers(self) -> list[str]:
@@ -75,9 +85,10 @@ def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
         cursor, f"SELECT * FROM {stored_relation((*manifest.base, *manifest.deltas))}"
     )
     columns.pop(REMOVED, None)
+    spelled = spelled_traits((*manifest.base, *manifest.deltas))
     if not manifest.deltas:
-        return Members(f"(SELECT * FROM {stored_relation(manifest.base)})", columns)
-    return Members(_with_deltas(cursor, manifest, columns), columns)
+        return Members(f"(SELECT * FROM {stored_relation(manifest.base)})", columns, spelled)
+    return Members(_with_deltas(cursor, manifest, columns), columns, spelled)
 
 
 def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from app.snapshots.engine import (
     PlanSpec,
     json_members,
     json_object,
+    json_value,
+    spelled_value,
     sql_name,
     sql_text,
 )
@@ -53,7 +55,15 @@ def traits_sql(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> st
     used = {
         trait: (sql_name("t_" + trait), whole.traits[trait]) for trait in used_traits(spec, whole)
     }
-    return json_object(used, canonical=canonical)
+    if not canonical or not whole.spelled & used.keys():
+        return json_object(used, canonical=canonical)
+    return json_members(
+        {
+            trait: spelled_value(value) if trait in whole.spelled and kind.id == "varchar"
+            else json_value(value, kind, canonical=True)
+            for trait, (value, kind) in used.items()
+        }
+    )  # fmt: skip
 
 
 def entities_sql(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> str:

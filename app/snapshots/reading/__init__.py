@@ -1,7 +1,7 @@
 """Uploads read as relations (CSV, NDJSON, Parquet), types of columns, and datasets."""
 
 from app.snapshots.reading.datasets import write_dataset
-from app.snapshots.reading.detection import is_code, typed_columns
+from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
@@ -10,6 +10,8 @@ from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
     "Source",
+    "cast_text",
+    "fits_text",
     "is_code",
     "open_upload",
     "parquet_trait",

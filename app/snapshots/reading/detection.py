@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 from app.snapshots.engine import Cursor, fetch_one
 
@@ -122,6 +123,34 @@ def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> di
         else:
             found[column] = "DOUBLE" if digits <= 15 else "VARCHAR"
     return found
+
+
+def fits_text(value: str, kind: Any) -> str:
+    """Return the condition that a text fits an engine type without loss: it is printed back, or is the same number."""
+    tests = _tests(value)
+    match kind.id:
+        case "varchar":
+            return "true"
+        case "decimal":
+            scale = dict(kind.children)["scale"]
+            rest = f"strlen(rtrim(split_part({value}, '.', 2), '0')) <= {scale}"
+            return f"({tests['FRACTION']} AND {rest} AND TRY_CAST({value} AS {kind}) IS NOT NULL)"
+        case "float" | "double":
+            digits = f"strlen(ltrim(replace(replace({value}, '.', ''), '-', ''), '0'))"
+            return f"({tests['FRACTION']} AND {digits} <= {15 if kind.id == 'double' else 6})"
+        case "timestamp":
+            return f"({tests['TIMESTAMP']} OR {tests['TIMESTAMPTZ']} OR {tests['DATE']})"
+        case "boolean" | "date" | "bigint":
+            return f"({tests[str(kind)]})"
+        case _:
+            return "false"
+
+
+def cast_text(value: str, kind: Any) -> str:
+    """Return the expression of a text as a value of an engine type that it fits (``fits_text``)."""
+    if kind.id == "timestamp":
+        return _cast(value, "TIMESTAMPTZ")
+    return _cast(value, str(kind))
 
 
 def _cast(value: str, kind: str) -> str:

@@ -98,3 +98,19 @@ class TestStorage:
             assert row.current_snapshot_id is not None
             event = (await session.scalars(select(AuditEvent))).one()
             assert (event.type, event.resource_id) == ("Audience Members Supplied", audience)
+
+
+class TestTypes:
+    async def test_a_changed_type_is_reported(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
+    ) -> None:
+        await supply(api, platform, tenant, audience, b"profile_id,plz\na,10115\nb,20095\n")
+        answer = await api.put(
+            f"audiences/{audience}/members",
+            content=b"profile_id,plz\na,10115\nb,20095\nc,01067\n",
+            headers={"content-type": "text/csv"},
+        )
+        run = answer.json()["data"]["run"]
+        assert run["typeChanges"] == [{"trait": "plz", "before": "BIGINT", "after": "VARCHAR"}]
+        shown = (await api.get(f"audiences/{audience}/runs/{run['id']}")).json()["data"]["run"]
+        assert shown["typeChanges"] == run["typeChanges"]

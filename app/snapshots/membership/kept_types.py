@@ -1,0 +1,122 @@
+"""Types of traits that stay the same from upload to upload, as long as all new values fit without loss."""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.snapshots.engine import Cursor, TypeChange, column_types, fetch_one, sql_name
+from app.snapshots.membership.membership import Members
+from app.snapshots.reading import Source, cast_text, fits_text
+
+_WHOLE = {"bigint", "ubigint", "hugeint", "uhugeint"}
+_SMALL = {"tinyint", "smallint", "integer", "utinyint", "usmallint", "uinteger"}
+_NUMBERS = _WHOLE | _SMALL | {"decimal", "float", "double"}
+_PLAIN = _NUMBERS | {"varchar", "boolean", "date", "timestamp"}
+_MOST = 2**53 - 1  # the largest integer that every reader of JSON keeps exactly
+
+
+@dataclass(slots=True)
+class KeptTypes:
+    """Expressions of traits, changes of their types, and the texts that are hashed as what they spell (``Members``)."""
+
+    values: dict[str, str]
+    spelled: list[str] = field(default_factory=list)
+    changes: list[TypeChange] = field(default_factory=list)
+
+
+def keep_types(
+    cursor: Cursor, source: Source, values: dict[str, str], former: Members | None
+) -> KeptTypes:
+    """Give traits the types of the former membership where all values fit; find integers that JSON cannot carry.
+
+    ``values`` are expressions with detected types. A column with an integer beyond 2^53 - 1 becomes text. A column that
+    was a number or truth value and becomes text is hashed by what it spells, so that members who did not change get no
+    update.
+    """
+    kept = KeptTypes(dict(values))
+    found = _types(cursor, source, values)
+    known = {
+        name: kind for name, kind in (former.traits if former else {}).items() if name in found
+    }
+    _keep(cursor, source, kept, found, known)
+    _enlarge(cursor, source, kept)
+    if former is None:
+        return kept
+    for name, kind in _types(cursor, source, kept.values).items():
+        was = known.get(name)
+        if was is None or str(was) == str(kind):
+            continue
+        kept.changes.append(TypeChange(name, str(was), str(kind)))
+        if kind.id == "varchar" and was.id in _NUMBERS | {"boolean"}:
+            kept.spelled.append(name)
+    kept.spelled += [name for name in known if name in former.spelled]
+    return kept
+
+
+def _types(cursor: Cursor, source: Source, values: dict[str, str]) -> dict[str, Any]:
+    if not values:
+        return {}
+    select = ", ".join(f"{value} AS {sql_name(name)}" for name, value in values.items())
+    return column_types(cursor, f"SELECT {select} FROM {source.sql}")
+
+
+def _text(source: Source, name: str) -> str:
+    if source.upload.format == "ndjson":
+        return f"({sql_name(name)} ->> '$')"
+    return f"CAST({sql_name(name)} AS VARCHAR)"
+
+
+def _keep(
+    cursor: Cursor,
+    source: Source,
+    kept: KeptTypes,
+    found: dict[str, Any],
+    known: dict[str, Any],
+) -> None:
+    asked = [
+        name
+        for name, kind in known.items()
+        if str(kind) != str(found[name])
+        and kind.id in _PLAIN
+        and _may_stay(source, kind, found[name])
+    ]
+    if not asked:
+        return
+    texts = {name: _text(source, name) for name in asked}
+    checks = ", ".join(
+        f"coalesce(bool_and({fits_text(texts[name], known[name])}) FILTER ({texts[name]} IS NOT NULL), true)"
+        for name in asked
+    )
+    row = fetch_one(cursor, f"SELECT {checks} FROM {source.sql}")
+    for name, fits in zip(asked, row, strict=True):
+        if fits:
+            kept.values[name] = cast_text(texts[name], known[name])
+
+
+def _may_stay(source: Source, kind: Any, new: Any) -> bool:
+    if (
+        source.upload.format == "parquet"
+    ):  # its types are given: only codes that were text stay text
+        return bool(kind.id == "varchar" and new.id in _WHOLE | _SMALL)
+    return bool(new.id in _PLAIN)
+
+
+def _enlarge(cursor: Cursor, source: Source, kept: KeptTypes) -> None:
+    """Turn columns of integers into text if JSON cannot carry one of them exactly."""
+    whole = [
+        name for name, kind in _types(cursor, source, kept.values).items() if kind.id in _WHOLE
+    ]
+    if not whole:
+        return
+    checks = ", ".join(
+        f"coalesce(max({kept.values[name]}) > {_MOST} OR min({kept.values[name]}) < -{_MOST}, false)"
+        for name in whole
+    )
+    row = fetch_one(cursor, f"SELECT {checks} FROM {source.sql}")
+    for name, beyond in zip(whole, row, strict=True):
+        if beyond:
+            kept.values[name] = _text(source, name)
+            kept.spelled.append(name)
