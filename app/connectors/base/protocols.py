@@ -154,6 +154,14 @@ class ChecksConnectionSettings(Protocol):
 
 
 @runtime_checkable
+class LeavesWork(Protocol):
+    """Ability: say whether the partner still works on a pending call that the service does not wait for any more."""
+
+    async def still_works(self, handle: Mapping[str, Any]) -> bool:
+        """Return whether the call may still be applied. Raises a ConnectorError if the partner does not say."""
+
+
+@runtime_checkable
 class Notifies(Protocol):
     """Ability: send a notice of the service to the account."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import BudgetSpent, ConnectorError, TransientFailure
+from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import AttemptOutcome, Failure, Verdict
@@ -17,10 +18,12 @@ from app.services.delivery import failures, pauses
 from app.services.delivery.attempt import Ended
 from app.services.delivery.receipts import delivered_batch
 from app.services.platform import Platform, retry_transaction
-from app.storage.models import Batch
+from app.services.syncs import something_newer
+from app.storage.models import Activation, Batch
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.breakers import BreakerQueries
+from app.storage.repositories.left_calls import LeftCallQueries
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -32,24 +35,47 @@ UNLOADABLE = "what the sync is sent with cannot be read; see the worker's log"
 async def record_undelivered(platform: Platform, session: AsyncSession, ended: Ended) -> None:
     """Record an attempt without receipts, and what follows from it."""
     if ended.sent.pending is not None:
-        await _record_pending(session, ended)
+        await _record_pending(platform, session, ended)
     elif isinstance(ended.sent.error, BudgetSpent):
         await _record_unsent(session, ended, ended.sent.error)
     else:
         await _record_failure(platform, session, ended)
 
 
-async def _record_pending(session: AsyncSession, ended: Ended) -> None:
-    pending = ended.sent.pending
+async def _record_pending(platform: Platform, session: AsyncSession, ended: Ended) -> None:
+    """Record a call that the partner still works on. If it takes long and something newer waits, close its sync."""
+    pending, batch = ended.sent.pending, ended.claimed.batch
     assert pending is not None  # noqa: S101  the caller has looked
-    await BatchRepository(session).put_back(
-        ended.claimed.batch,
+    late = await _is_late(platform, session, ended)
+    written = await BatchRepository(session).put_back(
+        batch,
         continuation=dict(pending.handle),
         ambiguous=True,
         wait=pending.check_after,
         attempt={"outcome": AttemptOutcome.PENDING},
         failing=False,
     )
+    if late is not None and written:
+        words = f"the destination has worked on a batch since {to_wire(late[1])}, and something newer waits"
+        error = TransientFailure(words, code="still_working")
+        late[0].last_error = await pauses.fail_sync(session, late[0], error)
+
+
+async def _is_late(
+    platform: Platform, session: AsyncSession, ended: Ended
+) -> tuple[Activation, datetime] | None:
+    """Return the locked activation, and since when the partner works, if it takes too long and something newer waits."""
+    sync = ended.loaded.sync
+    since = await LeftCallQueries(session).waits_since(sync.space_id, sync.id)
+    now = await RunRepository(session).database_now()
+    if since is None or now - since < platform.settings.failing_batch_limit:
+        return None
+    activation = await ActivationRepository(session).get_any(
+        sync.space_id, sync.activation_id, lock="update"
+    )
+    if activation is None or not await something_newer(session, activation):
+        return None
+    return activation, since
 
 
 async def _record_unsent(session: AsyncSession, ended: Ended, error: BudgetSpent) -> None:

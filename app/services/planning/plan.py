@@ -13,6 +13,7 @@ from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.planning import made_lists
+from app.services.planning.left_calls import end_left_calls
 from app.services.planning.old_holdings import with_current_holdings
 from app.services.planning.plan_inputs import PlanInputs, gather_inputs
 from app.services.planning.planned_sync import complete_dry_run, store_plan
@@ -67,6 +68,7 @@ async def _plan(platform: Platform, sync: Sync) -> None:
     inputs = await _begin(platform, sync)
     if inputs is None:
         return
+    await end_left_calls(platform, inputs)
     inputs = await with_current_holdings(platform, inputs)
     stats, file = await _write(platform, inputs)
     if not await _can_be_sent(platform, inputs, stats):

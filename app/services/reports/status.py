@@ -14,6 +14,7 @@ from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.batches import BatchCounts, BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.left_calls import LeftCallQueries
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -80,7 +81,8 @@ async def _note(
         return f"Disabled: nothing is sent.{waiting}"
     if sync is not None:
         account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
-        return _note_of_open(sync, account, now)
+        since = await LeftCallQueries(session).waits_since(sync.space_id, sync.id)
+        return _note_of_open(sync, account, now, since)
     audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     for audience in audiences:
         if audience.snapshot_id is None:
@@ -88,7 +90,9 @@ async def _note(
     return _note_of_last(activation, last)
 
 
-def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str:
+def _note_of_open(
+    sync: Sync, account: Destination | None, now: datetime, waits_since: datetime | None
+) -> str:
     if sync.state == SyncState.HELD:
         return f"On hold: {sync.hold_reason} Approve or cancel the sync {sync.id}."
     if sync.state == SyncState.NEW and sync.next_at is not None and sync.next_at > now:
@@ -103,6 +107,11 @@ def _note_of_open(sync: Sync, account: Destination | None, now: datetime) -> str
     )
     if account is not None and paused_until is not None and paused_until > now:
         return _note_of_pause(account, paused_until)
+    if waits_since is not None:
+        return (
+            f"A sync is being sent: the destination has worked on a batch since {to_wire(waits_since)}, and the sync "
+            "waits until it has finished. If something newer waits for long, the sync is closed."
+        )
     words = {
         SyncState.NEW: "A sync is about to be planned.",
         SyncState.PENDING: "A sync is planned and about to be sent.",

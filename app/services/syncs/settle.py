@@ -35,6 +35,7 @@ from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.due import DueQueries
+from app.storage.repositories.left_calls import LeftCallQueries
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -51,6 +52,7 @@ class Work:
     sync: Sync
     batches: Sequence[Batch]
     holdings: Manifest
+    calls_left: bool  # the partner may still apply calls of earlier syncs
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ async def _claim(
         return None
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key
-    return Work(sync, batches, Manifest.from_json(activation.holdings))
+    left = await LeftCallQueries(session).of_activation(space_id, activation.id)
+    return Work(sync, batches, Manifest.from_json(activation.holdings), bool(left))
 
 
 async def _take_batches(session: AsyncSession, sync: Sync) -> Sequence[Batch] | None:
@@ -162,6 +165,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
             [outcome_of(batch) for batch in work.batches],
             spec_from_json(sync.spec),
             out,
+            work.calls_left,
         )
         key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
         outcome = await store_file(platform.objects, out, key, stats.rows)

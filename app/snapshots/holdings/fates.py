@@ -10,8 +10,11 @@ from app.snapshots.engine import (
 from app.snapshots.holdings.holding_rows import GONE
 
 
-def fate_sql(spec: PlanSpec) -> str:
-    """Return the fate of a change as an expression: ``plan_rules.fold``, called once for each case."""
+def fate_sql(spec: PlanSpec, *, exits_stay: bool = False) -> str:
+    """Return the fate of a change as an expression: ``plan_rules.fold``, called once for each case.
+
+    With ``exits_stay``, a key that was ``maybe`` stays so after its exit: an earlier call may still add it.
+    """
     cases = []
     for disposition in Disposition:
         by_kind = {kind: _by_want(spec, kind, disposition) for kind in ChangeKind}
@@ -20,6 +23,11 @@ def fate_sql(spec: PlanSpec) -> str:
         by_kind[ChangeKind.UPDATED] = (
             f"CASE WHEN p.old_held = '{Held.YES}' THEN {held} ELSE {not_held} END"
         )
+        if exits_stay and disposition is Disposition.DELIVERED:
+            left = by_kind[ChangeKind.EXITED]
+            by_kind[ChangeKind.EXITED] = (
+                f"CASE WHEN p.old_held = '{Held.MAYBE}' THEN '{Row.MAYBE}' ELSE {left} END"
+            )
         whens = " ".join(f"WHEN '{kind}' THEN {row}" for kind, row in by_kind.items())
         cases.append(f"WHEN '{disposition}' THEN CASE p.kind {whens} END")
     return f"CASE d.disposition {' '.join(cases)} END"

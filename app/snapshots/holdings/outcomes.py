@@ -36,11 +36,13 @@ def fold_outcome(
     batches: Sequence[BatchOutcome],
     spec: PlanSpec,
     out: Path,
+    exits_stay: bool = False,
 ) -> FoldStats:
     """Write the outcome of a sync: what became of each change of its plan, and the next delta of the holdings.
 
     It has one row for each change (silent ones too), sorted by key: the key's state afterwards (``holding_rows``), and
     ``kind, disposition, code, message, batch, sync_number``. Rows without a batch were never attempted.
+    With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them.
     """
     held, assumed = count_held(cursor, holdings)
     cursor.register("batch_marks", batch_marks(batches))
@@ -48,7 +50,9 @@ def fold_outcome(
     try:
         # The keys are written as in the plan.
         metadata = format_metadata(FileFormat.OUTCOME, file_version(plan))
-        cursor.execute(copy_to(_outcome(plan, spec), out, narrow=False, metadata=metadata))
+        cursor.execute(
+            copy_to(_outcome(plan, spec, exits_stay), out, narrow=False, metadata=metadata)
+        )
         return _fold_stats(cursor, plan, out, held, assumed)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -58,7 +62,7 @@ def fold_outcome(
         cursor.unregister("exception_marks")
 
 
-def _outcome(plan: Path, spec: PlanSpec) -> str:
+def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     """Return the query of the outcome's rows. Of a refused change of a held key, the row describes what is held."""
     number = "NULL" if spec.baseline else f"{spec.sync_number:d}"
     old = "fate = 'refused' AND old_held IS NOT NULL AND old_held <> 'no'"
@@ -73,13 +77,13 @@ def _outcome(plan: Path, spec: PlanSpec) -> str:
             CAST(CASE WHEN fate IN ('refused', 'keep') THEN old_sync ELSE {number} END AS BIGINT) AS sync,
             row, kind, disposition, code, message, batch,
             CAST({spec.sync_number:d} AS BIGINT) AS sync_number
-        FROM {_marked(plan, spec)} ORDER BY k"""
+        FROM {_marked(plan, spec, exits_stay)} ORDER BY k"""
 
 
-def _marked(plan: Path, spec: PlanSpec) -> str:
+def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     """Return the relation of the plan's rows with their marks, disposition and fate."""
     return f"""(SELECT p.*, d.disposition AS disposition, e.code AS code, e.message AS message,
-                b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec)} AS fate
+                b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec, exits_stay=exits_stay)} AS fate
             FROM {stored_relation([plan])} AS p
                 LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
                     FROM batch_marks) AS b ON p.row = b.row

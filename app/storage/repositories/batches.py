@@ -301,6 +301,12 @@ class BatchRepository(Repository[Batch]):
         )
         return True
 
+    async def forget_call(self, batch: Batch) -> None:
+        """Forget the call that a batch of an ended sync left with the partner."""
+        of_it = (Batch.space_id == batch.space_id, Batch.sync_id == batch.sync_id)
+        statement = update(Batch).where(*of_it, Batch.number == batch.number)
+        await self._write(statement.values(continuation=None))
+
     async def take_from_senders(self, space_id: str, sync_id: str) -> int:
         """Let batches of a sync whose lease has expired wait, with an unknown result. Returns their number."""
         statement = (

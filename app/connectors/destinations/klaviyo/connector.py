@@ -26,6 +26,7 @@ from app.connectors.destinations.klaviyo.client import (
     list_path,
 )
 from app.connectors.destinations.klaviyo.definition import DEFINITION, UPSERT
+from app.connectors.destinations.klaviyo.import_jobs import is_working
 from app.connectors.destinations.klaviyo.progress import Progress
 from app.connectors.destinations.klaviyo.removals import Removals
 from app.connectors.destinations.klaviyo.settings import (
@@ -99,6 +100,11 @@ class KlaviyoConnector:
         if call.kind is ChangeKind.EXITED:
             return await Removals(self._client, deliveries, list_id).go_on(progress)
         return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
+
+    async def still_works(self, handle: Mapping[str, Any]) -> bool:
+        """Return whether the import job of a handle may still add profiles to its list."""
+        job = Progress.of(handle).job
+        return job is not None and await is_working(self._client, job)
 
     async def create_list(self, name: str, reference: str) -> str:
         """Create a list. Klaviyo stores no reference, so a crash may leave an empty list behind."""

@@ -27,6 +27,15 @@ _ERRORS, _PROFILES = "errors", "profiles"
 _UNLISTED = "the import ended, and the profile is not among those that it imported"
 
 
+async def is_working(client: KlaviyoClient, job: str) -> bool:
+    """Return whether a job may still import profiles. A job that Klaviyo does not know has ended."""
+    try:
+        found = data_of(await client.get(f"{JOBS}/{job}"))
+    except KlaviyoNotFound:
+        return False
+    return (found.get("attributes") or {}).get("status") not in ("complete", "cancelled")
+
+
 class ImportJob:
     """The running job of a call. ``rows`` are its profiles that are not settled yet."""
 
