@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.domain.column_names import matching
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
@@ -63,6 +64,11 @@ class Members:
         return {
             column[2:]: kind for column, kind in self.columns.items() if column.startswith("t_")
         }
+
+    def trait(self, name: str) -> str | None:
+        """Return the trait that a name means: the exact one, else the only one in another spelling, else None."""
+        found = matching(name, self.traits)
+        return found[0] if len(found) == 1 else None
 
     @property
     def entities(self) -> dict[str, Any]:

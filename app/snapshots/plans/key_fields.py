@@ -96,9 +96,10 @@ def _given(entry: KeyField, whole: Members) -> str | None:
     """Return the expression of the member's values, from an identifier column or a trait."""
     if entry.external_id in whole.identifiers:
         return sql_name("id_" + entry.external_id)
-    if (kind := whole.traits.get(entry.external_id)) is None:
+    trait = whole.trait(entry.external_id)
+    if trait is None:
         return None
-    column = sql_name("t_" + entry.external_id)
+    kind, column = whole.traits[trait], sql_name("t_" + trait)
     return f"CAST({column} AS VARCHAR[])" if kind.id == "list" else f"[CAST({column} AS VARCHAR)]"
 
 

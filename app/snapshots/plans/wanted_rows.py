@@ -55,9 +55,10 @@ def _place(spec: PlanSpec) -> str:
 def _consent(spec: PlanSpec, whole: Members) -> str:
     if not spec.consent:
         return "true"
-    if spec.consent not in whole.traits:
+    trait = whole.trait(spec.consent)
+    if trait is None:
         return "false"
-    return f"coalesce(TRY_CAST({sql_name('t_' + spec.consent)} AS BOOLEAN), false)"
+    return f"coalesce(TRY_CAST({sql_name('t_' + trait)} AS BOOLEAN), false)"
 
 
 def _without_country(fields: list[Field]) -> str:

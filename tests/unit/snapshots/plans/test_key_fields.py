@@ -32,7 +32,7 @@ def planned(
 ) -> tuple[PlanStats, list[Any], Path]:
     out = fresh(folder)
     stats = write_plan(
-        cursor, create_spec(**GIVEN, **more), [snapshot(cursor, folder, rows)], held, out
+        cursor, create_spec(**(GIVEN | more)), [snapshot(cursor, folder, rows)], held, out
     )
     return stats, list(read_plan(None, out, 0, 1000)), out
 
@@ -156,3 +156,22 @@ def test_the_next_identifier_is_used_without_a_country(cursor: Cursor, folder: P
     stats, changes, _ = planned(cursor, folder, rows)
     assert [change.key for change in changes] == ["u1"]
     assert stats.left_out == {}
+
+
+@pytest.mark.parametrize("name", ["Marketing_OK", "marketingOk", "marketing_ok"])
+def test_consent_is_found_in_another_spelling(cursor: Cursor, folder: Path, name: str) -> None:
+    rows = [{**row, name: row["user_id"] == "u1"} for row in numbered("user_id", ["u1", "u2"])]
+    stats, changes, _ = planned(cursor, folder, rows, consent="marketing_ok")
+    assert [change.key for change in changes] == ["u1"]
+    assert stats.left_out == {"no_consent": 1}
+
+
+def test_two_spellings_of_consent_are_no_consent(cursor: Cursor, folder: Path) -> None:
+    rows = [{"profile_id": "p1", "user_id": "u1", "Marketing-OK": True, "marketingOk": True}]
+    assert planned(cursor, folder, rows, consent="marketing_ok")[0].left_out == {"no_consent": 1}
+
+
+def test_a_trait_as_identifier_is_found_in_another_spelling(cursor: Cursor, folder: Path) -> None:
+    rows = [{"profile_id": "p1", "CRM Id": "c1"}]
+    fields = (KeyField("crm_id", "last", "text"),)
+    assert [c.key for c in planned(cursor, folder, rows, fields=fields)[1]] == ["c1"]
