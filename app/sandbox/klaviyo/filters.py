@@ -52,6 +52,7 @@ class Condition:
     operator: str
     field: str
     values: Sequence[str]
+    folded: frozenset[str] = frozenset()  # the values as they are compared
 
     @property
     def names_values(self) -> bool:
@@ -63,9 +64,7 @@ class Condition:
         if value is None:
             return False
         if self.names_values:
-            return _folded(self.field, str(value)) in {
-                _folded(self.field, one) for one in self.values
-            }
+            return _folded(self.field, str(value)) in self.folded
         found, limit = _moment(str(value)), _moment(self.values[0])
         compare: dict[str, Callable[[], bool]] = {
             "greater-than": lambda: found > limit,
@@ -150,7 +149,9 @@ class _Reader:
         else:
             field = self._word()
             self._take(",")
-            found = [Condition(operator, field, self._values())]
+            values = self._values()
+            folded = frozenset(_folded(field, one) for one in values)
+            found = [Condition(operator, field, values, folded)]
         self._take(")")
         return found
 

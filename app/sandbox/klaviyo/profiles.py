@@ -19,17 +19,21 @@ _ATTRIBUTES = "/data/attributes"
 def get_profiles(account: Account, request: Request, body: Any) -> Response:
     """Respond with the profiles that match the filter, or with all profiles."""
     wanted = conditions(request.parameter("filter"), PROFILE_FILTERS)
-    found = matching(account.shown_profiles(_candidates(account, wanted)), wanted, _value)
+    candidates, rest = _candidates(account, wanted)
+    found = matching(account.shown_profiles(candidates), rest, _value)
     return page(request, ordered(request, found, _value), 20, profiles_as(request))
 
 
-def _candidates(account: Account, wanted: Sequence[Condition]) -> list[Profile]:
-    """Return the profiles of the first condition that names identifiers, or all."""
+def _candidates(
+    account: Account, wanted: Sequence[Condition]
+) -> tuple[list[Profile], list[Condition]]:
+    """Return the profiles of the first condition that names identifiers, or all, and the other conditions."""
     for one in wanted:
         if one.names_values and one.field in ("id", *IDENTITY):
             found = [account.find(one.field, value) for value in one.values]
-            return list({each.id: each for each in found if each is not None}.values())
-    return list(account.profiles.values())
+            rest = [other for other in wanted if other is not one]
+            return list({each.id: each for each in found if each is not None}.values()), rest
+    return list(account.profiles.values()), list(wanted)
 
 
 def _value(profile: Profile, name: str) -> Any:
@@ -121,6 +125,7 @@ def _written(
         return data(201, profiles_as(request)(Profile("01IGNORED", dict(attributes))))
     try:
         profile, made = account.upsert(attributes, profile_id=profile_id, clears=True)
+        account.patch_emails(profile, (meta or {}).get("patch_identifiers") or {})
     except Conflict as conflict:
         return _duplicate(conflict.profile_id)
     patch = (meta or {}).get("patch_properties")

@@ -26,6 +26,7 @@ class Profile:
     updated: str = field(default_factory=now_text)
     visible_at: float = 0.0  # monotonic: from then on, searches find the profile
     consents: dict[str, dict[str, str]] = field(default_factory=dict)
+    further_emails: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -178,6 +179,26 @@ class Account:
             profile.attributes.get("properties") or {}, patch
         )
 
+    def patch_emails(self, profile: Profile, patch: Mapping[str, Any]) -> None:
+        """Add or remove further addresses of a profile: ``{"append": {"email": [address]}, "unappend"}``.
+
+        Raises Conflict if another profile has one of the addresses.
+        """
+        known = self._by["email"]
+        added = (patch.get("append") or {}).get("email") or []
+        for one in added:
+            owner = known.get(folded("email", one), profile.id)
+            if owner != profile.id:
+                raise Conflict(owner)
+        for one in added:
+            if folded("email", one) not in known:
+                known[folded("email", one)] = profile.id
+                profile.further_emails.append(folded("email", one))
+        for one in (patch.get("unappend") or {}).get("email") or []:
+            if folded("email", one) in profile.further_emails:
+                profile.further_emails.remove(folded("email", one))
+                known.pop(folded("email", one), None)
+
     def merge(self, kept_id: str, gone_id: str) -> None:
         """Merge the second profile into the first, ``job_seconds`` later. The first keeps its own values."""
         self._tasks.append(
@@ -191,6 +212,9 @@ class Account:
         for name in IDENTITY:
             if gone.attributes.get(name):
                 self._by[name].pop(folded(name, gone.attributes[name]), None)
+        for address in gone.further_emails:
+            self._by["email"][address] = kept.id
+        kept.further_emails += gone.further_emails
         for name, value in gone.attributes.items():
             if isinstance(value, dict):
                 kept.attributes[name] = {**value, **(kept.attributes.get(name) or {})}

@@ -30,6 +30,7 @@ from app.domain.changes import ChangeKind
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from tests.unit.connectors.create import create_call, create_delivery, create_tools
+from tests.unit.sandbox.klaviyo.models import check_requests
 
 LIST = "AbCdEf"
 
@@ -84,6 +85,7 @@ async def world() -> AsyncIterator[World]:
         )
         yield World(sandbox, partner, KlaviyoConnector(settings, tools))
         assert partner.violations == []
+        check_requests(sandbox.recorder.listed("klaviyo", 1_000))
 
 
 def person(number: int, **changes: Any) -> Delivery:

@@ -203,6 +203,18 @@ def upsert_clears_a_field_with_null(world: World) -> None:
 
 
 @calls("profiles")
+def upsert_adds_and_removes_a_further_address(world: World) -> None:
+    address, further = world.new_email(), world.new_email()
+    one = world.new_profile(email=address)
+    body = profile(email=address)
+    for operation, found in (("append", [one]), ("unappend", [])):
+        body["data"]["meta"] = {"patch_identifiers": {operation: {"email": [further]}}}
+        world.profiles.create_or_update_profile(body)
+        shown = world.profiles.get_profiles(filter=f"equals(email,'{further}')").data
+        assert [each.id for each in shown] == found
+
+
+@calls("profiles")
 def lists_of_a_profile(world: World) -> None:
     one = world.new_profile()
     group = world.new_list(one)
