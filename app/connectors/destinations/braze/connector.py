@@ -117,20 +117,21 @@ class BrazeConnector:
             return await self._subscribe(call, deliveries, Receipts())
         if call.action_id == TRACK_EVENT.id:
             rows, skipped = payloads.events(call, deliveries, self._settings.app_id)
+            notes: Mapping[int, Refusal] = {}
             parts = self._division(call, "events", rows)
         else:
-            rows, skipped = payloads.attributes(call, deliveries)
+            rows, skipped, notes = payloads.attributes(call, deliveries)
             parts = self._division(call, "attributes", rows)
         if handle is not None:
             parts.take_up(handle)
         pending = await parts.run()
         if pending is not None:
             return pending
-        receipts = Receipts(
-            rejected={rows[number].index: one for number, one in parts.rejected.items()},
-            skipped=skipped,
-            unknown={rows[number].index: one for number, one in parts.unknown.items()},
-        )
+        rejected = {rows[number].index: one for number, one in parts.rejected.items()}
+        unknown = {rows[number].index: one for number, one in parts.unknown.items()}
+        ended = {*rejected, *unknown, *skipped}
+        notes = {index: note for index, note in notes.items() if index not in ended}
+        receipts = Receipts(rejected=rejected, skipped=skipped, unknown=unknown, notes=notes)
         if (
             call.action_id != TRACK_EVENT.id
             and call.connection_settings.get("segment_id")
@@ -170,7 +171,8 @@ class BrazeConnector:
             # Several bodies if members leave a group that is no longer named: batches are not cut for it.
             await self._client.post(client.SET_STATUS, body, call.attempted_at)
         unknown = {index: one for index, one in before.unknown.items() if index not in skipped}
-        return replace(before, skipped=skipped, unknown=unknown)
+        notes = {index: one for index, one in before.notes.items() if index not in skipped}
+        return replace(before, skipped=skipped, unknown=unknown, notes=notes)
 
 
 def _reply(accepted: client.Accepted, array: str, count: int, *, counts: bool) -> Reply:

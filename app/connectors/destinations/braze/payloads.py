@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from app.connectors.base import Call, Delivery, Refusal
+from app.connectors.destinations.braze import standard_fields
 from app.connectors.destinations.braze.settings import (
     GROUP_ROWS,
     attribute_for,
@@ -56,10 +57,15 @@ def identity(delivery: Delivery) -> dict[str, Any]:
     return {name: found[name]}
 
 
-def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], dict[int, Refusal]]:
-    """Return the objects of ``attributes``, and refusals by index. Only changes are written: each may be billed."""
+def attributes(
+    call: Call, deliveries: Sequence[Delivery]
+) -> tuple[list[Row], dict[int, Refusal], dict[int, Refusal]]:
+    """Return the objects of ``attributes``, refusals by index, and notes on fields that were left out by index.
+
+    Only changes are written: each may be billed.
+    """
     name = attribute_name(call)
-    rows, skipped = [], {}
+    rows, skipped, notes = [], {}, {}
     for index, delivery in enumerate(deliveries):
         who = identity(delivery)
         if not who:
@@ -70,7 +76,10 @@ def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], d
             value = None if gone else False
             rows.append(Row(index, {**who, name: value, EXISTING_ONLY: True}))
             continue
-        content = {**who, **_profile(delivery, (*_leading(who), name))}
+        profile, left_out = _in_braze_form(_profile(delivery, (*_leading(who), name)))
+        content = {**who, **profile}
+        if left_out:
+            notes[index] = Refusal("field_left_out", "; ".join(left_out))
         if delivery.kind is ChangeKind.ENTERED:
             content[name] = True
         if len(content) == len(who):
@@ -79,7 +88,19 @@ def attributes(call: Call, deliveries: Sequence[Delivery]) -> tuple[list[Row], d
             # With an alias, Braze creates no profile unless this is set.
             content[EXISTING_ONLY] = bool(delivery.fields.get(EXISTING_ONLY))
         rows.append(Row(index, content))
-    return rows, skipped
+    return rows, skipped, notes
+
+
+def _in_braze_form(profile: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields with standard ones in Braze's form, and why others of them are left out."""
+    written, left_out = {}, []
+    for name, value in profile.items():
+        form = standard_fields.in_form(name, value)
+        if form is None and value is not None:
+            left_out.append(f"{name} was left out: {standard_fields.EXPECTED[name]}")
+        else:
+            written[name] = form
+    return written, left_out
 
 
 def data_points(rows: Iterable[Row]) -> int:
