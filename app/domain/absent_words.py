@@ -33,9 +33,6 @@ ABSENT_WORDS = frozenset(
     }
 )
 
-#: Absent in an id only if two rows share them, because each may also be a real id.
-SHARED_WORDS = frozenset({"-", "nan", "none"})
-
 
 def is_absent(text: str) -> bool:
     """Report whether a trimmed value is empty or a word that means "no value"."""

@@ -86,9 +86,12 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
                     if line.strip():
                         yield number, orjson.loads(line).get(column)
         case "parquet":
-            rows = cursor.execute(
-                f"SELECT file_row_number + 1, {sql_name(column)} FROM "
-                f"read_parquet({sql_text(str(source.path))}, file_row_number = true) "
-                f"WHERE {key_sql(source, column)} IS NULL LIMIT 1"
-            ).fetchall()
-            yield from rows
+            yield from _first_empty(cursor, source, column)
+
+
+def _first_empty(cursor: Cursor, source: Source, column: str) -> list[tuple[int, Any]]:
+    """Find the first row of a Parquet file whose id is missing."""
+    query = f"""SELECT file_row_number + 1, {sql_name(column)} FROM
+        read_parquet({sql_text(str(source.path))}, file_row_number = true)
+        WHERE {key_sql(source, column)} IS NULL LIMIT 1"""
+    return cursor.execute(query).fetchall()
