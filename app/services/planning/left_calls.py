@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from app.connectors.base import LeavesWork
+from app.connectors.base import Connector, LeavesWork
 from app.connectors.errors import ConnectorError
 from app.core.logging import get_logger
 from app.services.accounts import connector_tools
 from app.services.planning.plan_inputs import PlanInputs
 from app.services.platform import Platform
+from app.storage.models import Batch
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.left_calls import LeftCallQueries
 
@@ -28,13 +29,17 @@ async def end_left_calls(platform: Platform, inputs: PlanInputs) -> None:
     )
     connector = account.connector_class(account.settings, tools)
     for batch in left:
-        try:
-            works = isinstance(connector, LeavesWork) and await connector.still_works(
-                batch.continuation or {}
-            )
-        except ConnectorError as error:
-            log.warning("left_call_unknown", sync_id=batch.sync_id, code=error.code)
-            continue
-        if not works:
+        if not await _still_works(connector, batch):
             async with platform.unit_of_work() as session:
                 await BatchRepository(session).forget_call(batch)
+
+
+async def _still_works(connector: Connector, batch: Batch) -> bool:
+    """Ask the partner. If it cannot be asked now, the call counts as not finished."""
+    if not isinstance(connector, LeavesWork):
+        return False
+    try:
+        return await connector.still_works(batch.continuation or {})
+    except ConnectorError as error:
+        log.warning("left_call_unknown", sync_id=batch.sync_id, code=error.code)
+        return True

@@ -31,6 +31,7 @@ class Progress:
     restarts: int = 0
     searched: int = 0  # searches done for the next removal
     found: list[str] = field(default_factory=list)  # the ids that they returned
+    hits: list[str] = field(default_factory=list)  # the keys that they found, folded
     rejected: Said = field(default_factory=dict)
     partner_ids: dict[str, str] = field(default_factory=dict)
     #: Ranges of deliveries that wait to be sent, as [first, after the last]. None: not begun.

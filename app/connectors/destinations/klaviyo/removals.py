@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 from app.connectors.base import Delivery, Pending, Receipts, Refusal
@@ -36,12 +37,21 @@ class Removals:
         part = self._deliveries[progress.next : upto]
         for field, values in _searches(part)[progress.searched :]:
             try:
-                progress.found += await self._search(field, values)
+                found = await self._search(field, values)
+                progress.found += [str(entry["id"]) for entry in found]
+                progress.hits += [
+                    payloads.folded(field, value)
+                    for entry in found
+                    if (value := (entry.get("attributes") or {}).get(field))
+                ]
             except Throttled as error:
                 if not progress.searched:
                     raise
                 return progress.throttled(error)  # the ids found so far are kept
             progress.searched += 1
+        waiting = await self._look_elsewhere(progress, part)
+        if waiting is not None:
+            return waiting
         known = [delivery.partner_id for delivery in part if delivery.partner_id]
         ids = list(dict.fromkeys([*known, *progress.found]))
         if ids:
@@ -50,10 +60,11 @@ class Removals:
                     "DELETE",
                     list_path(self._list_id, "/relationships/profiles"),
                     payloads.members(ids),
+                    expected=(204,),
                 )
             except KlaviyoNotFound as error:
                 raise unknown_list(self._list_id, error) from error
-        progress.next, progress.searched, progress.found = upto, 0, []
+        progress.next, progress.searched, progress.found, progress.hits = upto, 0, [], []
         if upto < len(self._deliveries):
             return progress.pending(0)
         return progress.receipts(self._skipped())
@@ -65,15 +76,51 @@ class Removals:
             if not delivery.partner_id and not identity_of(delivery, payloads.IDENTITY)
         }
 
-    async def _search(self, field: str, values: Sequence[str]) -> list[str]:
+    async def _look_elsewhere(self, progress: Progress, part: Sequence[Delivery]) -> Pending | None:
+        """Leave members unknown whose key Klaviyo does not know, but who may be there under another identifier.
+
+        The key may have been changed at Klaviyo. The profile is not removed: the identifier may also be another
+        member's.
+        """
+        hits = set(progress.hits)
+        owners: dict[tuple[str, str], list[int]] = {}
+        for index, delivery in enumerate(part, progress.next):
+            field, identity = _key_field(delivery), identity_of(delivery, payloads.IDENTITY)
+            if (
+                delivery.partner_id
+                or field is None
+                or payloads.folded(field, identity[field]) in hits
+            ):
+                continue
+            for name, value in identity.items():
+                if name != field and str(index) not in progress.unknown:
+                    owners.setdefault((name, value), []).append(index)
+        for name in payloads.IDENTITY:
+            for values in _chunks([value for field, value in owners if field == name]):
+                try:
+                    found = await self._search(name, values)
+                except Throttled as error:
+                    return progress.throttled(error)
+                there = {
+                    payloads.folded(name, (entry.get("attributes") or {}).get(name))
+                    for entry in found
+                }
+                for value in values:
+                    if payloads.folded(name, value) in there:
+                        words = f"Klaviyo does not know the key, but a profile with the same {name}; its key may have been changed there"
+                        for index in owners[name, value]:
+                            progress.leave_unknown(index, words)
+        return None
+
+    async def _search(self, field: str, values: Sequence[str]) -> list[dict[str, Any]]:
         parameters = {
             "filter": payloads.any_of(field, values),
             "fields[profile]": "email,external_id,phone_number",
             "page[size]": str(PAGE),
         }
-        found = []
+        found: list[dict[str, Any]] = []
         async for page in self._client.pages("/api/profiles", parameters):
-            found += [str(entry["id"]) for entry in page]
+            found += page
         return found
 
 
@@ -81,12 +128,19 @@ def _searches(part: Sequence[Delivery]) -> list[tuple[str, list[str]]]:
     """Return the values to search for, by field. A profile that Klaviyo does not know is on no list."""
     wanted: dict[str, list[str]] = {}
     for delivery in part:
-        identity = identity_of(delivery, payloads.IDENTITY)
-        if not delivery.partner_id and identity:
-            # The member was sent under the key.
-            field = delivery.key_type if delivery.key_type in identity else next(iter(identity))
-            wanted.setdefault(field, []).append(identity[field])
+        field = _key_field(delivery)
+        if not delivery.partner_id and field is not None:
+            value = identity_of(delivery, payloads.IDENTITY)[field]
+            wanted.setdefault(field, []).append(value)
     return [(field, chunk) for field, values in wanted.items() for chunk in _chunks(values)]
+
+
+def _key_field(delivery: Delivery) -> str | None:
+    """Return the identifier under which a member was sent: the key; None without any."""
+    identity = identity_of(delivery, payloads.IDENTITY)
+    if delivery.key_type in identity:
+        return delivery.key_type
+    return next(iter(identity), None)
 
 
 def _chunks(values: Sequence[str]) -> list[list[str]]:

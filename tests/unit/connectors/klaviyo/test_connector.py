@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -196,6 +196,19 @@ class TestRequests:
         assert len(json.loads(delete["body"])["data"]) == 1
         assert receipts == Receipts()  # whom Klaviyo does not know is off the list
         assert world.emails() == {"p1@example.com"}
+
+    async def test_an_exit_whose_key_was_changed_at_klaviyo_is_unknown(self, world: World) -> None:
+        rows = [
+            person(n, identifiers={"email": f"p{n}@example.com", "external_id": f"u{n}"})
+            for n in range(12)
+        ]
+        await world.run(list_call(), rows)
+        world.partner.account.upsert({"external_id": "u3", "email": "new@example.com"})
+        exits = [replace(rows[n], kind=ChangeKind.EXITED) for n in (3, 4)]
+        receipts = await world.run(list_call(ChangeKind.EXITED), exits)
+        assert list(receipts.unknown) == [0]
+        assert "external_id" in receipts.unknown[0].message
+        assert "p4@example.com" not in world.emails()
 
     async def test_unknown_members_need_no_removal(self, world: World) -> None:
         await world.run(list_call(ChangeKind.EXITED), people(3, kind=ChangeKind.EXITED))
