@@ -1,7 +1,7 @@
 """Types of text columns, detected from all of their values.
 
 A column gets a type only if its values print back unchanged: ``00001``, ``+5`` and numbers with too many digits stay
-text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, so that sums are exact; otherwise DOUBLE.
+text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, otherwise DECIMAL(38, s), so that sums are exact.
 """
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
@@ -105,7 +105,7 @@ def _survivors(
 
 
 def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> dict[str, str]:
-    """Choose DECIMAL, DOUBLE or VARCHAR for columns of numbers with fractions."""
+    """Choose DECIMAL or VARCHAR for columns of numbers with fractions."""
     if not values:
         return {}
     measures = ", ".join(
@@ -121,7 +121,9 @@ def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> di
         if scale <= 6 and whole + max(scale, 1) <= 18:
             found[column] = f"DECIMAL(18, {max(scale, 1)})"
         else:
-            found[column] = "DOUBLE" if digits <= 15 else "VARCHAR"
+            # JSON carries 15 digits exactly; a number with more of them stays text.
+            fits = digits <= 15 and whole + scale <= 38
+            found[column] = f"DECIMAL(38, {scale})" if fits else "VARCHAR"
     return found
 
 

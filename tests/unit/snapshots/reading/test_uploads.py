@@ -235,7 +235,7 @@ class TestDatasets:
             "code": "VARCHAR",
             "plus": "VARCHAR",
             "long": "VARCHAR",
-            "fine": "DOUBLE",
+            "fine": "DECIMAL(38,7)",
             "mixed": "VARCHAR",
             "customer_id": "VARCHAR",
             "userId": "VARCHAR",
