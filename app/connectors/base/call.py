@@ -66,7 +66,7 @@ class Call:
     arm: str | None = None  # the arm of a split, if the arm has a place of its own
     connection_settings: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)  # the constant fields of the mapping
-    #: Traits to send and their types (text, integer, number, boolean, timestamp, json), in column order; None if
+    #: Traits to send and their types (text, integer, number, ``decimal(18,2)``, boolean, date, timestamp, json), in column order; None if
     #: unknown.
     trait_types: Mapping[str, str] | None = None
 

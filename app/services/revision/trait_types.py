@@ -14,7 +14,9 @@ _NUMBERS = frozenset({"FLOAT", "DOUBLE", "HUGEINT", "UHUGEINT", "UBIGINT"})
 def trait_types_of(
     names: Mapping[str, str], sources: Sequence[Mapping[str, str]]
 ) -> dict[str, str]:
-    """Return the type (text, integer, number, boolean, timestamp, json) by sent name, in the order of ``names``.
+    """Return the type by sent name, in the order of ``names``.
+
+    Types are text, integer, number, ``decimal(18,2)`` with its width and scale, boolean, date, timestamp and json.
 
     ``names`` maps a trait to the name that it is sent under. ``sources`` are the traits of the pinned snapshots with
     their engine types. A trait that is in no source, or has different types in them, is text.
@@ -29,15 +31,20 @@ def trait_types_of(
 def _common(kinds: set[str]) -> str:
     if len(kinds) == 1:
         return next(iter(kinds))
-    return "number" if kinds == {"integer", "number"} else "text"
+    numbers = {
+        kind for kind in kinds if kind in {"integer", "number"} or kind.startswith("decimal")
+    }
+    return "number" if kinds and kinds == numbers else "text"
 
 
 def _kind(engine_type: str) -> str:
     kind = engine_type.upper()
     if kind in _INTEGERS:
         return "integer"
-    if kind in _NUMBERS or kind.startswith("DECIMAL"):
+    if kind in _NUMBERS:
         return "number"
+    if kind.startswith("DECIMAL") or kind == "DATE":
+        return kind.lower().replace(" ", "")
     if kind == "BOOLEAN":
         return "boolean"
     if kind.startswith("TIMESTAMP"):

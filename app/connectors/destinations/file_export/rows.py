@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Context, Decimal
 from typing import Any
 
 import orjson
@@ -21,8 +23,11 @@ _TYPES: Mapping[str, pa.DataType] = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "boolean": pa.bool_(),
+    "date": pa.date32(),
     "timestamp": _TIMESTAMP,
 }
+_WIDE = Context(prec=80)
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
 class CannotEncode(ValueError):
@@ -83,10 +88,17 @@ def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
     trait = field.removeprefix("traits.")
     # A plain name with text may be an identifier: which identifiers a member has is not known in advance.
     if field.startswith("traits.") or trait_types.get(field, "text") != "text":
-        kind = _TYPES.get(trait_types.get(trait, "text"), pa.string())
+        kind = _arrow_type(trait_types.get(trait, "text"))
         return Column(name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind))
     identifier = field.removeprefix("identifiers.")
     return Column(name, pa.string(), lambda delivery: _identifier(delivery, identifier))
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    decimal = _DECIMAL.fullmatch(kind)
+    if decimal:
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    return _TYPES.get(kind, pa.string())
 
 
 def _identifier(delivery: Delivery, name: str) -> str | None:
@@ -107,12 +119,26 @@ def _fitting(value: Any, kind: pa.DataType) -> Any:
             return _boolean(value)
         if pa.types.is_timestamp(kind):
             return _moment(value)
+        if pa.types.is_date(kind):
+            return value if isinstance(value, date) else date.fromisoformat(value)
         if isinstance(value, bool):
             raise TypeError
+        if pa.types.is_decimal(kind):
+            return _exact(value, kind)
         number = float(value)
         return int(value) if pa.types.is_integer(kind) else number
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise CannotEncode(f"{type(value).__name__} does not fit a column of {kind}") from error
+
+
+def _exact(value: Any, kind: pa.DataType) -> Decimal:
+    """Return a number as a decimal with the digits that it is written with. Raises ValueError if the column is too narrow."""
+    number = Decimal(repr(value) if isinstance(value, float) else value)
+    fitted = number.quantize(Decimal(1).scaleb(-kind.scale), context=_WIDE)
+    if fitted != number or len(fitted.as_tuple().digits) > kind.precision:
+        raise ValueError
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and -kind.scale <= exponent <= 0 else fitted
 
 
 def _boolean(value: Any) -> bool:

@@ -6,9 +6,10 @@ import hashlib
 import io
 import resource
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pyarrow.parquet as pq
@@ -59,6 +60,54 @@ ROWS = [
 
 def file_call(**changes: Any) -> Call:
     return create_call(kind=None, count=1, rows=len(ROWS), **{"trait_types": TYPES, **changes})
+
+
+class TestExactValues:
+    TYPES: ClassVar = {"price": "decimal(18,2)", "rate": "decimal(38,7)", "born": "date"}
+
+    @pytest.mark.parametrize("format", ["csv", "parquet"])
+    async def test_decimals_and_dates_stay_what_they_are(self, tmp_path: Path, format: str) -> None:
+        traits = {
+            "price": 0.1,
+            "rate": Decimal("12345678901234567890.1234567"),
+            "born": "1990-05-01",
+        }
+        rows = [
+            create_delivery("p1", identifiers={}, traits=traits),
+            create_delivery("p2", traits={"price": 3}),
+        ]
+        exports, receipts = await download(
+            tmp_path, file_call(trait_types=self.TYPES), rows, format=format
+        )
+        assert not receipts.rejected
+        if format == "csv":
+            text = exports.data().decode()
+            assert "0.1,12345678901234567890.1234567,1990-05-01\r\n" in text
+            assert ",3,," in text
+            return
+        table = pq.read_table(io.BytesIO(exports.data()))
+        kinds = [str(table.schema.field(name).type) for name in self.TYPES]
+        assert kinds == ["decimal128(18, 2)", "decimal128(38, 7)", "date32[day]"]
+        first = table.to_pylist()[0]
+        assert (first["price"], first["rate"], first["born"]) == (
+            Decimal("0.10"), traits["rate"], date(1990, 5, 1)
+        )  # fmt: skip
+
+    async def test_what_does_not_fit_is_rejected_alone(self, tmp_path: Path) -> None:
+        wrong = [
+            {"price": 0.125},
+            {"price": 1e30},
+            {"price": "much"},
+            {"price": True},
+            {"born": "soon"},
+        ]
+        rows = [
+            create_delivery(f"p{i}", traits=traits)
+            for i, traits in enumerate([*wrong, {"price": 1}])
+        ]
+        call = file_call(trait_types=self.TYPES)
+        _, receipts = await download(tmp_path, call, rows, format="parquet")
+        assert set(receipts.rejected) == {0, 1, 2, 3, 4}
 
 
 class TestCsv:

@@ -12,12 +12,12 @@ from app.services.revision.trait_types import trait_types_of
         ("BIGINT", "integer"),
         ("UTINYINT", "integer"),
         ("HUGEINT", "number"),
-        ("DECIMAL(18,2)", "number"),
+        ("DECIMAL(18,2)", "decimal(18,2)"),
         ("DOUBLE", "number"),
         ("BOOLEAN", "boolean"),
         ("TIMESTAMP WITH TIME ZONE", "timestamp"),
         ("TIMESTAMP_NS", "timestamp"),
-        ("DATE", "text"),
+        ("DATE", "date"),
         ("VARCHAR[]", "json"),
         ("STRUCT(a BIGINT)", "json"),
         ("JSON", "json"),
@@ -35,9 +35,14 @@ def test_names_and_order_are_those_that_travel() -> None:
 
 
 def test_sources_that_do_not_agree_make_what_fits_both() -> None:
-    names = {"n": "n", "t": "t", "i": "i"}
+    names = {"n": "n", "t": "t", "i": "i", "d": "d"}
     sources = [
-        {"n": "BIGINT", "t": "BIGINT", "i": "BIGINT"},
-        {"n": "DOUBLE", "t": "BOOLEAN"},
+        {"n": "BIGINT", "t": "BIGINT", "i": "BIGINT", "d": "DECIMAL(18,1)"},
+        {"n": "DOUBLE", "t": "BOOLEAN", "d": "DECIMAL(18,2)"},
     ]
-    assert trait_types_of(names, sources) == {"n": "number", "t": "text", "i": "integer"}
+    assert trait_types_of(names, sources) == {
+        "n": "number",
+        "t": "text",
+        "i": "integer",
+        "d": "number",
+    }
