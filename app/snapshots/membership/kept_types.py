@@ -43,17 +43,21 @@ def keep_types(
     }
     _keep(cursor, source, kept, found, known)
     _enlarge(cursor, source, kept)
-    if former is None:
-        return kept
-    for name, kind in _types(cursor, source, kept.values).items():
-        was = known.get(name)
+    if former is not None:
+        _compare(kept, former, _types(cursor, source, kept.values))
+    return kept
+
+
+def _compare(kept: KeptTypes, former: Members, types: dict[str, Any]) -> None:
+    """Note the traits whose types changed, and those that are hashed by what they spell from now on."""
+    for name, kind in types.items():
+        was = former.traits.get(name)
         if was is None or str(was) == str(kind):
             continue
         kept.changes.append(TypeChange(name, str(was), str(kind)))
         if kind.id == "varchar" and was.id in _NUMBERS | {"boolean"}:
             kept.spelled.append(name)
-    kept.spelled += [name for name in known if name in former.spelled]
-    return kept
+    kept.spelled += [name for name in types if name in former.spelled]
 
 
 def _types(cursor: Cursor, source: Source, values: dict[str, str]) -> dict[str, Any]:
