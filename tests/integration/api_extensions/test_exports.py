@@ -112,7 +112,7 @@ async def test_parquet_has_the_traits_types_and_the_membership_row_by_row(desk: 
     types = {field.name: str(field.type) for field in table.schema}
     assert [types[name] for name in ("orders", "total", "vip", "city")] == [
         "int64",
-        "double",
+        "decimal128(18, 2)",
         "bool",
         "string",
     ]
