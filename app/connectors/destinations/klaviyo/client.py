@@ -28,6 +28,7 @@ from app.connectors.errors import (
 )
 
 REVISION = "2026-07-15"
+_ABOUT_CONTENT = (400, 404, 409, 413, 422)  # statuses that may concern a list or single profiles
 PAGE = 100  # https://developers.klaviyo.com/en/reference/get_profiles
 LIST_PAGE = 10  # https://developers.klaviyo.com/en/reference/get_lists
 SCOPES = "lists:read, lists:write, profiles:read and profiles:write"
@@ -187,7 +188,7 @@ def failure(response: httpx.Response) -> ConnectorError:
     request_id = request_id_of(response)
     if status in (401, 403):
         return _credentials(response, status, request_id)
-    if not 400 <= status < 500 or status in (408, 425, 429):
+    if status not in _ABOUT_CONTENT:
         return error_for_answer(response, partner="Klaviyo") or TransientFailure("Klaviyo failed")
     faults = faults_of(response)
     words = printable("; ".join(fault.detail for fault in faults), 300) or f"HTTP {status}"

@@ -10,6 +10,7 @@ from typing import Any
 from app.connectors.base import Pending, Receipts, Refusal
 from app.connectors.errors import PayloadRejected, Throttled
 
+_REFUSED = "Klaviyo refused the request: "
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 TRIES = 3  # calls whose response confirms nothing, before the result counts as unknown
@@ -116,9 +117,8 @@ class Progress:
         """
         if self.suspects and not self.passed:
             code, message, _ = next(iter(self.suspects.values()))
-            raise PayloadRejected(
-                f"Klaviyo refused the request: {message}", code=code, http_status=400
-            )
+            words = message.removeprefix(_REFUSED)
+            raise PayloadRejected(f"{_REFUSED}{words}", code=code, http_status=400)
         rejected = {**self.suspects, **self.rejected}
         return Receipts(
             rejected=_refusals(rejected),

@@ -28,7 +28,8 @@ from app.connectors.errors import (
     TransientFailure,
 )
 
-_CONFIRMED = (200, 201, 204)  # 201: an audience was created
+_CONFIRMED = (200, 204)
+_CREATED = (200, 201)  # an audience
 _DATA_POINTER = re.compile(r"/?data/(\d+)(?:/|$)")
 
 
@@ -86,7 +87,8 @@ class TalonOneClient:
         response = await self._http.request(
             method, self._base + path, content=body, headers=headers
         )
-        return _understood(response, _conflict_is_busy(method, path))
+        confirmed = _CREATED if path == "/v2/audiences" else _CONFIRMED
+        return _understood(response, _conflict_is_busy(method, path), confirmed)
 
     async def ping(self) -> int:
         """Check the integration key with an undocumented endpoint. Returns the HTTP status."""
@@ -113,13 +115,15 @@ def _conflict_is_busy(method: str, path: str) -> bool:
     return method == "PUT" and path.startswith("/v2/customer_profiles")
 
 
-def _understood(response: httpx.Response, conflict_is_busy: bool) -> dict[str, Any]:
+def _understood(
+    response: httpx.Response, conflict_is_busy: bool, confirmed: Sequence[int] = _CONFIRMED
+) -> dict[str, Any]:
     if not 200 <= response.status_code < 300:
         raise failure(response, conflict_is_busy)
     if response.status_code == 204:
         return {}  # a response without a body
     content = _content(response)
-    if unread(response) is not None or content is None or response.status_code not in _CONFIRMED:
+    if unread(response) is not None or content is None or response.status_code not in confirmed:
         raise unconfirmed(response, "Talon.One", "check that base_url is your deployment")
     return content
 
