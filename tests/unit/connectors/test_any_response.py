@@ -125,7 +125,7 @@ async def ends(name: str, stub: Stub) -> Receipts | ConnectorError:
     deliveries, call = members(key_type, count), create_call(rows=count, **fields)
     async with opened(name, stub) as connector:
         try:
-            result = await connector.deliver(call, deliveries)
+            result: Receipts | Pending = await connector.deliver(call, deliveries)
             for _ in range(3 * ROWS):
                 if not isinstance(result, Pending):
                     return result
