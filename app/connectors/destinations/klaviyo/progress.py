@@ -117,7 +117,7 @@ class Progress:
         """
         if self.suspects and not self.passed:
             code, message, _ = next(iter(self.suspects.values()))
-            words = message.removeprefix(_REFUSED)
+            words = (message or "").removeprefix(_REFUSED)
             raise PayloadRejected(f"{_REFUSED}{words}", code=code, http_status=400)
         rejected = {**self.suspects, **self.rejected}
         return Receipts(
