@@ -16,7 +16,7 @@ from app.snapshots.engine import Cursor, sql_name, sql_text
 from app.snapshots.membership.column_values import key_sql
 from app.snapshots.membership.id_faults import IdFaults
 from app.snapshots.membership.member_input import MemberColumns
-from app.snapshots.reading import Source
+from app.snapshots.reading import MAX_LINE, Source
 
 
 def refuse_faulty(
@@ -74,6 +74,7 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
     match source.upload.format:
         case "csv":
             with source.path.open(encoding="utf-8-sig", newline="") as file:
+                csv.field_size_limit(MAX_LINE)  # the library's own limit is 131,072 characters
                 reader = csv.reader(file, delimiter=source.delimiter)
                 place = list(source.columns).index(column)
                 next(reader)

@@ -5,10 +5,11 @@ from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
-from app.snapshots.reading.source import Source
+from app.snapshots.reading.source import MAX_LINE, Source
 from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
+    "MAX_LINE",
     "Source",
     "cast_text",
     "fits_text",

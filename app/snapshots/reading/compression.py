@@ -6,7 +6,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import zstandard
 
@@ -19,11 +19,12 @@ _MAX_PLAIN = 64 * 1024**3  # bytes of an upload after decompression
 
 def uncompressed(upload: Upload, plain: Path) -> Path:
     """Decompress an upload to ``plain`` if it is compressed. Returns the plain file. Raises Invalid for damaged data."""
-    if upload.encoding is None:
+    encoding = upload.encoding or _recognised(upload.path)
+    if encoding is None:
         return upload.path
     try:
         with upload.path.open("rb") as raw, plain.open("wb") as out:
-            pieces = _gunzip(raw) if upload.encoding == "gzip" else _unzstd(raw)
+            pieces = _gunzip(raw) if encoding == "gzip" else _unzstd(raw)
             size = 0
             for piece in pieces:
                 size += len(piece)
@@ -31,12 +32,26 @@ def uncompressed(upload: Upload, plain: Path) -> Path:
                     raise Invalid(f"The uncompressed upload is larger than {_MAX_PLAIN >> 30} GiB.")
                 out.write(piece)
     except EOFError:
-        raise Invalid(
-            f"The {upload.encoding} data is incomplete: the upload was cut off."
-        ) from None
+        raise Invalid(f"The {encoding} data is incomplete: the upload was cut off.") from None
     except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise Invalid(f"The upload is not valid {upload.encoding} data ({error}).") from None
+        raise Invalid(f"The upload is not valid {encoding} data ({error}).") from None
     return plain
+
+
+def _recognised(path: Path) -> Literal["gzip", "zstd"] | None:
+    """Return the compression by the first bytes. Raises Invalid for archives and workbooks."""
+    with path.open("rb") as file:
+        first = file.read(8)
+    if first.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if first.startswith(b"\x28\xb5\x2f\xfd"):
+        return "zstd"
+    if first.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise Invalid(
+            'This is a workbook (xlsx, xls) or a zip archive. Save the sheet as "CSV UTF-8", or upload '
+            "the file of the archive, compressed with gzip if needed."
+        )
+    return None
 
 
 def _gunzip(raw: IO[bytes]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from app.snapshots.engine import Upload, sql_name, sql_text
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
 
 _CHUNK = 4 * 1024 * 1024
+_SAMPLE = 1_000  # records that decide the delimiter
 
 
 def csv_source(upload: Upload, path: Path) -> Source:
@@ -57,8 +59,8 @@ def _header(path: Path) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         line = first.count(b"\n", 0, error.start) + 1
         raise _not_utf8(line) from None
-    line_text = re.split(r"[\r\n]", start, maxsplit=1)[0]
-    delimiter = max(",;\t|", key=line_text.count) if "," not in line_text else ","
+    csv.field_size_limit(MAX_LINE)
+    delimiter = _delimiter(start)
     try:
         header = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter))
     except (csv.Error, StopIteration) as error:
@@ -70,6 +72,36 @@ def _header(path: Path) -> tuple[str, list[str]]:
         raise Invalid(f"Column {names.index('') + 1} of the header has no name.", data={"row": 1})
     refuse_repeated(names)
     return delimiter, names
+
+
+def _delimiter(start: str) -> str:
+    """Choose the delimiter that divides every whole record of a sample. Raises Invalid if several do."""
+    line = re.split(r"[\r\n]", start, maxsplit=1)[0]
+    fitting = [delimiter for delimiter in ",;\t|" if _divides(start, delimiter)]
+    if len(fitting) > 1:
+        shown = " and ".join({"\t": "tab"}.get(one, one) for one in fitting)
+        raise Invalid(
+            f"The delimiters {shown} both fit every line; quote the values that contain one of them.",
+            data={"row": 1},
+        )
+    if fitting:
+        return fitting[0]
+    return max(",;\t|", key=line.count) if "," not in line else ","
+
+
+def _divides(start: str, delimiter: str) -> bool:
+    """Report whether a delimiter gives the first records one number of columns, two or more."""
+    rows = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+    try:
+        sample = [row for row in islice(rows, _SAMPLE) if row]
+    except csv.Error:
+        return False
+    if sample and any('"' in name for name in sample[0]):
+        return False  # a quote within a name: another delimiter was meant
+    widths = [len(row) for row in sample]
+    if len(widths) > 1 and len(start) >= MAX_LINE - 4 and next(rows, None) is None:
+        widths.pop()  # the sample may end within its last record
+    return bool(widths) and widths[0] > 1 and len(set(widths)) == 1
 
 
 def _not_utf8(line: int) -> Invalid:

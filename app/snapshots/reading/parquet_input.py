@@ -18,7 +18,7 @@ _SCALARS = {
     "uinteger", "ubigint", "float", "double", "decimal", "date",
 }  # fmt: skip
 
-_AS_TEXT = {"uuid", "enum", "time", "time with time zone", "interval"}
+_AS_TEXT = {"null", "uuid", "enum", "time", "time with time zone", "interval"}
 
 
 def parquet_trait(column: str, kind: Any) -> str:
