@@ -135,14 +135,13 @@ def test_a_number_without_a_country_has_its_own_reason(cursor: Cursor, folder: P
 def test_the_connections_country_is_that_of_members_without_one(
     cursor: Cursor, folder: Path
 ) -> None:
-    given = {"phone_country": "DE"}
     rows = [
         {"profile_id": "p1", "phone": "0170 1234567", "country": ""},
         {"profile_id": "p2", "phone": "(415) 555-0100", "country": "US"},
         {"profile_id": "p3", "phone": "0171 1234567", "country": "Deutschland"},
         {"profile_id": "p4", "phone": "0172 1234567", "country": "NULL"},
     ]
-    stats, changes, _ = planned(cursor, folder, rows, **given)
+    stats, changes, _ = planned(cursor, folder, rows, phone_country="DE")
     assert {change.member_id: change.key for change in changes} == {
         "p1": "+491701234567",
         "p2": "+14155550100",
