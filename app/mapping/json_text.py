@@ -7,12 +7,12 @@ import re
 from json.encoder import encode_basestring
 from typing import Any, Final, NoReturn
 
+from app.core.exact_numbers import exact_decimal, exact_integer
 from app.mapping.text import number_text, paired
 from app.mapping.values import ABSENT
 
 _ARRAY_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _LARGEST_ARRAY_INDEX: Final = 2**32 - 2
-_SAFE_INTEGER: Final = 2**53
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -57,9 +57,6 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _integer(digits: str) -> int | float:
-    number = float(digits)
-    return int(digits) if abs(number) <= _SAFE_INTEGER else number
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer)
+_DECODER: Final = json.JSONDecoder(
+    parse_constant=_refuse, parse_int=exact_integer, parse_float=exact_decimal
+)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from app.core.exact_numbers import ExactNumber
 from app.mapping.errors import MappingFailed
 
 MAXIMUM_TEXT: Final = 100_000_000
@@ -16,7 +17,6 @@ _WHITE_SPACE: Final = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-_SAFE_INTEGER: Final = 2**53
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -36,13 +36,11 @@ def trim_end(text: str) -> str:
 
 
 def number_text(number: float) -> str:
-    """Format a number as the shortest decimal that parses to an equal double."""
-    if isinstance(number, int):
-        if -_SAFE_INTEGER <= number <= _SAFE_INTEGER:
-            return str(number)
+    """Format a double as the shortest decimal that parses to an equal double. Integers and exact numbers keep all digits."""
+    if isinstance(number, int | ExactNumber):
         try:
-            number = float(number)
-        except OverflowError:
+            return str(number)
+        except ValueError:  # thousands of digits
             return "Infinity" if number > 0 else "-Infinity"
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"

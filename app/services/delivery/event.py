@@ -40,7 +40,7 @@ def build_event(
 
     "The event that mappings see" in docs/architecture.md shows an example.
     """
-    known = {**_last_values(change.identity), **change.traits, **traits}
+    known = _nested({**_last_values(change.identity), **change.traits, **traits})
     known[frame.audience_key] = change.kind is not ChangeKind.EXITED
     event: dict[str, Any] = {
         "type": frame.type,
@@ -52,6 +52,30 @@ def build_event(
         "context": {"traits": known, "personas": _personas(frame, list_id)},
     }
     return event | _user_ids(change)
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values by name, with names with dots as nested objects: paths cannot name them otherwise.
+
+    If a name with dots leads through a value that is no object, the value without dots stays.
+    """
+    dotted = [name for name in values if "." in name]
+    if not dotted:
+        return values
+    result = {name: value for name, value in values.items() if "." not in name}
+    for name in dotted:
+        *way, last = name.split(".")
+        inside: Any = result
+        for key in way:
+            # Objects of the plan are copied before they are filled.
+            child = inside.get(key, {})
+            inside[key] = dict(child) if isinstance(child, dict) else child
+            inside = inside[key]
+            if not isinstance(inside, dict):
+                break
+        else:
+            inside.setdefault(last, values[name])
+    return result
 
 
 def _user_ids(change: PlannedChange) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from app.core.exact_numbers import loads_exact
 from app.domain.changes import ChangeKind
 from app.snapshots.engine import MEMBER, Cursor, PlannedChange, columns_of, key_value
 from app.snapshots.plans.plan_file import SCHEMA
@@ -112,8 +113,8 @@ def planned_changes(table: pa.Table) -> list[PlannedChange]:
                 profile if profile is not None else member_id,
                 place,
                 loads(identity) if identity else {},
-                loads(traits) if traits else {},
-                loads(entities) if entities else {},
+                loads_exact(traits) if traits else {},
+                loads_exact(entities) if entities else {},
                 partner,
             )
         )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.exact_numbers import ExactNumber
 from app.mapping.json_text import encode
 from app.mapping.replacement import upper_characters
 from app.mapping.text import in_units, number_text, paired, units
@@ -32,7 +33,9 @@ class TestNumberText:
             (1e20, "100000000000000000000"),
             (123e-20, "1.23e-18"),
             (math.inf, "Infinity"),
-            (-(10**400), "-Infinity"),
+            (-(10**400), "-1" + "0" * 400),
+            (2**53 + 1, "9007199254740993"),
+            (ExactNumber("0.12345678901234567890"), "0.12345678901234567890"),
         ],
     )
     def test_follows_the_table(self, number: float, text: str) -> None:

@@ -17,6 +17,7 @@ from app.connectors.destinations.braze.settings import (
 )
 from app.connectors.identity import identity_of
 from app.core.clock import to_wire
+from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
 
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
@@ -210,4 +211,4 @@ def _group_body(group_id: str, state: str, entries: Sequence[tuple[str, str]]) -
 
 
 def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(value, default=json_default, option=orjson.OPT_NON_STR_KEYS)

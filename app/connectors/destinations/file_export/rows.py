@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from app.connectors.base import Call, Delivery
 from app.core.clock import from_wire
+from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
 
 Getter = Callable[[Delivery], Any]
@@ -167,7 +168,7 @@ def _text(value: Any) -> str | None:
 
 def as_json(value: Any) -> str:
     """Encode as JSON text with sorted keys."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    return orjson.dumps(value, default=json_default, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def values_of(

@@ -13,6 +13,7 @@ import orjson
 
 from app.connectors.base import Delivery, Refusal
 from app.connectors.identity import identity_of
+from app.core.exact_numbers import json_default
 
 IDENTITY = ("email", "external_id", "phone_number")
 TEXT_FIELDS = ("first_name", "last_name", "title", "organization", "image")
@@ -167,4 +168,4 @@ def any_of(field: str, values: Iterable[str]) -> str:
 
 
 def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(value, default=json_default, option=orjson.OPT_NON_STR_KEYS)

@@ -27,6 +27,7 @@ from app.connectors.errors import (
     PayloadRejected,
     TransientFailure,
 )
+from app.core.exact_numbers import json_default
 
 _CONFIRMED = (200, 204)
 _CREATED = (200, 201)  # an audience
@@ -83,7 +84,7 @@ class TalonOneClient:
     async def send(self, method: str, path: str, content: Any) -> dict[str, Any]:
         """Send a JSON body to the Integration API. Returns the fields of ``response`` as parsed; empty without a body."""
         headers = {"authorization": self._integration, "content-type": "application/json"}
-        body = orjson.dumps(content, default=str)
+        body = orjson.dumps(content, default=json_default)
         response = await self._http.request(
             method, self._base + path, content=body, headers=headers
         )

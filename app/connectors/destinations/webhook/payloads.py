@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from app.connectors.base import Call, Delivery, JsonColumns
 from app.core.clock import to_wire
+from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
 
 MESSAGE_TYPE = "audience.membership.changed"
@@ -159,7 +160,7 @@ def body_of_notice(moment: datetime, content: Mapping[str, Any]) -> bytes:
 def encode(message: Any) -> bytes:
     """Encode as JSON. Values that JSON does not have (decimals) become text."""
     try:
-        return orjson.dumps(message, default=str)
+        return orjson.dumps(message, default=json_default)
     except (
         TypeError
     ):  # numbers beyond 64 bits and invalid Unicode: only the slow encoder writes them

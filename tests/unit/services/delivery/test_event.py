@@ -65,3 +65,23 @@ def test_the_context_names_the_audience_and_the_list_at_the_partner() -> None:
         "external_audience_id": "list_1",
         "audience_settings": {"region": "eu"},
     }
+
+
+def test_names_with_dots_are_nested_objects() -> None:
+    traits = {
+        "address.city": "Rome",
+        "address.geo.lat": 41,
+        "E-Mail": "x",
+        "plan": 1,
+        "plan.name": "no",
+    }
+    change = replace(create_change(**traits), identity={"android.id": ["a1"], "email": "e"})
+    event = build_event(FRAME, change, {"address.zip": "00100"}, None)
+    assert event["traits"] == {
+        "android": {"id": "a1"},
+        "email": "e",
+        "address": {"city": "Rome", "geo": {"lat": 41}, "zip": "00100"},
+        "E-Mail": "x",
+        "plan": 1,
+        "buyers": True,
+    }
