@@ -46,10 +46,11 @@ def member_columns(
     ``like`` gives traits the types of the current membership; ``former`` does so where all values fit.
 
     Raises:
-        Invalid: a required column is missing, or has an unsupported type.
+        Invalid: a required column is missing or has an unsupported type, or a column is beside one of its members.
     """
     required = _required(source, ("entity_id", "profile_id") if linked else ("profile_id",))
     rest = [column for column in source.columns if column not in required]
+    _refuse_two_forms(rest)
     identifiers = identifier_columns(source, rest)
     entities = [column for column in rest if linked and column.startswith("ent_")]
     exact = {column for name, column in identifiers.items() if name == column}
@@ -72,6 +73,21 @@ def member_columns(
     return MemberColumns(
         select, required[0], required, types, list(identifiers), kept.spelled, kept.changes
     )
+
+
+def _refuse_two_forms(columns: list[str]) -> None:
+    """Raise Invalid for `address` beside `address.city`: mappings see a name with dots as an object."""
+    for column in columns:
+        parts = column.split(".")
+        outer = next(
+            (name for at in range(1, len(parts)) if (name := ".".join(parts[:at])) in columns), None
+        )
+        if outer is not None:
+            raise Invalid(
+                f"The columns {outer} and {column} exclude each other: mappings read {column} as a member of the object "
+                f"{outer}. Rename one of them.",
+                data={"column": column},
+            )
 
 
 def identifier_columns(source: Source, columns: list[str]) -> dict[str, str]:

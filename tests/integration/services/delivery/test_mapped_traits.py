@@ -56,3 +56,40 @@ async def test_every_directive_receives_them(platform: Platform, more: dict[str,
         assert (await synced(flow, activation, ann | {"other": 2})).updated == 0
         assert (await synced(flow, activation, ann | {"first_name": "Bo"})).updated == 1
         assert sent(flow)[-1]["data"]["loud"] == "BO"
+
+
+async def test_a_column_name_with_dots_is_read_as_a_nested_object(platform: Platform) -> None:
+    data = {
+        "a": {"@path": "$.traits['address.city']"},
+        "b": {"@path": "$.traits.address.city"},
+        "c": {"@path": "$.traits['E-Mail']"},
+        "d": {"@template": "{{properties.address.city}}"},
+        "e": {"@liquid": "{{ context.traits.address.city }}"},
+        "f": {"@path": "$.traits.address"},
+    }
+    async with installation(platform) as flow:
+        activation = await flow.activate(resync=True, **mapping(data))
+        ann = {"profile_id": "p1", "email": "ann@example.com", "address.city": "Rome", "E-Mail": "x"}  # fmt: skip
+        await synced(flow, activation, ann)
+        rome = dict.fromkeys("abde", "Rome") | {"c": "x", "f": {"city": "Rome"}}
+        assert sent(flow)[-1]["data"] == rome
+        assert (await synced(flow, activation, ann | {"address.city": "Bern"})).updated == 1
+        assert sent(flow)[-1]["data"]["f"] == {"city": "Bern"}
+
+
+async def test_numbers_keep_every_digit(platform: Platform) -> None:
+    data = {
+        name: {
+            "template": {"@template": f"{{{{traits.{name}}}}}"},
+            "liquid": {"@liquid": f"{{{{ traits.{name} }}}}"},
+            "json": {"@json": {"mode": "encode", "value": {"@path": f"$.traits.{name}"}}},
+        }
+        for name in ("card",)
+    }
+    async with installation(platform) as flow:
+        activation = await flow.activate(resync=True, **mapping(data))
+        card = {"profile_id": "p1", "email": "ann@example.com", "card": 9007199254740993}
+        await synced(flow, activation, card)
+        assert sent(flow)[-1]["data"]["card"] == dict.fromkeys(
+            ("template", "liquid", "json"), "9007199254740993"
+        )

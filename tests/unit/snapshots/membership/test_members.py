@@ -74,6 +74,15 @@ class TestWriteSnapshot:
             write_snapshot(cursor, upload, fresh(folder), linked=True)
         assert caught.value.data == {"row": 2, "column": "profile_id"}
 
+    @pytest.mark.parametrize("columns", ["address,address.city", "a.b.c,a.b", "android,android.id"])
+    def test_an_object_beside_one_of_its_members_is_refused(
+        self, cursor: Cursor, folder: Path, columns: str
+    ) -> None:
+        path = fresh(folder, ".csv")
+        path.write_text(f"profile_id,{columns}\na,b,c\n")
+        with pytest.raises(Invalid, match="exclude each other"):
+            write_snapshot(cursor, Upload(path, "csv"), fresh(folder), linked=False)
+
     def test_odd_names_and_values_come_back(self, cursor: Cursor, folder: Path) -> None:
         rows = [{"profile_id": 'it\'s "me"', 'a "b" c': "x'y", "t": {"z": 1, "a": [1.5, None]}}]
         shown = page_rows(cursor, snapshot(cursor, folder, rows), None, 10)
