@@ -68,7 +68,7 @@ def test_the_context_names_the_audience_and_the_list_at_the_partner() -> None:
 
 
 def test_names_with_dots_are_nested_objects() -> None:
-    traits = {
+    traits: dict[str, Any] = {
         "address.city": "Rome",
         "address.geo.lat": 41,
         "E-Mail": "x",
