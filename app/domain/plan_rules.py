@@ -6,7 +6,7 @@ The engine builds its SQL from these functions. ``docs/architecture.md`` shows t
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
@@ -18,14 +18,17 @@ class Decision:
 
     ``kind`` is None if there is no change. A ``silent`` change is not sent, but folded into the holdings when the sync
     is settled. ``refused_before`` means that the key is left out, since the destination refused exactly these inputs.
+    ``takes_over``: the entry of a new owner of a held key, which is recorded before another entry is claimed (R12).
     """
 
     kind: ChangeKind | None = None
     silent: bool = False
     refused_before: bool = False
+    takes_over: bool = False
 
 
 NOTHING = Decision()
+_AT_PARTNER = frozenset({Held.YES, Held.MAYBE})
 
 
 def decide(
@@ -39,6 +42,7 @@ def decide(
     resync: bool = False,
     baseline: bool = False,
     retry_refused: bool = False,
+    other_owner: bool = False,
 ) -> Decision:
     """Decide what a plan does with one key.
 
@@ -48,6 +52,7 @@ def decide(
     ``sends``: the kinds that are sent; UPDATED is among them only if updates are sent.
     ``resync``: treat ``yes`` like ``maybe``, send refused inputs again, and in mode remove treat ``removed`` like no row.
     ``baseline``: record wanted keys as delivered, and send nothing.
+    ``other_owner``: the row of the key belongs to another profile than the one that is wanted.
     """
     if baseline:
         return _baseline(wanted, held)
@@ -55,12 +60,17 @@ def decide(
         return _remove(wanted, held, sends, resync)
     if not wanted:
         return _unwanted(held, mode, sends)
-    kind = _wanted(held, hash_differs, sends, resync)
+    kind = _wanted(held, hash_differs, sends, resync, other_owner)
     if kind is None:
         return NOTHING
-    if refused_same and not (retry_refused or resync):
+    # The row of a key that is not held names the profile that was refused: another profile is tried once.
+    tried = refused_same and not (other_owner and held is Held.NO)
+    if tried and not (retry_refused or resync):
         return Decision(refused_before=True)
-    return _sent_or_silent(kind, held, sends)
+    decision = _sent_or_silent(kind, held, sends)
+    if other_owner and held in _AT_PARTNER and decision == Decision(ChangeKind.ENTERED):
+        return replace(decision, takes_over=True)
+    return decision
 
 
 def _baseline(wanted: bool, held: Held) -> Decision:
@@ -78,7 +88,7 @@ def _remove(wanted: bool, held: Held, sends: Collection[ChangeKind], resync: boo
 
 
 def _unwanted(held: Held, mode: Mode, sends: Collection[ChangeKind]) -> Decision:
-    if held in {Held.YES, Held.MAYBE} and mode is Mode.MAINTAIN:
+    if held in _AT_PARTNER and mode is Mode.MAINTAIN:
         return _sent_or_silent(ChangeKind.EXITED, held, sends)
     return _dropped(held)
 
@@ -91,13 +101,18 @@ def _dropped(held: Held) -> Decision:
 
 
 def _wanted(
-    held: Held, hash_differs: bool, sends: Collection[ChangeKind], resync: bool
+    held: Held,
+    hash_differs: bool,
+    sends: Collection[ChangeKind],
+    resync: bool,
+    other_owner: bool,
 ) -> ChangeKind | None:
-    if held is not Held.YES or (resync and ChangeKind.ENTERED in sends):
+    if held is not Held.YES or ((resync or other_owner) and ChangeKind.ENTERED in sends):
         return ChangeKind.ENTERED
     if hash_differs and ChangeKind.UPDATED in sends:
         return ChangeKind.UPDATED
-    return None
+    # The type sends no entries: the holdings follow the owner unsent.
+    return ChangeKind.ENTERED if other_owner else None
 
 
 def _sent_or_silent(kind: ChangeKind, held: Held, sends: Collection[ChangeKind]) -> Decision:

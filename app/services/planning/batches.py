@@ -38,6 +38,11 @@ def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:
     return [(next(run).first_row, place) for place, run in runs]
 
 
+def owners_until(cuts: Sequence[Cut]) -> int:
+    """Return the row after the last entry that takes a key over; 0 if there is none."""
+    return max((cut.first_row + cut.rows for cut in cuts if cut.takes_over), default=0)
+
+
 def places_change(cuts: Sequence[Cut]) -> bool:
     """Check whether a member may leave one place and enter another: a late exit could undo the entry."""
     left = {cut.place for cut in cuts if cut.kind is ChangeKind.EXITED}

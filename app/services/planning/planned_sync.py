@@ -14,7 +14,7 @@ from app.domain.sync_states import SyncState
 from app.services.planning import batches, dry_run
 from app.services.planning.plan_inputs import PlanInputs
 from app.services.platform import LeaseLost, Platform, wake_deliver, wake_settle
-from app.services.revision import AUDIENCE_NAME, EXITS_FIRST, PLACES, spec_to_json
+from app.services.revision import AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES, spec_to_json
 from app.services.syncs import is_outdated, notify_sync_held, replace_sync, write_state
 from app.snapshots.engine import PlanStats, StoredFile
 from app.storage.models import Activation, Sync
@@ -100,6 +100,7 @@ def _stored_spec(inputs: PlanInputs, stats: PlanStats) -> dict[str, Any]:
         **spec_to_json(inputs.spec),
         AUDIENCE_NAME: inputs.audience_name,
         EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
+        OWNERS_UNTIL: batches.owners_until(stats.cuts),
         PLACES: batches.places_of(stats.cuts),
     }
 

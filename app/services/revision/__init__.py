@@ -19,6 +19,7 @@ from app.services.revision.placement import (
 from app.services.revision.plan_spec import (
     AUDIENCE_NAME,
     EXITS_FIRST,
+    OWNERS_UNTIL,
     PLACES,
     build_plan_spec,
     spec_from_json,
@@ -29,6 +30,7 @@ from app.services.revision.trait_types import trait_types_of
 __all__ = [
     "AUDIENCE_NAME",
     "EXITS_FIRST",
+    "OWNERS_UNTIL",
     "PLACES",
     "IncludedAttribute",
     "Revision",

@@ -19,8 +19,13 @@ from app.snapshots.engine import Arm, KeyField, PlanSpec
 AUDIENCE_NAME = "audienceName"
 # Exits are sent before entries: a member may exit under one key and enter under another, and the partner may see one member.
 EXITS_FIRST = "exitsFirst"
+# Entries before this row take keys over from other profiles. They are recorded before anything from this row on is claimed:
+# until then a profile at the partner may carry the identifiers of the key's former owner.
+OWNERS_UNTIL = "ownersUntil"
 # The place of each batch: pairs of first row and place, one for each row at which the place changes.
 PLACES = "places"
+
+_BESIDE = frozenset({AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES})
 
 
 def build_plan_spec(
@@ -71,9 +76,7 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
     """Read a specification that :func:`spec_to_json` wrote, without the further keys."""
-    known = {
-        key: item for key, item in value.items() if key not in (AUDIENCE_NAME, EXITS_FIRST, PLACES)
-    }
+    known = {key: item for key, item in value.items() if key not in _BESIDE}
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
     known["fields"] = tuple(KeyField(**field) for field in known["fields"])

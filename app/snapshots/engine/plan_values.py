@@ -11,12 +11,16 @@ from app.domain.changes import ChangeKind
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A batch's rows in the plan, of one kind and one place. ``kind`` None: all kinds."""
+    """A batch's rows in the plan, of one kind and one place. ``kind`` None: all kinds.
+
+    ``takes_over``: all are entries of new owners of held keys.
+    """
 
     kind: ChangeKind | None
     first_row: int
     rows: int
     place: str | None = None
+    takes_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

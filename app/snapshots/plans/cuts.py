@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -11,11 +12,12 @@ import pyarrow.compute as pc
 from app.domain.changes import ChangeKind
 from app.snapshots.engine import Cut, PlanSpec
 
+TAKES_OVER = "takes_over"  # the column that divides entries
 _ENVELOPE = 64  # bytes of a change in addition to its values
 
 
 class Cutter:
-    """Cuts rows into batches of one kind and place, limited in rows and bytes; or one batch of the whole plan."""
+    """Cuts rows into batches of one kind and place, entries that take over apart, limited in rows and bytes; or one batch of the whole plan."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
@@ -33,53 +35,58 @@ class Cutter:
         """Add the next rows."""
         if not self._spec.whole_plan and len(rows):
             start = 0
-            for kind, place, count in _runs(rows):
-                self._take_run(rows.slice(start, count), ChangeKind(kind), place)
+            for run, count in _runs(rows):
+                self._take_run(rows.slice(start, count), run)
                 start += count
         else:
             self._row += len(rows)
 
-    def _take_run(self, rows: pa.Table, kind: ChangeKind, place: str | None) -> None:
+    def _take_run(self, rows: pa.Table, run: Cut) -> None:
         ends = _running_sizes(rows) if self._spec.max_bytes else None
         done = 0
         while done < len(rows):
-            room = self._open(kind, place)
+            room = self._open(run)
             taken = min(room, len(rows) - done)
             if ends is not None:
                 before = ends[done - 1] if done else 0
                 left = (self._spec.max_bytes or 0) - self._bytes
                 taken = min(taken, bisect.bisect_right(ends, before + left, done) - done)
                 if taken == 0 and self._cuts[-1].rows:
-                    self._cuts.append(Cut(kind, self._row, 0, place))
-                    self._bytes = 0
+                    self._begin(run)
                     continue
                 taken = max(taken, 1)  # a change larger than the limit gets a batch
                 self._bytes += ends[done + taken - 1] - before
             last = self._cuts[-1]
-            self._cuts[-1] = Cut(last.kind, last.first_row, last.rows + taken, last.place)
+            self._cuts[-1] = replace(last, rows=last.rows + taken)
             self._row += taken
             done += taken
 
-    def _open(self, kind: ChangeKind, place: str | None) -> int:
-        """Start a new cut if the last one is full or of another kind or place. Returns how many rows it can still take."""
+    def _open(self, run: Cut) -> int:
+        """Start a new cut if the last one is full or of another run. Returns how many rows it can still take."""
         last = self._cuts[-1] if self._cuts else None
         if (
             last is None
             or last.rows >= self._spec.max_rows
-            or (last.kind, last.place) != (kind, place)
+            or replace(last, first_row=0, rows=0) != run
         ):
-            self._cuts.append(Cut(kind, self._row, 0, place))
-            self._bytes = 0
+            self._begin(run)
         return self._spec.max_rows - self._cuts[-1].rows
 
+    def _begin(self, run: Cut) -> None:
+        self._cuts.append(replace(run, first_row=self._row))
+        self._bytes = 0
 
-def _runs(rows: pa.Table) -> list[tuple[str, str | None, int]]:
-    """Group sorted rows. Returns kind, place and number of rows of each group, in order."""
-    groups = rows.group_by(["kind", "place"], use_threads=False).aggregate(
+
+def _runs(rows: pa.Table) -> list[tuple[Cut, int]]:
+    """Group sorted rows. Returns an empty cut and the number of rows of each group, in order."""
+    groups = rows.group_by(["kind", "place", TAKES_OVER], use_threads=False).aggregate(
         [("row", "min"), ("row", "count")]
     )
     found = sorted(groups.to_pylist(), key=lambda group: group["row_min"])
-    return [(group["kind"], group["place"], group["row_count"]) for group in found]
+    return [
+        (Cut(ChangeKind(one["kind"]), 0, 0, one["place"], one[TAKES_OVER]), one["row_count"])
+        for one in found
+    ]
 
 
 def _running_sizes(rows: pa.Table) -> list[int]:

@@ -9,39 +9,65 @@ from app.snapshots.engine import PlanSpec
 _CODES = {ChangeKind.EXITED: 1, ChangeKind.ENTERED: 2, ChangeKind.UPDATED: 3}
 SILENT = 4  # added to the code of a kind
 REFUSED_BEFORE = 8
+TAKES_OVER = 16  # added to the code of an entry
 KINDS = {code: kind for kind, code in _CODES.items()}
 
 
 def code(decision: Decision) -> int:
-    """Encode a decision as a number: 0 nothing, 1 exited, 2 entered, 3 updated, plus 4 if silent; 8 refused before."""
+    """Encode a decision as a number: 0 nothing, 1 exited, 2 entered, 3 updated, plus 4 if silent; 8 refused before.
+
+    An entry that takes a key over has 16 more.
+    """
     if decision.refused_before:
         return REFUSED_BEFORE
     if decision.kind is None:
         return 0
-    return _CODES[decision.kind] + (SILENT if decision.silent else 0)
+    silent = SILENT if decision.silent else 0
+    return _CODES[decision.kind] + silent + (TAKES_OVER if decision.takes_over else 0)
 
 
-def decision_sql(spec: PlanSpec) -> str:
-    """Return the expression of the code for wanted ``w`` FULL JOIN held ``h`` on ``k``."""
+def kind_code(code: int) -> int:
+    """Return the code of the kind alone."""
+    return code % SILENT
+
+
+def is_silent(code: int) -> bool:
+    """Return whether the change is folded without sending."""
+    return bool(code & SILENT)
+
+
+def decision_sql(spec: PlanSpec, *, owned: bool) -> str:
+    """Return the expression of the code for wanted ``w`` FULL JOIN held ``h`` on ``k``.
+
+    ``owned``: both sides have an ``owner``, the profile. Otherwise a key cannot change hands.
+    """
     unwanted = " ".join(
-        f"WHEN '{held}' THEN {_code(spec, False, held, False, False)}"
+        f"WHEN '{held}' THEN {_code(spec, False, held)}"
         for held in (Held.YES, Held.MAYBE, Held.REMOVED)
     )
     both = " ".join(
-        f"WHEN '{held}' THEN {_wanted(spec, held)}" for held in (Held.YES, Held.MAYBE, Held.REMOVED)
+        f"WHEN '{held}' THEN {_wanted(spec, held, owned)}"
+        for held in (Held.YES, Held.MAYBE, Held.REMOVED)
     )
-    return f"""CASE WHEN h.k IS NULL THEN {_code(spec, True, Held.NO, True, False)}
-        WHEN w.k IS NULL THEN CASE h.held {unwanted} ELSE {_code(spec, False, Held.NO, False, False)} END
-        ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO)} END END"""
+    return f"""CASE WHEN h.k IS NULL THEN {_code(spec, True, Held.NO, differs=True)}
+        WHEN w.k IS NULL THEN CASE h.held {unwanted} ELSE {_code(spec, False, Held.NO)} END
+        ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO, owned)} END END"""
 
 
-def _wanted(spec: PlanSpec, held: Held) -> str:
-    """Return the expression of the code if both sides have the key, with as few comparisons of hashes as possible."""
+def _wanted(spec: PlanSpec, held: Held, owned: bool) -> str:
+    """Return the expression of the code if both sides have the key, with as few comparisons as possible."""
+    same = _by_hash(spec, held, other_owner=False)
+    if not owned:
+        return same
+    return _case("w.owner <> h.owner", _by_hash(spec, held, other_owner=True), same)
+
+
+def _by_hash(spec: PlanSpec, held: Held, *, other_owner: bool) -> str:
     by_hash = {
         differs: _case(
             "w.fp1 = h.fp1_refused",
-            str(_code(spec, True, held, differs, True)),
-            str(_code(spec, True, held, differs, False)),
+            str(_code(spec, True, held, differs, refused=True, other_owner=other_owner)),
+            str(_code(spec, True, held, differs, other_owner=other_owner)),
         )
         for differs in (True, False)
     }
@@ -59,7 +85,15 @@ def _case(condition: str, yes: str, no: str) -> str:
     return yes if yes == no else f"CASE WHEN {condition} THEN {yes} ELSE {no} END"
 
 
-def _code(spec: PlanSpec, wanted: bool, held: Held, differs: bool, refused: bool) -> int:
+def _code(
+    spec: PlanSpec,
+    wanted: bool,
+    held: Held,
+    differs: bool = False,
+    *,
+    refused: bool = False,
+    other_owner: bool = False,
+) -> int:
     return code(
         decide(
             wanted,
@@ -71,5 +105,6 @@ def _code(spec: PlanSpec, wanted: bool, held: Held, differs: bool, refused: bool
             resync=spec.resync,
             baseline=spec.baseline,
             retry_refused=spec.retry_refused,
+            other_owner=other_owner,
         )
     )

@@ -24,7 +24,7 @@ from app.snapshots.engine import (
     stored_relation,
 )
 from app.snapshots.holdings import PROFILE, count_held
-from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, SILENT, decision_sql
+from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, is_silent, kind_code
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
@@ -43,8 +43,9 @@ def write_plan(
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
-    Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Then follow, without a number,
-    the rows that are folded into the holdings without sending.
+    Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Entries that take a key over
+    from another profile come before other entries. Then follow, without a number, the rows that are folded into the
+    holdings without sending.
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)
@@ -69,17 +70,16 @@ def write_plan(
 
 def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRange) -> None:
     """Add the keys of a range that change, with the code of their decision, to the table ``decided``."""
-    keys = (
-        f"SELECT source, member_id, k, place, fp1 FROM {sides.keys} AS keys WHERE {span.holds('k')}"
-    )
+    keys = f"""SELECT source, member_id, coalesce(owner, member_id) AS owner, k, place, fp1
+        FROM {sides.keys} AS keys WHERE {span.holds("k")}"""
     if not sides.plain and _repeated(cursor, sides, keys):
         keys = f"""SELECT * FROM ({keys}) AS keys
             ANTI JOIN repeated_keys USING (k, source, member_id)"""
     cursor.execute(
         f"""INSERT INTO decided SELECT {part}, code, k, place, source, member_id, has_row FROM (
-            SELECT {decision_sql(spec)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
+            SELECT {decision_sql(spec, owned=sides.owned)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
                 w.source AS source, w.member_id AS member_id, h.k IS NOT NULL AS has_row
-            FROM ({keys}) AS w FULL JOIN (SELECT k, place, held, fp1, fp1_refused FROM {sides.held} AS rows
+            FROM ({keys}) AS w FULL JOIN (SELECT k, place, held, fp1, fp1_refused, {PROFILE} AS owner FROM {sides.held} AS rows
                 WHERE {span.holds("k")}) AS h ON w.k = h.k
         ) AS joined WHERE code <> 0"""
     )
@@ -128,10 +128,10 @@ def _stats(
     for (code, _), count in counts.items():
         if code == REFUSED_BEFORE:
             refused += count
-        elif code > SILENT:
+        elif is_silent(code):
             silent += count
         else:
-            kinds[KINDS[code]] += count
+            kinds[KINDS[kind_code(code)]] += count
     left_out = sides.left_out | ({LeftOut.REFUSED_BEFORE.value: refused} if refused else {})
     return PlanStats(
         entered=kinds[ChangeKind.ENTERED],

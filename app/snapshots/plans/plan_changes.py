@@ -9,7 +9,7 @@ from app.snapshots.engine import (
     KeyRange,
     PlanSpec,
 )
-from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT
+from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT, TAKES_OVER, is_silent, kind_code
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides
 
@@ -35,12 +35,18 @@ def write_changes(
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
         return
-    for code, place in sorted(written, key=lambda key: (key[0], key[1] or "")):
+    for code, place in sorted(written, key=_position):
         for part, span in enumerate(sides.ranges):
             same_place = "place IS NULL" if place is None else "place = $place"
             chosen = f"code = {code} AND part = {part} AND {same_place}"
             names = {} if place is None else {"place": place}
             writer.write(cursor, _changes(sides, chosen, span), names)
+
+
+def _position(key: tuple[int, str | None]) -> tuple[bool, int, bool, str]:
+    """Return what a code and place are sorted by, as ``_changes`` sorts."""
+    code, place = key
+    return is_silent(code), kind_code(code), code < TAKES_OVER, place or ""
 
 
 def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
@@ -54,7 +60,8 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
         held AS (SELECT h.* FROM {sides.held} AS h SEMI JOIN
             (SELECT k FROM chosen_rows WHERE has_row) AS touched USING (k) WHERE {span.holds("h.k")}),
         wide AS ({wide})
-        SELECT c.code % {SILENT} AS kind_code, c.code >= {SILENT} AS silent, c.k AS k,
+        SELECT c.code % {SILENT} AS kind_code, c.code & {SILENT} > 0 AS silent,
+            c.code >= {TAKES_OVER} AS takes_over, c.k AS k,
             coalesce(w.key_type, h.key_type) AS key_type, c.place AS place,
             CASE WHEN w.k IS NULL THEN h.member_id ELSE nullif(w.member_id, w.value) END AS member_id,
             CASE WHEN w.k IS NULL THEN h.profile_id ELSE nullif(w.profile_id, w.member_id) END AS profile_id,
@@ -66,7 +73,7 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
         FROM chosen_rows AS c
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k
-        ORDER BY silent, kind_code, place NULLS FIRST, c.k"""
+        ORDER BY silent, kind_code, takes_over DESC, place NULLS FIRST, c.k"""
 
 
 def _no_wide() -> str:

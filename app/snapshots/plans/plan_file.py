@@ -24,7 +24,7 @@ from app.snapshots.engine import (
     PlanSpec,
     format_metadata,
 )
-from app.snapshots.plans.cuts import Cutter
+from app.snapshots.plans.cuts import TAKES_OVER, Cutter
 
 _BATCH = 100_000  # rows fetched from the engine at a time
 _GROUP = 10_000  # rows of a row group, the smallest part of the file that is read
@@ -89,6 +89,7 @@ class PlanWriter:
     def write(self, cursor: Cursor, query: str, names: Mapping[str, Any] | None = None) -> None:
         """Append the rows of a query: columns of the file, with ``kind_code`` and ``silent`` instead of ``row`` and ``kind``.
 
+        ``takes_over`` is a further column, which only divides batches.
         ``names`` are parameters of the query.
         """
         relation = cursor.sql(query, params=dict(names)) if names else cursor.sql(query)
@@ -107,5 +108,5 @@ class PlanWriter:
         }
         ready = pa.table(columns).cast(SCHEMA)
         self._writer.write_table(ready, row_group_size=_GROUP)
-        self._cutter.take(ready.slice(0, sent))
+        self._cutter.take(ready.append_column(TAKES_OVER, table[TAKES_OVER]).slice(0, sent))
         self._rows += sent

@@ -26,12 +26,17 @@ class Sides:
     """Both sides of the join: relations, ranges, and counts of the wanted side."""
 
     sources: Sequence[Wanted]
-    keys: str  # relation of source, member_id, k, place, fp1
+    keys: str  # relation of source, member_id, owner, k, place, fp1
     plain: bool
     held: str
     ranges: list[KeyRange]
     wanted: int
     left_out: dict[str, int]
+
+    @property
+    def owned(self) -> bool:
+        """Whether a key can belong to another profile than before."""
+        return any(source.spec.key == "identifiers" or source.linked for source in self.sources)
 
 
 def plan_sides(
@@ -61,7 +66,7 @@ def plan_sides(
 def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:
     """Compute all keys once, sorted if there are many. Returns the number of left-out members by reason."""
     union = " UNION ALL ".join(source.narrow for source in sources) or (
-        "SELECT 0 AS source, '' AS member_id, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
+        "SELECT 0 AS source, '' AS member_id, '' AS owner, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
     )
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE wanted_keys AS {union}")
     rows = cursor.execute(

@@ -32,8 +32,8 @@ SEPARATOR = "chr(31)"
 class Wanted:
     """The members of one source under a specification.
 
-    ``narrow`` is a query of ``source, member_id, k, place, reason, fp1``, with a row for each key or left-out member
-    (with the ``reason``). ``plain``: keys are member ids, which are unique, sorted in the file, and never left out.
+    ``narrow`` is a query of ``source, member_id, owner, k, place, reason, fp1``, with a row for each key or left-out member
+    (with the ``reason``). ``owner`` is the profile, NULL if it equals the member id. ``plain``: keys are member ids, which are unique, sorted in the file, and never left out.
     """
 
     spec: PlanSpec
@@ -41,6 +41,11 @@ class Wanted:
     whole: Members
     narrow: str
     plain: bool
+
+    @property
+    def linked(self) -> bool:
+        """Whether members are entities of a profile."""
+        return self.whole.profile != "member_id"
 
     def wide(self, members_of: str, only: str = "true") -> str:
         """Return a query of ``source, member_id, k`` and all values that are sent, for the members of a relation.
@@ -67,7 +72,7 @@ def wanted_source(spec: PlanSpec, number: int, whole: Members) -> Wanted:
     plain = spec.key == "member" and not spec.arms and not spec.place and not spec.consent
     rows, fields = _spread_rows(spec, number, whole)
     key, _, value = _key(spec)
-    narrow = f"""SELECT source, member_id, {key} AS k, place, {_reason(spec, value)} AS reason,
+    narrow = f"""SELECT source, member_id, nullif(profile_id, member_id) AS owner, {key} AS k, place, {_reason(spec, value)} AS reason,
         {hash_sql(spec, whole, fields)} AS fp1 FROM {rows}"""
     return Wanted(spec, number, whole, narrow, plain)
 

@@ -17,7 +17,7 @@ from app.domain.retry import AttemptOutcome
 from app.storage.models import Attempt, Batch
 from app.storage.repositories.base import DATABASE_NOW, Repository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.due import batch_is_due, no_exit_is_left
+from app.storage.repositories.due import batch_is_due, no_exit_is_left, owners_are_recorded
 from app.storage.repositories.syncs import Candidate, SyncRepository
 
 
@@ -173,6 +173,8 @@ class BatchRepository(Repository[Batch]):
         )
         if sync.exits_first:
             due = due.where(no_exit_is_left())
+        if sync.owners_until:
+            due = due.where(owners_are_recorded(sync.owners_until))
         rows = (await self.session.execute(due)).all()
         if not rows:
             return []

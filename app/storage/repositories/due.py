@@ -79,6 +79,7 @@ class DueQueries(Reader):
                     Batch.sync_id == Sync.id,
                     batch_is_due(),
                     or_(~_exits_come_first(), no_exit_is_left()),
+                    owners_are_recorded(_owners_until()),
                 ),
             )
             .limit(1)
@@ -134,6 +135,23 @@ def no_exit_is_left() -> ColumnElement[bool]:
         exits.state != BatchState.RECORDED,
     )
     return or_(Batch.kind == "exited", ~unrecorded)
+
+
+def owners_are_recorded(until: ColumnElement[int] | int) -> ColumnElement[bool]:
+    """Return the condition that a batch begins before row ``until``, or that no batch of entries before it is open."""
+    owners = aliased(Batch)
+    unrecorded = exists().where(
+        owners.space_id == Batch.space_id,
+        owners.sync_id == Batch.sync_id,
+        owners.kind == "entered",
+        owners.first_row < until,
+        owners.state != BatchState.RECORDED,
+    )
+    return or_(Batch.first_row < until, ~unrecorded)
+
+
+def _owners_until() -> ColumnElement[int]:
+    return func.coalesce(Sync.spec["ownersUntil"].as_integer(), 0)
 
 
 def _exits_come_first() -> ColumnElement[bool]:

@@ -40,7 +40,8 @@ ENDED_STATES = (
 _CANDIDATES = text(
     f"""
     SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
-      coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first
+      coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first,
+      coalesce((s.spec ->> 'ownersUntil')::bigint, 0) AS owners_until
     FROM sync s
     JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
     WHERE s.state IN ('{SyncState.PENDING}', '{SyncState.RUNNING}') AND s.closing IS NULL AND s.kind <> 'dry_run'
@@ -56,7 +57,12 @@ _CANDIDATES = text(
             OR NOT EXISTS (
               SELECT FROM batch e
               WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> '{BatchState.RECORDED}'
-                AND e.kind = 'exited')))
+                AND e.kind = 'exited'))
+          AND (b.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0)
+            OR NOT EXISTS (
+              SELECT FROM batch o
+              WHERE o.space_id = s.space_id AND o.sync_id = s.id AND o.state <> '{BatchState.RECORDED}'
+                AND o.kind = 'entered' AND o.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0))))
     ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
     FOR UPDATE OF s SKIP LOCKED
@@ -73,6 +79,7 @@ class Candidate:
     probing: bool  # its destination has an open breaker: one batch may probe it
     resync: bool
     exits_first: bool
+    owners_until: int  # the row after the last entry that takes a key over
 
 
 class SyncRepository(Repository[Sync]):

@@ -16,6 +16,7 @@ ENTERED, EXITED, UPDATED = (
     Decision(ChangeKind.EXITED),
     Decision(ChangeKind.UPDATED),
 )
+TAKEN_OVER = Decision(ChangeKind.ENTERED, takes_over=True)
 SILENT_IN = Decision(ChangeKind.ENTERED, silent=True)
 SILENT_OUT = Decision(ChangeKind.EXITED, silent=True)
 REFUSED = Decision(refused_before=True)
@@ -52,6 +53,38 @@ class TestDecide:
         assert ruled(True, Held.YES, mode, hash_differs=True) == UPDATED
         plain = frozenset({ChangeKind.ENTERED, ChangeKind.EXITED})
         assert ruled(True, Held.YES, mode, hash_differs=True, sends=plain) == NOTHING
+
+    @pytest.mark.parametrize("mode", [Mode.MAINTAIN, Mode.APPEND])
+    @pytest.mark.parametrize("differs", [False, True])
+    def test_the_new_owner_of_a_key_enters_with_and_without_updates(
+        self, mode: Mode, differs: bool
+    ) -> None:
+        for sends in (ALL, frozenset({ChangeKind.ENTERED}), ALL - {ChangeKind.UPDATED}):
+            given: dict[str, Any] = {"other_owner": True, "hash_differs": differs, "sends": sends}
+            for held in (Held.YES, Held.MAYBE):
+                assert ruled(True, held, mode, **given) == TAKEN_OVER
+            for held in (Held.NO, Held.REMOVED):  # the destination does not hold it
+                assert ruled(True, held, mode, **given) == ENTERED
+
+    def test_the_holdings_follow_the_owner_where_no_entries_are_sent(self) -> None:
+        exits = frozenset({ChangeKind.EXITED})
+        given: dict[str, Any] = {"other_owner": True, "hash_differs": True}
+        assert ruled(True, Held.YES, sends=exits, **given) == SILENT_IN
+        assert ruled(True, Held.YES, sends=exits | {ChangeKind.UPDATED}, **given) == UPDATED
+
+    def test_a_new_owner_is_tried_once_where_another_was_refused(self) -> None:
+        refused: dict[str, Any] = {"refused_same": True, "other_owner": True}
+        assert ruled(True, Held.NO, **refused) == ENTERED
+        # The row of a held key names the holder, not the profile that was refused.
+        assert ruled(True, Held.YES, **refused) == REFUSED
+
+    def test_nothing_changes_hands_in_other_modes(self) -> None:
+        for held in Held:
+            given: dict[str, Any] = {"other_owner": True}
+            assert ruled(True, held, Mode.REMOVE, **given) == ruled(True, held, Mode.REMOVE)
+            baseline = ruled(True, held, baseline=True)
+            assert ruled(True, held, baseline=True, **given) == baseline
+            assert ruled(False, held, **given) == ruled(False, held)
 
     def test_removes_a_differing_member_in_mode_remove(self) -> None:
         assert ruled(True, Held.YES, Mode.REMOVE, hash_differs=True) == EXITED

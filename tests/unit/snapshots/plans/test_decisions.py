@@ -18,8 +18,15 @@ from hypothesis import strategies as st
 
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
-from app.domain.plan_rules import Row, decide, fold
-from app.snapshots.engine import BatchOutcome, LocalManifest, PlanSpec, PlanStats
+from app.domain.plan_rules import NOTHING, Decision, Row, decide, fold
+from app.snapshots.engine import (
+    BatchOutcome,
+    KeyField,
+    LocalManifest,
+    PlanSpec,
+    PlanStats,
+    key_value,
+)
 from app.snapshots.holdings import COLUMNS, fold_outcome, page_holdings
 from app.snapshots.plans import write_plan
 from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
@@ -29,7 +36,10 @@ TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(),
 
 @dataclass(frozen=True)
 class State:
-    """One key: whether it is wanted (and with which value), its row, and what becomes of its change."""
+    """One key: whether it is wanted (and with which value), its row, and what becomes of its change.
+
+    ``moved``: the row belongs to another profile. It counts only if keys are addresses.
+    """
 
     wanted: bool
     value: int
@@ -37,6 +47,7 @@ class State:
     sent_value: int
     refused_value: int | None
     fate: Disposition
+    moved: bool
 
 
 STATES = st.builds(
@@ -55,7 +66,9 @@ STATES = st.builds(
             Disposition.PENDING,
         ]
     ),
+    moved=st.booleans(),
 )
+ADDRESSES = {"key": "identifiers", "fields": (KeyField("email", "last", "text"),)}
 # Not `st.builds`: it resolves the annotations of the function, and what it keeps of DuckDB's types is reported as leaked.
 SPECS = st.fixed_dictionaries(
     {
@@ -66,8 +79,9 @@ SPECS = st.fixed_dictionaries(
         "retry_refused": st.booleans(),
         "max_rows": st.just(1),  # so that every change has a fate of its own
         "traits": st.just(("value",)),
+        "addresses": st.booleans(),  # keys are addresses, which can belong to another profile; else member ids
     }
-).map(lambda options: create_spec(**options))
+).map(lambda options: create_spec(**(ADDRESSES if options.pop("addresses") else {}), **options))
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +97,15 @@ def hashed(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> dict[i
     }
 
 
-def write_rows(states: dict[str, State], hashed: dict[int, int], out: Path) -> LocalManifest:
+def write_rows(
+    states: dict[str, State], spec: PlanSpec, hashed: dict[int, int], out: Path
+) -> LocalManifest:
+    owned = spec.key == "identifiers"
     rows = [
         {
-            "k": key,
+            "k": f"{key}\x1femail\x1f" if owned else key,
+            "key_type": "email" if owned else None,
+            "member_id": owner_of(key, moved=state.moved) if owned else None,
             "held": state.held.value,
             "fp1": hashed[state.sent_value],
             "fp1_refused": None if state.refused_value is None else hashed[state.refused_value],
@@ -100,6 +119,10 @@ def write_rows(states: dict[str, State], hashed: dict[int, int], out: Path) -> L
     return LocalManifest((out,))
 
 
+def owner_of(key: str, *, moved: bool = False) -> str:
+    return f"{'before' if moved else 'now'}-{key}"
+
+
 @given(states=st.lists(STATES, max_size=12), spec=SPECS)
 @settings(max_examples=100, deadline=None)
 def test_plans_and_folds_as_the_rules_say(
@@ -108,12 +131,14 @@ def test_plans_and_folds_as_the_rules_say(
     with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
         folder = Path(place)
         named = {f"key-{number:02}": state for number, state in enumerate(states)}
-        holdings = write_rows(named, hashed, fresh(folder))
+        holdings = write_rows(named, spec, hashed, fresh(folder))
         wanted = snapshot(
             cursor,
             folder,
             [
                 {"profile_id": key, "value": state.value}
+                if spec.key == "member"
+                else {"profile_id": owner_of(key), "email": key, "value": state.value}
                 for key, state in named.items()
                 if state.wanted
             ],
@@ -121,13 +146,18 @@ def test_plans_and_folds_as_the_rules_say(
         plan, outcome = fresh(folder), fresh(folder)
         stats = write_plan(cursor, spec, [wanted], holdings, plan)
         expected = {key: ruled(state, spec) for key, state in named.items()}
-        assert stats.left_out.get("refused_before", 0) == sum(
-            e == "refused" for e in expected.values()
-        )
+        refused = sum(decision.refused_before for decision in expected.values())
+        assert stats.left_out.get("refused_before", 0) == refused
         rows = pq.read_table(plan).to_pylist()
+        for row in rows:
+            row["k"] = key_value(row["k"], row["key_type"], row["place"])
         found = {row["k"]: (row["kind"], row["row"] is None) for row in rows}
-        assert found == {k: e for k, e in expected.items() if e is not None and e != "refused"}
-        check_order(rows, stats)
+        assert found == {
+            key: (decision.kind, decision.silent)
+            for key, decision in expected.items()
+            if decision.kind is not None
+        }
+        check_order(rows, stats, {key for key, e in expected.items() if e.takes_over})
 
         sent = {row["row"]: row["k"] for row in rows if row["row"] is not None}
         batches = [
@@ -141,16 +171,18 @@ def test_plans_and_folds_as_the_rules_say(
         }
         for key, state in named.items():
             check_folded(key, state, found.get(key), spec, after)
+            if spec.key == "identifiers" and key in after:
+                check_owner(key, state, expected[key], spec, after[key])
         assert folded.held == sum(row["held"] in {Held.YES, Held.MAYBE} for row in after.values())
         assert folded.assumed == sum(row["assumed"] for row in after.values())
         assert folded.rows == len(rows) == sum(folded.by_disposition.values())
 
 
-def ruled(state: State, spec: PlanSpec) -> tuple[str, bool] | str | None:
-    """What the rule says of a key: kind and whether silent, "refused" or nothing."""
+def ruled(state: State, spec: PlanSpec) -> Decision:
+    """What the rule says of a key."""
     if not state.wanted and state.held is None:
-        return None
-    decision = decide(
+        return NOTHING
+    return decide(
         state.wanted,
         state.held or Held.NO,
         hash_differs=state.value != state.sent_value,
@@ -160,17 +192,20 @@ def ruled(state: State, spec: PlanSpec) -> tuple[str, bool] | str | None:
         resync=spec.resync,
         baseline=spec.baseline,
         retry_refused=spec.retry_refused,
+        other_owner=spec.key == "identifiers" and state.held is not None and state.moved,
     )
-    if decision.refused_before:
-        return "refused"
-    return None if decision.kind is None else (decision.kind.value, decision.silent)
 
 
-def check_order(rows: list[dict[str, object]], stats: PlanStats) -> None:
-    """By kind, then key; numbers from 0, silent rows after them without one; the counts are those of the rows."""
+def check_order(rows: list[dict[str, object]], stats: PlanStats, first: set[str]) -> None:
+    """By kind, new owners before other entries, then key; numbers from 0, silent rows after them without one."""
     places = {"exited": 0, "entered": 1, "updated": 2}
-    order = [(row["row"] is None, places[str(row["kind"])], str(row["k"])) for row in rows]
+    order = [
+        (row["row"] is None, places[str(row["kind"])], row["k"] not in first, str(row["k"]))
+        for row in rows
+    ]
     assert order == sorted(order)
+    apart = {cut.first_row for cut in stats.cuts if cut.takes_over}
+    assert apart == {row["row"] for row in rows if row["k"] in first}
     numbers = [row["row"] for row in rows if row["row"] is not None]
     assert numbers == list(range(stats.changes))
     assert stats.silent == len(rows) - len(numbers)
@@ -214,3 +249,17 @@ def check_folded(
     assert (after[key]["held"] if key in after else None) == expected
     if row is Row.REFUSED:
         assert after[key]["refused"]
+
+
+def check_owner(
+    key: str, state: State, decision: Decision, spec: PlanSpec, row: dict[str, object]
+) -> None:
+    """The row names the profile whose change was recorded; if nothing was, the one that it named before."""
+    if decision.kind is None:
+        expected = owner_of(key, moved=state.moved)
+    else:
+        fate = Disposition.SILENT if decision.silent else state.fate
+        folded = fold(decision.kind, fate, mode=spec.mode, wanted=state.wanted)
+        kept = folded is Row.KEEP or (folded is Row.REFUSED and state.held not in {None, Held.NO})
+        expected = owner_of(key, moved=state.moved and (kept or not state.wanted))
+    assert row["profile_id"] == expected
