@@ -56,6 +56,8 @@ class TestRuns:
             "exited": None,
             "snapshotId": None,
             "sources": None,
+            "notes": [],
+            "typeChanges": [],
             "error": None,
             "startedAt": None,
             "finishedAt": None,
