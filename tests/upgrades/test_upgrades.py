@@ -25,7 +25,7 @@ from tests.servers import make_reachable_folder, remove_reachable_folder
 
 ROOT = Path(__file__).parents[2]
 #: Every landing whose stored files differ from those of the landing before, and the commit before this one.
-VERSIONS = ("85e9e16", "1c9838b", "959a652", "HEAD~1")
+VERSIONS = ("85e9e16", "1c9838b", "959a652", pytest.param("HEAD~1", id="before"))
 MEMBERS = 10_000
 ENVIRONMENT = {"ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1", "ACTIVATIONS_SWEEP_INTERVAL": "1"}
 
