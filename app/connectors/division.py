@@ -59,19 +59,20 @@ class Division:
     def __post_init__(self) -> None:
         self._todo = [(0, self.rows)] if self.rows else []
 
-    def take_up(self, handle: Mapping[str, Any]) -> None:
-        """Continue from a handle of ``run``."""
+    def _take_up(self, handle: Mapping[str, Any]) -> None:
         self._todo = [(int(first), int(end)) for first, end in handle["todo"]]
         self._passed, self._refusals = bool(handle["passed"]), int(handle["refusals"])
         for name in ("rejected", "unknown", "alone"):
             kept = {int(row): Refusal(*said) for row, said in handle[name].items()}
             getattr(self, "_alone" if name == "alone" else name).update(kept)
 
-    async def run(self) -> Pending | None:
-        """Send what is left. Returns None at the end, or Pending before it.
+    async def run(self, handle: Mapping[str, Any] | None = None) -> Pending | None:
+        """Send what is left, from the beginning or from a handle of an earlier run. Returns None at the end, or Pending before it.
 
         Raises a ConnectorError if a call fails, or if everything is refused.
         """
+        if handle is not None:
+            self._take_up(handle)
         for call in range(STEP_CALLS):
             if not self._todo:
                 break

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.services.planning.plan_inputs import PlanInputs
 from app.services.platform import (
     LeaseLost,
@@ -13,20 +11,20 @@ from app.services.platform import (
     fresh_key,
     store_file,
 )
-from app.snapshots.engine import Manifest
+from app.snapshots.engine import LocalManifest, Manifest
 from app.snapshots.holdings import is_old, rewrite_old_holdings
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.syncs import SyncRepository
 
 
-async def with_current_holdings(platform: Platform, inputs: PlanInputs) -> PlanInputs:
-    """Rewrite old holdings and store them as the activation's. Returns inputs with the current ones.
+async def fetch_holdings(platform: Platform, inputs: PlanInputs) -> LocalManifest:
+    """Fetch the holdings of a sync's activation. Old ones are rewritten first, and stored as the activation's.
 
     Raises UnknownFormat if a newer version of the service wrote a file, LeaseLost if another worker has the sync.
     """
     local = await fetch_manifest(platform.objects, inputs.holdings)
     if not is_old(local):
-        return inputs
+        return local
     sync, out = inputs.sync, platform.engine.scratch_file(".parquet")
     try:
         rows = await platform.engine.run(rewrite_old_holdings, local, inputs.spec, out)
@@ -48,4 +46,4 @@ async def with_current_holdings(platform: Platform, inputs: PlanInputs) -> PlanI
         if not (same and renewed):
             raise LeaseLost
         activation.holdings = current.to_json()
-    return replace(inputs, holdings=current)
+    return await fetch_manifest(platform.objects, current)

@@ -14,7 +14,7 @@ from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.planning import made_lists
 from app.services.planning.left_calls import end_left_calls
-from app.services.planning.old_holdings import with_current_holdings
+from app.services.planning.old_holdings import fetch_holdings
 from app.services.planning.plan_inputs import PlanInputs, gather_inputs
 from app.services.planning.planned_sync import complete_dry_run, store_plan
 from app.services.platform import (
@@ -69,7 +69,6 @@ async def _plan(platform: Platform, sync: Sync) -> None:
     if inputs is None:
         return
     await end_left_calls(platform, inputs)
-    inputs = await with_current_holdings(platform, inputs)
     stats, file = await _write(platform, inputs)
     if not await _can_be_sent(platform, inputs, stats):
         return
@@ -110,7 +109,7 @@ async def _begin(platform: Platform, sync: Sync) -> PlanInputs | None:
 
 async def _write(platform: Platform, inputs: PlanInputs) -> tuple[PlanStats, StoredFile | None]:
     wanted = [await fetch_manifest(platform.objects, manifest) for manifest in inputs.wanted]
-    holdings = await fetch_manifest(platform.objects, inputs.holdings)
+    holdings = await fetch_holdings(platform, inputs)
     out = platform.engine.scratch_file(".parquet")
     try:
         stats = await platform.engine.run(write_plan, inputs.spec, wanted, holdings, out)

@@ -13,6 +13,7 @@ from app.domain.normalise import Normaliser, normalise_sql
 from app.snapshots.engine import (
     MEMBER,
     Cursor,
+    parquet_relation,
     sql_name,
     sql_text,
     stored_relation,
@@ -67,7 +68,7 @@ def paired(cursor: Cursor, lists: Lists, ours: str, more: str) -> Iterator[None]
 
 
 def _load_members(cursor: Cursor, lists: Lists) -> None:
-    members = stored_relation([lists.members])
+    members = parquet_relation([lists.members])
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE there AS SELECT * FROM {members}")
     keys = " UNION ALL ".join(
         f"SELECT n, list, {sql_text(field)} AS key_type, {normalise_sql(sql_name(field), how)} AS value FROM there"

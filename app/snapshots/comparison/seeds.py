@@ -19,7 +19,7 @@ from app.snapshots.engine import (
     PlanSpec,
     copy_to,
     format_metadata,
-    stored_relation,
+    parquet_relation,
 )
 from app.snapshots.holdings import (
     HELD,
@@ -51,7 +51,7 @@ def seed_from_list(
         write_plan(cursor, spec, wanted, holdings, plan)
         stats = fold_outcome(cursor, plan, LocalManifest(), [], spec, every)
         ours = holdings_relation(holdings)
-        added = f"(SELECT {SHOWN} FROM {stored_relation([every])} WHERE held IS NOT NULL)"
+        added = f"(SELECT {SHOWN} FROM {parquet_relation([every])} WHERE held IS NOT NULL)"
         with paired(cursor, Lists(listed, fields, targets), ours, added):
             cursor.execute(
                 copy_to(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.snapshots.engine.sql import parquet_relation
@@ -62,7 +63,10 @@ def file_version(path: Path) -> int:
 
     Raises UnknownFormat if the file has a format or version that this version of the service does not know.
     """
-    schema = pq.read_schema(path)
+    return _version(path, pq.read_schema(path))
+
+
+def _version(path: Path, schema: pa.Schema) -> int:
     found = schema.metadata or {}
     name, version = found.get(_NAME.encode()), found.get(_VERSION.encode())
     if name is None or version is None:
@@ -81,7 +85,7 @@ def stored_relation(paths: Sequence[Path]) -> str:
 
     Raises UnknownFormat, as ``file_version`` does.
     """
-    old = [path for path in paths if file_version(path) == 1 and _has_old_column(path)]
+    old = [path for path in paths if _has_old_column(path)]
     if not old:
         return parquet_relation(paths)
     renamed = f"SELECT * RENAME ({_OLD_COLUMN} AS place) FROM {parquet_relation(old)}"  # noqa: S608  (no user's text)
@@ -96,10 +100,11 @@ def columns_of(path: Path, names: Sequence[str]) -> list[str]:
 
     Raises UnknownFormat, as ``file_version`` does.
     """
-    if file_version(path) == 1 and _has_old_column(path):
+    if _has_old_column(path):
         return [_OLD_COLUMN if name == "place" else name for name in names]
     return list(names)
 
 
 def _has_old_column(path: Path) -> bool:
-    return _OLD_COLUMN in pq.read_schema(path).names
+    schema = pq.read_schema(path)
+    return _version(path, schema) == 1 and _OLD_COLUMN in schema.names

@@ -21,6 +21,7 @@ from app.snapshots.engine import (
     fetch_one,
     file_version,
     format_metadata,
+    parquet_relation,
     stored_relation,
 )
 from app.snapshots.holdings.fates import fate_sql
@@ -95,14 +96,14 @@ def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
 def _fold_stats(cursor: Cursor, plan: Path, out: Path, held: int, assumed: int) -> FoldStats:
     counts: dict[str, int] = dict(
         cursor.execute(
-            f"SELECT disposition, count(*) FROM {stored_relation([out])} GROUP BY disposition"
+            f"SELECT disposition, count(*) FROM {parquet_relation([out])} GROUP BY disposition"
         ).fetchall()
     )
     row = fetch_one(
         cursor,
         f"""SELECT count(*) FILTER (o.{HELD}), count(*) FILTER (o.{HELD} AND o.sync IS NULL),
             count(*) FILTER (p.old_{HELD}), count(*) FILTER (p.old_{HELD} AND p.old_sync IS NULL)
-        FROM (SELECT k, held, sync FROM {stored_relation([out])} WHERE held IS NOT NULL) AS o
+        FROM (SELECT k, held, sync FROM {parquet_relation([out])} WHERE held IS NOT NULL) AS o
             JOIN (SELECT k, old_held, old_sync FROM {stored_relation([plan])}) AS p USING (k)""",
     )
     return FoldStats(

@@ -1,4 +1,4 @@
-"""Members that a plan takes away from the destination, and of how many: what the brake counts."""
+"""The numbers that the brake compares: members that leave by a plan, and members that are held."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 

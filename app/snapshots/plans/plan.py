@@ -21,7 +21,7 @@ from app.snapshots.engine import (
     PlanSpec,
     PlanStats,
     fetch_one,
-    stored_relation,
+    parquet_relation,
 )
 from app.snapshots.holdings import PROFILE, count_held
 from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, is_silent, kind_code
@@ -113,7 +113,7 @@ def _profile_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
     if not stats.exited or not stats.entered:
         return False
     sides = [
-        f"SELECT {PROFILE} AS profile FROM {stored_relation([out])} WHERE kind = '{kind}' AND row IS NOT NULL"
+        f"SELECT {PROFILE} AS profile FROM {parquet_relation([out])} WHERE kind = '{kind}' AND row IS NOT NULL"
         for kind in (ChangeKind.EXITED, ChangeKind.ENTERED)
     ]
     query = f"SELECT count(*) FROM (SELECT 1 FROM ({sides[0]}) AS exits SEMI JOIN ({sides[1]}) AS entries USING (profile) LIMIT 1)"

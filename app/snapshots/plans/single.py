@@ -16,8 +16,8 @@ from app.snapshots.engine import (
     PlanStats,
     Upload,
     copy_to,
+    parquet_relation,
     sql_text,
-    stored_relation,
 )
 from app.snapshots.holdings import holdings_relation
 from app.snapshots.membership import members_relation, write_snapshot
@@ -103,5 +103,5 @@ def _as_kind(entries: Path, holdings: LocalManifest, kind: ChangeKind) -> str:
             h.held AS old_held, h.fp1 AS old_fp1, h.fp1_refused AS old_refused,
             h.identity AS old_identity, h.member_id AS old_member_id,
             h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync)
-        FROM {stored_relation([entries])} AS p LEFT JOIN {holdings_relation(holdings)} AS h ON h.k = p.k
+        FROM {parquet_relation([entries])} AS p LEFT JOIN {holdings_relation(holdings)} AS h ON h.k = p.k
         ORDER BY p.row"""

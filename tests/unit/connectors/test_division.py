@@ -34,14 +34,13 @@ class Partner:
 
 
 async def finish(partner: Partner, rows: int, size: int = 1000) -> Division:
-    division = Division(rows, size, partner.send)
+    handle = None
     for _ in range(100):
-        pending = await division.run()
+        division = Division(rows, size, partner.send)
+        pending = await division.run(handle)
         if pending is None:
             return division
         handle = json.loads(json.dumps(dict(pending.handle)))
-        division = Division(rows, size, partner.send)
-        division.take_up(handle)
         partner.budget = 10**6
     raise AssertionError("no end")
 

@@ -122,9 +122,7 @@ class BrazeConnector:
         else:
             rows, skipped, notes = payloads.attributes(call, deliveries)
             parts = self._division(call, "attributes", rows)
-        if handle is not None:
-            parts.take_up(handle)
-        pending = await parts.run()
+        pending = await parts.run(handle)
         if pending is not None:
             return pending
         rejected = {rows[number].index: one for number, one in parts.rejected.items()}

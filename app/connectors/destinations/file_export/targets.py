@@ -122,15 +122,13 @@ class StoreTarget:
             missing = await asyncio.to_thread(self._missing_permissions, name)
         except (OSError, pa.ArrowException) as error:
             raise as_connector_error(error, self._where, self._secrets) from error
+        written = f"{self._where} can be written"
         if not missing:
-            return f"{self._where} can be written"
-        return (
-            f"{self._where} can be written. The key may not {' and not '.join(missing)}; "
-            "this is enough, but the size of a written file is not compared."
-            if "read" in missing
-            else f"{self._where} can be written. The key may not {' and not '.join(missing)}, "
-            "so files with the ending .part remain beside the finished files."
-        )
+            return written
+        lacks = f"{written}. The key may not {' and not '.join(missing)}"
+        if "read" in missing:
+            return f"{lacks}; this is enough, but the size of a written file is not compared."
+        return f"{lacks}, so files with the ending .part remain beside the finished files."
 
     def _missing_permissions(self, name: str) -> list[str]:
         """Write a file, read its size and delete it. Returns what the key may not do of: read, delete."""

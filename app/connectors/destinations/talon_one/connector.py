@@ -99,9 +99,8 @@ class TalonOneConnector:
         else:
             rows, skipped = _rows(call, deliveries)
             indexes, parts = [row.index for row in rows], division(self._client, rows)
-        if handle is not None and "todo" in handle:  # an older one is done again, which is harmless
-            parts.take_up(handle)
-        pending = await parts.run()
+        # A handle of an older version is done again, which is harmless.
+        pending = await parts.run(handle if handle and "todo" in handle else None)
         if pending is not None:
             return pending
         rejected = {indexes[number]: refusal for number, refusal in parts.rejected.items()}

@@ -203,9 +203,7 @@ class WebhookConnector:
             return _reply(call, response, chosen)
 
         parts = Division(len(deliveries), max(1, len(deliveries)), send)
-        if handle is not None:
-            parts.take_up(handle)
-        pending = await parts.run()
+        pending = await parts.run(handle)
         if pending is not None:
             return pending
         return Receipts(

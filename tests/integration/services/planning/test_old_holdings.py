@@ -39,6 +39,14 @@ async def table_of(platform: Platform, manifest: Manifest) -> pa.Table:
     return pa.concat_tables([pq.read_table(path) for path in (*local.base, *local.deltas)])
 
 
+async def delivered(flow: Flow, hand: Hand) -> tuple[str, pa.Table]:
+    """Deliver the rows. Returns the activation and its holdings."""
+    activation = await flow.activate(resync=True)
+    await flow.supply(ROWS)
+    await hand.quiet()
+    return activation, await table_of(flow.platform, await stored(flow, activation))
+
+
 def as_version_one(table: pa.Table) -> pa.Table:
     """Name the arm in each key, without metadata. Here the arm of all profiles is A."""
     keys = [f"{key}\x1fmember\x1fA" for key in table["k"].to_pylist()]
@@ -54,10 +62,7 @@ async def test_only_changes_are_sent_and_the_holdings_are_rewritten(
     flow: Flow, tmp_path: Path
 ) -> None:
     hand = Hand(flow)
-    activation = await flow.activate(resync=True)
-    await flow.supply(ROWS)
-    await hand.quiet()
-    before = await table_of(flow.platform, await stored(flow, activation))
+    activation, before = await delivered(flow, hand)
     await replace(flow, activation, as_version_one(before), tmp_path)
     await flow.supply(ROWS[5:])
     await hand.quiet()
@@ -72,10 +77,7 @@ async def test_a_file_of_a_later_version_is_named_and_nothing_is_sent(
     flow: Flow, tmp_path: Path
 ) -> None:
     hand = Hand(flow)
-    activation = await flow.activate(resync=True)
-    await flow.supply(ROWS)
-    await hand.quiet()
-    before = await table_of(flow.platform, await stored(flow, activation))
+    activation, before = await delivered(flow, hand)
     later = before.replace_schema_metadata(dict(format_metadata(FileFormat.HOLDINGS, 99)))
     await replace(flow, activation, later, tmp_path)
     await flow.supply(ROWS[5:])
