@@ -42,3 +42,23 @@ def find_column(name: str, columns: Iterable[str]) -> str | None:
             data={"column": name, "columns": found},
         )
     return found[0] if found else None
+
+
+def leads_to(path: str, columns: Iterable[str]) -> list[str]:
+    """List the columns that a path means: keys with a dot between them, as mappings name traits.
+
+    Exact names take precedence: the column of the path, of an object that it leads into, or of members of the object
+    that it names. Without one, the columns in other spellings of the path or of its longest possible beginning are listed.
+    """
+    columns = list(columns)
+    exact = [column for column in columns if is_on_path(column, path)]
+    if exact:
+        return exact[:1]
+    keys = path.split(".")
+    beginnings = (".".join(keys[:count]) for count in range(len(keys), 0, -1))
+    return next((found for one in beginnings if (found := spellings(one, columns))), [])
+
+
+def is_on_path(column: str, path: str) -> bool:
+    """Report whether a path leads to a column, into it, or to an object that it is a member of."""
+    return f"{column}.".startswith(f"{path}.") or f"{path}.".startswith(f"{column}.")

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app.api.docs.links import add_links
-from app.api.edge import ALPHA, EXTRA, PLAIN, operation_of, vendor_type
+from app.api.edge import ALPHA, EXTRA, PLAIN, WARNINGS_HEADER, operation_of, vendor_type
 
 Document = dict[str, Any]
 
@@ -55,6 +55,12 @@ _RETRY_AFTER: dict[str, tuple[str, Document]] = {
     "Retry-After": (
         "Seconds to wait: a whole number, at least 1.",
         {"type": "integer", "minimum": 1},
+    )
+}
+_WARNINGS: dict[str, tuple[str, Document]] = {
+    WARNINGS_HEADER: (
+        "Number of warnings about what was saved. The operation `checks` of the resource lists them.",
+        {"type": "integer", "minimum": 0},
     )
 }
 
@@ -105,13 +111,14 @@ def _complete(operation: Document, schemas: Document, view: str) -> None:
     types = [PLAIN, *(vendor_type(name) for name in extra.get("versions", ()))]
     if view == "segment" and operation["operationId"] == "forceExecuteAudienceRun":
         operation.pop("requestBody")  # its body is an extension of this service
-    _complete_answers(operation, types, extra.get("answerExample"))
+    _complete_answers(operation, types, extra)
     _complete_body(operation, extra)
     for parameter in operation.get("parameters", ()):
         _name_schema(parameter, schemas)
 
 
-def _complete_answers(operation: Document, types: list[str], example: Any) -> None:
+def _complete_answers(operation: Document, types: list[str], extra: Document) -> None:
+    example = extra.get("answerExample")
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422", "")):
         responses["422"] = _error("The input fails validation.")
@@ -119,6 +126,8 @@ def _complete_answers(operation: Document, types: list[str], example: Any) -> No
         headers = _HEADERS if status in ("200", "429") else {}
         if status in ("429", "503"):
             headers = {**headers, **_RETRY_AFTER}
+        if status == "200" and extra.get("warns"):
+            headers = {**headers, **_WARNINGS}
         if headers:
             response["headers"] = {
                 name: {"description": text, "schema": schema}

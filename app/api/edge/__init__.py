@@ -1,6 +1,6 @@
 """The edge of the API: routing, authentication, bodies, errors, versions, limits and idempotency keys."""
 
-from app.api.edge.answers import answer, pagination
+from app.api.edge.answers import WARNINGS_HEADER, answer, pagination
 from app.api.edge.body import parse_json, read_body
 from app.api.edge.deps import (
     PAGINATION,
@@ -46,6 +46,7 @@ __all__ = [
     "PAGINATION",
     "PLAIN",
     "STABLE_AND_ALPHA",
+    "WARNINGS_HEADER",
     "ApiRoute",
     "ApiRouter",
     "AudienceId",

@@ -11,11 +11,22 @@ from app.contract.envelope import Output, PaginationOutput
 from app.core.json_bytes import to_json
 from app.core.pagination import Page
 
+WARNINGS_HEADER = "X-Activations-Warnings"
 
-def answer(data: Output | dict[str, Any], *, background: BackgroundTask | None = None) -> Response:
-    """Return status 200 with the body ``{"data": …}``. The route sets the negotiated media type."""
+
+def answer(
+    data: Output | dict[str, Any],
+    *,
+    background: BackgroundTask | None = None,
+    warnings: int | None = None,
+) -> Response:
+    """Return status 200 with the body ``{"data": …}``. The route sets the negotiated media type.
+
+    ``warnings`` is the number of warnings about what was saved, sent as the header ``X-Activations-Warnings``.
+    """
     value = data.to_wire() if isinstance(data, Output) else data
-    return Response(to_json({"data": value}), background=background)
+    headers = None if warnings is None else {WARNINGS_HEADER: str(warnings)}
+    return Response(to_json({"data": value}), background=background, headers=headers)
 
 
 def pagination(page: Page[Any]) -> PaginationOutput:

@@ -59,12 +59,14 @@ def described(
     answer_example: Any = None,
     request_body: Mapping[str, Any] | None = None,
     tag: str | None = None,
+    warns: bool = False,
 ) -> dict[str, Any]:
     """Return the keyword arguments of a FastAPI route decorator: ``{"operation_id": …, "responses": …, …}``.
 
     ``errors`` are the statuses besides 401, 403, 406, 429 and 503, which every operation declares. With ``upload`` the
     route reads the stream of the body, and the edge checks neither its content type nor its size. ``parameters`` are
-    OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the generated one.
+    OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the generated one. With ``warns``
+    the response has the header ``X-Activations-Warnings``.
     """
     statuses = sorted({401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())})
     responses: dict[int | str, dict[str, Any]] = {
@@ -81,6 +83,7 @@ def described(
             "view": view,
             "requestExamples": dict(request_examples or {}),
             "answerExample": answer_example,
+            "warns": warns,
         }
     }
     if parameters:

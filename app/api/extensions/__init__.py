@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api.extensions import (
+    checks,
     datasets,
     delivery_options,
     destinations,
@@ -43,5 +44,6 @@ for _part in (
     drift.router,
     overview.router,
     revisions.router,
+    checks.router,
 ):
     router.routes.extend(_part.routes)

@@ -46,6 +46,7 @@ ONE = "/spaces/{spaceId}/audiences/{audienceId}/activations/{id}"
         has_body=True,
         view="segment",
         request_examples=examples.ADD_ACTIVATION,
+        warns=True,
         tag="Activations",
     ),
 )
@@ -75,7 +76,8 @@ async def add_activation(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"activation": _activation(view, scene.workspace_id)})
+    found = await activations.activation_warnings(session, view.activation)
+    return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 
 
 @router.get(
@@ -164,6 +166,7 @@ async def get_activation(request: Request) -> Response:
         has_body=True,
         view="segment",
         request_examples=examples.UPDATE_ACTIVATION,
+        warns=True,
         tag="Activations",
     ),
 )
@@ -193,7 +196,8 @@ async def update_activation(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"activation": _activation(view, scene.workspace_id)})
+    found = await activations.activation_warnings(session, view.activation)
+    return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 
 
 @router.delete(

@@ -120,6 +120,7 @@ async def list_audiences(
         versions=ALL_VERSIONS,
         view="segment",
         request_examples=examples.CREATE_AUDIENCE,
+        warns=True,
         tag="Audiences",
     ),
 )
@@ -143,7 +144,7 @@ async def create_audience(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"audience": short_form(view)})
+    return await _saved(session, view)
 
 
 @router.get(
@@ -181,6 +182,7 @@ async def get_audience(
         versions=ALL_VERSIONS,
         view="segment",
         request_examples=examples.UPDATE_AUDIENCE,
+        warns=True,
         tag="Audiences",
     ),
 )
@@ -208,7 +210,7 @@ async def update_audience(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"audience": short_form(view)})
+    return await _saved(session, view)
 
 
 @router.delete(
@@ -296,6 +298,13 @@ async def force_run(
         now=clock.now(),
     )
     return answer({"run": {"id": run.id}})
+
+
+async def _saved(session: SessionDep, view: audiences.AudienceView) -> Response:
+    """Return a saved audience with the number of warnings about it."""
+    audience = view.audience
+    found = await audiences.audience_warnings(session, audience.space_id, audience.id)
+    return answer({"audience": short_form(view)}, warnings=len(found))
 
 
 def read_moment(text: str | None, field: str) -> Any:

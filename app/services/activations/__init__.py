@@ -1,5 +1,6 @@
 """The parts that users set up: destinations, connections, activations, revisions and delivery options."""
 
+from app.services.activations.activation_checks import activation_warnings
 from app.services.activations.activations import (
     ActivationChanges,
     ActivationView,
@@ -41,6 +42,7 @@ __all__ = [
     "ConnectionView",
     "DeliveryOptions",
     "NewActivation",
+    "activation_warnings",
     "add_connection",
     "check_destination",
     "create_activation",

@@ -1,5 +1,6 @@
 """From a definition or an upload to a current snapshot: audiences, members, runs, previews and schedules."""
 
+from app.services.audiences.audience_checks import audience_warnings
 from app.services.audiences.audiences import (
     DEFAULT_IDENTIFIERS,
     AudienceChanges,
@@ -54,6 +55,7 @@ __all__ = [
     "Sort",
     "add_schedule",
     "audience_status",
+    "audience_warnings",
     "compute_preview",
     "create_audience",
     "create_preview",

@@ -4,7 +4,7 @@ from app.services.revision.action import action_of, constants
 from app.services.revision.checks import check_connection_settings, check_mapping
 from app.services.revision.config import IncludedAttribute, Revision
 from app.services.revision.default_identifiers import default_id_sync
-from app.services.revision.mapped_columns import sent_traits
+from app.services.revision.mapped_columns import read_traits, sent_traits
 from app.services.revision.placement import (
     arm_of,
     arm_property,
@@ -47,6 +47,7 @@ __all__ = [
     "list_of",
     "lists_of",
     "named_settings",
+    "read_traits",
     "sent_traits",
     "spec_from_json",
     "spec_to_json",

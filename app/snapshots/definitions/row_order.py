@@ -180,13 +180,17 @@ class RowOrder:
 
 def analyse_order(sql: str, datasets: Mapping[str, Path]) -> RowOrder:
     """Analyse a definition over datasets (Parquet files by name). What the parser cannot read counts as dependent."""
+    return analyse_with_floats(sql, float_columns(datasets))
+
+
+def analyse_with_floats(sql: str, floats: Collection[str]) -> RowOrder:
+    """Analyse a definition, as ``analyse_order`` does. ``floats`` are columns of floating-point numbers, in lower case."""
     with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
         text = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
     tree = orjson.loads(text)
     if tree.get("error"):
         return RowOrder(False, ())
     every = list(nodes(tree))
-    floats = float_columns(datasets)
     notes = list(dict.fromkeys([*_notes(every), *_sum_notes(every, floats)]))
     return RowOrder(_is_independent(every, floats), tuple(notes))
 

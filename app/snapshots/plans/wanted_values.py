@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.domain.column_names import is_on_path
 from app.snapshots.engine import (
     PlanSpec,
     json_members,
@@ -41,13 +42,8 @@ def used_traits(spec: PlanSpec, whole: Members) -> list[str]:
     return [
         trait
         for trait in whole.traits
-        if trait in spec.traits or any(_is_read(trait, path) for path in spec.reads)
+        if trait in spec.traits or any(is_on_path(trait, path) for path in spec.reads)
     ]
-
-
-def _is_read(trait: str, path: str) -> bool:
-    """Return whether a path leads to a trait, into it, or to an object that it is a member of."""
-    return f"{trait}.".startswith(f"{path}.") or f"{path}.".startswith(f"{trait}.")
 
 
 def traits_sql(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> str:

@@ -1,0 +1,73 @@
+"""Routes of the warnings about saved audiences and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+
+from app.api.edge import (
+    ApiRoute,
+    AudienceId,
+    CurrentSpace,
+    Id,
+    SessionDep,
+    SpaceId,
+    answer,
+    described,
+)
+from app.api.extensions.parts import ACTIVATION, AUDIENCE, CurrentActivation
+from app.contract.extensions import checks as contract
+from app.domain.save_warnings import SaveWarning
+from app.services import activations, audiences
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get(
+    AUDIENCE + "/checks",
+    **described(
+        "getAudienceChecks",
+        output=contract.ChecksData,
+        summary="Check an audience",
+        errors=(404, 422),
+        tag="Audiences",
+    ),
+)
+async def check_audience(
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: AudienceId
+) -> Response:
+    """Check an audience. Each warning names a part that is accepted, and may not do what its author expects."""
+    found = await audiences.audience_warnings(session, scene.space_id, audience_id)
+    return answer(_wire(found))
+
+
+@router.get(
+    ACTIVATION + "/checks",
+    **described(
+        "getActivationChecks",
+        output=contract.ChecksData,
+        summary="Check an activation",
+        errors=(404, 422),
+        tag="Activations",
+    ),
+)
+async def check_activation(
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: AudienceId,
+    id: Id,
+    activation: CurrentActivation,
+) -> Response:
+    """Check an activation against the newest members of its audiences."""
+    return answer(_wire(await activations.activation_warnings(session, activation)))
+
+
+def _wire(found: Sequence[SaveWarning]) -> contract.ChecksData:
+    return contract.ChecksData(
+        warnings=[
+            contract.WarningOutput(field=one.field, message=one.message, code=one.code)
+            for one in found
+        ]
+    )

@@ -1,0 +1,28 @@
+"""Bodies of the checks of saved resources."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.contract.extensions.base import Output
+
+
+class WarningOutput(Output):
+    """A warning about a part of a saved resource. The part is accepted as it is."""
+
+    field: str = Field(
+        description="The part that the warning is about, as errors name it.",
+        examples=["definition.query"],
+    )
+    message: str = Field(description="What is wrong, and the way out.")
+    code: str = Field(
+        description="order_dependent: the result of a definition depends on the order of rows. "
+        "ambiguous_trait: a name means several columns of the members.",
+        examples=["order_dependent"],
+    )
+
+
+class ChecksData(Output):
+    """The warnings about a saved resource, computed at the request."""
+
+    warnings: list[WarningOutput]

@@ -1,0 +1,35 @@
+"""Checks of saved activations, and the number of warnings in the responses that save them."""
+
+from __future__ import annotations
+
+from tests.integration.api_extensions.desk import Desk
+from tests.integration.api_extensions.test_audience_checks import HEADER, warnings
+
+
+async def test_a_name_that_means_two_columns(desk: Desk) -> None:
+    await desk.flow.upload(
+        [{"profile_id": "p1", "First Name": "Ann", "firstName": "Ann", "Plan": "gold"}]
+    )
+    mapping = {
+        "actionId": "webhook-send",
+        "settings": {
+            "data": {"hello": {"@template": "Hi {{traits.first_name}}"}},
+            "more": {"plan": {"@path": "$.traits.plan"}},
+        },
+    }
+    activation = await desk.flow.activate(
+        properties=["plan", "first-name", "firstName", "unknown"],
+        destinationMapping=mapping,
+        consent="FIRST.NAME",
+    )
+    path = desk.path(activation)
+    found = await warnings(desk.api, path)
+    assert {one["code"] for one in found} == {"ambiguous_trait"}
+    assert [one["field"] for one in found] == [
+        "personalization.profile.properties.1",
+        "/destinationMapping/settings/data",
+        "consent",
+    ]
+    assert "First Name, firstName" in found[0]["message"]
+    saved = await desk.api.patch(path, json={"activationName": "Other"})
+    assert saved.headers[HEADER] == "3"
