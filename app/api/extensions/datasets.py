@@ -24,6 +24,7 @@ from app.api.edge import (
 from app.api.extensions.parts import UPLOAD_BODY, DatasetId, announced_length
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
+from app.contract.extensions.upload_reports import UploadReport
 from app.core import clock
 from app.services import datasets
 from app.services.platform import Platform
@@ -50,8 +51,11 @@ def _plain(source: StrictInput | None) -> dict[str, Any] | None:
     return given
 
 
-def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
+def _wire(
+    platform: Platform, scene: Scene, row: Any, *, listed: bool = False
+) -> contract.DatasetOutput:
     filled = row.file is not None
+    reading = None if listed else row.reading
     source = datasets.shown_source(platform.keyring, scene.workspace_id, row)
     return contract.DatasetOutput(
         id=row.id,
@@ -62,6 +66,7 @@ def _wire(platform: Platform, scene: Scene, row: Any) -> contract.DatasetOutput:
         columns=[
             contract.Column(name=name, type=kind) for name, kind in row.columns.get("columns", ())
         ],
+        reading=UploadReport(**reading) if reading else None,
         rows=row.row_count if filled else None,
         bytes=row.byte_count if filled else None,
         created_by=row.created_by,
@@ -155,7 +160,7 @@ async def list_datasets(
     found = await datasets.page_datasets(session, scene.space_id, page)
     return answer(
         contract.DatasetsData(
-            datasets=[_wire(platform, scene, row) for row in found.entries],
+            datasets=[_wire(platform, scene, row, listed=True) for row in found.entries],
             pagination=pagination(found),
         )
     )

@@ -20,6 +20,7 @@ from app.api.edge import (
 )
 from app.api.extensions.parts import AUDIENCE, RunId, before, newest_first
 from app.contract.extensions import runs as contract
+from app.contract.extensions.upload_reports import UploadReport
 from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
@@ -45,8 +46,9 @@ def _sources(found: list[dict[str, Any]] | None) -> list[contract.RunSource] | N
     ]
 
 
-def run_wire(row: Any) -> contract.RunOutput:
-    """Convert a run to the model of the response."""
+def run_wire(row: Any, *, listed: bool = False) -> contract.RunOutput:
+    """Convert a run to the model of the response. In a list it has no report on its upload."""
+    reading = None if listed else (row.input or {}).get("reading")
     return contract.RunOutput(
         id=row.id,
         audience_id=row.audience_id,
@@ -65,6 +67,7 @@ def run_wire(row: Any) -> contract.RunOutput:
         type_changes=[
             contract.TypeChange(**change) for change in (row.input or {}).get("typeChanges") or ()
         ],
+        reading=UploadReport(**reading) if reading else None,
         error=row.error,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -98,7 +101,7 @@ async def list_runs(
     shown = newest_first(found, total, page, lambda row: row.id)
     return answer(
         contract.RunsData(
-            runs=[run_wire(row) for row in shown.entries], pagination=pagination(shown)
+            runs=[run_wire(row, listed=True) for row in shown.entries], pagination=pagination(shown)
         )
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.contract.extensions.upload_reports import UploadReport
 from app.sources import Certificates, DatabaseName, Host, Password, Port, Query, SslMode, Table
 
 DatasetName = Annotated[
@@ -96,7 +97,10 @@ class PostgresSourceOutput(Output):
 
 
 class DatasetOutput(Output):
-    """A dataset. ``rows`` is null before the first upload, and for a database, whose rows each run counts."""
+    """A dataset. ``rows`` is null before the first upload, and for a database, whose rows each run counts.
+
+    ``reading`` reports how the content was read; lists of datasets leave it out.
+    """
 
     id: str
     space_id: str
@@ -104,6 +108,7 @@ class DatasetOutput(Output):
     kind: str
     source: PostgresSourceOutput | None
     columns: list[Column]
+    reading: UploadReport | None = None
     rows: int | None
     bytes: int | None
     created_by: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.contract.extensions.base import Output, PaginationOutput, Time
+from app.contract.extensions.upload_reports import UploadReport
 
 
 class RunSource(Output):
@@ -29,7 +30,7 @@ class TypeChange(Output):
 
 
 class RunOutput(Output):
-    """A computation of an audience."""
+    """A computation of an audience. ``reading`` reports how its upload was read; lists of runs leave it out."""
 
     id: str
     audience_id: str
@@ -46,6 +47,7 @@ class RunOutput(Output):
     sources: list[RunSource] | None
     notes: list[str] = []
     type_changes: list[TypeChange] = []
+    reading: UploadReport | None = None
     error: Any
     created_at: Time
     started_at: Time | None

@@ -110,6 +110,7 @@ def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
             "identifiers": list(stats.identifiers),
         },
         "typeChanges": [asdict(change) for change in stats.changes],
+        "reading": asdict(stats.reading) if stats.reading else None,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from app.core.errors import Conflict
 from app.services.platform import Platform, fresh_key, receive_upload, store_file
 from app.services.tenancy import record_change
-from app.snapshots.engine import StoredFile, Upload
+from app.snapshots.engine import DatasetStats, StoredFile, Upload
 from app.snapshots.reading import write_dataset
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
@@ -51,11 +52,12 @@ async def put_dataset_content(
         announced=announced,
     )
     folder = f"spaces/{space_id}/datasets/{dataset_id}"
-    file, columns = await _store(platform, receiving, folder)
+    file, stats = await _store(platform, receiving, folder)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         dataset.file = file.to_json()
-        dataset.columns = columns_to_json(columns)
+        dataset.columns = columns_to_json(stats.columns)
+        dataset.reading = asdict(stats.reading)
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()
@@ -65,8 +67,8 @@ async def put_dataset_content(
 
 async def _store(
     platform: Platform, receiving: AbstractAsyncContextManager[Upload], folder: str
-) -> tuple[StoredFile, Mapping[str, str]]:
-    """Convert an upload to a stored Parquet file. Returns the file and its columns with their types."""
+) -> tuple[StoredFile, DatasetStats]:
+    """Convert an upload to a stored Parquet file. Returns the file and its contents."""
     out = platform.engine.scratch_file(".parquet")
     try:
         async with receiving as upload:
@@ -74,4 +76,4 @@ async def _store(
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
     finally:
         out.unlink(missing_ok=True)
-    return file, stats.columns
+    return file, stats

@@ -27,6 +27,7 @@ from app.snapshots.engine.sql import (
     sql_name,
     sql_text,
 )
+from app.snapshots.engine.upload_report import Counts, Dialect, ReadColumn, UploadReport
 
 __all__ = [
     "MEMBER",
@@ -34,9 +35,11 @@ __all__ = [
     "Arm",
     "BatchOutcome",
     "Comparison",
+    "Counts",
     "Cursor",
     "Cut",
     "DatasetStats",
+    "Dialect",
     "Engine",
     "FileFormat",
     "FoldStats",
@@ -47,11 +50,13 @@ __all__ = [
     "PlanSpec",
     "PlanStats",
     "PlannedChange",
+    "ReadColumn",
     "SnapshotStats",
     "StoredFile",
     "TypeChange",
     "UnknownFormat",
     "Upload",
+    "UploadReport",
     "column_types",
     "columns_of",
     "copy_to",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.snapshots.engine.upload_report import UploadReport
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -28,20 +30,25 @@ class TypeChange:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotStats:
-    """Contents of a written snapshot: rows, traits with their engine types, identifier types, changes of types."""
+    """Contents of a written snapshot: rows, traits with their engine types, identifier types, changes of types.
+
+    ``reading`` reports how an upload was read; a snapshot of combined files has none.
+    """
 
     rows: int
     traits: Mapping[str, str]
     identifiers: Sequence[str]
     changes: Sequence[TypeChange] = ()
+    reading: UploadReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStats:
-    """Contents of a written dataset: rows, and columns with their engine types."""
+    """Contents of a written dataset: rows, columns with their engine types, and how the upload was read."""
 
     rows: int
     columns: Mapping[str, str]
+    reading: UploadReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
         case "csv":
             with source.path.open(encoding="utf-8-sig", newline="") as file:
                 csv.field_size_limit(MAX_LINE)  # the library's own limit is 131,072 characters
-                reader = csv.reader(file, delimiter=source.delimiter)
+                reader = csv.reader(file, delimiter=source.dialect.delimiter or ",")
                 place = list(source.columns).index(column)
                 next(reader)
                 for row in reader:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from app.core.errors import Invalid
 from app.domain.column_names import find_column
-from app.snapshots.engine import Cursor, TypeChange, column_types, sql_name
+from app.snapshots.engine import Cursor, ReadColumn, TypeChange, column_types, sql_name
 from app.snapshots.membership.column_values import holds_texts, identifier_sql, key_sql
 from app.snapshots.membership.kept_types import KeptTypes, keep_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
+from app.snapshots.membership.read_columns import Roles, read_columns
 from app.snapshots.reading import Source, is_code, parquet_trait, typed_columns, typed_json_columns
 
 
@@ -26,6 +27,7 @@ class MemberColumns:
     identifiers: list[str]
     spelled: list[str]  # traits that are text, hashed as the numbers that they spell
     changes: list[TypeChange]
+    read: list[ReadColumn]  # in the order of the upload
 
     @property
     def narrow(self) -> bool:
@@ -48,7 +50,8 @@ def member_columns(
     Raises:
         Invalid: a required column is missing or has an unsupported type, or a column is beside one of its members.
     """
-    required = _required(source, ("entity_id", "profile_id") if linked else ("profile_id",))
+    names = ("entity_id", "profile_id") if linked else ("profile_id",)
+    required = _required(source, names)
     rest = [column for column in source.columns if column not in required]
     _refuse_two_forms(rest)
     identifiers = identifier_columns(source, rest)
@@ -70,8 +73,16 @@ def member_columns(
     select = ", ".join(f"{value} AS {sql_name(column)}" for column, value in shown.items())
     kinds = column_types(cursor, f"SELECT {select} FROM {source.sql}")
     types = {column: str(kinds["t_" + column]) for column in traits}
+    roles = Roles(
+        dict(zip(names, required, strict=True)),
+        identifiers,
+        {column: str(kinds[column]) for column in entities},
+        types,
+        kept.spelled,
+    )
+    read = read_columns(source, roles, former)
     return MemberColumns(
-        select, required[0], required, types, list(identifiers), kept.spelled, kept.changes
+        select, required[0], required, types, list(identifiers), kept.spelled, kept.changes, read
     )
 
 

@@ -46,7 +46,10 @@ def write_snapshot(
             query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
             cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
             refuse_faulty(cursor, source, columns, id_faults(out))
-        return SnapshotStats(_rows(out), columns.traits, columns.identifiers, columns.changes)
+            reading = source.report(columns.read)
+        return SnapshotStats(
+            _rows(out), columns.traits, columns.identifiers, columns.changes, reading
+        )
     except BaseException:
         out.unlink(missing_ok=True)
         raise

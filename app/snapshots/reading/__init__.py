@@ -6,6 +6,7 @@ from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import MAX_LINE, Source
+from app.snapshots.reading.type_reasons import type_reason
 from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "open_upload",
     "parquet_trait",
     "sort_rows",
+    "type_reason",
     "typed_columns",
     "typed_json_columns",
     "write_dataset",

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Upload, sql_name, sql_text
+from app.snapshots.engine import Dialect, Upload, sql_name, sql_text
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
 
 _CHUNK = 4 * 1024 * 1024
@@ -32,7 +32,8 @@ def csv_source(upload: Upload, path: Path) -> Source:
     kinds = dict.fromkeys(header, duckdb.sqltype("VARCHAR"))
     if len(header) == 1:  # skip blank lines; the engine does so only if there are several columns
         sql = f"(SELECT * FROM {sql} WHERE {sql_name(header[0])} IS NOT NULL)"
-    return Source(sql, kinds, upload, path, delimiter)
+    dialect = Dialect(encoding="utf-8", delimiter=delimiter, quote='"')
+    return Source(sql, kinds, upload, path, dialect)
 
 
 def _scan(path: Path) -> None:

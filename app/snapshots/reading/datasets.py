@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from app.snapshots.engine import Cursor, DatasetStats, Upload, column_types, copy_to, sql_name
+from app.snapshots.engine import (
+    Cursor,
+    DatasetStats,
+    ReadColumn,
+    Upload,
+    column_types,
+    copy_to,
+    sql_name,
+)
 from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.source import Source
+from app.snapshots.reading.type_reasons import type_reason
 from app.snapshots.reading.uploads import open_upload
 
 
@@ -30,7 +39,12 @@ def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
             query = f"SELECT {select} FROM {source.sql}"
             kinds = {column: str(kind) for column, kind in column_types(cursor, query).items()}
             cursor.execute(copy_to(query, out, narrow=False))
-        return DatasetStats(int(pq.read_metadata(out).num_rows), kinds)
+            read = [
+                ReadColumn(column, "column", kind, type_reason(source, column, kind))
+                for column, kind in kinds.items()
+            ]
+            report = source.report(read)
+        return DatasetStats(int(pq.read_metadata(out).num_rows), kinds, report)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

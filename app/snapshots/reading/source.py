@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Upload
+from app.snapshots.engine import Counts, Dialect, ReadColumn, Upload, UploadReport
 
 MAX_LINE = 2_000_000  # bytes; the engine's limit for CSV
 
@@ -21,7 +22,21 @@ class Source:
     columns: dict[str, Any]
     upload: Upload
     path: Path
-    delimiter: str = ","
+    dialect: Dialect = field(default_factory=Dialect)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    replaced: Counts = field(default_factory=dict)
+    dropped: Counts = field(default_factory=dict)
+
+    def report(self, columns: Sequence[ReadColumn]) -> UploadReport:
+        """Return the report on how the upload was read. ``columns`` are in the order of the upload."""
+        return UploadReport(
+            format=self.upload.format,
+            dialect=self.dialect,
+            columns=columns,
+            skipped=self.skipped,
+            replaced=self.replaced,
+            dropped=self.dropped,
+        )
 
 
 def refuse_repeated(names: list[str]) -> None:

@@ -31,6 +31,7 @@ class Dataset(Base):
     file: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
     # {"columns": [[name, type], …]}, in order
     columns: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))
+    reading: Mapped[Json | None] = mapped_column(JSONB)  # UploadReport of the content
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     settings: Mapped[bytes | None]  # encrypted: the database, and the table or query to read

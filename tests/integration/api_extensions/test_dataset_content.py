@@ -30,6 +30,17 @@ class TestContent:
         assert types["club"] == "BOOLEAN"
         assert dataset["rows"] == 2
         assert dataset["bytes"] > 0
+        report = {column["name"]: column for column in dataset["reading"]["columns"]}
+        assert report["sku"] == {
+            "name": "sku",
+            "role": "column",
+            "identifier": None,
+            "type": "VARCHAR",
+            "reason": "Its name suggests ids or codes, which stay text.",
+        }
+        assert dataset["reading"]["dialect"]["delimiter"] == ","
+        listed = (await api.get("datasets")).json()["data"]["datasets"]
+        assert listed[0]["reading"] is None, "a list has no reports"
         again = (await api.get(f"datasets/{made['id']}")).json()["data"]["dataset"]
         assert again == dataset
 

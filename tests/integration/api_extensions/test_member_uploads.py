@@ -32,8 +32,18 @@ class TestPut:
     ) -> None:
         run = await computed(platform, tenant, await upload(api, audience, PEOPLE))
         assert (run["kind"], run["trigger"], run["status"]) == ("upload", "upload", "new")
+        read = [
+            (column["name"], column["role"], column["type"]) for column in run["reading"]["columns"]
+        ]
+        assert read == [
+            ("profile_id", "id", "VARCHAR"),
+            ("email", "identifier", "VARCHAR[]"),
+            ("city", "trait", "VARCHAR"),
+        ]
+        assert run["reading"]["skipped"] == run["reading"]["absent"] == {}
         shown = (await api.get(f"audiences/{audience}/runs/{run['id']}")).json()["data"]["run"]
         assert shown["status"] == "complete"
+        assert shown["reading"] == run["reading"]
         assert (shown["members"], shown["entered"], shown["exited"]) == (2, 2, 0)
         assert shown["becameCurrent"] is True
         listed = (await api.get(f"audiences/{audience}/members")).json()["data"]

@@ -58,6 +58,7 @@ class TestRuns:
             "sources": None,
             "notes": [],
             "typeChanges": [],
+            "reading": None,
             "error": None,
             "startedAt": None,
             "finishedAt": None,

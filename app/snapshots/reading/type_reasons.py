@@ -1,0 +1,19 @@
+"""Reasons for the types of columns, in words for the report on an upload."""
+
+from __future__ import annotations
+
+from app.snapshots.reading.detection import is_code
+from app.snapshots.reading.source import Source
+
+
+def type_reason(source: Source, column: str, kind: str) -> str:
+    """Return in one sentence why a column of an upload has an engine type."""
+    if source.upload.format == "parquet":
+        return "The file has this type."
+    if kind == "VARCHAR" and is_code(column):
+        return "Its name suggests ids or codes, which stay text."
+    if source.upload.format == "ndjson":
+        return "All values fit this type."
+    if kind == "VARCHAR":
+        return "Not all values are numbers, dates or truth values of one form."
+    return "All values fit this type."
