@@ -39,6 +39,7 @@ FAST = {
     "max_wal_senders": "0",
     "max_wal_size": "256MB",
     "autovacuum": "off",
+    "deadlock_timeout": "100ms",  # a test that has one need not wait
 }
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 4 * 2**30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -28,18 +29,41 @@ JOB_TIMEOUT = timedelta(hours=6)  # long, because leases and deadlines limit rec
 HEALTH_CHECK = timedelta(seconds=15)  # R28
 
 
+class PartEnded(Exception):
+    """A part of the worker ended although the worker was to go on: the process must be started again."""
+
+
 async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
-    """Run a worker until ``stop`` is set, then finish running jobs within ``job_completion_wait`` (R18)."""
+    """Run a worker until ``stop`` is set, then finish running jobs within ``job_completion_wait`` (R18).
+
+    Raises PartEnded if the queue's supervisor or the sweep ends before: a worker without one of them does no work.
+    """
     platform = await open_platform(settings)
     process = WorkerProcess(platform, stop)
+    parts = {
+        "supervisor": asyncio.create_task(_supervise(platform, process, stop)),
+        "sweep": asyncio.create_task(sweep(platform, process, stop)),
+    }
     try:
-        supervisor = asyncio.create_task(_supervise(platform, process, stop))
-        sweeper = asyncio.create_task(sweep(platform, process, stop))
-        await stop.wait()
-        log.info("worker_stopping")
-        await asyncio.gather(supervisor, sweeper, return_exceptions=True)
+        await _run_parts(parts, stop)
     finally:
         await platform.close()
+
+
+async def _run_parts(parts: Mapping[str, asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Wait until ``stop`` is set or a part ends, then for all parts."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, *parts.values()}, return_when=asyncio.FIRST_COMPLETED)
+    ended = [] if stop.is_set() else [name for name, task in parts.items() if task.done()]
+    log.info("worker_stopping", ended=ended)
+    stop.set()
+    results = await asyncio.gather(*parts.values(), return_exceptions=True)
+    stopping.cancel()
+    if ended:
+        causes = [result for result in results if isinstance(result, BaseException)]
+        raise PartEnded(f"The {' and the '.join(ended)} of the worker ended.") from next(
+            iter(causes), None
+        )
 
 
 async def _supervise(platform: Platform, process: WorkerProcess, stop: asyncio.Event) -> None:
@@ -100,8 +124,22 @@ async def _run_arq(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
             await running
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await worker.close()
+        await _close(worker)
+
+
+async def _close(worker: Worker) -> None:
+    """End arq's jobs and close its worker.
+
+    ``Worker.close`` waits for the jobs with ``asyncio.gather``, which raises the CancelledError of a job that waited for
+    Redis: it would look like a cancellation of the caller. So the jobs are ended before.
+    """
+    jobs = list(worker.tasks.values())
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+    worker.tasks.clear()
+    with contextlib.suppress(RedisError, OSError, TimeoutError):
+        await worker.close()
 
 
 async def _drain(worker: Worker, running: asyncio.Task[None], wait: timedelta) -> None:

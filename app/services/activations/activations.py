@@ -82,7 +82,7 @@ async def create_activation(
     """
     audience = await _audience(session, space_id, audience_id)
     connection = await ConnectionRepository(session).require(
-        space_id, audience_id, connection_id, lock="share"
+        space_id, audience_id, connection_id, lock="read"
     )
     definition = await _definition(session, connection)
     _check_display_name(wanted.display_name)
@@ -312,7 +312,7 @@ async def _definition(session: AsyncSession, connection: DestinationConnection) 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     """Read the audience, and lock it against removal until the transaction ends. Raises NotFound."""
-    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
+    return await AudienceRepository(session).require(space_id, audience_id, lock="keep")
 
 
 async def _locked(

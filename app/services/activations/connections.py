@@ -22,6 +22,7 @@ from app.services.tenancy import record_event
 from app.storage.models import Audience, Destination, DestinationConnection
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.base import Lock
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
@@ -135,7 +136,7 @@ async def update_connection(
     Raises BadRequest if neither is given; an empty one counts as not given.
     """
     await _audience(session, space_id, audience_id)
-    connection = await _locked(session, space_id, audience_id, path_id)
+    connection = await _locked(session, space_id, audience_id, path_id, "update")
     if not id_sync and not connection_settings:
         raise BadRequest("give idSyncConfiguration or connectionSettings")
     destination = await DestinationRepository(session).get(space_id, connection.destination_id)
@@ -157,7 +158,7 @@ async def remove_connection(
 ) -> None:
     """Remove a connection. Raises Conflict while it has activations."""
     await _audience(session, space_id, audience_id)
-    connection = await _locked(session, space_id, audience_id, path_id)
+    connection = await _locked(session, space_id, audience_id, path_id, "remove")
     repository = ConnectionRepository(session)
     if await ActivationRepository(session).of_connection(space_id, connection.id, lock="update"):
         raise Conflict("The connection still has activations.")
@@ -173,19 +174,19 @@ def _plain(id_sync: IdSync) -> list[dict[str, Any]]:
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
     """Read the audience, and lock it against removal until the transaction ends. Raises NotFound."""
-    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
+    return await AudienceRepository(session).require(space_id, audience_id, lock="keep")
 
 
 async def _locked(
-    session: AsyncSession, space_id: str, audience_id: str, path_id: str
+    session: AsyncSession, space_id: str, audience_id: str, path_id: str, lock: Lock
 ) -> DestinationConnection:
     """Lock the connection with this id, or with the account of this id. Raises NotFound."""
     repository = ConnectionRepository(session)
-    connection = await repository.get(space_id, audience_id, path_id, lock="update")
+    connection = await repository.get(space_id, audience_id, path_id, lock=lock)
     if connection is None:
         found = await repository.id_of_destination(space_id, audience_id, path_id)
         if found is not None:
-            connection = await repository.get(space_id, audience_id, found, lock="update")
+            connection = await repository.get(space_id, audience_id, found, lock=lock)
     if connection is None:
         raise NotFound("destination connection not found")
     return connection

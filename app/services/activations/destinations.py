@@ -124,7 +124,7 @@ async def delete_destination(
 ) -> None:
     """Remove an account. Raises Conflict, which names the audiences, while one is connected to it."""
     repository = DestinationRepository(session)
-    destination = await repository.require(space_id, destination_id, lock="update")
+    destination = await repository.require(space_id, destination_id, lock="remove")
     users = await AudienceRepository(session).connected_to(space_id, destination_id)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])

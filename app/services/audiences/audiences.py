@@ -179,7 +179,7 @@ async def remove_audience(
 ) -> None:
     """Remove an audience. Raises Conflict while it is used, or while a sync of a removed activation is open."""
     repository = AudienceRepository(session)
-    audience = await repository.require(space_id, audience_id, lock="update")
+    audience = await repository.require(space_id, audience_id, lock="remove")
     users = [
         *await ConnectionRepository(session).ids_of_audience(space_id, audience_id),
         *await ActivationRepository(session).ids_reading(space_id, audience_id),
@@ -210,7 +210,7 @@ async def force_run(
         Conflict: its members are supplied, or it is disabled.
         Invalid: ``as_of`` is in the future.
     """
-    audience = await AudienceRepository(session).require(space_id, audience_id, lock="share")
+    audience = await AudienceRepository(session).require(space_id, audience_id, lock="keep")
     _require_computed(audience)
     if as_of is not None and as_of > now + _CLOCK_SLACK:
         # No later run would be newer, so no later snapshot would become current.

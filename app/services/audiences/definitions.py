@@ -64,7 +64,7 @@ def _faults_there(query: str) -> Sequence[str]:
 
 async def _check_target(session: AsyncSession, space_id: str, target: str) -> None:
     repository = DatasetRepository(session)
-    dataset = await repository.named(space_id, target, lock=True)
+    dataset = await repository.named(space_id, target, lock="read")
     if dataset is not None and dataset.settings is not None:
         return
     databases = [

@@ -11,12 +11,19 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain.run_states import RunState
 from app.services.audiences.definition_rows import Reading
-from app.services.audiences.run_failures import LostTwice, give_back, record_error, wake_next
+from app.services.audiences.run_failures import (
+    LostTwice,
+    give_back,
+    record_error,
+    report_alive,
+    wake_next,
+)
 from app.services.audiences.write_snapshot import Computed, Work, compute_snapshot
 from app.services.platform import (
     LeaseLost,
     Platform,
     lease_owner,
+    retry_transaction,
     run_leased,
 )
 from app.services.syncs import snapshot_changed
@@ -40,7 +47,7 @@ async def recompute_audience(platform: Platform, space_id: str, run_id: str, *, 
         work=partial(_recompute, platform),
         give_back=partial(give_back, platform),
         later=partial(record_error, platform),
-        lost=partial(log.warning, "run_lease_lost", run_id=run_id),
+        lost=partial(report_alive, platform),
     )
 
 
@@ -79,24 +86,28 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
 
 
 async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:
-    """Write the snapshot's row, the audience's pointer and the syncs in one fenced transaction (R2, R6)."""
-    async with platform.unit_of_work() as session:
-        audience = await _lock_audience(session, work)
-        audience.version += 1
-        snapshot = _snapshot_row(work, computed, audience.version)
-        session.add(snapshot)
-        becomes_current = _is_newer(work)
-        if becomes_current:
-            audience.current_snapshot_id = snapshot.id
-        await session.flush()
-        await _finish(session, work, computed, snapshot.id, becomes_current)
-        await _drop_patches(session, work.run)
-        if becomes_current and audience.pinned_snapshot_id is None:
-            await snapshot_changed(
-                session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"
-            )
-        await wake_next(session, work.run)
+    """Make the snapshot current, in one fenced transaction (R2, R6)."""
+    await retry_transaction(platform.unit_of_work, partial(_write_current, work, computed))
     log.info("run_complete", run_id=work.run.id, members=computed.stats.rows)
+
+
+async def _write_current(work: Work, computed: Computed, session: AsyncSession) -> None:
+    """Write the snapshot's row, the audience's pointer and the syncs. Raises LeaseLost."""
+    audience = await _lock_audience(session, work)
+    audience.version += 1
+    snapshot = _snapshot_row(work, computed, audience.version)
+    session.add(snapshot)
+    becomes_current = _is_newer(work)
+    if becomes_current:
+        audience.current_snapshot_id = snapshot.id
+    await session.flush()
+    await _finish(session, work, computed, snapshot.id, becomes_current)
+    await _drop_patches(session, work.run)
+    if becomes_current and audience.pinned_snapshot_id is None:
+        await snapshot_changed(
+            session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"
+        )
+    await wake_next(session, work.run)
 
 
 async def _lock_audience(session: AsyncSession, work: Work) -> Audience:

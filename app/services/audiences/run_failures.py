@@ -16,7 +16,7 @@ from app.domain import retry
 from app.domain.run_states import RunState
 from app.services.audiences.source_turns import NoRoom
 from app.services.audiences.write_snapshot import Work
-from app.services.platform import Platform, wake_recompute
+from app.services.platform import Platform, is_lost, retry_transaction, wake_recompute
 from app.snapshots.definitions import DefinitionFailed
 from app.storage.models import Run
 from app.storage.repositories.member_patches import MemberPatchRepository
@@ -25,6 +25,7 @@ from app.storage.repositories.runs import RunRepository
 log = get_logger(__name__)
 
 MAX_ATTEMPTS = 6
+PATIENCE = 75  # tries, ten minutes: until the database is back (R26)
 _KEPT = "The changes of members are kept, and are tried again in a while."
 
 
@@ -33,8 +34,14 @@ class LostTwice(DefinitionFailed):
 
 
 async def record_error(platform: Platform, work: Work, error: Exception) -> None:
-    """Record why a run was not computed: fail it, or release it for another try."""
+    """Record why a run was not computed: fail it, or release it for another try.
+
+    An error of the database says nothing about the run: then the attempt does not count.
+    """
     match error:
+        case _ if is_lost(error):
+            log.warning("run_database_lost", run_id=work.run.id, error=type(error).__name__)
+            await give_back(platform, work, platform.settings.retry_waits[0])
         case LostTwice():
             await _fail(platform, work, _described(error))
         case NoRoom():
@@ -45,6 +52,17 @@ async def record_error(platform: Platform, work: Work, error: Exception) -> None
             await _refuse(platform, work, _described(error))
         case _:
             await _later_or_fail(platform, work, error)
+
+
+async def report_alive(platform: Platform, work: Work) -> None:
+    """Report a worker that lost the lease of a run: it came too late, so the run has not cost a worker its life."""
+    log.warning("run_lease_lost", run_id=work.run.id)
+    run = work.run
+
+    async def write(session: AsyncSession) -> None:
+        await RunRepository(session).report_alive(run.space_id, run.id, run.lease_token)
+
+    await retry_transaction(platform.unit_of_work, write, lost_tries=PATIENCE)
 
 
 async def wake_next(session: AsyncSession, run: Run) -> None:
@@ -78,11 +96,9 @@ async def _refuse(platform: Platform, work: Work, error: dict[str, Any]) -> None
 
 async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
     run, later = work.run, work.patches[len(work.patches) // 2 :]
-    async with platform.unit_of_work() as session:
-        repository = RunRepository(session)
-        if not await repository.release(
-            run.space_id, run.id, run.lease_token, timedelta(0), error=error, attempts=0
-        ):
+
+    async def write(session: AsyncSession) -> None:
+        if not await _release(session, work, timedelta(0), error=error, attempts=0):
             return
         second = _second_half(run)
         session.add(second)
@@ -91,6 +107,8 @@ async def _halve(platform: Platform, work: Work, error: dict[str, Any]) -> None:
             run.space_id, [patch.id for patch in later], second.id
         )
         await wake_next(session, second)
+
+    await retry_transaction(platform.unit_of_work, write, lost_tries=PATIENCE)
     log.warning("patch_run_halved", run_id=run.id, patches=len(work.patches))
 
 
@@ -114,9 +132,9 @@ async def _fail(
 ) -> None:
     if work.run.kind == "patch" and keep_patches:
         error = {**error, "message": f"{error['message']} {_KEPT}"}
-    async with platform.unit_of_work() as session:
-        repository = RunRepository(session)
-        written = await repository.finish(
+
+    async def write(session: AsyncSession) -> None:
+        written = await RunRepository(session).finish(
             work.run.space_id,
             work.run.id,
             work.run.lease_token,
@@ -130,6 +148,8 @@ async def _fail(
         elif written and work.run.kind == "patch":
             await MemberPatchRepository(session).drop(work.run.space_id, work.run.id)
         await wake_next(session, work.run)
+
+    await retry_transaction(platform.unit_of_work, write, lost_tries=PATIENCE)
     log.warning("run_failed", run_id=work.run.id, attempts=work.run.attempts)
 
 
@@ -146,24 +166,25 @@ async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> No
         await _fail(platform, work, described)
         return
     wait = retry.backoff(work.run.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
-    async with platform.unit_of_work() as session:
-        await RunRepository(session).release(
-            work.run.space_id,
-            work.run.id,
-            work.run.lease_token,
-            wait,
-            sources=work.sources,
-            error=described,
-        )
+    await _release_later(platform, work, wait, sources=work.sources, error=described)
 
 
 async def give_back(platform: Platform, work: Work, wait: timedelta = timedelta(0)) -> None:
     """Release a run that a stopping worker (R18), or one without a free slot, has not computed."""
-    async with platform.unit_of_work() as session:
-        await RunRepository(session).release(
-            work.run.space_id,
-            work.run.id,
-            work.run.lease_token,
-            wait,
-            attempts=work.run.attempts - 1,
-        )
+    await _release_later(platform, work, wait, attempts=work.run.attempts - 1)
+
+
+async def _release_later(platform: Platform, work: Work, wait: timedelta, **values: Any) -> None:
+    async def write(session: AsyncSession) -> None:
+        await _release(session, work, wait, **values)
+
+    await retry_transaction(platform.unit_of_work, write, lost_tries=PATIENCE)
+
+
+async def _release(session: AsyncSession, work: Work, wait: timedelta, **values: Any) -> bool:
+    """Release a run for a later attempt. Returns False if another worker has it, which had counted this one as lost."""
+    run, repository = work.run, RunRepository(session)
+    if await repository.release(run.space_id, run.id, run.lease_token, wait, **values):
+        return True
+    await repository.report_alive(run.space_id, run.id, run.lease_token)
+    return False

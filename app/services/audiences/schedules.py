@@ -130,4 +130,4 @@ def _checked(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:
-    return await AudienceRepository(session).require(space_id, audience_id, lock="share")
+    return await AudienceRepository(session).require(space_id, audience_id, lock="keep")

@@ -160,7 +160,7 @@ async def delete_dataset(
 ) -> None:
     """Remove a dataset. Raises Conflict, naming the audiences, while definitions name it."""
     repository = DatasetRepository(session)
-    dataset = await repository.require(space_id, dataset_id, lock="update")
+    dataset = await repository.require(space_id, dataset_id, lock="remove")
     users = await AudienceRepository(session).naming(space_id, dataset.name)
     if users:
         named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])

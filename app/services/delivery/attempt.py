@@ -22,7 +22,7 @@ from app.core.logging import get_logger
 from app.domain.retry import Failure
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.platform import new_batch, writes_before
-from app.storage.repositories.batches import Claimed
+from app.storage.repositories.batch_counts import Claimed
 
 log = get_logger(__name__)
 

@@ -30,7 +30,7 @@ from app.services.revision import (
 )
 from app.snapshots.engine import PlanSpec
 from app.storage.models import Activation, Audience, Batch, Sync
-from app.storage.repositories.batches import Claimed
+from app.storage.repositories.batch_counts import Claimed
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from app.services.delivery.undelivered import record_unloadable
 from app.services.platform import Platform, keep_leases, lease_owner
 from app.services.syncs import settle_sync
 from app.storage.models import Batch
-from app.storage.repositories.batches import BatchRepository, Claimed
+from app.storage.repositories.batch_counts import Claimed
+from app.storage.repositories.batches import BatchRepository
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ import orjson
 
 from app.connectors.base import Receipts, Refusal
 from app.storage.models import Batch
-from app.storage.repositories.batches import Recorded
+from app.storage.repositories.batch_counts import Recorded
 
 
 def delivered_batch(batch: Batch, receipts: Receipts) -> Recorded:

@@ -17,7 +17,8 @@ from app.services.delivery.receipts import delivered_batch
 from app.services.delivery.undelivered import record_undelivered
 from app.services.platform import Platform, retry_transaction
 from app.storage.repositories.activations import ActivationRepository
-from app.storage.repositories.batches import BatchRepository, Recorded
+from app.storage.repositories.batch_counts import Recorded
+from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import DueQueries
 

@@ -60,7 +60,7 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
         work=partial(_plan, platform),
         give_back=partial(_give_back, platform),
         later=partial(_record_error, platform),
-        lost=partial(log.warning, "plan_lease_lost", sync_id=sync_id),
+        lost=_log_lost,
     )
 
 
@@ -184,6 +184,10 @@ async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
         is_shown = sync.kind != "dry_run" and sync.attempts >= SHOWN_AFTER
         if released and is_shown and activation is not None:
             activation.last_error = error
+
+
+async def _log_lost(sync: Sync) -> None:
+    log.warning("plan_lease_lost", sync_id=sync.id)
 
 
 async def _give_back(platform: Platform, sync: Sync) -> None:

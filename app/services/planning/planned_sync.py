@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,13 @@ from app.domain.options import brake_of
 from app.domain.sync_states import SyncState
 from app.services.planning import batches, dry_run
 from app.services.planning.plan_inputs import PlanInputs
-from app.services.platform import LeaseLost, Platform, wake_deliver, wake_settle
+from app.services.platform import (
+    LeaseLost,
+    Platform,
+    retry_transaction,
+    wake_deliver,
+    wake_settle,
+)
 from app.services.revision import AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES, spec_to_json
 from app.services.syncs import is_outdated, notify_sync_held, replace_sync, write_state
 from app.snapshots.engine import PlanStats, StoredFile
@@ -37,17 +44,7 @@ async def store_plan(
     platform: Platform, inputs: PlanInputs, stats: PlanStats, file: StoredFile | None
 ) -> None:
     """Store a plan with its batches, and wake what follows. Raises LeaseLost."""
-    async with platform.unit_of_work() as session:
-        activation = await ActivationRepository(session).get_any(
-            inputs.sync.space_id, inputs.sync.activation_id, lock="update"
-        )
-        assert activation is not None  # noqa: S101  a foreign key
-        sync = await _write(session, activation, inputs, stats, file)
-        state = sync.state
-        if sync.kind != "dry_run":
-            session.add_all(batches.batches_of(sync, stats.cuts))
-            await session.flush()
-        await _continue(session, activation, sync, stats)
+    state = await retry_transaction(platform.unit_of_work, partial(_store, inputs, stats, file))
     log.info(
         "sync_planned",
         sync_id=inputs.sync.id,
@@ -56,6 +53,23 @@ async def store_plan(
         exited=stats.exited,
         updated=stats.updated,
     )
+
+
+async def _store(
+    inputs: PlanInputs, stats: PlanStats, file: StoredFile | None, session: AsyncSession
+) -> str:
+    """Store the plan under the lease of its sync. Returns the state of the sync."""
+    activation = await ActivationRepository(session).get_any(
+        inputs.sync.space_id, inputs.sync.activation_id, lock="update"
+    )
+    assert activation is not None  # noqa: S101  a foreign key
+    sync = await _write(session, activation, inputs, stats, file)
+    state = sync.state
+    if sync.kind != "dry_run":
+        session.add_all(batches.batches_of(sync, stats.cuts))
+        await session.flush()
+    await _continue(session, activation, sync, stats)
+    return state
 
 
 async def _write(

@@ -18,7 +18,7 @@ from app.services.platform.stored_files import (
     fresh_key,
     store_file,
 )
-from app.services.platform.transactions import retry_transaction
+from app.services.platform.transactions import is_lost, retry_transaction
 from app.services.platform.uploads import receive_upload
 from app.services.platform.wakeups import (
     deliver_again,
@@ -41,6 +41,7 @@ __all__ = [
     "fetch_file",
     "fetch_manifest",
     "fresh_key",
+    "is_lost",
     "keep_leases",
     "lease_owner",
     "new_batch",

@@ -13,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from app.core.logging import get_logger
 
@@ -51,12 +51,12 @@ async def run_leased(
     work: Callable[[T], Awaitable[None]],
     give_back: Callable[[T], Awaitable[None]] | None,
     later: Callable[[T, Exception], Awaitable[None]] | None,
-    lost: Callable[[], Any] | None = None,
+    lost: Callable[[T], Awaitable[None]] | None = None,
 ) -> bool:
     """Claim something, work on it under its lease, and finish the claim if the work fails.
 
     - Without ``renew`` the lease is long enough for the whole work.
-    - If the lease is lost, nothing is written; ``lost`` is called, to log it.
+    - If the lease is lost, nothing is written under it; ``lost`` is called, to report it.
     - If the worker stops, ``give_back`` releases the lease (R18), and the cancellation continues.
     - If the work raises another exception, ``later`` records it. Without ``later`` it is raised.
 
@@ -72,7 +72,7 @@ async def run_leased(
             await work(claimed)
     except LeaseLost:
         if lost is not None:
-            lost()
+            await lost(claimed)
     except asyncio.CancelledError:
         if give_back is not None:
             await release_lease(give_back(claimed))

@@ -19,40 +19,45 @@ TRIES = 3
 # deadlock, serialization failure, lock not available in time
 _CONFLICTS = frozenset({"40P01", "40001", "55P03"})
 LOST_TRIES = 6  # a restart of the server takes seconds, less than a lease lasts
+_LONGEST_WAIT = 8.0  # seconds, between two tries while the database is away
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether the connection was lost, or the server accepts no connections yet."""
+    """Return whether the connection to the database was lost, or the server accepts no connections yet."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, InterfaceError)
     return isinstance(
-        error, OSError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError
+        error, ConnectionError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError
     )
 
 
 async def retry_transaction(
-    unit_of_work: UnitOfWork, work: Callable[[AsyncSession], Awaitable[T]]
+    unit_of_work: UnitOfWork,
+    work: Callable[[AsyncSession], Awaitable[T]],
+    *,
+    lost_tries: int = LOST_TRIES,
 ) -> T:
     """Run ``work`` in a new transaction, and again after a deadlock, a lock timeout or a lost connection.
 
-    ``work`` may be repeated after a commit whose confirmation was lost, so it must write under a fence.
+    ``work`` may be repeated after a commit whose confirmation was lost, so it must write under a fence. While the
+    database is away it is tried ``lost_tries`` times: 6 tries take 15 seconds, each further one 8 seconds.
     """
-    for attempt in range(1, LOST_TRIES + 1):
+    for attempt in range(1, lost_tries + 1):
         try:
             async with unit_of_work() as session:
                 return await work(session)
         except (DBAPIError, OSError, asyncpg.PostgresError) as error:
-            wait = _wait(error, attempt)
+            wait = _wait(error, attempt, lost_tries)
             if wait is None:
                 raise
         await asyncio.sleep(wait)
     raise AssertionError("unreachable")
 
 
-def _wait(error: Exception, attempt: int) -> float | None:
+def _wait(error: Exception, attempt: int, lost_tries: int) -> float | None:
     """Return the seconds until the next try, or None if there is none."""
-    if is_lost(error):
-        return 0.25 * 2**attempt if attempt < LOST_TRIES else None
+    if is_lost(error) or isinstance(error, OSError):
+        return min(0.25 * 2**attempt, _LONGEST_WAIT) if attempt < lost_tries else None
     original = error.orig if isinstance(error, DBAPIError) else error
     if attempt < TRIES and getattr(original, "sqlstate", None) in _CONFLICTS:
         return random.uniform(0.02, 0.1) * attempt  # noqa: S311  jitter

@@ -12,7 +12,8 @@ from app.domain.activation_states import ActivationState
 from app.domain.sync_states import SyncState
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.audiences import AudienceRepository
-from app.storage.repositories.batches import BatchCounts, BatchRepository
+from app.storage.repositories.batch_counts import BatchCounts
+from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.left_calls import LeftCallQueries
 from app.storage.repositories.revisions import RevisionRepository

@@ -24,6 +24,7 @@ from app.services.platform import (
     fetch_manifest,
     fresh_key,
     lease_owner,
+    retry_transaction,
     run_leased,
     store_file,
 )
@@ -79,7 +80,7 @@ async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: 
         work=partial(_settle, platform),
         give_back=partial(_give_back, platform),
         later=partial(_try_later, platform),
-        lost=partial(log.warning, "settle_lease_lost", sync_id=sync_id),
+        lost=_log_lost,
     )
 
 
@@ -97,8 +98,15 @@ async def _renew(platform: Platform, work: Work) -> bool:
 
 async def _give_back(platform: Platform, work: Work, wait: timedelta | None = None) -> None:
     sync = work.sync
-    async with platform.unit_of_work() as session:
+
+    async def release(session: AsyncSession) -> None:
         await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token, wait=wait)
+
+    await retry_transaction(platform.unit_of_work, release)
+
+
+async def _log_lost(work: Work) -> None:
+    log.warning("settle_lease_lost", sync_id=work.sync.id)
 
 
 async def _try_later(platform: Platform, work: Work, error: Exception) -> None:
@@ -215,25 +223,29 @@ def _refusals(kept: Mapping[str, Mapping[str, str]] | None) -> dict[int, tuple[s
 
 
 async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
-    """Write state, counts and holdings, and open the next sync if something newer waits, in one transaction."""
-    async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
-        activation = await ActivationRepository(session).get_any(
-            work.sync.space_id, work.sync.activation_id, lock="update"
-        )
-        sync = await repository.get(work.sync.space_id, work.sync.id, lock="update")
-        assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys
-        if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
-            raise LeaseLost
-        now = await RunRepository(session).database_now()
-        _end(sync, work.batches, folded.outcome, now)
-        activation.holdings = folded.holdings.to_json()
-        if folded.held is not None:
-            activation.held, activation.assumed = folded.held, folded.assumed or 0
-        if sync.kind != "test":
-            await _update_activation(session, activation, sync)
-        await session.flush()
-        await _open_next(session, activation, sync)
+    """End the sync in one transaction."""
+    await retry_transaction(platform.unit_of_work, partial(_write_end, work, folded))
+
+
+async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
+    """Write state, counts and holdings under the lease, and open the next sync if something newer waits."""
+    repository = SyncRepository(session)
+    activation = await ActivationRepository(session).get_any(
+        work.sync.space_id, work.sync.activation_id, lock="update"
+    )
+    sync = await repository.get(work.sync.space_id, work.sync.id, lock="update")
+    assert activation is not None and sync is not None  # noqa: S101, PT018  foreign keys
+    if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
+        raise LeaseLost
+    now = await RunRepository(session).database_now()
+    _end(sync, work.batches, folded.outcome, now)
+    activation.holdings = folded.holdings.to_json()
+    if folded.held is not None:
+        activation.held, activation.assumed = folded.held, folded.assumed or 0
+    if sync.kind != "test":
+        await _update_activation(session, activation, sync)
+    await session.flush()
+    await _open_next(session, activation, sync)
 
 
 def _end(sync: Sync, batches: Sequence[Batch], outcome: StoredFile | None, now: datetime) -> None:

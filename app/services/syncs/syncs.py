@@ -18,7 +18,8 @@ from app.services.syncs import lifecycle
 from app.services.tenancy import record_event
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
-from app.storage.repositories.batches import BatchCounts, BatchRepository
+from app.storage.repositories.batch_counts import BatchCounts
+from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.pins import PinRepository
 from app.storage.repositories.syncs import SyncRepository
 

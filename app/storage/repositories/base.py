@@ -18,9 +18,17 @@ from app.storage.repositories import keyset
 M = TypeVar("M")
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
-#: ``share`` keeps a row from being deleted (FOR KEY SHARE), ``update`` from any change by others (FOR UPDATE).
-#: The order of locks is rule R7.
-Lock = Literal["share", "update"] | None
+#: What a lock keeps others from. ``keep``: removing the row (FOR KEY SHARE). ``read``: changing it, too (FOR SHARE).
+#: ``update``: changing or reading it under a lock (FOR NO KEY UPDATE). ``remove``: all of these (FOR UPDATE). PostgreSQL
+#: itself takes FOR KEY SHARE on the row that a foreign key names, at moments that the code does not show, so a lock
+#: before a change must let it pass. The order of locks is rule R7.
+Lock = Literal["keep", "read", "update", "remove"] | None
+_MODES: dict[str, tuple[bool, bool]] = {  # read, key_share
+    "keep": (True, True),
+    "read": (True, False),
+    "update": (False, True),
+    "remove": (False, False),
+}
 Columns = Sequence[InstrumentedAttribute[Any]]
 
 DATABASE_NOW = func.clock_timestamp(type_=DateTime(timezone=True))
@@ -30,8 +38,8 @@ def locked(query: S, lock: Lock, *, of: type[Any] | None = None, skip_locked: bo
     """Add a lock to a query: on the rows of the model ``of``, by default on all. Locked rows are waited for, or skipped."""
     if lock is None:
         return query
-    shared = lock == "share"
-    return query.with_for_update(read=shared, key_share=shared, of=of, skip_locked=skip_locked)
+    read, key_share = _MODES[lock]
+    return query.with_for_update(read=read, key_share=key_share, of=of, skip_locked=skip_locked)
 
 
 class Reader:

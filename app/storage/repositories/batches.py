@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,52 +12,26 @@ from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.batch_states import BatchState
-from app.domain.retry import AttemptOutcome
 from app.storage.models import Attempt, Batch
 from app.storage.repositories.base import DATABASE_NOW, Repository
+from app.storage.repositories.batch_counts import BatchCounts, Claimed, Recorded
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import batch_is_due, no_exit_is_left, owners_are_recorded
 from app.storage.repositories.syncs import Candidate, SyncRepository
 
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A batch that is claimed until its lease ends."""
-
-    batch: Batch
-    probing: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The result of a delivered batch: its receipts as JSON, and how many changes were not delivered."""
-
-    batch: Batch
-    receipts: str
-    rejected: int
-    skipped: int
-    unknown: int
-    http_status: int | None
-    vendor_request_id: str | None
-    outcome: str = AttemptOutcome.DELIVERED  # of the attempt
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchCounts:
-    """Sums over the batches of a sync."""
-
-    batches: int
-    settled: int
-    sending: int
-    delivered: int
-    rejected: int
-    skipped: int
-
-
-# These statements take columns as arrays: one round trip for any number of batches, each with its lease token.
+# These statements take columns as arrays: one round trip for any number of batches, each with its lease token. ``held``
+# locks their rows in the order of rule R7: an UPDATE of many rows locks them in the order of its plan.
+_HELD = """
+    held AS (
+        SELECT b.space_id, b.sync_id, b.number
+        FROM batch AS b JOIN unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]))
+            AS h (space_id, sync_id, number) USING (space_id, sync_id, number)
+        ORDER BY b.space_id, b.sync_id, b.number
+        FOR NO KEY UPDATE OF b)
+"""
 _RECORD = text(
     f"""
+    WITH {_HELD}
     UPDATE batch AS b
     SET state = '{BatchState.RECORDED}', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
         delivered = b.row_count - v.rejected - v.skipped - v.unknown,
@@ -67,6 +40,7 @@ _RECORD = text(
                 CAST(:tokens AS bigint[]), CAST(:receipts AS jsonb[]), CAST(:rejected AS bigint[]),
                 CAST(:skipped AS bigint[]), CAST(:unknown AS bigint[]))
         AS v (space_id, sync_id, number, token, receipts, rejected, skipped, unknown)
+    JOIN held USING (space_id, sync_id, number)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
       AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
     """
@@ -87,9 +61,11 @@ _END_ATTEMPTS = text(
 )
 _RENEW = text(
     f"""
+    WITH {_HELD}
     UPDATE batch AS b SET lease_until = clock_timestamp() + :lease
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
+    JOIN held USING (space_id, sync_id, number)
     WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
       AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
     RETURNING b.space_id, b.sync_id, b.number
@@ -97,11 +73,12 @@ _RENEW = text(
 )
 _GIVE_BACK = text(
     f"""
-    WITH back AS (
+    WITH {_HELD}, back AS (
         UPDATE batch AS b
         SET state = '{BatchState.WAITING}', attempts = b.attempts - 1, lease_owner = NULL, lease_until = NULL
         FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                     CAST(:tokens AS bigint[])) AS v (space_id, sync_id, number, token)
+        JOIN held USING (space_id, sync_id, number)
         WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
           AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
         RETURNING b.space_id, b.sync_id, b.number, b.attempts)
@@ -169,7 +146,7 @@ class BatchRepository(Repository[Batch]):
             .where(Batch.space_id == sync.space_id, Batch.sync_id == sync.sync_id, batch_is_due())
             .order_by(Batch.priority, Batch.number)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         if sync.exits_first:
             due = due.where(no_exit_is_left())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, or_, select
 
 from app.storage.models import Dataset
-from app.storage.repositories.base import Repository
+from app.storage.repositories.base import Lock, Repository
 
 
 class DatasetRepository(Repository[Dataset]):
@@ -26,12 +26,9 @@ class DatasetRepository(Repository[Dataset]):
         )
         return await self._all(query.order_by(Dataset.name))
 
-    async def named(self, space_id: str, name: str, *, lock: bool = False) -> Dataset | None:
-        """Read the dataset of a name, in upper or lower case, as SQL does.
-
-        With ``lock`` it can be neither changed nor deleted until the transaction ends.
-        """
+    async def named(self, space_id: str, name: str, *, lock: Lock = None) -> Dataset | None:
+        """Read the dataset of a name, in upper or lower case, as SQL does."""
         query = select(Dataset).where(
             Dataset.space_id == space_id, func.lower(Dataset.name) == name.lower()
         )
-        return await self._first(query.with_for_update(read=True) if lock else query)
+        return await self._first(query, lock)

@@ -40,7 +40,7 @@ class EncryptedRepository(Reader):
             .where(tuple_(model.space_id, model.id) > after, model.settings.is_not(None))
             .order_by(model.space_id, model.id)
             .limit(limit)
-            .with_for_update(of=model)
+            .with_for_update(of=model, key_share=True)
         )
         return [Sealed(table, *row) for row in (await self.session.execute(query)).all()]
 

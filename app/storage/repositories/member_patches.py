@@ -54,7 +54,8 @@ class MemberPatchRepository(Repository[MemberPatch]):
                 MemberPatch.audience_id == audience_id,
                 MemberPatch.run_id.is_(None),
             )
-            .with_for_update()
+            .order_by(MemberPatch.id)
+            .with_for_update(key_share=True)
         )
         await self._write(
             update(MemberPatch)

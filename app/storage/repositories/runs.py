@@ -66,7 +66,7 @@ class RunRepository(Repository[Run]):
         await self.session.execute(
             select(Audience.id)
             .where(Audience.space_id == space_id, Audience.id == run.audience_id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         oldest = (
             select(Run.id)
@@ -121,6 +121,20 @@ class RunRepository(Repository[Run]):
             lease_until=None,
             next_at=DATABASE_NOW + wait,
             **values,
+        )
+
+    async def report_alive(self, space_id: str, run_id: str, token: int) -> None:
+        """Take back that the claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
+        await self.session.execute(
+            update(Run)
+            .where(
+                Run.space_id == space_id,
+                Run.id == run_id,
+                Run.lease_token == token + 1,
+                Run.state == RunState.RUNNING,
+            )
+            .values(lost_leases=func.greatest(Run.lost_leases - 1, 0))
+            .execution_options(synchronize_session=False)
         )
 
     async def hasten(self, space_id: str, run_id: str) -> Run | None:

@@ -65,7 +65,7 @@ _CANDIDATES = text(
                 AND o.kind = 'entered' AND o.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0))))
     ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
-    FOR UPDATE OF s SKIP LOCKED
+    FOR NO KEY UPDATE OF s SKIP LOCKED
     """
 )
 

@@ -72,7 +72,16 @@ async def test_a_read_sees_what_the_database_has(flow: Flow) -> None:
 
 @pytest.mark.parametrize(
     ("held", "wanted", "waits"),
-    [("share", "share", False), ("share", "update", True), ("update", "share", True)],
+    [
+        ("keep", "keep", False),
+        ("keep", "update", False),
+        ("keep", "remove", True),
+        ("update", "keep", False),
+        ("update", "update", True),
+        ("update", "read", True),
+        ("read", "read", False),
+        ("remove", "keep", True),
+    ],
 )
 async def test_locks(flow: Flow, held: Lock, wanted: Lock, waits: bool) -> None:
     async with flow.platform.unit_of_work() as session:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from app.api.extensions.syncs import sync_wire
 from app.services.syncs.syncs import SyncView
 from app.storage.models import Sync
-from app.storage.repositories.batches import BatchCounts
+from app.storage.repositories.batch_counts import BatchCounts
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

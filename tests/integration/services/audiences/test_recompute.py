@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
+from typing import Any
 
+import asyncpg
+import pytest
 from sqlalchemy import update
 
 from app.core import clock
-from app.services.audiences import runs
+from app.services.audiences import recompute, runs
 from app.services.audiences.member_patches import resume_uploads
 from app.services.audiences.recompute import recompute_audience
+from app.services.audiences.run_failures import MAX_ATTEMPTS, give_back, report_alive
 from app.storage.models import MemberPatch, Run
+from app.storage.repositories.runs import RunRepository
 from tests.flow import Flow, eventually, worker
 from tests.integration.services.audiences.supply import is_member, patch, upload
 
@@ -111,6 +116,56 @@ class TestRunsThatDoNotSucceed:
             left = await session.get(Run, (flow.space_id, run.id))
             assert left is not None
             assert (left.state, left.lease_until, left.attempts) == ("new", None, 0)
+
+
+class TestDatabaseAway:
+    async def test_an_attempt_that_lost_the_database_does_not_count(
+        self, flow: Flow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def lose(*_: Any) -> Any:
+            raise asyncpg.ConnectionDoesNotExistError(
+                "connection was closed in the middle of operation"
+            )
+
+        run = await upload(flow, [1])
+        monkeypatch.setattr(recompute, "compute_snapshot", lose)
+        for _ in range(MAX_ATTEMPTS + 1):
+            async with flow.platform.unit_of_work() as session:
+                await RunRepository(session).hasten(flow.space_id, run.id)
+            assert await recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
+        monkeypatch.undo()
+        async with worker(flow.platform):
+            assert (await flow.finished(run.id)).state == "complete"
+
+    @pytest.mark.parametrize("reported", [False, True])
+    async def test_a_worker_that_comes_too_late_was_not_lost(
+        self, flow: Flow, reported: bool
+    ) -> None:
+        """Its lease ended while the database was away: the next claim counts it as lost until it reports."""
+        run = await upload(flow, [1])
+        ids = (flow.space_id, run.id)
+        for _ in range(2):
+            late = await recompute._claim(flow.platform, *ids, "test")
+            assert late is not None
+            await _expire(flow, run.id)
+            following = await recompute._claim(flow.platform, *ids, "test")
+            assert following is not None
+            if reported:
+                await give_back(flow.platform, late)
+                await report_alive(flow.platform, late)
+            await _expire(flow, run.id)
+            if reported:
+                await report_alive(
+                    flow.platform, following
+                )  # before the next claim: nothing to take back
+        await recompute_audience(flow.platform, *ids, lane="test")
+        assert (await flow.finished(run.id)).state == ("complete" if reported else "failed")
+
+
+async def _expire(flow: Flow, run_id: str) -> None:
+    async with flow.platform.unit_of_work() as session:
+        past = clock.now() - timedelta(minutes=1)
+        await session.execute(update(Run).where(Run.id == run_id).values(lease_until=past))
 
 
 async def _state(flow: Flow, run_id: str, state: str) -> bool:

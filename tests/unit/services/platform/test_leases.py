@@ -37,6 +37,9 @@ class Case:
     async def later(self, claimed: str, error: Exception) -> None:
         self.calls.append(f"later {claimed}: {error}")
 
+    async def lost(self, claimed: str) -> None:
+        self.calls.append(f"lost {claimed}")
+
     async def run(self, work: Callable[[str], Awaitable[None]]) -> bool:
         return await run_leased(
             lease=LEASE,
@@ -45,7 +48,7 @@ class Case:
             work=work,
             give_back=self.give_back,
             later=self.later,
-            lost=lambda: self.calls.append("lost"),
+            lost=self.lost,
         )
 
 
@@ -78,7 +81,7 @@ class TestRunLeased:
     async def test_work_is_stopped_once_a_renewal_is_refused(self) -> None:
         case = Case(renewals=0)
         assert await case.run(forever)
-        assert case.calls == ["claim", "lost"]
+        assert case.calls == ["claim", "lost row"]
 
     async def test_a_fence_that_refuses_a_write_counts_as_lost(self) -> None:
         async def fenced_off(claimed: str) -> None:
@@ -86,7 +89,7 @@ class TestRunLeased:
 
         case = Case()
         assert await case.run(fenced_off)
-        assert case.calls == ["claim", "lost"]
+        assert case.calls == ["claim", "lost row"]
 
     async def test_an_error_is_recorded(self) -> None:
         case = Case()

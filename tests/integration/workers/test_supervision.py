@@ -1,0 +1,61 @@
+"""A worker works, or its process ends: no part of it may end unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from arq import create_pool
+from arq.worker import Worker
+
+from app.services.platform import Platform
+from workers import settings as worker_settings
+from workers.context import WorkerProcess
+
+
+async def _waits_for_redis() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_arq_starts_again_after_its_job_hung_in_redis(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The main loop of arq loses Redis while a job waits for it: closing arq cancels the job."""
+    starts: list[Worker] = []
+    third = asyncio.Event()
+
+    async def lose_redis(arq: Worker) -> None:
+        starts.append(arq)
+        if len(starts) == 3:
+            third.set()
+        arq._pool = await create_pool(arq.redis_settings)
+        arq.tasks["hung"] = asyncio.create_task(_waits_for_redis())
+        await asyncio.sleep(0)
+        raise ConnectionError("cut")
+
+    monkeypatch.setattr(Worker, "async_run", lose_redis)
+    monkeypatch.setattr(worker_settings, "FIRST_WAIT", 0.01)
+    stop = asyncio.Event()
+    supervisor = asyncio.create_task(
+        worker_settings._supervise(platform, WorkerProcess(platform, stop), stop)
+    )
+    await asyncio.wait_for(third.wait(), 10)
+    assert not supervisor.done()
+    stop.set()
+    await asyncio.wait_for(supervisor, 10)
+
+
+@pytest.mark.parametrize("part", ["_supervise", "sweep"])
+@pytest.mark.parametrize("end", [None, RuntimeError("broken"), asyncio.CancelledError()])
+async def test_a_worker_whose_part_ends_stops_with_an_error(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, part: str, end: BaseException | None
+) -> None:
+    async def ends(*_: Any) -> None:
+        if end is not None:
+            raise end
+
+    monkeypatch.setattr(worker_settings, part, ends)
+    stop = asyncio.Event()
+    with pytest.raises(worker_settings.PartEnded):
+        await asyncio.wait_for(worker_settings.run_worker(platform.settings, stop=stop), 20)
