@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -61,6 +62,7 @@ def sync_wire(view: Any) -> contract.SyncOutput:
             for audience, snapshot in view.snapshots.items()
         ],
         hold_reason=sync.hold_reason,
+        rule_changes=_rule_changes(sync.spec),
         approved_by=sync.approved_by,
         error=sync.error,
         report=sync.report,
@@ -69,6 +71,11 @@ def sync_wire(view: Any) -> contract.SyncOutput:
         started_at=sync.started_at,
         finished_at=sync.finished_at,
     )
+
+
+def _rule_changes(spec: Mapping[str, Any] | None) -> contract.RuleChangesOutput | None:
+    found = (spec or {}).get("ruleChanges")
+    return contract.RuleChangesOutput(**found) if found and any(found.values()) else None
 
 
 async def _shown(session: SessionDep, scene: Scene, activation_id: str, sync_id: str) -> Response:

@@ -31,6 +31,13 @@ class SyncSourceOutput(Output):
     snapshot_id: str
 
 
+class RuleChangesOutput(Output):
+    """Held keys that a new version of the rules for identifiers changes, of members that stay."""
+
+    invalid: int = Field(description="Keys that are no valid identifier now.")
+    moved: int = Field(description="Keys that move to another form or to another identifier.")
+
+
 class SyncOutput(Output):
     """A sync of an activation. Always ``delivered + rejected + skipped + pending = planned``."""
 
@@ -54,6 +61,9 @@ class SyncOutput(Output):
     batches: int
     snapshots: list[SyncSourceOutput]
     hold_reason: str | None
+    rule_changes: RuleChangesOutput | None = Field(
+        description="What new rules for identifiers change; null if they change nothing."
+    )
     approved_by: str | None
     error: Any
     report: Any

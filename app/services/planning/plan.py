@@ -112,7 +112,9 @@ async def _write(platform: Platform, inputs: PlanInputs) -> tuple[PlanStats, Sto
     holdings = await fetch_holdings(platform, inputs)
     out = platform.engine.scratch_file(".parquet")
     try:
-        stats = await platform.engine.run(write_plan, inputs.spec, wanted, holdings, out)
+        stats = await platform.engine.run(
+            write_plan, inputs.spec, wanted, holdings, out, known_rules=inputs.known_rules
+        )
         if stats.changes + stats.silent == 0:
             return stats, None
         folder = activation_folder(inputs.sync.space_id, inputs.sync.activation_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors import registry
 from app.services.accounts import Account, open_account
 from app.services.platform import Platform, wake_plan
-from app.services.revision import Revision, build_plan_spec, constants
+from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants
 from app.services.syncs import pin_snapshots, pinned_snapshots
 from app.snapshots.engine import Manifest, PlanSpec
 from app.storage.models import Activation, ActivationRevision, Sync
@@ -38,6 +38,7 @@ class PlanInputs:
     first_plan: bool
     spec: PlanSpec
     audience_name: str
+    known_rules: frozenset[str]  # by which the keys in the holdings were decided
 
 
 async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -> PlanInputs | None:
@@ -67,6 +68,7 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
         first_plan=await _is_first(session, activation),
         spec=await _spec(session, sync, activation, stored, account),
         audience_name=audience.name,
+        known_rules=await _known_rules(session, sync),
     )
 
 
@@ -92,6 +94,12 @@ async def _wanted(
     await pin_snapshots(session, sync)
     snapshots = await pinned_snapshots(session, sync, activation, revision)
     return tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots)
+
+
+async def _known_rules(session: AsyncSession, sync: Sync) -> frozenset[str]:
+    """Return the rules of the last complete sync, none if an earlier version of the service planned it."""
+    last = await SyncRepository(session).last_complete(sync.space_id, sync.activation_id)
+    return frozenset(((last.spec if last else None) or {}).get(KEY_RULES) or ())
 
 
 async def _is_first(session: AsyncSession, activation: Activation) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,15 @@ from app.services.platform import (
     wake_deliver,
     wake_settle,
 )
-from app.services.revision import AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES, spec_to_json
+from app.services.revision import (
+    AUDIENCE_NAME,
+    EXITS_FIRST,
+    KEY_RULES,
+    OWNERS_UNTIL,
+    PLACES,
+    RULE_CHANGES,
+    spec_to_json,
+)
 from app.services.syncs import is_outdated, notify_sync_held, replace_sync, write_state
 from app.snapshots.engine import PlanStats, StoredFile
 from app.storage.models import Activation, Sync
@@ -116,6 +125,8 @@ def _stored_spec(inputs: PlanInputs, stats: PlanStats) -> dict[str, Any]:
         EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
         OWNERS_UNTIL: batches.owners_until(stats.cuts),
         PLACES: batches.places_of(stats.cuts),
+        KEY_RULES: sorted(stats.rules),
+        RULE_CHANGES: asdict(stats.rule_changes),
     }
 
 
@@ -163,10 +174,13 @@ async def complete_dry_run(platform: Platform, inputs: PlanInputs, stats: PlanSt
 
 
 def _hold_reason(activation: Activation, inputs: PlanInputs, stats: PlanStats) -> str | None:
-    return hold_reason(
+    by_brake = hold_reason(
         brake_of(activation.options),
         mode=Mode(inputs.spec.mode),
         leaving=stats.leaving,
         of_members=stats.of_members,
         first_plan=inputs.first_plan,
     )
+    by_rules = stats.rule_changes.hold_reason if stats.changes else None
+    reasons = [reason for reason in (by_rules, by_brake) if reason]
+    return " ".join(reasons) or None

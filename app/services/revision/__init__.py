@@ -19,8 +19,10 @@ from app.services.revision.placement import (
 from app.services.revision.plan_spec import (
     AUDIENCE_NAME,
     EXITS_FIRST,
+    KEY_RULES,
     OWNERS_UNTIL,
     PLACES,
+    RULE_CHANGES,
     build_plan_spec,
     spec_from_json,
     spec_to_json,
@@ -30,8 +32,10 @@ from app.services.revision.trait_types import trait_types_of
 __all__ = [
     "AUDIENCE_NAME",
     "EXITS_FIRST",
+    "KEY_RULES",
     "OWNERS_UNTIL",
     "PLACES",
+    "RULE_CHANGES",
     "IncludedAttribute",
     "Revision",
     "action_of",

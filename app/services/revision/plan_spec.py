@@ -24,8 +24,11 @@ EXITS_FIRST = "exitsFirst"
 OWNERS_UNTIL = "ownersUntil"
 # The place of each batch: pairs of first row and place, one for each row at which the place changes.
 PLACES = "places"
+# The rules that decided the keys of the plan, and how many held keys the new ones among them change: see domain.key_rules.
+KEY_RULES = "keyRules"
+RULE_CHANGES = "ruleChanges"
 
-_BESIDE = frozenset({AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES})
+_BESIDE = frozenset({AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES, KEY_RULES, RULE_CHANGES})
 
 
 def build_plan_spec(

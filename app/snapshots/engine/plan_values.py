@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.domain.changes import ChangeKind
+from app.domain.key_rules import RuleChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class PlanStats:
         0  # members held before this plan, in mode remove members wanted; 0 without exits
     )
     moves: bool = False  # a profile leaves under one key and enters under another
+    rules: frozenset[str] = frozenset()  # that decided the keys (``app.domain.key_rules``)
+    rule_changes: RuleChanges = field(default_factory=RuleChanges)  # of keys held under older rules
 
     @property
     def changes(self) -> int:

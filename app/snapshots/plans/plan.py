@@ -28,6 +28,7 @@ from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, i
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
+from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
 from app.snapshots.plans.sides import Sides, plan_sides
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
@@ -40,12 +41,14 @@ def write_plan(
     wanted: Sequence[LocalManifest],
     holdings: LocalManifest,
     out: Path,
+    *,
+    known_rules: frozenset[str] | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
     Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Entries that take a key over
     from another profile come before other entries. Then follow, without a number, the rows that are folded into the
-    holdings without sending.
+    holdings without sending. ``known_rules`` are those that the keys in the holdings were made by; None: the current ones.
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)
@@ -55,6 +58,7 @@ def write_plan(
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, sides, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
+        stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
         if not stats.exited:
             return stats
         leaving, of_members = count_leaving(cursor, spec, sides, holdings, out)
@@ -66,6 +70,23 @@ def write_plan(
     finally:
         for table in _TABLES:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _with_rules(
+    cursor: Cursor,
+    spec: PlanSpec,
+    sides: Sides,
+    holdings: LocalManifest,
+    stats: PlanStats,
+    known: frozenset[str] | None,
+) -> PlanStats:
+    """Add the rules of the plan, and what the unknown ones among them change."""
+    rules = rules_of(spec, sides.sources)
+    fresh = rules - (rules if known is None else known)
+    if not fresh or not stats.held:
+        return replace(stats, rules=rules)
+    changes = count_rule_changes(cursor, spec, sides, holdings, fresh)
+    return replace(stats, rules=rules, rule_changes=changes)
 
 
 def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRange) -> None:

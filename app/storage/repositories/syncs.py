@@ -112,6 +112,10 @@ class SyncRepository(Repository[Sync]):
         """Read the newest sync that was planned and is running or has ended."""
         return await self._last(space_id, activation_id, Sync.revision_id.is_not(None))
 
+    async def last_complete(self, space_id: str, activation_id: str) -> Sync | None:
+        """Read the newest sync that was completed."""
+        return await self._last(space_id, activation_id, Sync.state == SyncState.COMPLETE)
+
     async def last_begun(self, space_id: str, activation_id: str) -> Sync | None:
         """Read the newest sync that is running or has ended, planned or not."""
         return await self._last(space_id, activation_id)
