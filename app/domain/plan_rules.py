@@ -28,6 +28,9 @@ class Decision:
 
 
 NOTHING = Decision()
+#: Syncs in a row that send a change with equal inputs without a confirmation. After that it is rejected, because no row may
+#: be sent, and billed, without end.
+UNCONFIRMED_AFTER = 3
 _AT_PARTNER = frozenset({Held.YES, Held.MAYBE})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices
+from app.services.syncs.remarks import sample_remarks
 from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
@@ -43,7 +43,6 @@ from app.storage.repositories.syncs import SyncRepository
 log = get_logger(__name__)
 
 RETRY_WAIT = timedelta(seconds=10)
-SAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ class Folded:
     holdings: Manifest
     held: int | None
     assumed: int | None
+    unconfirmed: frozenset[int] = frozenset()  # rows of the plan
 
 
 async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
@@ -182,7 +182,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
         manifest = await _compacted(platform, manifest, f"{folder}/holdings")
-    return Folded(outcome, manifest, stats.held, stats.assumed)
+    return Folded(outcome, manifest, stats.held, stats.assumed, stats.unconfirmed)
 
 
 async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
@@ -238,7 +238,7 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
         raise LeaseLost
     now = await RunRepository(session).database_now()
-    _end(sync, work.batches, folded.outcome, now)
+    _end(sync, work.batches, folded, now)
     activation.holdings = folded.holdings.to_json()
     if folded.held is not None:
         activation.held, activation.assumed = folded.held, folded.assumed or 0
@@ -248,16 +248,17 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     await _open_next(session, activation, sync)
 
 
-def _end(sync: Sync, batches: Sequence[Batch], outcome: StoredFile | None, now: datetime) -> None:
+def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) -> None:
     lifecycle.set_state(sync, SyncState(sync.closing or SyncState.COMPLETE))
     sync.closing = None
     sync.finished_at = now
-    sync.outcome = outcome.to_json() if outcome else None
+    sync.outcome = folded.outcome.to_json() if folded.outcome else None
     sync.delivered = sum(batch.delivered for batch in batches)
-    sync.rejected = sum(batch.rejected for batch in batches)
+    sync.rejected = sum(batch.rejected for batch in batches) + len(folded.unconfirmed)
     sync.skipped = sum(batch.skipped for batch in batches)
-    sync.rejections = _sampled(batches, "rejected")
-    remarks = {part: _sampled(batches, part) for part in ("unknown", "notes")}
+    remarks_on = partial(sample_remarks, batches, folded.unconfirmed)
+    sync.rejections = remarks_on("rejected")
+    remarks = {part: remarks_on(part) for part in ("unknown", "notes")}
     if any(remarks.values()):
         found = {part: remark for part, remark in remarks.items() if remark}
         sync.report = {**(sync.report or {}), **found}
@@ -292,21 +293,6 @@ def _unknown_error(sync: Sync) -> dict[str, Any] | None:
         return None
     said = {name: samples[0][name] for name in ("message", "code")}
     return {**said, "at": to_wire(sync.finished_at)}
-
-
-def _sampled(batches: Sequence[Batch], part: str) -> dict[str, Any] | None:
-    """Return ``{counts, samples}`` of a part of the receipts: counts by reason, and up to 100 samples; None if empty.
-
-    ``part`` is ``rejected``, ``unknown`` or ``notes``. Each sample has its row in the plan.
-    """
-    counts: Counter[str] = Counter()
-    samples: list[dict[str, Any]] = []
-    for batch in batches:
-        for index, item in ((batch.receipts or {}).get(part) or {}).items():
-            counts[item["code"]] += 1
-            if len(samples) < SAMPLES:
-                samples.append({"row": batch.first_row + int(index), **item})
-    return {"counts": dict(counts), "samples": samples} if counts else None
 
 
 async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:

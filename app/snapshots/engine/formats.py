@@ -1,7 +1,8 @@
 """Formats of the files that the service stores. Each file names its format and version in its Parquet metadata.
 
 Version 1 of plans, outcomes and holdings had a column ``arm`` in place of ``place``: an arm's name in each written key.
-Files of that version have no metadata.
+Files of that version have no metadata. Version 2 did not record which fields were sent with a value, nor how often a
+change had no confirmed result.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ class FileFormat(StrEnum):
 
 CURRENT = {
     FileFormat.MEMBERS: 1,
-    FileFormat.PLAN: 2,
-    FileFormat.OUTCOME: 2,
-    FileFormat.HOLDINGS: 2,
+    FileFormat.PLAN: 3,
+    FileFormat.OUTCOME: 3,
+    FileFormat.HOLDINGS: 3,
 }
 _NAME, _VERSION = "activations.format", "activations.version"
 _OLD_COLUMN = "arm"
+#: Columns that version 3 added, with their types: to plans, which have a column ``old_held``, and to rows of holdings.
+_OF_PLANS = {"filled": "VARCHAR", "old_filled": "VARCHAR", "old_unknowns": "UTINYINT"}
+_OF_ROWS = {"filled": "VARCHAR", "unknowns": "UTINYINT"}
 _SPELLED = "activations.spelled"
 
 
@@ -85,26 +89,35 @@ def stored_relation(paths: Sequence[Path]) -> str:
 
     Raises UnknownFormat, as ``file_version`` does.
     """
-    old = [path for path in paths if _has_old_column(path)]
-    if not old:
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(_shown(path), []).append(path)
+    if list(groups) == ["*"]:
         return parquet_relation(paths)
-    renamed = f"SELECT * RENAME ({_OLD_COLUMN} AS place) FROM {parquet_relation(old)}"  # noqa: S608  (no user's text)
-    new = [path for path in paths if path not in old]
-    if not new:
-        return f"({renamed})"
-    return f"({renamed} UNION ALL BY NAME SELECT * FROM {parquet_relation(new)})"  # noqa: S608  (no user's text)
+    parts = [f"SELECT {shown} FROM {parquet_relation(same)}" for shown, same in groups.items()]  # noqa: S608  (no user's text)
+    return f"({' UNION ALL BY NAME '.join(parts)})"
+
+
+def _shown(path: Path) -> str:
+    """Return what a query selects from a stored file, so that it has the columns of the current version."""
+    schema = pq.read_schema(path)
+    old = _version(path, schema) == 1 and _OLD_COLUMN in schema.names
+    every = f"* RENAME ({_OLD_COLUMN} AS place)" if old else "*"
+    added = {name: kind for name, kind in _added(schema).items() if name not in schema.names}
+    return ", ".join([every, *(f"CAST(NULL AS {kind}) AS {name}" for name, kind in added.items())])
+
+
+def _added(schema: pa.Schema) -> dict[str, str]:
+    if "old_held" in schema.names:
+        return _OF_PLANS
+    return _OF_ROWS if "held" in schema.names else {}
 
 
 def columns_of(path: Path, names: Sequence[str]) -> list[str]:
-    """Return the names that columns of the current version have in a stored file.
+    """Return the names that columns of the current version have in a stored file. It may not have all of them.
 
     Raises UnknownFormat, as ``file_version`` does.
     """
-    if _has_old_column(path):
-        return [_OLD_COLUMN if name == "place" else name for name in names]
-    return list(names)
-
-
-def _has_old_column(path: Path) -> bool:
     schema = pq.read_schema(path)
-    return _version(path, schema) == 1 and _OLD_COLUMN in schema.names
+    old = _version(path, schema) == 1 and _OLD_COLUMN in schema.names
+    return [_OLD_COLUMN if old and name == "place" else name for name in names]

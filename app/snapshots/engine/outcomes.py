@@ -26,9 +26,13 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FoldStats:
-    """Counts of a written outcome: rows by disposition, and the keys held and assumed afterwards."""
+    """Counts of a written outcome: rows by disposition, and the keys held and assumed afterwards.
+
+    ``unconfirmed``: the rows of the plan that are rejected because no sync confirmed them.
+    """
 
     rows: int
     by_disposition: Mapping[Disposition, int]
     held: int
     assumed: int
+    unconfirmed: frozenset[int] = frozenset()

@@ -17,6 +17,7 @@ from app.snapshots.holdings.holdings import (
     find_profile,
     page_holdings,
 )
+from app.snapshots.holdings.kept_values import UNCONFIRMED
 from app.snapshots.holdings.old_holdings import is_old, rewrite_old_holdings
 from app.snapshots.holdings.outcomes import fold_manifest, fold_outcome
 
@@ -27,6 +28,7 @@ __all__ = [
     "HELD",
     "PROFILE",
     "SHOWN",
+    "UNCONFIRMED",
     "VALUE",
     "compact_holdings",
     "count_held",

@@ -1,7 +1,7 @@
 """Holdings as one relation: base and outcome files.
 
 A base has one row for each key, sorted by key: ``k, key_type, place, member_id, profile_id, identity, held, fp1,
-fp1_refused, partner_id, sync``. An outcome file has these columns for the state after its sync, and what became of the
+fp1_refused, partner_id, sync, filled, unknowns``. An outcome file has these columns for the state after its sync, and what became of the
 change. There, ``held`` is ``gone`` for a key that left, and NULL for a key whose row does not change.
 """
 
@@ -14,6 +14,8 @@ from app.snapshots.engine import MEMBER, LocalManifest, sql_name, stored_relatio
 
 #: Columns and their types. ``key_type`` NULL: the key is the member id. ``member_id`` NULL: it equals the key's value.
 #: ``profile_id`` NULL: it equals the member id. ``sync`` NULL: assumed, never sent.
+#: ``filled``: the fields that were sent with a value (``plans.filled``), NULL if none is known. ``unknowns``: the syncs in
+#: a row that sent these inputs and got no confirmation; NULL: none.
 COLUMNS = {
     "k": "VARCHAR",
     "key_type": "VARCHAR",
@@ -26,6 +28,8 @@ COLUMNS = {
     "fp1_refused": "UBIGINT",
     "partner_id": "VARCHAR",
     "sync": "BIGINT",
+    "filled": "VARCHAR",
+    "unknowns": "UTINYINT",
 }
 GONE = "gone"
 #: The condition that a row's key is held.

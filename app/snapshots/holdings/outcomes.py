@@ -27,6 +27,13 @@ from app.snapshots.engine import (
 from app.snapshots.holdings.fates import fate_sql
 from app.snapshots.holdings.holding_rows import HELD
 from app.snapshots.holdings.holdings import count_held
+from app.snapshots.holdings.kept_values import (
+    IS_UNCONFIRMED,
+    SENT_HASH,
+    UNCONFIRMED,
+    filled_sql,
+    unknowns_sql,
+)
 from app.snapshots.holdings.outcome_marks import batch_marks, exception_marks
 
 
@@ -43,6 +50,7 @@ def fold_outcome(
 
     It has one row for each change (silent ones too), sorted by key: the key's state afterwards (``holding_rows``), and
     ``kind, disposition, code, message, batch, sync_number``. Rows without a batch were never attempted.
+    A change that ``UNCONFIRMED_AFTER`` syncs in a row sent with equal inputs, and none confirmed, is rejected as ``unconfirmed``.
     With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them.
     """
     held, assumed = count_held(cursor, holdings)
@@ -50,7 +58,8 @@ def fold_outcome(
     cursor.register("exception_marks", exception_marks(batches))
     try:
         # The keys are written as in the plan.
-        metadata = format_metadata(FileFormat.OUTCOME, file_version(plan))
+        version = 1 if file_version(plan) == 1 else None
+        metadata = format_metadata(FileFormat.OUTCOME, version)
         cursor.execute(
             copy_to(_outcome(plan, spec, exits_stay), out, narrow=False, metadata=metadata)
         )
@@ -72,10 +81,11 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
             CASE WHEN {old} THEN old_profile_id ELSE profile_id END AS profile_id,
             CASE WHEN {old} THEN old_identity ELSE identity END AS identity,
             CASE fate WHEN 'keep' THEN NULL WHEN 'refused' THEN coalesce(old_held, 'no') ELSE fate END AS held,
-            CASE WHEN fate = 'refused' THEN old_fp1 ELSE fp1 END AS fp1,
+            CASE WHEN fate = 'refused' THEN old_fp1 WHEN disposition = 'unknown' THEN {SENT_HASH} ELSE fp1 END AS fp1,
             CASE fate WHEN 'refused' THEN fp1 WHEN 'keep' THEN old_refused END AS fp1_refused,
             coalesce(marked_partner, partner_id) AS partner_id,
             CAST(CASE WHEN fate IN ('refused', 'keep') THEN old_sync ELSE {number} END AS BIGINT) AS sync,
+            {filled_sql()} AS filled, {unknowns_sql()} AS unknowns,
             row, kind, disposition, code, message, batch,
             CAST({spec.sync_number:d} AS BIGINT) AS sync_number
         FROM {_marked(plan, spec, exits_stay)} ORDER BY k"""
@@ -83,13 +93,13 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
 
 def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     """Return the relation of the plan's rows with their marks, disposition and fate."""
-    return f"""(SELECT p.*, d.disposition AS disposition, e.code AS code, e.message AS message,
-                b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec, exits_stay=exits_stay)} AS fate
+    return f"""(SELECT p.*, d.disposition AS disposition, e.disposition AS marked, e.message AS message,
+                CASE WHEN {IS_UNCONFIRMED} THEN '{UNCONFIRMED}' ELSE e.code END AS code, b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec, exits_stay=exits_stay)} AS fate
             FROM {stored_relation([plan])} AS p
                 LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
                     FROM batch_marks) AS b ON p.row = b.row
                 LEFT JOIN exception_marks AS e ON p.row = e.row,
-            LATERAL (SELECT CASE WHEN p.row IS NULL THEN 'silent'
+            LATERAL (SELECT CASE WHEN p.row IS NULL THEN 'silent' WHEN {IS_UNCONFIRMED} THEN 'rejected'
                 ELSE coalesce(e.disposition, b.disposition, 'pending') END AS disposition) AS d)"""
 
 
@@ -111,7 +121,17 @@ def _fold_stats(cursor: Cursor, plan: Path, out: Path, held: int, assumed: int) 
         {Disposition(name): count for name, count in counts.items()},
         held + row[0] - row[2],
         assumed + row[1] - row[3],
+        _unconfirmed(cursor, out),
     )
+
+
+def _unconfirmed(cursor: Cursor, out: Path) -> frozenset[int]:
+    """Return the rows that are rejected because no sync confirmed them. The partner itself may use the same code."""
+    rows = cursor.execute(
+        f"""SELECT row FROM {parquet_relation([out])} AS o JOIN exception_marks AS e USING (row)
+        WHERE o.disposition = '{Disposition.REJECTED}' AND e.disposition = '{Disposition.UNKNOWN}'"""
+    ).fetchall()
+    return frozenset(row for (row,) in rows)
 
 
 def fold_manifest(manifest: Manifest, outcome: StoredFile) -> Manifest:

@@ -69,7 +69,8 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
             w.traits AS traits, w.entities AS entities, w.k IS NOT NULL AS wanted,
             coalesce(w.fp1, h.fp1) AS fp1, h.held AS old_held, h.fp1 AS old_fp1,
             h.fp1_refused AS old_refused, h.identity AS old_identity, h.member_id AS old_member_id,
-            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync
+            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync,
+            CAST(NULL AS VARCHAR) AS filled, h.filled AS old_filled, h.unknowns AS old_unknowns
         FROM chosen_rows AS c
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k

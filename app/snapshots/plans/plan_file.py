@@ -1,7 +1,7 @@
 """The file of a plan, written in order.
 
 Columns: ``row`` (NULL: folded without sending), ``kind, k, key_type, place, member_id, profile_id, identity, traits,
-entities`` (JSON texts), ``wanted, fp1``, and the key's row in the holdings before the plan: ``old_…`` and
+entities`` (JSON texts), ``wanted, fp1, filled``, and the key's row in the holdings before the plan: ``old_…`` and
 ``partner_id``. NULLs have the meaning that they have in the holdings (``holding_rows``).
 """
 
@@ -51,6 +51,9 @@ _COLUMNS: list[tuple[str, Any]] = [
     ("old_profile_id", pa.string()),
     ("partner_id", pa.string()),
     ("old_sync", pa.int64()),
+    ("filled", pa.string()),
+    ("old_filled", pa.string()),
+    ("old_unknowns", pa.uint8()),
 ]
 SCHEMA = pa.schema(_COLUMNS)
 
@@ -59,7 +62,7 @@ class PlanWriter:
     """Writes the rows of queries in order, numbers them and cuts them into batches."""
 
     def __init__(self, out: Path, spec: PlanSpec) -> None:
-        repetitive: Any = ["kind", "key_type", "place", "old_held"]
+        repetitive: Any = ["kind", "key_type", "place", "old_held", "filled", "old_filled"]
         self._writer = pq.ParquetWriter(
             out,
             SCHEMA.with_metadata(dict(format_metadata(FileFormat.PLAN))),

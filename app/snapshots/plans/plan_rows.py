@@ -73,10 +73,19 @@ def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> Plan
         if not groups:
             return PlanRows(SCHEMA.empty_table().select(_READ))
         table = file.read_row_groups(groups, columns=names, use_threads=False)
-    table = table.select(names).rename_columns(_READ)
+    table = _renamed(table, names)
     table = table.slice(first - skipped, count)
     sent = len(table) - table["row"].null_count
     return PlanRows(table.slice(0, sent))
+
+
+def _renamed(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the columns ``_READ``. A file of an earlier version does not have all of them: then they have no values."""
+    there = dict(zip(names, _READ, strict=True))
+    found = {there[name]: table[name] for name in table.column_names}
+    return pa.table(
+        {name: found.get(name, pa.nulls(len(table), SCHEMA.field(name).type)) for name in _READ}
+    )
 
 
 def _overlapping(metadata: Any, first: int, count: int) -> tuple[list[int], int]:

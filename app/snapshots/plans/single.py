@@ -11,11 +11,13 @@ from pathlib import Path
 from app.domain.changes import ChangeKind
 from app.snapshots.engine import (
     Cursor,
+    FileFormat,
     LocalManifest,
     PlanSpec,
     PlanStats,
     Upload,
     copy_to,
+    format_metadata,
     parquet_relation,
     sql_text,
 )
@@ -79,7 +81,9 @@ def write_single_plan(
     entries = out.with_name(f"{out.name}.entries")
     try:
         stats = write_plan(cursor, spec, sources, LocalManifest(), entries)
-        cursor.execute(copy_to(_as_kind(entries, holdings, kind), out, narrow=False))
+        metadata = format_metadata(FileFormat.PLAN)
+        query = _as_kind(entries, holdings, kind)
+        cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -102,6 +106,7 @@ def _as_kind(entries: Path, holdings: LocalManifest, kind: ChangeKind) -> str:
     return f"""SELECT p.* REPLACE ({sql_text(kind.value)} AS kind, {identity} AS identity,
             h.held AS old_held, h.fp1 AS old_fp1, h.fp1_refused AS old_refused,
             h.identity AS old_identity, h.member_id AS old_member_id,
-            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync)
+            h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync,
+            h.filled AS old_filled, h.unknowns AS old_unknowns)
         FROM {parquet_relation([entries])} AS p LEFT JOIN {holdings_relation(holdings)} AS h ON h.k = p.k
         ORDER BY p.row"""

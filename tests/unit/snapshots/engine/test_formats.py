@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.changes import Held
 from app.snapshots.engine import (
     Arm,
+    BatchOutcome,
     Cursor,
     FileFormat,
     LocalManifest,
@@ -131,3 +133,34 @@ class TestVersionOne:
             (key("p2", "list-a"), "list-a"),
             (key("p2", "list-b"), "list-b"),
         ]
+
+
+class TestVersionTwo:
+    """Files without the columns of version 3: a plan that was not settled yet, holdings, and an outcome."""
+
+    @staticmethod
+    def without(path: Path, kind: FileFormat, *columns: str) -> None:
+        table = pq.read_table(path).drop_columns(list(columns))
+        pq.write_table(table.replace_schema_metadata(dict(format_metadata(kind, 2))), path)
+
+    def test_is_read_beside_files_of_today(self, cursor: Cursor, tmp_path: Path) -> None:
+        held = LocalManifest()
+        for number, names in enumerate((["p1"], ["p1", "p2"], ["p2", "p3"]), 1):
+            members = snapshot(cursor, tmp_path, [{"profile_id": name} for name in names])
+            plan, outcome = fresh(tmp_path), fresh(tmp_path)
+            spec = create_spec(sync_number=number)
+            stats = write_plan(cursor, spec, [members], held, plan)
+            if number < 3:
+                self.without(plan, FileFormat.PLAN, "filled", "old_filled", "old_unknowns")
+            assert len(read_plan(cursor, plan, 0, 10)) == stats.changes
+            batches = [BatchOutcome(1, 0, stats.changes, BatchEnd.RECORDED)]
+            fold_outcome(cursor, plan, held, batches, spec, outcome)
+            assert file_version(outcome) == 3
+            if number < 2:
+                self.without(outcome, FileFormat.OUTCOME, "filled", "unknowns")
+            held = LocalManifest(held.base, (*held.deltas, outcome))
+        assert not is_old(held)
+        rows = cursor.execute(
+            f"SELECT k, filled, unknowns FROM {holdings_relation(held)} ORDER BY k"
+        ).fetchall()
+        assert rows == [("p2", None, None), ("p3", None, None)]
