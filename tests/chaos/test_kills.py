@@ -108,6 +108,7 @@ class TestKillNine:
         await check(live, sandbox, audience, activation)
         await live.close()
 
+    @pytest.mark.chaos  # likewise
     async def test_everything_dies_and_is_started_again(
         self, start: Callable[[], Started], sandbox: Sandbox
     ) -> None:

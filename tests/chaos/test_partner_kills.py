@@ -174,7 +174,9 @@ def refuse(world: World, refused: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("hard", "size"),
     [
-        pytest.param(HARD[0], SMALL, id="klaviyo-small", marks=pytest.mark.timeout(120)),
+        pytest.param(
+            HARD[0], SMALL, id="klaviyo-small", marks=[pytest.mark.chaos, pytest.mark.timeout(120)]
+        ),
         *(
             pytest.param(
                 hard,

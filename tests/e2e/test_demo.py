@@ -62,11 +62,29 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def check_table(table: list[str], verdict: str) -> None:
+    """Compare the table of two days with the last line."""
+    found = LAST_LINE.fullmatch(verdict)
+    assert found is not None, verdict
+    assert found.group(1, 4, 5) == ("2", "2", "2")
+    heading = next(line for line in table if "day" in line)
+    columns = ["day", "audience", "members", "entered", "exited", "delivered", "seconds"]
+    assert heading.split() == columns
+    rows = [line for line in table if line.strip().startswith("2017-03-0")]
+    assert len(rows) == 8
+    counted = [[int(cell.replace(",", "")) for cell in row.split()[-5:-1]] for row in rows]
+    assert sum(entered for _, entered, _, _ in counted) == int(found[2])
+    assert sum(exited for _, _, exited, _ in counted) == int(found[3]) > 0
+    assert all(delivered == entered + exited for _, entered, exited, delivered in counted)
+
+
 @contextmanager
-def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Run a demo of one day that sends to files and keeps running. Provides the process and its printed addresses."""
+def staying(
+    tmp_path: Path,
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str], list[str]]]:
+    """Run a demo of two days that keeps running. Provides the process, its printed addresses and all of its lines."""
     process = subprocess.Popen(
-        [*COMMAND, "--days", "1", "--stay", "--destination", "files"],
+        [*COMMAND, "--days", "2", "--stay"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -75,15 +93,17 @@ def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
     )
     assert process.stdout is not None
     told: dict[str, str] = {}
+    lines: list[str] = []
     try:
         for line in process.stdout:
+            lines.append(line.rstrip("\n"))
             if line.startswith("Ctrl-C"):
                 break
             name, _, value = line.strip().partition("  ")
             told[name] = value.strip()
             told["verdict"] = line.strip() if line.startswith("demo: ") else told.get("verdict", "")
         assert "service" in told, "the demo ended before it stayed"
-        yield process, told
+        yield process, told, lines
     finally:
         process.kill()
         process.communicate()
@@ -107,25 +127,6 @@ def killed() -> Iterator[Path]:
 
 @needs_purchases
 class TestDemo:
-    def test_prints_the_table_and_the_line(self) -> None:
-        done = subprocess.run(
-            [*COMMAND, "--days", "2"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        *table, last = done.stdout.splitlines()
-        found = LAST_LINE.fullmatch(last)
-        assert found is not None, last
-        assert found.group(1, 4, 5) == ("2", "2", "2")
-        heading = next(line for line in table if "day" in line)
-        columns = ["day", "audience", "members", "entered", "exited", "delivered", "seconds"]
-        assert heading.split() == columns
-        rows = [line for line in table if line.strip().startswith("2017-03-0")]
-        assert len(rows) == 8
-        counted = [[int(cell.replace(",", "")) for cell in row.split()[-5:-1]] for row in rows]
-        assert sum(entered for _, entered, _, _ in counted) == int(found[2])
-        assert sum(exited for _, _, exited, _ in counted) == int(found[3]) > 0
-        assert all(delivered == entered + exited for _, entered, exited, delivered in counted)
-
     async def test_names_the_difference_when_the_receiver_lies(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -142,14 +143,14 @@ class TestDemo:
         assert "receiver has" in difference
         assert "missing" in difference
 
-    def test_stays_until_it_is_interrupted(self, reachable: Path) -> None:
-        with staying(reachable) as (process, told):
+    def test_prints_the_table_and_the_line_and_stays_until_it_is_interrupted(
+        self, reachable: Path
+    ) -> None:
+        with staying(reachable) as (process, told, table):
+            check_table(table, told["verdict"])
             with urllib.request.urlopen(told["service"] + "/health/ready", timeout=10) as answer:
                 assert answer.status == 200
             assert Path(told["token file"]).read_text().startswith("aact_live_")
-            verdict = LAST_LINE.fullmatch(told["verdict"])
-            assert verdict is not None
-            assert verdict[4] == "1"
             assert told["explorer"] == told["service"] + "/docs"
             started = descendants(process.pid)
             assert len(started) >= 5

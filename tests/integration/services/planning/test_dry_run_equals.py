@@ -1,4 +1,4 @@
-"""A dry run equals the next sync, in random cases: twenty, and fifty others with ``make chaos``."""
+"""A dry run equals the next sync, in random cases: ten, and seventy others with ``make chaos``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ async def upload(flow: Flow, hand: Hand, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("rounds", [2, pytest.param(5, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    "rounds", [1, *(pytest.param(rounds, marks=pytest.mark.chaos) for rounds in (2, 5))]
+)
 async def test_random_cases(platform: Platform, rounds: int) -> None:
     draw = random.Random(20261122 + rounds)
     cases, changed = 0, 0
@@ -109,7 +111,7 @@ async def test_random_cases(platform: Platform, rounds: int) -> None:
                 assert done.delivered + done.rejected + done.skipped == done.planned
                 cases, changed = cases + 1, changed + (done.planned > 0)
     assert cases == rounds * ACTIVATIONS
-    assert changed > 0.7 * cases, "most cases have something to send"
+    assert changed >= 0.7 * cases, "most cases have something to send"
 
 
 async def both(flow: Flow, hand: Hand, activation: str) -> tuple[Sync, Sync]:
