@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection, pool, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, text
 
 from app.core.config import Settings
-from app.storage.engine import driver_url
+from app.storage.engine import open_migration_engine
 from app.storage.models import Base
 
 LOCK_KEY = 4_771_002  # any constant; processes that migrate this database wait for its lock
@@ -18,11 +17,11 @@ LOCK_KEY = 4_771_002  # any constant; processes that migrate this database wait 
 def _url() -> str:
     given = context.config.attributes.get("database_url")
     if given:
-        return driver_url(given)
+        return str(given)
     url = Settings().database_url
     if url is None:
         raise SystemExit("DATABASE_URL is not set")
-    return driver_url(url.get_secret_value())
+    return url.get_secret_value()
 
 
 def _migrate(connection: Connection) -> None:
@@ -39,7 +38,7 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _run() -> None:
-    engine = create_async_engine(_url(), poolclass=pool.NullPool)
+    engine = open_migration_engine(_url())
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
         await connection.commit()

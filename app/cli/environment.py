@@ -45,19 +45,10 @@ def complete_settings(data: Path | None) -> Iterator[Settings]:
         yield complete
 
 
-def migrate_database(settings: Settings) -> None:
-    """Check the connection to the database, and apply all migrations."""
-    from app.embedded.connections import check_database
-    from app.storage.migrate import upgrade
-
-    check_database(settings)
-    if settings.database_url is not None:
-        upgrade(settings.database_url.get_secret_value())
-
-
 @contextmanager
 def platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platform]]:
     """Open a platform on a migrated database. Provides it with the runner of its event loop."""
+    from app.embedded.connections import migrate_database
     from app.services.platform import open_platform
 
     with complete_settings(data) as settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.environment import complete_settings, migrate_database, read_settings
+from app.cli.environment import complete_settings, read_settings
 from app.cli.options import ChildOption, DataOption, HostOption, PortOption
 from app.core.garbage import no_collections
 
@@ -58,7 +58,7 @@ def api(
 ) -> None:
     """Run only the API. Exit code 1 means that it did not start."""
     with no_collections():
-        from app.embedded.connections import listen
+        from app.embedded.connections import check_migrated_database, listen
         from app.embedded.http_server import fast_loop, make_server
         from app.main import create_app
 
@@ -66,6 +66,7 @@ def api(
         _end_with_parent()
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, complete_settings(data) as settings:
+        check_migrated_database(settings)
         seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
         server = make_server(create_app(settings), shutdown_seconds=seconds)
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
@@ -76,12 +77,15 @@ def api(
 
 def worker(data: DataOption = None, child: ChildOption = False) -> None:
     """Run only one worker, with its sweep."""
+    from app.embedded.connections import check_migrated_database
     from app.embedded.http_server import fast_loop
 
     if child:
         _end_with_parent()
-    with complete_settings(data) as settings, asyncio.Runner(loop_factory=fast_loop()) as runner:
-        runner.run(_work(settings))
+    with complete_settings(data) as settings:
+        check_migrated_database(settings)
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
+            runner.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
@@ -102,5 +106,7 @@ async def _work(settings: Settings) -> None:
 
 def migrate(data: DataOption = None) -> None:
     """Apply all migrations to the database."""
+    from app.embedded.connections import migrate_database
+
     with complete_settings(data) as settings:
         migrate_database(settings)

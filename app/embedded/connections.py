@@ -5,33 +5,45 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import asyncpg
+from alembic.util import CommandError
 from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.logging import get_logger
 from app.embedded.errors import ExitCode, PortInUse, StartError
 from app.embedded.servers import RunningServers, start_servers
-from app.storage.engine import plain_url
+from app.storage.database_check import (
+    DatabaseUnfit,
+    check_before_migration,
+    check_migrated,
+)
+from app.storage.database_check import check_database as check_url
+from app.storage.migrate import upgrade
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 
 @contextmanager
 def with_servers(settings: Settings) -> Iterator[tuple[Settings, RunningServers | None]]:
     """Provide settings that contain server URLs, and the embedded servers, or None if servers are configured.
 
-    If DATABASE_URL is not set, the embedded servers are started, or joined, for the duration of the block.
+    If DATABASE_URL is not set, the embedded servers are started, or joined, for the duration of the block. Raises
+    StartError if the configured database cannot be used, or the embedded servers do not start.
     """
     if settings.database_url is not None:
         if settings.redis_url is None:
             log.warning(
                 "redis_unavailable", reason="REDIS_URL is not set; due work waits for the sweep"
             )
-        yield settings, None
+        yield check_database(settings), None
         return
     running = start_servers(settings.data_dir, server_dir=settings.server_dir)
     try:
@@ -73,27 +85,60 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def check_database(settings: Settings) -> None:
-    """Check that the configured database accepts connections. Raises StartError if it does not."""
-    url = settings.database_url
-    if url is None:
-        raise StartError("DATABASE_URL is not set.")
+def check_database(settings: Settings) -> Settings:
+    """Check that the configured database can be used. Returns the settings, with its URL marked if it is behind a pooler.
 
-    async def connect() -> None:
-        connection = await asyncpg.connect(plain_url(url.get_secret_value()), timeout=5)
-        await connection.close()
+    Raises StartError.
+    """
+    return settings.model_copy(
+        update={"database_url": SecretStr(_asked(check_url(_database_url(settings))))}
+    )
 
+
+def check_migrated_database(settings: Settings) -> None:
+    """Check that the database has this version's migrations and the needed rights. Raises StartError."""
+    _asked(check_migrated(_database_url(settings)))
+
+
+def migrate_database(settings: Settings) -> None:
+    """Apply all migrations, and check the rights before and afterwards. Raises StartError."""
+    url = _database_url(settings)
+    _asked(check_before_migration(url))
     try:
-        asyncio.run(connect())
-    except (
-        OSError,
-        TimeoutError,
-        ValueError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ) as error:
-        reason = str(error) or type(error).__name__
-        raise StartError(
-            f"Cannot connect to the database of DATABASE_URL: {reason}.",
-            ExitCode.SERVER_UNREACHABLE,
+        upgrade(url)
+    except (DBAPIError, CommandError) as error:
+        raise _not_usable(f"The migration of the database failed: {_reason(error)}.") from error
+    _asked(check_migrated(url))
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise StartError("DATABASE_URL is not set.")
+    return settings.database_url.get_secret_value()
+
+
+def _asked(work: Coroutine[Any, Any, T]) -> T:
+    """Ask the database. Raises StartError with one sentence if it cannot be reached or used."""
+    try:
+        return asyncio.run(work)
+    except DatabaseUnfit as error:
+        raise _not_usable(str(error)) from error
+    except TimeoutError as error:
+        raise _not_usable(
+            "Cannot connect to the database of DATABASE_URL: it does not answer in time."
         ) from error
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:  # fmt: skip
+        raise _not_usable(
+            f"Cannot connect to the database of DATABASE_URL: {_reason(error)}."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, in one line, without the statement."""
+    cause = getattr(error, "orig", None) or error
+    text = " ".join(str(cause).split()).partition(" [SQL:")[0]
+    return text.rstrip(".") or type(cause).__name__
+
+
+def _not_usable(sentence: str) -> StartError:
+    return StartError(sentence, ExitCode.SERVER_UNREACHABLE)

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.core.config import Settings
 from app.core.logging import configure_logging, get_logger
-from app.embedded.connections import check_database, listen, with_servers
+from app.embedded.connections import listen, migrate_database, with_servers
 from app.embedded.data_folder import with_data_dir
 from app.embedded.environment import child_environment, command_line
 from app.embedded.errors import ExitCode, StartError
@@ -23,7 +23,6 @@ from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
 from app.services.tenancy import Bootstrap, bootstrap_service
-from app.storage.migrate import upgrade
 
 log = get_logger(__name__)
 
@@ -175,8 +174,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
-    check_database(settings)
-    upgrade(settings.database_url.get_secret_value() if settings.database_url else "")
+    migrate_database(settings)
     bootstrap = asyncio.run(bootstrap_service(settings))
     token_file = keep_token(settings.data_dir, bootstrap.token)
     up = Up(settings, running, listener)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import (
@@ -11,33 +13,13 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.pool import NullPool
 
-# R25: a query to a server that hangs must time out. R27: a lost client must not keep its locks.
-COMMAND_TIMEOUT = 10.0
-CONNECT_TIMEOUT = 3.0
-SERVER_SETTINGS = {
-    "application_name": "activations",
-    "idle_in_transaction_session_timeout": "30000",
-    "lock_timeout": "5000",
-    "timezone": "UTC",
-    "jit": "off",  # compiling costs more than it saves for these statements
-}
+from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnection, connect
+from app.storage.database_url import DatabaseAddress, parse_database_url
 
 
-def driver_url(url: str) -> str:
-    """Add the async driver to a ``postgresql://`` URL. Raises ValueError for any other scheme."""
-    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+asyncpg://" + url[len(scheme) :]
-    raise ValueError("DATABASE_URL must begin with postgresql://")
-
-
-def plain_url(url: str) -> str:
-    """Remove the driver from a URL: asyncpg accepts ``postgresql://`` only."""
-    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
-
-
-async def _keep(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _keep(connection: Connection) -> None:
     """Skip the reset of a connection: single reads leave no state, and a reset costs a round trip."""
 
 
@@ -47,17 +29,19 @@ class Database:
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
-    url: str
+    address: DatabaseAddress
 
     async def hot_pool(self, size: int = 8) -> asyncpg.Pool[asyncpg.Record]:
         """Open a pool of asyncpg connections, for reads that are too frequent for the ORM."""
+
+        async def open_connection(*_: Any, **__: Any) -> Connection:
+            return await connect(self.address)
+
         return await asyncpg.create_pool(
-            plain_url(self.url),
             min_size=1,
             max_size=size,
-            command_timeout=COMMAND_TIMEOUT,
-            timeout=CONNECT_TIMEOUT,
-            server_settings=SERVER_SETTINGS,
+            connect=open_connection,
+            connection_class=PooledConnection if self.address.pooled else asyncpg.Connection,
             reset=_keep,
         )
 
@@ -67,18 +51,35 @@ class Database:
 
 
 def open_database(url: str, *, pool_size: int = 10) -> Database:
-    """Create the engine. It connects on first use."""
+    """Create the engine. It connects on first use. Raises ValueError if the URL is malformed."""
+    address = parse_database_url(url)
     engine = create_async_engine(
-        driver_url(url),
+        "postgresql+asyncpg://",
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
-        connect_args={
-            "command_timeout": COMMAND_TIMEOUT,
-            "timeout": CONNECT_TIMEOUT,
-            "server_settings": SERVER_SETTINGS,
-        },
+        connect_args=_connect_arguments(address),
     )
-    return Database(engine, async_sessionmaker(engine, expire_on_commit=False), url)
+    return Database(engine, async_sessionmaker(engine, expire_on_commit=False), address)
+
+
+def open_migration_engine(url: str) -> AsyncEngine:
+    """Create an engine for migrations: a connection for each use, without a limit for one statement."""
+    more = {"session": MIGRATION_SESSION, "command_timeout": None}
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        poolclass=NullPool,
+        connect_args=_connect_arguments(parse_database_url(url), **more),
+    )
+
+
+def _connect_arguments(address: DatabaseAddress, **more: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"async_creator_fn": partial(connect, address, **more)}
+    if address.pooled:
+        arguments |= {
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": str,  # an empty text: the statement has no name
+        }
+    return arguments

@@ -30,3 +30,9 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 def head() -> str | None:
     """Return the newest revision that this code contains."""
     return ScriptDirectory.from_config(configuration("")).get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Return whether this code contains a revision."""
+    scripts = ScriptDirectory.from_config(configuration(""))
+    return any(script.revision == revision for script in scripts.walk_revisions())

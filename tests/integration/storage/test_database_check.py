@@ -1,0 +1,132 @@
+"""What the start says about a database that cannot be used."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.storage.database_check import (
+    DatabaseUnfit,
+    check_before_migration,
+    check_database,
+    check_migrated,
+)
+from app.storage.migrate import head
+from tests.servers import Administrator, TestServers
+
+GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader"
+
+
+@pytest.fixture
+def database(servers: TestServers) -> Iterator[Callable[..., str]]:
+    """A function that creates a database and returns its URL."""
+    made = []
+
+    def create(options: str = "", template: str | None = None) -> str:
+        name = f"checked_{uuid.uuid4().hex[:8]}"
+        made.append(name)
+        url = servers.create_database(name, template)
+        if options:
+            servers.drop_database(name)
+            servers.administrator.run(f"CREATE DATABASE {name} OWNER activations {options}")
+        return url
+
+    yield create
+    for name in made:
+        servers.drop_database(name)
+
+
+@pytest.fixture
+def inside(servers: TestServers, database_url: str) -> Iterator[Administrator]:
+    """A superuser's connection to the migrated database."""
+    opened = Administrator(servers.socket_folder, database_url.partition("@/")[2].partition("?")[0])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(servers: TestServers, database_url: str) -> Iterator[str]:
+    """The URL of a role without rights, on the migrated database."""
+    servers.administrator.run("CREATE ROLE reader LOGIN")
+    yield database_url.replace("//activations@", "//reader@")
+    servers.administrator.run("DROP ROLE reader")
+
+
+async def fault(work: object) -> str:
+    with pytest.raises(DatabaseUnfit) as refused:
+        await work  # type: ignore[misc]  # a coroutine
+    return str(refused.value)
+
+
+async def test_a_migrated_database_is_fit(database_url: str) -> None:
+    assert await check_database(database_url) == database_url
+    await check_before_migration(database_url)
+    await check_migrated(database_url)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_another_encoding_is_refused(database: Callable[..., str], encoding: str) -> None:
+    url = database(f"ENCODING '{encoding}' TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'")
+    assert f"its encoding is {encoding}, and UTF8 is required" in await fault(check_database(url))
+
+
+async def test_a_setting_that_makes_it_read_only_is_named(database_url: str) -> None:
+    url = f"{database_url}&options=-cdefault_transaction_read_only%3Don"
+    said = await fault(check_database(url))
+    assert "read-only" in said
+    assert "Remove it from the options of DATABASE_URL" in said
+
+
+async def test_a_missing_right_to_migrate_is_named_with_its_grant(
+    database: Callable[..., str], servers: TestServers
+) -> None:
+    url = database()
+    name = url.partition("@/")[2].partition("?")[0]
+    servers.administrator.run(f"ALTER DATABASE {name} OWNER TO postgres")
+    assert await check_database(url) == url
+    assert "GRANT USAGE, CREATE ON SCHEMA public TO activations;" in await fault(
+        check_before_migration(url)
+    )
+
+
+async def test_tables_of_another_role_cannot_be_migrated(
+    inside: Administrator, reader: str
+) -> None:
+    inside.run("GRANT ALL ON SCHEMA public TO reader; GRANT SELECT ON alembic_version TO reader")
+    inside.run("DELETE FROM alembic_version")
+    try:
+        said = await fault(check_before_migration(reader))
+        assert "the role reader does not own" in said
+        assert "GRANT activations TO reader;" in said
+    finally:
+        inside.run(f"INSERT INTO alembic_version VALUES ('{head()}')")
+        inside.run(
+            "REVOKE ALL ON SCHEMA public FROM reader; REVOKE SELECT ON alembic_version FROM reader"
+        )
+
+
+async def test_a_role_without_rights_is_told_the_grant(reader: str) -> None:
+    said = await fault(check_migrated(reader))
+    assert "may not read and write" in said
+    assert GRANT in said
+
+
+async def test_missing_and_unknown_migrations_are_named(
+    database: Callable[..., str], inside: Administrator, database_url: str
+) -> None:
+    assert "was never migrated" in await fault(check_migrated(database()))
+    inside.run("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    try:
+        assert "ffffffffffff, which this version does not know" in await fault(
+            check_before_migration(database_url)
+        )
+    finally:
+        inside.run(f"UPDATE alembic_version SET version_num = '{head()}'")
+
+
+async def test_a_file_that_cannot_be_read_is_named(database_url: str) -> None:
+    said = await fault(check_database(f"{database_url}&sslrootcert=/no/such.crt"))
+    assert "sslrootcert" in said
+    assert "/no/such.crt" in said

@@ -1,0 +1,1 @@
+"""The service in other surroundings: real servers of the distribution, in unusual states."""
