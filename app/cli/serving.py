@@ -68,7 +68,11 @@ def api(
     with listener, complete_settings(data) as settings:
         check_migrated_database(settings)
         seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
-        server = make_server(create_app(settings), shutdown_seconds=seconds)
+        server = make_server(
+            create_app(settings),
+            shutdown_seconds=seconds,
+            trusted_proxies=settings.trusted_proxies,
+        )
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
             runner.run(server.serve(sockets=[listener]))
     if not server.started:

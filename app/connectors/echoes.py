@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import html
 import json
-from collections.abc import Iterable, Sequence
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from urllib.parse import quote, quote_plus
 
 import httpx
 
@@ -52,14 +56,54 @@ def without_secrets(text: str, forms: Sequence[str], length: int) -> tuple[str, 
 
 
 def forms_of(secrets: Iterable[str]) -> list[str]:
-    """Return secrets in plain form and as written in JSON and in URLs, the longest first."""
+    """Return secrets in plain form, and as partners may repeat them (see ``_written``), the longest first."""
     forms = {
-        form
-        for secret in secrets
-        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""))
-        if len(form) >= SHORTEST_SECRET
+        form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _written(secret)
     }
     return sorted(forms, key=len, reverse=True)
+
+
+def _written(secret: str) -> Iterator[str]:
+    """Yield a secret as it is, in JSON, JSON in JSON, URLs, HTML, base64, hexadecimal digits, and upper and lower case."""
+    once = json.dumps(secret)[1:-1]
+    quoted = quote(secret, safe="")
+    raw = secret.encode("utf-8", "surrogatepass")
+    yield from (secret, once, json.dumps(once)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield from (quoted, quote_plus(secret), quote(quoted, safe=""), html.escape(secret))
+    yield from (quoted.replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d"),)
+    yield from (secret.upper(), secret.lower(), raw.hex(), raw.hex().upper())
+    for coded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+        yield coded.decode().rstrip("=")
+
+
+_account: ContextVar[Sequence[str]] = ContextVar("account", default=())
+
+
+def set_account(secrets: Sequence[str]) -> None:
+    """Name the secrets of the account whose calls this task makes; errors and refusals of the task are masked with them."""
+    _account.set(secrets)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets of the account whose calls this task makes, in any of their forms."""
+    secrets = _account.get()
+    if not secrets:
+        return text
+    for form in _forms_of_account(tuple(secrets)):
+        if form in text:
+            text = text.replace(form, MASK)
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _forms_of_account(secrets: Sequence[str]) -> Sequence[str]:
+    return forms_of(secrets)
+
+
+def masked_word(text: str, length: int) -> str:
+    """Return a partner's code or pointer: printable, masked and cut."""
+    begin = masked(text[:_SLACK])[:length]
+    return "".join(letter if letter.isprintable() else " " for letter in begin)
 
 
 def secrets_sent(request: httpx.Request) -> list[str]:

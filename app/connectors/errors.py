@@ -16,9 +16,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.connectors.echoes import masked, masked_word
+
+CODE_LENGTH = 100  # characters of a partner's code that are kept
+
 
 class ConnectorError(Exception):
-    """A failed call. The message is for people and contains no secret."""
+    """A failed call. Message, code and request id contain no secret: here, for all connectors, those of the account whose
+    calls the task makes are masked."""
 
     def __init__(
         self,
@@ -28,11 +33,11 @@ class ConnectorError(Exception):
         vendor_request_id: str | None = None,
         code: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = masked(message)
+        super().__init__(self.message)
         self.http_status = http_status
-        self.vendor_request_id = vendor_request_id
-        self.code = code or type(self).__name__
+        self.vendor_request_id = vendor_request_id and masked_word(vendor_request_id, 128)
+        self.code = masked_word(code, CODE_LENGTH) if code else type(self).__name__
 
 
 class AuthenticationRejected(ConnectorError):

@@ -11,6 +11,7 @@ import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -24,7 +25,7 @@ from httpx_aiohttp import AiohttpTransport
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
 from app.connectors.bodies import read_whole, without_body
-from app.connectors.echoes import ACCOUNT_SECRETS
+from app.connectors.echoes import ACCOUNT_SECRETS, set_account
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
 
 __all__ = [
@@ -156,6 +157,9 @@ class OutboundClient(httpx.AsyncClient):
 
     async def _answer(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         options["stream"] = True
+        _opened_by_name.set(frozenset())
+        if self._secrets:
+            set_account(self._secrets)
         deadline = asyncio.timeout(self._total_timeout.total_seconds())
         started: httpx.Response | None = None
         try:
@@ -235,6 +239,13 @@ def _transport(
     return AiohttpTransport(verify=context, client=session)
 
 
+# The addresses and port that an entry of the allow list opened by name, for the connection that is being opened in this
+# task only. Without this limit, the entry would open its address to all accounts.
+_opened_by_name: ContextVar[frozenset[tuple[str, int]]] = ContextVar(
+    "opened_by_name", default=frozenset()
+)
+
+
 class _Guard(AbstractResolver):
     """Checks every address of the resolver, and again when its socket is opened.
 
@@ -247,7 +258,6 @@ class _Guard(AbstractResolver):
         self._policy = policy
         self._resolver = resolver
         self._plain_http = plain_http
-        self._opened_by_name: set[tuple[str, int]] = set()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -261,13 +271,13 @@ class _Guard(AbstractResolver):
         self._policy.require(
             host, [answer["host"] for answer in answers], port, plain_http=self._plain_http
         )
-        if self._policy.opens_name(host, port):
-            self._opened_by_name.update((answer["host"], port) for answer in answers)
+        is_named = self._policy.opens_name(host, port)
+        _opened_by_name.set(frozenset((one["host"], port) for one in answers if is_named))
         return answers
 
     def open_socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, (address, port, *_) = info
-        if (address, port) not in self._opened_by_name:
+        if (address, port) not in _opened_by_name.get():
             self._policy.require(address, [address], port, plain_http=self._plain_http)
         return socket.socket(family=family, type=kind, proto=protocol)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -66,11 +67,15 @@ class Settings(BaseSettings):
     token_cache: Duration = timedelta(seconds=5)
     max_body_bytes: int = 1024 * 1024
     max_upload_bytes: int = 10 * 1024**3
+    # Addresses or networks of reverse proxies, comma-separated: their X-Forwarded-For and X-Forwarded-Proto count
+    trusted_proxies: str = ""
 
     # Outbound
     outbound_allow: str = ""  # "host[:port]" or CIDR, comma-separated: private addresses and plain http are allowed there
     http_total_timeout: Duration = timedelta(seconds=20)
     http_connect_timeout: Duration = timedelta(seconds=5)
+    # Whether users may name an AWS role, which the service assumes under its own identity
+    s3_roles: Literal["on", "off"] = "off"
 
     # Delivery (R10, R11, R21 to R23)
     lease: Duration = timedelta(seconds=60)
@@ -116,6 +121,20 @@ class Settings(BaseSettings):
     # Logs
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: str) -> str:
+        """Refuse names and ``*``: only an address says who has sent a header."""
+        entries = [entry.strip() for entry in proxies.split(",") if entry.strip()]
+        for entry in entries:
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"ACTIVATIONS_TRUSTED_PROXIES: {entry!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
+        return ",".join(entries)
 
     @field_validator("lease")
     @classmethod

@@ -42,8 +42,8 @@ def event_of(state: str, previous: str | None) -> NoticeEvent | None:
 
 
 def subject(event: str, name: str) -> str:
-    """Return the subject line of the mail for an activation with this name."""
-    return f"Activation “{name}” {_SUBJECTS[event]}"
+    """Return the subject line of the mail for an activation with this name, without its line breaks."""
+    return f"Activation “{' '.join(name.split())}” {_SUBJECTS[event]}"
 
 
 def body(event: str, content: Mapping[str, Any]) -> str:

@@ -25,6 +25,10 @@ def _empty_response(status: str) -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 
 
+class HeadersTooLarge(Exception):
+    """The headers of a request exceed the limit."""
+
+
 class DeadlineProtocol(HttpToolsProtocol):
     """One connection. Closes it if a request arrives too slowly or its headers are too large."""
 
@@ -35,7 +39,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._deadline: TimerHandle | None = None
         self._in_headers = True
-        self._header_bytes = 0
+        self._header_bytes = 0  # received since the request began
+        self._parsed_bytes = 0  # of its headers
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Start the deadline of the first request's headers."""
@@ -61,12 +66,26 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start to count the headers of a request."""
         self._in_headers = True
+        self._parsed_bytes = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. Drops trailers, because nothing reads them and nothing else limits their size."""
-        if self._in_headers:
-            super().on_header(name, value)
+        """Keep a header. Drops trailers, because nothing reads them and nothing else limits their size.
+
+        Raises HeadersTooLarge, which ends the parsing: received in one piece, headers are not counted before they are parsed.
+        """
+        if not self._in_headers:
+            return
+        self._parsed_bytes += len(name) + len(value) + 4
+        if self._parsed_bytes > LONGEST_HEADERS:
+            self._refuse("431 Request Header Fields Too Large")
+            raise HeadersTooLarge
+        super().on_header(name, value)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a request that cannot be parsed, unless it was refused already."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_headers_complete(self) -> None:
         """Replace the deadline of the headers by that of the body."""
@@ -124,8 +143,13 @@ def fast_loop() -> Callable[[], AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def make_server(application: FastAPI, *, shutdown_seconds: int) -> uvicorn.Server:
-    """Create the server of an application. After SIGTERM, running requests have ``shutdown_seconds`` to finish."""
+def make_server(
+    application: FastAPI, *, shutdown_seconds: int, trusted_proxies: str = ""
+) -> uvicorn.Server:
+    """Create the server of an application. After SIGTERM, running requests have ``shutdown_seconds`` to finish.
+
+    ``trusted_proxies``: addresses and networks, comma-separated, whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count.
+    """
     config = uvicorn.Config(
         application,
         http=DeadlineProtocol,
@@ -133,6 +157,8 @@ def make_server(application: FastAPI, *, shutdown_seconds: int) -> uvicorn.Serve
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )

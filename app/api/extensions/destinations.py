@@ -90,6 +90,7 @@ async def create_destination(
         slug=body.slug,
         name=body.name,
         settings=body.settings,
+        permits_roles=platform.settings.s3_roles == "on",
         actor=scene.actor,
         now=clock.now(),
     )
@@ -178,6 +179,7 @@ async def update_destination(
         destination_id=destination_id,
         name=body.name,
         settings=body.settings,
+        permits_roles=platform.settings.s3_roles == "on",
         actor=scene.actor,
         now=clock.now(),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from app.connectors.echoes import masked, masked_word
+from app.connectors.errors import CODE_LENGTH
 from app.domain.changes import ChangeKind
 
 
@@ -79,11 +81,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the partner said of one change: a code, a message for people, and the partner's pointer if it gives one."""
+    """What the partner said of one change: a code, a message for people, and the partner's pointer if it gives one.
+
+    Secrets of the account are masked in all three, as in a ConnectorError.
+    """
 
     code: str
     message: str
     pointer: str | None = None
+
+    def __post_init__(self) -> None:
+        """Mask and cut what the partner said."""
+        object.__setattr__(self, "code", masked_word(self.code, CODE_LENGTH))
+        object.__setattr__(self, "message", masked(self.message))
+        if self.pointer is not None:
+            object.__setattr__(self, "pointer", masked_word(self.pointer, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +127,13 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether the credentials work, in the partner's terms."""
+    """Whether the credentials work, in the partner's terms. Secrets of the account are masked."""
 
     ok: bool
     message: str
     warnings: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Mask what the partner said."""
+        object.__setattr__(self, "message", masked(self.message))
+        object.__setattr__(self, "warnings", tuple(map(masked, self.warnings)))

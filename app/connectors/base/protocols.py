@@ -34,6 +34,7 @@ class ConnectorTools:
     http: httpx.AsyncClient
     exports: ExportFolder
     scratch: str  # a local folder for temporary files
+    permits_roles: bool = False  # whether the connector may act under the service's own identity
 
 
 class Connector(Protocol):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+from urllib.parse import unquote_plus, urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from app.connectors.urls import checked_callable
 
 
 class ConnectorSettings(BaseModel):
@@ -14,9 +17,33 @@ class ConnectorSettings(BaseModel):
     ``where_to`` lists the settings that decide the target host (a URL, a host, an endpoint). ``sent_there`` lists the
     settings that are sent to that host; None means all secrets. If a user changes a setting in ``where_to``, the user
     must enter those in ``sent_there`` again: a stored secret is never sent to a host that it was not entered for.
+
+    ``write_only`` lists objects whose values are shown like secrets, for example headers. ``hidden_queries`` lists
+    URLs whose parameters are not shown. ``own_identity`` names the setting that makes the service act under its own
+    identity at the partner; it is accepted only if the operator permits it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     where_to: ClassVar[Sequence[str]] = ()
     sent_there: ClassVar[Sequence[str] | None] = None
+    write_only: ClassVar[Sequence[str]] = ()
+    hidden_queries: ClassVar[Sequence[str]] = ()
+    own_identity: ClassVar[str | None] = None
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_called(cls, value: Any, field: ValidationInfo) -> Any:
+        """Refuse a URL that the outbound client cannot read."""
+        is_url = field.field_name in cls.where_to and isinstance(value, str) and "://" in value
+        return checked_callable(value) if is_url else value
+
+    def hidden_texts(self) -> Iterator[str]:
+        """Yield the values of ``write_only`` and the parameters of ``hidden_queries``: they may be keys."""
+        for name in self.write_only:
+            yield from (getattr(self, name) or {}).values()
+        for name in self.hidden_queries:
+            query = urlsplit(getattr(self, name) or "").query
+            for pair in query.split("&"):
+                value = pair.partition("=")[2]
+                yield from {value, unquote_plus(value)} - {""}

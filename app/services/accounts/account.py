@@ -12,11 +12,13 @@ import orjson
 from pydantic import BaseModel, SecretStr
 
 from app.connectors import registry
-from app.connectors.base import Connector, ConnectorTools, Definition
+from app.connectors.base import Connector, ConnectorSettings, ConnectorTools, Definition
+from app.connectors.echoes import set_account
 from app.core.crypto import Binding, Keyring
 from app.core.logging import register_secret
 from app.core.objects import ObjectStore
 from app.core.redaction import is_secret_field
+from app.services.accounts.own_identity import bound_to_workspace
 from app.services.platform import Platform
 from app.storage.models import Destination
 
@@ -51,6 +53,7 @@ def open_account(keyring: Keyring, workspace_id: str, destination: Destination) 
     connector_class = registry.get(destination.slug)
     settings = connector_class.settings_model(**orjson.loads(plain))
     register_secrets(settings)
+    settings = bound_to_workspace(settings, workspace_id)
     return Account(connector_class, settings, destination.updated_at)
 
 
@@ -62,7 +65,8 @@ def register_secrets(settings: BaseModel) -> None:
 
 def secrets_of(settings: BaseModel) -> Sequence[str]:
     """Return the secrets in the settings of an account."""
-    return tuple(secrets_in(settings.model_dump()))
+    hidden = settings.hidden_texts() if isinstance(settings, ConnectorSettings) else ()
+    return tuple(dict.fromkeys((*secrets_in(settings.model_dump()), *hidden)))
 
 
 def secrets_in(value: Any, name: str = "") -> Iterator[str]:
@@ -100,8 +104,11 @@ def connector_tools(
 ) -> ConnectorTools:
     """Return the tools of a connector. Its calls pass the account's rate budgets; secrets are removed from quoted responses."""
     gate = platform.budgets.gate(account, definition.rate_budgets, resync=resync)
+    if secrets:
+        set_account(secrets)
     return ConnectorTools(
         http=platform.http.gated(gate, secrets),
         exports=StoredExports(platform.objects),
         scratch=str(platform.settings.cache),
+        permits_roles=platform.settings.s3_roles == "on",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -16,8 +16,18 @@ from app.core.errors import Invalid, Problem
 from app.core.redaction import is_secret_field
 from app.services.accounts import bound_secrets
 from app.services.accounts.account import register_secrets, secrets_in, settings_binding
+from app.services.accounts.own_identity import (
+    EXTERNAL_ID,
+    bound_to_workspace,
+    check_own_identity,
+    uses_own_identity,
+    without_external_id,
+)
 from app.storage.models import Destination
 
+_HIDDEN = (
+    "<hidden>"  # in place of a URL's parameter; a URL that is stored cannot contain these signs
+)
 _SHOWN_FROM = 12  # characters; the last four of a shorter secret would reveal too much
 
 
@@ -35,18 +45,23 @@ def complete_settings(
     *,
     previous: Mapping[str, Any] | None,
     now: datetime,
+    workspace_id: str,
+    permits_roles: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check settings and complete them with generated values.
 
-    Returns ``{name: value}`` of the settings to store, and of the generated secrets, which are shown only now.
+    ``permits_roles``: whether the service may act under its own identity, see ``own_identity``. Returns ``{name: value}`` of the settings to store, and of the generated secrets, which are shown only now.
     Raises Invalid with a problem for each fault, at ``settings.<path>``.
     """
     given = settings
+    settings = without_external_id(connector.settings_model, settings)
     if previous is not None:
+        previous = without_external_id(connector.settings_model, previous)
         settings = {**previous, **_unmasked(settings, previous)}
     _check_masks(settings)
     done, shown = _with_generated(connector, settings, previous, now)
     model = _validated(connector, done)
+    check_own_identity(model, given, workspace_id, is_permitted=permits_roles)
     if previous is not None:
         _check_kept(model, previous, given)
     register_secrets(model)
@@ -148,7 +163,7 @@ def settings_of(
     connector = connector_class(destination.slug)
     model = _validated(connector, unseal_settings(keyring, workspace_id, destination))
     register_secrets(model)
-    return connector, model
+    return connector, bound_to_workspace(model, workspace_id)
 
 
 def shown_settings(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
@@ -159,8 +174,32 @@ def shown_settings(keyring: Keyring, workspace_id: str, destination: Destination
         stored = unseal_settings(keyring, workspace_id, destination)
         return {name: _mask(orjson.dumps(value).decode()) for name, value in stored.items()}
     return {
-        name: _visible(name, value) for name, value in model.model_dump(exclude_none=True).items()
+        name: _shown(model, name, value)
+        for name, value in model.model_dump(exclude_none=True).items()
     }
+
+
+def _shown(model: ConnectorSettings, name: str, value: Any) -> Any:
+    """Return how a setting is shown. Values of headers and parameters of URLs may be keys: they are write-only.
+
+    The external id of the service's own identity is no secret: the user needs it.
+    """
+    if name == EXTERNAL_ID and uses_own_identity(model):
+        return value.get_secret_value()
+    if name in model.write_only:
+        return {key: _mask(str(item)) for key, item in value.items()}
+    if name in model.hidden_queries:
+        return _shown_url(value)
+    return _visible(name, value)
+
+
+def _shown_url(url: str) -> str:
+    """Return a URL with ``<hidden>`` in place of the values of its parameters."""
+    begin, mark, query = url.partition("?")
+    names = [pair.partition("=")[0] for pair in query.split("&") if "=" in pair]
+    return (
+        begin + mark + "&".join(f"{name}={_HIDDEN}" for name in names or [_HIDDEN]) if mark else url
+    )
 
 
 def _visible(name: str, value: Any) -> Any:
@@ -191,7 +230,7 @@ def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str
     """Replace masks in changes by the stored values."""
     plain: dict[str, Any] = {}
     for name, value in changes.items():
-        if _is_mask(value) and name in stored:
+        if name in stored and _is_shown(value, stored[name]):
             plain[name] = stored[name]
         elif isinstance(value, Mapping) and isinstance(stored.get(name), Mapping):
             plain[name] = _unmasked(value, stored[name])
@@ -200,11 +239,26 @@ def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str
     return plain
 
 
+def _is_shown(value: Any, stored: Any) -> bool:
+    """Whether a value is what is shown instead of the stored one."""
+    is_url = isinstance(value, str) and _HIDDEN in value
+    return _is_mask(value) or (is_url and value == _shown_url(str(stored)))
+
+
 def _check_masks(settings: Mapping[str, Any]) -> None:
     """Refuse a mask for which no secret is stored; it would be stored as the secret."""
-    masked = [f"settings.{name}" for name, value in settings.items() if _is_mask(value)]
+    masked = [f"settings.{path}" for path in _masks(settings)]
     if masked:
         raise Invalid(
             "the settings do not fit",
             problems=[Problem(f'"{path}": no secret is stored here', path) for path in masked],
         )
+
+
+def _masks(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of masks, also of those inside of objects."""
+    for name, value in settings.items():
+        if _is_mask(value) or (isinstance(value, str) and _HIDDEN in value):
+            yield path + name
+        elif isinstance(value, Mapping):
+            yield from _masks(value, f"{path}{name}.")

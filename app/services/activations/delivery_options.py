@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors.base import Definition
+from app.connectors.base import Definition, Notifies
 from app.core.clock import to_wire
 from app.core.errors import Invalid, Problem
 from app.domain.activation_config import is_same
@@ -91,6 +91,7 @@ async def update_delivery_options(
     options, config, problems = _changed(activation, revision, changes, now)
     problems += await _misfits(session, activation, config)
     problems += await _unknown_audiences(session, activation, config.get("audiences") or ())
+    problems += await _takes_no_notices(session, activation, changes, options)
     if problems:
         raise Invalid("the delivery options do not fit", problems=problems)
     is_retimed = _set_options(activation, options, now)
@@ -274,6 +275,26 @@ async def _unknown_audiences(
                 )
             )
     return problems
+
+
+async def _takes_no_notices(
+    session: AsyncSession,
+    activation: Activation,
+    changes: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> list[Problem]:
+    """Return a problem if the changed notices name no destination of the space, or one that takes no notices."""
+    named = (options.get("notifications") or {}).get("destinationId")
+    if named is None or "notifications" not in changes:
+        return []
+    field = "notifications.destinationId"
+    destination = await DestinationRepository(session).get(activation.space_id, named)
+    if destination is None:
+        return [Problem(f"{named} is not a destination of this space", field)]
+    if not issubclass(connector_class(destination.slug), Notifies):
+        words = f"{destination.name} is of the kind {destination.slug}, which takes no notices; name a webhook"
+        return [Problem(words, field)]
+    return []
 
 
 def _options(activation: Activation, revision: ActivationRevision) -> DeliveryOptions:

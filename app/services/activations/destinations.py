@@ -46,13 +46,21 @@ async def create_destination(
     settings: Mapping[str, Any],
     actor: str,
     now: datetime,
+    permits_roles: bool = False,
 ) -> tuple[Destination, dict[str, Any]]:
     """Create an account. Returns it with ``{setting: secret}`` of the generated secrets, which are shown only now.
 
-    Raises Invalid for settings that do not fit.
+    ``permits_roles``: whether settings may name a role that the service assumes. Raises Invalid for settings that do not fit.
     """
     connector = accounts.connector_class(slug)
-    stored, generated = complete_settings(connector, settings, previous=None, now=now)
+    stored, generated = complete_settings(
+        connector,
+        settings,
+        previous=None,
+        now=now,
+        workspace_id=workspace_id,
+        permits_roles=permits_roles,
+    )
     destination = Destination(
         space_id=space_id,
         id=new_hex_id(),
@@ -92,6 +100,7 @@ async def update_destination(
     settings: Mapping[str, Any] | None,
     actor: str,
     now: datetime,
+    permits_roles: bool = False,
 ) -> tuple[Destination, dict[str, Any]]:
     """Rename an account, or merge settings into it. New settings close the breaker and activate what it had paused.
 
@@ -106,7 +115,14 @@ async def update_destination(
     if settings:
         connector = accounts.connector_class(destination.slug)
         previous = unseal_settings(keyring, workspace_id, destination)
-        stored, generated = complete_settings(connector, settings, previous=previous, now=now)
+        stored, generated = complete_settings(
+            connector,
+            settings,
+            previous=previous,
+            now=now,
+            workspace_id=workspace_id,
+            permits_roles=permits_roles,
+        )
         if stored != previous:
             destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)
             await account_healed(session, destination, actor=actor, now=now)

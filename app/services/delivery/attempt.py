@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.connectors.base import Pending, Receipts, Refusal, WholePlan
+from app.connectors.echoes import set_account
 from app.connectors.errors import (
     AuthenticationRejected,
     BudgetSpent,
@@ -62,6 +63,7 @@ class Ended:
 async def send(prepared: Prepared) -> Ended:
     """Make the call of a batch. Any error of the call is a failed attempt, so nothing is raised (R23)."""
     new_batch()
+    set_account(prepared.loaded.account.secrets)
     try:
         sent = await _call(prepared)
     except Exception as error:  # noqa: BLE001  see the docstring

@@ -65,6 +65,20 @@ class TestDeliveryOptions:
         refused = await desk.refused("PATCH", path, json={"audiences": ["aud_none"]})
         assert (refused["code"], refused["field"]) == (422, "audiences")
 
+    async def test_notices_go_to_a_webhook_of_the_space(self, desk: Desk) -> None:
+        activation = await desk.flow.activate()
+        path = desk.path(activation, "/delivery-options")
+        key = {"api_key": "pk_key_of_klaviyo"}
+        body = {"slug": "klaviyo", "name": "Klaviyo", "settings": key}
+        klaviyo = (await desk.data("POST", "destinations", json=body))["destination"]["id"]
+        for account in (klaviyo, "0" * 24, "nonsense", ""):
+            notices = {"on": ["failed"], "destinationId": account}
+            refused = await desk.refused("PATCH", path, json={"notifications": notices})
+            assert (refused["code"], refused["field"]) == (422, "notifications.destinationId")
+        assert (await desk.data("GET", path))["deliveryOptions"]["notifications"] == {}
+        notices = {"on": ["failed"], "destinationId": desk.flow.destination_id}
+        await desk.data("PATCH", path, json={"notifications": notices})
+
     async def test_another_mode_is_another_revision_and_opens_a_sync(self, desk: Desk) -> None:
         await desk.flow.members(range(6))
         activation = await desk.flow.activate(resync=True)

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from app.connectors import registry
+from app.connectors.destinations.file_export.settings import S3Settings
+from app.services.accounts import open_account, seal_settings, unseal_settings
 from app.services.platform.platform import Platform
 from app.storage.models import AuditEvent, Destination
 from tests.integration.api_extensions.conftest import Tenant
@@ -359,6 +361,141 @@ class TestWhereSecretsGo:
                 name for name in model.model_fields if name.endswith(("url", "endpoint", "host"))
             }
             assert addresses == set(model.where_to), definition.slug
+
+
+def service_account(token_uri: Any) -> str:
+    key = {"type": "service_account", "client_email": "a@b.example", "private_key": "x"}
+    return json.dumps({**key, "token_uri": token_uri})
+
+
+S3_KEY = {"bucket": "files", "access_key_id": "id", "secret_access_key": "key"}
+TOKEN_URIS: list[Any] = [
+    5,
+    ["x"],
+    {},
+    "",
+    "ftp://x.example",
+    "https://0177.0.0.1",
+    "https://u:p@a.example",
+    "https://",
+    True,
+]
+UNREADABLE: list[tuple[dict[str, Any], str]] = [
+    *(
+        ({"slug": slug, "settings": {**settings, "endpoint_url": url}}, "settings.endpoint_url")
+        for slug, settings in (("s3", S3_KEY), ("gcs", {"bucket": "files"}))
+        for url in (
+            "https://0177.0.0.1", "https://127.0.0.01", "https://[::1", "https://a:99999", "https://a:0",
+            "https://xn--a.example", "https://a.example:80:80", "https://%", "https://a b",
+        )
+    ),
+    *(
+        ({"slug": "gcs", "settings": {"bucket": "files", "service_account_json": service_account(uri)}},
+         "settings.service_account_json")
+        for uri in TOKEN_URIS
+    ),
+    *(({"slug": "webhook", "settings": {"url": url}}, "settings.url") for url in ("https://0177.0.0.1", "https://a:99999/")),
+    ({"slug": "klaviyo", "settings": {"api_key": "pk_key", "base_url": "https://0177.0.0.1"}}, "settings.base_url"),
+]  # fmt: skip
+
+
+class TestAddresses:
+    async def test_that_cannot_be_read_are_refused_when_they_are_stored(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        for body, field in UNREADABLE:
+            response = await api.post("destinations", json={"name": "x", **body})
+            assert response.status_code == 422, body
+            assert fields(response) == [field], response.text
+
+
+ROLE = {"bucket": "files", "role_arn": "arn:aws:iam::123456789012:role/theirs"}
+
+
+class TestRoles:
+    async def test_are_refused_until_the_operator_permits_them(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        body = {"slug": "s3", "name": "x", "settings": ROLE}
+        response = await api.post("destinations", json=body)
+        assert (response.status_code, fields(response)) == (422, ["settings.role_arn"])
+        assert "ACTIVATIONS_S3_ROLES" in response.text
+
+    async def test_are_assumed_with_the_external_id_of_the_workspace(
+        self,
+        api: httpx.AsyncClient,
+        platform: Platform,
+        tenant: Tenant,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setitem(platform.settings.__dict__, "s3_roles", "on")
+        ours = f"audience-activations-{tenant.workspace_id}"
+        theirs = {"slug": "s3", "name": "x", "settings": {**ROLE, "external_id": "of-another"}}
+        response = await api.post("destinations", json=theirs)
+        assert (response.status_code, fields(response)) == (422, ["settings.external_id"])
+        assert ours in response.text
+        body = {"slug": "s3", "name": "x", "settings": ROLE}
+        made = (await api.post("destinations", json=body)).json()["data"]["destination"]
+        assert made["settings"]["external_id"] == ours
+        path = f"destinations/{made['id']}"
+        same = await api.patch(path, json={"settings": made["settings"]})
+        assert same.status_code == 200, same.text
+        # Settings that were stored before, with an external id of the user's, load and do not use it.
+        stored = {**ROLE, "external_id": "of-another"}
+        async with platform.unit_of_work() as session:
+            row = await session.get(Destination, (tenant.space_id, made["id"]))
+            assert row is not None
+            row.settings = seal_settings(platform.keyring, tenant.workspace_id, row.id, stored)
+            account = open_account(platform.keyring, tenant.workspace_id, row)
+        assert isinstance(account.settings, S3Settings)
+        assert account.settings.external_id is not None
+        assert account.settings.external_id.get_secret_value() == ours
+        shown = (await api.get(path)).json()["data"]["destination"]["settings"]
+        assert shown["external_id"] == ours
+        renamed = await api.patch(path, json={"settings": {"region": "eu-west-1"}})
+        assert renamed.status_code == 200, renamed.text
+
+
+class TestWriteOnly:
+    async def test_header_values_and_parameters_of_a_webhook_are_not_shown(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+    ) -> None:
+        url = "https://hooks.example.com/in?token=CANARY-in-the-url&b=2"
+        made = await create(api, url=url, headers={"X-Team": "CANARY-in-a-header", "X-B": "b"})
+        path = f"destinations/{made['id']}"
+        shown = (await api.get(path)).json()["data"]["destination"]["settings"]
+        assert shown["url"] == "https://hooks.example.com/in?token=<hidden>&b=<hidden>"
+        assert shown["headers"] == {
+            "X-Team": {"set": True, "last4": "ader"},
+            "X-B": {"set": True, "last4": None},
+        }
+        assert "CANARY" not in json.dumps(made)
+        # What is shown may be sent back, with a header more.
+        more = {"headers": {**shown["headers"], "X-C": "c"}, "url": shown["url"]}
+        changed = await api.patch(path, json={"settings": more})
+        assert changed.status_code == 200, changed.text
+        async with platform.unit_of_work() as session:
+            row = await session.get(Destination, (tenant.space_id, made["id"]))
+            assert row is not None
+            stored = unseal_settings(platform.keyring, tenant.workspace_id, row)
+        assert stored["url"] == url
+        assert stored["headers"] == {"X-Team": "CANARY-in-a-header", "X-B": "b", "X-C": "c"}
+
+    @pytest.mark.parametrize(
+        ("change", "field"),
+        [
+            ({"url": "https://other.example.com/in?token=<hidden>&b=<hidden>"}, "settings.url"),
+            ({"headers": {"X-New": {"set": True, "last4": None}}}, "settings.headers.X-New"),
+        ],
+    )
+    async def test_what_hides_nothing_is_refused(
+        self, api: httpx.AsyncClient, change: dict[str, Any], field: str
+    ) -> None:
+        made = await create(
+            api, url="https://hooks.example.com/in?token=x", headers={"X-Team": "t"}
+        )
+        response = await api.patch(f"destinations/{made['id']}", json={"settings": change})
+        assert (response.status_code, fields(response)) == (422, [field]), response.text
 
 
 class TestSecrets:

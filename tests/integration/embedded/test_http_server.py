@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI, Request
@@ -28,12 +29,23 @@ async def answer_early() -> str:
     return "no"
 
 
+@application.get("/client")
+async def client_of(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 @pytest.fixture
 async def address(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, int]]:
     monkeypatch.setattr(DeadlineProtocol, "header_seconds", 0.4)
     monkeypatch.setattr(DeadlineProtocol, "body_seconds", 0.8)
+    async with serving() as address:
+        yield address
+
+
+@asynccontextmanager
+async def serving(trusted_proxies: str = "") -> AsyncIterator[tuple[str, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = make_server(application, shutdown_seconds=1)
+    server = make_server(application, shutdown_seconds=1, trusted_proxies=trusted_proxies)
     with listener:
         task = asyncio.create_task(server._serve([listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
@@ -101,6 +113,15 @@ class TestHeaders:
         assert b"431" in await connection.rest()
         assert connection.seconds < 0.3
 
+    async def test_that_come_in_one_piece_are_counted_too(self, address: tuple[str, int]) -> None:
+        for size, status in ((31_000, b"200"), (90_000, b"431")):
+            connection = await Connection.open(address)
+            rest = b"connection: close\r\n\r\n"
+            await connection.send(b"GET / HTTP/1.1\r\na: " + b"b" * size + b"\r\n" + rest)
+            answer = await connection.rest()
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert answer.count(b"HTTP/1.1") == 1
+
     async def test_of_a_second_request_have_their_own_deadline(
         self, address: tuple[str, int]
     ) -> None:
@@ -110,6 +131,31 @@ class TestHeaders:
         await asyncio.sleep(0.5)  # idle, which is allowed
         await connection.send(b"GET / HT")
         assert (await connection.rest()).startswith(b"HTTP/1.1 408")
+
+
+class TestForwarded:
+    """``X-Forwarded-For`` counts only from proxies that an operator names."""
+
+    @pytest.mark.parametrize(
+        ("trusted", "header", "seen"),
+        [
+            ("", "198.51.100.7", "127.0.0.1"),
+            ("10.0.0.0/8", "198.51.100.7", "127.0.0.1"),
+            ("127.0.0.1", "198.51.100.7", "198.51.100.7"),
+            (
+                "127.0.0.1",
+                "1.2.3.4, 198.51.100.7",
+                "198.51.100.7",
+            ),  # the proxy appends the last one
+            ("127.0.0.0/8,10.0.0.0/8", "198.51.100.7, 10.1.1.1", "198.51.100.7"),
+        ],
+    )
+    async def test_names_the_client(self, trusted: str, header: str, seen: str) -> None:
+        async with serving(trusted) as address:
+            connection = await Connection.open(address)
+            head = f"GET /client HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: {header}\r\n\r\n"
+            await connection.send(head.encode())
+            assert (await connection.rest()).endswith(f'"{seen}"'.encode())
 
 
 class TestBody:

@@ -2,17 +2,73 @@
 
 from __future__ import annotations
 
+import base64
+import contextvars
+import html
 import json
 import time
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
 
 from app.connectors.answers import error_for_answer, quoted
-from app.connectors.echoes import shown_url
+from app.connectors.base import CheckResult, Refusal
+from app.connectors.echoes import masked, set_account, shown_url
+from app.connectors.errors import ConnectorError
 from app.core.logging import register_secret
 
 OWN = "own-secret/of+the-account"
+
+
+CODED = {
+    "plain": OWN,
+    "URL": quote(OWN, safe=""),
+    "URL twice": quote(quote(OWN, safe=""), safe=""),
+    "small URL": quote(OWN, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
+    "form": quote_plus(OWN),
+    "HTML": html.escape(OWN),
+    "base64": base64.b64encode(OWN.encode()).decode().rstrip("="),
+    "base64 of URLs": base64.urlsafe_b64encode(OWN.encode()).decode().rstrip("="),
+    "hexadecimal": OWN.encode().hex(),
+    "upper case": OWN.upper(),
+    "lower case": OWN.lower(),
+}
+
+
+@pytest.fixture
+def _account() -> Iterator[None]:
+    set_account((OWN,))
+    yield
+    set_account(())
+
+
+@pytest.mark.usefixtures("_account")
+@pytest.mark.parametrize("coded", CODED.values(), ids=CODED)
+def test_no_field_of_an_error_or_a_refusal_holds_a_secret(coded: str) -> None:
+    said = f"the key {coded} is wrong"
+    error = ConnectorError(said, code=f"bad:{coded}", vendor_request_id=f"r-{coded}")
+    refusal = Refusal(f"bad:{coded}", said, f"/data/{coded}/0")
+    check = CheckResult(ok=False, message=said, warnings=[said])
+    shown = [str(error), repr(error), *map(str, vars(error).values()), repr(refusal), repr(check)]
+    assert not any(coded in text for text in shown), shown
+    assert error.code == "bad:<…>"
+    assert refusal.pointer == "/data/<…>/0"
+
+
+def test_a_code_is_cut_and_printable() -> None:
+    error = ConnectorError("x", code="a\nb\x1b[31m" + "c" * 10_000)
+    assert error.code.startswith("a b [31mccc")
+    assert len(error.code) == 100
+
+
+@pytest.mark.usefixtures("_account")
+def test_other_tasks_keep_their_own_account() -> None:
+    other = contextvars.copy_context()
+    other.run(set_account, ("another-secret",))
+    assert other.run(masked, f"{OWN} another-secret") == f"{OWN} <…>"
+    assert masked(f"{OWN} another-secret") == "<…> another-secret"
 
 
 def request(*, secrets: tuple[str, ...] = (), **headers: str) -> httpx.Request:

@@ -73,6 +73,8 @@ class Names(AbstractResolver):
         return None
 
 
+CLOSED = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
 # {port} is that of a real listener on loopback, which must never be reached.
 HOSTILE = [
     "http://127.0.0.1:{port}/",
@@ -206,6 +208,27 @@ class TestAddressGuard:
             with pytest.raises(AddressRefused):
                 await http.post(f"http://other.internal:{server.port}/")
 
+    async def test_an_opened_name_opens_its_address_for_its_own_connection_only(self) -> None:
+        names = Names(["127.0.0.1"])
+        async with (
+            serve(plain_answer(CLOSED)) as server,
+            client("hooks.internal", resolver=names) as http,
+        ):
+            named = f"http://hooks.internal:{server.port}/"
+            for _ in range(2):  # also while connections by name are open
+                assert (await http.post(named)).status_code == 200
+                for other in (server.url, f"http://other.internal:{server.port}/"):
+                    with pytest.raises(AddressRefused):
+                        await http.post(other)
+            together = await asyncio.gather(
+                *(http.post(url) for url in [named, server.url] * 5), return_exceptions=True
+            )
+            assert [isinstance(one, AddressRefused) for one in together] == [False, True] * 5
+            # A plain entry opens one port of the name, not the others.
+            async with client(f"hooks.internal:{server.port + 1}", resolver=names) as other_port:
+                with pytest.raises(AddressRefused):
+                    await other_port.post(named)
+
     async def test_redirects_are_not_followed(self) -> None:
         async with serve() as inner:
             target = (
@@ -307,7 +330,7 @@ class TestAnswers:
             b"content-length: 10\r\n\r\nabc",
             b"content-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc",
             b"content-encoding: gzip\r\ncontent-length: 12\r\n\r\n"
-            + gzip.compress(b"abc" * 99)[:12],
+            + gzip.compress(b"abc" * 99, mtime=0)[:12],
             b"content-encoding: deflate\r\ncontent-length: 3\r\n\r\n\x00\x01\x02",
             b"transfer-encoding: chunked\r\n\r\n5\r\nab",
         ],

@@ -268,6 +268,10 @@ class S3Connector(FileConnector):
             arguments["access_key"] = given.access_key_id
             arguments["secret_key"] = given.secret_access_key.get_secret_value()
         else:
+            if not self._tools.permits_roles:
+                raise ConfigurationRejected(
+                    "role_arn: the operator of this service does not permit roles (ACTIVATIONS_S3_ROLES); use a key"
+                )
             arguments["role_arn"] = given.role_arn
             arguments["session_name"] = "audience-activations"
             if given.external_id:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from app.connectors.base import ConnectorSettings
+from app.connectors.destinations.file_export.google_token import TOKEN_URL
 from app.connectors.destinations.file_export.options import (
     FileOptions,
     checked_file_prefix,
     checked_prefix,
 )
+from app.connectors.urls import checked_callable
 
 Bucket = Annotated[
     str, Field(min_length=3, max_length=222, pattern=r"^[a-z0-9][a-z0-9._-]*[a-z0-9]$")
@@ -55,9 +58,13 @@ class DownloadSettings(_FileSettings):
 
 
 class S3Settings(_FileSettings):
-    """A bucket of Amazon S3 or a compatible store, written with a key or a role."""
+    """A bucket of Amazon S3 or a compatible store, written with a key or a role.
+
+    ``external_id`` is set by the service when it assumes the role; a stored one of a user is not used.
+    """
 
     where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
+    own_identity: ClassVar[str | None] = "role_arn"
 
     bucket: Bucket
     region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
@@ -91,7 +98,22 @@ def checked_service_account(secret: SecretStr) -> SecretStr:
     ]
     if missing:
         raise ValueError(f"the service account's key has no {' and no '.join(missing)}")
+    token_uri = key.get("token_uri")
+    if token_uri is not None and not (isinstance(token_uri, str) and _is_address(token_uri)):
+        raise ValueError("the service account's token_uri must be a URL such as " + TOKEN_URL)
     return secret
+
+
+def _is_address(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return (
+            parts.scheme in ("https", "http")
+            and "@" not in parts.netloc
+            and bool(checked_callable(url))
+        )
+    except ValueError:
+        return False
 
 
 class GCSSettings(_FileSettings):

@@ -23,8 +23,9 @@ from app.core.clock import to_wire
 
 ROW_GROUP = 65_536
 
-# Starts of cells that a spreadsheet reads as a formula, also after blanks and in full-width letters.
-_FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
+# Starts of cells that a spreadsheet reads as a formula, also after blanks and invisible characters, and in full-width letters.
+_INVISIBLE = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+_FORMULA = re.compile(_INVISIBLE + r"[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
 # Cells that no spreadsheet runs although they begin so: phone numbers (E.164), negative numbers and ids.
 _HARMLESS = re.compile(r"\+[1-9][0-9]{6,14}|-?[A-Za-z0-9_-]+")
 

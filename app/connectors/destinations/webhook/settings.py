@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from app.connectors.base import ConnectorSettings
+from app.connectors.urls import checked_callable
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not a secret
 SECRET_BYTES = 32
@@ -34,7 +35,7 @@ def checked_url(url: str) -> str:
         raise ValueError("must not contain a user name or password; use the headers setting")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("must be written in ASCII, percent-encoded where needed")
-    return url
+    return checked_callable(url)
 
 
 def same_server(url: str, other: str) -> bool:
@@ -90,6 +91,8 @@ class WebhookSettings(ConnectorSettings):
 
     where_to: ClassVar[Sequence[str]] = ("url",)
     sent_there: ClassVar[Sequence[str] | None] = ("headers",)  # the secrets only sign
+    write_only: ClassVar[Sequence[str]] = ("headers",)
+    hidden_queries: ClassVar[Sequence[str]] = ("url",)
 
     url: Url
     secret: Secret
