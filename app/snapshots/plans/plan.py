@@ -32,7 +32,7 @@ from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
 from app.snapshots.plans.sides import Sides, plan_sides
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided")
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns")
 
 
 def write_plan(
@@ -47,8 +47,8 @@ def write_plan(
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
     Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Entries that take a key over
-    from another profile come before other entries. Then follow, without a number, the rows that are folded into the
-    holdings without sending. ``known_rules`` are those that the keys in the holdings were made by; None: the current ones.
+    from another profile come before other entries, in their turns. Then follow, without a number, the rows that are folded into
+    the holdings without sending. ``known_rules`` are those that the keys in the holdings were made by; None: the current ones.
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)

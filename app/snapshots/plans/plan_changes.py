@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from app.snapshots.engine import (
     Cursor,
     KeyRange,
@@ -12,6 +14,7 @@ from app.snapshots.engine import (
 from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT, TAKES_OVER, is_silent, kind_code
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides
+from app.snapshots.plans.turns import order_owners
 
 _SMALL = 300_000  # changes that are sorted and written in one query
 
@@ -31,16 +34,30 @@ def write_changes(
 ) -> None:
     """Write the decided changes in order: at once if they are few, otherwise by code, place and key range."""
     written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
+    order_owners(cursor, sides, any_taken=any(code >= TAKES_OVER for code, _ in written))
     if sum(written.values()) <= _SMALL:
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
         return
-    for code, place in sorted(written, key=_position):
-        for part, span in enumerate(sides.ranges):
-            same_place = "place IS NULL" if place is None else "place = $place"
-            chosen = f"code = {code} AND part = {part} AND {same_place}"
-            names = {} if place is None else {"place": place}
-            writer.write(cursor, _changes(sides, chosen, span), names)
+    for code, keys in groupby(sorted(written, key=_position), key=lambda key: key[0]):
+        places = [place for _, place in keys]
+        if code >= TAKES_OVER and sum(written[code, place] for place in places) <= _SMALL:
+            # Turns do not follow the order of places and ranges.
+            writer.write(cursor, _changes(sides, f"code = {code}", KeyRange()))
+            continue
+        for place in places:
+            _write_in_ranges(cursor, sides, code, place, writer)
+
+
+def _write_in_ranges(
+    cursor: Cursor, sides: Sides, code: int, place: str | None, writer: PlanWriter
+) -> None:
+    """Write the changes of one code and place, one key range after another."""
+    same_place = "place IS NULL" if place is None else "place = $place"
+    names = {} if place is None else {"place": place}
+    for part, span in enumerate(sides.ranges):
+        chosen = f"code = {code} AND part = {part} AND {same_place}"
+        writer.write(cursor, _changes(sides, chosen, span), names)
 
 
 def _position(key: tuple[int, str | None]) -> tuple[bool, int, bool, str]:
@@ -74,7 +91,8 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
         FROM chosen_rows AS c
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k
-        ORDER BY silent, kind_code, takes_over DESC, place NULLS FIRST, c.k"""
+            LEFT JOIN turns AS t ON c.k = t.k
+        ORDER BY silent, kind_code, takes_over DESC, coalesce(t.turn, 0), place NULLS FIRST, c.k"""
 
 
 def _no_wide() -> str:

@@ -140,12 +140,16 @@ def no_exit_is_left() -> ColumnElement[bool]:
 def owners_are_recorded(until: ColumnElement[int] | int) -> ColumnElement[bool]:
     """Return the condition that a batch begins before row ``until``, or that no batch of entries before it is open."""
     owners = aliased(Batch)
-    unrecorded = exists().where(
-        owners.space_id == Batch.space_id,
-        owners.sync_id == Batch.sync_id,
-        owners.kind == "entered",
-        owners.first_row < until,
-        owners.state != BatchState.RECORDED,
+    unrecorded = (
+        exists()
+        .where(
+            owners.space_id == Batch.space_id,
+            owners.sync_id == Batch.sync_id,
+            owners.kind == "entered",
+            owners.first_row < until,
+            owners.state != BatchState.RECORDED,
+        )
+        .correlate(Batch, Sync)  # otherwise ``until`` is read from all syncs
     )
     return or_(Batch.first_row < until, ~unrecorded)
 
