@@ -20,8 +20,9 @@ from app.api.edge import (
     answer,
     described,
     pagination,
+    read_text,
 )
-from app.api.extensions.parts import UPLOAD_BODY, DatasetId, announced_length
+from app.api.extensions.parts import DELIMITER, UPLOAD_BODY, DatasetId, announced_length
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
@@ -266,6 +267,7 @@ async def check_dataset(
         summary="Upload the content of a dataset",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
+        parameters=(DELIMITER,),
         request_body=UPLOAD_BODY,
         tag=TAG,
     ),
@@ -286,6 +288,7 @@ async def put_dataset_content(
         content_type=request.headers.get("content-type"),
         content_encoding=request.headers.get("content-encoding"),
         announced=announced_length(request),
+        delimiter=read_text(request, "delimiter"),
         actor=scene.actor,
         now=clock.now(),
     )

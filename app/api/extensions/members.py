@@ -18,8 +18,9 @@ from app.api.edge import (
     answer,
     described,
     pagination,
+    read_text,
 )
-from app.api.extensions.parts import AUDIENCE, UPLOAD_BODY, ProfileId, announced_length
+from app.api.extensions.parts import AUDIENCE, DELIMITER, UPLOAD_BODY, ProfileId, announced_length
 from app.api.extensions.runs import run_wire
 from app.contract.extensions import members as contract
 from app.contract.extensions.runs import RunData
@@ -49,6 +50,7 @@ def _wire(row: Mapping[str, Any]) -> contract.MemberOutput:
         summary="Supply the whole membership",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
+        parameters=(DELIMITER,),
         request_body=UPLOAD_BODY,
         tag=TAG,
     ),
@@ -69,6 +71,7 @@ async def put_members(
         content_type=request.headers.get("content-type"),
         content_encoding=request.headers.get("content-encoding"),
         announced=announced_length(request),
+        delimiter=read_text(request, "delimiter"),
         actor=scene.actor,
         now=clock.now(),
     )

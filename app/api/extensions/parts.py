@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Request
 
-from app.api.edge import CurrentSpace, SessionDep
+from app.api.edge import CurrentSpace, SessionDep, query_text
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
 from app.services import activations
@@ -37,13 +37,21 @@ CurrentActivation = Annotated[Any, Depends(activation_of)]
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
-    "description": "Streamed. Content-Encoding gzip or zstd is accepted.",
+    "description": "Streamed. gzip and zstd are recognised, with or without Content-Encoding. Text is UTF-8, or UTF-16 with a "
+    "byte order mark. `reading` in the response reports how the file was read.",
     "content": {
         "text/csv": _BINARY,
         "application/x-ndjson": _BINARY,
         "application/vnd.apache.parquet": _BINARY,
     },
 }
+
+DELIMITER = query_text(
+    "delimiter",
+    "Of a CSV file: `comma`, `semicolon`, `tab`, `pipe`, or one other character. By default it is detected; a response 422 "
+    "asks for it if two delimiters fit every line.",
+    maxLength=9,
+)
 
 
 def before(request: PageRequest) -> str | None:

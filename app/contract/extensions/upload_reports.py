@@ -20,10 +20,6 @@ class DialectOutput(Output):
     line_ends: Annotated[list[str], Field(description="`LF`, `CRLF` and `CR`, as they were found.")]
     delimiter: Annotated[str | None, Field(examples=[";"])]
     quote: str | None
-    escape: Annotated[
-        str | None,
-        Field(description="Precedes a quote within a quoted value, if it is not doubled."),
-    ]
     skips_blanks: Annotated[
         bool, Field(description="Blanks after a delimiter are not part of the value.")
     ]

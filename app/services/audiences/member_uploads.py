@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +19,14 @@ from app.services.platform import (
     fresh_key,
     receive_upload,
     store_file,
+    usual_delimiter,
 )
 from app.services.tenancy import record_change
 from app.snapshots.engine import Manifest, SnapshotStats, StoredFile, Upload
 from app.snapshots.membership import write_snapshot
 from app.storage.models import Audience, Run
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
 
 
@@ -37,6 +39,7 @@ async def put_members(
     content_type: str | None,
     content_encoding: str | None,
     announced: int | None,
+    delimiter: str | None = None,
     actor: str,
     now: datetime,
 ) -> Run:
@@ -55,6 +58,7 @@ async def put_members(
         content_type=content_type,
         content_encoding=content_encoding,
         announced=announced,
+        delimiter=delimiter,
     )
     file, stats = await _store(platform, audience, receiving)
     async with platform.unit_of_work() as session:
@@ -81,6 +85,7 @@ async def _store(
     try:
         async with receiving as upload:
             former = await fetch_manifest(platform.objects, await _current(platform, audience))
+            upload = replace(upload, usual_delimiter=await _usual_delimiter(platform, audience))
             stats = await platform.engine.run(
                 write_snapshot, upload, out, linked=linked, former=former
             )
@@ -88,6 +93,12 @@ async def _store(
         return await store_file(platform.objects, out, key, stats.rows), stats
     finally:
         out.unlink(missing_ok=True)
+
+
+async def _usual_delimiter(platform: Platform, audience: Audience) -> str | None:
+    async with platform.unit_of_work() as session:
+        last = await RunRepository(session).last_upload(audience.space_id, audience.id)
+    return usual_delimiter((last.input or {}).get("reading") if last else None)
 
 
 async def _current(platform: Platform, audience: Audience) -> Manifest:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from app.core.errors import Conflict
-from app.services.platform import Platform, fresh_key, receive_upload, store_file
+from app.services.platform import (
+    Platform,
+    fresh_key,
+    receive_upload,
+    store_file,
+    usual_delimiter,
+)
 from app.services.tenancy import record_change
 from app.snapshots.engine import DatasetStats, StoredFile, Upload
 from app.snapshots.reading import write_dataset
@@ -31,18 +37,21 @@ async def put_dataset_content(
     content_type: str | None,
     content_encoding: str | None,
     announced: int | None,
+    delimiter: str | None = None,
     actor: str,
     now: datetime,
 ) -> Dataset:
     """Replace a dataset's content by an upload.
 
     No transaction is open while the upload is received and converted. Of two uploads at a time, the one that is
-    committed last counts. Raises Invalid, and changes nothing, if the upload cannot be read, and Conflict if the dataset
+    committed last counts. The delimiter of the content before is tried first. Raises Invalid, and changes nothing, if the upload cannot be read, and Conflict if the dataset
     is read from a database.
     """
     async with platform.unit_of_work() as session:
-        if (await DatasetRepository(session).require(space_id, dataset_id)).settings is not None:
+        dataset = await DatasetRepository(session).require(space_id, dataset_id)
+        if dataset.settings is not None:
             raise Conflict("The dataset is read from its database; there is no content to upload.")
+        usual = usual_delimiter(dataset.reading)
     receiving = receive_upload(
         platform.engine,
         platform.settings,
@@ -50,9 +59,10 @@ async def put_dataset_content(
         content_type=content_type,
         content_encoding=content_encoding,
         announced=announced,
+        delimiter=delimiter,
     )
     folder = f"spaces/{space_id}/datasets/{dataset_id}"
-    file, stats = await _store(platform, receiving, folder)
+    file, stats = await _store(platform, receiving, folder, usual)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         dataset.file = file.to_json()
@@ -66,12 +76,16 @@ async def put_dataset_content(
 
 
 async def _store(
-    platform: Platform, receiving: AbstractAsyncContextManager[Upload], folder: str
+    platform: Platform,
+    receiving: AbstractAsyncContextManager[Upload],
+    folder: str,
+    usual: str | None,
 ) -> tuple[StoredFile, DatasetStats]:
     """Convert an upload to a stored Parquet file. Returns the file and its contents."""
     out = platform.engine.scratch_file(".parquet")
     try:
         async with receiving as upload:
+            upload = replace(upload, usual_delimiter=usual)
             stats = await platform.engine.run(write_dataset, upload, out)
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
     finally:

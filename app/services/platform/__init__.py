@@ -19,7 +19,7 @@ from app.services.platform.stored_files import (
     store_file,
 )
 from app.services.platform.transactions import is_lost, retry_transaction
-from app.services.platform.uploads import receive_upload
+from app.services.platform.uploads import receive_upload, usual_delimiter
 from app.services.platform.wakeups import (
     deliver_again,
     sweep_job_id,
@@ -52,6 +52,7 @@ __all__ = [
     "run_leased",
     "store_file",
     "sweep_job_id",
+    "usual_delimiter",
     "wake_deliver",
     "wake_notify",
     "wake_plan",

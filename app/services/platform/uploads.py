@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from app.core.config import Settings
 from app.core.errors import (
     BadRequest,
     InsufficientStorage,
+    Invalid,
     PayloadTooLarge,
     UnsupportedMediaType,
 )
@@ -31,6 +33,9 @@ _FORMATS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
     "application/vnd.apache.parquet": "parquet",
 }
 
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_NO_DELIMITERS = "\"' \r\n\0\ufeff"
+
 
 def upload_kind(
     content_type: str | None, content_encoding: str | None
@@ -42,8 +47,10 @@ def upload_kind(
         raise UnsupportedMediaType(
             "send text/csv, application/x-ndjson or application/vnd.apache.parquet"
         )
-    if "charset" in parameters.lower() and "utf-8" not in parameters.lower().replace("utf8", "utf-8"):  # fmt: skip
-        raise UnsupportedMediaType("the upload's charset must be utf-8")
+    if not _is_readable(parameters.lower()):
+        raise UnsupportedMediaType(
+            "the upload's charset must be utf-8, or utf-16 with a byte order mark"
+        )
     match (content_encoding or "identity").strip().lower():
         case "" | "identity":
             return form, None
@@ -55,6 +62,32 @@ def upload_kind(
             raise UnsupportedMediaType("Content-Encoding may be gzip or zstd")
 
 
+def _is_readable(parameters: str) -> bool:
+    """Report whether the charset of a content type is read, or none is named."""
+    return (
+        "charset" not in parameters
+        or re.search(r"charset=\"?(utf-?8|utf-?16|us-ascii)\b", parameters) is not None
+    )
+
+
+def upload_delimiter(text: str | None) -> str | None:
+    """Return the delimiter that a request names: in words or as one character. Raises Invalid for anything else."""
+    if text is None:
+        return None
+    delimiter = _DELIMITERS.get(text.strip().lower(), text)
+    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in _NO_DELIMITERS:
+        raise Invalid(
+            "delimiter is comma, semicolon, tab, pipe or one other character (no letter, digit, quote or blank)",
+            field="delimiter",
+        )
+    return delimiter
+
+
+def usual_delimiter(report: Mapping[str, Any] | None) -> str | None:
+    """Return the delimiter in the stored report (``UploadReport``) on an earlier upload, if it has one."""
+    return ((report or {}).get("dialect") or {}).get("delimiter")
+
+
 @asynccontextmanager
 async def receive_upload(
     engine: Engine,
@@ -64,23 +97,26 @@ async def receive_upload(
     content_type: str | None,
     content_encoding: str | None,
     announced: int | None,
+    delimiter: str | None = None,
 ) -> AsyncIterator[Upload]:
     """Write an upload to a scratch file, which is deleted when the block ends.
 
-    ``announced`` is the Content-Length, if there is one.
+    ``announced`` is the Content-Length, if there is one; ``delimiter`` is what the request says about a CSV file.
 
     Raises:
         PayloadTooLarge: above ``max_upload_bytes``.
         InsufficientStorage: the disk is full.
         BadRequest: slower than 10 KiB/s over 30 seconds.
         UnsupportedMediaType: another type, charset or compression.
+        Invalid: the delimiter is no character.
     """
+    separator = upload_delimiter(delimiter)
     form, encoding = upload_kind(content_type, content_encoding)
     path = engine.scratch_file(f".{form}")
     _check_room(path.parent, announced or 0, settings.max_upload_bytes)
     try:
         await _write(path, stream, settings.max_upload_bytes)
-        yield Upload(path=path, format=form, encoding=encoding)
+        yield Upload(path=path, format=form, encoding=encoding, delimiter=separator)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full() from None

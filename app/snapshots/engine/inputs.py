@@ -12,11 +12,17 @@ from app.snapshots.engine.upload_report import UploadReport
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A supplied membership or dataset as a local file."""
+    """A supplied membership or dataset as a local file.
+
+    ``encoding`` is the compression that was announced. Of a CSV file, ``delimiter`` is what the request asks for, and
+    ``usual_delimiter`` that of the upload before, which is tried first.
+    """
 
     path: Path
     format: Literal["csv", "ndjson", "parquet"]
     encoding: Literal["gzip", "zstd"] | None = None
+    delimiter: str | None = None
+    usual_delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

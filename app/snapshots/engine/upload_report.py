@@ -22,7 +22,6 @@ class Dialect:
     line_ends: Sequence[str] = ()
     delimiter: str | None = None
     quote: str | None = None
-    escape: str | None = None
     skips_blanks: bool = False  # after a delimiter
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.snapshots.engine import Cursor, sql_name, sql_text
 from app.snapshots.membership.column_values import key_sql
 from app.snapshots.membership.id_faults import IdFaults
 from app.snapshots.membership.member_input import MemberColumns
-from app.snapshots.reading import MAX_LINE, Source
+from app.snapshots.reading import Source, csv_values
 
 
 def refuse_faulty(
@@ -73,14 +72,7 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
     """Read a column again, with rows (CSV and NDJSON: lines); of Parquet only the first empty value."""
     match source.upload.format:
         case "csv":
-            with source.path.open(encoding="utf-8-sig", newline="") as file:
-                csv.field_size_limit(MAX_LINE)  # the library's own limit is 131,072 characters
-                reader = csv.reader(file, delimiter=source.dialect.delimiter or ",")
-                place = list(source.columns).index(column)
-                next(reader)
-                for row in reader:
-                    if row:
-                        yield reader.line_num, row[place]
+            yield from csv_values(source, column)
         case "ndjson":
             with source.path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):

@@ -1,18 +1,19 @@
 """Uploads read as relations (CSV, NDJSON, Parquet), types of columns, and datasets."""
 
+from app.snapshots.reading.csv_input import csv_values
 from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
-from app.snapshots.reading.source import MAX_LINE, Source
+from app.snapshots.reading.source import Source
 from app.snapshots.reading.type_reasons import type_reason
 from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
-    "MAX_LINE",
     "Source",
     "cast_text",
+    "csv_values",
     "fits_text",
     "is_code",
     "open_upload",

@@ -14,14 +14,30 @@ from app.core.errors import Invalid
 from app.snapshots.engine import Upload
 
 _CHUNK = 4 * 1024 * 1024
+_ADVICE = "Upload the file in it, compressed with gzip or zstd if needed."
+#: First bytes of files that are not read, with what they are, and the alternative.
+_OTHERS: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
+    (
+        (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"),
+        "a workbook (xlsx, xls) or a zip archive",
+        'Save the sheet as "CSV UTF-8", or upload the file of the archive, compressed with gzip if needed.',
+    ),
+    ((b"BZh",), "a bzip2 archive", _ADVICE),
+    ((b"\xfd7zXZ\0",), "an xz archive", _ADVICE),
+    ((b"7z\xbc\xaf\x27\x1c",), "a 7z archive", _ADVICE),
+    ((b"Rar!\x1a",), "a RAR archive", _ADVICE),
+    ((b"%PDF-",), "a PDF", "Export the table as CSV."),
+)
 _MAX_PLAIN = 64 * 1024**3  # bytes of an upload after decompression
 
 
-def uncompressed(upload: Upload, plain: Path) -> Path:
-    """Decompress an upload to ``plain`` if it is compressed. Returns the plain file. Raises Invalid for damaged data."""
-    encoding = upload.encoding or _recognised(upload.path)
-    if encoding is None:
-        return upload.path
+def compression(upload: Upload) -> Literal["gzip", "zstd"] | None:
+    """Return the announced compression of an upload, or the one of its first bytes. Raises Invalid for archives."""
+    return upload.encoding or _recognised(upload)
+
+
+def decompress(upload: Upload, encoding: Literal["gzip", "zstd"], plain: Path) -> None:
+    """Write the plain form of a compressed upload. Raises Invalid for damaged data."""
     try:
         with upload.path.open("rb") as raw, plain.open("wb") as out:
             pieces = _gunzip(raw) if encoding == "gzip" else _unzstd(raw)
@@ -35,22 +51,21 @@ def uncompressed(upload: Upload, plain: Path) -> Path:
         raise Invalid(f"The {encoding} data is incomplete: the upload was cut off.") from None
     except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         raise Invalid(f"The upload is not valid {encoding} data ({error}).") from None
-    return plain
 
 
-def _recognised(path: Path) -> Literal["gzip", "zstd"] | None:
-    """Return the compression by the first bytes. Raises Invalid for archives and workbooks."""
-    with path.open("rb") as file:
-        first = file.read(8)
+def _recognised(upload: Upload) -> Literal["gzip", "zstd"] | None:
+    """Return the compression by the first bytes. Raises Invalid for files of other kinds."""
+    with upload.path.open("rb") as file:
+        first = file.read(16)
     if first.startswith(b"\x1f\x8b"):
         return "gzip"
     if first.startswith(b"\x28\xb5\x2f\xfd"):
         return "zstd"
-    if first.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise Invalid(
-            'This is a workbook (xlsx, xls) or a zip archive. Save the sheet as "CSV UTF-8", or upload '
-            "the file of the archive, compressed with gzip if needed."
-        )
+    if first.startswith(b"PAR1") and upload.format != "parquet":
+        raise Invalid("This is a Parquet file; send it as application/vnd.apache.parquet.")
+    for marks, name, advice in _OTHERS:
+        if first.startswith(marks):
+            raise Invalid(f"This is {name}. {advice}")
     return None
 
 

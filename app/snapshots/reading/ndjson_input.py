@@ -11,12 +11,18 @@ import duckdb
 import orjson
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Upload, column_types, sql_text
+from app.snapshots.engine import Counts, Cursor, Dialect, Upload, column_types, sql_text
+from app.snapshots.reading.ndjson_repair import needs_repair, repair_ndjson
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
 
 
-def ndjson_source(cursor: Cursor, upload: Upload, path: Path) -> Source:
-    """Open an NDJSON file. Raises Invalid if its lines are not JSON objects."""
+def ndjson_source(
+    cursor: Cursor, upload: Upload, path: Path, dialect: Dialect, repaired: Path
+) -> Source:
+    """Open an NDJSON file, ``repaired`` if needed. Raises Invalid if its lines are not JSON objects."""
+    replaced: Counts = {}
+    if needs_repair(path):
+        replaced, path = repair_ndjson(path, repaired), repaired
     relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
     probe = f"SELECT * FROM read_json({relation}, sample_size = -1, maximum_depth = 1)"
     try:
@@ -28,7 +34,8 @@ def ndjson_source(cursor: Cursor, upload: Upload, path: Path) -> Source:
     refuse_repeated(names)
     columns = ", ".join(f"{sql_text(column)}: 'JSON'" for column in names)
     sql = f"read_json({relation}, columns = {{{columns}}})"
-    return Source(sql, dict.fromkeys(names, duckdb.sqltype("JSON")), upload, path)
+    kinds = dict.fromkeys(names, duckdb.sqltype("JSON"))
+    return Source(sql, kinds, upload, path, dialect, replaced=replaced)
 
 
 def _has_key(path: Path, key: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Upload, column_types, sql_name, sql_text
+from app.snapshots.engine import Cursor, Dialect, Upload, column_types, sql_name, sql_text
 from app.snapshots.reading.source import Source, first_line
 
 _SCALARS = {
@@ -48,11 +48,11 @@ def _nested(kind: Any) -> bool:
     return kind.id in _SCALARS or kind.id.startswith("timestamp")
 
 
-def parquet_source(cursor: Cursor, upload: Upload, path: Path) -> Source:
+def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect) -> Source:
     """Open a Parquet file. Raises Invalid if it is damaged."""
     sql = f"read_parquet({sql_text(str(path))})"
     try:
         columns = column_types(cursor, f"SELECT * FROM {sql}")
     except duckdb.Error as error:
         raise Invalid(f"This is not a complete Parquet file: {first_line(error, path)}") from error
-    return Source(sql, columns, upload, path)
+    return Source(sql, columns, upload, path, dialect)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Counts, Dialect, ReadColumn, Upload, UploadReport
@@ -14,15 +14,30 @@ from app.snapshots.engine import Counts, Dialect, ReadColumn, Upload, UploadRepo
 MAX_LINE = 2_000_000  # bytes; the engine's limit for CSV
 
 
+class Records(Protocol):
+    """Reads the records of a CSV file again. ``line`` is where the current one begins; each is as wide as ``names``."""
+
+    names: list[str]
+    line: int
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Read from the beginning, without the header."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An upload as a relation. CSV columns are text, NDJSON columns are JSON, Parquet columns have their types."""
+    """An upload as a relation. CSV columns are text, NDJSON columns are JSON, Parquet columns have their types.
+
+    ``path`` is the uncompressed file in UTF-8. ``records`` reads a CSV file again, with lines.
+    """
 
     sql: str
     columns: dict[str, Any]
     upload: Upload
     path: Path
     dialect: Dialect = field(default_factory=Dialect)
+    records: Records | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
     replaced: Counts = field(default_factory=dict)
     dropped: Counts = field(default_factory=dict)

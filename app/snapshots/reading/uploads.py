@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Upload
-from app.snapshots.reading.compression import uncompressed
+from app.snapshots.engine import Cursor, Dialect, Upload
+from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
+from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8
 from app.snapshots.reading.ndjson_input import ndjson_fault, ndjson_source
 from app.snapshots.reading.parquet_input import parquet_source
 from app.snapshots.reading.source import Source, first_line
@@ -22,32 +24,50 @@ from app.snapshots.reading.source import Source, first_line
 def open_upload(cursor: Cursor, upload: Upload, scratch: Path) -> Iterator[Source]:
     """Open an upload as a relation for a ``with`` block. Raises Invalid for faults found now or by queries in the block.
 
-    A compressed upload is uncompressed next to ``scratch``.
+    Its uncompressed form, in UTF-8, is written next to ``scratch`` if needed.
     """
-    plain = scratch.with_name(f"{scratch.name}.plain")
-    try:
-        path = uncompressed(upload, plain)
-        source = _source(cursor, upload, path)
+    if upload.delimiter is not None and upload.format != "csv":
+        raise Invalid("Only a CSV file has a delimiter.", field="delimiter")
+    with ExitStack() as files:
+        source = _source(cursor, upload, _Scratch(scratch, files))
         try:
             yield source
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
             raise _explained(error, source) from error
-    finally:
-        plain.unlink(missing_ok=True)
 
 
-def _source(cursor: Cursor, upload: Upload, path: Path) -> Source:
+class _Scratch:
+    """Creates the names of files next to another one, and deletes the files at the end."""
+
+    def __init__(self, beside: Path, files: ExitStack) -> None:
+        self._beside, self._files = beside, files
+
+    def file(self, suffix: str) -> Path:
+        path = self._beside.with_name(f"{self._beside.name}.{suffix}")
+        self._files.callback(path.unlink, missing_ok=True)
+        return path
+
+
+def _source(cursor: Cursor, upload: Upload, scratch: _Scratch) -> Source:
+    path, dialect = upload.path, Dialect(compression=compression(upload))
+    if (packed := compression(upload)) is not None:
+        path = scratch.file("plain")
+        decompress(upload, packed, path)
     if path.stat().st_size == 0:
         raise Invalid("The upload is empty; it needs at least a header or one row.")
-    match upload.format:
-        case "csv":
-            return csv_source(upload, path)
-        case "ndjson":
-            return ndjson_source(cursor, upload, path)
-        case "parquet":
-            return parquet_source(cursor, upload, path)
+    if upload.format == "parquet":
+        return parquet_source(cursor, upload, path, dialect)
+    encoding = marked_encoding(path)
+    marked = encoding != "utf-8" or has_mark(path)
+    if encoding != "utf-8":
+        path, raw = scratch.file("text"), path
+        write_utf8(raw, encoding, path)
+    dialect = replace(dialect, encoding=encoding, byte_order_mark=marked)
+    if upload.format == "csv":
+        return csv_source(upload, path, dialect, scratch.file("rows"))
+    return ndjson_source(cursor, upload, path, dialect, scratch.file("rows"))
 
 
 def _explained(error: duckdb.Error, source: Source) -> Invalid:

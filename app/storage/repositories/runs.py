@@ -212,6 +212,16 @@ class RunRepository(Repository[Run]):
         )
         return await self._first(query)
 
+    async def last_upload(self, space_id: str, audience_id: str) -> Run | None:
+        """Read the newest run of an upload."""
+        query = (
+            select(Run)
+            .where(Run.space_id == space_id, Run.audience_id == audience_id, Run.kind == "upload")
+            .order_by(Run.id.desc())
+            .limit(1)
+        )
+        return await self._first(query)
+
     async def delete_all(self, space_id: str, audience_id: str) -> None:
         """Delete all runs of an audience."""
         await self._write(

@@ -52,8 +52,8 @@ class TestCsv:
             (HEAD + b'a,1\nb,"2\nc,3\n', "without its closing quote", {"row": 3}),
             (b"email,age\na@x,1\n", "profile_id is missing", {"column": "profile_id"}),
             (b"profile_id,age,Age\na,1,2\n", "Duplicate column", {"column": "Age"}),
-            (b"profile_id,,age\na,1,2\n", "has no name", {"row": 1}),
-            (b"\n\nprofile_id\na\n", "empty line", {"row": 1}),
+            (b"profile_id,,age\na,1,2\n", "has no name", {"row": 2}),
+            (b"\n\n", "only empty lines", {"row": 1}),
             (b"", "empty", None),
         ],
     )

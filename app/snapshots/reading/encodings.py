@@ -1,0 +1,55 @@
+"""The UTF-8 form of text uploads in UTF-16 or UTF-32, recognised by their byte order mark."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from app.core.errors import Invalid
+
+UTF8_MARK = codecs.BOM_UTF8
+_CHUNK = 4 * 1024 * 1024
+#: UTF-32 comes first, since its mark in little-endian begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def marked_encoding(path: Path) -> str:
+    """Return the encoding that the first bytes of a file announce; without a mark ``utf-8``."""
+    with path.open("rb") as file:
+        first = file.read(4)
+    return next((name for mark, name in _MARKS.items() if first.startswith(mark)), "utf-8")
+
+
+def has_mark(path: Path) -> bool:
+    """Report whether a file begins with the byte order mark of UTF-8."""
+    with path.open("rb") as file:
+        return file.read(3) == UTF8_MARK
+
+
+def write_utf8(path: Path, encoding: str, out: Path) -> None:
+    """Write a text in UTF-16 or UTF-32 as UTF-8, with half surrogates as they are. Raises Invalid for other faults."""
+    with path.open("rb") as raw, out.open("wb") as target:
+        try:
+            target.writelines(_pieces(raw, encoding))
+        except UnicodeDecodeError as error:
+            words = "incomplete: the upload was cut off" if "trunc" in error.reason else "damaged"
+            raise Invalid(f"The text in {encoding.upper()} is {words}.") from None
+
+
+def _pieces(raw: BinaryIO, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    while piece := raw.read(_CHUNK):
+        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def whole_characters(text: str) -> str:
+    """Join the halves of surrogate pairs; replace halves without a partner by U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
