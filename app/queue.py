@@ -30,6 +30,7 @@ class Task(StrEnum):
     DELIVER = "deliver"
     SETTLE = "settle"
     NOTIFY = "notify"
+    ASK = "ask"  # whether the partner has finished the calls that were left with it
 
 
 def serialize(value: dict[str, Any]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from app.queue import Task
+from workers.tasks.ask import ask
 from workers.tasks.deliver import deliver
 from workers.tasks.notify import notify
 from workers.tasks.plan import plan
@@ -22,4 +23,5 @@ TASKS: Mapping[Task, TaskFunction] = {
     Task.DELIVER: deliver,
     Task.SETTLE: settle,
     Task.NOTIFY: notify,
+    Task.ASK: ask,
 }

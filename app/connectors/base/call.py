@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeAlias
 
 from app.connectors.echoes import masked, masked_word
 from app.connectors.errors import CODE_LENGTH
@@ -19,6 +19,7 @@ class Delivery:
 
     ``fields`` are the mapped fields of the action. ``identifiers`` are the identifiers to send; for an exit, those
     that were stored when the member was sent. ``partner_id`` is the partner's own id of the member, if known.
+    ``sent_at``: of an exit, when the member was last sent, if that was within the last hour.
     """
 
     kind: ChangeKind
@@ -29,6 +30,7 @@ class Delivery:
     traits: Mapping[str, Any]
     fields: Mapping[str, Any] = field(default_factory=dict)
     partner_id: str | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,21 @@ class AudienceRef:
     id: str
     key: str
     name: str
+
+
+Identifier: TypeAlias = tuple[str, str]  # name and value
+
+
+class PlaceRows(Protocol):
+    """The wanted and held rows of the place that a call writes to."""
+
+    async def carriers(
+        self, identifiers: Collection[Identifier]
+    ) -> Mapping[Identifier, Sequence[Identifier]]:
+        """Return the keys ``(type, value)`` of up to three rows that carry an identifier, for each that any row carries.
+
+        Rows whose key is the identifier come first.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,8 @@ class Call:
     #: Traits to send and their types (text, integer, number, ``decimal(18,2)``, boolean, date, timestamp, json), in column order; None if
     #: unknown.
     trait_types: Mapping[str, str] | None = None
+    #: Of calls with exits: whether other members of the place have an identifier. None if it cannot be asked.
+    place_rows: PlaceRows | None = None
 
     @property
     def mode(self) -> Literal["incremental", "resync"]:
@@ -112,6 +131,8 @@ class Receipts:
     unknown: Mapping[int, Refusal] = field(default_factory=dict)
     notes: Mapping[int, Refusal] = field(default_factory=dict)
     partner_ids: Mapping[int, str] = field(default_factory=dict)
+    #: The identifiers that the partner accepted, for changes of which it did not accept all: an exit uses only these.
+    identities: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     http_status: int | None = None
     vendor_request_id: str | None = None
     exports: Sequence[str] = ()  # keys of the published files, for downloads

@@ -140,6 +140,7 @@ def _of_batch(prepared: Prepared, receipts: Receipts) -> Receipts:
         unknown={indexes[index]: refusal for index, refusal in receipts.unknown.items()},
         notes={indexes[index]: note for index, note in receipts.notes.items()},
         partner_ids={indexes[index]: one for index, one in receipts.partner_ids.items()},
+        identities={indexes[index]: one for index, one in receipts.identities.items()},
     )
 
 

@@ -10,11 +10,20 @@ from typing import Any
 
 import httpx
 
-from app.connectors.base import AudienceRef, Call, Connector, Delivery, Refusal, WholePlan
+from app.connectors.base import (
+    AudienceRef,
+    Call,
+    Connector,
+    Delivery,
+    PlaceRows,
+    Refusal,
+    WholePlan,
+)
 from app.core import clock
 from app.domain.changes import ChangeKind
 from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
+from app.services.delivery.place_rows import PlannedPlaceRows
 from app.services.delivery.plan_reader import PlanReader
 from app.services.delivery.render import PlainDeliveries, Renderer, Rows
 from app.services.delivery.wanted_reader import WantedReader
@@ -28,7 +37,7 @@ from app.services.revision import (
     target_of,
     uses_list,
 )
-from app.snapshots.engine import PlanSpec
+from app.snapshots.engine import Manifest, PlanSpec
 from app.storage.models import Activation, Audience, Batch, Sync
 from app.storage.repositories.batch_counts import Claimed
 
@@ -93,7 +102,16 @@ class LoadedSync:
             connection_settings=settings,
             constants=fixed,
             trait_types=self.trait_types,
+            place_rows=self._place_rows(batch),
         )
+
+    def _place_rows(self, batch: Batch) -> PlaceRows | None:
+        """Return the rows of the place that a batch of exits writes to."""
+        if batch.kind != ChangeKind.EXITED or self.reader is None:
+            return None
+        held = Manifest.from_json(self.activation.holdings)
+        place = self._place_text(batch)
+        return PlannedPlaceRows(self.platform, [held], self.reader.file, place)
 
     def _place_text(self, batch: Batch) -> str | None:
         """Return the place that a batch writes to: all its rows have one place."""

@@ -29,7 +29,7 @@ def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
     """Return what is out of the ordinary in receipts, by index in the batch.
 
     The shape is ``{rejected: {index: {code, message}}, skipped: {index: …}, unknown: {index: …}, notes: {index: …},
-    partnerIds: {index: id}, exports: [key]}``, without the parts that are empty.
+    partnerIds: {index: id}, identities: {index: {name: value}}, exports: [key]}``, without the parts that are empty.
     """
     parts = {
         "rejected": {str(index): _refusal(one) for index, one in receipts.rejected.items()},
@@ -37,6 +37,7 @@ def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
         "unknown": {str(index): _refusal(one) for index, one in receipts.unknown.items()},
         "notes": {str(index): _refusal(one) for index, one in receipts.notes.items()},
         "partnerIds": {str(index): one for index, one in receipts.partner_ids.items()},
+        "identities": {str(index): dict(one) for index, one in receipts.identities.items()},
         "exports": list(receipts.exports),
     }
     return {name: part for name, part in parts.items() if part}

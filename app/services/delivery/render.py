@@ -6,7 +6,7 @@ Each change is mapped from one event, which docs/architecture.md shows. An actio
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from app.connectors.base import Delivery, Refusal
@@ -14,6 +14,7 @@ from app.domain.changes import ChangeKind
 from app.mapping import MappingError
 from app.services.delivery.event import EventFrame, build_event
 from app.services.revision import IncludedAttribute
+from app.services.syncs import SentTimes
 from app.snapshots.engine import PlannedChange
 from app.snapshots.plans import PlanRows
 
@@ -49,6 +50,7 @@ class Renderer:
     is_plain: (
         bool  # nothing is mapped and no trait is renamed: the plan's values are sent as they are
     )
+    sent_times: SentTimes = field(default_factory=SentTimes)
 
     def render_all(self, changes: Sequence[PlannedChange]) -> Rows:
         """Render some changes. Those that cannot be rendered are refusals."""
@@ -96,6 +98,7 @@ class Renderer:
             traits=traits,
             fields=fields,
             partner_id=change.partner_id,
+            sent_at=self.sent_times.of(change),
         )
 
     def _fields(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.services.delivery.request_log import open_request_log
 from app.services.delivery.wanted_reader import WantedReader
 from app.services.platform import Platform
 from app.services.revision import AUDIENCE_NAME, Revision, spec_from_json, trait_types_of
-from app.services.syncs import pinned_snapshots
+from app.services.syncs import pinned_snapshots, read_sent_times
 from app.snapshots.engine import Manifest, StoredFile
 from app.storage.models import Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -91,7 +91,7 @@ async def _load(
         spec=spec,
         revision=revision,
         made_lists=made,
-        renderer=renderer,
+        renderer=replace(renderer, sent_times=await read_sent_times(session, sync)),
         reader=PlanReader(platform, StoredFile(**sync.plan)) if sync.plan is not None else None,
         wanted=WantedReader(platform, spec, wanted),
         trait_types=trait_types_of(renderer.trait_names, [one.traits for one in snapshots]),

@@ -10,6 +10,7 @@ from app.queue import Task
 from app.services.audiences import due_previews
 from app.services.platform import Platform, sweep_job_id
 from app.storage.repositories.due import DueQueries
+from app.storage.repositories.left_calls import LeftCallQueries
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.runs import RunRepository
 
@@ -27,7 +28,7 @@ class Due:
 
 
 async def find_due(session: AsyncSession) -> list[Due]:
-    """Return the runs, previews, syncs and notices that are due, and whether any batch is; most urgent first."""
+    """Return the runs, previews, syncs, notices and left calls that are due, and whether any batch is; most urgent first."""
     syncs, runs = DueQueries(session), RunRepository(session)
     second = int((await runs.database_now()).timestamp())
 
@@ -50,6 +51,9 @@ async def find_due(session: AsyncSession) -> list[Due]:
     found.extend(
         due(Task.NOTIFY, notice.space_id, notice.id, notice.attempts)
         for notice in await NoticeRepository(session).due(LIMIT)
+    )
+    found.extend(
+        due(Task.ASK, *activation, None) for activation in await LeftCallQueries(session).due(LIMIT)
     )
     return found
 

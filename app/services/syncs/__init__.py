@@ -25,6 +25,7 @@ from app.services.syncs.notices import (
     send_notices,
 )
 from app.services.syncs.pins import pin_snapshots, pinned_snapshots
+from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import settle_sync
 from app.services.syncs.syncs import (
     approve_sync,
@@ -38,6 +39,7 @@ from app.services.syncs.syncs import (
 
 __all__ = [
     "AttemptView",
+    "SentTimes",
     "account_healed",
     "all_have_snapshots",
     "approve_sync",
@@ -57,6 +59,7 @@ __all__ = [
     "open_sync",
     "pin_snapshots",
     "pinned_snapshots",
+    "read_sent_times",
     "replace_sync",
     "retry_sync",
     "send_notices",

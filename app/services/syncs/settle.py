@@ -208,6 +208,7 @@ def outcome_of(batch: Batch) -> BatchOutcome:
             unknown=_refusals(kept.get("unknown")),
             notes=_refusals(kept.get("notes")),
             partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
+            identities={int(i): value for i, value in (kept.get("identities") or {}).items()},
         )
     attempted = batch.ambiguous or batch.state == BatchState.SENDING
     return BatchOutcome(

@@ -22,6 +22,7 @@ class BatchOutcome:
     unknown: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     notes: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # on delivered changes
     partner_ids: Mapping[int, str] = field(default_factory=dict)
+    identities: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # if not all accepted
 
 
 @dataclass(frozen=True, slots=True)

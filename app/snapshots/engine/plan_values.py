@@ -65,3 +65,5 @@ class PlannedChange:
     traits: Mapping[str, Any]
     entities: Mapping[str, Any]
     partner_id: str | None
+    old_held: str | None = None  # the row of the key in the holdings before the plan, and its sync
+    old_sync: int | None = None

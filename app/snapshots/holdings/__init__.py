@@ -1,5 +1,6 @@
 """Holdings files: folding outcomes into them, compacting and reading them."""
 
+from app.snapshots.holdings.carriers import find_carriers
 from app.snapshots.holdings.holding_rows import (
     COLUMNS,
     EMPTY,
@@ -32,6 +33,7 @@ __all__ = [
     "VALUE",
     "compact_holdings",
     "count_held",
+    "find_carriers",
     "find_held",
     "find_profile",
     "fold_manifest",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from app.domain.batch_states import BatchEnd
@@ -28,6 +29,7 @@ _EXCEPTIONS: dict[str, pa.DataType] = {
     "code": pa.string(),
     "message": pa.string(),
     "partner_id": pa.string(),
+    "identity": pa.string(),
 }
 
 
@@ -46,7 +48,7 @@ def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
 
 
 def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """Build a row for each change that differs from its batch: ``row, disposition, code, message, partner_id``."""
+    """Build a row for each change that differs from its batch: ``row, disposition, code, message, partner_id, identity``."""
     marks: dict[int, dict[str, Any]] = {}
     for row, values in _exceptions(batches):
         marks.setdefault(row, {"row": row}).update(values)
@@ -69,3 +71,5 @@ def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[
                 yield batch.first_row + index, values
         for index, partner in batch.partner_ids.items():
             yield batch.first_row + index, {"partner_id": partner}
+        for index, accepted in batch.identities.items():
+            yield batch.first_row + index, {"identity": orjson.dumps(accepted).decode()}

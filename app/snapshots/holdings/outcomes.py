@@ -79,7 +79,7 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     return f"""SELECT k, key_type, place,
             CASE WHEN {old} THEN old_member_id ELSE member_id END AS member_id,
             CASE WHEN {old} THEN old_profile_id ELSE profile_id END AS profile_id,
-            CASE WHEN {old} THEN old_identity ELSE identity END AS identity,
+            CASE WHEN {old} THEN old_identity ELSE coalesce(marked_identity, identity) END AS identity,
             CASE fate WHEN 'keep' THEN NULL WHEN 'refused' THEN coalesce(old_held, 'no') ELSE fate END AS held,
             CASE WHEN fate = 'refused' THEN old_fp1 WHEN disposition = 'unknown' THEN {SENT_HASH} ELSE fp1 END AS fp1,
             CASE fate WHEN 'refused' THEN fp1 WHEN 'keep' THEN old_refused END AS fp1_refused,
@@ -94,7 +94,9 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
 def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     """Return the relation of the plan's rows with their marks, disposition and fate."""
     return f"""(SELECT p.*, d.disposition AS disposition, e.disposition AS marked, e.message AS message,
-                CASE WHEN {IS_UNCONFIRMED} THEN '{UNCONFIRMED}' ELSE e.code END AS code, b.batch AS batch, e.partner_id AS marked_partner, {fate_sql(spec, exits_stay=exits_stay)} AS fate
+                CASE WHEN {IS_UNCONFIRMED} THEN '{UNCONFIRMED}' ELSE e.code END AS code, b.batch AS batch,
+                e.partner_id AS marked_partner, e.identity AS marked_identity,
+                {fate_sql(spec, exits_stay=exits_stay)} AS fate
             FROM {stored_relation([plan])} AS p
                 LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
                     FROM batch_marks) AS b ON p.row = b.row

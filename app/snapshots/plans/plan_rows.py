@@ -18,6 +18,7 @@ from app.snapshots.plans.plan_file import SCHEMA
 
 _READ = [
     "row", "kind", "k", "key_type", "place", "member_id", "profile_id", "identity", "traits", "entities", "partner_id",
+    "old_held", "old_sync",
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def planned_changes(table: pa.Table) -> list[PlannedChange]:
     kinds = {kind.value: kind for kind in ChangeKind}
     loads = orjson.loads
     result = []
-    for row, kind, k, key_type, place, member, profile, identity, traits, entities, partner in zip(
+    for row, kind, k, key_type, place, member, profile, identity, traits, entities, *old in zip(
         *columns.values(), strict=True
     ):
         key = k if key_type in {None, MEMBER} and "\x1f" not in k else key_value(k, key_type, place)
@@ -124,7 +125,7 @@ def planned_changes(table: pa.Table) -> list[PlannedChange]:
                 loads(identity) if identity else {},
                 loads_exact(traits) if traits else {},
                 loads_exact(entities) if entities else {},
-                partner,
+                *old,
             )
         )
     return result

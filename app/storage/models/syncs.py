@@ -119,6 +119,13 @@ class Batch(Base):
             "number",
             postgresql_where=text("state <> 'settled'"),
         ),
+        # Calls that the partner works on, also after their sync has ended
+        Index(
+            "ix_batch_at_partner",
+            "space_id",
+            "sync_id",
+            postgresql_where=text("state <> 'settled' AND continuation IS NOT NULL"),
+        ),
     )
 
     space_id: Mapped[str] = mapped_column(primary_key=True)

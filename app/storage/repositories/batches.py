@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, text, update
+from sqlalchemy import ColumnElement, case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.batch_states import BatchState
@@ -258,9 +258,7 @@ class BatchRepository(Repository[Batch]):
         statement = (
             update(Batch)
             .where(
-                Batch.space_id == batch.space_id,
-                Batch.sync_id == batch.sync_id,
-                Batch.number == batch.number,
+                *_row(batch),
                 Batch.lease_token == batch.lease_token,
                 Batch.state == BatchState.SENDING,
             )
@@ -281,10 +279,14 @@ class BatchRepository(Repository[Batch]):
         return True
 
     async def forget_call(self, batch: Batch) -> None:
-        """Forget the call that a batch of an ended sync left with the partner."""
-        of_it = (Batch.space_id == batch.space_id, Batch.sync_id == batch.sync_id)
-        statement = update(Batch).where(*of_it, Batch.number == batch.number)
-        await self._write(statement.values(continuation=None))
+        """Forget the call that a batch of an ended sync left with the partner. Until now it may have been applied."""
+        await self._write(update(Batch).where(*_row(batch)).values(continuation=None))
+        await SyncRepository(self.session).mark_unknown(batch.space_id, batch.sync_id)
+
+    async def ask_later(self, batch: Batch, wait: timedelta) -> bool:
+        """Let a call that was left with the partner be asked about after ``wait``. Returns False if another worker has."""
+        statement = update(Batch).where(*_row(batch), Batch.next_at == batch.next_at)
+        return await self._write(statement.values(next_at=DATABASE_NOW + wait)) > 0
 
     async def take_from_senders(self, space_id: str, sync_id: str) -> int:
         """Let batches of a sync whose lease has expired wait, with an unknown result. Returns their number."""
@@ -363,6 +365,14 @@ class BatchRepository(Repository[Batch]):
         return await self._write(
             delete(Attempt).where(Attempt.started_at < func.clock_timestamp() - age)
         )
+
+
+def _row(batch: Batch) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Batch.space_id == batch.space_id,
+        Batch.sync_id == batch.sync_id,
+        Batch.number == batch.number,
+    )
 
 
 def _columns(batches: Sequence[Batch]) -> dict[str, Any]:

@@ -190,6 +190,18 @@ class SyncRepository(Repository[Sync]):
         moment: datetime | None = (await self.session.execute(query)).scalar_one()
         return moment
 
+    async def sent_before(self, sync: Sync, age: timedelta) -> dict[int, datetime]:
+        """Return when the last call of each earlier sync of the activation ended, by number, if that was within ``age``."""
+        ended = func.greatest(Sync.finished_at, Sync.last_unknown_at)
+        query = select(Sync.number, ended).where(
+            Sync.space_id == sync.space_id,
+            Sync.activation_id == sync.activation_id,
+            Sync.number < sync.number,
+            ended > DATABASE_NOW - age,
+        )
+        rows = await self.session.execute(query)
+        return {number: moment for number, moment in rows.all()}  # noqa: C416  typed
+
     # Leases
 
     async def claim(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+
+import pytest
 
 from app.core import clock
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services import syncs
+from app.services.planning import left_calls
 from app.services.platform.platform import Platform
 from app.services.reports import activation_status
 from app.storage.models import Activation
@@ -45,6 +50,23 @@ async def a_job_runs(flow: Flow, activation: str) -> str:
     return found
 
 
+async def held(flow: Flow, activation: str) -> int:
+    return (await flow.activation(activation)).held
+
+
+async def opened_after(flow: Flow, activation: str, number: int) -> bool:
+    """Whether the end of a call has opened a sync after that number."""
+    newest = (await flow.syncs(activation))[-1]
+    return newest.number > number and newest.trigger == "call_ended"
+
+
+async def left_by_itself(flow: Flow, activation: str) -> None:
+    """Wait for the sync that the end of the job opens."""
+    number = (await flow.syncs(activation))[-1].number
+    await eventually(partial(opened_after, flow, activation, number), 20)
+    await flow.quiet(activation)
+
+
 def emails(partner: KlaviyoEmulator) -> set[str]:
     return {member["email"] for member in partner.members(LIST) or []}
 
@@ -73,11 +95,11 @@ class TestCancelled:
             partner.account.job_seconds = 0.02
             await flow.members(range(10))
             await flow.quiet(activation)
+            assert await held(flow, activation) == 20
             end_jobs(partner)
             assert len(emails(partner)) == 20  # the cancelled job has added all of them
-            await flow.members(range(9))
-            await flow.quiet(activation)
-            assert emails(partner) == {f"p{n}@example.com" for n in range(9)}
+            await left_by_itself(flow, activation)
+            assert emails(partner) == {f"p{n}@example.com" for n in range(10)}
 
 
 class TestEndless:
@@ -96,6 +118,26 @@ class TestEndless:
             assert closed.delivered == 0
             end_jobs(partner)
             assert len(emails(partner)) == 20
-            await flow.members(range(11))
+            await left_by_itself(flow, activation)
+            assert emails(partner) == {f"p{n}@example.com" for n in range(12)}
+
+
+class TestUnreachable:
+    async def test_a_call_that_cannot_be_asked_about_is_left_for_seven_days(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with slow(platform) as (flow, partner, activation):
+            await flow.members(range(20))
+            sync_id = await a_job_runs(flow, activation)
+            async with platform.unit_of_work() as session:
+                await syncs.cancel_sync(
+                    session, flow.space_id, activation, sync_id, actor="test", now=clock.now()
+                )
             await flow.quiet(activation)
-            assert emails(partner) == {f"p{n}@example.com" for n in range(11)}
+            partner.account.job_seconds = 0.02
+            partner.keys.clear()
+            before = (await flow.syncs(activation))[-1].number
+            await asyncio.sleep(2)
+            assert (await flow.syncs(activation))[-1].number == before
+            monkeypatch.setattr(left_calls, "FORGOTTEN_AFTER", timedelta(seconds=1))
+            await eventually(partial(opened_after, flow, activation, before))

@@ -238,7 +238,7 @@ class Additions:
             raise
         except KlaviyoRefusal as error:
             if _is_duplicate(error) and profile.has_others:
-                progress.note(profile.index, _words_of(error))
+                progress.note(profile.index, _words_of(error), profile.identity_alone)
                 return await self._write(progress, profile.alone())
             if _is_duplicate(error) or _names_a_field(error):
                 progress.reject(profile.index, _words_of(error))

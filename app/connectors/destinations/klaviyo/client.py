@@ -248,6 +248,7 @@ def _pointer(source: Any) -> str | None:
 
 
 _PROFILE_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(?:/|$)")
+_MEMBER_POINTER = re.compile(r"/data/(\d+)(?:/|$)")
 
 
 def profile_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
@@ -255,9 +256,18 @@ def profile_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
 
     Empty unless every fault points to a profile of the body: one index outside means that none can be trusted.
     """
+    return _named(_PROFILE_POINTER, faults, count)
+
+
+def member_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
+    """Return faults keyed by the position of their id, of ``count`` ids of list members; empty as ``profile_faults``."""
+    return _named(_MEMBER_POINTER, faults, count)
+
+
+def _named(pointer: re.Pattern[str], faults: Sequence[Fault], count: int) -> dict[int, Fault]:
     named: dict[int, Fault] = {}
     for fault in faults:
-        match = _PROFILE_POINTER.match(fault.pointer or "")
+        match = pointer.match(fault.pointer or "")
         if match is None or int(match[1]) >= count:
             return {}
         named.setdefault(int(match[1]), fault)

@@ -98,7 +98,7 @@ class KlaviyoConnector:
             return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
         list_id = _list_of(call)
         if call.kind is ChangeKind.EXITED:
-            return await Removals(self._client, deliveries, list_id).go_on(progress)
+            return await Removals(self._client, call, deliveries, list_id).go_on(progress)
         return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
 
     async def still_works(self, handle: Mapping[str, Any]) -> bool:

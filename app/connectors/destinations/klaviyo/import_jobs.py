@@ -17,10 +17,12 @@ from app.connectors.destinations.klaviyo.client import (
 )
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.errors import ConfigurationRejected, Throttled
+from app.connectors.errors import ConfigurationRejected, ConnectorError, Throttled
 
 JOBS = "/api/profile-bulk-import-jobs"
 DUPLICATE = "duplicate_profile"
+#: The profiles of a confirmed job are read for their ids up to this number: exits need not be searched for then.
+MOST_IDS = 1_000
 _RESTARTS = 3
 _WORKING = ("queued", "processing")
 _ERRORS, _PROFILES = "errors", "profiles"
@@ -115,12 +117,19 @@ class ImportJob:
         if self._progress.stage == _ERRORS:
             await self._pages("import-errors", {}, self._note_errors)
             self._progress.stage, self._progress.cursor = _PROFILES, None
-        if self._adds_up():
+        confirmed = self._adds_up()
+        if confirmed and len(self._rows) > MOST_IDS:
             self._forget()
             return
         fields = {"fields[profile]": "email,external_id,phone_number"}
-        await self._pages("profiles", fields, self._note_profiles)
-        self._end()
+        try:
+            await self._pages("profiles", fields, self._note_profiles)
+        except Throttled:
+            raise
+        except ConnectorError:
+            if not confirmed:
+                raise
+        self._forget() if confirmed else self._end()
 
     async def _pages(self, what: str, fields: Mapping[str, str], note: Any) -> None:
         progress = self._progress
@@ -189,7 +198,7 @@ class ImportJob:
         progress.failed.append(row.index)
         if refusal.code == DUPLICATE and row.has_others and not progress.is_again:
             progress.again = sorted({*progress.again, row.index})
-            progress.note(row.index, refusal)
+            progress.note(row.index, refusal, row.identity_alone)
         else:
             progress.reject(row.index, refusal)
 

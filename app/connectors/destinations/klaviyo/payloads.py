@@ -32,6 +32,7 @@ LOCATION = (
 PROFILE_BYTES = 100_000
 BODY_BYTES = 4_600_000  # of 5 MB
 EXTERNAL_ID_LENGTH = 255
+NO_IDENTIFIER = Refusal("no_identifier", "no e-mail, external id or phone number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Profile:
         """Whether it has identifiers besides the key."""
         return any(name in self.attributes for name in IDENTITY if name != self.key)
 
+    @property
+    def identity_alone(self) -> dict[str, str]:
+        """The identifier ``{attribute: value}`` that ``alone`` sends."""
+        return {self.key: self.attributes[self.key]}
+
     def alone(self) -> Profile:
         """Return the profile with the key as its only identifier; other attributes stay."""
         kept = {n: v for n, v in self.attributes.items() if n == self.key or n not in IDENTITY}
@@ -59,14 +65,14 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
     profiles, skipped = [], {}
     for index, delivery in enumerate(deliveries):
         attributes = attributes_of(delivery)
-        refusal = _refusal(attributes)
-        if refusal is None:
+        refusal, key = _refusal(attributes), key_name(delivery, attributes)
+        if refusal is None and key is not None:
             data = _resource(attributes)
             if len(data) <= PROFILE_BYTES:
-                profiles.append(Profile(index, attributes, data, _key_of(delivery, attributes)))
+                profiles.append(Profile(index, attributes, data, key))
                 continue
             refusal = Refusal("profile_too_large", "Klaviyo accepts at most 100 KB for one profile")
-        skipped[index] = refusal
+        skipped[index] = refusal or NO_IDENTIFIER
     return profiles, skipped
 
 
@@ -74,11 +80,19 @@ def _resource(attributes: Mapping[str, Any]) -> bytes:
     return _dumps({"type": "profile", "attributes": attributes})
 
 
-def _key_of(delivery: Delivery, attributes: Mapping[str, Any]) -> str:
-    """Return the attribute that carries the key; an external id that is an address goes as e-mail."""
-    if delivery.key_type in IDENTITY and delivery.key_type in attributes:
+def identity(delivery: Delivery) -> dict[str, str]:
+    """Return ``{attribute: value}`` of the identifiers of a member; an external id that is an address goes as e-mail."""
+    found = identity_of(delivery, IDENTITY)
+    if "email" not in found and "@" in found.get("external_id", ""):
+        found["email"] = found.pop("external_id")
+    return found
+
+
+def key_name(delivery: Delivery, found: Mapping[str, Any]) -> str | None:
+    """Return which of a member's identifiers carries the key; None without any."""
+    if delivery.key_type in IDENTITY and delivery.key_type in found:
         return delivery.key_type
-    return next(name for name in IDENTITY if name in attributes)
+    return next((name for name in IDENTITY if name in found), None)
 
 
 def folded(name: str, value: Any) -> str:
@@ -88,7 +102,7 @@ def folded(name: str, value: Any) -> str:
 
 def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:
     if not any(name in attributes for name in IDENTITY):
-        return Refusal("no_identifier", "no e-mail, external id or phone number")
+        return NO_IDENTIFIER
     if len(attributes.get("external_id", "")) > EXTERNAL_ID_LENGTH:
         return Refusal("external_id_too_long", "an external id has at most 255 characters")
     return None
@@ -96,9 +110,7 @@ def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:
 
 def attributes_of(delivery: Delivery) -> dict[str, Any]:
     """Return ``{attribute: value}`` of a profile, without nulls: null does not clear a field in Klaviyo."""
-    attributes: dict[str, Any] = dict(identity_of(delivery, IDENTITY))
-    if "email" not in attributes and "@" in attributes.get("external_id", ""):
-        attributes["email"] = attributes.pop("external_id")
+    attributes: dict[str, Any] = dict(identity(delivery))
     fields = delivery.fields
     for name in TEXT_FIELDS:
         if fields.get(name) is not None:

@@ -33,6 +33,11 @@ class Progress:
     searched: int = 0  # searches done for the next removal
     found: list[str] = field(default_factory=list)  # the ids that they returned
     hits: list[str] = field(default_factory=list)  # the keys that they found, folded
+    stale: list[str] = field(
+        default_factory=list
+    )  # ids of members that Klaviyo does not know any more
+    late: list[int] = field(default_factory=list)  # removals that were not found and may appear
+    round: int = 0  # how many of them are looked for before the next wait
     rejected: Said = field(default_factory=dict)
     partner_ids: dict[str, str] = field(default_factory=dict)
     #: Ranges of deliveries that wait to be sent, as [first, after the last]. None: not begun.
@@ -60,6 +65,8 @@ class Progress:
     suspects: Said = field(default_factory=dict)  # refused alone, without a pointer
     unknown: Said = field(default_factory=dict)
     notes: Said = field(default_factory=dict)
+    #: The identifiers that Klaviyo accepted, of members with a note that it did not accept all.
+    accepted: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, handle: Mapping[str, Any]) -> Progress:
@@ -79,9 +86,10 @@ class Progress:
         """Record a member that no response confirms."""
         self.unknown[str(index)] = ["unconfirmed", words, None]
 
-    def note(self, index: int, refusal: Refusal) -> None:
-        """Record a remark about a member that is delivered."""
+    def note(self, index: int, refusal: Refusal, accepted: Mapping[str, str]) -> None:
+        """Record that a member is sent with some of its identifiers only, and why."""
         self.notes[str(index)] = _said(refusal)
+        self.accepted[str(index)] = dict(accepted)
 
     def is_settled(self, index: int) -> bool:
         """Return whether nothing more is sent for a member."""
@@ -132,6 +140,7 @@ class Progress:
                 }
             ),
             partner_ids={int(index): value for index, value in self.partner_ids.items()},
+            identities={int(i): one for i, one in self.accepted.items() if i not in rejected},
         )
 
 

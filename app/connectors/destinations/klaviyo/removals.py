@@ -3,155 +3,149 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-from urllib.parse import quote
+from datetime import timedelta
 
-from app.connectors.base import Delivery, Pending, Receipts, Refusal
+from app.connectors.base import Call, Delivery, Pending, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
 from app.connectors.destinations.klaviyo.additions import unknown_list
 from app.connectors.destinations.klaviyo.client import (
-    PAGE,
     KlaviyoClient,
     KlaviyoNotFound,
     list_path,
+    member_faults,
 )
+from app.connectors.destinations.klaviyo.other_identifiers import OtherIdentifiers
 from app.connectors.destinations.klaviyo.progress import Progress
+from app.connectors.destinations.klaviyo.search import ProfileSearch, chunks, key_of
 from app.connectors.errors import Throttled
-from app.connectors.identity import identity_of
 
 CALL_ROWS = 1_000  # https://developers.klaviyo.com/en/reference/remove_profiles_from_list
-URL_BYTES = 7_000  # of a search's encoded filter
+#: So long after it was sent, a member that no search finds is not at Klaviyo. Before, the search may be behind.
+SEARCHABLE_AFTER = timedelta(minutes=10)
 
 
 class Removals:
     """One call with members who exit."""
 
-    def __init__(self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str) -> None:
+    def __init__(
+        self, client: KlaviyoClient, call: Call, deliveries: Sequence[Delivery], list_id: str
+    ) -> None:
         self._client = client
+        self._call = call
         self._deliveries = deliveries
         self._list_id = list_id
+        self._search = ProfileSearch(client)
 
     async def go_on(self, progress: Progress) -> Receipts | Pending:
-        """Remove the next 1,000 members."""
-        upto = min(progress.next + CALL_ROWS, len(self._deliveries))
-        part = self._deliveries[progress.next : upto]
-        for field, values in _searches(part)[progress.searched :]:
-            try:
-                found = await self._search(field, values)
-                progress.found += [str(entry["id"]) for entry in found]
-                progress.hits += [
-                    payloads.folded(field, value)
-                    for entry in found
-                    if (value := (entry.get("attributes") or {}).get(field))
-                ]
-            except Throttled as error:
-                if not progress.searched:
-                    raise
-                return progress.throttled(error)  # the ids found so far are kept
-            progress.searched += 1
-        waiting = await self._look_elsewhere(progress, part)
-        if waiting is not None:
-            return waiting
-        known = [delivery.partner_id for delivery in part if delivery.partner_id]
-        ids = list(dict.fromkeys([*known, *progress.found]))
-        if ids:
-            try:
-                await self._client.send(
-                    "DELETE",
-                    list_path(self._list_id, "/relationships/profiles"),
-                    payloads.members(ids),
-                    expected=(204,),
-                )
-            except KlaviyoNotFound as error:
-                raise unknown_list(self._list_id, error) from error
-        progress.next, progress.searched, progress.found, progress.hits = upto, 0, [], []
-        if upto < len(self._deliveries):
+        """Remove the next 1,000 members; at the end, look again for those that Klaviyo may not show yet."""
+        part = self._part(progress)
+        try:
+            await self._find(progress, part)
+            missing = self._missing(progress, part)
+            late = [index for index in missing if self._may_appear(index)]
+            gone = [index for index in missing if index not in set(late)]
+            others = OtherIdentifiers(self._search, self._call, self._deliveries)
+            elsewhere = await others.find(progress, gone)
+        except Throttled as error:
+            if not progress.searched:
+                raise
+            return progress.throttled(error)  # the ids found so far are kept
+        if await self._remove(progress, part, elsewhere):
             return progress.pending(0)
+        return self._next(progress, part, late)
+
+    def _part(self, progress: Progress) -> list[int]:
+        """Return the next members by index: first each once, then those that were not found and may appear."""
+        if progress.next < len(self._deliveries):
+            return list(range(progress.next, min(progress.next + CALL_ROWS, len(self._deliveries))))
+        return progress.late[: min(CALL_ROWS, progress.round)]
+
+    def _next(self, progress: Progress, part: list[int], late: list[int]) -> Receipts | Pending:
+        progress.searched, progress.found, progress.hits = 0, [], []
+        if progress.next < len(self._deliveries):
+            progress.next += len(part)
+            progress.late += late
+            progress.round = 0
+        else:
+            progress.late = [*progress.late[len(part) :], *late]
+            progress.round -= len(part)
+        if progress.next < len(self._deliveries) or progress.round:
+            return progress.pending(0)
+        if progress.late:
+            progress.round = len(progress.late)
+            return progress.waiting()
         return progress.receipts(self._skipped())
+
+    async def _find(self, progress: Progress, part: Sequence[int]) -> None:
+        for field, values in self._searches(progress, part)[progress.searched :]:
+            found = await self._search.by(field, values)
+            progress.found += [str(entry["id"]) for entry in found]
+            progress.hits += [
+                payloads.folded(field, value)
+                for entry in found
+                if (value := (entry.get("attributes") or {}).get(field))
+            ]
+            progress.searched += 1
+
+    def _searches(self, progress: Progress, part: Sequence[int]) -> list[tuple[str, list[str]]]:
+        """Return the values to search for, by field. A profile that Klaviyo does not know is on no list."""
+        wanted: dict[str, list[str]] = {}
+        for index in part:
+            delivery = self._deliveries[index]
+            key = None if self._known_id(progress, index) else key_of(delivery)
+            if key is not None:
+                wanted.setdefault(key[0], []).append(key[1])
+        return [(field, chunk) for field, values in wanted.items() for chunk in chunks(values)]
+
+    def _missing(self, progress: Progress, part: Sequence[int]) -> list[int]:
+        """Return the members of a part whose key no profile has."""
+        hits, missing = set(progress.hits), []
+        for index in part:
+            delivery = self._deliveries[index]
+            key = None if self._known_id(progress, index) else key_of(delivery)
+            if key is not None and payloads.folded(*key) not in hits:
+                missing.append(index)
+        return missing
+
+    def _may_appear(self, index: int) -> bool:
+        """Return whether a member was sent so recently that Klaviyo's search may not show it yet."""
+        sent_at = self._deliveries[index].sent_at
+        return sent_at is not None and self._call.attempted_at - sent_at < SEARCHABLE_AFTER
+
+    async def _remove(
+        self, progress: Progress, part: Sequence[int], elsewhere: Sequence[str]
+    ) -> bool:
+        """Remove profiles. Returns True if Klaviyo does not know some: then members with these ids are searched for."""
+        rows = (self._known_id(progress, index) for index in part)
+        known = [partner_id for partner_id in rows if partner_id]
+        ids = list(dict.fromkeys([*known, *progress.found, *elsewhere]))
+        for first in range(0, len(ids), CALL_ROWS):
+            stale = await self._remove_ids(ids[first : first + CALL_ROWS])
+            if stale:
+                progress.stale += stale
+                progress.searched, progress.found, progress.hits = 0, [], []
+                return True
+        return False
+
+    async def _remove_ids(self, ids: Sequence[str]) -> list[str]:
+        """Remove up to 1,000 profiles. Returns the ids that Klaviyo does not know: then none was removed."""
+        path = list_path(self._list_id, "/relationships/profiles")
+        try:
+            await self._client.send("DELETE", path, payloads.members(ids), expected=(204,))
+        except KlaviyoNotFound as error:
+            named = member_faults(error.faults, len(ids))
+            if not named:
+                raise unknown_list(self._list_id, error) from error
+            return [ids[number] for number in named]
+        return []
+
+    def _known_id(self, progress: Progress, index: int) -> str | None:
+        partner_id = self._deliveries[index].partner_id
+        return None if partner_id in progress.stale else partner_id
 
     def _skipped(self) -> dict[int, Refusal]:
         return {
-            index: Refusal("no_identifier", "no e-mail, external id or phone number")
+            index: payloads.NO_IDENTIFIER
             for index, delivery in enumerate(self._deliveries)
-            if not delivery.partner_id and not identity_of(delivery, payloads.IDENTITY)
+            if not delivery.partner_id and key_of(delivery) is None
         }
-
-    async def _look_elsewhere(self, progress: Progress, part: Sequence[Delivery]) -> Pending | None:
-        """Leave members unknown whose key Klaviyo does not know, but who may be there under another identifier.
-
-        The key may have been changed at Klaviyo. The profile is not removed: the identifier may also be another
-        member's.
-        """
-        hits = set(progress.hits)
-        owners: dict[tuple[str, str], list[int]] = {}
-        for index, delivery in enumerate(part, progress.next):
-            field, identity = _key_field(delivery), identity_of(delivery, payloads.IDENTITY)
-            if (
-                delivery.partner_id
-                or field is None
-                or payloads.folded(field, identity[field]) in hits
-            ):
-                continue
-            for name, value in identity.items():
-                if name != field and str(index) not in progress.unknown:
-                    owners.setdefault((name, value), []).append(index)
-        for name in payloads.IDENTITY:
-            for values in _chunks([value for field, value in owners if field == name]):
-                try:
-                    found = await self._search(name, values)
-                except Throttled as error:
-                    return progress.throttled(error)
-                there = {
-                    payloads.folded(name, (entry.get("attributes") or {}).get(name))
-                    for entry in found
-                }
-                for value in values:
-                    if payloads.folded(name, value) in there:
-                        words = f"Klaviyo does not know the key, but a profile with the same {name}; its key may have been changed there"
-                        for index in owners[name, value]:
-                            progress.leave_unknown(index, words)
-        return None
-
-    async def _search(self, field: str, values: Sequence[str]) -> list[dict[str, Any]]:
-        parameters = {
-            "filter": payloads.any_of(field, values),
-            "fields[profile]": "email,external_id,phone_number",
-            "page[size]": str(PAGE),
-        }
-        found: list[dict[str, Any]] = []
-        async for page in self._client.pages("/api/profiles", parameters):
-            found += page
-        return found
-
-
-def _searches(part: Sequence[Delivery]) -> list[tuple[str, list[str]]]:
-    """Return the values to search for, by field. A profile that Klaviyo does not know is on no list."""
-    wanted: dict[str, list[str]] = {}
-    for delivery in part:
-        field = _key_field(delivery)
-        if not delivery.partner_id and field is not None:
-            value = identity_of(delivery, payloads.IDENTITY)[field]
-            wanted.setdefault(field, []).append(value)
-    return [(field, chunk) for field, values in wanted.items() for chunk in _chunks(values)]
-
-
-def _key_field(delivery: Delivery) -> str | None:
-    """Return the identifier under which a member was sent: the key; None without any."""
-    identity = identity_of(delivery, payloads.IDENTITY)
-    if delivery.key_type in identity:
-        return delivery.key_type
-    return next(iter(identity), None)
-
-
-def _chunks(values: Sequence[str]) -> list[list[str]]:
-    """Split values into chunks of at most one page that fit into a URL."""
-    chunks: list[list[str]] = []
-    size = 0
-    for value in dict.fromkeys(values):
-        length = len(quote(value)) + 7
-        if not chunks or len(chunks[-1]) >= PAGE or size + length > URL_BYTES:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(value)
-        size += length
-    return chunks

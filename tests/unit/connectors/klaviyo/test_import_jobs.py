@@ -49,6 +49,19 @@ class Bent(KlaviyoEmulator):
 
         self.rules.append(rule)
 
+    def once(self, method: str, path: str, status: int, content: Any) -> None:
+        """Respond so to the first matching request only."""
+        self.respond(method, path, status, content)
+        rule = self.rules.pop()
+
+        def first(request: Request) -> Response | None:
+            response = rule(request)
+            if response is not None:
+                self.rules.remove(first)
+            return response
+
+        self.rules.append(first)
+
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:

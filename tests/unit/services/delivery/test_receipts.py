@@ -18,6 +18,7 @@ def test_refusals_ids_and_files_are_stored() -> None:
         unknown={5: Refusal("unmatched", "not taken")},
         notes={6: Refusal("duplicate_profile", "sent with the e-mail alone")},
         partner_ids={0: "x1"},
+        identities={6: {"email": "a@example.com"}},
         exports=["exports/a.csv"],
     )
     assert receipts_to_json(receipts) == {
@@ -26,6 +27,7 @@ def test_refusals_ids_and_files_are_stored() -> None:
         "unknown": {"5": {"code": "unmatched", "message": "not taken"}},
         "notes": {"6": {"code": "duplicate_profile", "message": "sent with the e-mail alone"}},
         "partnerIds": {"0": "x1"},
+        "identities": {"6": {"email": "a@example.com"}},
         "exports": ["exports/a.csv"],
     }
     written = delivered_batch(Batch(), receipts)
