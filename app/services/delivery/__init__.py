@@ -7,7 +7,7 @@ from app.services.delivery.exports import (
     outdated_exports,
 )
 from app.services.delivery.loaded_sync import LoadedSync
-from app.services.delivery.pauses import planning_refused
+from app.services.delivery.pauses import pause_activation, planning_refused
 from app.services.delivery.pump import Pump
 from app.services.delivery.render import Renderer
 from app.services.delivery.render_setup import build_event_frame, build_renderer
@@ -25,6 +25,7 @@ __all__ = [
     "exports_of_sync",
     "open_export",
     "outdated_exports",
+    "pause_activation",
     "planning_refused",
     "shown_request",
 ]

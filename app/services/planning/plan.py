@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from functools import partial
-from typing import Any
 
-from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
-from app.core.errors import AppError
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
 from app.core.logging import get_logger
-from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.planning import made_lists
 from app.services.planning.left_calls import end_left_calls
 from app.services.planning.old_holdings import fetch_holdings
+from app.services.planning.plan_failures import put_off, record_failure
 from app.services.planning.plan_inputs import PlanInputs, gather_inputs
 from app.services.planning.planned_sync import complete_dry_run, store_plan
 from app.services.platform import (
@@ -27,21 +24,12 @@ from app.services.platform import (
     run_leased,
     store_file,
 )
-from app.services.syncs import (
-    notify_sync_ended,
-    write_state,
-)
-from app.snapshots.engine import PlanStats, StoredFile, UnknownFormat
+from app.snapshots.engine import PlanStats, StoredFile
 from app.snapshots.plans import write_plan
 from app.storage.models import Sync
-from app.storage.repositories.activations import ActivationRepository
-from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
-
-MAX_ATTEMPTS = 8  # of a dry run; a sync is tried until it succeeds
-SHOWN_AFTER = 3  # failed attempts, before the activation shows the error
 
 
 async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
@@ -59,7 +47,7 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
         renew=partial(_renew, platform),
         work=partial(_plan, platform),
         give_back=partial(_give_back, platform),
-        later=partial(_record_error, platform),
+        later=partial(record_failure, platform),
         lost=_log_lost,
     )
 
@@ -82,20 +70,6 @@ async def _renew(platform: Platform, sync: Sync) -> bool:
         return await SyncRepository(session).renew(
             sync.space_id, sync.id, sync.lease_token, platform.settings.lease
         )
-
-
-async def _record_error(platform: Platform, sync: Sync, error: Exception) -> None:
-    """Record why a sync was not planned. If the partner cannot be reached, planning is tried again later."""
-    match error:
-        case ConnectorError():
-            await _later(platform, sync, {"message": error.message, "code": error.code})
-        case UnknownFormat():
-            await _later(platform, sync, {"message": str(error)})
-        case AppError():
-            await _fail(platform, sync, {"message": str(error)})
-        case _:
-            log.error("plan_failed", sync_id=sync.id, exc_info=error)
-            await _later_or_fail(platform, sync, error)
 
 
 async def _begin(platform: Platform, sync: Sync) -> PlanInputs | None:
@@ -134,58 +108,9 @@ async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats)
         )
     except (AuthenticationRejected, ConfigurationRejected) as error:
         if not await planning_refused(platform, inputs.sync, inputs.account, error):
-            await _later(platform, inputs.sync, {"message": error.message, "code": error.code})
+            await put_off(platform, inputs.sync, {"message": error.message, "code": error.code})
         return False
     return True
-
-
-async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
-    async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
-        activation = await ActivationRepository(session).get_any(
-            sync.space_id, sync.activation_id, lock="update"
-        )
-        assert activation is not None  # noqa: S101  a foreign key
-        written = await write_state(
-            session,
-            sync,
-            SyncState.FAILED,
-            error=error,
-            lease_owner=None,
-            lease_until=None,
-            finished_at=await RunRepository(session).database_now(),
-        )
-        if written:
-            failed = await repository.get(sync.space_id, sync.id)
-            if failed is not None and failed.kind != "dry_run":
-                activation.last_error = error
-                before = await repository.state_before(failed)
-                notify_sync_ended(session, activation, failed, before)
-    log.warning("sync_failed", sync_id=sync.id)
-
-
-async def _later_or_fail(platform: Platform, sync: Sync, error: Exception) -> None:
-    described = {"message": f"{type(error).__name__}: planning failed; see the worker's log."}
-    if sync.kind == "dry_run" and sync.attempts >= MAX_ATTEMPTS:
-        await _fail(platform, sync, described)
-        return
-    # A sync is retried without a limit: nothing would open it again.
-    await _later(platform, sync, described)
-
-
-async def _later(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
-    wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
-    async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
-        activation = await ActivationRepository(session).get_any(
-            sync.space_id, sync.activation_id, lock="update"
-        )
-        released = await repository.release(
-            sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
-        )
-        is_shown = sync.kind != "dry_run" and sync.attempts >= SHOWN_AFTER
-        if released and is_shown and activation is not None:
-            activation.last_error = error
 
 
 async def _log_lost(sync: Sync) -> None:

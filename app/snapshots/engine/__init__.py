@@ -1,6 +1,6 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
-from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.engine import Engine, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
     UnknownFormat,
@@ -63,6 +63,7 @@ __all__ = [
     "fetch_one",
     "file_version",
     "format_metadata",
+    "is_lasting_fault",
     "json_members",
     "json_object",
     "json_value",

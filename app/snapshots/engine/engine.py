@@ -71,6 +71,12 @@ class Engine:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
+def is_lasting_fault(error: Exception) -> bool:
+    """Return whether the engine fails again with the same input. A full disk, little memory and an interrupt can pass."""
+    can_pass = duckdb.OperationalError | duckdb.InterruptException
+    return isinstance(error, duckdb.Error) and not isinstance(error, can_pass)
+
+
 async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:
     """Interrupt until the thread has ended: a query that starts after one interrupt needs another."""
     while not work.done():

@@ -1,0 +1,125 @@
+"""A plan that fails for a reason that lasts is given up after three tries; after an outage it is tried until it succeeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pyarrow as pa
+import pytest
+
+from app.connectors.errors import ConfigurationRejected, TransientFailure
+from app.queue import Task
+from app.services.planning import plan as planning
+from app.services.planning.plan_failures import TRIES, is_lasting
+from app.snapshots.engine import FileFormat, UnknownFormat, format_metadata
+from app.storage.models import Sync
+from tests.flow import Flow
+from tests.integration.services.planning.test_old_holdings import delivered, replace
+from tests.stepping import Hand
+
+ENGINE_WORDS = ("Binder", "Catalog", "column", "SELECT", "held")
+
+
+async def tries(hand: Hand, flow: Flow, activation: str) -> list[Sync]:
+    """Plan until the newest sync is no longer new. Returns the activation's syncs."""
+    for _ in range(500):
+        await hand.once(tasks=(Task.PLAN,))
+        syncs = await flow.syncs(activation)
+        if syncs[-1].state != "new":
+            return syncs
+    raise AssertionError("it is planned without an end")
+
+
+async def test_holdings_that_cannot_be_read_are_an_error_after_three_tries(
+    flow: Flow, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    hand = Hand(flow)
+    activation, table = await delivered(flow, hand)
+    current = format_metadata(FileFormat.HOLDINGS)
+    broken = table.drop_columns(["held"]).replace_schema_metadata(current)
+    await replace(flow, activation, broken, tmp_path)
+    await hand.start(activation)
+    *_, sync = await tries(hand, flow, activation)
+    row = await flow.activation(activation)
+    assert (sync.state, sync.attempts, row.state) == ("failed", TRIES, "error")
+    words = str((row.last_error or {})["message"])
+    assert words.startswith("Planning failed: an error inside the service (")
+    assert words.endswith("It was tried 3 times.")
+    assert not [word for word in ENGINE_WORDS if word in words]
+
+    # The way out: repair the cause, and enable the activation.
+    await replace(flow, activation, table, tmp_path)
+    await flow.sign_in(client)
+    path = f"audiences/{flow.audience_id}/activations/{activation}"
+    status = (await client.get(f"{path}/status")).json()["data"]["status"]
+    assert status["note"].endswith("Fix the cause, then enable the activation again.")
+    response = await client.patch(path, json={"enabled": True})
+    assert response.status_code == 200, response.text
+    await flow.supply([{"profile_id": "p1"}, {"profile_id": "new"}])
+    await hand.quiet()
+    row = await flow.activation(activation)
+    assert (row.state, row.last_error) == ("active", None)
+    assert flow.received(activation) == {"p1", "new"}
+
+
+async def test_files_of_a_newer_version_are_named(flow: Flow, tmp_path: Path) -> None:
+    hand = Hand(flow)
+    activation, table = await delivered(flow, hand)
+    newer = format_metadata(FileFormat.HOLDINGS, 99)
+    await replace(flow, activation, table.replace_schema_metadata(newer), tmp_path)
+    dry = await hand.start(activation, dry=True)
+    assert [sync.id for sync in await tries(hand, flow, activation)][-1] == dry.id
+    assert (await flow.activation(activation)).state == "active"  # a dry run stops nothing
+    await hand.start(activation)
+    *_, sync = await tries(hand, flow, activation)
+    row = await flow.activation(activation)
+    assert (sync.state, sync.attempts, row.state) == ("failed", TRIES, "error")
+    assert "version 99" in str(row.last_error)
+
+
+async def test_only_the_same_reason_counts(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = [KeyError("a"), duckdb.IOException("the disk is full")] * 4
+
+    async def failing(*args: Any) -> Any:
+        raise errors.pop()
+
+    hand = Hand(flow)
+    activation = await flow.activate(resync=True)
+    await flow.supply([{"profile_id": "p1"}])
+    await hand.once(tasks=(Task.RECOMPUTE,))
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "_write", failing)
+        while errors:
+            await hand.once(tasks=(Task.PLAN,))
+    (sync,) = await flow.syncs(activation)
+    assert (sync.state, sync.attempts) == ("new", 8)
+    await hand.quiet()
+    assert flow.received(activation) == {"p1"}
+
+
+@pytest.mark.parametrize(
+    ("error", "lasts"),
+    [
+        (duckdb.BinderException("no such column"), True),
+        (duckdb.InternalException("bug"), True),
+        (duckdb.ConversionException("not a number"), True),
+        (UnknownFormat("newer"), True),
+        (ConfigurationRejected("no such list"), True),
+        (pa.ArrowInvalid("not Parquet"), True),
+        (KeyError("bug"), True),
+        (duckdb.IOException("disk full"), False),
+        (duckdb.OutOfMemoryException("little memory"), False),
+        (duckdb.InterruptException("stopped"), False),
+        (OSError(28, "No space left on device"), False),
+        (FileNotFoundError(2, "No such file"), False),
+        (ConnectionError("away"), False),
+        (TimeoutError(), False),
+        (TransientFailure("502"), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_lasts(error: Exception, lasts: bool) -> None:
+    assert is_lasting(error) is lasts
