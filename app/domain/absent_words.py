@@ -1,9 +1,14 @@
 """Words that mean "no value". Programs write them when they export an empty value.
 
-A word is compared with the whole trimmed value, in any case. docs/identifiers.md lists them for users.
+A word is compared with the whole trimmed value, in any case. docs/identifiers.md lists them for users. A space can have
+more words.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
+
+from app.domain.text_forms import trimmed
 
 #: Absent in every identifier. All are ASCII and in lower case.
 ABSENT_WORDS = frozenset(
@@ -34,6 +39,19 @@ ABSENT_WORDS = frozenset(
 )
 
 
-def is_absent(text: str) -> bool:
-    """Report whether a trimmed value is empty or a word that means "no value"."""
-    return text == "" or (text.isascii() and text.lower() in ABSENT_WORDS)
+#: Absent in ids if two rows share them: each alone may be a real id. In lower case.
+SHARED_WORDS = ("-", "nan", "none")
+
+MOST_WORDS = 100  # of a space
+LONGEST_WORD = 100  # characters
+
+
+def is_absent(text: str, words: Collection[str] = ()) -> bool:
+    """Report whether a trimmed value is empty or a word that means "no value". ``words`` are more of them, in lower case."""
+    lower = text.lower()
+    return text == "" or (text.isascii() and lower in ABSENT_WORDS) or lower in words
+
+
+def word_of(text: str) -> str:
+    """Return a word of a space's option ``absentWords`` in the form in which it is compared."""
+    return trimmed(text).lower()

@@ -114,12 +114,23 @@ def plain_pattern() -> str:
 @cache
 def prefix_pattern() -> str:
     """Return a pattern of the beginnings of E.164 numbers that have a national prefix which is not a single digit."""
-    forms = [
-        f"{code}(?:{metadata.national_prefix_for_parsing})"
-        for code, metadata in _countries()
-        if len(metadata.national_prefix_for_parsing or "") > 1
-    ]
+    forms = [f"{code}(?:{prefix})" for code, prefix in _long_prefixes().items()]
     return rf"\+(?:{'|'.join(forms)})"
+
+
+def prefixed_beginnings() -> list[str]:
+    """Return the beginnings of all numbers that :func:`prefix_pattern` can match, such as ``+44``."""
+    return [f"+{code}" for code in _long_prefixes()]
+
+
+@cache
+def _long_prefixes() -> dict[str, str]:
+    """Return the national prefixes that are not a single digit, by calling code."""
+    return {
+        code: prefix
+        for code, metadata in _countries()
+        if (prefix := metadata.national_prefix_for_parsing) is not None and len(prefix) > 1
+    }
 
 
 def _countries() -> list[tuple[str, PhoneMetadata]]:

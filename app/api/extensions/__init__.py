@@ -20,6 +20,7 @@ from app.api.extensions import (
     revisions,
     runs,
     snapshots,
+    space_options,
     status,
     syncs,
     test_sends,
@@ -45,5 +46,6 @@ for _part in (
     overview.router,
     revisions.router,
     checks.router,
+    space_options.router,
 ):
     router.routes.extend(_part.routes)

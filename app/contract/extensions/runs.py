@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from app.contract.extensions.base import Output, PaginationOutput, Time
-from app.contract.extensions.upload_reports import UploadReport
+from app.contract.extensions.upload_reports import Counts, UploadReport
 
 
 class RunSource(Output):
@@ -47,6 +49,12 @@ class RunOutput(Output):
     sources: list[RunSource] | None
     notes: list[str] = []
     type_changes: list[TypeChange] = []
+    absent: Counts = Field(
+        default_factory=dict,
+        description="Values of identifiers that are none, by column and reason: word, shared_word, display_name, address_list, "
+        "not_an_address, not_a_number.",
+        examples=[{"email": {"word": 3, "display_name": 1}}],
+    )
     reading: UploadReport | None = None
     error: Any
     created_at: Time

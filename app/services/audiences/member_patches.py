@@ -22,6 +22,7 @@ from app.storage.repositories.due import DueQueries
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 _LEFT_AT_ONCE = 100  # audiences
 
@@ -47,7 +48,8 @@ async def patch_members(
         current = None
         if audience.current_snapshot_id is not None:
             current = await SnapshotRepository(session).get(space_id, audience.current_snapshot_id)
-    await _check(platform, audience, current, add, remove)
+        words = await SpaceRepository(session).absent_words(space_id)
+    await _check(platform, audience, current, add, remove, words)
     async with platform.unit_of_work() as session:
         audience = await require_supplied(session, space_id, audience_id)
         run = await runs.open_run(
@@ -108,6 +110,7 @@ async def _check(
     current: Snapshot | None,
     add: Sequence[Mapping[str, Any]],
     remove: Sequence[str],
+    words: frozenset[str],
 ) -> None:
     linked = audience.audience_type == "LINKED"
     manifest = Manifest.from_json(current.manifest if current else None)
@@ -117,7 +120,14 @@ async def _check(
     try:
         rows.write_bytes(to_lines(add))
         await platform.engine.run(
-            check_patch, rows if add else None, remove, local, scratch, linked=linked, lane="small"
+            check_patch,
+            rows if add else None,
+            remove,
+            local,
+            scratch,
+            linked=linked,
+            absent_words=words,
+            lane="small",
         )
     except Invalid as error:
         raise _located(error) from None

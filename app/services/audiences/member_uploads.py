@@ -28,6 +28,7 @@ from app.storage.models import Audience, Run
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 
 async def put_members(
@@ -51,6 +52,7 @@ async def put_members(
     """
     async with platform.unit_of_work() as session:
         audience = await require_supplied(session, space_id, audience_id)
+        words = await SpaceRepository(session).absent_words(space_id)
     receiving = receive_upload(
         platform.engine,
         platform.settings,
@@ -60,7 +62,7 @@ async def put_members(
         announced=announced,
         delimiter=delimiter,
     )
-    file, stats = await _store(platform, audience, receiving)
+    file, stats = await _store(platform, audience, receiving, words)
     async with platform.unit_of_work() as session:
         audience = await require_supplied(session, space_id, audience_id)
         await record_change(session, "audience", audience, "Audience Members Supplied", actor)
@@ -77,15 +79,19 @@ async def put_members(
 
 
 async def _store(
-    platform: Platform, audience: Audience, receiving: AbstractAsyncContextManager[Upload]
+    platform: Platform,
+    audience: Audience,
+    receiving: AbstractAsyncContextManager[Upload],
+    words: frozenset[str],
 ) -> tuple[StoredFile, SnapshotStats]:
     """Write an upload as the file of a snapshot."""
     linked = audience.audience_type == "LINKED"
     out = platform.engine.scratch_file(".parquet")
     try:
-        async with receiving as upload:
+        async with receiving as received:
             former = await fetch_manifest(platform.objects, await _current(platform, audience))
-            upload = replace(upload, usual_delimiter=await _usual_delimiter(platform, audience))
+            usual = await _usual_delimiter(platform, audience)
+            upload = replace(received, usual_delimiter=usual, absent_words=words)
             stats = await platform.engine.run(
                 write_snapshot, upload, out, linked=linked, former=former
             )
@@ -119,6 +125,7 @@ def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
             "rows": stats.rows,
             "traits": dict(stats.traits),
             "identifiers": list(stats.identifiers),
+            "absent": stats.absent,
         },
         "typeChanges": [asdict(change) for change in stats.changes],
         "reading": asdict(stats.reading) if stats.reading else None,

@@ -26,6 +26,7 @@ from app.snapshots.engine import Upload
 from app.snapshots.membership import write_snapshot
 from app.storage.models import AudiencePreview
 from app.storage.repositories.previews import PreviewRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 log = get_logger(__name__)
 
@@ -146,8 +147,10 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
         rows = _scratch(platform, files, ".rows.parquet")
         snapshot = _scratch(platform, files, ".parquet")
         await _write_rows(platform, preview, rows)
+        async with platform.unit_of_work() as session:
+            words = await SpaceRepository(session).absent_words(preview.space_id)
         stats = await platform.engine.run(
-            write_snapshot, Upload(rows, "parquet"), snapshot, linked=linked
+            write_snapshot, Upload(rows, "parquet", absent_words=words), snapshot, linked=linked
         )
         members = _first_members(snapshot)
     return {

@@ -32,6 +32,7 @@ from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.member_patches import MemberPatchRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
+from app.storage.repositories.spaces import SpaceRepository
 
 log = get_logger(__name__)
 
@@ -82,7 +83,8 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
         patches: Sequence[MemberPatch] = ()
         if run.kind == "patch":
             patches = await MemberPatchRepository(session).take(space_id, run.audience_id, run.id)
-        return Work(run, audience, previous, patches, Reading())
+        words = await SpaceRepository(session).absent_words(space_id)
+        return Work(run, audience, previous, patches, Reading(), words)
 
 
 async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:
@@ -137,6 +139,7 @@ async def _finish(
         exited=computed.comparison.exited,
         sources=work.sources,
         notes=work.notes,
+        absent=computed.stats.absent,
         error=None,
     )
     if not written:

@@ -47,6 +47,7 @@ class Work:
     previous: Snapshot | None  # the current one, pinned or not
     patches: Sequence[MemberPatch]
     reading: Reading  # what its definition has read so far
+    absent_words: frozenset[str] = frozenset()  # the space's own words for "no value"
 
     @property
     def sources(self) -> list[dict[str, Any]] | None:
@@ -118,14 +119,16 @@ async def _computed_rows(platform: Platform, work: Work, out: Path) -> Upload:
         reading=work.reading,
         room=room_of_run(platform, work.run.space_id, work.run.id),
     )
-    return Upload(out, "parquet")
+    return Upload(out, "parquet", absent_words=work.absent_words)
 
 
 async def _uploaded(platform: Platform, work: Work) -> Upload:
     supplied = work.run.input or {}
     file = StoredFile(**supplied["file"])
     path = await fetch_file(platform.objects, file)
-    return Upload(path, supplied["format"], supplied.get("encoding"))
+    return Upload(
+        path, supplied["format"], supplied.get("encoding"), absent_words=work.absent_words
+    )
 
 
 async def _compute_patch(platform: Platform, work: Work) -> Computed:
@@ -138,7 +141,13 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     try:
         rows.write_bytes(to_lines(add))
         delta = await platform.engine.run(
-            write_delta, rows if add else None, remove, local, out, linked=linked
+            write_delta,
+            rows if add else None,
+            remove,
+            local,
+            out,
+            linked=linked,
+            absent_words=work.absent_words,
         )
         file = await store_file(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
     finally:
@@ -147,7 +156,9 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     manifest = _appended(previous, file)
     if manifest.needs_compaction:
         manifest = await _compacted(platform, work, manifest)
-    added = SnapshotStats(delta.members, delta.traits, tuple(delta.identifiers))
+    added = SnapshotStats(
+        delta.members, delta.traits, tuple(delta.identifiers), absent=delta.absent
+    )
     stats = _merged(work.previous, added)
     return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
 
@@ -155,7 +166,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
 def _merged(previous: Snapshot | None, added: SnapshotStats) -> SnapshotStats:
     traits = {**(previous.traits if previous else {}), **added.traits}
     identifiers = [*(previous.identifiers if previous else ()), *added.identifiers]
-    return SnapshotStats(added.rows, traits, tuple(dict.fromkeys(identifiers)))
+    return SnapshotStats(added.rows, traits, tuple(dict.fromkeys(identifiers)), absent=added.absent)
 
 
 def _folded(

@@ -38,7 +38,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import find_held, find_profile
 from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import read_plan, write_plan
+from app.snapshots.plans import absent_words, read_plan, write_plan
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -73,11 +73,18 @@ async def explain_profile(
         await membership_history(platform, audience, snapshots, profile_id, search)
         for (audience, snapshots), search in zip(known.sources, searches, strict=True)
     ]
-    member = next((found.row for found in memberships if found.row), None)
+    member = next(
+        (
+            (found.row, snapshots[0])
+            for found, (_, snapshots) in zip(memberships, known.sources, strict=True)
+            if found.row
+        ),
+        None,
+    )
     wanted: list[WantedKey] = []
     left_out: dict[str, int] = {}
     if member is not None:
-        wanted, left_out = await _wanted(platform, known, member)
+        wanted, left_out = await _wanted(platform, known, *member)
     held = await _held(
         platform, known, profile_id
     )  # read first: the newest history needs these files too
@@ -129,7 +136,7 @@ async def _gather(
 
 
 async def _wanted(
-    platform: Platform, known: _Known, member: MemberRow
+    platform: Platform, known: _Known, member: MemberRow, snapshot: Snapshot
 ) -> tuple[list[WantedKey], dict[str, int]]:
     """Plan this one member with the planner. Returns its keys, and the number left out by reason."""
     linked = member.id != member.profile_id
@@ -141,20 +148,24 @@ async def _wanted(
     }
     if linked:
         row["entity_id"] = member.id
+    whole = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
     scratch = platform.engine.scratch_file(".explain")
     scratch.write_bytes(to_lines([row]))
     try:
-        return await platform.engine.run(_plan_one, known, scratch, linked=linked, lane="small")
+        return await platform.engine.run(
+            _plan_one, known, scratch, whole, linked=linked, lane="small"
+        )
     finally:
         scratch.unlink(missing_ok=True)
 
 
 def _plan_one(
-    cursor: Cursor, known: _Known, row: Path, *, linked: bool
+    cursor: Cursor, known: _Known, row: Path, whole: LocalManifest, *, linked: bool
 ) -> tuple[list[WantedKey], dict[str, int]]:
     rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
     try:
-        write_snapshot(cursor, Upload(row, "ndjson"), rows, linked=linked)
+        words = absent_words(cursor, whole)
+        write_snapshot(cursor, Upload(row, "ndjson", absent_words=words), rows, linked=linked)
         stats = write_plan(cursor, known.spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
         changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
     finally:

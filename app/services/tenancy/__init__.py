@@ -17,6 +17,7 @@ from app.services.tenancy.idempotency import (
     settle_key,
 )
 from app.services.tenancy.key_rotation import rotate_keys
+from app.services.tenancy.space_options import set_absent_words
 from app.services.tenancy.spaces import create_space, get_space, page_spaces, workspace_of
 from app.services.tenancy.tokens import (
     create_token,
@@ -45,6 +46,7 @@ __all__ = [
     "release_key",
     "revoke_token",
     "rotate_keys",
+    "set_absent_words",
     "settle_key",
     "workspace_of",
 ]

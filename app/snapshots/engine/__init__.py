@@ -3,11 +3,12 @@
 from app.snapshots.engine.engine import Engine, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
+    Marks,
     UnknownFormat,
     columns_of,
     file_version,
     format_metadata,
-    spelled_traits,
+    marks_of,
     stored_relation,
 )
 from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, TypeChange, Upload
@@ -47,6 +48,7 @@ __all__ = [
     "KeyRange",
     "LocalManifest",
     "Manifest",
+    "Marks",
     "PlanSpec",
     "PlanStats",
     "PlannedChange",
@@ -70,9 +72,9 @@ __all__ = [
     "key_position",
     "key_ranges",
     "key_value",
+    "marks_of",
     "parquet_relation",
     "row_group_weights",
-    "spelled_traits",
     "spelled_value",
     "sql_name",
     "sql_text",

@@ -8,6 +8,7 @@ change had no confirmed result.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,28 +39,50 @@ _OLD_COLUMN = "arm"
 #: Columns that version 3 added, with their types: to plans, which have a column ``old_held``, and to rows of holdings.
 _OF_PLANS = {"filled": "VARCHAR", "old_filled": "VARCHAR", "old_unknowns": "UTINYINT"}
 _OF_ROWS = {"filled": "VARCHAR", "unknowns": "UTINYINT"}
-_SPELLED = "activations.spelled"
+_MARKS = {name: f"activations.{name}" for name in ("spelled", "absent", "shared")}
 
 
 class UnknownFormat(ValueError):
     """A stored file has a format or version that this version of the service cannot read."""
 
 
-def format_metadata(
-    kind: FileFormat, version: int | None = None, *, spelled: Sequence[str] = ()
-) -> dict[str, str]:
-    """Return the Parquet metadata of a new file: ``{"activations.format": …, "activations.version": …}``.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the files of a membership say about its values.
 
-    ``spelled`` are traits of a membership that are text, and are hashed as the numbers that they spell.
+    ``spelled``: traits that are text, and are hashed as the numbers that they spell.
+    ``absent``: the space's own words for "no value" when the members were read, in lower case.
+    ``shared``: texts such as ``user_id:none``: words that rows of a larger membership, of which this is a part, shared.
     """
-    named = {_SPELLED: orjson.dumps(sorted(set(spelled))).decode()} if spelled else {}
+
+    spelled: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+
+
+def format_metadata(
+    kind: FileFormat, version: int | None = None, *, marks: Marks | None = None
+) -> dict[str, str]:
+    """Return the Parquet metadata of a new file: ``{"activations.format": …, "activations.version": …}``, and its marks."""
+    named = {
+        _MARKS[name]: orjson.dumps(sorted(values)).decode()
+        for name, values in (asdict(marks) if marks else {}).items()
+        if values
+    }
     return {_NAME: kind.value, _VERSION: str(version or CURRENT[kind]), **named}
 
 
-def spelled_traits(paths: Sequence[Path]) -> frozenset[str]:
-    """Return the traits that any of the files names as spelled (``format_metadata``)."""
-    found = [(pq.read_schema(path).metadata or {}).get(_SPELLED.encode()) for path in paths]
-    return frozenset(trait for names in found if names for trait in orjson.loads(names))
+def marks_of(paths: Sequence[Path]) -> Marks:
+    """Return what any of the files says about its values (``format_metadata``)."""
+    found = [pq.read_schema(path).metadata or {} for path in paths]
+    return Marks(
+        **{
+            name: frozenset(
+                value for one in found for value in orjson.loads(one.get(key.encode(), b"[]"))
+            )
+            for name, key in _MARKS.items()
+        }
+    )
 
 
 def file_version(path: Path) -> int:

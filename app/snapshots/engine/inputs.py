@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from app.snapshots.engine.upload_report import UploadReport
+from app.snapshots.engine.upload_report import Counts, UploadReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Upload:
     """A supplied membership or dataset as a local file.
 
     ``encoding`` is the compression that was announced. Of a CSV file, ``delimiter`` is what the request asks for, and
-    ``usual_delimiter`` that of the upload before, which is tried first.
+    ``usual_delimiter`` that of the upload before, which is tried first. ``absent_words`` are the space's own words for "no value".
     """
 
     path: Path
@@ -23,6 +23,7 @@ class Upload:
     encoding: Literal["gzip", "zstd"] | None = None
     delimiter: str | None = None
     usual_delimiter: str | None = None
+    absent_words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class TypeChange:
 class SnapshotStats:
     """Contents of a written snapshot: rows, traits with their engine types, identifier types, changes of types.
 
-    ``reading`` reports how an upload was read; a snapshot of combined files has none.
+    ``reading`` reports how an upload was read; a snapshot of combined files has none. ``absent`` counts the values of
+    identifiers that are none, by column and reason.
     """
 
     rows: int
@@ -46,6 +48,7 @@ class SnapshotStats:
     identifiers: Sequence[str]
     changes: Sequence[TypeChange] = ()
     reading: UploadReport | None = None
+    absent: Counts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ def key_sql(source: Source, column: str) -> str:
 
     Raises Invalid if a Parquet column is not text.
     """
-    return normalise_sql(_key_text(source, column), "text")
+    return normalise_sql(_key_text(source, column), "text", words=source.upload.absent_words)
 
 
 def _key_text(source: Source, column: str) -> str:
@@ -50,8 +50,9 @@ def identifier_sql(source: Source, name: str, column: str) -> str:
     quoted = sql_name(column)
     match source.upload.format:
         case "csv":
-            values = f"""CASE WHEN {quoted} LIKE '[%' AND json_valid({quoted})
-                THEN from_json({quoted}, '["VARCHAR"]') ELSE [{quoted}] END"""
+            several = f"""from_json({quoted}, '["VARCHAR"]')"""
+            return f"""CASE WHEN {quoted} LIKE '[%' AND json_valid({quoted}) THEN {_without_empty(several)}
+                WHEN {quoted} <> '' THEN [{quoted}] END"""
         case "ndjson":
             fault = f"CASE WHEN {quoted} IS NOT NULL THEN error({sql_text(_marked(column))}) END"
             values = f"""CASE json_type({quoted}) WHEN 'VARCHAR' THEN [{quoted} ->> '$']
@@ -59,6 +60,11 @@ def identifier_sql(source: Source, name: str, column: str) -> str:
                 ELSE {fault if column == name else "NULL"} END"""
         case _:
             values = _parquet_identifier(source, column)
+    return _without_empty(values)
+
+
+def _without_empty(values: str) -> str:
+    """Return the expression of a list without empty texts, NULL if nothing is left."""
     kept = f"list_filter({values}, lambda v: v IS NOT NULL AND v <> '')"
     return f"CASE WHEN len({kept}) > 0 THEN {kept} END"
 

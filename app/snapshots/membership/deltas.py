@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.domain.text_forms import trimmed
 from app.snapshots.engine import (
+    Counts,
     Cursor,
     FileFormat,
     LocalManifest,
+    Marks,
     Upload,
     copy_to,
     fetch_one,
     format_metadata,
     sql_text,
 )
+from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
 from app.snapshots.membership.member_input import MemberColumns, member_columns
@@ -30,7 +33,7 @@ _TOMBSTONES = "tombstones"
 
 @dataclass(frozen=True, slots=True)
 class DeltaStats:
-    """A written delta: its rows, and the changes that it makes to the membership."""
+    """A written delta: its rows, and the changes that it makes to the membership; ``absent`` as in SnapshotStats."""
 
     rows: int
     entered: int
@@ -38,6 +41,7 @@ class DeltaStats:
     members: int
     traits: dict[str, str]
     identifiers: list[str]
+    absent: Counts = field(default_factory=dict)
 
 
 def write_delta(
@@ -48,11 +52,12 @@ def write_delta(
     out: Path,
     *,
     linked: bool = False,
+    absent_words: frozenset[str] = frozenset(),
 ) -> DeltaStats:
     """Write a change of single members as a delta over ``base``.
 
     ``add`` has NDJSON rows that replace whole members, ``remove`` has member ids. Raises Invalid for faulty rows, and if
-    a member is in both.
+    a member is in both. ``absent_words`` are the space's own words for "no value".
     """
     old = members_relation(cursor, base)
     try:
@@ -64,8 +69,10 @@ def write_delta(
                 copy_to(query, out, narrow=True, metadata=format_metadata(FileFormat.MEMBERS))
             )
         else:
-            columns = _write_additions(cursor, add, old, out, linked=linked)
-        return _delta_stats(cursor, old, columns, out)
+            upload = Upload(add, "ndjson", absent_words=absent_words)
+            columns = _write_additions(cursor, upload, old, out, linked=linked)
+        absent = count_absent(cursor, out, columns, absent_words) if columns else {}
+        return replace(_delta_stats(cursor, old, columns, out), absent=absent)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -83,15 +90,14 @@ def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
 
 
 def _write_additions(
-    cursor: Cursor, add: Path, old: Members, out: Path, *, linked: bool
+    cursor: Cursor, upload: Upload, old: Members, out: Path, *, linked: bool
 ) -> MemberColumns:
-    with open_upload(cursor, Upload(add, "ndjson"), out) as source:
+    metadata = format_metadata(FileFormat.MEMBERS, marks=Marks(absent=upload.absent_words))
+    with open_upload(cursor, upload, out) as source:
         columns = member_columns(cursor, source, linked=linked, like=old)
         query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
             UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
-        cursor.execute(
-            copy_to(query, out, narrow=columns.narrow, metadata=format_metadata(FileFormat.MEMBERS))
-        )
+        cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
         refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
     return columns
 

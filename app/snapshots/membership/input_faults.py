@@ -58,7 +58,7 @@ def _repeated(column: str, members: list[str], removed: bool) -> Invalid:
 
 def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
     for row, value in _values(cursor, source, column):
-        if value is None or (isinstance(value, str) and normalise(value, "text") is None):
+        if value is None or (isinstance(value, str) and _is_missing(value, source)):
             return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
         if not isinstance(value, str):
             return Invalid(
@@ -66,6 +66,10 @@ def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
                 data={"row": row, "column": column},
             )
     return Invalid(f"A row has no {column}.", data={"column": column})
+
+
+def _is_missing(value: str, source: Source) -> bool:
+    return normalise(value, "text", words=source.upload.absent_words) is None
 
 
 def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, Any]]:

@@ -57,7 +57,7 @@ def _compare(kept: KeptTypes, former: Members, types: dict[str, Any]) -> None:
         kept.changes.append(TypeChange(name, str(was), str(kind)))
         if kind.id == "varchar" and was.id in _NUMBERS | {"boolean"}:
             kept.spelled.append(name)
-    kept.spelled += [name for name in types if name in former.spelled]
+    kept.spelled += [name for name in types if name in former.marks.spelled]
 
 
 def _types(cursor: Cursor, source: Source, values: dict[str, str]) -> dict[str, Any]:

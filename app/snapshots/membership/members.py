@@ -13,12 +13,14 @@ from app.snapshots.engine import (
     Cursor,
     FileFormat,
     LocalManifest,
+    Marks,
     SnapshotStats,
     Upload,
     copy_to,
     fetch_one,
     format_metadata,
 )
+from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
 from app.snapshots.membership.member_input import member_columns
@@ -42,13 +44,15 @@ def write_snapshot(
         before = members_relation(cursor, former) if former else None
         with open_upload(cursor, upload, out) as source:
             columns = member_columns(cursor, source, linked=linked, former=before)
-            metadata = format_metadata(FileFormat.MEMBERS, spelled=columns.spelled)
+            marks = Marks(frozenset(columns.spelled), upload.absent_words)
+            metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
             query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
             cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
             refuse_faulty(cursor, source, columns, id_faults(out))
-            reading = source.report(columns.read)
+            absent = count_absent(cursor, out, columns, upload.absent_words)
+            reading = source.report(columns.read, absent)
         return SnapshotStats(
-            _rows(out), columns.traits, columns.identifiers, columns.changes, reading
+            _rows(out), columns.traits, columns.identifiers, columns.changes, reading, absent
         )
     except BaseException:
         out.unlink(missing_ok=True)
@@ -68,7 +72,7 @@ def compact_members(cursor: Cursor, manifest: LocalManifest, out: Path) -> Snaps
             f"SELECT * FROM {whole.sql} ORDER BY member_id",
             out,
             narrow=narrow,
-            metadata=format_metadata(FileFormat.MEMBERS, spelled=sorted(whole.spelled)),
+            metadata=format_metadata(FileFormat.MEMBERS, marks=whole.marks),
         )
     )
     traits = {trait: str(kind) for trait, kind in whole.traits.items()}

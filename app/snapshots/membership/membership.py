@@ -9,7 +9,7 @@ File columns: ``member_id`` (sorted), ``profile_id`` (absent if it equals ``memb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from app.domain.column_names import matching
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
+    Marks,
     column_types,
-    spelled_traits,
+    marks_of,
     sql_name,
     stored_relation,
 )
@@ -49,9 +50,7 @@ class Members:
 
     sql: str
     columns: dict[str, Any]
-    spelled: frozenset[str] = (
-        frozenset()
-    )  # traits that are text, hashed as the numbers that they spell
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def identifiers(self) -> list[str]:
@@ -91,10 +90,10 @@ def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
         cursor, f"SELECT * FROM {stored_relation((*manifest.base, *manifest.deltas))}"
     )
     columns.pop(REMOVED, None)
-    spelled = spelled_traits((*manifest.base, *manifest.deltas))
+    marks = marks_of((*manifest.base, *manifest.deltas))
     if not manifest.deltas:
-        return Members(f"(SELECT * FROM {stored_relation(manifest.base)})", columns, spelled)
-    return Members(_with_deltas(cursor, manifest, columns), columns, spelled)
+        return Members(f"(SELECT * FROM {stored_relation(manifest.base)})", columns, marks)
+    return Members(_with_deltas(cursor, manifest, columns), columns, marks)
 
 
 def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ def check_patch(
     scratch: Path,
     *,
     linked: bool,
+    absent_words: frozenset[str] = frozenset(),
 ) -> None:
     """Raise Invalid if the change would fail. Reads the columns of the current membership, not its rows.
 
@@ -47,7 +48,7 @@ def check_patch(
                 )
             )
             base = LocalManifest(base=(empty,))
-        write_delta(cursor, add, remove, base, scratch, linked=linked)
+        write_delta(cursor, add, remove, base, scratch, linked=linked, absent_words=absent_words)
     finally:
         empty.unlink(missing_ok=True)
         scratch.unlink(missing_ok=True)

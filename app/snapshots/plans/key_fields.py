@@ -70,7 +70,7 @@ def _region(spec: PlanSpec, whole: Members) -> str:
 
 def _national(entry: KeyField, whole: Members, region: str) -> str | None:
     """Return the condition that a member has a phone number without a country; None for other identifiers."""
-    given = _given(entry, whole)
+    given = given_values(entry, whole)
     if entry.normaliser != "phone" or given is None:
         return None
     found = f"list_filter({given}, lambda v: regexp_full_match(v, {sql_text(NATIONAL)}))"
@@ -79,10 +79,11 @@ def _national(entry: KeyField, whole: Members, region: str) -> str | None:
 
 def _values(entry: KeyField, whole: Members, region: str) -> str:
     """Return the expression of the usable values by the strategy: a list, empty if there are none."""
-    given = _given(entry, whole)
+    given = given_values(entry, whole)
     if given is None:
         return "CAST([] AS VARCHAR[])"
-    texts = f"list_filter(list_transform({given}, lambda v: {_usable(entry, region)}), lambda v: v IS NOT NULL)"
+    usable = _usable(entry, region, absent_in(entry, whole))
+    texts = f"list_filter(list_transform({given}, lambda v: {usable}), lambda v: v IS NOT NULL)"
     match entry.strategy:
         case "first":
             return f"coalesce({texts}[1:1], [])"
@@ -92,7 +93,14 @@ def _values(entry: KeyField, whole: Members, region: str) -> str:
             return f"coalesce(list_sort(list_distinct({texts})), [])"
 
 
-def _given(entry: KeyField, whole: Members) -> str | None:
+def absent_in(entry: KeyField, whole: Members) -> frozenset[str]:
+    """Return the further words that mean "no value" in a field: the space's own, and those that rows share."""
+    prefix = f"{entry.external_id}:"
+    shared = {mark.removeprefix(prefix) for mark in whole.marks.shared if mark.startswith(prefix)}
+    return whole.marks.absent | shared
+
+
+def given_values(entry: KeyField, whole: Members) -> str | None:
     """Return the expression of the member's values, from an identifier column or a trait."""
     if entry.external_id in whole.identifiers:
         return sql_name("id_" + entry.external_id)
@@ -103,9 +111,9 @@ def _given(entry: KeyField, whole: Members) -> str | None:
     return f"CAST({column} AS VARCHAR[])" if kind.id == "list" else f"[CAST({column} AS VARCHAR)]"
 
 
-def _usable(entry: KeyField, region: str) -> str:
+def _usable(entry: KeyField, region: str, words: frozenset[str]) -> str:
     """Return the expression of the normalised value ``v``, NULL if it is not usable."""
-    usable = normalise_sql("v", entry.normaliser, region)
+    usable = normalise_sql("v", entry.normaliser, region, words)
     if entry.rule == "user_id_unless_email":
         return f"CASE WHEN NOT contains(v, '@') THEN {usable} END"
     # The phone normaliser requires the country already.

@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.domain.column_names import spellings
-from app.domain.key_rules import VALUES, RuleChanges, column_rule
+from app.domain.key_rules import VALUES, RuleChanges, column_rule, words_rule
 from app.domain.normalise import normalise_sql
 from app.snapshots.engine import MEMBER, Cursor, LocalManifest, PlanSpec, fetch_one, sql_text
 from app.snapshots.holdings import HELD, VALUE, holdings_relation
-from app.snapshots.plans.key_fields import key_fields
+from app.snapshots.plans.key_fields import absent_in, key_fields
 from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.wanted import Wanted
 
 
-def rules_of(spec: PlanSpec, sources: Iterable[Wanted]) -> frozenset[str]:
+def rules_of(spec: PlanSpec, sources: Sequence[Wanted]) -> frozenset[str]:
     """Return the rules that decide the keys of a plan (``app.domain.key_rules``)."""
     spelled = (
         field.entry.external_id
@@ -24,7 +24,9 @@ def rules_of(spec: PlanSpec, sources: Iterable[Wanted]) -> frozenset[str]:
         for field in key_fields(spec, source.whole)
         if _is_spelled(field.entry.external_id, source)
     )
-    return frozenset({VALUES, *map(column_rule, spelled)})
+    own = frozenset(word for source in sources for word in source.whole.marks.absent)
+    words = [words_rule(own)] if own else []
+    return frozenset({VALUES, *map(column_rule, spelled), *words})
 
 
 def _is_spelled(name: str, source: Wanted) -> bool:
@@ -40,7 +42,7 @@ def count_rule_changes(
     A held key is changed if its value has another form now, or, under a new rule for columns, if its member has a key of
     another identifier.
     """
-    columns = any(rule != VALUES for rule in rules)
+    columns = any(rule.startswith(column_rule("")) for rule in rules)
     moved = "w.member IS NOT NULL"
     other = f"OR ({moved} AND NOT list_contains(w.kinds, key_type))" if columns else ""
     changed = f"(form IS DISTINCT FROM value {other})"
@@ -69,11 +71,12 @@ def _form(spec: PlanSpec, sources: Sequence[Wanted]) -> str:
     """Return the expression of the form that a held ``value`` has now, by its ``key_type``."""
     if spec.key == MEMBER:
         return normalise_sql("value", "text")
-    fields = {
-        field.travels_as: field for source in sources for field in key_fields(spec, source.whole)
+    forms = {
+        field.travels_as: normalise_sql(
+            "value", field.entry.normaliser, words=absent_in(field.entry, source.whole)
+        )
+        for source in sources
+        for field in key_fields(spec, source.whole)
     }
-    whens = " ".join(
-        f"WHEN {sql_text(name)} THEN {normalise_sql('value', field.entry.normaliser)}"
-        for name, field in fields.items()
-    )
+    whens = " ".join(f"WHEN {sql_text(name)} THEN {form}" for name, form in forms.items())
     return f"CASE key_type {whens} ELSE value END" if whens else "value"

@@ -24,6 +24,7 @@ from app.snapshots.engine import (
 from app.snapshots.holdings import holdings_relation
 from app.snapshots.membership import members_relation, write_snapshot
 from app.snapshots.plans.plan import write_plan
+from app.snapshots.plans.shared_words import with_shared
 
 
 def pick_member(
@@ -41,7 +42,8 @@ def pick_member(
         out = folder / f"source-{number}.parquet"
         whole = members_relation(cursor, source)
         query = f"SELECT * FROM {whole.sql} AS rows WHERE member_id = {sql_text(member_id)}"
-        cursor.execute(copy_to(query, out, narrow=False))
+        metadata = format_metadata(FileFormat.MEMBERS, marks=with_shared(cursor, whole).marks)
+        cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
         picked.append(LocalManifest(base=(out,)))
     return picked
 

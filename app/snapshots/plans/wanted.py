@@ -22,6 +22,7 @@ from app.snapshots.engine import (
 from app.snapshots.membership import Members, members_relation
 from app.snapshots.plans.fingerprints import hash_sql
 from app.snapshots.plans.key_fields import Field, key_fields
+from app.snapshots.plans.shared_words import with_shared
 from app.snapshots.plans.wanted_rows import member_rows, spread_rows
 from app.snapshots.plans.wanted_values import entities_sql, identity_sql, traits_sql
 
@@ -62,7 +63,7 @@ def wanted_sources(
 ) -> list[Wanted]:
     """Return the sources of a plan, in order."""
     return [
-        wanted_source(spec, number, members_relation(cursor, manifest))
+        wanted_source(spec, number, with_shared(cursor, members_relation(cursor, manifest), spec))
         for number, manifest in enumerate(manifests)
     ]
 

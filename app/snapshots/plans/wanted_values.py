@@ -51,11 +51,11 @@ def traits_sql(spec: PlanSpec, whole: Members, *, canonical: bool = False) -> st
     used = {
         trait: (sql_name("t_" + trait), whole.traits[trait]) for trait in used_traits(spec, whole)
     }
-    if not canonical or not whole.spelled & used.keys():
+    if not canonical or not whole.marks.spelled & used.keys():
         return json_object(used, canonical=canonical)
     return json_members(
         {
-            trait: spelled_value(value) if trait in whole.spelled and kind.id == "varchar"
+            trait: spelled_value(value) if trait in whole.marks.spelled and kind.id == "varchar"
             else json_value(value, kind, canonical=True)
             for trait, (value, kind) in used.items()
         }

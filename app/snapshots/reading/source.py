@@ -42,8 +42,11 @@ class Source:
     replaced: Counts = field(default_factory=dict)
     dropped: Counts = field(default_factory=dict)
 
-    def report(self, columns: Sequence[ReadColumn]) -> UploadReport:
-        """Return the report on how the upload was read. ``columns`` are in the order of the upload."""
+    def report(self, columns: Sequence[ReadColumn], absent: Counts | None = None) -> UploadReport:
+        """Return the report on how the upload was read. ``columns`` are in the order of the upload.
+
+        ``absent`` counts values that mean "no value", by column and reason.
+        """
         return UploadReport(
             format=self.upload.format,
             dialect=self.dialect,
@@ -51,6 +54,7 @@ class Source:
             skipped=self.skipped,
             replaced=self.replaced,
             dropped=self.dropped,
+            absent=absent or {},
         )
 
 

@@ -149,6 +149,8 @@ class Run(Base):
     input: Mapped[Json | None] = mapped_column(JSONB)  # the upload: StoredFile, format, encoding
     sources: Mapped[list[Json] | None] = mapped_column(JSONB)  # what the run read, and when
     notes: Mapped[list[str] | None] = mapped_column(JSONB)  # what depends on the order of rows
+    # {"email": {"word": 3}}: values of identifiers that are none, by column and reason
+    absent: Mapped[Json | None] = mapped_column(JSONB)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     lease_owner: Mapped[str | None]

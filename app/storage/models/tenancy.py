@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base, Created, Moment
@@ -47,6 +47,8 @@ class Space(Base):
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspace.id"))
     slug: Mapped[str]
     name: Mapped[str]
+    # Further words for "no value" in identifiers, in lower case
+    absent_words: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     created_at: Mapped[Created]
 
 

@@ -32,6 +32,11 @@ class SpaceRepository(Repository[Space]):
         query = select(Space.workspace_id).where(Space.id == space_id)
         return (await self.session.execute(query)).scalar_one()
 
+    async def absent_words(self, space_id: str) -> frozenset[str]:
+        """Return a space's own words for "no value", in lower case."""
+        query = select(Space.absent_words).where(Space.id == space_id)
+        return frozenset((await self.session.execute(query)).scalar_one_or_none() or ())
+
     async def first(self, workspace_id: str) -> Space | None:
         """Read the oldest space of a workspace."""
         query = select(Space).where(Space.workspace_id == workspace_id)

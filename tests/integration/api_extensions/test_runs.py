@@ -58,6 +58,7 @@ class TestRuns:
             "sources": None,
             "notes": [],
             "typeChanges": [],
+            "absent": {},
             "reading": None,
             "error": None,
             "startedAt": None,
