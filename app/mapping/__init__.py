@@ -9,6 +9,7 @@ from app.mapping.identity import plain_path
 from app.mapping.reads import paths_read
 from app.mapping.transform import CompiledMapping, compile_mapping, resolve, resolve_batch
 from app.mapping.validate import validate
+from app.mapping.values import is_plain_data
 
 __all__ = [
     "CompiledMapping",
@@ -16,6 +17,7 @@ __all__ = [
     "MappingError",
     "MappingFailed",
     "compile_mapping",
+    "is_plain_data",
     "paths_read",
     "plain_path",
     "resolve",

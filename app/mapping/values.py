@@ -49,6 +49,11 @@ def running_directive(node: dict[str, Any]) -> str | None:
     return first
 
 
+def is_plain_data(node: Any) -> bool:
+    """Return whether a part of a mapping is an object that is written as it is: its members are parts of their own."""
+    return isinstance(node, dict) and running_directive(node) is None
+
+
 def kind_of(value: Any) -> str:
     """Return the type of a value, as messages name it."""
     match value:

@@ -20,6 +20,8 @@ class Delivery:
     ``fields`` are the mapped fields of the action. ``identifiers`` are the identifiers to send; for an exit, those
     that were stored when the member was sent. ``partner_id`` is the partner's own id of the member, if known.
     ``sent_at``: of an exit, when the member was last sent, if that was within the last hour.
+    ``cleared`` are the fields that became empty since they were sent: paths of keys into ``fields``, or from ``"traits"`` into
+    ``traits``. What is delivered does not have them, and the partner has to be told.
     """
 
     kind: ChangeKind
@@ -31,6 +33,7 @@ class Delivery:
     fields: Mapping[str, Any] = field(default_factory=dict)
     partner_id: str | None = None
     sent_at: datetime | None = None
+    cleared: Sequence[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class Receipts:
     http_status: int | None = None
     vendor_request_id: str | None = None
     exports: Sequence[str] = ()  # keys of the published files, for downloads
+    #: Set by the service: the names of the fields that had a value, by the index of the change in its batch.
+    filled: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ class Action:
     uses_list: bool = True  # if the destination has lists (or audiences, attributes)
     #: Whether the action writes properties of the profile.
     carries_properties: bool = True
+    #: Whether the partner keeps what the action sends, so that a value that becomes empty must be cleared there. An event
+    #: is not kept.
+    keeps_values: bool = True
     #: The field of the action that carries the properties. None: the connector sends the traits of the delivery.
     properties_field: str | None = None
     #: Names that no property may have, because the partner's request uses them: to find the member, or to control the

@@ -22,6 +22,7 @@ from app.connectors.errors import (
 from app.core.logging import get_logger
 from app.domain.retry import Failure
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
+from app.services.delivery.render import Rows
 from app.services.platform import new_batch, writes_before
 from app.storage.repositories.batch_counts import Claimed
 
@@ -126,6 +127,8 @@ async def _call(prepared: Prepared) -> Sent:
 def _of_batch(prepared: Prepared, receipts: Receipts) -> Receipts:
     """Return receipts by row of the batch instead of by delivery, with the refusals of the rendering."""
     source = prepared.source
+    if isinstance(source, Rows) and source.filled:
+        receipts = replace(receipts, filled=source.filled)
     if not source.refused:
         return receipts
     indexes: Sequence[int] | None = None if isinstance(source, Stream) else source.indexes

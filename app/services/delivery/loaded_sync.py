@@ -144,7 +144,7 @@ class LoadedSync:
             changes = self.renderer.render_stream(windows, refused)
             return Stream(changes, refused, is_membership=False)
         rows = await self.reader.rows(batch.first_row, batch.row_count)
-        if self.renderer.is_plain:
+        if self.renderer.is_plain and not rows.may_clear():
             return Rows(PlainDeliveries(rows, self.renderer), None, {})
         return self.renderer.render_all(rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,7 +29,8 @@ def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
     """Return what is out of the ordinary in receipts, by index in the batch.
 
     The shape is ``{rejected: {index: {code, message}}, skipped: {index: …}, unknown: {index: …}, notes: {index: …},
-    partnerIds: {index: id}, identities: {index: {name: value}}, exports: [key]}``, without the parts that are empty.
+    partnerIds: {index: id}, identities: {index: {name: value}}, exports: [key], filled: [{names, indexes}]}``, without
+    the parts that are empty.
     """
     parts = {
         "rejected": {str(index): _refusal(one) for index, one in receipts.rejected.items()},
@@ -39,8 +40,17 @@ def receipts_to_json(receipts: Receipts) -> dict[str, Any]:
         "partnerIds": {str(index): one for index, one in receipts.partner_ids.items()},
         "identities": {str(index): dict(one) for index, one in receipts.identities.items()},
         "exports": list(receipts.exports),
+        "filled": _grouped(receipts.filled),
     }
     return {name: part for name, part in parts.items() if part}
+
+
+def _grouped(filled: Mapping[int, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return ``[{names, indexes}]``: most changes of a batch have the same fields."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, names in filled.items():
+        groups.setdefault(tuple(names), []).append(index)
+    return [{"names": list(names), "indexes": indexes} for names, indexes in groups.items()]
 
 
 def _refusal(refusal: Refusal) -> Mapping[str, str]:

@@ -11,6 +11,14 @@ from typing import Any, overload
 
 from app.connectors.base import Delivery, Refusal
 from app.domain.changes import ChangeKind
+from app.domain.sent_fields import (
+    TRAITS,
+    Path,
+    SentField,
+    emptied,
+    names_sent,
+    without_blanks,
+)
 from app.mapping import MappingError
 from app.services.delivery.event import EventFrame, build_event
 from app.services.revision import IncludedAttribute
@@ -24,12 +32,14 @@ class Rows:
     """The rendered changes of a batch.
 
     ``indexes``: of the deliveries, in the batch; None if all changes are delivered, in order. ``refused``: the changes that
-    cannot be rendered, by their index in the batch.
+    cannot be rendered, by their index in the batch. ``filled``: the names of the fields with a value of the changes for
+    which they differ from the plan's (``domain.sent_fields``), by that index.
     """
 
     deliveries: Sequence[Delivery]
     indexes: Sequence[int] | None
     refused: Mapping[int, Refusal]
+    filled: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Renderer:
     arm_of: Callable[[str | None, str], str | None]  # place, profile -> arm
     list_of: Callable[[str | None], str | None]  # ``frame.list_of``, cached
     resolve: Callable[[Any], Any] | None  # the mapping; None if nothing is mapped
+    fields_sent: Sequence[SentField]  # whose values the partner keeps
+    texts: Sequence[Path]  # of the fields that templates make
     is_plain: (
         bool  # nothing is mapped and no trait is renamed: the plan's values are sent as they are
     )
@@ -57,6 +69,7 @@ class Renderer:
         deliveries: list[Delivery] = []
         indexes: list[int] = []
         refused: dict[int, Refusal] = {}
+        filled: dict[int, Sequence[str]] = {}
         for index, change in enumerate(changes):
             result = self.render(change)
             if isinstance(result, Refusal):
@@ -64,7 +77,22 @@ class Renderer:
             else:
                 deliveries.append(result)
                 indexes.append(index)
-        return Rows(deliveries, indexes if refused else None, refused)
+                self._note_filled(change, result, index, filled)
+        return Rows(deliveries, indexes if refused else None, refused, filled)
+
+    def _note_filled(
+        self,
+        change: PlannedChange,
+        delivery: Delivery,
+        index: int,
+        filled: dict[int, Sequence[str]],
+    ) -> None:
+        """Note the names of the fields that have a value, if the plan could not know them."""
+        if change.kind is ChangeKind.EXITED or not any(one.computed for one in self.fields_sent):
+            return
+        names = names_sent(self.fields_sent, _delivered(delivery.fields, delivery.traits))
+        if names != list(change.filled):
+            filled[index] = names
 
     async def render_stream(
         self, pages: AsyncIterator[Sequence[PlannedChange]], refused: dict[int, Refusal]
@@ -99,12 +127,21 @@ class Renderer:
             fields=fields,
             partner_id=change.partner_id,
             sent_at=self.sent_times.of(change),
+            cleared=self._cleared(change, fields, traits),
         )
+
+    def _cleared(
+        self, change: PlannedChange, fields: Mapping[str, Any], traits: Mapping[str, Any]
+    ) -> Sequence[Path]:
+        if not change.old_filled or change.kind is ChangeKind.EXITED:
+            return ()
+        return emptied(self.fields_sent, change.old_filled, _delivered(fields, traits))
 
     def _fields(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
         if self.resolve is None:
             return {}
-        return dict(self.resolve(self._event(change, traits)) or {})
+        fields = dict(self.resolve(self._event(change, traits)) or {})
+        return without_blanks(fields, self.texts)
 
     def _event(self, change: PlannedChange, traits: Mapping[str, Any]) -> dict[str, Any]:
         return build_event(self.frame, change, traits, self.list_of(change.place))
@@ -148,6 +185,11 @@ class Renderer:
             if arm is not None:
                 marks[self.arm_property] = arm
         return marks
+
+
+def _delivered(fields: Mapping[str, Any], traits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``domain.sent_fields`` names: the action's fields, and the traits that are sent without a mapping."""
+    return {**fields, TRAITS[0]: traits}
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, partial
-from typing import Any
 
-from app.connectors.base import Action, Definition
+from app.connectors.base import Definition
 from app.mapping import compile_mapping
 from app.services.delivery.event import EventFrame
 from app.services.delivery.render import Renderer
@@ -16,8 +15,12 @@ from app.services.revision import (
     action_of,
     arm_of,
     arm_property,
+    fields_by_name,
     list_of,
+    mapped_fields,
+    sent_fields,
     sent_traits,
+    text_fields,
 )
 from app.storage.models import Activation, Audience
 
@@ -51,7 +54,7 @@ def build_renderer(definition: Definition, revision: Revision, frame: EventFrame
     action, included = action_of(definition, revision), revision.included
     arm = arm_property(definition, revision)
     carrier = action.properties_field if action else None
-    mapping = _fields_to_map(definition, revision)
+    mapping = mapped_fields(definition, revision)
     marks = [name for name in (included.name if included else None, arm) if name is not None]
     return Renderer(
         frame=frame,
@@ -61,35 +64,15 @@ def build_renderer(definition: Definition, revision: Revision, frame: EventFrame
         included=included,
         carrier=carrier,
         maps_properties=carrier in revision.mapping,
-        fields_by_name=_fields_by_name(definition, action),
+        fields_by_name=fields_by_name(definition, action),
         arm_of=partial(arm_of, revision, frame.activation_id),
         list_of=cache(frame.list_of),  # a sync has few places and many changes
         resolve=compile_mapping(mapping).resolve if mapping else None,
         is_plain=not (mapping or marks or _is_renamed(names)),
+        fields_sent=sent_fields(definition, revision),
+        texts=text_fields(mapping),
     )
 
 
 def _is_renamed(names: Mapping[str, str]) -> bool:
     return any(name != kept for name, kept in names.items())
-
-
-def _fields_to_map(definition: Definition, revision: Revision) -> dict[str, Any]:
-    """Return the directives by field: the action's defaults and the user's mapping, without constants and identity fields."""
-    action = action_of(definition, revision)
-    if action is None:
-        return {}
-    elsewhere = {field.key for field in action.fields if field.constant}
-    elsewhere.update(field.name for field in definition.identity_fields)
-    mapping = {field.key: field.default for field in action.fields if field.default is not None}
-    mapping.update(revision.mapping)
-    return {key: value for key, value in mapping.items() if key not in elsewhere}
-
-
-def _fields_by_name(definition: Definition, action: Action | None) -> frozenset[str]:
-    """Return the action's fields that take the trait of the same name: neither objects nor constants nor identifiers."""
-    identity = {field.name for field in definition.identity_fields}
-    return frozenset(
-        field.key
-        for field in (action.fields if action else ())
-        if not field.constant and field.type != "OBJECT" and field.key not in identity
-    )

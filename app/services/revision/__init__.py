@@ -4,6 +4,12 @@ from app.services.revision.action import action_of, constants
 from app.services.revision.checks import check_connection_settings, check_mapping
 from app.services.revision.config import IncludedAttribute, Revision
 from app.services.revision.default_identifiers import default_id_sync
+from app.services.revision.kept_fields import (
+    fields_by_name,
+    mapped_fields,
+    sent_fields,
+    text_fields,
+)
 from app.services.revision.mapped_columns import read_traits, sent_traits
 from app.services.revision.placement import (
     arm_of,
@@ -47,15 +53,19 @@ __all__ = [
     "check_mapping",
     "constants",
     "default_id_sync",
+    "fields_by_name",
     "list_key",
     "list_of",
     "lists_of",
+    "mapped_fields",
     "named_settings",
     "read_traits",
+    "sent_fields",
     "sent_traits",
     "spec_from_json",
     "spec_to_json",
     "target_of",
+    "text_fields",
     "trait_types_of",
     "uses_list",
 ]

@@ -11,7 +11,7 @@ from app.services.revision.config import Identifier, Revision
 from app.snapshots.engine import KeyField
 
 # Paths of traits in the event that mappings see (docs/architecture.md, “The event that mappings see”).
-_TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
+TRAIT_PATHS = (("traits",), ("properties",), ("context", "traits"))
 _ID_PATHS = {("userId",): "user_id", ("anonymousId",): "anonymous_id"}
 
 
@@ -65,7 +65,7 @@ def column_of(pieces: tuple[str, ...]) -> str | None:
     """Return the identifier or trait that a path of the event names, or None if it names neither."""
     if pieces in _ID_PATHS:
         return _ID_PATHS[pieces]
-    for prefix in _TRAIT_PATHS:
+    for prefix in TRAIT_PATHS:
         if pieces[: len(prefix)] == prefix and len(pieces) == len(prefix) + 1:
             return pieces[-1]
     return None
@@ -75,7 +75,7 @@ def read_traits(revision: Revision) -> Sequence[str] | None:
     """Return the paths of traits that the mapping reads, such as ``address.city``; None if it may read any trait."""
     found: dict[str, None] = {}
     for keys in paths_read(revision.mapping):
-        for prefix in _TRAIT_PATHS:
+        for prefix in TRAIT_PATHS:
             if keys == prefix[: len(keys)]:
                 return None
             if keys[: len(prefix)] == prefix:

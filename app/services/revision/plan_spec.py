@@ -9,8 +9,10 @@ from typing import Any
 from app.connectors.base import Definition
 from app.connectors.phone_country import phone_country_of
 from app.domain.changes import ChangeKind, Mode
+from app.domain.sent_fields import SentField
 from app.services.revision import placement
 from app.services.revision.config import Revision
+from app.services.revision.kept_fields import sent_fields
 from app.services.revision.mapped_columns import key_fields, read_traits, sent_traits
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
@@ -52,6 +54,7 @@ def build_plan_spec(
         fields=key_fields(definition, revision),
         traits=None if reads is None else tuple(sent_traits(definition, revision)),
         reads=reads or (),
+        fields_sent=sent_fields(definition, revision),
         phone_country=phone_country_of(revision.connection_settings),
         consent=revision.consent,
         place=placement.place_without_split(definition, revision, made_lists),
@@ -83,5 +86,11 @@ def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
     known["fields"] = tuple(KeyField(**field) for field in known["fields"])
+    known["fields_sent"] = tuple(_sent_field(field) for field in known.get("fields_sent", ()))
     known["arms"] = tuple(Arm(**arm) for arm in known["arms"])
     return PlanSpec(**known)
+
+
+def _sent_field(field: Mapping[str, Any]) -> SentField:
+    lists = {"path": tuple(field["path"]), "reads": tuple(field["reads"])}
+    return SentField(**{**field, **lists})

@@ -209,6 +209,7 @@ def outcome_of(batch: Batch) -> BatchOutcome:
             notes=_refusals(kept.get("notes")),
             partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
             identities={int(i): value for i, value in (kept.get("identities") or {}).items()},
+            filled={i: one["names"] for one in kept.get("filled") or () for i in one["indexes"]},
         )
     attempted = batch.ambiguous or batch.state == BatchState.SENDING
     return BatchOutcome(

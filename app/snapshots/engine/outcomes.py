@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.batch_states import BatchEnd
@@ -23,6 +23,8 @@ class BatchOutcome:
     notes: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # on delivered changes
     partner_ids: Mapping[int, str] = field(default_factory=dict)
     identities: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # if not all accepted
+    #: Names of the fields that had a value, where they differ from the plan's.
+    filled: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,3 +67,5 @@ class PlannedChange:
     partner_id: str | None
     old_held: str | None = None  # the row of the key in the holdings before the plan, and its sync
     old_sync: int | None = None
+    filled: Sequence[str] = ()  # the fields that have a value (``domain.sent_fields``)
+    old_filled: Sequence[str] = ()  # those that the partner has

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app.domain.changes import ChangeKind, Mode
+from app.domain.sent_fields import SentField
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class PlanSpec:
     #: Further traits that are sent and hashed, since a mapping reads them: paths, with a dot between keys. A path names
     #: the column of a whole object, and a column whose name has dots.
     reads: Sequence[str] = ()
+    fields_sent: Sequence[SentField] = ()  # whose values the partner keeps
     #: The country of phone numbers without one: ISO 3166-1, two capital letters. A member's own country counts first.
     phone_country: str | None = None
     consent: str | None = None  # a trait that must be true

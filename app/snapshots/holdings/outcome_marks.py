@@ -30,6 +30,7 @@ _EXCEPTIONS: dict[str, pa.DataType] = {
     "message": pa.string(),
     "partner_id": pa.string(),
     "identity": pa.string(),
+    "filled": pa.string(),
 }
 
 
@@ -48,7 +49,10 @@ def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
 
 
 def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """Build a row for each change that differs from its batch: ``row, disposition, code, message, partner_id, identity``."""
+    """Build a row for each change that differs from its batch.
+
+    Its columns are ``row, disposition, code, message, partner_id, identity, filled``.
+    """
     marks: dict[int, dict[str, Any]] = {}
     for row, values in _exceptions(batches):
         marks.setdefault(row, {"row": row}).update(values)
@@ -73,3 +77,5 @@ def _exceptions(batches: Sequence[BatchOutcome]) -> Iterator[tuple[int, Mapping[
             yield batch.first_row + index, {"partner_id": partner}
         for index, accepted in batch.identities.items():
             yield batch.first_row + index, {"identity": orjson.dumps(accepted).decode()}
+        for index, names in batch.filled.items():
+            yield batch.first_row + index, {"filled": orjson.dumps(names).decode()}

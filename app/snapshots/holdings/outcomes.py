@@ -93,7 +93,8 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
 
 def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
     """Return the relation of the plan's rows with their marks, disposition and fate."""
-    return f"""(SELECT p.*, d.disposition AS disposition, e.disposition AS marked, e.message AS message,
+    return f"""(SELECT p.* REPLACE (nullif(coalesce(e.filled, p.filled), '[]') AS filled),
+                d.disposition AS disposition, e.disposition AS marked, e.message AS message,
                 CASE WHEN {IS_UNCONFIRMED} THEN '{UNCONFIRMED}' ELSE e.code END AS code, b.batch AS batch,
                 e.partner_id AS marked_partner, e.identity AS marked_identity,
                 {fate_sql(spec, exits_stay=exits_stay)} AS fate

@@ -25,6 +25,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import PROFILE, count_held
 from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, is_silent, kind_code
+from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
@@ -32,7 +33,7 @@ from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
 from app.snapshots.plans.sides import Sides, plan_sides
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns")
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER)
 
 
 def write_plan(

@@ -12,6 +12,7 @@ from app.snapshots.engine import (
     PlanSpec,
 )
 from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT, TAKES_OVER, is_silent, kind_code
+from app.snapshots.plans.former_places import FORMER, note_former_fields
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.turns import order_owners
@@ -35,6 +36,7 @@ def write_changes(
     """Write the decided changes in order: at once if they are few, otherwise by code, place and key range."""
     written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
     order_owners(cursor, sides, any_taken=any(code >= TAKES_OVER for code, _ in written))
+    note_former_fields(cursor, sides, written)
     if sum(written.values()) <= _SMALL:
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
@@ -87,11 +89,12 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
             coalesce(w.fp1, h.fp1) AS fp1, h.held AS old_held, h.fp1 AS old_fp1,
             h.fp1_refused AS old_refused, h.identity AS old_identity, h.member_id AS old_member_id,
             h.profile_id AS old_profile_id, h.partner_id AS partner_id, h.sync AS old_sync,
-            CAST(NULL AS VARCHAR) AS filled, h.filled AS old_filled, h.unknowns AS old_unknowns
+            w.filled AS filled, coalesce(h.filled, f.filled) AS old_filled, h.unknowns AS old_unknowns
         FROM chosen_rows AS c
             LEFT JOIN wide AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
             LEFT JOIN held AS h ON c.k = h.k
             LEFT JOIN turns AS t ON c.k = t.k
+            LEFT JOIN {FORMER} AS f ON NOT c.has_row AND f.value = w.value AND f.key_type = w.key_type
         ORDER BY silent, kind_code, takes_over DESC, coalesce(t.turn, 0), place NULLS FIRST, c.k"""
 
 
@@ -100,6 +103,4 @@ def _no_wide() -> str:
         f"'' AS {column}"
         for column in ("member_id", "k", "key_type", "value", "place", "profile_id", "identity")
     )
-    return (
-        f"SELECT 0 AS source, {texts}, '' AS traits, '' AS entities, 0::UBIGINT AS fp1 WHERE false"
-    )
+    return f"SELECT 0 AS source, {texts}, '' AS traits, '' AS entities, 0::UBIGINT AS fp1, '' AS filled WHERE false"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,7 +19,7 @@ from app.snapshots.plans.plan_file import SCHEMA
 
 _READ = [
     "row", "kind", "k", "key_type", "place", "member_id", "profile_id", "identity", "traits", "entities", "partner_id",
-    "old_held", "old_sync",
+    "old_held", "old_sync", "filled", "old_filled",
 ]  # fmt: skip
 
 
@@ -47,6 +48,15 @@ class PlanRows(Sequence[PlannedChange]):
     def column(self, name: str) -> Any:
         """Return a column of the file as an Arrow array of texts (JSON for values); null for no value."""
         return self._table[name].combine_chunks()
+
+    def may_clear(self) -> bool:
+        """Return whether a field that the partner has may have become empty."""
+        before = self.column("old_filled")
+        if before.null_count == len(before):
+            return False
+        same = pc.equal(before, pc.fill_null(self.column("filled"), ""))
+        exits = pc.equal(self.column("kind"), ChangeKind.EXITED.value)
+        return pc.all(pc.fill_null(pc.or_(same, exits), True)).as_py() is False
 
     def keys(self) -> Any:
         """Return the value of each key, as an Arrow array of texts."""
@@ -102,6 +112,11 @@ def _overlapping(metadata: Any, first: int, count: int) -> tuple[list[int], int]
     return groups, skipped
 
 
+@lru_cache(maxsize=1000)
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(orjson.loads(text)) if text else ()
+
+
 def planned_changes(table: pa.Table) -> list[PlannedChange]:
     """Parse rows of a plan."""
     columns = {name: table[name].to_pylist() for name in _READ}
@@ -125,7 +140,8 @@ def planned_changes(table: pa.Table) -> list[PlannedChange]:
                 loads(identity) if identity else {},
                 loads_exact(traits) if traits else {},
                 loads_exact(entities) if entities else {},
-                *old,
+                *old[:-2],
+                *(_names(text) for text in old[-2:]),
             )
         )
     return result

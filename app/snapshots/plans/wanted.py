@@ -20,6 +20,7 @@ from app.snapshots.engine import (
     sql_text,
 )
 from app.snapshots.membership import Members, members_relation
+from app.snapshots.plans.filled import filled_sql
 from app.snapshots.plans.fingerprints import hash_sql
 from app.snapshots.plans.key_fields import Field, key_fields
 from app.snapshots.plans.shared_words import with_shared
@@ -83,7 +84,8 @@ def _wide(spec: PlanSpec, number: int, whole: Members) -> str:
     key, kind, value = _key(spec)
     return f"""SELECT source, member_id, {key} AS k, {kind} AS key_type, {value} AS value, place, profile_id,
         nullif({identity_sql(spec, fields)}, '{{}}') AS identity, nullif({traits_sql(spec, whole)}, '{{}}') AS traits,
-        nullif({entities_sql(spec, whole)}, '{{}}') AS entities, {hash_sql(spec, whole, fields)} AS fp1
+        nullif({entities_sql(spec, whole)}, '{{}}') AS entities, {hash_sql(spec, whole, fields)} AS fp1,
+        {filled_sql(spec, whole)} AS filled
         FROM {rows} WHERE {_reason(spec, value)} IS NULL"""
 
 

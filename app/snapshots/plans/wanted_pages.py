@@ -65,6 +65,7 @@ def _page(wide: str) -> str:
     return f"""SELECT row_number() OVER (ORDER BY c.k) - 1 AS row, '{ChangeKind.ENTERED}' AS kind, c.k AS k, w.key_type AS key_type,
             w.place AS place, w.member_id AS member_id, w.profile_id AS profile_id, w.identity AS identity,
             w.traits AS traits, w.entities AS entities, CAST(NULL AS VARCHAR) AS partner_id,
-            CAST(NULL AS VARCHAR) AS old_held, CAST(NULL AS BIGINT) AS old_sync
+            CAST(NULL AS VARCHAR) AS old_held, CAST(NULL AS BIGINT) AS old_sync, w.filled AS filled,
+            CAST(NULL AS VARCHAR) AS old_filled
         FROM chosen_keys AS c JOIN ({wide}) AS w ON c.k = w.k AND c.source = w.source AND c.member_id = w.member_id
         ORDER BY c.k"""

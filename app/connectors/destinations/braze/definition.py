@@ -86,6 +86,7 @@ TRACK_EVENT = Action(
         *_BATCHING,
     ),
     uses_list=False,
+    keeps_values=False,
     properties_field="properties",
 )
 

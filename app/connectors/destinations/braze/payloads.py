@@ -19,6 +19,7 @@ from app.connectors.identity import identity_of
 from app.core.clock import to_wire
 from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
+from app.domain.sent_fields import with_nulls
 
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
 WEAK = ("email", "phone")  # fields of the user if a stronger identifier is present
@@ -132,12 +133,21 @@ def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _profile(delivery: Delivery, without: Container[str]) -> dict[str, Any]:
-    """Return the written fields of a member. Names in ``without`` never come from its properties."""
-    fields = delivery.fields
+    """Return the written fields of a member, null for those to clear. Names in ``without`` never come from its properties."""
+    cleared = [
+        path for path in delivery.cleared if path[0] in ("custom_attributes", *PROFILE_FIELDS)
+    ]
+    fields = with_nulls(delivery.fields, cleared)
     custom = fields.get("custom_attributes")
     given = custom if isinstance(custom, Mapping) else {}
     content = {name: value for name, value in given.items() if name not in without}
-    content.update({name: fields[name] for name in PROFILE_FIELDS if fields.get(name) is not None})
+    content.update(
+        {
+            name: fields[name]
+            for name in PROFILE_FIELDS
+            if fields.get(name) is not None or (name,) in cleared
+        }
+    )
     return content
 
 

@@ -33,6 +33,7 @@ from app.connectors.division import DIVISIBLE, Division, Reply, Send
 from app.connectors.errors import ConfigurationRejected, ConnectorError, Unconfirmed
 from app.connectors.identity import identity_of
 from app.domain.changes import ChangeKind
+from app.domain.sent_fields import with_nulls
 
 PROFILE_ID = "customerProfileId"
 ID_LENGTH = 1_000
@@ -122,13 +123,11 @@ class TalonOneConnector:
         options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if call.constants.get(name)]  # fmt: skip
         path = f"/v2/customer_profiles/{quote(_profile_id(delivery), safe='')}"
         adds, deletes = _changes(call, delivery)
+        is_exit = delivery.kind is ChangeKind.EXITED
         content: dict[str, Any] = {"audiencesChanges": {"adds": adds, "deletes": deletes}}
-        attributes = delivery.fields.get("attributes")
-        if (
-            isinstance(attributes, Mapping)
-            and attributes
-            and delivery.kind is not ChangeKind.EXITED
-        ):
+        cleared = [path for path in delivery.cleared if path[0] == "attributes"]
+        attributes = with_nulls(delivery.fields, cleared).get("attributes")
+        if isinstance(attributes, Mapping) and attributes and not is_exit:
             content["attributes"] = dict(attributes)
         await self._client.send("PUT", path + ("?" + "&".join(options) if options else ""), content)
 

@@ -17,6 +17,7 @@ from app.connectors.base import Call, Delivery, JsonColumns
 from app.core.clock import to_wire
 from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
+from app.domain.sent_fields import with_nulls
 
 MESSAGE_TYPE = "audience.membership.changed"
 TEST_TYPE = "webhook.test"
@@ -86,26 +87,33 @@ def _quoted(texts: Any) -> Any:
 
 
 def _item(delivery: Delivery) -> dict[str, Any]:
-    item = {
-        "id": delivery.key,
-        "identifiers": delivery.identifiers,
-        "traits": delivery.traits,
-    }
-    if "data" in delivery.fields:
-        item["data"] = delivery.fields["data"]
+    values = _values(delivery)
+    item = {"id": delivery.key, "identifiers": delivery.identifiers, "traits": values["traits"]}
+    if "data" in values:
+        item["data"] = values["data"]
     return item
+
+
+def _values(delivery: Delivery) -> dict[str, Any]:
+    """Return ``{"traits": …, "data": …}``, the second if it is mapped, with null for what the receiver has to clear."""
+    data = {"data": delivery.fields["data"]} if "data" in delivery.fields else {}
+    values = {"traits": delivery.traits, **data}
+    if not delivery.cleared:
+        return values
+    return with_nulls(values, [path for path in delivery.cleared if path[0] in ("traits", "data")])
 
 
 def single_body(call: Call, delivery: Delivery, extras: Mapping[str, Any]) -> bytes:
     """Return the single form: the mapped ``data``, or the whole event if nothing is mapped."""
-    data = delivery.fields["data"] if "data" in delivery.fields else event(call, delivery)
+    values = _values(delivery)
+    data = values["data"] if "data" in values else event(call, delivery)
     return encode({**extras, **data} if extras and isinstance(data, dict) else data)
 
 
 def event(call: Call, delivery: Delivery) -> dict[str, Any]:
     """Return the fields of ``track``, an event in Segment's format, with the audience in ``context.personas``."""
     inside = delivery.kind is not ChangeKind.EXITED
-    traits = {**delivery.traits, call.audience.key: inside}
+    traits = {**_values(delivery)["traits"], call.audience.key: inside}
     user_id, anonymous_id = (
         _last(delivery.identifiers.get(k)) for k in ("user_id", "anonymous_id")
     )
