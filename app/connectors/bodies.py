@@ -68,8 +68,10 @@ def _inflater(encoding: str) -> Any:
 
 
 def _whole(response: httpx.Response, body: bytes) -> httpx.Response:
+    # The length in a response to HEAD is that of the body which a GET would return.
+    left_out = _SENT_AS if response.request.method != "HEAD" else (b"content-encoding",)
     headers = [
-        (name, value) for name, value in response.headers.raw if name.lower() not in _SENT_AS
+        (name, value) for name, value in response.headers.raw if name.lower() not in left_out
     ]
     return httpx.Response(
         response.status_code,

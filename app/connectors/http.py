@@ -115,6 +115,12 @@ class OutboundClient(httpx.AsyncClient):
         client._gate, client._secrets = gate, secrets
         return client
 
+    def with_more_time(self, seconds: float) -> OutboundClient:
+        """Return a copy of this client whose calls may take so many seconds more, to transfer a large file."""
+        client = copy.copy(self)
+        client._total_timeout = self._total_timeout + timedelta(seconds=seconds)
+        return client
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request as httpx does. Raises ConfigurationRejected if the URL is invalid or has a password."""
         try:
@@ -125,23 +131,6 @@ class OutboundClient(httpx.AsyncClient):
             raise ConfigurationRejected("the URL must not contain a password", code="url_invalid")
         request.extensions[ACCOUNT_SECRETS] = self._secrets
         return request
-
-    async def require_allowed(self, url: str) -> None:
-        """Raise AddressRefused unless a URL may be called. For libraries that make the call themselves.
-
-        This is weaker than a call through this client: the library resolves the name again.
-        """
-        parts = httpx.URL(url)
-        plain = parts.scheme == "http"
-        port = parts.port or (80 if plain else 443)
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                parts.host, port, type=socket.SOCK_STREAM
-            )
-        except OSError as error:
-            raise _before_sending(f"the name {parts.host} could not be resolved", "dns") from error
-        answers = [str(info[4][0]) for info in found]
-        self._policy.require(parts.host, answers, port, plain_http=plain)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request and read the whole response. ``stream`` is not supported.
@@ -192,6 +181,8 @@ class OutboundClient(httpx.AsyncClient):
 
 def _in_slices(request: httpx.Request) -> httpx.Request:
     """Send a large body in slices: written at once it would block the event loop."""
+    if not isinstance(request.stream, httpx.ByteStream):
+        return request  # it is streamed already
     content = request.content
     if len(content) <= _LARGE_BODY:
         return request

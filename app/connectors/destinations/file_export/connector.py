@@ -6,10 +6,8 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-import pyarrow.fs as pafs
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.connectors.base import (
     Action,
@@ -28,18 +26,16 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.file_export import settings
+from app.connectors.destinations.file_export.aws import FixedKeys, RoleKeys
 from app.connectors.destinations.file_export.export import Export
-from app.connectors.destinations.file_export.google_token import fetch_token
+from app.connectors.destinations.file_export.gcs import GCSStore
+from app.connectors.destinations.file_export.google_token import NoTokens, ServiceAccountTokens
 from app.connectors.destinations.file_export.options import SAME_NAMES, FileOptions
+from app.connectors.destinations.file_export.s3 import S3Store
 from app.connectors.destinations.file_export.targets import DownloadTarget, StoreTarget, Target
-from app.connectors.echoes import forms_of
 from app.connectors.errors import ConfigurationRejected, ConnectorError
-from app.connectors.http import OutboundClient
-from app.core import clock
 
-_REQUEST_TIMEOUT = 20.0
-_CONNECT_TIMEOUT = 5.0
-_GCS_RETRY_LIMIT = timedelta(seconds=60)  # the default is 15 minutes
+_REGION = "us-east-1"  # where Amazon looks for a bucket if none is named
 
 _FIELDS = (
     ActionField(
@@ -214,15 +210,6 @@ class FileConnector:
             return options.model_copy(update={"formula_guard": self.for_spreadsheets})
         return options
 
-    async def _require_allowed(self, endpoint_url: str | None) -> None:
-        # The client of the store makes the calls, so the guard checks the endpoint first.
-        if endpoint_url is not None and isinstance(self._tools.http, OutboundClient):
-            await self._tools.http.require_allowed(endpoint_url)
-
-
-def _forms(*secrets: SecretStr | None) -> Sequence[str]:
-    return forms_of(secret.get_secret_value() for secret in secrets if secret is not None)
-
 
 class DownloadConnector(FileConnector):
     """Files that the service keeps for download."""
@@ -257,32 +244,23 @@ class S3Connector(FileConnector):
 
     async def _target(self, options: FileOptions, folder: str) -> Target:
         given: settings.S3Settings = self._settings
-        await self._require_allowed(given.endpoint_url)
-        arguments: dict[str, Any] = {
-            "region": given.region or "us-east-1",
-            "connect_timeout": _CONNECT_TIMEOUT,
-            "request_timeout": _REQUEST_TIMEOUT,
-            "background_writes": False,
-        }
+        region = given.region or _REGION
+        store = S3Store(
+            self._tools.http, self._keys(region), given.bucket, region, given.endpoint_url
+        )
+        return StoreTarget(store, given.bucket, options.prefix)
+
+    def _keys(self, region: str) -> FixedKeys | RoleKeys:
+        given: settings.S3Settings = self._settings
         if given.access_key_id and given.secret_access_key:
-            arguments["access_key"] = given.access_key_id
-            arguments["secret_key"] = given.secret_access_key.get_secret_value()
-        else:
-            if not self._tools.permits_roles:
-                raise ConfigurationRejected(
-                    "role_arn: the operator of this service does not permit roles (ACTIVATIONS_S3_ROLES); use a key"
-                )
-            arguments["role_arn"] = given.role_arn
-            arguments["session_name"] = "audience-activations"
-            if given.external_id:
-                arguments["external_id"] = given.external_id.get_secret_value()
-        if given.endpoint_url:
-            parts = urlsplit(given.endpoint_url)
-            arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
-        files = pafs.S3FileSystem(**arguments)
-        masked = _forms(given.secret_access_key, given.external_id)
-        where = f"the S3 bucket {given.bucket}"
-        return StoreTarget(files, given.bucket, options.prefix, where, masked)
+            return FixedKeys(given.access_key_id, given.secret_access_key.get_secret_value())
+        if not self._tools.permits_roles or given.role_arn is None or given.external_id is None:
+            raise ConfigurationRejected(
+                "role_arn: the operator of this service does not permit roles (ACTIVATIONS_S3_ROLES); use a key"
+            )
+        return RoleKeys(
+            self._tools.http, given.role_arn, given.external_id.get_secret_value(), region
+        )
 
 
 class GCSConnector(FileConnector):
@@ -300,19 +278,11 @@ class GCSConnector(FileConnector):
 
     async def _target(self, options: FileOptions, folder: str) -> Target:
         given: settings.GCSSettings = self._settings
-        await self._require_allowed(given.endpoint_url)
-        arguments: dict[str, Any] = {"retry_time_limit": _GCS_RETRY_LIMIT}
-        if given.service_account_json is not None:
-            token, ends = await fetch_token(
-                self._tools.http, given.service_account_json.get_secret_value(), clock.now()
-            )
-            arguments.update(access_token=token, credential_token_expiration=ends)
-        else:
-            arguments["anonymous"] = True
-        if given.endpoint_url:
-            parts = urlsplit(given.endpoint_url)
-            arguments.update(endpoint_override=parts.netloc, scheme=parts.scheme)
-        files = pafs.GcsFileSystem(**arguments)
-        masked = _forms(given.service_account_json)
-        where = f"the GCS bucket {given.bucket}"
-        return StoreTarget(files, given.bucket, options.prefix, where, masked)
+        account = given.service_account_json
+        tokens = (
+            ServiceAccountTokens(self._tools.http, account.get_secret_value())
+            if account is not None
+            else NoTokens()
+        )
+        store = GCSStore(self._tools.http, tokens, given.bucket, given.endpoint_url)
+        return StoreTarget(store, given.bucket, options.prefix)

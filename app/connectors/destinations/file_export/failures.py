@@ -37,12 +37,6 @@ _CONFIGURATION = {
 _SLOW_DOWN = ("SLOW_DOWN", "SLOWDOWN", "TOO MANY REQUESTS", "RESOURCE_EXHAUSTED", "HTTP STATUS 429")
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Return whether a store refused an operation because the key has no permission for it."""
-    text = str(error).upper()
-    return any(word in text for word in ("ACCESS_DENIED", "PERMISSION_DENIED", "FORBIDDEN"))
-
-
 def as_connector_error(
     error: BaseException, where: str, secrets: Sequence[str] = ()
 ) -> ConnectorError:

@@ -15,12 +15,37 @@ import orjson
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from app.connectors.answers import raise_for_answer
+from app.connectors.answers import raise_for_answer, unconfirmed
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.core import clock
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 LIFETIME = timedelta(hours=1)
+EARLY = timedelta(minutes=5)
+
+
+class ServiceAccountTokens:
+    """Tokens of a service account, fetched again before they end: a large upload can take longer than an hour."""
+
+    def __init__(self, http: httpx.AsyncClient, service_account_json: str) -> None:
+        self._http = http
+        self._key = service_account_json
+        self._token = ""
+        self._ends: datetime | None = None
+
+    async def current(self) -> str:
+        """Return a token that is valid for five minutes at least. Raises AuthenticationRejected if Google refuses the key."""
+        if self._ends is None or clock.now() >= self._ends - EARLY:
+            self._token, self._ends = await fetch_token(self._http, self._key, clock.now())
+        return self._token
+
+
+class NoTokens:
+    """For an emulator without accounts."""
+
+    async def current(self) -> None:
+        """Return None."""
 
 
 async def fetch_token(
@@ -39,8 +64,14 @@ async def fetch_token(
             http_status=response.status_code,
         )
     raise_for_answer(response, partner="Google")
-    answer = orjson.loads(response.content)
-    return answer["access_token"], now + timedelta(seconds=int(answer.get("expires_in", 3600)))
+    try:
+        answer = orjson.loads(response.content)
+        token, seconds = answer["access_token"], int(answer.get("expires_in", 3600))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise unconfirmed(response, "Google") from None
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise unconfirmed(response, "Google")
+    return token, now + timedelta(seconds=seconds)
 
 
 def signed_statement(key: dict[str, Any], now: datetime) -> str:

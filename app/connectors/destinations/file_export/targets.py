@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
-import pyarrow.fs as pafs
-
 from app.connectors.base import ExportFolder
-from app.connectors.destinations.file_export.failures import as_connector_error, is_refusal
+from app.connectors.destinations.file_export.failures import as_connector_error
+from app.connectors.destinations.file_export.stores import Denied, Store, is_same
+from app.connectors.errors import ConnectorError, Unconfirmed
 
-_BUFFER = 8 * 1024 * 1024
-_LARGEST_COPY = 5 * 1024**3  # S3 copies larger objects in parts only
+_DELETE_SECONDS = 5
+_CANNOT_COPY = ("NotImplemented", "unconfirmed")
 
 
 class Target(Protocol):
@@ -49,80 +47,75 @@ class DownloadTarget:
 
 
 class StoreTarget:
-    """A bucket behind a file system of pyarrow.
+    """A bucket.
 
-    pyarrow cannot abort an upload: a broken upload stores the bytes so far. So the file is uploaded as ``.part``, its
-    size is compared, and then it is copied to its name. If the key may only write, or the file is too large for a copy,
-    it is uploaded to its name in one go: a store shows an object when its upload is complete.
+    The file is written as ``.part``, its size and checksum are read back, and then it is copied to its name. If the key may
+    only write, it is written to its name: a store shows an object when its upload is complete, and its response has the
+    checksum.
     """
 
-    def __init__(
-        self,
-        files: pafs.FileSystem,
-        bucket: str,
-        prefix: str,
-        where: str,
-        secrets_masked: Sequence[str] = (),
-    ) -> None:
-        self._files = files
-        self._root = f"{bucket}/{prefix}"
-        self._where = where
-        self._secrets = secrets_masked
+    def __init__(self, store: Store, bucket: str, prefix: str) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._prefix = prefix
 
     async def publish(self, name: str, path: Path) -> str:
-        try:
-            await asyncio.to_thread(self._upload, self._root + name, path)
-        except (OSError, pa.ArrowException) as error:
-            raise as_connector_error(error, self._where, self._secrets) from error
-        return self._root + name
+        final = self._prefix + name
+        size = (await asyncio.to_thread(path.stat)).st_size
+        if await self._may_read(final):
+            await self._by_way_of_a_part(final, path, size)
+        else:
+            checksum = await self._store.write(final, path, size)
+            if await self._may_read(final):
+                await self._compare(final, size, checksum)
+        return f"{self._bucket}/{final}"
 
-    def _upload(self, final: str, path: Path) -> None:
-        if path.stat().st_size > _LARGEST_COPY or not self._may_read(final):
-            self._write(final, path)
-            if self._may_read(final):
-                self._compare(final, path)
-            return
+    async def _by_way_of_a_part(self, final: str, path: Path, size: int) -> None:
         part = final + ".part"
         try:
-            self._write(part, path)
-            self._compare(part, path)
-            self._files.copy_file(part, final)
-        except BaseException:
-            self._delete(part)
-            raise
-        self._delete(part)
+            await self._compare(part, size, await self._store.write(part, path, size))
+            checksum = await self._copied(part, final, path, size)
+            await self._compare(final, size, checksum)
+        finally:
+            await self._delete(part)
 
-    def _write(self, name: str, path: Path) -> None:
-        with path.open("rb") as source, self._files.open_output_stream(name) as stream:
-            shutil.copyfileobj(source, stream, _BUFFER)
+    async def _copied(self, part: str, final: str, path: Path, size: int) -> str | None:
+        """Copy the file to its name. If the store cannot copy it, such as some stores in parts, write it again."""
+        try:
+            return await self._store.copy(part, final, size)
+        except ConnectorError as error:
+            if error.code not in _CANNOT_COPY:
+                raise
+            return await self._store.write(final, path, size)
 
-    def _compare(self, name: str, path: Path) -> None:
-        there, here = self._files.get_file_info(name).size, path.stat().st_size
-        if there != here:
-            raise OSError(f"{there} of {here} bytes arrived")
+    async def _compare(self, name: str, here: int, checksum: str | None) -> None:
+        found = await self._store.find(name)
+        if found is None or found.size != here:
+            there = found.size if found else 0
+            raise Unconfirmed(f"{self._bucket}/{name}: {there} of {here} bytes arrived")
+        if not is_same(checksum, found.checksum):
+            raise Unconfirmed(
+                f"{self._bucket}/{name}: the checksum differs from that of the upload"
+            )
 
-    def _may_read(self, name: str) -> bool:
+    async def _may_read(self, name: str) -> bool:
         """Return whether the key may ask for an object's size. Other errors are raised."""
         try:
-            self._files.get_file_info(name)
-        except (OSError, pa.ArrowException) as error:
-            if is_refusal(error):
-                return False
-            raise
+            await self._store.find(name)
+        except Denied:
+            return False
         return True
 
-    def _delete(self, name: str) -> None:
-        with contextlib.suppress(OSError, pa.ArrowException):
-            self._files.delete_file(name)
+    async def _delete(self, name: str) -> None:
+        with contextlib.suppress(ConnectorError, TimeoutError):
+            async with asyncio.timeout(_DELETE_SECONDS):
+                await self._store.delete(name)
 
     async def check(self) -> str:
         # Always the same name, because a key that may only write leaves the file.
-        name = f"{self._root}.activations-check"
-        try:
-            missing = await asyncio.to_thread(self._missing_permissions, name)
-        except (OSError, pa.ArrowException) as error:
-            raise as_connector_error(error, self._where, self._secrets) from error
-        written = f"{self._where} can be written"
+        name = f"{self._prefix}.activations-check"
+        missing = await self._missing_permissions(name)
+        written = f"{self._store.where} can be written"
         if not missing:
             return written
         lacks = f"{written}. The key may not {' and not '.join(missing)}"
@@ -130,15 +123,15 @@ class StoreTarget:
             return f"{lacks}; this is enough, but the size of a written file is not compared."
         return f"{lacks}, so files with the ending .part remain beside the finished files."
 
-    def _missing_permissions(self, name: str) -> list[str]:
+    async def _missing_permissions(self, name: str) -> list[str]:
         """Write a file, read its size and delete it. Returns what the key may not do of: read, delete."""
-        with self._files.open_output_stream(name) as stream:
-            stream.write(b"check")
-        missing = [] if self._may_read(name) else ["read"]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"check")
+            file.flush()
+            await self._store.write(name, Path(file.name), len(b"check"))
+        missing = [] if await self._may_read(name) else ["read"]
         try:
-            self._files.delete_file(name)
-        except (OSError, pa.ArrowException) as error:
-            if not is_refusal(error):
-                raise
+            await self._store.delete(name)
+        except Denied:
             missing.append("delete")
         return missing

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from app.connectors.destinations.file_export.targets import StoreTarget
+from app.connectors.base import ConnectorTools
 from tests.unit.connectors.file_export.test_stores import (
     content,
-    file_system,
     gcs_url,
     names,
     s3_url,
     store,
+    target,
+    tools,
 )
 
-__all__ = ["gcs_url", "s3_url", "store"]
+__all__ = ["gcs_url", "s3_url", "store", "tools"]
 
 SIZE = 64 * 1024 * 1024
 
@@ -27,23 +27,26 @@ SIZE = 64 * 1024 * 1024
 CHILD = """
 import asyncio, sys, time
 from pathlib import Path
-import shutil
-from app.connectors.destinations.file_export import targets
-from tests.unit.connectors.file_export.test_stores import file_system
+from app.connectors.destinations.file_export import parts
+from tests.unit.connectors.create import create_tools
+from tests.unit.connectors.file_export.test_stores import target
 kind, url, path = sys.argv[1:]
+read, seen = parts._read, []
 
-def slowly(source, stream, size):
-    sent = 0
-    while block := source.read(size):
-        stream.write(block)
-        sent += len(block)
-        if sent >= 24 * 1024 * 1024:
-            print("half", flush=True)
-            time.sleep(60)
+def slowly(path, start, size):
+    seen.append(size)
+    if sum(seen) >= 24 * 1024 * 1024:
+        print("half", flush=True)
+        time.sleep(60)
+    return read(path, start, size)
 
-shutil.copyfileobj = slowly
-target = targets.StoreTarget(file_system((kind, url)), "exports", "killed/", "the store")
-asyncio.run(target.publish("file.csv", Path(path)))
+parts._read = slowly
+
+async def upload():
+    async with create_tools() as tools:
+        await target((kind, url), tools, "killed/").publish("file.csv", Path(path))
+
+asyncio.run(upload())
 """
 
 
@@ -62,10 +65,11 @@ def test_leaves_nothing_under_the_files_name(store: tuple[str, str], tmp_path: P
     assert "killed/file.csv" not in names(store, "exports/killed")
 
 
-def test_the_next_try_writes_it_whole(store: tuple[str, str], tmp_path: Path) -> None:
+async def test_the_next_try_writes_it_whole(
+    store: tuple[str, str], tools: ConnectorTools, tmp_path: Path
+) -> None:
     path = tmp_path / "again"
     path.write_bytes(b"0123456789abcdef" * 1000)
-    target = StoreTarget(file_system(store), "exports", "killed/", "the store")
-    asyncio.run(target.publish("file.csv", path))
+    await target(store, tools, "killed/").publish("file.csv", path)
     assert content(store, "killed/file.csv") == path.read_bytes()
     assert names(store, "exports/killed") == ["killed/file.csv"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import csv
+import functools
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,14 +25,18 @@ from moto.server import ThreadedMotoServer
 from werkzeug.serving import make_server
 
 from app.connectors.base import Call, ConnectorTools
+from app.connectors.destinations.file_export.aws import FixedKeys
 from app.connectors.destinations.file_export.connector import (
     FileConnector,
     GCSConnector,
     S3Connector,
 )
 from app.connectors.destinations.file_export.failures import as_connector_error
-from app.connectors.destinations.file_export.google_token import fetch_token
+from app.connectors.destinations.file_export.gcs import GCSStore
+from app.connectors.destinations.file_export.google_token import NoTokens, fetch_token
+from app.connectors.destinations.file_export.s3 import S3Store
 from app.connectors.destinations.file_export.settings import GCSSettings, S3Settings
+from app.connectors.destinations.file_export.stores import Store
 from app.connectors.destinations.file_export.targets import StoreTarget
 from app.connectors.errors import (
     AuthenticationRejected,
@@ -76,7 +81,8 @@ def write_only_url(s3_url: str) -> Iterator[str]:
         asks = environ["REQUEST_METHOD"] in ("GET", "HEAD", "DELETE")
         if asks or "HTTP_X_AMZ_COPY_SOURCE" in environ:
             start("403 Forbidden", [("Content-Type", "application/xml")])
-            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+            said = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+            return [b"" if environ["REQUEST_METHOD"] == "HEAD" else said]
         return store(environ, start)
 
     server = make_server("127.0.0.1", 0, application, threaded=True)
@@ -102,6 +108,17 @@ def create_connector(
         return GCSConnector(GCSSettings.model_validate(values), tools)
     keys = {"access_key_id": "k", "secret_access_key": "s", "region": "us-east-1"}
     return S3Connector(S3Settings.model_validate({**keys, **values}), tools)
+
+
+def store_of(store: tuple[str, str], tools: ConnectorTools, **more: Any) -> Store:
+    kind, url = store
+    if kind == "gcs":
+        return GCSStore(tools.http, NoTokens(), "exports", url, **more)
+    return S3Store(tools.http, FixedKeys("k", "s"), "exports", "us-east-1", url, **more)
+
+
+def target(store: tuple[str, str], tools: ConnectorTools, prefix: str) -> StoreTarget:
+    return StoreTarget(store_of(store, tools), "exports", prefix)
 
 
 def file_system(store: tuple[str, str]) -> pafs.FileSystem:
@@ -163,38 +180,30 @@ class TestStores:
         assert len(names(store, "exports/repeat")) == 2
 
     async def test_a_file_of_several_parts_arrives(
-        self, store: tuple[str, str], tmp_path: Path
+        self, store: tuple[str, str], tools: ConnectorTools, tmp_path: Path
     ) -> None:
         path = tmp_path / "big"
         path.write_bytes(bytes(range(256)) * 50_000)  # 12.8 MB
-        await StoreTarget(file_system(store), "exports", "big/", "x").publish("big.csv", path)
+        await target(store, tools, "big/").publish("big.csv", path)
         assert content(store, "big/big.csv") == path.read_bytes()
         assert names(store, "exports/big") == ["big/big.csv"]
 
     async def test_a_broken_upload_leaves_nothing_under_its_name(
-        self, store: tuple[str, str], tmp_path: Path
+        self, store: tuple[str, str], tools: ConnectorTools, tmp_path: Path
     ) -> None:
         path = tmp_path / "file"
         path.write_bytes(b"x" * 100)
+        loses: Any = store_of(store, tools)
+        write = loses.write
 
-        class Short:
-            """A store that loses the end of a file."""
+        async def half(name: str, path: Path, size: int) -> str | None:
+            await asyncio.to_thread(path.write_bytes, b"half")
+            checksum: str | None = await write(name, path, 4)
+            return checksum
 
-            def __init__(self) -> None:
-                self._files = file_system(store)
-
-            def open_output_stream(self, name: str) -> Any:
-                stream = self._files.open_output_stream(name)
-                stream.write(b"half")
-                stream.close()
-                return Path("/dev/null").open("wb")
-
-            def __getattr__(self, name: str) -> Any:
-                return getattr(self._files, name)
-
-        files: Any = Short()
+        loses.write = half
         with pytest.raises(TransientFailure, match="4 of 100 bytes arrived"):
-            await StoreTarget(files, "exports", "broken/", "the store").publish("file.csv", path)
+            await StoreTarget(loses, "exports", "broken/").publish("file.csv", path)
         assert names(store, "exports/broken") == []
 
     async def test_check_writes_and_deletes(
@@ -283,14 +292,21 @@ class TestFailures:
         assert type(as_connector_error(error, "the bucket")) is kind
 
 
+@functools.cache
+def private_key() -> str:
+    """Make a key of a service account, once: that takes a while."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
 class TestGoogleToken:
     async def test_a_signed_statement_is_exchanged(self) -> None:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ).decode()
+        pem = private_key()
+        private: Any = serialization.load_pem_private_key(pem.encode(), password=None)
         bodies: list[bytes] = []
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -322,15 +338,9 @@ class TestGoogleToken:
         }
 
     async def test_a_refused_key_is_a_matter_of_credentials(self) -> None:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ).decode()
         refusal = plain_answer(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         async with serve(refusal) as server, create_tools() as tools:
-            key = {"client_email": "me@x", "private_key": pem, "token_uri": server.url}
+            key = {"client_email": "me@x", "private_key": private_key(), "token_uri": server.url}
             with pytest.raises(AuthenticationRejected, match="Google refused the service account"):
                 await fetch_token(tools.http, json.dumps(key), datetime(2026, 1, 1, tzinfo=UTC))
 
