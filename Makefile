@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up check format test chaos replay upgrades clients bench spec migration lock clean
+.PHONY: help install demo up check format test chaos replay upgrades surroundings clients bench spec migration lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -55,6 +55,9 @@ replay: $(STAMP) ## send the whole CDNOW purchase log through the service, day b
 
 upgrades: $(STAMP) ## let earlier versions deliver, then start this version on their data folders
 	$(BIN)/pytest -q -m upgrades --timeout 600 $(ARGS)
+
+surroundings: $(STAMP) ## run on Debian's postgresql, pgbouncer and redis-server (skipped where they are missing)
+	$(BIN)/pytest -q -m surroundings --timeout 300 $(ARGS)
 
 clients: $(STAMP) ## generate clients from openapi/ and run them against the service
 	$(BIN)/pytest -q -m clients --timeout 1200 $(ARGS)

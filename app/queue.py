@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import timedelta
 from enum import StrEnum
@@ -11,14 +12,31 @@ from typing import Any
 import orjson
 from arq import create_pool
 from arq.connections import ArqRedis, RedisSettings
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    MaxConnectionsError,
+    RedisError,
+    ResponseError,
+)
 
+from app.core.ids import new_id
 from app.core.logging import get_logger
+from app.core.redis_url import parse_redis_url
 
 log = get_logger(__name__)
 
 QUEUE_NAME = "activations"
 _BUDGET_SECONDS = 1  # R28: the longest wait for a Redis that does not respond
+_PROBE_MILLISECONDS = 60_000
+_REFUSALS = (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    MaxConnectionsError,
+    ResponseError,
+)
 
 
 class Task(StrEnum):
@@ -49,15 +67,27 @@ def redis_settings(url: str) -> RedisSettings:
 
     With ``rediss://``, the server's certificate must be valid for its host name.
     """
-    settings = RedisSettings.from_dsn(url)
-    settings.ssl_check_hostname = settings.ssl
-    settings.conn_timeout = _BUDGET_SECONDS
-    settings.conn_retries = 0
-    return settings
+    address = parse_redis_url(url)
+    return RedisSettings(
+        unix_socket_path=address.path,
+        host=address.host,
+        port=address.port,
+        username=address.username,
+        password=address.password,
+        database=address.database,
+        ssl=address.tls,
+        ssl_check_hostname=address.tls,
+        conn_timeout=_BUDGET_SECONDS,
+        conn_retries=0,
+    )
 
 
 class Queue:
-    """Enqueues arq jobs. Every method returns within about a second; an unreachable Redis raises nothing."""
+    """Enqueues arq jobs. Every method returns within about a second; an unreachable Redis raises nothing.
+
+    A Redis that responds but refuses what arq needs (full, read-only, loading, a wrong password, forbidden commands) is
+    silent too: ``refusal`` says why.
+    """
 
     def __init__(self, url: str | None) -> None:
         self._url = url
@@ -65,6 +95,7 @@ class Queue:
         self._connecting = asyncio.Lock()
         self._silent_since: float | None = None if url else time.monotonic() - 3600
         self._last_unheard: float | None = None
+        self._refusal: str | None = None
 
     @property
     def pool(self) -> ArqRedis | None:
@@ -76,6 +107,11 @@ class Queue:
         if self._silent_since is None:
             return timedelta(0)
         return timedelta(seconds=time.monotonic() - self._silent_since)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why Redis refuses commands, in its own words, or None if it does not refuse."""
+        return self._refusal
 
     async def ring(
         self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
@@ -95,21 +131,23 @@ class Queue:
         except (RedisError, OSError, TimeoutError) as error:
             self._unheard(error)
             return False
-        self._silent_since = None
+        if (
+            self._refusal is None
+        ):  # what was refused may be another command; the next ping tries them all
+            self._heard()
         return True
 
     async def ping(self) -> bool:
-        """Return whether Redis responds now."""
+        """Return whether Redis responds now, and accepts the commands that arq needs."""
         if self._url is None:
             return False
         try:
             async with asyncio.timeout(_BUDGET_SECONDS):
-                pool = await self._connected()
-                await pool.ping()
+                await _try_commands(await self._connected())
         except (RedisError, OSError, TimeoutError) as error:
             self._unheard(error)
             return False
-        self._silent_since = None
+        self._heard()
         return True
 
     async def close(self) -> None:
@@ -138,8 +176,53 @@ class Queue:
             )
         return self._pool
 
+    def _heard(self) -> None:
+        if self._silent_since is not None and self._last_unheard is not None:
+            log.info("redis_responds")
+        self._silent_since = self._refusal = None
+
     def _unheard(self, error: Exception) -> None:
+        """Note a failure. The first one is logged, and each other refusal."""
         self._last_unheard = time.monotonic()
+        reason = _reason(error)
+        refusal = reason if isinstance(error, _REFUSALS) else None
+        if self._silent_since is None or (refusal is not None and refusal != self._refusal):
+            event = "redis_silent" if refusal is None else "redis_refuses"
+            log.warning(
+                event,
+                error=type(error).__name__,
+                reason=reason,
+                action="due work waits for the sweep of a worker",
+            )
+        self._refusal = refusal
         if self._silent_since is None:
             self._silent_since = time.monotonic()
-            log.warning("redis_silent", error=type(error).__name__)
+
+
+def _reason(error: Exception) -> str:
+    """Return Redis's own words, without the refused command."""
+    inner = re.search(r"caused error: \(?['\"](.*?)['\"],?\)?$", str(error))
+    return (inner.group(1) if inner else str(error)) or type(error).__name__
+
+
+async def _try_commands(pool: ArqRedis) -> None:
+    """Run the commands of arq's queue and worker on a job that nobody sees, because all is undone in one transaction."""
+    name = new_id("probe")
+    job, retry = f"arq:job:{name}", f"arq:retry:{name}"
+    async with pool.pipeline(transaction=True) as pipe:
+        await pipe.watch(job)
+        await pipe.exists(job)
+        pipe.multi()  # type: ignore[no-untyped-call]
+        pipe.info("server")
+        pipe.dbsize()
+        pipe.psetex(job, _PROBE_MILLISECONDS, b"1")
+        pipe.zadd(QUEUE_NAME, {name: 0})
+        pipe.zrangebyscore(QUEUE_NAME, "-inf", 0, start=0, num=1)
+        pipe.zscore(QUEUE_NAME, name)
+        pipe.zcard(QUEUE_NAME)
+        pipe.get(job)
+        pipe.incr(retry)
+        pipe.expire(retry, 60)
+        pipe.zrem(QUEUE_NAME, name)
+        pipe.delete(job, retry)
+        await pipe.execute()

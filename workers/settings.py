@@ -78,6 +78,8 @@ async def _supervise(platform: Platform, process: WorkerProcess, stop: asyncio.E
         return
     wait = FIRST_WAIT
     while not stop.is_set():
+        if await _refuses(platform, stop):
+            continue
         started = asyncio.get_running_loop().time()
         try:
             await _run_arq(platform, process, url.get_secret_value(), stop)
@@ -90,6 +92,15 @@ async def _supervise(platform: Platform, process: WorkerProcess, stop: asyncio.E
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+async def _refuses(platform: Platform, stop: asyncio.Event) -> bool:
+    """Wait before the next try if Redis refuses commands: arq would end at once, and log it each time."""
+    if platform.queue.refusal is None or await platform.queue.ping():
+        return False
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), LONGEST_WAIT)
+    return True
 
 
 async def _run_arq(

@@ -76,8 +76,7 @@ class Sweep:
             await resume_uploads(session)
         async with self.platform.unit_of_work() as session:
             found = await find_due(session)
-        await self.platform.queue.ping()
-        silent = self.platform.queue.silent_for() >= self.platform.settings.redis_silence
+        silent = await self._redis_is_silent()
         for due in found:
             if silent:
                 self._do(due)
@@ -85,6 +84,14 @@ class Sweep:
                 await self.platform.queue.ring(
                     due.task, due.space_id, due.subject_id, job_id=due.job_id
                 )
+
+    async def _redis_is_silent(self) -> bool:
+        """Return whether the sweep does the work: Redis has not responded for some time, or refuses commands now."""
+        queue = self.platform.queue
+        await queue.ping()
+        return queue.refusal is not None or (
+            queue.silent_for() >= self.platform.settings.redis_silence
+        )
 
     def _collect(self) -> None:
         """Start to collect unused files about once an hour.

@@ -13,13 +13,12 @@ import asyncio
 import ssl
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
 from app.core.logging import get_logger
+from app.core.redis_url import RedisAddress, parse_redis_url
 
 log = get_logger(__name__)
 
@@ -32,41 +31,22 @@ class RedisAway(Exception):
     """Redis cannot be reached, did not reply in time, or refused the command."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    path: str | None
-    host: str
-    port: int
-    tls: bool  # rediss://
-    greeting: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def of(cls, url: str) -> _Address:
-        parts = urlsplit(url)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        unix = parts.scheme == "unix"
-        database = query.get("db") or ("" if unix else parts.path.strip("/")) or "0"
-        password = query.get("password") or (unquote(parts.password) if parts.password else None)
-        username = query.get("username") or (unquote(parts.username) if parts.username else None)
-        greeting: list[tuple[str, ...]] = []
-        if password:
-            greeting.append(("AUTH", username, password) if username else ("AUTH", password))
-        if database != "0":
-            greeting.append(("SELECT", database))
-        return cls(
-            unquote(parts.path) if unix else None,
-            parts.hostname or "localhost",
-            parts.port or 6379,
-            parts.scheme == "rediss",
-            tuple(greeting),
-        )
+def _greeting(address: RedisAddress) -> list[tuple[str, ...]]:
+    """Return the commands that begin a connection."""
+    found: list[tuple[str, ...]] = []
+    if address.password:
+        names = (address.username,) if address.username else ()
+        found.append(("AUTH", *names, address.password))
+    if address.database:
+        found.append(("SELECT", str(address.database)))
+    return found
 
 
 class RedisClient:
     """A connection to Redis. ``await client.command(...)`` returns within ``budget`` seconds or raises RedisAway."""
 
     def __init__(self, url: str, *, budget: float) -> None:
-        self._address = _Address.of(url)
+        self._address = parse_redis_url(url)
         self._tls = ssl.create_default_context() if self._address.tls else None
         self._budget = budget
         self._connection: _Connection | None = None
@@ -146,7 +126,7 @@ class RedisClient:
             _, connection = await loop.create_connection(
                 lambda: _Connection(self._lost), address.host, address.port, ssl=self._tls
             )
-        for arguments in (*address.greeting, ("PING",)):
+        for arguments in (*_greeting(address), ("PING",)):
             if isinstance(await connection.send(arguments), hiredis.ReplyError):
                 connection.close()
                 raise RedisAway

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.core.errors import AppError, BadRequest, Invalid, Problem, Unavailable
+from app.core.errors import (
+    AppError,
+    BadRequest,
+    InsufficientStorage,
+    Invalid,
+    Problem,
+    Unavailable,
+)
 from app.core.json_bytes import to_json
 from app.core.logging import get_logger
+from app.core.objects import StoreError
 
 log = get_logger(__name__)
 
@@ -50,7 +59,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _database_away)
     app.add_exception_handler(asyncpg.PostgresError, _database_error)
     app.add_exception_handler(asyncpg.InterfaceError, _database_away)
-    app.add_exception_handler(OSError, _database_away)
+    app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -143,6 +152,22 @@ async def _database_error(request: Request, error: Exception) -> Response:
     if lost or state is None or state[:2] in ("08", "57", "53", "3D"):
         return await _database_away(request, error)
     return await _bug(request, error)
+
+
+async def _system_error(request: Request, error: Exception) -> Response:
+    """Name what is away: the disk is full, the object store, a local file, or else the database."""
+    assert isinstance(error, OSError)  # noqa: S101  registered for OSError only
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("disk_full")
+        full = InsufficientStorage("the service's disk is full; nothing was changed")
+        return await _app_error(request, full)
+    if isinstance(error, StoreError):
+        log.error("object_store_away", reason=str(error))
+        return await _unavailable(request, "the object store is unavailable; try again")
+    if error.filename is not None:
+        log.error("local_file_unusable", file=str(error.filename), reason=error.strerror)
+        return await _unavailable(request, "the service cannot use its local disk; try again")
+    return await _database_away(request, error)
 
 
 async def _database_away(request: Request, error: Exception) -> Response:

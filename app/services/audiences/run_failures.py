@@ -12,6 +12,7 @@ from app.connectors.errors import ConnectorError, TransientFailure
 from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.logging import get_logger
+from app.core.objects import StoreAway
 from app.domain import retry
 from app.domain.run_states import RunState
 from app.services.audiences.source_turns import NoRoom
@@ -39,6 +40,9 @@ async def record_error(platform: Platform, work: Work, error: Exception) -> None
     An error of the database says nothing about the run: then the attempt does not count.
     """
     match error:
+        case StoreAway():
+            log.warning("run_store_away", run_id=work.run.id, reason=str(error))
+            await give_back(platform, work, platform.settings.retry_waits[0])
         case _ if is_lost(error):
             log.warning("run_database_lost", run_id=work.run.id, error=type(error).__name__)
             await give_back(platform, work, platform.settings.retry_waits[0])

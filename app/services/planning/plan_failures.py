@@ -9,6 +9,7 @@ from typing import Any
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
 from app.core.errors import AppError
 from app.core.logging import get_logger
+from app.core.objects import StoreAway
 from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import pause_activation
@@ -79,6 +80,8 @@ def is_lasting(error: Exception) -> bool:
 
 
 def _words_of(error: Exception) -> dict[str, Any]:
+    if isinstance(error, StoreAway):
+        return {"message": "The object store is unavailable; see the worker's log."}
     if isinstance(error, ConnectorError):
         return {"message": error.message, "code": error.code}
     if isinstance(error, AppError | UnknownFormat):

@@ -1,9 +1,10 @@
-"""Whether this process is ready to serve: database, migrations, Redis."""
+"""Whether this process is ready to serve: database, migrations, object store, Redis."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -16,36 +17,56 @@ _PATIENCE_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Which parts respond. Without Redis the service works, but more slowly."""
+    """Which parts respond, and why others do not. Without Redis the service works, but more slowly."""
 
     database: bool
     migrations: bool
+    store: bool
     redis: bool
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
         """Whether requests can be served."""
-        return self.database and self.migrations
+        return self.database and self.migrations and self.store
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``{"status": …, "database": …, "migrations": …, "redis": …}``, the form of the response."""
+        """Return the form of the response: ``status``, a boolean for each part, and ``reasons`` by part, if there are any."""
         return {
             "status": "ready" if self.ready else "not ready",
             "database": self.database,
             "migrations": self.migrations,
+            "store": self.store,
             "redis": self.redis,
+            **({"reasons": dict(self.reasons)} if self.reasons else {}),
         }
 
 
 async def check_readiness(platform: Platform) -> Readiness:
-    """Ask the database and Redis."""
-    revision, redis = await asyncio.gather(_revision(platform), platform.queue.ping())
+    """Ask the database, the object store and Redis."""
+    revision, redis, fault = await asyncio.gather(
+        _revision(platform), platform.queue.ping(), platform.objects.fault()
+    )
     wanted = await asyncio.to_thread(head)
+    reasons = {
+        "database": None if revision is not None else "the database does not respond",
+        "store": None if fault is None else f"the object store cannot be used: {fault}",
+        "redis": _redis_reason(platform, redis),
+    }
     return Readiness(
         database=revision is not None,
         migrations=revision is not None and revision == wanted,
+        store=fault is None,
         redis=redis,
+        reasons={part: reason for part, reason in reasons.items() if reason is not None},
     )
+
+
+def _redis_reason(platform: Platform, responds: bool) -> str | None:
+    if responds:
+        return None
+    refusal = platform.queue.refusal
+    return f"Redis refuses commands: {refusal}" if refusal else "Redis does not respond"
 
 
 async def _revision(platform: Platform) -> str | None:

@@ -1,6 +1,6 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
-from app.snapshots.engine.engine import Engine, is_lasting_fault
+from app.snapshots.engine.engine import Engine, is_full, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
     Marks,
@@ -65,6 +65,7 @@ __all__ = [
     "fetch_one",
     "file_version",
     "format_metadata",
+    "is_full",
     "is_lasting_fault",
     "json_members",
     "json_object",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,13 +54,18 @@ class Engine:
     ) -> T:
         """Call ``function(cursor, …)`` in a thread. Each lane runs one call at a time.
 
-        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation.
+        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. Raises
+        OSError with ENOSPC if the disk is full.
         """
         async with self._lanes[lane]:
             cursor = self._connection.cursor()
             work = asyncio.ensure_future(asyncio.to_thread(function, cursor, *args, **named))
             try:
                 return await asyncio.shield(work)
+            except duckdb.Error as error:
+                if is_full(error):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
             except asyncio.CancelledError:
                 await _stop(work, cursor)
                 raise
@@ -75,6 +82,12 @@ def is_lasting_fault(error: Exception) -> bool:
     """Return whether the engine fails again with the same input. A full disk, little memory and an interrupt can pass."""
     can_pass = duckdb.OperationalError | duckdb.InterruptException
     return isinstance(error, duckdb.Error) and not isinstance(error, can_pass)
+
+
+def is_full(error: duckdb.Error) -> bool:
+    """Return whether the engine could not write because the disk is full."""
+    text = str(error)
+    return os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text
 
 
 async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:

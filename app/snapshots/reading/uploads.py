@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Dialect, Upload
+from app.snapshots.engine import Cursor, Dialect, Upload, is_full
 from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
 from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8
@@ -35,6 +35,8 @@ def open_upload(cursor: Cursor, upload: Upload, scratch: Path) -> Iterator[Sourc
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
+            if is_full(error):
+                raise
             raise _explained(error, source) from error
 
 

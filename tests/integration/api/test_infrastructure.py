@@ -130,6 +130,7 @@ class TestHealth:
             "status": "ready",
             "database": True,
             "migrations": True,
+            "store": True,
             "redis": True,
         }
         assert (await api.get("/metrics")).status_code == 200

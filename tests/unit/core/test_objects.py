@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from app.core.objects import ObjectMissing, ObjectStore
+from app.core.objects import ObjectMissing, ObjectStore, StoreAway
 
 
 @pytest.fixture
@@ -113,9 +114,46 @@ class TestRead:
         assert not await store.exists("a/1")
 
 
+class TestFaults:
+    async def test_a_store_that_works_can_be_tried_out_and_has_no_fault(
+        self, store: ObjectStore
+    ) -> None:
+        await store.try_out()
+        assert await store.fault() is None
+        assert [entry async for entry in store.list()] == []
+
+    async def test_a_store_that_is_away_is_named_until_it_is_back(
+        self, store: ObjectStore, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.core.objects.ASK_AGAIN", 0)
+        folder = tmp_path / "objects"
+        shutil.rmtree(folder)
+        folder.write_text("a file where the folder was")
+        with pytest.raises(StoreAway, match="Not a directory"):
+            await store.put(local, "a/b")
+        assert "Not a directory" in str(await store.fault())
+        folder.unlink()
+        assert await store.fault() is None
+
+
 @pytest.mark.parametrize(
-    "url", ["http://x", "s3://", "file://host/x", "objects", "s3://b?secret=1"]
+    ("url", "named"),
+    [
+        ("http://x", "begins with http://; file:///folder, s3://bucket/prefix and gs://"),
+        ("abfs://container@account/x", "begins with abfs://"),
+        ("objects", "has no scheme"),
+        ("s3://", "names no bucket"),
+        ("file://host/x", "three slashes"),
+        ("file:///", "three slashes"),
+        ("s3://b?endpiont=x", "unknown option endpiont (meant: endpoint_override?)"),
+        ("s3://b?secret=1", "options of s3:// are access_key, secret_key"),
+        ("s3://b?endpoint_override=x&scheme=htp", "scheme=htp; it is http or https"),
+        ("gs://b?region=x", "unknown option region"),
+        ("gs://b?anonymous=yes", "anonymous=yes; it is true or false"),
+        ("file:///x?region=eu", "unknown option region; there are none"),
+    ],
 )
-def test_urls_of_no_store_are_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ValueError, match=r"storage URL|file URL"):
+def test_urls_of_no_store_are_refused_by_name(tmp_path: Path, url: str, named: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  the text is compared
         ObjectStore.from_url(url, tmp_path)
+    assert named in str(refused.value)

@@ -10,7 +10,8 @@ import pytest
 from pyarrow import fs
 
 from app.core import clock
-from app.core.objects import ObjectStore, _Bucket
+from app.core.object_backends import Bucket
+from app.core.objects import ObjectStore
 from app.services.holdings import holdings
 from app.services.platform.platform import Platform
 from app.services.reports import explain
@@ -23,7 +24,7 @@ def elsewhere(platform: Platform) -> tuple[Platform, Path]:
     """Present the objects as a remote bucket with a cache."""
     root = unquote(urlsplit(platform.settings.storage).path)
     cache = platform.settings.cache / "objects"
-    bucket = ObjectStore(_Bucket(fs.LocalFileSystem(), root, cache))
+    bucket = ObjectStore(Bucket(fs.LocalFileSystem(), root, cache))
     return dataclasses.replace(platform, objects=bucket), cache / "objects"
 
 

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from app.services.platform.platform import Platform
-from app.services.platform.readiness import Readiness, check_readiness
+from app.services.platform.readiness import check_readiness
 from app.storage.migrate import head
 
 
-def platform(version: Any, *, redis: bool = True) -> Platform:
+def platform(
+    version: Any, *, redis: bool = True, refusal: str | None = None, fault: str | None = None
+) -> Platform:
     """A platform whose database returns or raises ``version``."""
 
     async def fetchval(_: str) -> Any:
@@ -24,8 +26,12 @@ def platform(version: Any, *, redis: bool = True) -> Platform:
     async def ping() -> bool:
         return redis
 
-    hot, queue = SimpleNamespace(fetchval=fetchval), SimpleNamespace(ping=ping)
-    return cast(Platform, SimpleNamespace(hot=hot, queue=queue))
+    async def ask() -> str | None:
+        return fault
+
+    hot, queue = SimpleNamespace(fetchval=fetchval), SimpleNamespace(ping=ping, refusal=refusal)
+    objects = SimpleNamespace(fault=ask)
+    return cast(Platform, SimpleNamespace(hot=hot, queue=queue, objects=objects))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,8 @@ async def test_a_process_is_ready_if_its_database_is_there_and_migrated(
     version: Any, database: bool, migrations: bool
 ) -> None:
     found = await check_readiness(platform(version))
-    assert found == Readiness(database=database, migrations=migrations, redis=True)
+    assert (found.database, found.migrations) == (database, migrations)
+    assert found.reasons == ({} if database else {"database": "the database does not respond"})
     assert found.ready is (database and migrations)
 
 
@@ -53,5 +60,19 @@ async def test_without_redis_it_is_ready_and_says_so() -> None:
         "status": "ready",
         "database": True,
         "migrations": True,
+        "store": True,
         "redis": False,
+        "reasons": {"redis": "Redis does not respond"},
     }
+
+
+async def test_a_redis_that_refuses_is_named_with_its_reason() -> None:
+    found = await check_readiness(platform(head(), redis=False, refusal="OOM command not allowed"))
+    assert found.ready
+    assert found.reasons == {"redis": "Redis refuses commands: OOM command not allowed"}
+
+
+async def test_without_its_store_it_is_not_ready_and_names_it() -> None:
+    found = await check_readiness(platform(head(), fault="no such bucket"))
+    assert not found.ready
+    assert found.reasons == {"store": "the object store cannot be used: no such bucket"}

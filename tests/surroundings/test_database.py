@@ -1,0 +1,135 @@
+"""Databases of users: TLS, several hosts, poolers, roles with few rights, other encodings."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from app.storage.connections import connect
+from app.storage.database_check import check_before_migration, check_database, check_migrated
+from app.storage.database_url import mark_pooled, parse_database_url
+from app.storage.engine import open_database
+from app.storage.migrate import upgrade
+from tests.surroundings.servers import PASSWORD, PgBouncer, Postgres, certificate_for, running
+
+pytestmark = pytest.mark.surroundings
+
+SERVICE = f"service:{quote(PASSWORD, safe='')}"
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> str:
+    """The name of an empty database of the role ``service``."""
+    return postgres.database(f"d_{uuid.uuid4().hex[:8]}")
+
+
+async def asked(url: str, sql: str = "SELECT 1") -> object:
+    connection = await connect(parse_database_url(url))
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "sql", "value"),
+    [
+        ("sslmode=require", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", True),
+        ("sslmode=disable", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", False),
+        ("sslmode=verify-full&sslrootcert={certificate}", "SELECT 1", 1),
+        ("connect_timeout=5&application_name=x", "SHOW application_name", "x"),
+        ("options=-clock_timeout%3D7s%20-csearch_path%3Dpublic,pg_catalog", "SHOW search_path", "public,pg_catalog"),
+        ("target_session_attrs=read-write", "SHOW transaction_read_only", "off"),
+        ("keepalives_idle=30&tcp_user_timeout=9000&gssencmode=disable", "SHOW timezone", "UTC"),
+    ],
+)  # fmt: skip
+async def test_parameters_of_libpq_work(
+    postgres: Postgres, database: str, query: str, sql: str, value: object
+) -> None:
+    url = f"postgresql://{SERVICE}@localhost:{postgres.port}/{database}?{query}"
+    assert await asked(url.format(certificate=postgres.certificate), sql) == value
+
+
+async def test_several_hosts_sockets_and_ipv6(postgres: Postgres, database: str) -> None:
+    port = postgres.port
+    for place in (
+        f"{SERVICE}@127.0.0.1:1,127.0.0.1:{port}/{database}",
+        f"{SERVICE}@[::1]:{port}/{database}",
+        f"service@/{database}?host={quote(str(postgres.home))}&port={port}",
+        f"service@{quote(str(postgres.home), safe='')}:{port}/{database}",
+    ):
+        assert await asked(f"postgresql://{place}") == 1
+
+
+async def test_an_unknown_certificate_is_refused(postgres: Postgres, database: str) -> None:
+    (other := postgres.folder / "other").mkdir()
+    url = f"postgresql://{SERVICE}@localhost:{postgres.port}/{database}?sslmode=verify-full&sslrootcert="
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        await asked(url + str(certificate_for(other)))
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        await asked(url + "system")
+
+
+class TestPoolers:
+    @pytest.mark.parametrize(
+        ("mode", "settings"),
+        [
+            ("transaction", {}),
+            ("transaction", {"ignore_startup_parameters": "idle_in_transaction_session_timeout,lock_timeout,jit"}),
+            ("session", {}),
+        ],
+    )  # fmt: skip
+    async def test_a_pooler_is_noticed(
+        self, postgres: Postgres, database: str, mode: str, settings: dict[str, str]
+    ) -> None:
+        with running(PgBouncer(postgres, mode, **settings)) as server:
+            url = f"postgresql://{SERVICE}@127.0.0.1:{server.port}/{database}"
+            assert await check_database(url) == mark_pooled(url)
+        url = f"postgresql://{SERVICE}@127.0.0.1:{postgres.port}/{database}"
+        assert await check_database(url) == url
+
+    def test_migrations_transactions_and_hot_reads_share_server_connections(
+        self, pooler: PgBouncer, database: str
+    ) -> None:
+        url = f"postgresql://{SERVICE}@127.0.0.1:{pooler.port}/{database}?pgbouncer=true"
+        asyncio.run(check_before_migration(url))
+        upgrade(url)
+        asyncio.run(check_migrated(url))
+        assert len(asyncio.run(_many(url))) <= 3
+
+    async def test_statement_pooling_is_refused_with_the_reason(
+        self, postgres: Postgres, database: str
+    ) -> None:
+        with running(PgBouncer(postgres, "statement")) as server:
+            url = f"postgresql://{SERVICE}@127.0.0.1:{server.port}/{database}"
+            with pytest.raises(asyncpg.PostgresError, match="transaction blocks not allowed"):
+                await check_database(url)
+
+
+async def _many(url: str) -> set[int]:
+    """Read 200 times at once, by both ways; returns the ids of the server processes."""
+    database = open_database(url)
+    hot = await database.hot_pool()
+
+    async def read(number: int) -> int:
+        async with database.sessions() as session:
+            found = await session.execute(
+                text("SELECT CAST(:n AS int), pg_backend_pid(), current_setting('lock_timeout')"),
+                {"n": number},
+            )
+            value, pid, limit = found.one()
+            await session.commit()
+        assert (value, limit) == (number, "5s")
+        assert await hot.fetchval("SELECT $1::int + 1", number) == number + 1
+        return int(pid)
+
+    try:
+        return set(await asyncio.gather(*(read(number) for number in range(200))))
+    finally:
+        await hot.close()
+        await database.close()
