@@ -179,7 +179,7 @@ def _folded(
     added = in_one_spelling([patch.add for patch in patches], linked=linked)
     for rows, patch in zip(added, patches, strict=True):
         for row in rows:
-            key = trimmed(row[find_column(key_name, row) or key_name])
+            key = trimmed(str(row[find_column(key_name, row) or key_name]))
             add[key] = row
             remove.pop(key, None)
         for member in map(trimmed, patch.remove):

@@ -1,11 +1,22 @@
 """SQL expressions of member ids and identifiers in an upload."""
 
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
 from __future__ import annotations
 
+from dataclasses import replace
+
+import duckdb
+
 from app.core.errors import Invalid
+from app.domain.column_names import spellings
 from app.domain.normalise import normalise_sql
-from app.snapshots.engine import sql_name, sql_text
-from app.snapshots.reading import Source
+from app.snapshots.engine import Cursor, fetch_one, sql_name, sql_text
+from app.snapshots.membership.membership import IDENTIFIERS
+from app.snapshots.reading import Source, parquet_text
+
+_NO_NUMBERS = {"email", "phone"}  # a number is none of them
+_WHOLE = "'BIGINT', 'UBIGINT'"  # JSON numbers without fraction, up to 64 bits
 
 
 def key_sql(source: Source, column: str) -> str:
@@ -13,7 +24,10 @@ def key_sql(source: Source, column: str) -> str:
 
     Raises Invalid if a Parquet column is not text.
     """
-    return normalise_sql(_key_text(source, column), "text", words=source.upload.absent_words)
+    text = _key_text(source, column)
+    if column in source.replaced:  # half a character: two ids may have become one
+        text = f"CASE WHEN NOT contains({text}, '\ufffd') THEN {text} END"
+    return normalise_sql(text, "text", words=source.upload.absent_words)
 
 
 def _key_text(source: Source, column: str) -> str:
@@ -22,31 +36,57 @@ def _key_text(source: Source, column: str) -> str:
         case "csv":
             return quoted
         case "ndjson":
-            return f"(CASE WHEN json_type({quoted}) = 'VARCHAR' THEN {quoted} ->> '$' END)"
+            return f"(CASE WHEN json_type({quoted}) IN ('VARCHAR', {_WHOLE}) THEN {quoted} ->> '$' END)"
         case "parquet":
             kind = source.columns[column]
-            if kind.id != "varchar":
+            text = parquet_text(column, kind, numbers=True)
+            if text is None:
                 raise Invalid(
-                    f"The column {column} has the type {kind}; it must be text.",
+                    f"The column {column} has the type {kind}; it must be text or an integer.",
                     data={"column": column},
                 )
-            return quoted
+            return text
+
+
+def with_empty_columns(cursor: Cursor, source: Source) -> Source:
+    """Give identifiers of a Parquet file that have no values the type NULL: some programs write them as integers."""
+    asked = [
+        column
+        for column, kind in source.columns.items()
+        if source.upload.format == "parquet"
+        and any(spellings(name, [column]) for name in IDENTIFIERS)
+        and kind.id not in {"varchar", "null", "list"}
+    ]
+    if not asked:
+        return source
+    counts = ", ".join(f"count({sql_name(column)})" for column in asked)
+    row = fetch_one(cursor, f"SELECT {counts} FROM {source.sql}")
+    empty = [column for column, count in zip(asked, row, strict=True) if count == 0]
+    kinds = {**source.columns, **dict.fromkeys(empty, duckdb.sqltype("NULL"))}
+    return replace(source, columns=kinds)
 
 
 def holds_texts(source: Source, column: str) -> bool:
     """Report whether a column can hold texts or lists of texts."""
     kind = source.columns[column]
-    if source.upload.format != "parquet" or kind.id == "varchar":
+    if source.upload.format != "parquet" or kind.id in {"varchar", "null", "blob"}:
         return True
-    return kind.id == "list" and bool(dict(kind.children)["child"].id == "varchar")
+    return kind.id == "list" and dict(kind.children)["child"].id in {"varchar", "null"}
 
 
 def identifier_sql(source: Source, name: str, column: str) -> str:
     """Return the expression of an identifier's values: a list, oldest first, or NULL if there are none.
 
     ``column`` holds them. If it is not named exactly ``name``, values that are not texts have no identifier: the column
-    may be a trait of another meaning.
+    may be a trait of another meaning. Values with half a character are left out.
     """
+    values = _identifier_values(source, name, column)
+    if column in source.replaced:
+        return _without_empty(f"list_filter({values}, lambda v: NOT contains(v, '\ufffd'))")
+    return values
+
+
+def _identifier_values(source: Source, name: str, column: str) -> str:
     quoted = sql_name(column)
     match source.upload.format:
         case "csv":
@@ -55,11 +95,13 @@ def identifier_sql(source: Source, name: str, column: str) -> str:
                 WHEN {quoted} <> '' THEN [{quoted}] END"""
         case "ndjson":
             fault = f"CASE WHEN {quoted} IS NOT NULL THEN error({sql_text(_marked(column))}) END"
-            values = f"""CASE json_type({quoted}) WHEN 'VARCHAR' THEN [{quoted} ->> '$']
-                WHEN 'ARRAY' THEN from_json({quoted}, '["VARCHAR"]') WHEN 'NULL' THEN NULL
+            texts = "'VARCHAR'" if name in _NO_NUMBERS or column != name else f"'VARCHAR', {_WHOLE}"
+            values = f"""CASE WHEN json_type({quoted}) IN ({texts}) THEN [{quoted} ->> '$']
+                WHEN json_type({quoted}) = 'ARRAY' THEN from_json({quoted}, '["VARCHAR"]')
+                WHEN json_type({quoted}) = 'NULL' THEN NULL
                 ELSE {fault if column == name else "NULL"} END"""
         case _:
-            values = _parquet_identifier(source, column)
+            values = _parquet_identifier(source, name, column)
     return _without_empty(values)
 
 
@@ -73,10 +115,13 @@ def _marked(column: str) -> str:
     return f"identifier is not text: {column}"
 
 
-def _parquet_identifier(source: Source, column: str) -> str:
+def _parquet_identifier(source: Source, name: str, column: str) -> str:
     kind = source.columns[column]
+    text = parquet_text(column, kind, numbers=name not in _NO_NUMBERS)
+    if text is not None:
+        return f"[{text}]"
     if holds_texts(source, column):
-        return f"[{sql_name(column)}]" if kind.id == "varchar" else sql_name(column)
+        return f"CAST({sql_name(column)} AS VARCHAR[])"
     raise Invalid(
         f"The column {column} has the type {kind}; it must be text or a list of texts.",
         data={"column": column},

@@ -15,7 +15,7 @@ from app.snapshots.engine import Cursor, sql_name, sql_text
 from app.snapshots.membership.column_values import key_sql
 from app.snapshots.membership.id_faults import IdFaults
 from app.snapshots.membership.member_input import MemberColumns
-from app.snapshots.reading import Source, csv_values
+from app.snapshots.reading import Source, csv_values, has_half_character
 
 
 def refuse_faulty(
@@ -60,9 +60,12 @@ def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
     for row, value in _values(cursor, source, column):
         if value is None or (isinstance(value, str) and _is_missing(value, source)):
             return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
-        if not isinstance(value, str):
+        if column in source.replaced and has_half_character(value):
+            words = f"Line {row}: {column} has half a character (a surrogate without its pair)."
+            return Invalid(words, data={"row": row, "column": column})
+        if not isinstance(value, str) and not _is_whole(value):
             return Invalid(
-                f"Line {row}: {column} must be text, not {orjson.dumps(value).decode()[:100]}.",
+                f"Line {row}: {column} must be text or an integer, not {orjson.dumps(value).decode()[:100]}.",
                 data={"row": row, "column": column},
             )
     return Invalid(f"A row has no {column}.", data={"column": column})
@@ -70,6 +73,10 @@ def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
 
 def _is_missing(value: str, source: Source) -> bool:
     return normalise(value, "text", words=source.upload.absent_words) is None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**64
 
 
 def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, Any]]:

@@ -38,20 +38,35 @@ def keep_types(
     """
     kept = KeptTypes(dict(values))
     found = _types(cursor, source, values)
-    known = {
-        name: kind for name, kind in (former.traits if former else {}).items() if name in found
-    }
+    known = _known(cursor, former, found) if former else {}
     _keep(cursor, source, kept, found, known)
     _enlarge(cursor, source, kept)
     if former is not None:
-        _compare(kept, former, _types(cursor, source, kept.values))
+        _compare(kept, former, known, _types(cursor, source, kept.values))
     return kept
 
 
-def _compare(kept: KeptTypes, former: Members, types: dict[str, Any]) -> None:
+def _known(cursor: Cursor, former: Members, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the types of traits in the former membership. A text trait without any value has no type."""
+    known = {name: kind for name, kind in former.traits.items() if name in found}
+    asked = [
+        name for name, kind in known.items() if kind.id == "varchar" and found[name].id != "varchar"
+    ]
+    if asked:
+        counts = ", ".join(f"count({sql_name('t_' + name)})" for name in asked)
+        row = fetch_one(cursor, f"SELECT {counts} FROM {former.sql}")
+        for name, count in zip(asked, row, strict=True):
+            if count == 0:
+                del known[name]
+    return known
+
+
+def _compare(
+    kept: KeptTypes, former: Members, known: dict[str, Any], types: dict[str, Any]
+) -> None:
     """Note the traits whose types changed, and those that are hashed by what they spell from now on."""
     for name, kind in types.items():
-        was = former.traits.get(name)
+        was = known.get(name)
         if was is None or str(was) == str(kind):
             continue
         kept.changes.append(TypeChange(name, str(was), str(kind)))

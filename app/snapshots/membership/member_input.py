@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from app.core.errors import Invalid
 from app.domain.column_names import find_column
 from app.snapshots.engine import Cursor, ReadColumn, TypeChange, column_types, sql_name
-from app.snapshots.membership.column_values import holds_texts, identifier_sql, key_sql
+from app.snapshots.membership.column_values import (
+    holds_texts,
+    identifier_sql,
+    key_sql,
+    with_empty_columns,
+)
 from app.snapshots.membership.kept_types import KeptTypes, keep_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.membership.read_columns import Roles, read_columns
@@ -50,6 +55,7 @@ def member_columns(
     Raises:
         Invalid: a required column is missing or has an unsupported type, or a column is beside one of its members.
     """
+    source = with_empty_columns(cursor, source)
     names = ("entity_id", "profile_id") if linked else ("profile_id",)
     required = _required(source, names)
     rest = [column for column in source.columns if column not in required]

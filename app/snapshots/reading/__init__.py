@@ -3,8 +3,9 @@
 from app.snapshots.reading.csv_input import csv_values
 from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
+from app.snapshots.reading.encodings import has_half_character
 from app.snapshots.reading.json_columns import typed_json_columns
-from app.snapshots.reading.parquet_input import parquet_trait
+from app.snapshots.reading.parquet_input import parquet_text, parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import Source
 from app.snapshots.reading.type_reasons import type_reason
@@ -15,8 +16,10 @@ __all__ = [
     "cast_text",
     "csv_values",
     "fits_text",
+    "has_half_character",
     "is_code",
     "open_upload",
+    "parquet_text",
     "parquet_trait",
     "sort_rows",
     "type_reason",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -53,3 +54,11 @@ def _pieces(raw: BinaryIO, encoding: str) -> Iterator[bytes]:
 def whole_characters(text: str) -> str:
     """Join the halves of surrogate pairs; replace halves without a partner by U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def has_half_character(value: object) -> bool:
+    """Report whether a value has half a surrogate pair, or its replacement."""
+    return (
+        isinstance(value, str)
+        and re.search("[\ud800-\udfff\ufffd]", whole_characters(value)) is not None
+    )

@@ -21,11 +21,44 @@ _SCALARS = {
 _AS_TEXT = {"null", "uuid", "enum", "time", "time with time zone", "interval"}
 
 
+_NUMBERS_OF_IDS = {
+    "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uuid",
+}  # fmt: skip
+
+
+def parquet_text(column: str, kind: Any, *, numbers: bool) -> str | None:
+    """Return the expression of a Parquet column as text, or None if it holds no texts.
+
+    A column without values (type NULL) and binary text are texts; with ``numbers`` integers and UUIDs are, too.
+    """
+    quoted = sql_name(column)
+    if kind.id == "varchar":
+        return quoted
+    if kind.id == "blob":
+        return _binary_text(column)
+    whole = kind.id in _NUMBERS_OF_IDS or (
+        kind.id == "decimal" and dict(kind.children)["scale"] == 0
+    )
+    if kind.id == "null" or (numbers and whole):
+        return f"CAST({quoted} AS VARCHAR)"
+    return None
+
+
+def _binary_text(column: str) -> str:
+    """Return the expression of bytes as text. Bytes that are no text fail with the column's name."""
+    quoted, fault = sql_name(column), sql_text(f"binary values are no text: {column}")
+    return (
+        f"CASE WHEN {quoted} IS NOT NULL THEN coalesce(TRY(decode({quoted})), error({fault})) END"
+    )
+
+
 def parquet_trait(column: str, kind: Any) -> str:
     """Return the expression of a Parquet column as a trait. Raises Invalid for unsupported types."""
     quoted = sql_name(column)
     if kind.id in _SCALARS or (kind.id in {"list", "struct", "array"} and _nested(kind)):
         return quoted
+    if kind.id == "blob":
+        return _binary_text(column)
     if kind.id in _AS_TEXT:
         return f"CAST({quoted} AS VARCHAR)"
     if kind.id == "timestamp with time zone":
@@ -45,7 +78,7 @@ def _nested(kind: Any) -> bool:
         return _nested(dict(kind.children)["child"])
     if kind.id == "struct":
         return all(_nested(of) for _, of in kind.children)
-    return kind.id in _SCALARS or kind.id.startswith("timestamp")
+    return kind.id in _SCALARS or kind.id == "null" or kind.id.startswith("timestamp")
 
 
 def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect) -> Source:

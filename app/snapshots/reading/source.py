@@ -40,20 +40,21 @@ class Source:
     records: Records | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
     replaced: Counts = field(default_factory=dict)
-    dropped: Counts = field(default_factory=dict)
 
     def report(self, columns: Sequence[ReadColumn], absent: Counts | None = None) -> UploadReport:
         """Return the report on how the upload was read. ``columns`` are in the order of the upload.
 
-        ``absent`` counts values that mean "no value", by column and reason.
+        ``absent`` counts values that mean "no value", by column and reason. Half characters are replaced in traits; of
+        identifiers, such values are left out.
         """
+        left_out = {column.name for column in columns if column.role == "identifier"}
         return UploadReport(
             format=self.upload.format,
             dialect=self.dialect,
             columns=columns,
             skipped=self.skipped,
-            replaced=self.replaced,
-            dropped=self.dropped,
+            replaced={name: how for name, how in self.replaced.items() if name not in left_out},
+            dropped={name: how for name, how in self.replaced.items() if name in left_out},
             absent=absent or {},
         )
 

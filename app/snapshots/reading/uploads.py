@@ -77,6 +77,11 @@ def _explained(error: duckdb.Error, source: Source) -> Invalid:
     if marked := re.search(r"identifier is not text: (.+)", str(error)):
         column = marked.group(1)
         return Invalid(f"{column} must be text or a list of texts.", data={"column": column})
+    if marked := re.search(r"binary values are no text: (.+)", str(error)):
+        column = marked.group(1)
+        return Invalid(
+            f"{column} has binary values that are no UTF-8 text.", data={"column": column}
+        )
     if marked := re.search(r"trait does not fit: (.+?) \((.+?)\): (.*)", str(error)):
         column, kind, value = marked.groups()
         return Invalid(

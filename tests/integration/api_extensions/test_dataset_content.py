@@ -114,3 +114,17 @@ class TestContent:
     async def test_another_type_is_415(self, api: httpx.AsyncClient) -> None:
         made = await create(api)
         assert (await put(api, made["id"], b"{}", {"Content-Type": "application/json"})).status_code == 415  # fmt: skip
+
+    async def test_the_delimiter_of_the_content_before_is_tried_first(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        made = await create(api)
+        both = b"a;b,c\n1;2,3\n"
+        assert (await put(api, made["id"], both)).status_code == 422
+        assert (await put(api, made["id"], b"a;b\n1;2\n")).status_code == 200
+        dataset = (await put(api, made["id"], both)).json()["data"]["dataset"]
+        assert [column["name"] for column in dataset["columns"]] == ["a", "b,c"]
+        path = f"datasets/{made['id']}/content"
+        response = await api.put(path, content=both, headers=CSV, params={"delimiter": "comma"})
+        columns = response.json()["data"]["dataset"]["columns"]
+        assert [column["name"] for column in columns] == ["a;b", "c"]

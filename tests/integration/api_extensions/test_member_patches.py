@@ -90,7 +90,7 @@ class TestPatch:
             ({}, "add"),
             ({"add": [], "remove": []}, "add"),
             ({"add": [{"profile_id": "p9"}, {"email": "x"}]}, "add.1.profile_id"),
-            ({"add": [{"profile_id": 7}]}, "add.0.profile_id"),
+            ({"add": [{"profile_id": 7.5}]}, "add.0.profile_id"),
             ({"add": [{"profile_id": "p9"}, {"profile_id": "p9"}]}, "add"),
             ({"add": [{"profile_id": "p9"}], "remove": ["p9"]}, "add"),
             ({"add": ["p9"]}, "add.0"),

@@ -95,10 +95,10 @@ class TestPut:
             (b"\x89PNG\r\n\x1a\n" + bytes(range(128, 256)), CSV, ""),
             (b'{"profile_id":"p1"}\n{"profile_id":\n', NDJSON, "Line 2"),
             (b'{"profile_id":"p1"}\n[1]\n', NDJSON, "Line 2"),
-            (b'{"profile_id":7}\n', NDJSON, "must be text"),
+            (b'{"profile_id":7.5}\n', NDJSON, "must be text"),
             (b'{"profile_id":"p1"}\n{"email":"x"}\n', NDJSON, "Line 2"),
             (b'{"profile_id":"p1"}\n{"profile_id":"p1"}\n', NDJSON, "more than once"),
-            (parquet(profile_id=[1, 2]), PARQUET, "profile_id"),
+            (parquet(profile_id=[1.5, 2.5]), PARQUET, "profile_id"),
             (parquet(profile_id=["a"], email=[1.5]), PARQUET, "email"),
             (parquet(email=["a"]), PARQUET, "profile_id"),
             (parquet(profile_id=["a"] * 100)[:-20], PARQUET, "Parquet"),
@@ -215,3 +215,51 @@ class TestPut:
         await computed(platform, tenant, await upload(api, audience, content))
         found = await member(api, audience, "house2")
         assert found["row"]["profileId"] == "p1"
+
+
+class TestDelimiters:
+    BOTH = b"profile_id;city,zip\np1;Bonn,53111\n"
+
+    async def test_two_that_fit_are_asked_for_and_the_answer_is_remembered(
+        self, api: httpx.AsyncClient, audience: str
+    ) -> None:
+        path = f"audiences/{audience}/members"
+        response = await api.put(path, content=self.BOTH, headers=CSV)
+        assert response.status_code == 422
+        assert "query parameter delimiter" in response.json()["errors"][0]["message"]
+        for params in ({"delimiter": "semicolon"}, {}):
+            response = await api.put(path, content=self.BOTH, headers=CSV, params=params)
+            assert response.status_code == 200, response.text
+            reading = response.json()["data"]["run"]["reading"]
+            assert reading["dialect"]["delimiter"] == ";"
+            assert [column["name"] for column in reading["columns"]] == ["profile_id", "city,zip"]
+
+    @pytest.mark.parametrize(
+        ("headers", "delimiter"), [(CSV, "ab"), (CSV, '"'), (CSV, "x"), (NDJSON, "comma")]
+    )
+    async def test_others_are_refused(
+        self, api: httpx.AsyncClient, audience: str, headers: dict[str, str], delimiter: str
+    ) -> None:
+        content = b'{"profile_id":"p1"}\n' if headers is NDJSON else PEOPLE
+        path = f"audiences/{audience}/members"
+        response = await api.put(
+            path, content=content, headers=headers, params={"delimiter": delimiter}
+        )
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["field"] == "delimiter"
+
+    async def test_utf_16_is_read(self, api: httpx.AsyncClient, audience: str) -> None:
+        """Excel's "Unicode text"."""
+        content = "profile_id\tstadt\r\np1\tKöln\r\n".encode("utf-16")
+        headers = {"Content-Type": "text/csv; charset=utf-16"}
+        response = await upload(api, audience, content, headers)
+        assert response.status_code == 200, response.text
+        assert response.json()["data"]["run"]["reading"]["dialect"] == {
+            "encoding": "utf-16-le",
+            "byteOrderMark": True,
+            "compression": None,
+            "lineEnds": ["CRLF"],
+            "delimiter": "\t",
+            "quote": '"',
+            "skipsBlanks": False,
+        }

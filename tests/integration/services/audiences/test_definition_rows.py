@@ -276,6 +276,19 @@ class TestRuns:
         assert run.notes[0].startswith("LIMIT depends on the order of rows")
         assert (await shop.run(await shop.define(IN_DATABASE))).notes is None
 
+    @pytest.mark.parametrize("first", ["", "-- run in: warehouse\n"])
+    async def test_columns_without_values_and_ids_that_are_integers(
+        self, shop: Shop, first: str
+    ) -> None:
+        query = (
+            f"{first}SELECT 17 AS profile_id, 4 AS user_id, min(email) AS email, NULL AS phone, NULL AS plan "
+            "FROM orders"
+        )
+        (member,) = await shop.computed(query)
+        assert (member["member_id"], member["id_user_id"]) == ("17", ["4"])
+        assert member["id_email"] is not None
+        assert member["id_phone"] is member["t_plan"] is None
+
     async def test_entities_of_a_linked_audience(self, shop: Shop) -> None:
         query = "-- run in: warehouse\nSELECT email AS entity_id, customer_id AS profile_id FROM orders GROUP BY 1, 2"
         run = await shop.run(await shop.define(query, "LINKED"))
@@ -288,7 +301,7 @@ class TestFailures:
         [
             ("-- run in: warehouse\nSELECT nope AS profile_id FROM orders", 'column "nope" does not exist (line 2, column 8)'),
             ("-- run in: warehouse\nSELECT customer_id FROM orders", "The column profile_id is missing"),
-            ("-- run in: warehouse\nSELECT 1 AS profile_id", "must be text"),
+            ("-- run in: warehouse\nSELECT 1.5 AS profile_id", "must be text"),
             ("-- run in: warehouse\nSELECT customer_id AS profile_id FROM orders", "must be unique"),
             ("-- run in: warehouse\nSELECT secret AS profile_id FROM secrets", "permission denied"),
             ("-- run in: warehouse\nWITH x AS (SELECT 'a' AS p), y AS (DELETE FROM orders RETURNING 1) SELECT p AS profile_id FROM x", "top level"),
