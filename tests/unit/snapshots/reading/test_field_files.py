@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.unit.snapshots.files import fresh
 
 
 def read(
-    cursor: Cursor, folder: Path, content: str | bytes, **more: str
+    cursor: Cursor, folder: Path, content: str | bytes, **more: Any
 ) -> tuple[list[list[str]], UploadReport]:
     """The header and the rows of a file as texts, and the report on it."""
     path = fresh(folder, ".csv")
