@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.sandbox.braze import BrazeEmulator
+from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
 from app.services.platform.platform import Platform
 from app.storage.models import Sync
@@ -202,3 +203,30 @@ async def test_without_updates_nothing_is_cleared_until_the_next_entry(
         assert await got.items(OTHER) == []  # append: the member stays, and so does what was sent
         back = await got.items(person(), OTHER)
         assert back == ([{"traits": {"tier": None}}] if updates else [])
+
+
+async def test_klaviyo_clears_by_single_calls(platform: Platform) -> None:
+    async with world_of(platform, KLAVIYO) as world:
+        names = {"profile": {"properties": ["tier", "city"], "mapping": {"city": "title"}}}
+        activation = await activate(world, personalization=names)
+        others = [
+            {"profile_id": f"q{n}", "email": f"q{n}@example.com", "tier": "x"} for n in range(12)
+        ]
+
+        def profile() -> dict[str, Any]:
+            klaviyo = world.emulator
+            assert isinstance(klaviyo, KlaviyoEmulator)
+            found = klaviyo.account.find("email", "p1@example.com")
+            assert found is not None
+            return {name: found.attributes.get(name) for name in ("title", "properties")}
+
+        await sent(world.flow, activation, person(tier="gold", city="Dr"), OTHER, *others)
+        assert profile() == {"title": "Dr", "properties": {"tier": "gold"}}
+        for other in others:  # enough updates for an import job
+            other["tier"] = "y"
+        assert (await sent(world.flow, activation, person(), OTHER, *others)).updated == 13
+        assert profile() == {"title": None, "properties": {}}
+        await sent(world.flow, activation, person(tier="new"), OTHER, *others)
+        assert profile()["properties"] == {"tier": "new"}
+        assert len(world.emulator.members(world.partner.list_id) or []) == 14
+        assert world.emulator.stats()["violations"] == 0

@@ -25,6 +25,8 @@ JOB_ROWS = 10_000
 # Up to this number single calls, which return the profiles' ids. A job takes at most 10,000 profiles:
 # https://developers.klaviyo.com/en/reference/bulk_import_profiles
 FEW = 10
+CLEARED_AT_ONCE = 25  # members with fields to clear, which only single calls can do
+ADDED_AT_ONCE = 1_000  # https://developers.klaviyo.com/en/reference/add_profiles_to_list
 #: A refused job is divided. Bounds for an account that refuses everything, and for many bad profiles.
 _REFUSALS_BEFORE_ANY_SUCCESS = 40
 _REFUSALS = 400
@@ -55,6 +57,9 @@ class Additions:
                 return waiting
         if len(self._profiles) <= FEW:
             return await self._one_by_one(progress, self._profiles)
+        waiting = await self._clear(progress)
+        if waiting is not None:
+            return waiting
         while progress.queue:
             first, end = progress.queue.pop(0)
             rest = self._unsettled(progress, first, end)
@@ -75,7 +80,9 @@ class Additions:
         return [
             profile
             for profile in self._profiles
-            if first <= profile.index < end and not progress.is_settled(profile.index)
+            if first <= profile.index < end
+            and not profile.cleared
+            and not progress.is_settled(profile.index)
         ]
 
     def _rows_of_job(self, progress: Progress) -> list[Profile]:
@@ -87,6 +94,7 @@ class Additions:
             row
             for row in self._profiles
             if first <= row.index < end
+            and not row.cleared
             and not (progress.stage is None and progress.is_settled(row.index))
         ]
 
@@ -185,6 +193,30 @@ class Additions:
         self, progress: Progress, profiles: Sequence[Profile]
     ) -> Receipts | Pending:
         rest = [row for row in profiles if not progress.is_settled(row.index)]
+        waiting = await self._write_each(progress, rest)
+        if waiting is not None:
+            return waiting
+        try:
+            waiting = await self._add_each(progress, profiles)
+        except Throttled as error:
+            if not rest:
+                raise
+            return progress.throttled(error)
+        return waiting or progress.receipts(self._skipped)
+
+    async def _clear(self, progress: Progress) -> Pending | None:
+        """Write the members with fields to clear, some at a time, and add them to the list. Returns None when that is done."""
+        rows = [row for row in self._profiles if row.cleared]
+        if progress.cleared or not rows:
+            return None
+        rest = [row for row in rows if not progress.is_settled(row.index)][:CLEARED_AT_ONCE]
+        if rest:
+            return await self._write_each(progress, rest) or progress.pending(0)
+        waiting = await self._add_each(progress, rows)
+        progress.cleared = waiting is None
+        return waiting
+
+    async def _write_each(self, progress: Progress, rest: Sequence[Profile]) -> Pending | None:
         for profile in rest:
             try:
                 waiting = await self._write(progress, profile)
@@ -194,21 +226,20 @@ class Additions:
                 return progress.throttled(error)
             if waiting is not None:
                 return waiting
-        ids = {
-            row.index: progress.partner_ids[str(row.index)]
-            for row in profiles
-            if str(row.index) in progress.partner_ids
-        }
-        if self._list_id is not None and ids:
-            try:
-                waiting = await self._add(progress, self._list_id, ids)
-            except Throttled as error:
-                if not rest:
-                    raise
-                return progress.throttled(error)
+        return None
+
+    async def _add_each(self, progress: Progress, profiles: Sequence[Profile]) -> Pending | None:
+        """Add written profiles to the list. An addition may be repeated."""
+        written = [row.index for row in profiles if str(row.index) in progress.partner_ids]
+        if self._list_id is None:
+            return None
+        for first in range(0, len(written), ADDED_AT_ONCE):
+            part = written[first : first + ADDED_AT_ONCE]
+            ids = {index: progress.partner_ids[str(index)] for index in part}
+            waiting = await self._add(progress, self._list_id, ids)
             if waiting is not None:
                 return waiting
-        return progress.receipts(self._skipped)
+        return None
 
     async def _add(self, progress: Progress, list_id: str, ids: dict[int, str]) -> Pending | None:
         body = payloads.members(dict.fromkeys(ids.values()))

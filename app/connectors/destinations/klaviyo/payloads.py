@@ -14,6 +14,7 @@ import orjson
 from app.connectors.base import Delivery, Refusal
 from app.connectors.identity import identity_of
 from app.core.exact_numbers import json_default
+from app.domain.sent_fields import Path, with_nulls
 
 IDENTITY = ("email", "external_id", "phone_number")
 TEXT_FIELDS = ("first_name", "last_name", "title", "organization", "image")
@@ -43,6 +44,8 @@ class Profile:
     attributes: Mapping[str, Any]
     data: bytes
     key: str  # the name of the attribute that carries the key
+    #: Fields to clear. An import job cannot do that: https://developers.klaviyo.com/en/docs/use_klaviyos_bulk_profile_import_api
+    cleared: Sequence[Path] = ()
 
     @property
     def has_others(self) -> bool:
@@ -57,7 +60,7 @@ class Profile:
     def alone(self) -> Profile:
         """Return the profile with the key as its only identifier; other attributes stay."""
         kept = {n: v for n, v in self.attributes.items() if n == self.key or n not in IDENTITY}
-        return Profile(self.index, kept, _resource(kept), self.key)
+        return Profile(self.index, kept, _resource(kept), self.key, self.cleared)
 
 
 def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int, Refusal]]:
@@ -69,7 +72,7 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
         if refusal is None and key is not None:
             data = _resource(attributes)
             if len(data) <= PROFILE_BYTES:
-                profiles.append(Profile(index, attributes, data, key))
+                profiles.append(Profile(index, attributes, data, key, _cleared(delivery)))
                 continue
             refusal = Refusal("profile_too_large", "Klaviyo accepts at most 100 KB for one profile")
         skipped[index] = refusal or NO_IDENTIFIER
@@ -78,6 +81,16 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
 
 def _resource(attributes: Mapping[str, Any]) -> bytes:
     return _dumps({"type": "profile", "attributes": attributes})
+
+
+def _cleared(delivery: Delivery) -> list[Path]:
+    """Return the fields to clear: standard ones, and properties. What is inside a property is replaced with it."""
+    return [
+        path
+        for path in delivery.cleared
+        if (len(path) == 1 and path[0] in TEXT_FIELDS)
+        or (len(path) == 2 and (path[0] == "properties" or (path[0] == "location" and path[1] in LOCATION)))
+    ]  # fmt: skip
 
 
 def identity(delivery: Delivery) -> dict[str, str]:
@@ -157,8 +170,14 @@ def import_job(profiles: Iterable[Profile], list_id: str | None) -> bytes:
 
 
 def single_profile(profile: Profile) -> bytes:
-    """Return the body that upserts one profile."""
-    return b'{"data":' + profile.data + b"}"
+    """Return the body that upserts one profile and clears its emptied fields: by null, or ``unset`` for properties."""
+    if not profile.cleared:
+        return b'{"data":' + profile.data + b"}"
+    standard = [path for path in profile.cleared if path[0] != "properties"]
+    unset = [path[1] for path in profile.cleared if path[0] == "properties"]
+    attributes = with_nulls(profile.attributes, standard)
+    meta = {"meta": {"patch_properties": {"unset": unset}}} if unset else {}
+    return _dumps({"data": {"type": "profile", "attributes": attributes, **meta}})
 
 
 def members(profile_ids: Iterable[str]) -> bytes:

@@ -62,6 +62,7 @@ class Progress:
     odd: int = 0  # responses in a row that confirmed nothing
     refusals: int = 0  # of whole jobs
     passed: bool = False  # Klaviyo took a job or a profile of this call
+    cleared: bool = False  # the members with fields to clear are written, and are on the list
     suspects: Said = field(default_factory=dict)  # refused alone, without a pointer
     unknown: Said = field(default_factory=dict)
     notes: Said = field(default_factory=dict)
