@@ -27,6 +27,10 @@ from app.connectors.answers import error_for_answer, raise_for_answer, request_i
 from app.connectors.bodies import read_whole, without_body
 from app.connectors.echoes import ACCOUNT_SECRETS, set_account
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
+from app.connectors.invalid_responses import (
+    keep_status_of_invalid_responses,
+    status_of_invalid_response,
+)
 
 __all__ = [
     "AddressRefused",
@@ -176,6 +180,10 @@ class OutboundClient(httpx.AsyncClient):
             OSError,
             ValueError,
         ) as error:
+            status = status_of_invalid_response(error)
+            if status is not None:
+                invalid = httpx.Response(status, request=request)
+                return without_body(invalid, "it is not valid HTTP")
             raise _failure(error, request.url.host) from error
 
 
@@ -221,6 +229,7 @@ def _transport(
         limit=max_connections,
         keepalive_timeout=_KEEP_ALIVE,
     )
+    keep_status_of_invalid_responses(connector)
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

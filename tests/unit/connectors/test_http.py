@@ -343,6 +343,32 @@ class TestAnswers:
         assert unread(response)
 
     @pytest.mark.parametrize(
+        ("status", "rest"),
+        [
+            (204, b"content-length: 2\r\n\r\nok"),
+            (204, b"\r\nok"),
+            (204, b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+            (204, b"connection: close\r\n\r\n<html>"),
+            (304, b"content-length: 2\r\n\r\nok"),
+            (200, b"content-length: 2\r\n\r\nok and more"),
+            (200, b"content-length: 2\r\ncontent-length: 2\r\n\r\nok"),
+            (200, b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+            (200, b"transfer-encoding: chunked\r\n\r\nZZ\r\nok\r\n"),
+            (503, b"a header\r\n\r\n"),
+        ],
+    )  # fmt: skip
+    async def test_an_invalid_response_does_not_hide_the_status(
+        self, status: int, rest: bytes
+    ) -> None:
+        data = b"HTTP/1.1 %d Said\r\n%s" % (status, rest)
+        async with serve(plain_answer(data)) as server, client("127.0.0.1") as http:
+            for _ in range(2):
+                response = await http.post(server.url, content=b"x")
+                assert (response.status_code, response.content) == (status, b"")
+                assert unread(response) == "it is not valid HTTP"
+            assert server.accepted == 2  # its connection is not used again
+
+    @pytest.mark.parametrize(
         "data",
         [
             b"HTTP/1.1 999999 what\r\n\r\n",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,11 @@ from tests.unit.connectors.create import create_tools
 KEY = {"authorization": f"ApiKey-v1 {DEFAULT_KEY}"}
 MANAGEMENT = {"authorization": f"ManagementKey-v1 {DEFAULT_MANAGEMENT_KEY}"}
 
-#: Required fields of the models in github.com/talon-one/talon-one-python-sdk, with their types.
+#: The fields that the models of github.com/talon-one/talon-one-python-sdk (docs/<model>.md, version 26.2) do not call
+#: optional, with their types; and those of the operations that wrap them. A list has one model for its entries.
+MEMBERSHIP = {"id": int, "name": str}  # AudienceMembership
 AUDIENCE = {"accountId": int, "id": int, "created": datetime, "name": str}
-PROFILE = {
+PROFILE = {  # CustomerProfile
     "id": int,
     "created": datetime,
     "integrationId": str,
@@ -28,17 +30,71 @@ PROFILE = {
     "closedSessions": int,
     "totalSales": (int, float),
     "lastActivity": datetime,
+    "audienceMemberships": [MEMBERSHIP],
 }
-UPDATE = {"effects": list, "createdCoupons": list, "createdReferrals": list}
+UPDATE = {  # CustomerProfileIntegrationResponseV2
+    "effects": list,
+    "createdCoupons": list,
+    "createdReferrals": list,
+    "customerProfile": PROFILE,
+}
+AUDIENCES = {"hasMore": bool, "data": [AUDIENCE]}  # GetAudiences200Response
+MEMBERS = {"hasMore": bool, "data": [PROFILE]}  # GetAudienceMemberships200Response
+COUNTS = {
+    "hasMore": bool,
+    "data": [{"audienceId": int, "membersCount": int}],
+}  # GetAudiencesAnalytics200Response
+STATES = {
+    "integrationStates": [{"customerProfile": PROFILE}]
+}  # MultipleCustomerProfileIntegrationResponseV2
+INVENTORY = {"profile": PROFILE}  # CustomerInventory
 API_ERROR = {"title": str, "source": dict}
+ERROR = {"message": str, "StatusCode": int, "errors": [API_ERROR]}  # ErrorResponseWithStatus
+
+_NEW = {"name": "New", "integrationId": "seg"}
+_ADD = {"data": [{"action": "add", "profileIntegrationId": "u/1", "audienceId": 7}]}
+_ROWS = {"customerProfiles": [{"integrationId": "u/1", "attributes": {"n": 1}}]}
+_CHANGES = {"audiencesChanges": {"adds": [7], "deletes": []}, "attributes": {"tier": "gold"}}
+#: Every operation of the emulator, in an order in which all succeed; then refusals.
+OPERATIONS: list[tuple[str, str, Any, int, Any]] = [
+    ("GET", "/v2/authping", None, 204, None),
+    ("POST", "/v2/audiences", _NEW, 201, AUDIENCE),
+    ("PUT", "/v2/audiences/7", {"name": "Renamed"}, 200, AUDIENCE),
+    ("PUT", "/v2/customer_profiles/u%2F1", _CHANGES, 200, UPDATE),
+    ("POST", "/v2/customer_audiences", _ADD, 204, None),
+    ("PUT", "/v2/customer_profiles", _ROWS, 204, None),
+    ("PUT", "/v2/customer_profiles?silent=no", _ROWS, 200, STATES),
+    ("PUT", "/v2/audience_customers/7/attributes", {"attributes": {"n": 2}}, 204, None),
+    ("GET", "/v1/audiences", None, 200, AUDIENCES),
+    ("GET", "/v1/audiences/analytics?audienceIds=7", None, 200, COUNTS),
+    ("GET", "/v1/audiences/7/memberships", None, 200, MEMBERS),
+    ("GET", "/v1/customer_profiles/u%2F1/inventory", None, 200, INVENTORY),
+    ("DELETE", "/v2/audiences/7/memberships", None, 204, None),
+    ("DELETE", "/v2/audiences/7", None, 204, None),
+    ("POST", "/v2/audiences", _NEW, 409, ERROR),
+    ("POST", "/v2/audiences", {"name": ""}, 400, ERROR),
+    ("POST", "/v2/customer_audiences", {"data": [{"action": "remove"}]}, 400, ERROR),
+    ("PUT", "/v2/customer_profiles", {"customerProfiles": [{}]}, 400, ERROR),
+    ("PUT", "/v2/audiences/99", {"name": "x"}, 404, ERROR),
+    ("DELETE", "/v2/audiences/99/memberships", None, 404, ERROR),
+    ("GET", "/v1/nothing", None, 404, ERROR),
+]
 
 
-def check_model(entry: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    for name, kind in model.items():
-        value = entry[name]
-        if kind is datetime:
-            value = datetime.fromisoformat(value)
-        assert isinstance(value, kind), (name, value)
+def check_model(entry: Any, model: Any, where: str = "") -> None:
+    """Check that each required field is there and has the type of the model, at any depth."""
+    if isinstance(model, dict):
+        assert isinstance(entry, dict), (where, entry)
+        for name, kind in model.items():
+            assert name in entry, (where, name)
+            check_model(entry[name], kind, f"{where}.{name}")
+    elif isinstance(model, list):
+        assert isinstance(entry, list), (where, entry)
+        for one in entry:
+            check_model(one, model[0], f"{where}[]")
+    else:
+        value = datetime.fromisoformat(entry) if model is datetime else entry
+        assert isinstance(value, model), (where, entry)
 
 
 @pytest.fixture
@@ -62,38 +118,31 @@ async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_responses_have_the_fields_that_the_models_require(http: httpx.AsyncClient) -> None:
-    made = await http.post("/v2/audiences", json={"name": "New", "integrationId": "seg"})
-    check_model(made.json(), AUDIENCE)
-    check_model((await http.put("/v2/audiences/7", json={"name": "Renamed"})).json(), AUDIENCE)
-    changes = {"audiencesChanges": {"adds": [7], "deletes": []}, "attributes": {"tier": "gold"}}
-    updated = (await http.put("/v2/customer_profiles/u%2F1", json=changes)).json()
-    check_model(updated, UPDATE)
-    check_model(updated["customerProfile"], PROFILE)
+async def test_each_response_has_the_fields_that_its_model_requires(
+    http: httpx.AsyncClient,
+) -> None:
+    for method, path, body, status, model in OPERATIONS:
+        key = MANAGEMENT if path.startswith("/v1/audiences") else KEY
+        response = await http.request(method, path, json=body, headers=key)
+        where = f"{method} {path}"
+        assert response.status_code == status, (where, response.text)
+        if model is None:
+            assert response.content == b"", where
+        else:
+            check_model(response.json(), model, where)
+        if model is ERROR:
+            for one in response.json()["errors"]:
+                assert len(set(one["source"]) & {"pointer", "parameter", "line"}) == 1
+
+
+async def test_a_profile_shows_its_audiences_and_attributes(http: httpx.AsyncClient) -> None:
+    updated = (await http.put("/v2/customer_profiles/u%2F1", json=_CHANGES)).json()
     assert updated["customerProfile"]["integrationId"] == "u/1"
-    assert updated["customerProfile"]["audienceMemberships"] == [{"id": 7, "name": "Renamed"}]
-    listed = (await http.get("/v1/audiences", headers=MANAGEMENT)).json()
-    for audience in listed["data"]:
-        check_model(audience, AUDIENCE)
-    members = (await http.get("/v1/audiences/7/memberships", headers=MANAGEMENT)).json()
-    check_model(members["data"][0], PROFILE)
+    assert updated["customerProfile"]["audienceMemberships"] == [{"id": 7, "name": "VIP"}]
     inventory = (await http.get("/v1/customer_profiles/u%2F1/inventory")).json()
     assert inventory["profile"]["attributes"] == {"tier": "gold"}
-
-
-async def test_errors_have_the_fields_that_the_models_require(http: httpx.AsyncClient) -> None:
-    for call in (
-        http.post("/v2/audiences", json={"name": ""}),
-        http.post("/v2/customer_audiences", json={"data": [{"action": "remove"}]}),
-        http.put("/v2/customer_profiles", json={"customerProfiles": [{}]}),
-    ):
-        refused = await call
-        assert (refused.status_code, refused.json()["StatusCode"]) == (400, 400)
-        for one in refused.json()["errors"]:
-            check_model(one, API_ERROR)
-            assert len(set(one["source"]) & {"pointer", "parameter", "line"}) == 1
     unknown = await http.delete("/v2/audiences/99/memberships")
-    assert (unknown.status_code, unknown.json()["message"]) == (404, "audience not found")
+    assert unknown.json()["message"] == "audience not found"
 
 
 async def test_several_profiles_and_all_members(
@@ -103,8 +152,7 @@ async def test_several_profiles_and_all_members(
     silent = await http.put("/v2/customer_profiles", json={"customerProfiles": rows})
     assert silent.status_code == 204
     told = await http.put("/v2/customer_profiles?silent=no", json={"customerProfiles": rows})
-    for state in told.json()["integrationStates"]:
-        check_model(state["customerProfile"], PROFILE)
+    assert len(told.json()["integrationStates"]) == 3
     adds = [{"action": "add", "profileIntegrationId": f"u{n}", "audienceId": 7} for n in range(3)]
     await http.post("/v2/customer_audiences", json={"data": adds})
     await http.put("/v2/audience_customers/7/attributes", json={"attributes": {"n": None}})

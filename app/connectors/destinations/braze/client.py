@@ -33,6 +33,7 @@ from app.connectors.errors import (
 TRACK = "/users/track"
 SET_STATUS = "/v2/subscription/status/set"
 GET_STATUS = "/subscription/status/get"
+_CONFIRMS = {TRACK: ("success", "queued")}  # messages of other calls: success only
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class BrazeClient:
         """Send a body. Returns what Braze accepted of ``array``. Raises a ConnectorError if it refused all."""
         headers = {**self._headers, "content-type": "application/json"}
         response = await self._http.post(self._base + path, content=body, headers=headers)
-        return _understood(response, attempted_at, array)
+        return _understood(response, attempted_at, array, _CONFIRMS.get(path, ("success",)))
 
     async def get(self, path: str, attempted_at: datetime) -> None:
         """Send a GET. Raises a ConnectorError unless it succeeds."""
@@ -88,12 +89,17 @@ class BrazeClient:
         _understood(response, attempted_at, "")
 
 
-def _understood(response: httpx.Response, attempted_at: datetime, array: str) -> Accepted:
+def _understood(
+    response: httpx.Response,
+    attempted_at: datetime,
+    array: str,
+    confirms: Sequence[str] = ("success",),
+) -> Accepted:
     if not 200 <= response.status_code < 300:
         raise failure(response, attempted_at)
     content = _content(response)
     message = str(content.get("message")).strip().lower()
-    if message not in ("success", "queued"):
+    if message not in confirms:
         raise unconfirmed(
             response, "Braze", "check that rest_endpoint is not the address of the dashboard"
         )
@@ -178,7 +184,7 @@ def _other_errors(response: httpx.Response, content: dict[str, Any], array: str)
         for entry in (entries if isinstance(entries, list) else [entries])
         if not (_names_object(entry) and entry.get("input_array") in (array, None))
     ]
-    return said("; ".join(others), 300, response)
+    return said("; ".join(others), 300, response) or ("an error without words" if others else "")
 
 
 def _content(response: httpx.Response) -> dict[str, Any]:

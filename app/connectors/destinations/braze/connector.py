@@ -165,11 +165,18 @@ class BrazeConnector:
         if call.kind is ChangeKind.UPDATED:
             return before
         bodies, skipped = payloads.subscriptions(str(group), call.kind, deliveries, before.rejected)
+        said = ""
         for body in bodies:
             # Several bodies if members leave a group that is no longer named: batches are not cut for it.
-            await self._client.post(client.SET_STATUS, body, call.attempted_at)
+            accepted = await self._client.post(client.SET_STATUS, body, call.attempted_at)
+            said = said or accepted.other or "; ".join(one.message for one in accepted.named)
+        ended = {*before.rejected, *skipped}
         unknown = {index: one for index, one in before.unknown.items() if index not in skipped}
-        notes = {index: one for index, one in before.notes.items() if index not in skipped}
+        if said:  # nobody can be matched to an error of a group
+            words = Refusal("unmatched", f"Braze accepted the call with: {said}")
+            sent = (index for index in range(len(deliveries)) if index not in ended)
+            unknown = {**dict.fromkeys(sent, words), **unknown}
+        notes = {i: one for i, one in before.notes.items() if i not in skipped and i not in unknown}
         return replace(before, skipped=skipped, unknown=unknown, notes=notes)
 
 

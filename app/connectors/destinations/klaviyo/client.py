@@ -90,9 +90,12 @@ class KlaviyoClient:
         }
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Send a GET. Returns the fields of ``data`` and ``links``, as parsed from the response."""
+        """Send a GET. Returns the fields of ``data`` and ``links``, as parsed from the response.
+
+        Raises KlaviyoUnconfirmed for a success other than 200, such as 206, and for a body that is not JSON.
+        """
         query = "?" + urlencode(parameters, safe=",[]()") if parameters else ""
-        return await self._call("GET", path + query, None)
+        return await self._call("GET", path + query, None, (200,))
 
     async def send(
         self, method: str, path: str, body: bytes, expected: Sequence[int] = ()
