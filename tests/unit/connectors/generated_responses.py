@@ -137,7 +137,7 @@ class Klaviyo:
         if request.path == "/api/profile-import":
             return respond(
                 draw,
-                [200, 201, 202],
+                [200, 200, 201, 201, 201, 202],
                 {"data": {"type": "profile", "id": draw(odd(f"01{draw(st.integers(0, 99))}"))}},
             )
         if request.path == "/api/profiles":
