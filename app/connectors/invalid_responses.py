@@ -38,7 +38,8 @@ class _Protocol(ResponseHandler):
 def keep_status_of_invalid_responses(connector: aiohttp.TCPConnector) -> None:
     """Let the errors of a connector have the status of an invalid response. Uses private attributes of aiohttp."""
     loop = asyncio.get_running_loop()
-    connector._factory = functools.partial(_Protocol, loop=loop)
+    factory: Any = functools.partial(_Protocol, loop=loop)
+    connector._factory = factory
 
 
 def status_of_invalid_response(error: BaseException | None) -> int | None:

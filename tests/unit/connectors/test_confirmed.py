@@ -170,7 +170,7 @@ def verify(name: str, stage: Stage, data: st.DataObject) -> None:
     assert delivered <= confirmed, (delivered - confirmed, partner.log)
 
 
-def _examples(count: int) -> Any:
+def _examples(count: int) -> settings:
     """So many examples, the same ones each time."""
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
     return settings(max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=checks)  # fmt: skip
