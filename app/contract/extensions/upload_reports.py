@@ -31,9 +31,7 @@ class ReadColumnOutput(Output):
     name: str
     role: Annotated[
         str,
-        Field(
-            description="`id`, `identifier`, `trait`, `entity`; of a dataset `column`; `left_out`: a column without name and values."
-        ),
+        Field(description="`id`, `identifier`, `trait`, `entity`; of a dataset `column`."),
     ]
     identifier: Annotated[
         str | None,
@@ -54,7 +52,7 @@ class UploadReport(Output):
     skipped: Annotated[
         dict[str, int],
         Field(
-            description="Rows that were skipped: `empty_row`, `repeated_header`.",
+            description="What was skipped: `empty_row`, `repeated_header`, `empty_column` (without name and values).",
             examples=[{"empty_row": 2}],
         ),
     ]

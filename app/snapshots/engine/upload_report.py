@@ -44,7 +44,7 @@ class ReadColumn:
 class UploadReport:
     """How an upload was read.
 
-    ``skipped`` counts rows by reason (``empty_row``, ``repeated_header``). ``replaced``, ``dropped`` and ``absent`` count
+    ``skipped`` counts rows (``empty_row``, ``repeated_header``) and columns (``empty_column``). ``replaced``, ``dropped`` and ``absent`` count
     values by column and reason: changed, left out since they cannot be stored, and those that mean "no value".
     """
 

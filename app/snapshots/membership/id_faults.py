@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_FIRST_LETTER, _DELETE = 0x20, 0x7F
 
 
 @dataclass(slots=True)
@@ -44,8 +44,9 @@ def id_faults(path: Path) -> IdFaults:
 
 def _with_control(ids: Any) -> str | None:
     """Find an id with a control character. Such ids are rare, so the bytes of all ids are searched at once first."""
-    letters = ids.buffers()[2]
-    if letters is None or _CONTROL.search(letters) is None:
+    buffer = ids.buffers()[2]
+    letters = np.frombuffer(buffer or b"", np.uint8)
+    if not ((letters < _FIRST_LETTER) | (letters == _DELETE)).any():
         return None
     faulty: Any = pc.match_substring_regex(ids, "[\\x00-\\x1f\\x7f]")
     found: list[str] = ids.filter(pc.fill_null(faulty, False)).to_pylist()

@@ -18,7 +18,9 @@ from app.snapshots.reading.source import MAX_LINE
 
 _DELIMITERS = ",;\t|"
 _RECORDS = 1_000  # of the sample
-_SEP_LINE = re.compile(r'"?sep=([^\w"\s]|\t)"?[,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+_SEP_LINE = re.compile(
+    r'("?)sep=(?P<delimiter>[^\w"\s]|\t)\1[,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE
+)
 _BLANKS_AND_QUOTES = re.compile(r' +".*" *', re.DOTALL)
 
 
@@ -53,7 +55,7 @@ def find_dialect(
     line = _SEP_LINE.match(sample.text)
     if line is not None:
         sample = replace(sample, text=sample.text[line.end() :])
-    named = asked or (line.group(1) if line else None)
+    named = asked or (line["delimiter"] if line else None)
     if named is not None:
         trial = _trial(sample, replace(plain, delimiter=named))
     else:

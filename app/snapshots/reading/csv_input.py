@@ -41,7 +41,7 @@ def csv_source(upload: Upload, path: Path, plain: Dialect, rewritten: Path) -> S
         path,
         _shown(found.dialect, records.names, list(records.ends)),
         records,
-        dict(records.skipped),
+        _skipped(records),
         done.replaced,
     )
 
@@ -85,6 +85,11 @@ def _engine_source(
         _shown(found.dialect, records.names, ends),
         records,
     )
+
+
+def _skipped(records: CsvRecords) -> dict[str, int]:
+    columns = records.names.count("")
+    return dict(records.skipped) | ({"empty_column": columns} if columns else {})
 
 
 def _shown(dialect: Dialect, names: list[str], ends: list[str]) -> Dialect:

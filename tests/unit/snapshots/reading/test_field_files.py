@@ -226,6 +226,9 @@ class TestReport:
         assert report.skipped == {"empty_row": 1, "repeated_header": 1}
         assert report.replaced == {"name": {"half_character": 1}}
 
+    def test_counts_columns_without_name_and_values(self, cursor: Cursor, folder: Path) -> None:
+        assert read(cursor, folder, "a,,b,\n1,,2,\n")[1].skipped == {"empty_column": 2}
+
     def test_a_sample_may_end_within_a_character(self, cursor: Cursor, folder: Path) -> None:
         """The sample is cut by bytes, while a line of two-byte letters has half as many characters."""
         text = "a;b,c\n1;2,3\n" + 'x;"' + "ü" * 999_990 + '"\n' + "y;z\n"

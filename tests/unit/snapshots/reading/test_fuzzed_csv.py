@@ -209,6 +209,8 @@ def check(cursor: Cursor, folder: Path, file: File) -> str:
     except UnicodeDecodeError:
         assert "\ufffd" in str(rows) or file.rows is None
         return "repaired"
+    except csv.Error as error:
+        raise AssertionError(f"{error}: {file.content[:300]!r}, read as {rows[:10]}") from error
     assert rows[1:] == expected[1:], (file.content[:300], delimiter)
     names = [[trimmed(part) for part in name.split()] for name in expected[0]]
     assert [name.split() for name in rows[0]] == names
