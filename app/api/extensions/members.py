@@ -25,6 +25,8 @@ from app.api.extensions.runs import run_wire
 from app.contract.extensions import members as contract
 from app.contract.extensions.runs import RunData
 from app.core import clock
+from app.core.errors import Invalid
+from app.core.long_numbers import has_long_number, loads_long, long_paths
 from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
@@ -78,6 +80,17 @@ async def put_members(
     return answer(RunData(run=run_wire(run)))
 
 
+def _refuse_long_numbers(body: bytes) -> None:
+    """Raise Invalid for a number whose digits would change, with its location."""
+    if not has_long_number(body):
+        return
+    for path in long_paths(loads_long(body)):
+        field = ".".join(path)
+        raise Invalid(
+            f'"{field}": the number has more digits than are kept; write it as a text', field=field
+        )
+
+
 @router.patch(
     AUDIENCE + "/members",
     **described(
@@ -96,6 +109,7 @@ async def put_members(
     ),
 )
 async def patch_members(
+    request: Request,
     platform: PlatformDep,
     scene: CurrentSpace,
     space_id: SpaceId,
@@ -103,6 +117,7 @@ async def patch_members(
     body: contract.MembersPatch,
 ) -> Response:
     """Add and remove single members. Waiting changes share one run. A row in ``add`` replaces the whole member."""
+    _refuse_long_numbers(await request.body())
     run = await audiences.patch_members(
         platform,
         space_id=scene.space_id,

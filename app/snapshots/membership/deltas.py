@@ -92,9 +92,10 @@ def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
 def _write_additions(
     cursor: Cursor, upload: Upload, old: Members, out: Path, *, linked: bool
 ) -> MemberColumns:
-    metadata = format_metadata(FileFormat.MEMBERS, marks=Marks(absent=upload.absent_words))
     with open_upload(cursor, upload, out) as source:
         columns = member_columns(cursor, source, linked=linked, like=old)
+        marks = Marks(frozenset(columns.spelled), upload.absent_words)
+        metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
         query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
             UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
         cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))

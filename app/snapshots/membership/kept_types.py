@@ -40,7 +40,7 @@ def keep_types(
     found = _types(cursor, source, values)
     known = _known(cursor, former, found) if former else {}
     _keep(cursor, source, kept, found, known)
-    _enlarge(cursor, source, kept)
+    enlarge(cursor, source, kept)
     if former is not None:
         _compare(kept, former, known, _types(cursor, source, kept.values))
     return kept
@@ -123,7 +123,7 @@ def _may_stay(source: Source, kind: Any, new: Any) -> bool:
     return bool(new.id in _PLAIN)
 
 
-def _enlarge(cursor: Cursor, source: Source, kept: KeptTypes) -> None:
+def enlarge(cursor: Cursor, source: Source, kept: KeptTypes) -> None:
     """Turn columns of integers into text if JSON cannot carry one of them exactly."""
     whole = [
         name for name, kind in _types(cursor, source, kept.values).items() if kind.id in _WHOLE

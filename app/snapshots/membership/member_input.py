@@ -15,10 +15,17 @@ from app.snapshots.membership.column_values import (
     key_sql,
     with_empty_columns,
 )
-from app.snapshots.membership.kept_types import KeptTypes, keep_types
+from app.snapshots.membership.kept_types import KeptTypes, enlarge, keep_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.membership.read_columns import Roles, read_columns
-from app.snapshots.reading import Source, is_code, parquet_trait, typed_columns, typed_json_columns
+from app.snapshots.reading import (
+    Source,
+    is_code,
+    long_columns,
+    parquet_trait,
+    typed_columns,
+    typed_json_columns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,9 @@ def member_columns(
     exact = {column for name, column in identifiers.items() if name == column}
     plain = [column for column in rest if column not in {*exact, *entities}]
     kept = KeptTypes(_traits(cursor, source, plain, like))
-    if like is None:
+    if like is not None:
+        enlarge(cursor, source, kept)
+    else:
         kept = keep_types(cursor, source, kept.values, former)
     traits = kept.values
     shown = {"member_id": key_sql(source, required[0])}
@@ -144,6 +153,6 @@ def _traits(
             return texts | typed_columns(cursor, source.sql, open_columns)
         case "ndjson":
             known = like.traits if like else {}
-            return typed_json_columns(cursor, source.sql, columns, known)
+            return typed_json_columns(cursor, source.sql, columns, known, long=long_columns(source))
         case "parquet":
             return {column: parquet_trait(column, source.columns[column]) for column in columns}

@@ -5,6 +5,7 @@ from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
 from app.snapshots.reading.encodings import has_half_character
 from app.snapshots.reading.json_columns import typed_json_columns
+from app.snapshots.reading.long_numbers import long_columns
 from app.snapshots.reading.parquet_input import parquet_text, parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import Source
@@ -18,6 +19,7 @@ __all__ = [
     "fits_text",
     "has_half_character",
     "is_code",
+    "long_columns",
     "open_upload",
     "parquet_text",
     "parquet_trait",

@@ -19,6 +19,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
+from app.snapshots.reading.long_numbers import long_columns
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.source import Source
 from app.snapshots.reading.type_reasons import type_reason
@@ -61,7 +62,9 @@ def _columns(cursor: Cursor, source: Source) -> dict[str, str]:
             )
         case "ndjson":
             found = {column: f"({sql_name(column)} ->> '$')" for column in codes}
-            found |= typed_json_columns(cursor, source.sql, others, {}, dates=True)
+            found |= typed_json_columns(
+                cursor, source.sql, others, {}, long=long_columns(source), dates=True
+            )
             return {column: found[column] for column in source.columns}
         case "parquet":
             return {column: parquet_trait(column, kind) for column, kind in source.columns.items()}

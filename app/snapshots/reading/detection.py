@@ -78,7 +78,7 @@ def typed_columns(
     for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
         left = _survivors(cursor, part, values, left)
     fractions = [column for column, kinds in left.items() if kinds[:1] == ["FRACTION"]]
-    shapes = _fraction_types(cursor, relation, {column: values[column] for column in fractions})
+    shapes = fraction_types(cursor, relation, {column: values[column] for column in fractions})
     return {
         column: _cast(values[column], shapes.get(column) or (kinds[0] if kinds else "VARCHAR"))
         for column, kinds in left.items()
@@ -104,8 +104,13 @@ def _survivors(
     return kept
 
 
-def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> dict[str, str]:
-    """Choose DECIMAL or VARCHAR for columns of numbers with fractions."""
+def fraction_types(
+    cursor: Cursor, relation: str, values: dict[str, str], most_digits: int = 15
+) -> dict[str, str]:
+    """Choose DECIMAL or VARCHAR for columns of numbers with fractions. Numbers with more than ``most_digits`` are text.
+
+    Returns ``{column: type}``.
+    """
     if not values:
         return {}
     measures = ", ".join(
@@ -122,7 +127,7 @@ def _fraction_types(cursor: Cursor, relation: str, values: dict[str, str]) -> di
             found[column] = f"DECIMAL(18, {max(scale, 1)})"
         else:
             # JSON carries 15 digits exactly; a number with more of them stays text.
-            fits = digits <= 15 and whole + scale <= 38
+            fits = digits <= most_digits and whole + scale <= 38
             found[column] = f"DECIMAL(38, {scale})" if fits else "VARCHAR"
     return found
 

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from app.snapshots.engine import Cursor, fetch_one, sql_name, sql_text
-from app.snapshots.reading.detection import typed_columns
+from app.snapshots.reading.detection import fraction_types, typed_columns
+from app.snapshots.reading.exact_values import double_keeps, is_plain, keeps_digits
 
 _NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}
+_LONG = _NUMBERS | {"VARCHAR"}
 
 
 def typed_json_columns(
@@ -19,20 +21,24 @@ def typed_json_columns(
     columns: list[str],
     known: Mapping[str, Any],
     *,
+    long: Collection[str] = (),
     dates: bool = False,
 ) -> dict[str, str]:
     """Detect the types of JSON columns; ``known`` types are kept.
 
-    Texts stay text (``dates``: dates and times get their types), numbers become BIGINT, DECIMAL or DOUBLE, nested and
+    Texts stay text (``dates``: dates and times get their types), numbers become BIGINT, DECIMAL or DOUBLE. Numbers become
+    text if one has more digits than these keep; ``long`` are columns in which such numbers are texts already. Nested and
     mixed values stay JSON with sorted keys. Returns ``{column: expression of the detected type}``.
     """
     left = [column for column in columns if column not in known]
     kinds = _kinds(cursor, relation, left)
     numbers = [column for column in left if kinds[column] and kinds[column] <= _NUMBERS]
     texts = [column for column in left if kinds[column] <= {"VARCHAR"}]
+    found_long = [column for column in left if column in long and kinds[column] <= _LONG]
     found = {column: _as_known(column, known[column]) for column in columns if column in known}
     found |= _typed_numbers(cursor, relation, numbers)
     found |= _typed_texts(cursor, relation, texts, dates)
+    found |= _long_numbers(cursor, relation, {column: _text(column) for column in found_long})
     for column in left:
         if column not in found:
             boolean = kinds[column] == {"BOOLEAN"}
@@ -43,10 +49,38 @@ def typed_json_columns(
 def _typed_numbers(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, str]:
     plain = {column: _text(column) for column in columns}
     shaped = typed_columns(cursor, relation, plain, {"BIGINT", "FRACTION"})
-    return {
-        column: f"CAST({plain[column]} AS DOUBLE)" if value == plain[column] else value
-        for column, value in shaped.items()
-    }
+    left = [column for column, value in shaped.items() if value == plain[column]]
+    return shaped | _long_numbers(cursor, relation, {column: plain[column] for column in left})
+
+
+def _long_numbers(cursor: Cursor, relation: str, texts: dict[str, str]) -> dict[str, str]:
+    """Return columns of long numbers as DOUBLE if that keeps every digit, else as a wide DECIMAL; others stay texts."""
+    if not texts:
+        return {}
+    doubles = {column: f"TRY_CAST({text} AS DOUBLE)" for column, text in texts.items()}
+    kept = _all_hold(
+        cursor, relation, {c: double_keeps(text, doubles[c]) for c, text in texts.items()}, texts
+    )
+    plain = _all_hold(cursor, relation, {c: is_plain(text) for c, text in texts.items()}, texts)
+    wide = fraction_types(cursor, relation, {c: texts[c] for c in plain - kept}, most_digits=38)
+    decimals = {c: kind for c, kind in wide.items() if kind not in {"VARCHAR", "DECIMAL(38, 0)"}}
+    return (
+        texts
+        | {column: doubles[column] for column in kept}
+        | {column: f"CAST({texts[column]} AS {kind})" for column, kind in decimals.items()}
+    )
+
+
+def _all_hold(
+    cursor: Cursor, relation: str, conditions: dict[str, str], texts: dict[str, str]
+) -> set[str]:
+    """Return the columns whose condition holds for all texts."""
+    checks = ", ".join(
+        f"bool_and({condition}) FILTER ({texts[column]} IS NOT NULL)"
+        for column, condition in conditions.items()
+    )
+    row = fetch_one(cursor, f"SELECT {checks} FROM {relation}")
+    return {column for column, holds in zip(conditions, row, strict=True) if holds}
 
 
 def _typed_texts(cursor: Cursor, relation: str, columns: list[str], dates: bool) -> dict[str, str]:
@@ -84,8 +118,8 @@ def _as_known(column: str, kind: Any) -> str:
     plain = _text(column)
     if kind.id == "varchar":
         return plain
-    value = f"TRY_CAST({plain} AS {kind})"
+    value, fits = f"TRY_CAST({plain} AS {kind})", keeps_digits(plain, kind)
     if kind.id == "timestamp":
         value = f"(TRY_CAST({plain} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     fault = sql_text(f"trait does not fit: {column} ({kind}): ")
-    return f"CASE WHEN {plain} IS NULL THEN NULL WHEN {value} IS NULL THEN error({fault} || {plain}) ELSE {value} END"
+    return f"CASE WHEN {plain} IS NULL THEN NULL WHEN {value} IS NULL OR NOT ({fits}) THEN error({fault} || {plain}) ELSE {value} END"

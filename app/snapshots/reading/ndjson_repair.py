@@ -1,4 +1,4 @@
-"""NDJSON files with byte order marks or half surrogates, rewritten line by line so that the engine can read them."""
+"""NDJSON files with byte order marks, half surrogates or long numbers, rewritten line by line so that the engine can read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from app.core.long_numbers import has_long_number
 from app.snapshots.reading.encodings import UTF8_MARK, whole_characters
+from app.snapshots.reading.long_numbers import LONG_NUMBER, with_texts
 
 _CHUNK = 4 * 1024 * 1024
 _LONGEST = 16 * 1024 * 1024  # bytes of a line; a longer one is refused later
@@ -22,7 +24,7 @@ _RAW_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 def needs_repair(path: Path) -> bool:
-    """Report whether a file has byte order marks or half surrogates. Pairs of escapes need no repair."""
+    """Report whether a file has byte order marks, half surrogates or long numbers. Pairs of escapes need no repair."""
     rest = b""
     with path.open("rb") as file:
         while (piece := file.read(_CHUNK)) and len(rest) <= _LONGEST:
@@ -36,6 +38,8 @@ def needs_repair(path: Path) -> bool:
 
 def _has_faults(block: bytes) -> bool:
     if not block.isascii() and (UTF8_MARK in block or _RAW_HALF.search(block)):
+        return True
+    if has_long_number(block):
         return True
     return any(_whole(found) != found.group() for found in _ESCAPES.finditer(block))
 
@@ -52,7 +56,7 @@ def _whole(found: re.Match[bytes]) -> bytes:
 
 
 def repair_ndjson(path: Path, out: Path) -> dict[str, dict[str, int]]:
-    """Write a file without marks before its lines, with U+FFFD for half surrogates. Lines keep their numbers.
+    """Write a file without marks before its lines, with U+FFFD for half surrogates and texts for long numbers. Lines keep their numbers.
 
     Returns the number of changed values by column and reason.
     """
@@ -66,6 +70,9 @@ def repair_ndjson(path: Path, out: Path) -> dict[str, dict[str, int]]:
 def _repaired(line: bytes, counts: dict[str, dict[str, int]]) -> bytes:
     if not _has_faults(line):
         return line
+    line, columns = with_texts(line) if has_long_number(line) else (line, [])
+    for column in columns:
+        counts[column][LONG_NUMBER] += 1
     text = line.decode("utf-8", "surrogatepass")
     for column in _broken_columns(text):
         counts[column]["half_character"] += 1

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, Dialect, Upload, column_types, sql_name, sql_text
@@ -18,6 +20,7 @@ _SCALARS = {
     "uinteger", "ubigint", "float", "double", "decimal", "date",
 }  # fmt: skip
 
+_MOST_DIGITS = 38
 _AS_TEXT = {"null", "uuid", "enum", "time", "time with time zone", "interval"}
 
 
@@ -88,4 +91,22 @@ def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect)
         columns = column_types(cursor, f"SELECT * FROM {sql}")
     except duckdb.Error as error:
         raise Invalid(f"This is not a complete Parquet file: {first_line(error, path)}") from error
+    _refuse_wide(path)
     return Source(sql, columns, upload, path, dialect)
+
+
+def _refuse_wide(path: Path) -> None:
+    """Raise Invalid for decimals with more digits than the engine has: it would read them as doubles."""
+    for field in pq.read_schema(path):
+        if _is_wide(field.type):
+            raise Invalid(
+                f"The column {field.name} has the type {field.type}; decimals may have up to {_MOST_DIGITS} digits. "
+                "Write the column as text.",
+                data={"column": field.name},
+            )
+
+
+def _is_wide(kind: Any) -> bool:
+    if pa.types.is_decimal(kind):
+        return bool(kind.precision > _MOST_DIGITS)
+    return any(_is_wide(kind.field(index).type) for index in range(kind.num_fields))

@@ -123,3 +123,17 @@ class TestPatch:
         )
         assert response.status_code == 422
         assert "age" in response.text
+
+
+async def test_numbers_keep_every_digit_or_are_refused_by_name(
+    api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
+) -> None:
+    path, headers = f"audiences/{audience}/members", {"Content-Type": "application/json"}
+    body = b'{"add": [{"profile_id": "p1", "big": 12345678901234567890123, "text": "0.1234567890123456789"}]}'
+    await computed(platform, tenant, await api.patch(path, content=body, headers=headers))
+    row = (await member(api, audience, "p1"))["row"]
+    assert row["traits"] == {"big": "12345678901234567890123", "text": "0.1234567890123456789"}
+    body = b'{"add": [{"profile_id": "p1"}, {"profile_id": "p2", "at": {"x": [0.1234567890123456789]}}]}'
+    refused = await api.patch(path, content=body, headers=headers)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "add.1.at.x.0"
