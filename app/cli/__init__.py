@@ -2,9 +2,30 @@
 
 Exit codes: 0 success · 1 any other error · 2 wrong arguments · 3 the port is in use · 4 another version of PostgreSQL
 wrote the data folder · 5 the disk is full · 6 a folder cannot be used · 7 the embedded servers cannot start · 8 the
-configured database cannot be reached · 9 the service did not become ready.
+configured database cannot be reached or used · 9 the service did not become ready · 10 the object store cannot be used.
 """
 
-from app.cli.application import main
+import signal
+import sys
+
+SERVING = ("up", "api", "worker")
 
 __all__ = ["main"]
+
+
+def end_cleanly(_number: int, _frame: object) -> None:
+    """End this process with code 0, as after a complete start. Everything that was opened is closed."""
+    sys.exit(0)
+
+
+if set(sys.argv[1:2]) & set(SERVING):
+    # Before the imports of the command, which take a second: a signal in that time must not look like a crash.
+    signal.signal(signal.SIGTERM, end_cleanly)
+    signal.signal(signal.SIGINT, end_cleanly)
+
+
+def main() -> None:
+    """Run the command line."""
+    from app.cli.application import main as run
+
+    run()

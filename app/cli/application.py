@@ -11,6 +11,7 @@ from app.cli import serving, tools
 from app.cli.environment import read_settings
 from app.cli.keys import keys
 from app.cli.tokens import tokens
+from app.cli.workspaces import workspaces
 from app.core.crypto import KeyringError
 from app.core.errors import AppError
 from app.embedded.errors import StartError
@@ -19,11 +20,12 @@ application = typer.Typer(
     name="activations",
     help="Self-hosted audience activation.",
     epilog="Exit codes: 3 port in use, 4 data of another PostgreSQL version, 5 disk full, 6 folder not usable, "
-    "7 servers cannot start, 8 database not reachable, 9 not ready.",
+    "7 servers cannot start, 8 database not usable, 9 not ready, 10 object store not usable.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+application.add_typer(workspaces, name="workspace")
 application.add_typer(tokens, name="token")
 application.add_typer(keys, name="keys")
 
@@ -57,11 +59,16 @@ def main() -> None:
         sys.exit(int(error.exit_code))
     except ValidationError as error:
         for fault in error.errors(include_input=False, include_url=False, include_context=False):
-            print(
-                f"activations: setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}",
-                file=sys.stderr,
-            )
+            print(f"activations: {_sentence(fault['loc'], fault['msg'])}", file=sys.stderr)
         sys.exit(2)
     except (AppError, KeyringError) as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    """Name the setting as the environment does."""
+    field = ".".join(map(str, location))
+    plain = field.upper() in ("DATABASE_URL", "REDIS_URL", "STORAGE_URL") or field.isupper()
+    name = field.upper() if plain else f"ACTIVATIONS_{field.upper()}"
+    return f"the setting {name} cannot be used: {message.removeprefix('Value error, ')}"

@@ -60,12 +60,15 @@ def api(
     with no_collections():
         from app.embedded.connections import check_migrated_database, listen
         from app.embedded.http_server import fast_loop, make_server
+        from app.embedded.surroundings import check_surroundings
         from app.main import create_app
 
     if child:
         _end_with_parent()
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, complete_settings(data) as settings:
+        if not child:  # `up` has checked them
+            check_surroundings(settings)
         check_migrated_database(settings)
         seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
         server = make_server(
@@ -83,10 +86,13 @@ def worker(data: DataOption = None, child: ChildOption = False) -> None:
     """Run only one worker, with its sweep."""
     from app.embedded.connections import check_migrated_database
     from app.embedded.http_server import fast_loop
+    from app.embedded.surroundings import check_surroundings
 
     if child:
         _end_with_parent()
     with complete_settings(data) as settings:
+        if not child:  # `up` has checked them
+            check_surroundings(settings)
         check_migrated_database(settings)
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
             runner.run(_work(settings))

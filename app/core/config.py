@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -20,6 +24,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.database_url import parse_database_url
+from app.core.redis_url import parse_redis_url
+from app.core.storage_url import parse_storage_url
+from app.core.vendor_options import aws_profile, endpoint_options, s3_options
+
 
 def _plain_seconds(value: Any) -> Any:
     """Turn a text that is a bare number into seconds; environment values are text."""
@@ -29,14 +38,35 @@ def _plain_seconds(value: Any) -> Any:
         return value
 
 
+def _check_mail(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("it begins with smtp:// or smtps://, as in smtp://user:password@host:587")
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "database_url": parse_database_url,
+    "redis_url": parse_redis_url,
+    "smtp_url": _check_mail,
+}
+
 Duration = Annotated[timedelta, BeforeValidator(_plain_seconds)]
+
+
+def _named(*names: str, default: Any = None) -> Any:
+    """Return a field that is read under other names, the first of which takes precedence."""
+    return Field(default=default, validation_alias=AliasChoices(*names))
 
 
 class Settings(BaseSettings):
     """The settings of the service. Durations are ISO 8601 or a number of seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ACTIVATIONS_", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="ACTIVATIONS_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     # Servers and folders. Without URLs, `activations up` starts embedded servers in the data folder.
@@ -49,6 +79,12 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(
         default=None, validation_alias=AliasChoices("storage_url", "STORAGE_URL")
     )
+    # What the vendors' tools read for the object store; options of STORAGE_URL take precedence
+    s3_endpoint: str | None = _named("s3_endpoint", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    s3_region: str | None = _named("s3_region", "AWS_REGION", "AWS_DEFAULT_REGION")
+    s3_profile: str = _named("s3_profile", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", default="default")
+    s3_config: Path = _named("s3_config", "AWS_CONFIG_FILE", default=Path("~/.aws/config"))
+    gcs_emulator: str | None = _named("gcs_emulator", "STORAGE_EMULATOR_HOST")
     data_dir: Path = Path("activations-data")
     # Local copies and scratch files; default: `cache` in the data folder
     cache_dir: Path | None = None
@@ -122,6 +158,46 @@ class Settings(BaseSettings):
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 
+    @field_validator("database_url", "redis_url", "smtp_url")
+    @classmethod
+    def _is_url(cls, url: SecretStr | None, given: ValidationInfo) -> SecretStr | None:
+        """Refuse a URL that cannot be used, by name."""
+        if url is not None and given.field_name is not None:
+            _READERS[given.field_name](url.get_secret_value())
+        return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_store(cls, url: str | None) -> str | None:
+        """Refuse an unknown kind of store or an unknown option, by name."""
+        if url is not None:
+            parse_storage_url(url)
+        return url
+
+    @field_validator("s3_endpoint", "gcs_emulator")
+    @classmethod
+    def _is_endpoint(cls, url: str | None, given: ValidationInfo) -> str | None:
+        """Read ``host:port`` as Google's tools do, and refuse what is no URL."""
+        is_gcs = given.field_name == "gcs_emulator"
+        if url is not None and is_gcs and "://" not in url:
+            url = f"http://{url}"
+        endpoint_options(url, "STORAGE_EMULATOR_HOST" if is_gcs else "AWS_ENDPOINT_URL")
+        return url
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, level: str) -> str:
+        if level.lower() not in ("debug", "info", "warning", "error", "critical"):
+            raise ValueError(f"{level} is not a level; levels are debug, info, warning and error")
+        return level
+
+    @field_validator("engine_memory")
+    @classmethod
+    def _is_size(cls, size: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)? ?([KMGT]i?)?B", size, re.IGNORECASE):
+            raise ValueError(f"{size} is not a size such as 400MB or 1GiB")
+        return size
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, proxies: str) -> str:
@@ -154,6 +230,23 @@ class Settings(BaseSettings):
         return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()
 
     @property
+    def store_defaults(self) -> dict[str, dict[str, str]]:
+        """Options of the object store that STORAGE_URL does not give, by kind of store."""
+        profile = aws_profile(self.s3_config.expanduser(), self.s3_profile)
+        emulator = endpoint_options(self.gcs_emulator, "STORAGE_EMULATOR_HOST")
+        return {
+            "s3": s3_options(self.s3_endpoint, self.s3_region, profile),
+            "gs": {**emulator, "anonymous": "true"} if emulator else {},
+        }
+
+    @property
     def cache(self) -> Path:
         """Folder of local copies and scratch files."""
         return self.cache_dir or self.data_dir / "cache"
+
+
+def misspelled_settings() -> list[str]:
+    """Return the names of the environment that begin like settings, but are none."""
+    known = {f"ACTIVATIONS_{name.upper()}" for name in Settings.model_fields}
+    names = (name for name in os.environ if name.startswith("ACTIVATIONS_"))  # noqa: TID251 - the settings' own module
+    return sorted(name for name in names if name not in known)

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     SERVERS_UNAVAILABLE = 7
     SERVER_UNREACHABLE = 8
     NOT_READY = 9
+    STORE_UNUSABLE = 10
 
 
 class StartError(Exception):
@@ -25,6 +26,12 @@ class StartError(Exception):
     def __init__(self, message: str, exit_code: ExitCode | None = None) -> None:
         super().__init__(message)
         self.exit_code = exit_code or type(self).exit_code
+
+
+class StoreUnusable(StartError):
+    """The object store cannot be reached, or refuses access."""
+
+    exit_code = ExitCode.STORE_UNUSABLE
 
 
 class PortInUse(StartError):

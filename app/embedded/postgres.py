@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import shutil
 import signal
 import subprocess
@@ -102,8 +103,21 @@ def failure(text: str, what: str) -> ServersUnavailable | DiskFull | OtherVersio
     return ServersUnavailable(f"{what} failed: {reason}")
 
 
+def check_name(account: Account) -> None:
+    """Check that the account has a name, which initdb needs. Raises ServersUnavailable if it has none."""
+    try:
+        pwd.getpwuid(account.uid)
+    except KeyError:
+        raise ServersUnavailable(
+            f"The user id {account.uid} has no entry in /etc/passwd, and PostgreSQL cannot create its data without one. Add "
+            f"an entry (echo 'activations:x:{account.uid}:{account.gid}::/tmp:/bin/false' >> /etc/passwd), start the service "
+            "as another user, or set DATABASE_URL to your own server."
+        ) from None
+
+
 def create_cluster(programs: Path, folders: ServerFolders) -> None:
     """Create PostgreSQL's data folder, completely or not at all. Raises DiskFull or ServersUnavailable."""
+    check_name(folders.account)
     unfinished = folders.postgres_data.with_name("postgres.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)

@@ -22,6 +22,7 @@ from app.embedded.folders import explain_folder_errors, write_atomically
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
+from app.embedded.surroundings import check_surroundings
 from app.services.tenancy import Bootstrap, bootstrap_service
 
 log = get_logger(__name__)
@@ -174,6 +175,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
+    check_surroundings(settings)
     migrate_database(settings)
     bootstrap = asyncio.run(bootstrap_service(settings))
     token_file = keep_token(settings.data_dir, bootstrap.token)

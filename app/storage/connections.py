@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from app.storage.database_url import DatabaseAddress
+from app.core.database_url import DatabaseAddress
 
 # R25: a query to a server that hangs must time out. R27: a lost client must not keep its locks.
 COMMAND_TIMEOUT = 10.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
+from app.core.database_url import DatabaseAddress, mark_pooled, parse_database_url
 from app.storage.connections import Connection, connect
-from app.storage.database_url import DatabaseAddress, mark_pooled, parse_database_url
 from app.storage.migrate import head, is_known
 from app.storage.models import Base
 

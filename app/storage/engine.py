@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import NullPool
 
+from app.core.database_url import DatabaseAddress, parse_database_url
 from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnection, connect
-from app.storage.database_url import DatabaseAddress, parse_database_url
 
 
 async def _keep(connection: Connection) -> None:

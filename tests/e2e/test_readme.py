@@ -193,14 +193,14 @@ class TestSettings:
 
     def test_the_example_has_every_setting(self) -> None:
         example = (ROOT / ".env.example").read_text()
-        assert set(re.findall(r"(?m)^#?([A-Z_]+)=", example)) == self.names()
+        assert set(re.findall(r"(?m)^#?([A-Z0-9_]+)=", example)) == self.names()
 
     def test_the_example_can_be_read(self, tmp_path: Path) -> None:
-        lines = re.sub(r"(?m)^#([A-Z_]+=\S)", r"\1", (ROOT / ".env.example").read_text())
+        lines = re.sub(r"(?m)^#([A-Z0-9_]+=\S)", r"\1", (ROOT / ".env.example").read_text())
         file = tmp_path / ".env"
         file.write_text(lines)
         read = Settings(_env_file=file, _env_ignore_empty=True)
         assert read.rate_limits == "on"
 
     def test_the_readme_names_none_that_is_not_there(self) -> None:
-        assert set(re.findall(r"ACTIVATIONS_[A-Z_]+[A-Z]", README)) <= self.names()
+        assert set(re.findall(r"ACTIVATIONS_[A-Z0-9_]+[A-Z]", README)) <= self.names()

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from app.core.database_url import mark_pooled, parse_database_url
 from app.storage.connections import connect
 from app.storage.database_check import check_before_migration, check_database, check_migrated
-from app.storage.database_url import mark_pooled, parse_database_url
 from app.storage.engine import open_database
 from app.storage.migrate import upgrade
 from tests.surroundings.servers import PASSWORD, PgBouncer, Postgres, certificate_for, running

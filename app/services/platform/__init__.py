@@ -7,7 +7,7 @@ from app.services.platform.leases import (
     release_lease,
     run_leased,
 )
-from app.services.platform.platform import Platform, open_platform
+from app.services.platform.platform import Platform, open_platform, open_store
 from app.services.platform.rate_budgets import new_batch, writes_before
 from app.services.platform.readiness import check_readiness
 from app.services.platform.stored_files import (
@@ -46,6 +46,7 @@ __all__ = [
     "lease_owner",
     "new_batch",
     "open_platform",
+    "open_store",
     "receive_upload",
     "release_lease",
     "retry_transaction",

@@ -70,7 +70,7 @@ async def open_platform(settings: Settings) -> Platform:
         unit_of_work=unit_of_work_of(database.sessions, **{QUEUE: queue}),
         hot=await database.hot_pool(),
         queue=queue,
-        objects=ObjectStore.from_url(settings.storage, cache=settings.cache / "objects"),
+        objects=open_store(settings),
         engine=_open_engine(settings),
         keyring=Keyring.from_settings(settings),
         http=_open_client(settings),
@@ -78,6 +78,13 @@ async def open_platform(settings: Settings) -> Platform:
         definitions=asyncio.Semaphore(settings.sql_concurrency),
         outbound=OutboundPolicy(settings.outbound_allow),
         readings=SourceSlots(settings.source_concurrency),
+    )
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Open the object store of the settings."""
+    return ObjectStore.from_url(
+        settings.storage, cache=settings.cache / "objects", defaults=settings.store_defaults
     )
 
 

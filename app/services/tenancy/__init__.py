@@ -24,6 +24,7 @@ from app.services.tenancy.tokens import (
     list_tokens,
     revoke_token,
 )
+from app.services.tenancy.workspaces import create_workspace, list_workspaces
 
 __all__ = [
     "Authenticator",
@@ -34,11 +35,13 @@ __all__ = [
     "claim_key",
     "create_space",
     "create_token",
+    "create_workspace",
     "forget_old_events",
     "forget_old_keys",
     "get_space",
     "keep_response",
     "list_tokens",
+    "list_workspaces",
     "page_events",
     "page_spaces",
     "record_change",

@@ -24,11 +24,7 @@ async def create_space(
     session: AsyncSession, *, workspace_id: str, name: str, slug: str | None = None, actor: str
 ) -> Space:
     """Create a space; without a slug, the name gives one. Raises Invalid for a slug of another form, Conflict for one in use."""
-    slug = slug or slug_of(name, separator="-", limit=_MAX_SLUG, fallback="space")
-    if len(slug) > _MAX_SLUG or not _SLUG.fullmatch(slug):
-        raise Invalid(
-            f'"slug": small letters, digits and single hyphens, at most {_MAX_SLUG}', field="slug"
-        )
+    slug = checked_slug(name, slug)
     space = Space(id=new_id("spa"), workspace_id=workspace_id, slug=slug, name=name)
     await SpaceRepository(session).insert(space)
     await audit.record_event(
@@ -42,6 +38,16 @@ async def create_space(
         resource_name=name,
     )
     return space
+
+
+def checked_slug(name: str, slug: str | None) -> str:
+    """Return the slug, or one made from the name. Raises Invalid for a slug of another form."""
+    slug = slug or slug_of(name, separator="-", limit=_MAX_SLUG, fallback="space")
+    if len(slug) > _MAX_SLUG or not _SLUG.fullmatch(slug):
+        raise Invalid(
+            f'"slug": small letters, digits and single hyphens, at most {_MAX_SLUG}', field="slug"
+        )
+    return slug
 
 
 async def get_space(session: AsyncSession, workspace_id: str, space_id: str) -> Space:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Sequence
 
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from app.core.errors import Conflict
 from app.storage.models import Workspace
 from app.storage.repositories.base import Repository
 
@@ -25,3 +29,15 @@ class WorkspaceRepository(Repository[Workspace]):
     async def first(self) -> Workspace | None:
         """Read the oldest workspace."""
         return await self._first(select(Workspace).order_by(Workspace.created_at).limit(1))
+
+    async def listed(self) -> Sequence[Workspace]:
+        """Return all workspaces, oldest first."""
+        return await self._all(select(Workspace).order_by(Workspace.created_at, Workspace.id))
+
+    async def insert(self, workspace: Workspace) -> None:
+        """Insert a workspace. Raises Conflict if its slug is taken."""
+        self.add(workspace)
+        try:
+            await self.session.flush()
+        except IntegrityError:
+            raise Conflict(f"there is a workspace with the slug {workspace.slug!r}") from None

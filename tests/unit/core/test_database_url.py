@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.storage.database_url import mark_pooled, parse_database_url
+from app.core.database_url import mark_pooled, parse_database_url
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""The checks before anything is served: settings, the object store, and the mail server. (``connections`` checks the database.)"""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from app.connectors.addresses import OutboundPolicy
+from app.core.config import Settings, misspelled_settings
+from app.core.crypto import Keyring
+from app.core.logging import get_logger
+from app.core.objects import StoreError
+from app.embedded.errors import StartError, StoreUnusable
+from app.services.platform import open_store
+
+log = get_logger(__name__)
+
+_STORE_SECONDS = 30.0
+_MAIL_SECONDS = 5.0
+
+
+def check_surroundings(settings: Settings) -> None:
+    """Check what the service needs. Raises StartError with one sentence, or KeyringError.
+
+    The service works without a mail server, and with a misspelled setting. These are logged only.
+    """
+    Keyring.from_settings(settings)
+    try:
+        OutboundPolicy(settings.outbound_allow)
+    except ValueError as error:
+        raise StartError(f"ACTIVATIONS_OUTBOUND_ALLOW cannot be used: {error}.") from error
+    for name in misspelled_settings():
+        log.warning("setting_unknown", name=name, advice="see .env.example for all names")
+    asyncio.run(_check_servers(settings))
+
+
+async def _check_servers(settings: Settings) -> None:
+    await _check_store(settings)
+    if settings.smtp_url is not None:
+        await _check_mail(settings.smtp_url.get_secret_value())
+
+
+async def _check_store(settings: Settings) -> None:
+    """Write a small object, read it and delete it. Raises StoreUnusable."""
+    place = settings.storage.partition("?")[0]
+    try:
+        async with asyncio.timeout(_STORE_SECONDS):
+            await open_store(settings).try_out()
+    except TimeoutError as error:
+        raise StoreUnusable(
+            f"The object store {place} does not respond within {_STORE_SECONDS:g} s. Check STORAGE_URL."
+        ) from error
+    except (StoreError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise StoreUnusable(f"The object store {place} cannot be used: {reason}.") from error
+
+
+async def _check_mail(url: str) -> None:
+    address = urlsplit(url)
+    client = aiosmtplib.SMTP(
+        hostname=address.hostname,
+        port=address.port or (465 if address.scheme == "smtps" else 587),
+        username=unquote(address.username) if address.username else None,
+        password=unquote(address.password) if address.password else None,
+        use_tls=address.scheme == "smtps",
+        timeout=_MAIL_SECONDS,
+    )
+    try:
+        async with client:
+            pass
+    except (aiosmtplib.SMTPException, OSError) as error:
+        log.warning(
+            "mail_unavailable",
+            server=address.hostname,
+            reason=" ".join(str(error).split()),
+            action="notices by mail are tried again later",
+        )
