@@ -140,6 +140,7 @@ class TestUp:
                 "status": "ready",
                 "database": True,
                 "migrations": True,
+                "store": True,
                 "redis": True,
             }
         token_file = Path(started.line["tokenFile"])
