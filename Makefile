@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up check format test chaos replay upgrades surroundings clients bench spec migration lock clean
+.PHONY: help install demo up check format test chaos attack replay upgrades surroundings clients bench spec migration lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,9 @@ test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (JOBS=3 ARGS=...)
 
 chaos: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)
+
+attack: $(STAMP) ## attack the service: redirects, addresses, echoes of secrets, headers (prints figures)
+	$(BIN)/pytest -q -s -m attack --timeout 600 $(ARGS) tests/attack
 
 replay: $(STAMP) ## send the whole CDNOW purchase log through the service, day by day
 	$(BIN)/pytest -q -m replay --timeout 5400 $(ARGS)
