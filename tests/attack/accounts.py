@@ -128,7 +128,7 @@ def seen_of(error: ConnectorError) -> Sequence[str]:
 
 
 def figures(words: str) -> None:
-    """Print a line of figures for whoever runs the attacks."""
+    """Print a line of figures of an attack."""
     print(f"\n{words}")
 
 
