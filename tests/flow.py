@@ -181,6 +181,11 @@ class Flow:
             )
         return replace(self, audience_id=audience_id)
 
+    async def workspace_id(self) -> str:
+        """Return the id of the workspace."""
+        async with self.platform.unit_of_work() as session:
+            return await self._workspace(session)
+
     async def _workspace(self, session: AsyncSession) -> str:
         space = await session.get(Space, self.space_id)
         assert space is not None

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.logging import get_logger
 from app.queue import Task
 from app.services.audiences import resume_uploads
-from app.services.periodic import Due, collect_files, find_due, open_due_schedules
+from app.services.periodic import Due, collect_files, find_due, open_due_schedules, open_waiting
 from app.services.platform import Platform
 from workers.context import CONTEXT, Context, WorkerProcess
 from workers.tasks import TASKS
@@ -72,6 +72,8 @@ class Sweep:
         except Exception:
             # A failure here must not keep the sweep from finding other due work.
             log.exception("schedules_failed")
+        async with self.platform.unit_of_work() as session:
+            await open_waiting(session)
         async with self.platform.unit_of_work() as session:
             await resume_uploads(session)
         async with self.platform.unit_of_work() as session:

@@ -20,6 +20,7 @@ class Held(StrEnum):
     MAYBE = "maybe"  # an attempt had no definite result
     NO = "no"  # the row remembers refused inputs
     REMOVED = "removed"  # mode remove: removed, and not to be removed again
+    LEFT = "left"  # not wanted any more; its exit waits, because another activation holds the key there
 
 
 class Mode(StrEnum):

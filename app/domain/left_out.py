@@ -14,3 +14,9 @@ class LeftOut(StrEnum):
     PHONE_WITHOUT_COUNTRY = "phone_without_country"  # only a national number, and no country
     SHARED_KEY = "shared_key"  # another member has the same destination key
     REFUSED_BEFORE = "refused_before"  # the destination refused exactly these inputs before
+    HELD_BY_ANOTHER = (
+        "held_by_another"  # an exit: another activation holds the key at the same place
+    )
+    LEAVING_BY_ANOTHER = (
+        "leaving_by_another"  # an entry: another activation's exit of the key is not over yet
+    )

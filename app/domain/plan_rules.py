@@ -31,7 +31,7 @@ NOTHING = Decision()
 #: Syncs in a row that send a change with equal inputs without a confirmation. After that it is rejected, because no row may
 #: be sent, and billed, without end.
 UNCONFIRMED_AFTER = 3
-_AT_PARTNER = frozenset({Held.YES, Held.MAYBE})
+_AT_PARTNER = frozenset({Held.YES, Held.MAYBE, Held.LEFT})
 
 
 def decide(
@@ -77,7 +77,7 @@ def decide(
 
 
 def _baseline(wanted: bool, held: Held) -> Decision:
-    if wanted and held in {Held.NO, Held.REMOVED}:
+    if wanted and held in {Held.NO, Held.REMOVED, Held.LEFT}:
         return Decision(ChangeKind.ENTERED, silent=True)
     return NOTHING
 

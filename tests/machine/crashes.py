@@ -62,8 +62,8 @@ class Crashes(Hand):
             )
         work = await planning._begin(self.platform, claimed) if claimed is not None else None
         if work is not None and work.sync.kind != "dry_run":
-            stats, file = await planning._write(self.platform, work)
-            self.late.append(lambda: planned_sync.store_plan(self.platform, work, stats, file))
+            written = await planning._write(self.platform, work)
+            self.late.append(lambda: planned_sync.store_plan(self.platform, work, *written))
         await self.lose_leases()
 
     async def die_sending(self, *, sent: bool) -> None:

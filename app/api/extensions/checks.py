@@ -11,6 +11,7 @@ from app.api.edge import (
     AudienceId,
     CurrentSpace,
     Id,
+    PlatformDep,
     SessionDep,
     SpaceId,
     answer,
@@ -59,9 +60,13 @@ async def check_activation(
     audience_id: AudienceId,
     id: Id,
     activation: CurrentActivation,
+    platform: PlatformDep,
 ) -> Response:
     """Check an activation against the newest members of its audiences."""
-    return answer(_wire(await activations.activation_warnings(session, activation)))
+    found = await activations.activation_warnings(
+        session, platform.keyring, scene.workspace_id, activation
+    )
+    return answer(_wire(found))
 
 
 def _wire(found: Sequence[SaveWarning]) -> contract.ChecksData:

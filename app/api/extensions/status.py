@@ -58,6 +58,15 @@ def _wire(found: reports.ActivationStatus) -> contract.StatusOutput:
         held=activation.held,
         assumed=activation.assumed,
         note=found.note,
+        shared_with=[
+            contract.SharerOutput(
+                space_id=row.space_id,
+                audience_id=row.audience_id,
+                activation_id=row.activation_id,
+                name=row.name,
+            )
+            for row in found.shared_with
+        ],
     )
 
 

@@ -16,6 +16,7 @@ from app.api.edge import (
     DirectRoute,
     Id,
     PageDep,
+    PlatformDep,
     SessionDep,
     SpaceId,
     answer,
@@ -57,6 +58,7 @@ async def add_activation(
     audience_id: AudienceId,
     connection_id: ConnectionId,
     body: contract.AddActivationToAudienceAlphaInput,
+    platform: PlatformDep,
 ) -> Response:
     """Add an activation to a destination of the audience. Without `enabled`, it sends nothing until it is enabled."""
     view = await activations.create_activation(
@@ -76,7 +78,9 @@ async def add_activation(
         actor=scene.actor,
         now=clock.now(),
     )
-    found = await activations.activation_warnings(session, view.activation)
+    found = await activations.activation_warnings(
+        session, platform.keyring, scene.workspace_id, view.activation
+    )
     return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 
 
@@ -177,6 +181,7 @@ async def update_activation(
     audience_id: AudienceId,
     activation_id: Id,
     body: contract.UpdateActivationForAudienceAlphaInput,
+    platform: PlatformDep,
 ) -> Response:
     """Update the fields that are given. An empty object changes nothing."""
     view = await activations.update_activation(
@@ -196,7 +201,9 @@ async def update_activation(
         actor=scene.actor,
         now=clock.now(),
     )
-    found = await activations.activation_warnings(session, view.activation)
+    found = await activations.activation_warnings(
+        session, platform.keyring, scene.workspace_id, view.activation
+    )
     return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 
 

@@ -41,6 +41,8 @@ from app.connectors.base.protocols import (
     Lists,
     Notifies,
     ReadBack,
+    SharesPlaces,
+    Site,
     SizesCalls,
     WholePlan,
 )
@@ -81,6 +83,8 @@ __all__ = [
     "Receipts",
     "Refusal",
     "SettingField",
+    "SharesPlaces",
+    "Site",
     "SizesCalls",
     "WholePlan",
 ]

@@ -124,6 +124,31 @@ class CompletesSettings(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What decides where an action writes: its settings, and the list that was created for it or for the arm."""
+
+    action_id: str | None
+    audience_key: str
+    connection_settings: Mapping[str, Any]
+    constants: Mapping[str, Any]
+    target: str | None = None
+    arm: str | None = None
+
+
+@runtime_checkable
+class SharesPlaces(Protocol):
+    """Ability: name the places at the partner, so that activations which write to one place are known."""
+
+    @classmethod
+    def account_of(cls, settings: Any) -> Sequence[str]:
+        """Return the values that distinguish the partner's account, as far as the names of places need it."""
+
+    @classmethod
+    def places_of(cls, site: Site) -> Sequence[str]:
+        """Return the names of what entries set and exits undo, such as ``list:AbC123``; empty if there is no such state."""
+
+
 @runtime_checkable
 class SizesCalls(Protocol):
     """Ability: compute the number of changes in one call from settings or constants of the mapping."""

@@ -17,7 +17,8 @@ class WarningOutput(Output):
     message: str = Field(description="What is wrong, and the way out.")
     code: str = Field(
         description="order_dependent: the result of a definition depends on the order of rows. "
-        "ambiguous_trait: a name means several columns of the members.",
+        "ambiguous_trait: a name means several columns of the members. "
+        "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",
         examples=["order_dependent"],
     )
 

@@ -26,6 +26,15 @@ class OpenSyncOutput(Output):
     opened_at: Time
 
 
+class SharerOutput(Output):
+    """Another activation at a place of an activation."""
+
+    space_id: str
+    audience_id: str
+    activation_id: str
+    name: str
+
+
 class StatusOutput(Output):
     """The status of an activation. ``note`` explains why nothing was sent."""
 
@@ -41,6 +50,10 @@ class StatusOutput(Output):
     held: int
     assumed: int
     note: str | None
+    shared_with: list[SharerOutput] = Field(
+        description="Other activations of the workspace that write to the same list, attribute or audience at the partner. "
+        "While one holds a member there, an exit by another is not sent and counts in leftOut as held_by_another."
+    )
 
 
 class StatusData(Output):

@@ -57,7 +57,11 @@ class SyncOutput(Output):
     rejected: int
     skipped: int
     pending: int
-    left_out: dict[str, int]
+    left_out: dict[str, int] = Field(
+        description="Number of changes that are not in the plan, by reason: no_identifier, phone_without_country, no_consent, "
+        "control, shared_key, refused_before; held_by_another (an exit of a key that another activation holds at the same "
+        "place), leaving_by_another (an entry that waits until the exit by another activation is over)."
+    )
     batches: int
     snapshots: list[SyncSourceOutput]
     hold_reason: str | None

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.crypto import Keyring
 from app.domain.column_names import leads_to
 from app.domain.save_warnings import SaveWarning, WarningCode
+from app.services.activations.shared_place_checks import shared_place_warnings
 from app.services.revision import Revision, read_traits
 from app.storage.models import Activation
 from app.storage.repositories.audiences import AudienceRepository
@@ -17,9 +19,14 @@ from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def activation_warnings(
-    session: AsyncSession, activation: Activation
+    session: AsyncSession, keyring: Keyring, workspace_id: str, activation: Activation
 ) -> Sequence[SaveWarning]:
     """Return the warnings about an activation; those about members are empty until an audience has been computed."""
+    traits = await _trait_warnings(session, activation)
+    return [*traits, *await shared_place_warnings(session, keyring, workspace_id, activation)]
+
+
+async def _trait_warnings(session: AsyncSession, activation: Activation) -> Sequence[SaveWarning]:
     stored = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     assert stored is not None  # noqa: S101  a foreign key
     columns_of = await _columns(session, activation)

@@ -125,6 +125,7 @@ async def update_destination(
         )
         if stored != previous:
             destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)
+            destination.account = None  # it may be another account; the next plan computes it
             await account_healed(session, destination, actor=actor, now=now)
     if name is not None:
         destination.name = name

@@ -32,8 +32,8 @@ from app.services.revision import (
     PLACES,
     Revision,
     action_of,
-    constants,
     list_key,
+    settings_at,
     target_of,
     uses_list,
 )
@@ -121,16 +121,7 @@ class LoadedSync:
 
     def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return constants and connection settings for a place, which the revision may no longer name."""
-        definition = self.account.definition
-        names = {name for group in definition.place_keys for name in group}
-        fixed, settings = (
-            {name: value for name, value in given.items() if name not in names}
-            for given in (
-                constants(definition, self.revision),
-                self.revision.connection_settings,
-            )
-        )
-        return {**fixed, **place.settings}, {**settings, **place.settings}
+        return settings_at(self.account.definition, self.revision, place)
 
     async def source(self, batch: Batch, call: Call) -> Rows | Stream:
         """Return the deliveries of a batch: rendered, or a stream if the connector takes a whole plan."""

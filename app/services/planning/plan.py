@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
 from app.core.logging import get_logger
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
+from app.services.places import PlacesChanged, fetch_sharers
 from app.services.planning import made_lists
 from app.services.planning.left_calls import end_left_calls
 from app.services.planning.old_holdings import fetch_holdings
 from app.services.planning.plan_failures import put_off, record_failure
-from app.services.planning.plan_inputs import PlanInputs, gather_inputs
+from app.services.planning.plan_inputs import PlanInputs, gather_inputs, with_neighbours
 from app.services.planning.planned_sync import complete_dry_run, store_plan
+from app.services.planning.withheld import Withheld, store_withheld
 from app.services.platform import (
     LeaseLost,
     Platform,
@@ -30,6 +33,9 @@ from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
+
+COMPUTED_AGAIN = 5  # tries in a row, while other activations at the same place change
+_PLACES_CHANGE = "Other activations at the same place keep changing; the sync is planned again."
 
 
 async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
@@ -53,14 +59,26 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
 
 
 async def _plan(platform: Platform, sync: Sync) -> None:
+    """Compute and store the plan, again if other activations at its places change during this time."""
+    for _ in range(COMPUTED_AGAIN):
+        try:
+            await _plan_once(platform, sync)
+        except PlacesChanged:
+            continue
+        return
+    await put_off(platform, sync, {"message": _PLACES_CHANGE})
+
+
+async def _plan_once(platform: Platform, sync: Sync) -> None:
     inputs = await _begin(platform, sync)
     if inputs is None:
         return
     await end_left_calls(platform, inputs)
-    stats, file = await _write(platform, inputs)
+    inputs = await with_neighbours(platform, inputs)
+    stats, file, withheld = await _write(platform, inputs)
     if not await _can_be_sent(platform, inputs, stats):
         return
-    await store_plan(platform, inputs, stats, file)
+    await store_plan(platform, inputs, stats, file, withheld)
     if inputs.sync.kind == "dry_run":
         await complete_dry_run(platform, inputs, stats)
 
@@ -81,21 +99,45 @@ async def _begin(platform: Platform, sync: Sync) -> PlanInputs | None:
         return await gather_inputs(platform, session, sync)
 
 
-async def _write(platform: Platform, inputs: PlanInputs) -> tuple[PlanStats, StoredFile | None]:
-    wanted = [await fetch_manifest(platform.objects, manifest) for manifest in inputs.wanted]
-    holdings = await fetch_holdings(platform, inputs)
-    out = platform.engine.scratch_file(".parquet")
+async def _write(
+    platform: Platform, inputs: PlanInputs
+) -> tuple[PlanStats, StoredFile | None, Withheld | None]:
+    """Compute the plan, and store its files: the plan, and what is withheld."""
+    out, rest = (platform.engine.scratch_file(".parquet") for _ in range(2))
     try:
-        stats = await platform.engine.run(
-            write_plan, inputs.spec, wanted, holdings, out, known_rules=inputs.known_rules
-        )
-        if stats.changes + stats.silent == 0:
-            return stats, None
-        folder = activation_folder(inputs.sync.space_id, inputs.sync.activation_id)
-        key = fresh_key(f"{folder}/syncs/{inputs.sync.id}", "plan")
-        return stats, await store_file(platform.objects, out, key, stats.changes + stats.silent)
+        stats = await _compute(platform, inputs, out, rest)
+        file = await _store_changes(platform, inputs, stats, out)
+        if not stats.withheld:
+            return stats, file, None
+        return stats, file, await store_withheld(platform, inputs, rest, stats.withheld)
     finally:
         out.unlink(missing_ok=True)
+        rest.unlink(missing_ok=True)
+
+
+async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path) -> PlanStats:
+    wanted = [await fetch_manifest(platform.objects, manifest) for manifest in inputs.wanted]
+    return await platform.engine.run(
+        write_plan,
+        inputs.spec,
+        wanted,
+        await fetch_holdings(platform, inputs),
+        out,
+        known_rules=inputs.known_rules,
+        sharers=await fetch_sharers(platform, inputs.neighbours),
+        withheld=None if inputs.sync.kind == "dry_run" else rest,
+    )
+
+
+async def _store_changes(
+    platform: Platform, inputs: PlanInputs, stats: PlanStats, out: Path
+) -> StoredFile | None:
+    rows = stats.changes + stats.silent
+    if not rows:
+        return None
+    folder = activation_folder(inputs.sync.space_id, inputs.sync.activation_id)
+    key = fresh_key(f"{folder}/syncs/{inputs.sync.id}", "plan")
+    return await store_file(platform.objects, out, key, rows)
 
 
 async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
 from app.services.accounts import Account, open_account
+from app.services.places import Neighbours, find_neighbours, refresh_places, shares_places
 from app.services.platform import Platform, wake_plan
 from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants
 from app.services.syncs import pin_snapshots, pinned_snapshots
@@ -39,6 +40,7 @@ class PlanInputs:
     spec: PlanSpec
     audience_name: str
     known_rules: frozenset[str]  # by which the keys in the holdings were decided
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
 
 async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -> PlanInputs | None:
@@ -70,6 +72,20 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
         audience_name=audience.name,
         known_rules=await _known_rules(session, sync),
     )
+
+
+async def with_neighbours(platform: Platform, inputs: PlanInputs) -> PlanInputs:
+    """Add the other activations at the places of an activation, if the partner has places that can be shared."""
+    if not shares_places(inputs.account.connector_class):
+        return inputs
+    sync = inputs.sync
+    async with platform.unit_of_work() as session:
+        workspace_id = await SpaceRepository(session).workspace_of(sync.space_id)
+        await refresh_places(
+            session, platform.keyring, workspace_id, sync.space_id, sync.destination_id
+        )
+        found = await find_neighbours(session, sync.space_id, sync.activation_id)
+    return replace(inputs, neighbours=found)
 
 
 async def _wait_until(session: AsyncSession, sync: Sync, settled_at: datetime) -> None:

@@ -13,8 +13,10 @@ from app.domain.brake import hold_reason
 from app.domain.changes import Mode
 from app.domain.options import brake_of
 from app.domain.sync_states import SyncState
+from app.services.places import check_unchanged
 from app.services.planning import batches, dry_run
 from app.services.planning.plan_inputs import PlanInputs
+from app.services.planning.withheld import Withheld
 from app.services.platform import (
     LeaseLost,
     Platform,
@@ -35,6 +37,7 @@ from app.services.syncs import is_outdated, notify_sync_held, replace_sync, writ
 from app.snapshots.engine import PlanStats, StoredFile
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -50,10 +53,19 @@ _RELEASED: dict[str, Any] = {
 
 
 async def store_plan(
-    platform: Platform, inputs: PlanInputs, stats: PlanStats, file: StoredFile | None
+    platform: Platform,
+    inputs: PlanInputs,
+    stats: PlanStats,
+    file: StoredFile | None,
+    withheld: Withheld | None,
 ) -> None:
-    """Store a plan with its batches, and wake what follows. Raises LeaseLost."""
-    state = await retry_transaction(platform.unit_of_work, partial(_store, inputs, stats, file))
+    """Store a plan with its batches, and wake what follows.
+
+    Raises LeaseLost, and PlacesChanged if another activation at the same place has changed since ``inputs`` were read.
+    """
+    state = await retry_transaction(
+        platform.unit_of_work, partial(_store, inputs, stats, file, withheld)
+    )
     log.info(
         "sync_planned",
         sync_id=inputs.sync.id,
@@ -65,13 +77,21 @@ async def store_plan(
 
 
 async def _store(
-    inputs: PlanInputs, stats: PlanStats, file: StoredFile | None, session: AsyncSession
+    inputs: PlanInputs,
+    stats: PlanStats,
+    file: StoredFile | None,
+    withheld: Withheld | None,
+    session: AsyncSession,
 ) -> str:
-    """Store the plan under the lease of its sync. Returns the state of the sync."""
+    """Store the plan under the lease of its sync, and the lock of its places. Returns the state of the sync."""
+    if inputs.neighbours.places and inputs.sync.kind != "dry_run":
+        await _hold_places(session, inputs, stats)
     activation = await ActivationRepository(session).get_any(
         inputs.sync.space_id, inputs.sync.activation_id, lock="update"
     )
     assert activation is not None  # noqa: S101  a foreign key
+    if withheld is not None:
+        withheld.apply(activation)
     sync = await _write(session, activation, inputs, stats, file)
     state = sync.state
     if sync.kind != "dry_run":
@@ -79,6 +99,14 @@ async def _store(
         await session.flush()
     await _continue(session, activation, sync, stats)
     return state
+
+
+async def _hold_places(session: AsyncSession, inputs: PlanInputs, stats: PlanStats) -> None:
+    """Lock the places of the plan, check who is there, and record the activations that changes wait for."""
+    where = inputs.sync.space_id, inputs.sync.activation_id
+    await check_unchanged(session, *where, inputs.neighbours)
+    seen = inputs.neighbours.versions(stats.waits_for)
+    await PlaceRepository(session).replace_waits(*where, seen)
 
 
 async def _write(

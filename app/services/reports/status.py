@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import to_wire
 from app.domain.activation_states import ActivationState
+from app.domain.left_out import LeftOut
 from app.domain.sync_states import SyncState
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.audiences import AudienceRepository
@@ -16,6 +18,7 @@ from app.storage.repositories.batch_counts import BatchCounts
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.left_calls import LeftCallQueries
+from app.storage.repositories.places import PlaceRepository, SharerRow
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -44,6 +47,7 @@ class ActivationStatus:
     revision: int
     delivered_revision: int | None
     note: str
+    shared_with: Sequence[SharerRow]  # other activations that write to the same place now
 
 
 async def activation_status(
@@ -64,7 +68,14 @@ async def activation_status(
         revision=await revisions.newest_number(activation.space_id, activation.id),
         delivered_revision=await revisions.delivered(activation.space_id, activation.id),
         note=await _note(session, activation, sync, last, now),
+        shared_with=await _shared_with(session, activation),
     )
+
+
+async def _shared_with(session: AsyncSession, activation: Activation) -> list[SharerRow]:
+    """Return the other activations at the places of an activation, each once. They are recorded at saves and plans."""
+    rows = await PlaceRepository(session).sharers(activation.space_id, activation.id)
+    return list({row.activation_id: row for row in rows if row.current}.values())
 
 
 async def _note(
@@ -140,9 +151,20 @@ def _note_of_last(activation: Activation, last: Sync | None) -> str:
         )
     if last.state == SyncState.FAILED:
         return "The last sync failed; what it had sent is in the holdings, and the next sync continues from there."
+    others = _note_of_others(last)
     if last.planned == 0:
-        return f"Nothing changed: the destination holds all wanted members ({activation.held})."
-    return f"The last sync sent {last.delivered} of {last.planned} changes."
+        return f"Nothing changed: the destination holds all wanted members ({activation.held}).{others}"
+    return f"The last sync sent {last.delivered} of {last.planned} changes.{others}"
+
+
+def _note_of_others(last: Sync) -> str:
+    """Return what the last sync did not send because of other activations at the same place."""
+    notes = ""
+    if withheld := last.left_out.get(LeftOut.HELD_BY_ANOTHER):
+        notes += f" Exits not sent, because another activation holds the members at the same place: {withheld}."
+    if waiting := last.left_out.get(LeftOut.LEAVING_BY_ANOTHER):
+        notes += f" Entries that wait until an exit by another activation is over: {waiting}."
+    return notes
 
 
 def _resync(activation: Activation) -> bool:

@@ -11,6 +11,7 @@ from app.services.revision.kept_fields import (
     text_fields,
 )
 from app.services.revision.mapped_columns import read_traits, sent_traits
+from app.services.revision.partner_names import partner_places
 from app.services.revision.placement import (
     arm_of,
     arm_property,
@@ -19,6 +20,7 @@ from app.services.revision.placement import (
     list_of,
     lists_of,
     named_settings,
+    settings_at,
     target_of,
     uses_list,
 )
@@ -59,9 +61,11 @@ __all__ = [
     "lists_of",
     "mapped_fields",
     "named_settings",
+    "partner_places",
     "read_traits",
     "sent_fields",
     "sent_traits",
+    "settings_at",
     "spec_from_json",
     "spec_to_json",
     "target_of",

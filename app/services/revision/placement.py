@@ -116,6 +116,18 @@ def arm_of(
     return place_of(place).arm or assign(activation_id, weights, profile_id)
 
 
+def settings_at(
+    definition: Definition, revision: Revision, place: Place
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return constants and connection settings, each ``{name: value}``, for a place that the revision may no longer name."""
+    names = {name for group in definition.place_keys for name in group}
+    fixed, settings = (
+        {name: value for name, value in given.items() if name not in names}
+        for given in (constants(definition, revision), revision.connection_settings)
+    )
+    return {**fixed, **place.settings}, {**settings, **place.settings}
+
+
 def list_key(activation_id: str, place: Place) -> str:
     """Return the key of ``DestinationConnection.lists`` for a place: ``list``, or ``<activation>:<arm>``."""
     return f"{activation_id}:{place.arm}" if place.arm is not None else OWN_LIST
@@ -133,6 +145,14 @@ def list_of(made_lists: Mapping[str, str], activation_id: str, text: str | None)
     return target_of(made_lists, activation_id, place) or next(iter(place.settings.values()), None)
 
 
+def places_of(
+    definition: Definition, revision: Revision, made_lists: Mapping[str, str], activation_id: str
+) -> list[str | None]:
+    """Return the places that a revision writes to, each once."""
+    sent = [arm.place for arm in arms(definition, revision, activation_id, made_lists) if arm.sent]
+    return list(dict.fromkeys(sent or [place_without_split(definition, revision, made_lists)]))
+
+
 def lists_of(
     definition: Definition,
     revision: Revision,
@@ -140,7 +160,6 @@ def lists_of(
     activation_id: str,
 ) -> list[str]:
     """Return the existing lists at the partner that a revision writes to."""
-    sent = [arm.place for arm in arms(definition, revision, activation_id, made_lists) if arm.sent]
-    places = sent or [place_without_split(definition, revision, made_lists)]
-    lists = [list_of(made_lists, activation_id, place) for place in dict.fromkeys(places)]
+    places = places_of(definition, revision, made_lists, activation_id)
+    lists = [list_of(made_lists, activation_id, place) for place in places]
     return [list_id for list_id in lists if list_id is not None]

@@ -26,7 +26,7 @@ from app.services.syncs.notices import (
 )
 from app.services.syncs.pins import pin_snapshots, pinned_snapshots
 from app.services.syncs.sent_times import SentTimes, read_sent_times
-from app.services.syncs.settle import settle_sync
+from app.services.syncs.settle import compact_manifest, settle_sync
 from app.services.syncs.syncs import (
     approve_sync,
     cancel_sync,
@@ -46,6 +46,7 @@ __all__ = [
     "cancel_sync",
     "close_for_deletion",
     "close_open",
+    "compact_manifest",
     "configuration_changed",
     "create_sync",
     "get_sync",

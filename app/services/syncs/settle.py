@@ -181,11 +181,12 @@ async def _fold(platform: Platform, work: Work) -> Folded:
         out.unlink(missing_ok=True)
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
-        manifest = await _compacted(platform, manifest, f"{folder}/holdings")
+        manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
     return Folded(outcome, manifest, stats.held, stats.assumed, stats.unconfirmed)
 
 
-async def _compacted(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
+async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
+    """Write holdings as one base in a folder. Returns its manifest."""
     out = platform.engine.scratch_file(".parquet")
     local = await fetch_manifest(platform.objects, manifest)
     rows = await platform.engine.run(compact_holdings, local, out)

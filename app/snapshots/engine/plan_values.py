@@ -43,6 +43,10 @@ class PlanStats:
     moves: bool = False  # a profile leaves under one key and enters under another
     rules: frozenset[str] = frozenset()  # that decided the keys (``app.domain.key_rules``)
     rule_changes: RuleChanges = field(default_factory=RuleChanges)  # of keys held under older rules
+    #: Rows of the holdings that change at once, because another activation holds their keys at the same place.
+    withheld: int = 0
+    #: Positions of the sharers (``plans.sharing``) that changes wait for: when one of them moves, more may be sent.
+    waits_for: Sequence[int] = ()
 
     @property
     def changes(self) -> int:

@@ -4,12 +4,14 @@ from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.shared_words import absent_words
+from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.single import pick_member, write_sample, write_single_plan
 from app.snapshots.plans.wanted_pages import read_wanted
 
 __all__ = [
     "PlanRows",
     "Reach",
+    "Sharer",
     "absent_words",
     "count_reach",
     "pick_member",

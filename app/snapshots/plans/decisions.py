@@ -11,6 +11,7 @@ SILENT = 4  # added to the code of a kind
 REFUSED_BEFORE = 8
 TAKES_OVER = 16  # added to the code of an entry
 KINDS = {code: kind for kind, code in _CODES.items()}
+_STATES = (Held.YES, Held.MAYBE, Held.REMOVED, Held.LEFT)  # besides NO
 
 
 def code(decision: Decision) -> int:
@@ -31,6 +32,11 @@ def kind_code(code: int) -> int:
     return code % SILENT
 
 
+def kind_code_of(kind: ChangeKind) -> int:
+    """Return the code of a change of this kind that is sent."""
+    return _CODES[kind]
+
+
 def is_silent(code: int) -> bool:
     """Return whether the change is folded without sending."""
     return bool(code & SILENT)
@@ -41,14 +47,8 @@ def decision_sql(spec: PlanSpec, *, owned: bool) -> str:
 
     ``owned``: both sides have an ``owner``, the profile. Otherwise a key cannot change hands.
     """
-    unwanted = " ".join(
-        f"WHEN '{held}' THEN {_code(spec, False, held)}"
-        for held in (Held.YES, Held.MAYBE, Held.REMOVED)
-    )
-    both = " ".join(
-        f"WHEN '{held}' THEN {_wanted(spec, held, owned)}"
-        for held in (Held.YES, Held.MAYBE, Held.REMOVED)
-    )
+    unwanted = " ".join(f"WHEN '{held}' THEN {_code(spec, False, held)}" for held in _STATES)
+    both = " ".join(f"WHEN '{held}' THEN {_wanted(spec, held, owned)}" for held in _STATES)
     return f"""CASE WHEN h.k IS NULL THEN {_code(spec, True, Held.NO, differs=True)}
         WHEN w.k IS NULL THEN CASE h.held {unwanted} ELSE {_code(spec, False, Held.NO)} END
         ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO, owned)} END END"""

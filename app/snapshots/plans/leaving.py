@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.domain.changes import ChangeKind, Mode
+from app.domain.changes import ChangeKind, Held, Mode
 from app.snapshots.engine import Cursor, LocalManifest, PlanSpec, fetch_one, parquet_relation
 from app.snapshots.holdings import HELD, VALUE, holdings_relation
 from app.snapshots.plans.sides import Sides
@@ -29,7 +29,8 @@ def count_leaving(
     if spec.mode == Mode.REMOVE:
         return exited, _count(cursor, f"SELECT DISTINCT member FROM ({wanted}) AS wanted")
     staying = f"SELECT DISTINCT member FROM ({wanted}) AS wanted SEMI JOIN ({exits}) AS exits USING (member)"
-    held = f"SELECT DISTINCT {_MEMBER} AS member FROM {holdings_relation(holdings)} AS rows WHERE {HELD}"
+    # Exits that waited for another activation count among those held.
+    held = f"SELECT DISTINCT {_MEMBER} AS member FROM {holdings_relation(holdings)} AS rows WHERE {HELD} OR held = '{Held.LEFT}'"
     return exited - _count(cursor, staying), _count(cursor, held)
 
 

@@ -30,6 +30,9 @@ from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
+from app.snapshots.plans.sharers import Sharer
+from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
+from app.snapshots.plans.sharing import withhold
 from app.snapshots.plans.sides import Sides, plan_sides
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
@@ -44,22 +47,28 @@ def write_plan(
     out: Path,
     *,
     known_rules: frozenset[str] | None = None,
+    sharers: Sequence[Sharer] = (),
+    withheld: Path | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
     Rows are sorted by kind (exited, entered, updated), place and key, and numbered from 0. Entries that take a key over
     from another profile come before other entries, in their turns. Then follow, without a number, the rows that are folded into
     the holdings without sending. ``known_rules`` are those that the keys in the holdings were made by; None: the current ones.
+    ``sharers`` are other activations at the same places (``sharing``); what is withheld because of them is written to
+    ``withheld``, as rows of the holdings.
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)
         for part, span in enumerate(sides.ranges):
             _decide(cursor, spec, sides, part, span)
+        kept = withhold(cursor, spec, sides, sharers, withheld)
         counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, sides, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
         stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
+        stats = replace(stats, withheld=kept.rows, waits_for=kept.waits_for)
         if not stats.exited:
             return stats
         leaving, of_members = count_leaving(cursor, spec, sides, holdings, out)
@@ -69,7 +78,7 @@ def write_plan(
         out.unlink(missing_ok=True)
         raise
     finally:
-        for table in _TABLES:
+        for table in (*_TABLES, *SHARING_TABLES):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 

@@ -20,6 +20,7 @@ from app.storage.models.audiences import (
 )
 from app.storage.models.base import Base
 from app.storage.models.notices import Notice
+from app.storage.models.places import HeldPlace, PlaceWait
 from app.storage.models.syncs import Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
@@ -48,9 +49,11 @@ __all__ = [
     "Destination",
     "DestinationConnection",
     "EncryptionCheck",
+    "HeldPlace",
     "IdempotencyKey",
     "MemberPatch",
     "Notice",
+    "PlaceWait",
     "RetiredKey",
     "Run",
     "Snapshot",

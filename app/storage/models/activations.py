@@ -19,6 +19,8 @@ class Destination(Base):
     slug: Mapped[str]
     name: Mapped[str]
     settings: Mapped[bytes]  # encrypted JSON
+    # A digest of what distinguishes the account at the partner; NULL: not computed since the settings changed
+    account: Mapped[str | None]
     open_until: Mapped[Moment | None]  # the breaker is open until then
     breaker: Mapped[Json | None] = mapped_column(JSONB)  # openings in a row, reason
     created_by: Mapped[str]

@@ -27,6 +27,7 @@ from app.storage.repositories import keyset
 from app.storage.repositories.activations import ActivationRepository, deleted_activations
 from app.storage.repositories.base import Repository
 from app.storage.repositories.notices import NoticeRepository
+from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.spaces import SpaceRepository
@@ -199,6 +200,7 @@ class AudienceRepository(Repository[Audience]):
         await self._retire_keys(space_id, deleted)
         await NoticeRepository(self.session).delete_all(space_id, deleted)
         await SyncRepository(self.session).delete_all(space_id, deleted)
+        await PlaceRepository(self.session).delete_all(space_id, deleted)
         await ActivationRepository(self.session).delete_all(space_id, deleted)
         await SnapshotRepository(self.session).delete_all(space_id, audience_id)
         await RunRepository(self.session).delete_all(space_id, audience_id)

@@ -135,5 +135,5 @@ class TestOutputs:
         names = {field.alias for field in status.StatusOutput.model_fields.values()}
         assert names == {
             "state", "lastSyncedAt", "lastError", "openSync", "revision", "deliveredRevision", "nextDueAt", "held", "assumed",
-            "note",
+            "note", "sharedWith",
         }  # fmt: skip

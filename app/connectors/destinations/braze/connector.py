@@ -18,6 +18,7 @@ from app.connectors.base import (
     Pending,
     Receipts,
     Refusal,
+    Site,
 )
 from app.connectors.destinations.braze import client, payloads
 from app.connectors.destinations.braze.client import BrazeClient, BrazeRefusal
@@ -54,6 +55,25 @@ class BrazeConnector:
     def __init__(self, settings: BrazeSettings, tools: ConnectorTools) -> None:
         self._settings = settings
         self._client = BrazeClient(settings, tools.http)
+
+    @classmethod
+    def account_of(cls, settings: Any) -> Sequence[str]:
+        """Return endpoint and key: an attribute has its name in one Braze workspace only."""
+        return settings.rest_endpoint.lower(), settings.api_key.get_secret_value()
+
+    @classmethod
+    def places_of(cls, site: Site) -> Sequence[str]:
+        """Return the attribute and the subscription group that an action writes. An event leaves no state."""
+        if site.action_id == TRACK_EVENT.id:
+            return ()
+        group = site.connection_settings.get("segment_id")
+        groups = [f"group:{group}"] if group else []
+        if site.action_id == SUBSCRIBE.id:
+            return groups
+        name = payloads.attribute_at(
+            site.constants, site.connection_settings, site.audience_key, site.arm
+        )
+        return [f"attribute:{name}", *groups]
 
     @classmethod
     def rows_per_call(

@@ -115,12 +115,19 @@ NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze
 
 def attribute_name(call: Call) -> str:
     """Return the custom attribute that marks members of the audience, or of one arm."""
+    return attribute_at(call.constants, call.connection_settings, call.audience.key, call.arm)
+
+
+def attribute_at(
+    constants: Mapping[str, Any], settings: Mapping[str, Any], audience_key: str, arm: str | None
+) -> str:
+    """Return the attribute by the constants of a mapping and the settings of a connection."""
     name = str(
-        call.constants.get("attribute_name")
-        or call.connection_settings.get("attribute_name")
-        or attribute_for(call.audience.key)
+        constants.get("attribute_name")
+        or settings.get("attribute_name")
+        or attribute_for(audience_key)
     )
-    return attribute_for_arm(name, call.arm) if call.arm else name
+    return attribute_for_arm(name, arm) if arm else name
 
 
 def _leading(who: Mapping[str, Any]) -> tuple[str, ...]:

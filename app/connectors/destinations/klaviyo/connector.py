@@ -14,6 +14,7 @@ from app.connectors.base import (
     Delivery,
     Pending,
     Receipts,
+    Site,
 )
 from app.connectors.destinations.klaviyo import payloads
 from app.connectors.destinations.klaviyo.additions import JOB_ROWS, Additions
@@ -48,6 +49,20 @@ class KlaviyoConnector:
 
     def __init__(self, settings: KlaviyoSettings, tools: ConnectorTools) -> None:
         self._client = KlaviyoClient(settings, tools.http)
+
+    @classmethod
+    def account_of(cls, settings: Any) -> Sequence[str]:
+        """Return the address of the API. The key does not count: a list's id means one list, whichever key is used."""
+        return (settings.base_url.lower(),)
+
+    @classmethod
+    def places_of(cls, site: Site) -> Sequence[str]:
+        """Return the list, if the action writes to one."""
+        found = site.constants.get("list_id")
+        if site.action_id != UPSERT.id:
+            settings = site.connection_settings
+            found = found or site.target or settings.get("list_id") or settings.get("listId")
+        return (f"list:{found}",) if found else ()
 
     @classmethod
     def rows_per_call(

@@ -17,6 +17,7 @@ from app.connectors.base import (
     Pending,
     Receipts,
     Refusal,
+    Site,
 )
 from app.connectors.destinations.talon_one.client import (
     TalonOneClient,
@@ -52,6 +53,17 @@ class TalonOneConnector:
 
     def __init__(self, settings: TalonOneSettings, tools: ConnectorTools) -> None:
         self._client = TalonOneClient(settings, tools.http)
+
+    @classmethod
+    def account_of(cls, settings: Any) -> Sequence[str]:
+        """Return the address of the deployment, which has one set of audiences for all keys."""
+        return (settings.base_url.lower(),)
+
+    @classmethod
+    def places_of(cls, site: Site) -> Sequence[str]:
+        """Return the audience of the connection. Audiences that a mapping names for single members are not known here."""
+        found = site.target or site.connection_settings.get("audience_id")
+        return (f"audience:{found}",) if found else ()
 
     @classmethod
     def rows_per_call(

@@ -1,0 +1,20 @@
+"""Places at partners: which activations of a workspace share them, and what each of these holds there."""
+
+from app.services.places.neighbours import (
+    Neighbours,
+    PlacesChanged,
+    check_unchanged,
+    fetch_sharers,
+    find_neighbours,
+)
+from app.services.places.place_names import refresh_places, shares_places
+
+__all__ = [
+    "Neighbours",
+    "PlacesChanged",
+    "check_unchanged",
+    "fetch_sharers",
+    "find_neighbours",
+    "refresh_places",
+    "shares_places",
+]

@@ -1,0 +1,188 @@
+"""Activations at one place: an exit of one never removes what the other holds, and nothing stays that nobody holds."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.queue import Task
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.services.platform.platform import Platform
+from tests.integration.services.places.owners import IDENTITY, owners
+
+LIST = "AbCdEf"
+
+
+async def test_two_spaces_with_one_account(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("abcdefghij", **IDENTITY)
+        assert them.marked() == set("abcdefghij")
+        await them.one.supply("abcde")
+        await them.all()
+        assert them.marked() == set("abcdefghij")
+        sync = await them.one.newest()
+        assert (sync.exited, sync.left_out) == (0, {"held_by_another": 5})
+        assert await them.one.held() == 5
+        # What one has dropped, the other removes.
+        await them.other.supply("abcdef")
+        await them.all()
+        assert them.marked() == set("abcdef")
+        await them.one.supply("f")
+        await them.other.supply("g")
+        await them.all()
+        assert them.marked() == set("fg")
+
+
+async def test_two_accounts_protect_nothing(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.other.flow.change_account({"api_key": "of-another-workspace"})
+        await them.one.supply("a")
+        await them.plan()
+        assert (await them.one.newest()).exited == 1
+
+
+async def test_both_drop_a_key_at_once(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("abc", **IDENTITY)
+        for owner in (them.one, them.other):
+            await owner.supply("a")
+        workers = [them.hand.once(tasks=(Task.PLAN,)) for _ in range(3)]
+        await asyncio.gather(*workers)
+        planned = [await owner.newest() for owner in (them.one, them.other)]
+        assert sorted(sync.exited for sync in planned) == [0, 2]
+        await them.all()
+        assert them.marked() == {"a"}
+        assert [await owner.held() for owner in (them.one, them.other)] == [1, 1]
+
+
+async def test_a_cancelled_entry_of_the_other_leaves_nobody_behind(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("a", **IDENTITY)
+        await them.other.supply("ab")
+        await them.one.supply("ab")
+        await them.all()
+        await them.other.supply("a")
+        await them.all()  # b is held by one only
+        await them.other.supply("ab")
+        await them.plan()  # the entry of b is planned, not sent
+        await them.one.supply("a")
+        await them.plan()
+        assert (await them.one.newest()).left_out == {"held_by_another": 1}
+        await them.other.cancel()
+        await them.all()
+        assert them.marked() == {"a"}
+
+
+async def test_an_entry_waits_for_an_exit_under_way(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("a", **IDENTITY)
+        await them.one.supply("ab")
+        await them.all()
+        await them.one.supply("a")
+        await them.plan()  # the exit of b is planned, not sent
+        await them.other.supply("ab")
+        await them.plan()
+        assert (await them.other.newest()).left_out == {"leaving_by_another": 1}
+        await them.all()
+        assert them.marked() == {"a", "b"}
+
+
+async def test_mode_remove_removes_what_the_other_holds(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.one.activate(mode="remove", **IDENTITY)
+        await them.all()
+        assert them.marked() == set()
+
+
+async def test_a_resync_of_one_sends_no_exit_of_the_other(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.one.supply("a")
+        await them.hand.start(them.one.id, kind="resync")
+        await them.all()
+        assert them.marked() == {"a", "b"}
+
+
+async def test_a_deleted_activation_holds_nothing(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.other.remove()
+        await them.one.supply("a")
+        await them.all()
+        assert them.marked() == {"a"}
+
+
+async def test_what_waited_for_a_deleted_activation_is_removed(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", mode="append", **IDENTITY)
+        await them.hand.configure(them.one.id, mode="maintain")
+        await them.one.supply("a")
+        await them.all()
+        assert them.marked() == {"a", "b"}
+        await them.other.remove()
+        await them.all()
+        assert them.marked() == {"a"}
+
+
+async def test_a_disabled_activation_holds_what_it_held(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        async with platform.unit_of_work() as session:
+            row = await them.other.flow.activation(them.other.id)
+            row.enabled = False
+            session.add(row)
+        await them.one.supply("a")
+        await them.all()
+        assert them.marked() == {"a", "b"}
+
+
+async def test_one_moves_to_another_attribute(platform: Platform) -> None:
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.hand.configure(them.one.id, connectionSettings={"attribute_name": "others"})
+        await them.all()
+        assert (them.marked(), them.marked("others")) == ({"a", "b"}, {"a", "b"})
+        await them.other.supply("a")
+        await them.all()
+        assert them.marked() == {"a"}
+
+
+async def test_two_activations_for_entries_and_exits_of_one_audience(platform: Platform) -> None:
+    async with owners(platform) as them:
+        enters, exits = them.one, them.other
+        exits.flow = enters.flow
+        action = {"destinationMapping": {"actionId": "braze-update-user-profile", "settings": {}}}
+        await enters.activate(type="Audience Entered", **IDENTITY, **action)
+        await exits.activate(type="Audience Exited", **IDENTITY, **action)
+        await enters.supply("abc")
+        await them.all()
+        assert them.marked() == set("abc")
+        await enters.supply("a")
+        await them.all()
+        assert them.marked() == {"a"}
+
+
+async def test_another_kind_of_key_on_one_list(platform: Platform) -> None:
+    partner = KlaviyoEmulator(job_seconds=0.01)
+    partner.account.new_list("VIP", LIST)
+    async with owners(platform, partner) as them:
+        named = {"connectionSettings": {"list_id": LIST}}
+        by_email = {"externalId": "email", "strategy": "last"}
+        by_user = {"externalId": "user_id", "strategy": "last", "mapTo": "external_id"}
+        await them.one.activate(idSync=[by_user, by_email], **named)
+        await them.other.activate(idSync=[by_email], **named)
+
+        def on_list() -> set[str]:
+            return {member["email"][0] for member in partner.members(LIST) or []}
+
+        for owner in (them.one, them.other):
+            await owner.supply("ab")
+            await them.all()
+        await them.other.supply("a")
+        await them.all()
+        assert on_list() == {"a", "b"}
+        assert (await them.other.newest()).left_out == {"held_by_another": 1}
+        await them.one.supply("a")
+        await them.all()
+        assert on_list() == {"a"}
