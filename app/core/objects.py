@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime
@@ -130,7 +131,7 @@ class ObjectStore:
 
     async def try_out(self) -> None:
         """Write a small object, read it back and delete it. Raises StoreAway or ObjectDamaged."""
-        key = f"checks/{new_id('check')}"
+        key = new_id("check")
         content = key.encode()
 
         def carry_out() -> None:
@@ -177,7 +178,7 @@ class ObjectStore:
         except StoreError:
             raise
         except OSError as error:
-            self._fault = " ".join(str(error).split())
+            self._fault = _reason(error)
             raise StoreAway(self._fault, error.errno) from error
         self._fault = None
         return result
@@ -198,6 +199,16 @@ class ObjectStore:
                 yield bytes(piece)
         finally:
             await asyncio.to_thread(stream.close)
+
+
+def _reason(error: OSError) -> str:
+    """Return why a call failed, in one line and without the key, which may name a tenant's resources."""
+    if error.strerror:
+        return error.strerror
+    text = " ".join(str(error).split())
+    if found := re.search(r"AWS Error (\w+) .*?operation: (.*?)(?: \(Request ID|$)", text):
+        return f"{found[1]}: {found[2]}"
+    return text.rpartition("': ")[2][:300]
 
 
 def _synced(local: Path) -> tuple[str, int]:

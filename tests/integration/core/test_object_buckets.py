@@ -12,7 +12,7 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.core.objects import ObjectDamaged, ObjectMissing, ObjectStore
+from app.core.objects import ObjectDamaged, ObjectMissing, ObjectStore, StoreAway
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +72,19 @@ async def test_tells_missing_and_damaged_objects(
     with pytest.raises(ObjectDamaged):
         await store.fetch("other", "0" * 64)
     assert list((tmp_path / "cache" / "objects").iterdir()) == []
+
+
+async def test_a_bucket_that_is_not_there_is_named_without_the_key(
+    endpoint: str, local: Path, tmp_path: Path
+) -> None:
+    options = f"access_key=test&secret_key=test&region=us-east-1&scheme=http&endpoint_override={quote(endpoint)}"
+    store = ObjectStore.from_url(f"s3://nowhere?{options}", tmp_path / "cache")
+    with pytest.raises(StoreAway) as away:
+        await store.put(local, "spaces/spa_1/file")
+    assert str(away.value) == "NO_SUCH_BUCKET: The specified bucket does not exist"
+    assert await store.fault() == str(away.value)
+
+
+async def test_the_check_leaves_nothing(store: ObjectStore) -> None:
+    await store.try_out()
+    assert [key async for key, _, _ in store.list()] == []

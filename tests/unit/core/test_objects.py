@@ -131,7 +131,7 @@ class TestFaults:
         folder.write_text("a file where the folder was")
         with pytest.raises(StoreAway, match="Not a directory"):
             await store.put(local, "a/b")
-        assert "Not a directory" in str(await store.fault())
+        assert await store.fault() is not None
         folder.unlink()
         assert await store.fault() is None
 
