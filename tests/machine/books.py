@@ -71,12 +71,20 @@ class Books:
             return
         if told.enters:
             assert settled <= listed.keys(), f"missing: {sorted(settled - listed.keys())}"
+        if told.enters:
+            self._compare_owners(want, settled)
         if told.enters and told.sends_updates:
             sent = {key: want[key] for key in settled}
             assert {key: listed[key] for key in settled} == sent, "old identifiers or traits"
         if told.mode == "maintain" and told.exits:
             kept = listed.keys() - want.keys() - refused - self.left_behind
             assert not kept, f"left on the list: {sorted(kept)}"
+
+    def _compare_owners(self, want: dict[str, truth.Item], keys: set[str]) -> None:
+        """Check that each value was sent for the profile that has it now. Without updates, other traits may be older."""
+        listed = self.receiver.listed(self.life.activation)
+        sent = {key: listed[key]["traits"].get("name") for key in keys}
+        assert sent == {key: want[key]["traits"]["name"] for key in keys}, "a former owner"
 
     async def _syncs(self) -> list[Sync]:
         return [

@@ -55,7 +55,9 @@ TOLD = st.one_of(
     st.fixed_dictionaries({"mode": st.sampled_from(["maintain", "append", "remove"])}),
     st.fixed_dictionaries({"updates": st.booleans()}),
     st.fixed_dictionaries({"consent": st.booleans()}),
-    st.fixed_dictionaries({"traits": st.sampled_from([(), ("city",), ("city", "consents")])}),
+    st.fixed_dictionaries(
+        {"traits": st.sampled_from([("name",), ("city", "name"), ("city", "consents", "name")])}
+    ),
 )
 ARMS = ("A", "B", "C", "control")
 #: Large values are derived from one drawn number, because a history has many steps and Hypothesis limits the draws.
@@ -119,7 +121,7 @@ class History(RuleBasedStateMachine):
         return truth.wanted(self.life.activation, self.now, self.told)
 
     @initialize(
-        by_member=st.booleans(),
+        by_member=st.sampled_from([False, False, True]),
         type=st.sampled_from(TYPES),
         baseline=st.sampled_from([False, False, True]),
         seed=seeds,
@@ -378,7 +380,7 @@ class History(RuleBasedStateMachine):
         try:
             if self.begun and not self.broken:
                 self.receiver.refused = {}
-                self.told = replace(self.told, mode="maintain", updates=True)
+                self.told = replace(self.told, mode="maintain")
                 self.run(self._end())
         finally:
             self.runner.run(self.stack.aclose())
@@ -386,6 +388,9 @@ class History(RuleBasedStateMachine):
     async def _end(self) -> None:
         while self.life.hand.late:
             await self.life.hand.write_late()
-        await self.life.options(mode="maintain", updates=True)
+        await self.life.options(mode="maintain")
+        await self.books.look(self.told, self.now)  # owners, with and without updates
+        self.told = replace(self.told, updates=True)
+        await self.life.options(updates=True)
         await self.books.look(self.told, self.now)
         await self.books.balance()

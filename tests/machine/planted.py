@@ -31,6 +31,25 @@ def maybe_is_read_as_yes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decisions, "decide", wrong)
 
 
+def a_key_stays_with_its_former_owner(patch: pytest.MonkeyPatch) -> None:
+    """Plan: an address that now belongs to another profile is not entered for it."""
+
+    def wrong(is_wanted: bool, held: Held, **given: Any) -> Decision:
+        return decide(is_wanted, held, **{**given, "other_owner": False})
+
+    patch.setattr(decisions, "decide", wrong)
+
+
+def a_new_owner_needs_updates(patch: pytest.MonkeyPatch) -> None:
+    """Plan: a new owner of a key is sent only as an update."""
+
+    def wrong(is_wanted: bool, held: Held, **given: Any) -> Decision:
+        owned = given["other_owner"] and ChangeKind.UPDATED in given["sends"]
+        return decide(is_wanted, held, **{**given, "other_owner": owned})
+
+    patch.setattr(decisions, "decide", wrong)
+
+
 def exits_of_changed_keys_are_lost(patch: pytest.MonkeyPatch) -> None:
     """Plan: a member with a new address is not removed under the old one."""
     right = plans._decide
@@ -179,6 +198,8 @@ def unknown_attempts_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
 
 PLANTS: list[Plant] = [
     maybe_is_read_as_yes,
+    a_key_stays_with_its_former_owner,
+    a_new_owner_needs_updates,
     exits_of_changed_keys_are_lost,
     a_shared_value_is_said_by_each,
     a_shared_value_leaves_with_who_brought_it,

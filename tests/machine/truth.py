@@ -23,8 +23,9 @@ Item = dict[
 
 @dataclass(frozen=True)
 class Person:
-    """The current values of a profile. The last address is the newest."""
+    """The current values of a profile. The last address is the newest. The name is the one that never changes."""
 
+    name: str
     emails: tuple[str, ...]
     user_id: str | None
     city: str
@@ -36,7 +37,7 @@ class Person:
         if len(emails) < 2:
             emails = emails[0] if emails else None
         given = {"city": self.city, "consents": self.consents, "user_id": self.user_id}
-        return {"profile_id": profile, "email": emails, **given}
+        return {"profile_id": profile, "email": emails, "name": self.name, **given}
 
     def values(self, kind: str) -> list[str]:
         """Return the usable values of an identifier, oldest first."""
@@ -65,12 +66,15 @@ def person(number: int, random: Random) -> Person:
     own = f"p{number:02}@example.com"
     emails: tuple[str, ...] = (own,)
     match random.choices(
-        [OWN, "other case", "new", "shared", "both", "none"], [55, 5, 8, 20, 8, 4]
+        [OWN, "other case", "new", "neighbour", "shared", "both", "none"],
+        [40, 5, 8, 15, 20, 8, 4],
     )[0]:
         case "other case":
             emails = (f" {own.upper()}",)
         case "new":
             emails = (own, f"new-{own}")
+        case "neighbour":  # addresses change hands, in chains too
+            emails = (f"p{(number + random.choice([1, 23])) % PEOPLE:02}@example.com",)
         case "shared":
             emails = (random.choice(SHARED),)
         case "both":
@@ -80,6 +84,7 @@ def person(number: int, random: Random) -> Person:
         case _:
             pass
     return Person(
+        name=f"p{number:02}",
         emails=emails,
         user_id=f"u{number:02}" if random.random() < 0.8 else None,
         city=CITIES[number % 3] if random.random() < 0.8 else random.choice(CITIES),
@@ -105,7 +110,7 @@ class Told:
     mode: str = "maintain"
     updates: bool = False
     consent: bool = False
-    traits: tuple[str, ...] = ("city",)
+    traits: tuple[str, ...] = ("city", "name")
     #: Identifier and strategy, in order of preference; None means the default.
     identities: tuple[tuple[str, str], ...] | None = None
     arms: tuple[Arm, ...] = ()

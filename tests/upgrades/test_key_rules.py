@@ -60,7 +60,8 @@ async def on_hold(live: Live, audience: str, activation: str) -> Any:
 async def test_the_first_plan_waits_and_an_approval_sends_exactly_that(folder: Path) -> None:
     braze = BrazeEmulator()
     async with Sandbox([braze]) as sandbox:
-        taken = Taken(folder, sandbox, receiver=None)  # type: ignore[arg-type]  # not used here
+        receiver: Any = None  # as Klaviyo, not used here
+        taken = Taken(folder, sandbox, receiver, receiver, braze)
         async with taken.service(copy_of("959a652", folder)) as live:
             audience = await live.audience("Kept")
             activation = await activate(live, audience, sandbox.urls["braze"])

@@ -3,6 +3,8 @@
 Version 1 of plans, outcomes and holdings had a column ``arm`` in place of ``place``: an arm's name in each written key.
 Files of that version have no metadata. Version 2 did not record which fields were sent with a value, nor how often a
 change had no confirmed result.
+
+A new version comes with a migration, even an empty one: the migration is what refuses an older service at its start.
 """
 
 from __future__ import annotations

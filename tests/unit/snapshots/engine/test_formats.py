@@ -22,6 +22,7 @@ from app.snapshots.engine import (
     format_metadata,
     stored_relation,
 )
+from app.snapshots.engine.formats import CURRENT
 from app.snapshots.holdings import (
     COLUMNS,
     count_held,
@@ -31,9 +32,25 @@ from app.snapshots.holdings import (
     rewrite_old_holdings,
 )
 from app.snapshots.plans import read_plan, write_plan
+from app.storage.migrate import is_known
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 ARMS = (Arm("A", 1, True), Arm("B", 1, True))
+
+
+#: The first migration that is as new as each version. A service that does not know it is refused at its start.
+MIGRATIONS = {
+    (FileFormat.MEMBERS, 1): "0001",
+    (FileFormat.PLAN, 3): "0008",
+    (FileFormat.OUTCOME, 3): "0008",
+    (FileFormat.HOLDINGS, 3): "0008",
+}
+
+
+def test_a_new_version_comes_with_a_migration() -> None:
+    """A rollback to a service that cannot read the files must end at its start, not at each plan."""
+    assert set(MIGRATIONS) == set(CURRENT.items())
+    assert all(is_known(revision) for revision in MIGRATIONS.values())
 
 
 def write_old(folder: Path, rows: list[tuple[str, str, str, str, int, int]]) -> Path:
