@@ -2,7 +2,7 @@
 
 Random histories against a model of a destination: recomputes, changed and shared e-mails, e-mails that go to another
 profile, syncs that are cancelled half
-way (batches settled, attempted with and without effect, never touched), refusals that are accepted later, changes of
+way (batches settled, attempted with and without effect, never touched), values that become empty, refusals that are accepted later, changes of
 mode and identity, resyncs, patches and compactions. Every step reads all state from files anew, as after a restart.
 """
 
@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Held, Mode
 from app.domain.normalise import normalise
+from app.domain.sent_fields import SentField, emptied
 from app.snapshots.engine import (
     BatchOutcome,
     Cursor,
@@ -39,6 +40,7 @@ PROFILES = [f"p{number}" for number in range(7)]
 EMAILS = ["a@x.io", "b@x.io", "C@x.io ", "c@x.io", None]  # two that are one when normalised
 EMAIL = KeyField("email", "last", "email")
 USER = KeyField("user_id", "last", "text")
+FIELDS = (SentField(("traits", "value"), ("value",)),)
 IDENTITIES = [(EMAIL,), (EMAIL, USER), (USER, EMAIL), ()]
 Key = tuple[str, str]
 BatchFate = Literal[BatchEnd.RECORDED, "applied", "lost", BatchEnd.UNTOUCHED]
@@ -50,7 +52,7 @@ class Member:
 
     email: str | None
     user_id: str | None
-    value: int
+    value: int | None
 
     def row(self, profile: str) -> dict[str, Any]:
         identifiers = {"email": self.email, "user_id": self.user_id}
@@ -61,7 +63,7 @@ MEMBERS = st.builds(
     Member,
     email=st.sampled_from(EMAILS),
     user_id=st.sampled_from(["u1", "u2", None]),
-    value=st.integers(0, 2),
+    value=st.sampled_from([None, 0, 1, 2]),
 )
 MEMBERSHIPS = st.dictionaries(st.sampled_from(PROFILES), MEMBERS, max_size=len(PROFILES))
 
@@ -103,7 +105,10 @@ STEPS = st.builds(
 
 @dataclass
 class Destination:
-    """A partner that knows keys, and the last profile and value that it was sent for each."""
+    """A partner that knows keys, and the last profile and value that it was sent for each.
+
+    A value that is not sent stays as it was, unless the partner is told to clear it.
+    """
 
     holds: dict[Key, tuple[str, Any]] = field(default_factory=dict)
     refusing: frozenset[str] = frozenset()
@@ -118,7 +123,10 @@ class Destination:
             elif change.kind is ChangeKind.EXITED:
                 self.holds.pop(key, None)
             else:
-                self.holds[key] = (change.profile_id, change.traits.get("value"))
+                _, old = self.holds.get(key, (None, None))
+                cleared = emptied(FIELDS, change.old_filled, {"traits": change.traits})
+                value = change.traits.get("value", None if cleared else old)
+                self.holds[key] = (change.profile_id, value)
         return refused
 
 
@@ -236,7 +244,13 @@ def spec_of(world: World, identity: int, *, updates: bool, **changes: Any) -> Pl
     fields = IDENTITIES[identity]
     key = "identifiers" if fields else "member"
     return create_spec(
-        key=key, fields=fields, traits=("value",), sync_number=world.syncs, max_rows=2, **changes
+        key=key,
+        fields=fields,
+        traits=("value",),
+        fields_sent=FIELDS,
+        sync_number=world.syncs,
+        max_rows=2,
+        **changes,
     )
 
 
