@@ -80,9 +80,7 @@ class Additions:
         return [
             profile
             for profile in self._profiles
-            if first <= profile.index < end
-            and not profile.cleared
-            and not progress.is_settled(profile.index)
+            if first <= profile.index < end and not progress.is_settled(profile.index)
         ]
 
     def _rows_of_job(self, progress: Progress) -> list[Profile]:

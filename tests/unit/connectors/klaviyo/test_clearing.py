@@ -71,11 +71,13 @@ async def test_only_single_calls_clear(world: World, count: int) -> None:
     rows = [person(number, fields=FULL) for number in range(count)]
     await world.run(list_call(), rows)
     world.sandbox.recorder.clear()
-    last = [emptied(0), *(person(n, fields=FULL, kind=ChangeKind.UPDATED) for n in range(1, count))]
+    last = [person(n, fields=FULL, kind=ChangeKind.UPDATED) for n in range(count)]
+    which = count // 2  # in the middle of the job's rows
+    last[which] = emptied(which)
     receipts = await world.run(list_call(ChangeKind.UPDATED), last)
     assert (receipts.rejected, receipts.unknown, receipts.skipped) == ({}, {}, {})
-    assert attributes(world, 0) == {**LEFT, "location": {"zip": "3000", "city": None}}
-    assert all(attributes(world, number) == FULL for number in range(1, count))
+    assert attributes(world, which) == {**LEFT, "location": {"zip": "3000", "city": None}}
+    assert all(attributes(world, n) == FULL for n in range(count) if n != which)
     calls = world.calls()
     assert (calls[IMPORT], calls[ADD], calls[JOBS]) == (1, 1, int(count > 1))
     assert len(world.emails()) == count
