@@ -39,6 +39,7 @@ async def test_three_syncs_without_a_confirmation_are_enough(platform: Platform)
             assert sync.state == "complete"
             return sync
 
+        words = ""
         for extra in (2, 3):
             sync = await sent(1, *range(2, extra + 1))
             assert (sync.delivered, sync.rejected) == (1, 0)

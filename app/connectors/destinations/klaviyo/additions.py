@@ -92,7 +92,6 @@ class Additions:
             row
             for row in self._profiles
             if first <= row.index < end
-            and not row.cleared
             and not (progress.stage is None and progress.is_settled(row.index))
         ]
 

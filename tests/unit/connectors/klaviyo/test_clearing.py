@@ -103,3 +103,14 @@ async def test_without_a_list_nothing_is_added(world: World) -> None:
     assert len(receipts.partner_ids) == 12
     assert world.calls()[ADD] == 0
     assert world.emails() == set()
+
+
+async def test_a_job_that_leaves_members_unknown_does_not_ask_for_the_cleared_ones(
+    world: World,
+) -> None:
+    world.partner.account.payloads = False
+    world.partner.refused["p3@example.com"] = "no"
+    rows = [person(n, fields=FULL) for n in range(12)]
+    rows[6] = emptied(6, kind=ChangeKind.ENTERED)
+    receipts = await world.run(list_call(), rows)
+    assert (set(receipts.unknown), receipts.rejected) == ({3}, {})
