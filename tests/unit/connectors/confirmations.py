@@ -106,8 +106,9 @@ def braze(log: Log, exits: bool) -> set[str]:
         if stray or others or not named <= set(range(len(rows))):
             continue
         count = field(one.said, f"{array}_processed")
-        counted = array == "attributes" and not exits and message == "success" and number(count)
-        if not counted or count >= len(rows) - len(named):
+        counted = array == "attributes" and not exits and message == "success"
+        whole = count is None or (number(count) and count >= len(rows) - len(named))
+        if not counted or whole:
             found |= {row for index, row in enumerate(rows) if index not in named}
     return found
 

@@ -170,14 +170,14 @@ def verify(name: str, stage: Stage, data: st.DataObject) -> None:
     assert delivered <= confirmed, (delivered - confirmed, partner.log)
 
 
-def _examples(count: int) -> settings:
+def examples(count: int) -> settings:
     """So many examples, the same ones each time."""
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
     return settings(max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=checks)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@_examples(15)
+@examples(15)
 @given(data=st.data())
 def test_what_is_delivered_was_confirmed(name: str, stage: Stage, data: st.DataObject) -> None:
     verify(name, stage, data)
@@ -185,7 +185,7 @@ def test_what_is_delivered_was_confirmed(name: str, stage: Stage, data: st.DataO
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("name", SUBJECTS)
-@_examples(600)
+@examples(600)
 @given(data=st.data())
 def test_of_many_responses(name: str, stage: Stage, data: st.DataObject) -> None:
     verify(name, stage, data)

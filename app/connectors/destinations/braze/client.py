@@ -104,9 +104,15 @@ def _understood(
             response, "Braze", "check that rest_endpoint is not the address of the dashboard"
         )
     named = named_errors(response)
-    taken = content.get(f"{array}_processed")
-    is_count = isinstance(taken, int) and not isinstance(taken, bool) and message == "success"
-    return Accepted(named, _other_errors(response, content, array), taken if is_count else None)
+    taken = _count(content.get(f"{array}_processed")) if message == "success" else None
+    return Accepted(named, _other_errors(response, content, array), taken)
+
+
+def _count(value: Any) -> int | None:
+    """Return a count of objects, None if there is none. A count in an unexpected form confirms no object."""
+    if value is None:
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.connectors.base import Delivery, Pending, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
@@ -14,6 +14,7 @@ from app.connectors.destinations.klaviyo.client import (
     KlaviyoUnconfirmed,
     data_of,
     list_path,
+    member_faults,
     profile_faults,
 )
 from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
@@ -239,12 +240,19 @@ class Additions:
         return None
 
     async def _add(self, progress: Progress, list_id: str, ids: dict[int, str]) -> Pending | None:
-        body = payloads.members(dict.fromkeys(ids.values()))
+        sent = list(dict.fromkeys(ids.values()))
+        body = payloads.members(sent)
         path = list_path(list_id, "/relationships/profiles")
         try:
             await self._client.send("POST", path, body, expected=(204,))
         except KlaviyoNotFound as error:
-            raise unknown_list(list_id, error) from error
+            gone = {
+                sent[n]: one.detail for n, one in member_faults(error.faults, len(sent)).items()
+            }
+            if not gone:
+                raise unknown_list(list_id, error) from error
+            rest = self._without(progress, ids, gone)
+            return await self._add(progress, list_id, rest) if rest else None
         except KlaviyoUnconfirmed as error:
             again = progress.once_more()
             if again is None:
@@ -252,6 +260,16 @@ class Additions:
                     progress.leave_unknown(index, error.message)
             return again
         return None
+
+    def _without(
+        self, progress: Progress, ids: Mapping[int, str], gone: Mapping[str, str]
+    ) -> dict[int, str]:
+        """Leave members unknown whose profiles were removed or merged since they were written. Returns the other ids by index."""
+        for index, one in ids.items():
+            if one in gone:
+                progress.leave_unknown(index, f"Klaviyo does not know the profile: {gone[one]}")
+                progress.partner_ids.pop(str(index))
+        return {index: one for index, one in ids.items() if one not in gone}
 
     async def _write(self, progress: Progress, profile: Profile) -> Pending | None:
         """Write one profile, with the key alone if another identifier belongs to another profile."""

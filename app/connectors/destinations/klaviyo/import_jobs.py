@@ -26,6 +26,8 @@ MOST_IDS = 1_000
 _RESTARTS = 3
 _WORKING = ("queued", "processing")
 _ERRORS, _PROFILES = "errors", "profiles"
+_UNKNOWN = "Klaviyo does not know the import job that it accepted; check if the key now belongs to another account"
+_CANCELLED = f"Klaviyo cancelled the import {_RESTARTS + 1} times; ask Klaviyo why, then enable the activation again"
 _UNLISTED = "the import ended, and the profile is not among those that it imported"
 
 
@@ -80,12 +82,12 @@ class ImportJob:
         try:
             job = data_of(await self._client.get(f"{JOBS}/{progress.job}"))
         except KlaviyoNotFound:
-            self._restart()  # expired: importing again is harmless
+            self._restart(_UNKNOWN)  # expired: importing again is harmless
             return None
         attributes = job.get("attributes") or {}
         status = attributes.get("status")
         if status == "cancelled":
-            self._restart()
+            self._restart(_CANCELLED)
             return None
         if status in _WORKING:
             progress.odd = 0
@@ -99,13 +101,11 @@ class ImportJob:
         progress.stage = _PROFILES if progress.counts[2] == 0 else _ERRORS
         return None
 
-    def _restart(self) -> None:
+    def _restart(self, why: str) -> None:
         progress = self._progress
         progress.restarts += 1
         if progress.restarts > _RESTARTS:
-            raise ConfigurationRejected(
-                "Klaviyo does not know the import job that it accepted; check if the key now belongs to another account"
-            )
+            raise ConfigurationRejected(why)
         if progress.is_again:
             progress.again = [row.index for row in self._rows]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ import pytest
 from app.connectors.base import Pending
 from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.connectors.destinations.klaviyo.settings import KlaviyoSettings
-from app.connectors.errors import PayloadRejected
+from app.connectors.errors import ConfigurationRejected, PayloadRejected
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.sandbox.server import Request, Response
@@ -301,3 +302,49 @@ class TestDuplicates:
             (0, 1), "duplicate_profile"
         )
         assert receipts.notes == {}
+
+
+class TestCounts:
+    @pytest.mark.parametrize(
+        ("counts", "unknown"),
+        [
+            ((12, 12, 1), []),  # the count of completed profiles includes the failed one
+            ((12, None, None), []),  # OpenAPI document: both may be null
+            ((0, 0, 0), [7]),
+            ((24, 24, 0), [7]),
+        ],
+    )
+    async def test_other_counts_are_explained_by_the_profiles(
+        self, world: World, bent: Bent, counts: tuple[Any, ...], unknown: list[int]
+    ) -> None:
+        bent.refused["p7@example.com"] = "no"
+        first = await world.connector.deliver(list_call(), people(12))
+        names = ("total_count", "completed_count", "failed_count")
+        attributes = {"status": "complete", **dict(zip(names, counts, strict=True))}
+        bent.respond(
+            "GET", f"{JOBS}/job_[^/]+", 200, {"data": {"id": "x", "attributes": attributes}}
+        )
+        await asyncio.sleep(0.03)  # the import takes so long
+        receipts = await world.finish(list_call(), people(12), first)
+        assert (list(receipts.unknown), len(receipts.partner_ids)) == (unknown, 11)
+        assert list(receipts.rejected) == ([] if unknown else [7])
+
+    async def test_an_import_that_is_always_cancelled_says_so(
+        self, world: World, bent: Bent
+    ) -> None:
+        cancelled = {"data": {"id": "x", "attributes": {"status": "cancelled"}}}
+        bent.respond("GET", f"{JOBS}/job_[^/]+", 200, cancelled)
+        with pytest.raises(ConfigurationRejected, match="cancelled the import 4 times"):
+            await world.run(list_call(), people(12))
+
+
+async def test_a_profile_that_is_gone_before_it_is_added_is_unknown(
+    world: World, bent: Bent
+) -> None:
+    fault = {"code": "not_found", "detail": "no such profile", "source": {"pointer": "/data/1/id"}}
+    path = "/api/lists/[^/]+/relationships/profiles"
+    bent.once("POST", path, 404, {"errors": [{"id": "1", "title": "t", **fault}]})
+    receipts = await world.run(list_call(), people(3))
+    assert list(receipts.unknown) == [1]
+    assert "no such profile" in receipts.unknown[1].message
+    assert world.emails() == {"p0@example.com", "p2@example.com"}
