@@ -44,19 +44,22 @@ def find_column(name: str, columns: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def leads_to(path: str, columns: Iterable[str]) -> list[str]:
-    """List the columns that a path means: keys with a dot between them, as mappings name traits.
+def meaning(path: str, columns: Iterable[str]) -> tuple[str, list[str]]:
+    """Return the columns that a path means, after the part of the path that names them.
 
-    Exact names take precedence: the column of the path, of an object that it leads into, or of members of the object
-    that it names. Without one, the columns in other spellings of the path or of its longest possible beginning are listed.
+    A path has a dot between keys, as mappings name traits. Exact names take precedence: the column of the path, of an
+    object that it leads into, or of members of the object that it names. Without one, these are the columns in other
+    spellings of the path or of its longest possible beginning.
     """
     columns = list(columns)
-    exact = [column for column in columns if is_on_path(column, path)]
-    if exact:
-        return exact[:1]
+    exact = next((column for column in columns if is_on_path(column, path)), None)
+    if exact is not None:
+        return exact, [exact]
     keys = path.split(".")
     beginnings = (".".join(keys[:count]) for count in range(len(keys), 0, -1))
-    return next((found for one in beginnings if (found := spellings(one, columns))), [])
+    return next(
+        ((one, found) for one in beginnings if (found := spellings(one, columns))), (path, [])
+    )
 
 
 def is_on_path(column: str, path: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.crypto import Keyring
-from app.domain.column_names import leads_to
+from app.domain.column_names import meaning
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.activations.shared_place_checks import shared_place_warnings
 from app.services.revision import Revision, read_traits
@@ -34,7 +34,7 @@ async def _trait_warnings(session: AsyncSession, activation: Activation) -> Sequ
         (field, name): columns
         for field, name in _names(Revision.parse(stored.config))
         for known in columns_of
-        if len(columns := leads_to(name, known)) > 1
+        if len(columns := meaning(name, known)[1]) > 1
     }
     return [_ambiguous(field, name, columns) for (field, name), columns in found.items()]
 

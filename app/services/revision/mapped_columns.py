@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from app.connectors.base import Definition, IdentityField
 from app.mapping import paths_read, plain_path
@@ -93,3 +94,15 @@ def sent_traits(definition: Definition, revision: Revision) -> dict[str, str]:
             for key in value:
                 names.setdefault(trait := str(key).removeprefix("traits."), trait)
     return names
+
+
+def named_traits(definition: Definition, revision: Revision) -> Sequence[str]:
+    """Return the traits, and paths of traits, that personalization and fields other than those of the identity name."""
+    identity = {field.name for field in definition.identity_fields}
+    paths = (
+        path
+        for key, value in revision.mapping.items()
+        if key not in identity
+        for path in read_traits(replace(revision, mapping={key: value})) or ()
+    )
+    return tuple(dict.fromkeys([*sent_traits(definition, revision), *paths]))

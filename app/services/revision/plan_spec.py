@@ -13,7 +13,7 @@ from app.domain.sent_fields import SentField
 from app.services.revision import placement
 from app.services.revision.config import Revision
 from app.services.revision.kept_fields import sent_fields
-from app.services.revision.mapped_columns import key_fields, read_traits, sent_traits
+from app.services.revision.mapped_columns import key_fields, named_traits, read_traits, sent_traits
 from app.snapshots.engine import Arm, KeyField, PlanSpec
 
 # Further keys that a sync stores next to the specification.
@@ -54,6 +54,7 @@ def build_plan_spec(
         fields=key_fields(definition, revision),
         traits=None if reads is None else tuple(sent_traits(definition, revision)),
         reads=reads or (),
+        named=named_traits(definition, revision),
         fields_sent=sent_fields(definition, revision),
         phone_country=phone_country_of(revision.connection_settings),
         consent=revision.consent,

@@ -49,6 +49,9 @@ class PlanSpec:
     #: Further traits that are sent and hashed, since a mapping reads them: paths, with a dot between keys. A path names
     #: the column of a whole object, and a column whose name has dots.
     reads: Sequence[str] = ()
+    #: Traits, and paths of traits, that personalization and mappings of other than identity fields name. They are found in
+    #: other spellings, too.
+    named: Sequence[str] = ()
     fields_sent: Sequence[SentField] = ()  # whose values the partner keeps
     #: The country of phone numbers without one: ISO 3166-1, two capital letters. A member's own country counts first.
     phone_country: str | None = None

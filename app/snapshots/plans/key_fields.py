@@ -46,6 +46,11 @@ def key_fields(spec: PlanSpec, whole: Members) -> list[Field]:
     ]
 
 
+def usable_values(spec: PlanSpec, entry: KeyField, whole: Members) -> str:
+    """Return the expression of the usable values of one entry: a list, empty if there are none."""
+    return _values(entry, whole, _region(spec, whole))
+
+
 def _region(spec: PlanSpec, whole: Members) -> str:
     """Return the expression of the country of a member's phone numbers: two capital letters, or NULL.
 

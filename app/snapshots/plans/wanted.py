@@ -23,6 +23,7 @@ from app.snapshots.membership import Members, members_relation
 from app.snapshots.plans.filled import filled_sql
 from app.snapshots.plans.fingerprints import hash_sql
 from app.snapshots.plans.key_fields import Field, key_fields
+from app.snapshots.plans.named_columns import with_names
 from app.snapshots.plans.shared_words import with_shared
 from app.snapshots.plans.wanted_rows import member_rows, spread_rows
 from app.snapshots.plans.wanted_values import entities_sql, identity_sql, traits_sql
@@ -72,27 +73,28 @@ def wanted_sources(
 def wanted_source(spec: PlanSpec, number: int, whole: Members) -> Wanted:
     """Return one source. ``number`` is its position in the plan."""
     plain = spec.key == "member" and not spec.arms and not spec.place and not spec.consent
-    rows, fields = _spread_rows(spec, number, whole)
+    rows, fields, shown = _spread_rows(spec, number, whole)
     key, _, value = _key(spec)
     narrow = f"""SELECT source, member_id, nullif(profile_id, member_id) AS owner, {key} AS k, place, {_reason(spec, value)} AS reason,
-        {hash_sql(spec, whole, fields)} AS fp1 FROM {rows}"""
+        {hash_sql(spec, shown, fields)} AS fp1 FROM {rows}"""
     return Wanted(spec, number, whole, narrow, plain)
 
 
 def _wide(spec: PlanSpec, number: int, whole: Members) -> str:
-    rows, fields = _spread_rows(spec, number, whole)
+    rows, fields, shown = _spread_rows(spec, number, whole)
     key, kind, value = _key(spec)
     return f"""SELECT source, member_id, {key} AS k, {kind} AS key_type, {value} AS value, place, profile_id,
-        nullif({identity_sql(spec, fields)}, '{{}}') AS identity, nullif({traits_sql(spec, whole)}, '{{}}') AS traits,
-        nullif({entities_sql(spec, whole)}, '{{}}') AS entities, {hash_sql(spec, whole, fields)} AS fp1,
-        {filled_sql(spec, whole)} AS filled
+        nullif({identity_sql(spec, fields)}, '{{}}') AS identity, nullif({traits_sql(spec, shown)}, '{{}}') AS traits,
+        nullif({entities_sql(spec, whole)}, '{{}}') AS entities, {hash_sql(spec, shown, fields)} AS fp1,
+        {filled_sql(spec, shown)} AS filled
         FROM {rows} WHERE {_reason(spec, value)} IS NULL"""
 
 
-def _spread_rows(spec: PlanSpec, number: int, whole: Members) -> tuple[str, list[Field]]:
-    fields = key_fields(spec, whole)
-    rows = member_rows(spec, number, whole, fields)
-    return (spread_rows(rows, fields) if spec.key == "identifiers" else rows), fields
+def _spread_rows(spec: PlanSpec, number: int, whole: Members) -> tuple[str, list[Field], Members]:
+    """Return the rows of a membership, its key fields, and the membership with the traits that are named otherwise."""
+    fields, shown = key_fields(spec, whole), with_names(spec, whole)
+    rows = member_rows(spec, number, whole, fields, shown)
+    return (spread_rows(rows, fields) if spec.key == "identifiers" else rows), fields, shown
 
 
 def _key(spec: PlanSpec) -> tuple[str, str, str]:

@@ -13,13 +13,17 @@ from app.snapshots.engine import (
 from app.snapshots.membership import Members
 from app.snapshots.plans.key_fields import Field
 
+_IDS = {"member_id", "profile_id"}
 
-def member_rows(spec: PlanSpec, number: int, whole: Members, fields: list[Field]) -> str:
-    """Return the membership with the values, arm, place and consent of each member."""
+
+def member_rows(
+    spec: PlanSpec, number: int, whole: Members, fields: list[Field], shown: Members
+) -> str:
+    """Return the membership with the values, arm, place and consent of each member, and the columns of ``shown``."""
     extra = [f"{field.values} AS {field.column}" for field in fields]
-    kept = [
-        sql_name(column) for column in whole.columns if column not in {"member_id", "profile_id"}
-    ]
+    # The engine finds columns in any case.
+    columns = {column.lower(): column for column in reversed(shown.columns)}
+    kept = [sql_name(column) for lower, column in columns.items() if lower not in _IDS]
     parts = [
         f"{number} AS source",
         "member_id",
@@ -31,7 +35,7 @@ def member_rows(spec: PlanSpec, number: int, whole: Members, fields: list[Field]
         *extra,
         *kept,
     ]
-    return f"(SELECT {', '.join(parts)} FROM {whole.sql})"
+    return f"(SELECT {', '.join(parts)} FROM {shown.sql})"
 
 
 def _arm(spec: PlanSpec, whole: Members) -> str:
