@@ -15,7 +15,7 @@ from tests.stepping import Hand
 PLAIN = {"@path": "$.traits.first_name"}
 MAPPED: dict[str, Any] = {
     "hello": {"@template": "Hi {{traits.first_name}}"},
-    "loud": {"@liquid": "{{ traits.first_name | upcase }}"},
+    "loud": {"@liquid": "{{ traits.last_name | upcase }}"},
     "items": {"@arrayPath": ["$.traits.products", {"id": {"@path": "$.sku"}}]},
 }
 
@@ -45,17 +45,17 @@ def sent(flow: Flow) -> list[dict[str, Any]]:
 async def test_every_directive_receives_them(platform: Platform, more: dict[str, Any]) -> None:
     async with installation(platform) as flow:
         activation = await flow.activate(resync=True, **mapping(MAPPED | more))
-        ann = {"profile_id": "p1", "email": "ann@example.com", "first_name": "Ann", "other": 1,
+        ann = {"profile_id": "p1", "email": "ann@example.com", "first_name": "Ann", "last_name": "Lee", "other": 1,
                "products": [{"sku": "a"}, {"sku": "b"}]}  # fmt: skip
         await synced(flow, activation, ann)
         assert sent(flow)[-1]["data"] == {
             "hello": "Hi Ann",
-            "loud": "ANN",
+            "loud": "LEE",
             "items": [{"id": "a"}, {"id": "b"}],
         } | dict.fromkeys(more, "Ann")
         assert (await synced(flow, activation, ann | {"other": 2})).updated == 0
         assert (await synced(flow, activation, ann | {"first_name": "Bo"})).updated == 1
-        assert sent(flow)[-1]["data"]["loud"] == "BO"
+        assert sent(flow)[-1]["data"]["hello"] == "Hi Bo"
 
 
 async def test_a_column_name_with_dots_is_read_as_a_nested_object(platform: Platform) -> None:
