@@ -47,12 +47,22 @@ def valid_phone(value: str, region: str | None = None) -> str | None:
 def _is_ambiguous(digits: str, number: phonenumbers.PhoneNumber) -> bool:
     """Report whether digits without ``+`` are also another valid number, with the country's code written first.
 
-    Example: 491701234567 in Germany is a mobile number, or a number in the town of the area code 0491.
+    Example: 491701234567 in Germany is a mobile number, or a number in the town of the area code 0491. In a country whose
+    national numbers begin with a prefix, a possible number is enough.
     """
     if not digits.startswith(str(number.country_code)):
         return False
     other = _parsed("+" + digits, None)
-    return other is not None and other != number and phonenumbers.is_valid_number(other)
+    if other is None or other == number:
+        return False
+    return phonenumbers.is_valid_number(other) or _has_trunk_prefix(number)
+
+
+def _has_trunk_prefix(number: phonenumbers.PhoneNumber) -> bool:
+    """Report whether national numbers of the country are written with a prefix, which digits with its code do not have."""
+    region = phonenumbers.region_code_for_number(number)
+    metadata = PhoneMetadata.metadata_for_region(region) if region else None
+    return metadata is not None and metadata.national_prefix is not None
 
 
 def _digits(value: str) -> str:

@@ -228,3 +228,40 @@ def test_the_result_is_valid_for_the_library(value: str, region: str | None) -> 
         assert (
             validate_email(f"{atoms}@{domain}", check_deliverability=False).ascii_domain == domain
         )
+
+
+#: Values of public reports: how, value, region, result, source.
+REPORTED: list[tuple[Normaliser, str, str | None, str | None, str]] = [
+    ("email", "John Doe <john@example.com>", None, None, "JoshData/python-email-validator#116"),
+    ("email", "'Foo Bar, Esq'<foo@bar.com>", None, None, "validatorjs/validator.js#629"),
+    ("email", "some-service.com <a@example.com>", None, None, "validatorjs/validator.js#1649"),
+    ("email", "flower🌹<flower@flower.com>", None, None, "validatorjs/validator.js#976"),
+    ("email", '"John, Doe" <john@acme.local>', None, None, "frappe/helpdesk#2302"),
+    ("email", "Name foo@gmail.com", None, None, "micke/valid_email2#238"),
+    ("email", "a@b.com ", None, "a@b.com", "langfuse/langfuse#16633"),
+    ("email", "\u200bfoo@bar.com", None, "foo@bar.com", "alphagov/notifications-admin#2037"),
+    ("email", "foo@b\u200bar.com", None, "foo@bar.com", "alphagov/notifications-utils#548"),
+    ("phone", "+6475052806", "CA", "+6475052806", "daviddrysdale/python-phonenumbers#261"),
+    ("phone", "6475052806", "CA", "+16475052806", "daviddrysdale/python-phonenumbers#261"),
+    ("phone", "+353ks.123456789", None, None, "daviddrysdale/python-phonenumbers#291"),
+    ("phone", "491845269411", "DE", None, "daviddrysdale/python-phonenumbers#238"),
+    ("phone", "30004000", "AU", None, "daviddrysdale/python-phonenumbers#9"),
+    ("phone", "+1 61447442511", "US", None, "daviddrysdale/python-phonenumbers#91"),
+    ("phone", "00113476208000", "NL", "+13476208000", "twcclegg/libphonenumber-csharp#211"),
+    ("phone", "15167706076", "US", "+15167706076", "ttacon/libphonenumber#19"),
+    ("phone", "0685123456", "FR", "+33685123456", "daddyz/phonelib#218"),
+    (
+        "phone",
+        "3912345678",
+        "IT",
+        "+393912345678",
+        "a mobile number whose first digits are the country's code",
+    ),
+]
+
+
+@pytest.mark.parametrize(("how", "value", "region", "result", "source"), REPORTED)
+def test_values_of_public_reports(
+    how: Normaliser, value: str, region: str | None, result: str | None, source: str
+) -> None:
+    assert normalise(value, how, region) == result, source
