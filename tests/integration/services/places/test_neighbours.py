@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from app.queue import Task
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform.platform import Platform
@@ -73,6 +75,7 @@ async def test_a_cancelled_entry_of_the_other_leaves_nobody_behind(platform: Pla
         assert them.marked() == {"a"}
 
 
+@pytest.mark.chaos
 async def test_an_entry_waits_for_an_exit_under_way(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("a", **IDENTITY)
@@ -87,6 +90,7 @@ async def test_an_entry_waits_for_an_exit_under_way(platform: Platform) -> None:
         assert them.marked() == {"a", "b"}
 
 
+@pytest.mark.chaos
 async def test_mode_remove_removes_what_the_other_holds(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
@@ -95,6 +99,7 @@ async def test_mode_remove_removes_what_the_other_holds(platform: Platform) -> N
         assert them.marked() == set()
 
 
+@pytest.mark.chaos
 async def test_a_resync_of_one_sends_no_exit_of_the_other(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
@@ -125,6 +130,7 @@ async def test_what_waited_for_a_deleted_activation_is_removed(platform: Platfor
         assert them.marked() == {"a"}
 
 
+@pytest.mark.chaos
 async def test_a_disabled_activation_holds_what_it_held(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
