@@ -25,7 +25,7 @@ def key_sql(source: Source, column: str) -> str:
     Raises Invalid if a Parquet column is not text.
     """
     text = _key_text(source, column)
-    if column in source.replaced:  # half a character: two ids may have become one
+    if column in source.broken:  # half a character: two ids may have become one
         text = f"CASE WHEN NOT contains({text}, '\ufffd') THEN {text} END"
     return normalise_sql(text, "text", words=source.upload.absent_words)
 
@@ -81,7 +81,7 @@ def identifier_sql(source: Source, name: str, column: str) -> str:
     may be a trait of another meaning. Values with half a character are left out.
     """
     values = _identifier_values(source, name, column)
-    if column in source.replaced:
+    if column in source.broken:
         return _without_empty(f"list_filter({values}, lambda v: NOT contains(v, '\ufffd'))")
     return values
 

@@ -60,7 +60,7 @@ def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
     for row, value in _values(cursor, source, column):
         if value is None or (isinstance(value, str) and _is_missing(value, source)):
             return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
-        if column in source.replaced and has_half_character(value):
+        if column in source.broken and has_half_character(value):
             words = f"Line {row}: {column} has half a character (a surrogate without its pair)."
             return Invalid(words, data={"row": row, "column": column})
         if not isinstance(value, str) and not _is_whole(value):

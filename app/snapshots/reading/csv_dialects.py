@@ -19,7 +19,7 @@ from app.snapshots.reading.source import MAX_LINE
 _DELIMITERS = ",;\t|"
 _RECORDS = 1_000  # of the sample
 _SEP_LINE = re.compile(
-    r'("?)sep=(?P<delimiter>[^\w"\s]|\t)\1[,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE
+    r'("?)sep=(?P<delimiter>[^\w"\s\ufeff]|\t)\1[,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE
 )
 _BLANKS_AND_QUOTES = re.compile(r' +".*" *', re.DOTALL)
 

@@ -129,7 +129,7 @@ class CsvRecords:
     def _repeats_header(self, record: list[str]) -> bool:
         """Report whether a record has the names of the header. Raises Invalid if they are in another order."""
         names = _names(record)
-        if names[: len(self.names)] == self.names and not any(names[len(self.names) :]):
+        if names[: len(self.names)] == self.names and not any(record[len(self.names) :]):
             return True
         if sorted(filter(None, names)) != sorted(filter(None, self.names)):
             return False

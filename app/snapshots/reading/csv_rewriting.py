@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from app.snapshots.reading.csv_records import CsvRecords
 from app.snapshots.reading.encodings import whole_characters
+from app.snapshots.reading.source import HALF
 
 _ROWS = 50_000
 _CHARACTERS = 16_000_000
@@ -67,7 +68,7 @@ def _repaired(text: str | None, counts: dict[str, int]) -> str | None:
         return text
     whole = whole_characters(text)
     if whole.count("\ufffd") > text.count("\ufffd"):
-        counts["half_character"] += 1
+        counts[HALF] += 1
     elif len(whole) < len(text):
         counts["joined_halves"] += 1
     return whole

@@ -11,6 +11,7 @@ from typing import Any
 from app.core.long_numbers import has_long_number
 from app.snapshots.reading.encodings import UTF8_MARK, whole_characters
 from app.snapshots.reading.long_numbers import LONG_NUMBER, with_texts
+from app.snapshots.reading.source import HALF
 
 _CHUNK = 4 * 1024 * 1024
 _LONGEST = 16 * 1024 * 1024  # bytes of a line; a longer one is refused later
@@ -73,9 +74,12 @@ def _repaired(line: bytes, counts: dict[str, dict[str, int]]) -> bytes:
     line, columns = with_texts(line) if has_long_number(line) else (line, [])
     for column in columns:
         counts[column][LONG_NUMBER] += 1
-    text = line.decode("utf-8", "surrogatepass")
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return line  # the engine's error names the line
     for column in _broken_columns(text):
-        counts[column]["half_character"] += 1
+        counts[column][HALF] += 1
     return _ESCAPES.sub(_whole, whole_characters(text).encode())
 
 

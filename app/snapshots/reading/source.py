@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from app.core.errors import Invalid
 from app.snapshots.engine import Counts, Dialect, ReadColumn, Upload, UploadReport
 
+HALF = "half_character"  # the reason in reports
 MAX_LINE = 2_000_000  # bytes; the engine's limit for CSV
 
 
@@ -41,20 +42,34 @@ class Source:
     skipped: Mapping[str, int] = field(default_factory=dict)
     replaced: Counts = field(default_factory=dict)
 
+    @property
+    def broken(self) -> set[str]:
+        """Columns in which a value has half a surrogate pair."""
+        return {name for name, reasons in self.replaced.items() if HALF in reasons}
+
     def report(self, columns: Sequence[ReadColumn], absent: Counts | None = None) -> UploadReport:
         """Return the report on how the upload was read. ``columns`` are in the order of the upload.
 
         ``absent`` counts values that mean "no value", by column and reason. Half characters are replaced in traits; of
         identifiers, such values are left out.
         """
-        left_out = {column.name for column in columns if column.role == "identifier"}
+        left_out = self.broken & {one.name for one in columns if one.role == "identifier"}
+        halves = {name: {HALF: self.replaced[name][HALF]} for name in left_out}
+        kept = {
+            name: {
+                reason: count
+                for reason, count in reasons.items()
+                if name not in left_out or reason != HALF
+            }
+            for name, reasons in self.replaced.items()
+        }
         return UploadReport(
             format=self.upload.format,
             dialect=self.dialect,
             columns=columns,
             skipped=self.skipped,
-            replaced={name: how for name, how in self.replaced.items() if name not in left_out},
-            dropped={name: how for name, how in self.replaced.items() if name in left_out},
+            replaced={name: reasons for name, reasons in kept.items() if reasons},
+            dropped=halves,
             absent=absent or {},
         )
 

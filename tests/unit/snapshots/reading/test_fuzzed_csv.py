@@ -162,7 +162,7 @@ def independent(content: bytes, delimiter: str, skips_blanks: bool) -> list[list
     else:
         text = content.decode("utf-8")
     text = re.sub("(^|[\r\n])\ufeff+", r"\1", text)
-    text = re.sub(r"^sep=.(\r\n|\n|\r)", "", text)
+    text = re.sub(r"^sep=.[,;\t|]*(\r\n|\n|\r|$)", "", text)
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=delimiter,
@@ -174,7 +174,8 @@ def independent(content: bytes, delimiter: str, skips_blanks: bool) -> list[list
         rows.pop(0)
     rows = [row for row in rows if len(row) > 1 or len(rows[0]) == 1 or row[0].strip()]
     width = len(rows[0])
-    assert all(len(row) >= width and not any(row[width:]) for row in rows), "a row of another width"
+    if any(len(row) < width or any(row[width:]) for row in rows):
+        raise csv.Error("a row of another width")
     named = [place for place in range(width) if rows[0][place].strip()]
     return once([[row[place] for place in named] for row in rows])
 
