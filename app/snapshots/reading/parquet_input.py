@@ -97,7 +97,11 @@ def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect)
 
 def _refuse_wide(path: Path) -> None:
     """Raise Invalid for decimals with more digits than the engine has: it would read them as doubles."""
-    for field in pq.read_schema(path):
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise Invalid(f"The Parquet file is damaged: {first_line(error, path)}") from error
+    for field in schema:
         if _is_wide(field.type):
             raise Invalid(
                 f"The column {field.name} has the type {field.type}; decimals may have up to {_MOST_DIGITS} digits. "
