@@ -74,7 +74,7 @@ class GCSStore:
             raise
         return self._confirmed(stored, file)
 
-    async def find(self, name: str) -> Found | None:
+    async def find(self, name: str, size: int = 0) -> Found | None:
         """Ask for an object. Returns None if there is none."""
         response = await self._answer("GET", f"{self._object(name)}?{_FIELDS}")
         if response.status_code == 404:

@@ -48,8 +48,8 @@ class Store(Protocol):
     async def write(self, name: str, path: Path, size: int) -> str | None:
         """Write a file of ``size`` bytes completely or not at all. Returns the store's checksum of it, which was compared, or None."""
 
-    async def find(self, name: str) -> Found | None:
-        """Ask for an object. Returns None if there is none."""
+    async def find(self, name: str, size: int = 0) -> Found | None:
+        """Ask for an object, of about ``size`` bytes. Returns None if there is none."""
 
     async def copy(self, source: str, target: str, size: int) -> str | None:
         """Copy an object inside the bucket. Returns the checksum of the copy, or None."""

@@ -89,7 +89,7 @@ class StoreTarget:
             return await self._store.write(final, path, size)
 
     async def _compare(self, name: str, here: int, checksum: str | None) -> None:
-        found = await self._store.find(name)
+        found = await self._store.find(name, here)
         if found is None or found.size != here:
             there = found.size if found else 0
             raise Unconfirmed(f"{self._bucket}/{name}: {there} of {here} bytes arrived")
