@@ -37,7 +37,7 @@ from app.services.revision import (
     target_of,
     uses_list,
 )
-from app.snapshots.engine import Manifest, PlanSpec
+from app.snapshots.engine import PlanSpec
 from app.storage.models import Activation, Audience, Batch, Sync
 from app.storage.repositories.batch_counts import Claimed
 
@@ -109,9 +109,8 @@ class LoadedSync:
         """Return the rows of the place that a batch of exits writes to."""
         if batch.kind != ChangeKind.EXITED or self.reader is None:
             return None
-        held = Manifest.from_json(self.activation.holdings)
         place = self._place_text(batch)
-        return PlannedPlaceRows(self.platform, [held], self.reader.file, place)
+        return PlannedPlaceRows(self.platform, self.activation, self.reader.file, place)
 
     def _place_text(self, batch: Batch) -> str | None:
         """Return the place that a batch writes to: all its rows have one place."""

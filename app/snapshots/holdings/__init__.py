@@ -1,6 +1,6 @@
 """Holdings files: folding outcomes into them, compacting and reading them."""
 
-from app.snapshots.holdings.carriers import find_carriers
+from app.snapshots.holdings.carriers import PlaceFiles, find_carriers
 from app.snapshots.holdings.holding_rows import (
     COLUMNS,
     EMPTY,
@@ -31,6 +31,7 @@ __all__ = [
     "SHOWN",
     "UNCONFIRMED",
     "VALUE",
+    "PlaceFiles",
     "compact_holdings",
     "count_held",
     "find_carriers",

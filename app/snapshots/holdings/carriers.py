@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,17 +18,22 @@ Identifier = tuple[str, str]  # name and value
 _MOST = 3  # rows that are returned for an identifier
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceFiles:
+    """What one activation has at a place: its holdings, its open plan, and the place as these files write it."""
+
+    holdings: LocalManifest
+    plan: Path | None
+    place: str | None
+
+
 def find_carriers(
-    cursor: Cursor,
-    holdings: Sequence[LocalManifest],
-    plan: Path,
-    place: str | None,
-    identifiers: Collection[Identifier],
+    cursor: Cursor, files: Sequence[PlaceFiles], identifiers: Collection[Identifier]
 ) -> dict[Identifier, list[Identifier]]:
     """Return the keys ``(type, value)`` of up to three rows that carry an identifier, for each that any row carries.
 
-    Rows are those held at the place, and those that the plan enters or updates there. Keys that are the identifier
-    come first.
+    Rows are those held at the place, and those that a plan enters or updates there. Keys that are the identifier come
+    first.
     """
     names = sorted({name for name, _ in identifiers})
     if not names:
@@ -36,7 +42,7 @@ def find_carriers(
     schema = pa.schema({"name": pa.string(), "value": pa.string()})
     cursor.register("asked", pa.Table.from_pylist(asked, schema))
     try:
-        query = _carriers(_rows(holdings, plan, place), names)
+        query = _carriers(" UNION ALL ".join(map(_rows, files)), names)
         found: dict[Identifier, list[Identifier]] = {}
         for name, value, key_type, key in cursor.execute(query).fetchall():
             found.setdefault((name, value), []).append((key_type, key))
@@ -45,12 +51,13 @@ def find_carriers(
         cursor.unregister("asked")
 
 
-def _rows(holdings: Sequence[LocalManifest], plan: Path, place: str | None) -> str:
-    here = "place IS NULL" if place is None else f"place = {sql_text(place)}"
+def _rows(files: PlaceFiles) -> str:
+    here = "place IS NULL" if files.place is None else f"place = {sql_text(files.place)}"
     columns = f"k, coalesce(key_type, '{MEMBER}') AS type, {VALUE} AS key, identity"
-    entering = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.UPDATED}')"
-    parts = [f"{holdings_relation(one)} AS held WHERE {HELD}" for one in holdings]
-    parts.append(f"{stored_relation([plan])} AS planned WHERE {entering}")
+    parts = [f"{holdings_relation(files.holdings)} AS held WHERE {HELD}"]
+    if files.plan is not None:
+        entering = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.UPDATED}')"
+        parts.append(f"{stored_relation([files.plan])} AS planned WHERE {entering}")
     return " UNION ALL ".join(f"SELECT {columns} FROM {part} AND {here}" for part in parts)
 
 

@@ -134,3 +134,23 @@ async def test_of_a_duplicate_only_the_accepted_identifier_is_kept(platform: Pla
         await flow.upload(rows([0, 2, 3]))
         await flow.quiet(activation)
         assert "other@x.io" in on_the_list(partner)  # the other person, who has u1
+
+
+@pytest.mark.usefixtures("searchable")
+async def test_the_members_of_other_activations_at_the_place_count_too(platform: Platform) -> None:
+    async with a_list(platform) as (flow, partner, activation):
+        partner.hides_ids = True
+        await flow.upload(rows(range(12)))
+        await flow.quiet(activation)
+        others = await flow.another_audience()
+        other = await others.activate(
+            resync=True, connectionSettings={"list_id": LIST}, idSync=BY_BOTH
+        )
+        for number in (3, 4):
+            partner.account.upsert({"external_id": f"u{number}", "email": f"new{number}@x.io"})
+        await others.upload([{"profile_id": "x", "email": "new3@x.io"}])
+        await others.quiet(other)
+        await flow.upload(rows([0, 1, 2, *range(5, 12)]))
+        await flow.quiet(activation)
+        assert "new3@x.io" in on_the_list(partner)  # whom the other activation has there
+        assert "new4@x.io" not in on_the_list(partner)

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.domain.batch_states import BatchEnd
 from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest
-from app.snapshots.holdings import find_carriers, fold_outcome, page_holdings
+from app.snapshots.holdings import PlaceFiles, find_carriers, fold_outcome, page_holdings
 from app.snapshots.plans import write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
@@ -43,7 +43,7 @@ def test_held_and_entering_rows_carry_what_their_keys_and_identities_name(
     entering = [person("c", user_id="u1"), person("b", user_id="o'x", phone=["+1", "+2"])]
     plan = planned(cursor, folder, entering, held)
     found = find_carriers(
-        cursor, [held], plan, None,
+        cursor, [PlaceFiles(held, plan, None)],
         [("external_id", "u1"), ("email", "a@x.io"), ("phone", "+1"), ("external_id", "o'x"), ("email", "z@x.io")],
     )  # fmt: skip
     assert found == {
@@ -52,14 +52,24 @@ def test_held_and_entering_rows_carry_what_their_keys_and_identities_name(
         ("phone", "+1"): [("email", "b@x.io")],
         ("external_id", "o'x"): [("email", "b@x.io")],
     }
-    assert find_carriers(cursor, [held], plan, "elsewhere", [("external_id", "u1")]) == {}
+    elsewhere = PlaceFiles(held, plan, "elsewhere")
+    assert find_carriers(cursor, [elsewhere], [("external_id", "u1")]) == {}
+    shared = [
+        elsewhere,
+        PlaceFiles(held, None, None),
+    ]  # of another activation that shares the place
+    assert find_carriers(cursor, shared, [("external_id", "u1")]) == {
+        ("external_id", "u1"): [("email", "a@x.io")]
+    }
 
 
 def test_of_many_rows_three_are_returned_and_the_key_first(cursor: Cursor, folder: Path) -> None:
     many = [person(f"m{n}", phone="+7") for n in range(9)]
     held = held_after(cursor, folder, [*many, {"profile_id": "z", "phone": "+7"}])
     plan = planned(cursor, folder, many, held)
-    found = find_carriers(cursor, [held], plan, None, [("phone", "+7")])[("phone", "+7")]
+    found = find_carriers(cursor, [PlaceFiles(held, plan, None)], [("phone", "+7")])[
+        ("phone", "+7")
+    ]
     assert found[0] == ("phone", "+7")
     assert len(found) == 3
 
