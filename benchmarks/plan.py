@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Mode
 from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats, Upload
-from app.snapshots.engine.engine import connect
+from app.snapshots.engine.connections import connect
 from app.snapshots.holdings import compact_holdings, fold_outcome
 from app.snapshots.membership import compare_members, write_snapshot
 from app.snapshots.plans import read_plan, write_plan

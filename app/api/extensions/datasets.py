@@ -23,6 +23,7 @@ from app.api.edge import (
     read_text,
 )
 from app.api.extensions.parts import DELIMITER, UPLOAD_BODY, DatasetId, announced_length
+from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
@@ -280,17 +281,20 @@ async def put_dataset_content(
     dataset_id: DatasetId,
 ) -> Response:
     """Replace the content of a dataset, completely or not at all. Types of CSV columns are detected from the whole file."""
-    row = await datasets.put_dataset_content(
-        platform,
-        request.stream(),
-        space_id=scene.space_id,
-        dataset_id=dataset_id,
-        content_type=request.headers.get("content-type"),
-        content_encoding=request.headers.get("content-encoding"),
-        announced=announced_length(request),
-        delimiter=read_text(request, "delimiter"),
-        actor=scene.actor,
-        now=clock.now(),
+    body = StreamedBody(request)
+    row = await body.run(
+        datasets.put_dataset_content(
+            platform,
+            body.pieces(),
+            space_id=scene.space_id,
+            dataset_id=dataset_id,
+            content_type=request.headers.get("content-type"),
+            content_encoding=request.headers.get("content-encoding"),
+            announced=announced_length(request),
+            delimiter=read_text(request, "delimiter"),
+            actor=scene.actor,
+            now=clock.now(),
+        )
     )
     return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
 

@@ -22,6 +22,7 @@ from app.api.edge import (
     validated,
 )
 from app.api.extensions.parts import ACTIVATION, UPLOAD_BODY, announced_length
+from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import holdings as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
@@ -141,17 +142,20 @@ async def put_holdings(
             now=clock.now(),
         )
         return _count(seeded.held, seeded.assumed)
-    activation = await holdings.seed_holdings(
-        platform,
-        request.stream(),
-        space_id=scene.space_id,
-        audience_id=audience_id,
-        activation_id=id,
-        content_type=request.headers.get("content-type"),
-        content_encoding=request.headers.get("content-encoding"),
-        announced=announced_length(request),
-        actor=scene.actor,
-        now=clock.now(),
+    body = StreamedBody(request)
+    activation = await body.run(
+        holdings.seed_holdings(
+            platform,
+            body.pieces(),
+            space_id=scene.space_id,
+            audience_id=audience_id,
+            activation_id=id,
+            content_type=request.headers.get("content-type"),
+            content_encoding=request.headers.get("content-encoding"),
+            announced=announced_length(request),
+            actor=scene.actor,
+            now=clock.now(),
+        )
     )
     return _count(activation.held, activation.assumed)
 

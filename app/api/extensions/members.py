@@ -22,6 +22,7 @@ from app.api.edge import (
 )
 from app.api.extensions.parts import AUDIENCE, DELIMITER, UPLOAD_BODY, ProfileId, announced_length
 from app.api.extensions.runs import run_wire
+from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import members as contract
 from app.contract.extensions.runs import RunData
 from app.core import clock
@@ -65,17 +66,20 @@ async def put_members(
     audience_id: AudienceId,
 ) -> Response:
     """Replace the membership in one run. Errors of the upload are returned with row and column, and change nothing."""
-    run = await audiences.put_members(
-        platform,
-        request.stream(),
-        space_id=scene.space_id,
-        audience_id=audience_id,
-        content_type=request.headers.get("content-type"),
-        content_encoding=request.headers.get("content-encoding"),
-        announced=announced_length(request),
-        delimiter=read_text(request, "delimiter"),
-        actor=scene.actor,
-        now=clock.now(),
+    body = StreamedBody(request)
+    run = await body.run(
+        audiences.put_members(
+            platform,
+            body.pieces(),
+            space_id=scene.space_id,
+            audience_id=audience_id,
+            content_type=request.headers.get("content-type"),
+            content_encoding=request.headers.get("content-encoding"),
+            announced=announced_length(request),
+            delimiter=read_text(request, "delimiter"),
+            actor=scene.actor,
+            now=clock.now(),
+        )
     )
     return answer(RunData(run=run_wire(run)))
 

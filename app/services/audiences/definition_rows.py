@@ -18,6 +18,7 @@ from app.services.platform import Platform, fetch_file
 from app.services.tenancy import workspace_of
 from app.snapshots.definitions import (
     DefinitionFailed,
+    ResultLimits,
     analyse_order,
     check_definition,
     run_definition,
@@ -132,6 +133,7 @@ async def _run_in_engine(
                 out,
                 memory_bytes=settings.sql_memory_bytes,
                 timeout=min(at_most or settings.sql_timeout, settings.sql_timeout),
+                largest=ResultLimits(settings.source_max_rows, settings.source_max_bytes),
             )
 
 

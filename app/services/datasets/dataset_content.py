@@ -62,7 +62,7 @@ async def put_dataset_content(
         delimiter=delimiter,
     )
     folder = f"spaces/{space_id}/datasets/{dataset_id}"
-    file, stats = await _store(platform, receiving, folder, usual)
+    file, stats = await _store(platform, receiving, space_id, folder, usual)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         dataset.file = file.to_json()
@@ -78,6 +78,7 @@ async def put_dataset_content(
 async def _store(
     platform: Platform,
     receiving: AbstractAsyncContextManager[Upload],
+    space_id: str,
     folder: str,
     usual: str | None,
 ) -> tuple[StoredFile, DatasetStats]:
@@ -86,7 +87,7 @@ async def _store(
     try:
         async with receiving as upload:
             upload = replace(upload, usual_delimiter=usual)
-            stats = await platform.engine.run(write_dataset, upload, out)
+            stats = await platform.engine.run_on_upload(space_id, write_dataset, upload, out)
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
     finally:
         out.unlink(missing_ok=True)

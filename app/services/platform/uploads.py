@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from app.core.config import Settings
+from app.core.disk_reserve import disk_full, has_room
 from app.core.errors import (
     BadRequest,
-    InsufficientStorage,
     Invalid,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -24,7 +23,6 @@ from app.snapshots.engine import Engine, Upload
 _BUFFER = 1024 * 1024
 _WINDOW_SECONDS = 30.0
 _WINDOW_BYTES = 30 * 10 * 1024  # 10 KiB/s
-_SPARE_BYTES = 256 * 1024 * 1024  # stays free for the database and the logs
 
 _FORMATS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
     "text/csv": "csv",
@@ -119,7 +117,7 @@ async def receive_upload(
         yield Upload(path=path, format=form, encoding=encoding, delimiter=separator)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _full() from None
+            raise disk_full() from None
         raise
     finally:
         path.unlink(missing_ok=True)
@@ -169,8 +167,8 @@ class _Buffer:
 def _check_room(folder: Path, announced: int, limit: int) -> None:
     if announced > limit:
         raise _too_large(limit)
-    if shutil.disk_usage(folder).free < announced + _SPARE_BYTES:
-        raise _full()
+    if not has_room(folder, announced):
+        raise disk_full()
 
 
 def _too_slow() -> BadRequest:
@@ -181,7 +179,3 @@ def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(
         f"the upload is larger than {limit} bytes", headers={"Connection": "close"}
     )
-
-
-def _full() -> InsufficientStorage:
-    return InsufficientStorage("the service's disk is full; nothing was changed")

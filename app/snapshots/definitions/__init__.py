@@ -4,10 +4,11 @@ from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import RowOrder, analyse_order, analyse_with_floats
 from app.snapshots.definitions.syntax import tables_of
 from app.snapshots.definitions.user_sql import run_definition
-from app.snapshots.definitions.user_sql_process import DefinitionFailed
+from app.snapshots.definitions.user_sql_process import DefinitionFailed, ResultLimits
 
 __all__ = [
     "DefinitionFailed",
+    "ResultLimits",
     "RowOrder",
     "analyse_order",
     "analyse_with_floats",

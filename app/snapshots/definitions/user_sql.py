@@ -7,23 +7,24 @@ the worker's engine never runs a user's query.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.processes import Job, Limits, run_in_thread
+from app.snapshots.definitions import user_sql_child
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import analyse_order
 from app.snapshots.definitions.syntax import without_semicolon
 from app.snapshots.definitions.user_sql_process import (
     DefinitionFailed,
+    ResultLimits,
     collect_rows,
-    kill_process,
-    start_process,
 )
+
+_MORE_MEMORY = 512 * 1024**2  # bytes, for what is outside of the engine's limit
 
 
 async def run_definition(
@@ -35,15 +36,17 @@ async def run_definition(
     memory_bytes: int,
     timeout: timedelta,  # noqa: ASYNC109  (the deadline of the process, not of the caller)
     limit: int | None = None,
+    largest: ResultLimits | None = None,
 ) -> None:
     """Write the rows of a definition to ``out`` as Parquet.
 
     ``datasets`` maps the names that the query sees to local Parquet files. ``as_of`` (aware) becomes the parameter
-    ``$as_of``. ``limit`` is the maximum number of rows, for previews. A cancelled caller kills the process and waits for
-    its end.
+    ``$as_of``. ``limit`` is the maximum number of rows, for previews, and ``largest`` what the
+    result may have. A cancelled caller kills the process and waits for its end.
 
     Raises:
-        DefinitionFailed: the query has a problem, fails, or needs too much memory or time.
+        DefinitionFailed: the query has a problem, fails, needs too much memory or time, or gives too much.
+        InsufficientStorage: the disk is full.
     """
     if problems := await asyncio.to_thread(check_definition, sql, datasets):
         raise DefinitionFailed(problems[0].message)
@@ -55,42 +58,30 @@ async def run_definition(
         "datasets": {name: str(path.resolve()) for name, path in datasets.items()},
         "as_of": as_of.astimezone(UTC).replace(tzinfo=None).isoformat(),
         "memory": memory_bytes,
-        "seconds": math.ceil(timeout.total_seconds()),
         "limit": limit,
     }
-    await _run(job, out, timeout)
+    await _run(job, out, timeout, largest or ResultLimits())
 
 
-async def _run(job: Mapping[str, Any], out: Path, deadline: timedelta) -> None:
-    child = await _started()
-    work = asyncio.ensure_future(asyncio.to_thread(collect_rows, child, job, out))
+async def _run(
+    job: Mapping[str, Any], out: Path, deadline: timedelta, largest: ResultLimits
+) -> None:
+    seconds = math.ceil(deadline.total_seconds())
+    limits = Limits(
+        data_bytes=job["memory"] + _MORE_MEMORY,
+        seconds=seconds * 2 + 2,  # on up to two threads
+        file_bytes=0,
+        files=128,
+    )
+    child_job = Job(f"{user_sql_child.__name__}:{user_sql_child.run_job.__name__}", job, limits)
     try:
-        async with asyncio.timeout(deadline.total_seconds()):
-            await asyncio.shield(work)
+        await run_in_thread(
+            child_job, lambda child: collect_rows(child, out, largest), deadline=deadline
+        )
     except TimeoutError:
         raise DefinitionFailed(
             f"The query ran longer than {_shown(deadline)} and was stopped."
         ) from None
-    finally:
-        kill_process(child)
-        while not work.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([work])
-        work.exception()  # retrieved, or asyncio logs it as never retrieved
-
-
-async def _started() -> subprocess.Popen[bytes]:
-    """Start the process. If the caller is cancelled before it runs, kill it first: no other code knows of it."""
-    starting = asyncio.ensure_future(asyncio.to_thread(start_process))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        while not starting.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([starting])
-        with starting.result() as child:  # closes its pipes and waits for its end
-            kill_process(child)
-        raise
 
 
 def _shown(timeout: timedelta) -> str:

@@ -1,26 +1,18 @@
-"""The process that runs one definition: without an environment, under limits, and without access to write files.
-
-``user_sql_process`` starts this file as a script, so it imports nothing from the application. It reads one JSON line
-from stdin and writes the rows as an Arrow stream to stdout. After a failure it writes one JSON line ``{"error": …}`` to
-stderr and exits with 1.
-"""
+"""What a child does that runs one definition: without an environment, under limits, and without access to write files."""
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import sys
 from datetime import datetime
-from threading import Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
 
+from app.snapshots.definitions.result_shape import cut_batch, refuse_shape
+from app.snapshots.definitions.user_sql_process import DefinitionFailed
+
 _MAX_ERROR = 4000
 _BATCH = 10_000  # rows in one batch of the stream
-_RESERVED = 1024**3  # bytes of address space that libraries and threads reserve without using them
 _CONFIG: dict[str, Any] = {
     "preserve_insertion_order": "true",
     "temp_directory": "",
@@ -32,59 +24,30 @@ _CONFIG: dict[str, Any] = {
 _NO_MEMORY = "The query needs more memory than a definition may use."
 
 
-def main() -> int:
-    """Run the job from stdin. Returns the exit code."""
-    line = sys.stdin.readline()
-    if not line:  # the parent has no job, or has ended
-        return 0
-    job = json.loads(line)
-    Thread(target=_end_with_parent, daemon=True).start()
+def run_job(stream: BinaryIO, job: dict[str, Any]) -> None:
+    """Run a definition and write its rows to ``stream``. Raises DefinitionFailed, with the reason."""
     try:
-        _limit(job)
-        _run(job)
+        _run(stream, job)
     except (MemoryError, duckdb.OutOfMemoryException):
-        return _fail(_NO_MEMORY)
+        raise DefinitionFailed(_NO_MEMORY) from None
     except duckdb.Error as error:
-        return _fail(_readable(error, job["datasets"]))
+        raise DefinitionFailed(_readable(error, job["datasets"])[:_MAX_ERROR]) from None
     except (pa.ArrowException, ValueError, OSError) as error:
-        return _fail(_NO_MEMORY if "Out of Memory" in str(error) else str(error))
-    return 0
+        reason = _NO_MEMORY if "Out of Memory" in str(error) else str(error)
+        raise DefinitionFailed(reason[:_MAX_ERROR]) from None
 
 
-def _end_with_parent() -> None:
-    """Exit when the pipe closes, which happens however the parent ends: a query must not outlive its parent."""
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
-
-
-def _fail(message: str) -> int:
-    sys.stderr.write(json.dumps({"error": message[:_MAX_ERROR]}))
-    return 1
-
-
-def _limit(job: dict[str, Any]) -> None:
-    """Set the limits that the kernel enforces, independent of the engine."""
-    seconds = int(job["seconds"]) * 2 + 2  # of processor time, on up to two threads
-    space = job["memory"] + _RESERVED
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _run(job: dict[str, Any]) -> None:
+def _run(stream: BinaryIO, job: dict[str, Any]) -> None:
     connection = _locked(job)
     relation = _rows(connection, job)
     if job["limit"] is not None:
         relation = relation.limit(job["limit"])
     reader = relation.to_arrow_reader(_BATCH)
-    sink: Any = sys.stdout.buffer
-    with pa.ipc.new_stream(sink, reader.schema) as stream:
+    refuse_shape(reader.schema)
+    with pa.ipc.new_stream(stream, reader.schema) as sent:
         for batch in reader:
-            stream.write_batch(batch)
-    sys.stdout.buffer.flush()
+            for part in cut_batch(batch):
+                sent.write_batch(part)
 
 
 def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -157,7 +120,3 @@ def _readable(error: Exception, datasets: dict[str, str]) -> str:
     for name, path in datasets.items():
         text = text.replace(path, f"dataset {name}")
     return text
-
-
-if __name__ == "__main__":
-    sys.exit(main())

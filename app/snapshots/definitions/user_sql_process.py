@@ -1,23 +1,23 @@
-"""The process of one definition: its start, its result and its end."""
+"""The result of one definition: read from its child, checked, and written as a file."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_CHILD = Path(__file__).with_name("user_sql_child.py")
+from app.core.disk_reserve import disk_full, has_room
+from app.processes import Child, ChildEnded
+from app.snapshots.definitions.result_shape import ShapeRefused, refuse_shape
 
-_MAX_ERROR = 64 * 1024
+_MESSAGE = 64 * 1024**2  # bytes of one read; a child cuts its batches far below
+_BETWEEN_LOOKS = 64 * 1024**2  # bytes between two looks at the disk
+_TOO_MUCH_MEMORY = "The query was stopped: it needs more memory than a definition may use."
+_KILLED = {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}
 
 
 class DefinitionFailed(Exception):
@@ -28,76 +28,89 @@ class DefinitionFailed(Exception):
         self.message = message
 
 
-def start_process() -> subprocess.Popen[bytes]:
-    """Start a process in its own session, without an environment."""
-    return subprocess.Popen(  # noqa: S603  (a file of this package, run by this interpreter)
-        [sys.executable, "-I", "-B", str(_CHILD)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={},
-        cwd="/",
-        close_fds=True,
-        start_new_session=True,
-    )
+@dataclass(frozen=True, slots=True)
+class ResultLimits:
+    """The largest result of a definition: rows, and bytes in memory."""
+
+    rows: int = 100_000_000
+    bytes: int = 20 * 1024**3
 
 
-def kill_process(child: subprocess.Popen[bytes]) -> None:
-    """Kill the process and its children if it is running."""
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+def collect_rows(child: Child, out: Path, limits: ResultLimits) -> None:
+    """Write the rows that a child sends. Blocks until the process has ended.
 
-
-def collect_rows(child: subprocess.Popen[bytes], job: Mapping[str, Any], out: Path) -> None:
-    """Send the job and write the rows that come back. Blocks until the process has ended.
-
-    Raises DefinitionFailed, with the reason, if the process fails, and RuntimeError if it was started without pipes.
+    Raises DefinitionFailed, with the reason, if the process fails or its result is too large, and InsufficientStorage if
+    the disk is full. Then there is no file.
     """
-    with child:
-        stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
-        if stdin is None or stdout is None or stderr is None:
-            raise RuntimeError("the child was started without pipes")
-        # The pipe stays open: its end tells the child that this process is gone. Nothing is left in a buffer.
-        with contextlib.suppress(BrokenPipeError):
-            _send(stdin.fileno(), json.dumps(job).encode() + b"\n")
-        whole = True
-        try:
-            _write(stdout, out)
-        except (pa.ArrowException, OSError):  # the stream is cut off; the process gives the reason
-            whole = False
-            stdout.close()
-        message = stderr.read(_MAX_ERROR)
-        code = child.wait()
-    if code != 0 or not whole:
+    try:
+        refused = _written(child, out, limits)
+        _finish(child)
+        if refused is not None:
+            raise refused
+    except BaseException:
         out.unlink(missing_ok=True)
-        raise DefinitionFailed(_reason(code, message))
+        raise
 
 
-def _send(pipe: int, line: bytes) -> None:
-    left = memoryview(line)
-    while left:
-        left = left[os.write(pipe, left) :]
+def _written(child: Child, out: Path, limits: ResultLimits) -> DefinitionFailed | None:
+    """Write the rows. Returns the reason if the stream is cut off: the process has a better one, unless it succeeded."""
+    try:
+        _write(_Bounded(child.stream), out, limits)
+    except (pa.ArrowException, OSError):
+        child.stream.close()
+        return DefinitionFailed("The query ended without a result.")
+    except (ShapeRefused, DefinitionFailed) as error:
+        child.kill()
+        raise DefinitionFailed(str(error)) from None
+    return None
 
 
-def _write(stream: Any, out: Path) -> None:
-    with (
-        pa.ipc.open_stream(stream) as reader,
-        pq.ParquetWriter(out, reader.schema, compression="zstd") as writer,
-    ):
-        for batch in reader:
-            batch.validate(full=True)
-            writer.write_batch(batch)
+def _finish(child: Child) -> None:
+    try:
+        child.finish()
+    except ChildEnded as ended:
+        raise DefinitionFailed(_reason(ended.code)) from None
+    except MemoryError:
+        raise DefinitionFailed(_TOO_MUCH_MEMORY) from None
 
 
-def _reason(code: int, message: bytes) -> str:
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        return str(json.loads(message)["error"])
+class _Bounded:
+    """A stream that refuses one read of more than 64 MiB, before it reads."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Read ``size`` bytes. Raises DefinitionFailed if that is too much."""
+        if size < 0 or size > _MESSAGE:
+            raise DefinitionFailed("The query has a value that is too long.")
+        return self._stream.read(size)
+
+
+def _write(stream: Any, out: Path, limits: ResultLimits) -> None:
+    rows = size = seen = 0
+    with pa.ipc.open_stream(stream) as reader:
+        refuse_shape(reader.schema)
+        with pq.ParquetWriter(out, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                batch.validate(full=True)
+                rows, size = rows + batch.num_rows, size + batch.nbytes
+                if rows > limits.rows or size > limits.bytes:
+                    raise DefinitionFailed(
+                        f"The query gives more than {limits.rows:,} rows or {limits.bytes / 1024**3:g} GiB."
+                    )
+                if size - seen > _BETWEEN_LOOKS:
+                    seen = size
+                    if not has_room(out.parent):
+                        raise disk_full()
+                writer.write_batch(batch)
+
+
+def _reason(code: int) -> str:
     if code == -signal.SIGXCPU:
         return "The query used more processor time than a definition may."
-    if (
-        code in {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}
-        or b"memory" in message.lower()
-    ):
-        return "The query was stopped: it needs more memory than a definition may use."
+    if code in _KILLED:
+        return _TOO_MUCH_MEMORY
     return "The query ended without a result."

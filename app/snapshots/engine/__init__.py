@@ -1,6 +1,7 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
-from app.snapshots.engine.engine import Engine, is_full, is_lasting_fault
+from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.faults import is_full, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
     Marks,

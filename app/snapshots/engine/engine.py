@@ -8,17 +8,24 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import duckdb
 
 from app.core.ids import new_id
-from app.snapshots.engine.canonical_json import canonical_json
-from app.snapshots.engine.identifier_functions import add_identifier_functions
+from app.processes import FairSlots
+from app.snapshots.engine.apart import Call, call_apart
+from app.snapshots.engine.connections import connect
+from app.snapshots.engine.faults import is_full
+from app.snapshots.engine.inputs import Upload
+from app.snapshots.engine.small_uploads import is_small
 from app.snapshots.engine.sql import Cursor
 
 Lane = Literal["heavy", "small"]
+APART = 2  # children at a time
+LONGEST = 3600.0  # seconds of one call
 
 T = TypeVar("T")
 
@@ -35,7 +42,11 @@ class Engine:
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch.resolve()
+        self._call = partial(
+            Call, memory=memory, threads=threads, scratch=self._scratch, readable=list(readable)
+        )
         self._connection = connect(memory, threads, self._scratch, readable)
+        self._apart = FairSlots(APART)
         self._lanes: dict[str, asyncio.Semaphore] = {
             "heavy": asyncio.Semaphore(1),
             "small": asyncio.Semaphore(1),
@@ -55,39 +66,54 @@ class Engine:
         """Call ``function(cursor, …)`` in a thread. Each lane runs one call at a time.
 
         A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. Raises
-        OSError with ENOSPC if the disk is full.
+        OSError with ENOSPC if the disk is full, and TimeoutError after an hour: no call may keep the lane for ever.
         """
         async with self._lanes[lane]:
             cursor = self._connection.cursor()
             work = asyncio.ensure_future(asyncio.to_thread(function, cursor, *args, **named))
             try:
-                return await asyncio.shield(work)
+                async with asyncio.timeout(LONGEST):
+                    return await asyncio.shield(work)
             except duckdb.Error as error:
                 if is_full(error):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
                 raise
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, TimeoutError):
                 await _stop(work, cursor)
                 raise
             finally:
                 cursor.close()
 
+    async def run_on_upload(
+        self, owner: str, function: Callable[..., T], upload: Upload, *args: Any, **named: Any
+    ) -> T:
+        """Call ``function(cursor, upload, …)``: in a child, or here if the upload is small and plain.
+
+        Raises what :meth:`run_apart` raises.
+        """
+        if await asyncio.to_thread(is_small, upload):
+            return await self.run(function, upload, *args, lane="small", **named)
+        return await self.run_apart(owner, function, upload, *args, **named)
+
+    async def run_apart(
+        self, owner: str, function: Callable[..., T], *args: Any, **named: Any
+    ) -> T:
+        """Call ``function(cursor, …)`` in a child with an engine of its own.
+
+        Two calls run at a time; the turns are fair between owners (spaces). Arguments and result are copied.
+
+        Raises what the function raises; Invalid if it needs too much memory or time; InsufficientStorage if the disk
+        is full.
+        """
+        call = self._call(function, args, named)
+        async with self._apart.slot(owner):
+            result: T = await call_apart(call)
+        return result
+
     def close(self) -> None:
         """Close the instance and delete the scratch folder."""
         self._connection.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def is_lasting_fault(error: Exception) -> bool:
-    """Return whether the engine fails again with the same input. A full disk, little memory and an interrupt can pass."""
-    can_pass = duckdb.OperationalError | duckdb.InterruptException
-    return isinstance(error, duckdb.Error) and not isinstance(error, can_pass)
-
-
-def is_full(error: duckdb.Error) -> bool:
-    """Return whether the engine could not write because the disk is full."""
-    text = str(error)
-    return os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text
 
 
 async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:
@@ -98,29 +124,3 @@ async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:
             await asyncio.wait([work], timeout=0.05)
     if not work.cancelled():
         work.exception()  # retrieved, or asyncio logs it as never retrieved
-
-
-def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] = ()) -> Cursor:
-    """Open a DuckDB instance; see ``Engine`` for the parameters."""
-    spill = scratch / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory,
-            "threads": str(threads),
-            "temp_directory": str(spill),
-            "preserve_insertion_order": "false",
-            "autoload_known_extensions": "false",
-            "autoinstall_known_extensions": "false",
-            "allow_community_extensions": "false",
-        },
-    )
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")
-    add_identifier_functions(connection)
-    if readable:
-        folders = [str(folder.resolve()) for folder in (scratch, *readable)]
-        connection.execute("SET allowed_directories = $folders", {"folders": folders})
-        connection.execute("SET enable_external_access = false")
-    return connection

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Literal
 
-import zstandard
+import pyarrow as pa
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Upload
@@ -49,7 +49,7 @@ def decompress(upload: Upload, encoding: Literal["gzip", "zstd"], plain: Path) -
                 out.write(piece)
     except EOFError:
         raise Invalid(f"The {encoding} data is incomplete: the upload was cut off.") from None
-    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+    except (zlib.error, gzip.BadGzipFile, _NotZstd) as error:
         raise Invalid(f"The upload is not valid {encoding} data ({error}).") from None
 
 
@@ -76,14 +76,20 @@ def _gunzip(raw: IO[bytes]) -> Iterator[bytes]:
 
 
 def _unzstd(raw: IO[bytes]) -> Iterator[bytes]:
-    """Decompress all frames. Raises EOFError if the last one is incomplete; the library's reader does not report that."""
-    frame, left, any_frame = zstandard.ZstdDecompressor().decompressobj(), b"", False
-    while piece := left or raw.read(_CHUNK // 8):
-        any_frame = True
-        yield frame.decompress(piece)
-        left = b""
-        if frame.eof:
-            left = frame.unused_data
-            frame, any_frame = zstandard.ZstdDecompressor().decompressobj(), False
-    if any_frame:
-        raise EOFError
+    """Decompress all frames, a few MiB at a time. Raises EOFError if the last one is incomplete.
+
+    The reader of the library zstandard does not report an incomplete frame, and its other interface returns all that a
+    piece decompresses to: up to gigabytes.
+    """
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
+            while piece := stream.read(_CHUNK):
+                yield piece
+    except OSError as error:
+        if "Truncated" in str(error):
+            raise EOFError from None
+        raise _NotZstd(str(error)) from None
+
+
+class _NotZstd(Exception):
+    """Data that is not valid zstd."""

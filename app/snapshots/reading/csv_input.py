@@ -36,7 +36,7 @@ def csv_source(upload: Upload, path: Path, plain: Dialect, rewritten: Path) -> S
     done = rewrite_csv(records, rewritten)
     return Source(
         f"read_parquet({sql_text(str(rewritten))})",
-        dict.fromkeys(done.columns, _TEXT),
+        dict.fromkeys(done.columns, duckdb.sqltype("VARCHAR")),
         upload,
         path,
         _shown(found.dialect, records.names, list(records.ends)),
@@ -61,7 +61,6 @@ _MARKUP = {
     '[{"': "a JSON array; write one object per line, and send it as application/x-ndjson",
     '{"': "JSON; send it as application/x-ndjson, with one object per line",
 }
-_TEXT = duckdb.sqltype("VARCHAR")
 
 
 def _engine_source(
@@ -79,7 +78,7 @@ def _engine_source(
     ends = ["LF" if scan.line_end == "\n" else "CRLF"]
     return Source(
         sql,
-        dict.fromkeys(records.names, _TEXT),
+        dict.fromkeys(records.names, duckdb.sqltype("VARCHAR")),
         upload,
         path,
         _shown(found.dialect, records.names, ends),

@@ -9,12 +9,14 @@ text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, otherwise DECIMAL
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from app.snapshots.engine import Cursor, fetch_one
 
 _SAMPLE = 20_000
+_TOGETHER = 20  # columns in one query: with hundreds, its plan takes gigabytes that no limit counts
 _TRUTHS = "'true', 'false', 'True', 'False', 'TRUE', 'FALSE'"
 _ZONE = "(Z|[+-]\\d{2}(:?\\d{2})?)"
 _MOMENT = "\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?"
@@ -62,6 +64,13 @@ def _tests(value: str) -> dict[str, str]:
     }
 
 
+def _batched(names: Iterable[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield names in groups of at most ``size``."""
+    left = iter(names)
+    while group := list(islice(left, size)):
+        yield group
+
+
 def typed_columns(
     cursor: Cursor, relation: str, values: dict[str, str], allowed: Collection[str] | None = None
 ) -> dict[str, str]:
@@ -76,9 +85,13 @@ def typed_columns(
     }
     # One value can rule a type out, so a sample leaves few tests for the whole relation.
     for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
-        left = _survivors(cursor, part, values, left)
+        for group in _batched(values, _TOGETHER):
+            asked = {column: left[column] for column in group}
+            left |= _survivors(cursor, part, values, asked)
     fractions = [column for column, kinds in left.items() if kinds[:1] == ["FRACTION"]]
-    shapes = fraction_types(cursor, relation, {column: values[column] for column in fractions})
+    shapes: dict[str, str] = {}
+    for group in _batched(fractions, _TOGETHER):
+        shapes |= fraction_types(cursor, relation, {column: values[column] for column in group})
     return {
         column: _cast(values[column], shapes.get(column) or (kinds[0] if kinds else "VARCHAR"))
         for column, kinds in left.items()
@@ -97,7 +110,7 @@ def _survivors(
         for column, kind in asked
     )
     row = fetch_one(cursor, f"SELECT {checks} FROM {relation}")
-    kept: dict[str, list[str]] = {column: [] for column in values}
+    kept: dict[str, list[str]] = {column: [] for column in left}
     for (column, kind), holds in zip(asked, row, strict=True):
         if holds:
             kept[column].append(kind)

@@ -18,6 +18,7 @@ from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf
 from app.snapshots.reading.ndjson_input import ndjson_fault, ndjson_source
 from app.snapshots.reading.parquet_input import parquet_source
 from app.snapshots.reading.source import Source, first_line
+from app.snapshots.reading.upload_shape import refuse_shape
 
 
 @contextmanager
@@ -30,6 +31,7 @@ def open_upload(cursor: Cursor, upload: Upload, scratch: Path) -> Iterator[Sourc
         raise Invalid("Only a CSV file has a delimiter.", field="delimiter")
     with ExitStack() as files:
         source = _source(cursor, upload, _Scratch(scratch, files))
+        refuse_shape(source.columns)
         try:
             yield source
         except duckdb.InterruptException:

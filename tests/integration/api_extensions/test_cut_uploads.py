@@ -15,6 +15,7 @@ from tests.flow import eventually
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
 from tests.integration.api_extensions.supply import scratch_files
+from tests.processes import running_children
 
 
 @pytest.fixture
@@ -63,3 +64,27 @@ class TestCutUpload:
             assert (await client.get(f"{path}/runs")).json()["data"]["runs"] == []
         assert [key async for key, _, _ in platform.objects.list("spaces")] == []
         assert "unhandled_exception" not in "".join(capfd.readouterr())
+
+    async def test_the_work_on_a_complete_upload_stops_when_its_client_leaves(
+        self, platform: Platform, tenant: Tenant, port: int
+    ) -> None:
+        audience = await create_audience(platform, tenant.space_id)
+        path = f"/spaces/{tenant.space_id}/audiences/{audience}"
+        rows = b"profile_id,note\n" + b"".join(
+            b"p%d,x\nprofile_id,note\n" % n for n in range(600_000)
+        )
+        head = (
+            f"PUT {path}/members HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {tenant.token}\r\n"
+            f"content-type: text/csv\r\ncontent-length: {len(rows)}\r\n\r\n"
+        )
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode() + rows)
+        await writer.drain()
+        await eventually(lambda: running_children())
+        writer.transport.abort()
+        await eventually(lambda: not running_children(), 3)
+        await eventually(lambda: scratch_files(platform) == [], 1)
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {tenant.token}"}
+        ) as client:
+            assert (await client.get(f"{path}/runs")).json()["data"]["runs"] == []

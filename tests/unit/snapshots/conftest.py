@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.snapshots.engine import Cursor
-from app.snapshots.engine.engine import connect
+from app.snapshots.engine.connections import connect
 from tests.unit.snapshots.files import Instance
 
 

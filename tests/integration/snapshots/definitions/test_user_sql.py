@@ -14,14 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.processes import calls, children
 from app.snapshots.definitions import (
     DefinitionFailed,
     run_definition,
     user_sql,
-    user_sql_process,
 )
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.syntax import without_semicolon
+from tests.processes import running_children
 
 AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
 MEMORY = 2 * 1024**3
@@ -143,46 +144,36 @@ class TestRunDefinition:
 
     async def test_a_cancelled_caller_leaves_no_process(self, datasets: dict[str, Path]) -> None:
         task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
-        children = await asyncio.to_thread(awaited_children)
+        running = await asyncio.to_thread(awaited_children)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not children & child_processes()
+        assert not running & running_children()
 
     async def test_a_caller_that_is_cancelled_during_the_start_leaves_no_process(
         self, datasets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        started, right = threading.Event(), user_sql_process.start_process
+        started, right = threading.Event(), children.start_child
 
-        def slow() -> Any:
-            child = right()
+        def slow(module: str) -> Any:
+            child = right(module)
             started.set()
             time.sleep(0.3)
             return child
 
-        monkeypatch.setattr(user_sql, "start_process", slow)
+        monkeypatch.setattr(calls, "start_child", slow)
         task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
         await asyncio.to_thread(started.wait, 10)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not child_processes()
+        assert not running_children()
 
 
 def awaited_children() -> set[int]:
-    while not (children := child_processes()):
+    while not (running := running_children()):
         time.sleep(0.02)
-    return children
-
-
-def child_processes() -> set[int]:
-    found = set()
-    for entry in Path("/proc/self/task").glob("*/children"):
-        for child in entry.read_text().split():
-            command = Path(f"/proc/{child}/cmdline")
-            if command.exists() and b"user_sql_child" in command.read_bytes():
-                found.add(int(child))
-    return found
+    return running
 
 
 @pytest.mark.usefixtures("unchecked")

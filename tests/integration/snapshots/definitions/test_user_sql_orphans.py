@@ -32,6 +32,11 @@ def children_of(pid: int) -> set[int]:
     return found
 
 
+def grandchildren_of(pid: int) -> set[int]:
+    """Return the children of the template of a process."""
+    return {child for template in children_of(pid) for child in children_of(template)}
+
+
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -50,7 +55,7 @@ def test_a_query_ends_with_a_killed_worker(tmp_path: Path) -> None:
         [sys.executable, "-c", PARENT, str(tmp_path / "out")], cwd=Path(__file__).parents[4]
     )
     deadline = time.monotonic() + 30
-    while not (children := children_of(parent.pid)) and time.monotonic() < deadline:
+    while not (children := grandchildren_of(parent.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     (child,) = children
     while (

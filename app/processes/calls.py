@@ -1,0 +1,71 @@
+"""Calls of one function in a child, from asyncio: a cancelled caller or a passed deadline kills the child."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from app.processes.child import Job
+from app.processes.children import Child, start_child
+
+T = TypeVar("T")
+
+
+async def call_in_child(job: Job, *, deadline: timedelta) -> Any:
+    """Return what the job's function returns; what it writes to its stream is dropped.
+
+    Raises what the function raises, ChildEnded if the process ends without a report, and TimeoutError.
+    """
+    return await run_in_thread(job, lambda child: child.finish(), deadline=deadline)
+
+
+async def run_in_thread(job: Job, use: Callable[[Child], T], *, deadline: timedelta) -> T:
+    """Start a child with a job and call ``use(child)`` in a thread. The child has ended when this returns.
+
+    A child that is stopped is killed at once, or gets SIGTERM and the job's ``ending`` seconds first.
+
+    Raises what ``use`` raises, and TimeoutError.
+    """
+    child = await _started(job)
+    work = asyncio.ensure_future(asyncio.to_thread(use, child))
+    try:
+        async with asyncio.timeout(deadline.total_seconds()):
+            return await asyncio.shield(work)
+    finally:
+        if job.ending and not work.done():
+            child.terminate()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([work], timeout=job.ending)
+        child.kill()
+        await _ended(work)
+        await asyncio.shield(asyncio.to_thread(child.close))
+
+
+async def _started(job: Job) -> Child:
+    """Start a child. If the caller is cancelled before it runs, end it first: no other code knows of it."""
+    starting = asyncio.ensure_future(asyncio.to_thread(_start, job))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(starting)
+        if starting.exception() is None:
+            await asyncio.to_thread(starting.result().close)
+        raise
+
+
+def _start(job: Job) -> Child:
+    child = start_child(job.preload or job.function.partition(":")[0])
+    child.start(job)
+    return child
+
+
+async def _ended(work: asyncio.Future[Any]) -> None:
+    """Wait for a thread that cannot be cancelled."""
+    while not work.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([work])
+    if not work.cancelled():
+        work.exception()  # retrieved, or asyncio logs it as never retrieved

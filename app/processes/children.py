@@ -1,0 +1,258 @@
+"""The parent's side: children that are forked from this process's template, or started anew where there is none."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import app
+from app.processes.child import REPORT_LIMIT, Job, Report, send_job
+from app.processes.template import MESSAGE, STATUS
+
+_CODE = str(Path(app.__file__).parent.parent)
+#: The template must have one thread: these are settings of libraries that start others when they are imported.
+_ENVIRONMENT = {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+_REPORTED = ("app", "builtins", "datetime", "decimal", "duckdb", "_duckdb", "pathlib", "pyarrow")
+_PLAIN = {
+    *(("builtins", name) for name in ("set", "frozenset", "bytearray")),
+    *(("datetime", name) for name in ("datetime", "date", "time", "timedelta", "timezone")),
+    ("decimal", "Decimal"),
+    ("pathlib", "PosixPath"),
+}
+
+
+class ChildEnded(Exception):
+    """A child ended without a report, as a crash or a limit ends it. ``code`` is negative for a signal."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the child ended with {code}")
+        self.code = code
+
+
+class Child:
+    """A process that does one job. Blocking: use it in a thread.
+
+    ``stream`` reads what the job's function writes.
+    """
+
+    def __init__(
+        self,
+        channel: socket.socket,
+        report: int,
+        send: Callable[[signal.Signals], None],
+        end: Callable[[], int],
+    ) -> None:
+        self._channel = channel
+        self._report = report
+        self._send = send
+        self._end = end
+        self.stream: BinaryIO = channel.makefile("rb")
+
+    def start(self, job: Job) -> None:
+        """Send the job. A child that has ended already is noticed by :meth:`finish`."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            send_job(self._channel, job)
+
+    def kill(self) -> None:
+        """Kill the process if it is running. May be called from any thread."""
+        self._send(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the process to end. May be called from any thread."""
+        self._send(signal.SIGTERM)
+
+    def finish(self) -> Any:
+        """Wait for the end and return what the function returned.
+
+        Raises what the function raised, or ChildEnded if there is no report.
+        """
+        with open(self._report, "rb", closefd=False) as pipe:
+            packed = pipe.read(REPORT_LIMIT + 1)
+        if len(packed) > REPORT_LIMIT:
+            self.kill()
+        code = self._end()
+        if len(packed) > REPORT_LIMIT or not packed or code != 0:
+            raise ChildEnded(code)
+        report = _Reports(io.BytesIO(packed)).load()
+        if not isinstance(report, Report):
+            raise ChildEnded(code)
+        if report.error is not None:
+            raise report.error
+        return report.value
+
+    def close(self) -> None:
+        """Kill the process if it is running, wait for its end and close what is open. Called once."""
+        self.kill()
+        self.stream.close()
+        self._channel.close()
+        os.close(self._report)
+        self._end()
+
+
+class _Reports(pickle.Unpickler):
+    """Reads reports. A child that was taken over by its input must not make this process call functions."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a data class of this service, an exception, or a plain type. Raises UnpicklingError for anything else."""
+        top = module.partition(".")[0]
+        if top in _REPORTED:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and (
+                issubclass(found, Exception | Enum)
+                or is_dataclass(found)
+                or (module, name) in _PLAIN
+            ):
+                return found
+        raise pickle.UnpicklingError(f"a report may not contain {module}.{name}")
+
+
+class Template:
+    """The template of this process: started at its first use, and again if it has ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def child(self, module: str) -> Child:
+        """Fork a child that has imported ``module``."""
+        ours, theirs = socket.socketpair()
+        report, report_end = os.pipe()
+        status, status_end = os.pipe()
+        try:
+            handle = self._forked(module, [theirs.fileno(), report_end, status_end])
+        except BaseException:
+            ours.close()
+            os.close(report)
+            os.close(status)
+            raise
+        finally:
+            theirs.close()
+            os.close(report_end)
+            os.close(status_end)
+        return Child(ours, report, _sender(handle), _waiter(status, handle))
+
+    def _forked(self, module: str, descriptors: list[int]) -> int:
+        """Return the pidfd of a new child."""
+        with self._lock:
+            for last in (False, True):
+                try:
+                    control = self._running()
+                    socket.send_fds(control, [module.encode()], descriptors)
+                    answer, handles, _, _ = socket.recv_fds(control, MESSAGE, 1)
+                    if answer:
+                        return int(handles[0])
+                except OSError:
+                    if last:
+                        raise
+                self.stop()
+        raise OSError("the template of child processes does not run")
+
+    def _running(self) -> socket.socket:
+        if self._control is None or self._owner != os.getpid():
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._process = _python(
+                f"from app.processes.template import main; main({theirs.fileno()})",
+                [theirs.fileno()],
+            )
+            self._owner = os.getpid()
+            theirs.close()
+        return self._control
+
+    def stop(self) -> None:
+        """End the template. The next child starts it again."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._control, self._process = None, None
+
+
+def _python(code: str, descriptors: list[int]) -> subprocess.Popen[bytes]:
+    """Run code of this package in a new interpreter, in a session of its own, without an environment."""
+    command = [
+        sys.executable,
+        "-I",
+        "-B",
+        "-c",
+        f"import sys; sys.path.insert(0, {_CODE!r}); {code}",
+    ]
+    return subprocess.Popen(  # noqa: S603  code of this module
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_ENVIRONMENT,
+        cwd="/",
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
+
+
+def _sender(handle: int) -> Callable[[signal.Signals], None]:
+    def send(number: signal.Signals) -> None:
+        with contextlib.suppress(OSError):  # it has ended
+            signal.pidfd_send_signal(handle, number)
+
+    return send
+
+
+def _waiter(status: int, handle: int) -> Callable[[], int]:
+    """Return a function that waits for the exit code, and closes both descriptors once."""
+    code: list[int] = []
+
+    def wait() -> int:
+        if not code:
+            found = os.read(status, STATUS.size)
+            code.append(
+                STATUS.unpack(found)[0] if len(found) == STATUS.size else -int(signal.SIGKILL)
+            )
+            os.close(status)
+            os.close(handle)
+        return code[0]
+
+    return wait
+
+
+def _new_process(module: str) -> Child:
+    """Start a child without a template: slower, for systems without pidfds."""
+    ours, theirs = socket.socketpair()
+    report, report_end = os.pipe()
+    code = (
+        "import socket; from app.processes.child import do_job; "
+        f"import {module}; "
+        f"do_job(socket.socket(fileno={theirs.fileno()}), {report_end})"
+    )
+    process = _python(code, [theirs.fileno(), report_end])
+    theirs.close()
+    os.close(report_end)
+
+    return Child(ours, report, process.send_signal, process.wait)
+
+
+_TEMPLATE = Template()
+atexit.register(_TEMPLATE.stop)
+
+
+def start_child(module: str) -> Child:
+    """Start a child that has imported ``module``. Blocks for some milliseconds; the first call of a process for longer."""
+    return _TEMPLATE.child(module) if hasattr(os, "pidfd_open") else _new_process(module)

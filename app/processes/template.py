@@ -1,0 +1,97 @@
+"""The template: a process with one thread that imports modules and forks children that need them.
+
+It opens no engine and no file: a child that is forked while another thread runs, or after an engine was opened, crashes.
+The parent sends one datagram for each child: the module to import, and the child's three descriptors (its channel, the pipe
+for its report and the pipe for its exit status). The answer has a pidfd of the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from importlib.abc import MetaPathFinder
+
+from app.processes.child import do_job
+
+STATUS = struct.Struct("!i")
+MESSAGE = 1024  # bytes
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Hides pandas: where it is installed, pyarrow imports it to look whether a list is one of its objects (0.3 s)."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Raise ModuleNotFoundError for pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def main(control: int) -> None:
+    """Fork children until the parent closes ``control`` (the number of a socket), which happens however it ends."""
+    sys.meta_path.insert(0, _WithoutPandas())
+    requests = socket.socket(fileno=control)
+    awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)  # the parent's end is this process's end
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    statuses: dict[int, int] = {}  # pipes for exit statuses, by process id
+    while True:
+        ready, _, _ = select.select([requests.fileno(), awake], [], [])
+        if awake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(awake, 4096)
+            _reap(statuses)
+        if requests.fileno() in ready and not _serve(requests, (awake, wake), statuses):
+            return
+
+
+def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, int]) -> bool:
+    """Fork one child. Returns False if the parent has closed the socket."""
+    message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE, 3)
+    if not message:
+        return False
+    channel, report, status = descriptors
+    with contextlib.suppress(ImportError):  # the child reports it
+        importlib.import_module(message.decode())
+    gc.freeze()
+    child = os.fork()
+    if child == 0:
+        for other in (requests.fileno(), status, *pipes, *statuses.values()):
+            os.close(other)
+        _become_child()
+        do_job(socket.socket(fileno=channel), report)
+    statuses[child] = status
+    os.close(channel)
+    os.close(report)
+    handle = os.pidfd_open(child)
+    socket.send_fds(requests, [b"forked"], [handle])
+    os.close(handle)
+    return True
+
+
+def _become_child() -> None:
+    signal.set_wakeup_fd(-1)
+    for changed in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+        signal.signal(changed, signal.SIG_DFL)
+    os.setsid()
+
+
+def _reap(statuses: dict[int, int]) -> None:
+    """Report the exit status of each child that has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child == 0:
+                return
+            pipe = statuses.pop(child)
+            with contextlib.suppress(BrokenPipeError):
+                os.write(pipe, STATUS.pack(os.waitstatus_to_exitcode(status)))
+            os.close(pipe)

@@ -1,0 +1,38 @@
+"""Connections to DuckDB, with the limits and functions that all SQL of the service relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from app.snapshots.engine.canonical_json import canonical_json
+from app.snapshots.engine.identifier_functions import add_identifier_functions
+from app.snapshots.engine.sql import Cursor
+
+
+def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] = ()) -> Cursor:
+    """Open a DuckDB instance; see ``Engine`` for the parameters."""
+    spill = scratch / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory,
+            "threads": str(threads),
+            "temp_directory": str(spill),
+            "preserve_insertion_order": "false",
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+        },
+    )
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")
+    add_identifier_functions(connection)
+    if readable:
+        folders = [str(folder.resolve()) for folder in (scratch, *readable)]
+        connection.execute("SET allowed_directories = $folders", {"folders": folders})
+        connection.execute("SET enable_external_access = false")
+    return connection

@@ -1,0 +1,20 @@
+"""Faults of the engine: which of them pass, and which say that the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import duckdb
+
+
+def is_lasting_fault(error: Exception) -> bool:
+    """Return whether the engine fails again with the same input. A full disk, little memory and an interrupt can pass."""
+    can_pass = duckdb.OperationalError | duckdb.InterruptException
+    return isinstance(error, duckdb.Error) and not isinstance(error, can_pass)
+
+
+def is_full(error: duckdb.Error) -> bool:
+    """Return whether the engine could not write because the disk is full."""
+    text = str(error)
+    return os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text

@@ -1,0 +1,89 @@
+"""Functions that the tests run in children."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from app.core.errors import Invalid
+
+
+class Hostile:
+    """Pickles as a call of a function in the reading process."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("true",)
+
+
+def look(_: BinaryIO, __: Any) -> dict[str, Any]:
+    """Return the child's environment, working folder, and numbers of descriptors and threads."""
+    names = list(Path("/proc/self/fd").iterdir())
+    threads = list(Path("/proc/self/task").iterdir())
+    return {
+        "environment": dict(os.environ),
+        "descriptors": len(names),
+        "threads": len(threads),
+        "folder": str(Path.cwd()),
+    }
+
+
+def echo(stream: BinaryIO, value: Any) -> Any:
+    """Write and return a value."""
+    stream.write(repr(value).encode())
+    return value
+
+
+def refuse(_: BinaryIO, value: Any) -> None:
+    """Raise an error of the service."""
+    raise Invalid(f"no {value}", field="f", data={"row": 3})
+
+
+def crash(_: BinaryIO, number: int) -> None:
+    """End by a signal."""
+    os.kill(os.getpid(), number)
+    time.sleep(10)
+
+
+def read_null(_: BinaryIO, __: Any) -> None:
+    """Crash as native code does."""
+    ctypes.string_at(0)
+
+
+def use_memory(_: BinaryIO, size: int) -> int:
+    """Allocate and touch memory."""
+    return len(bytearray(size))
+
+
+def use_processor(_: BinaryIO, __: Any) -> None:
+    """Compute without an end."""
+    while True:
+        pass
+
+
+def write_file(_: BinaryIO, __: Any) -> None:
+    """Write to a file."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(1024 * 1024))
+
+
+def wait_long(_: BinaryIO, __: Any) -> None:
+    """Wait for a minute, with another thread that waits."""
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    time.sleep(60)
+
+
+def report_call(_: BinaryIO, __: Any) -> Hostile:
+    """Return what would run a program in the parent."""
+    return Hostile()
+
+
+def report_much(_: BinaryIO, size: int) -> bytes:
+    """Return many bytes."""
+    return bytes(size)

@@ -1,0 +1,180 @@
+"""Children: limits, ends and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.errors import Invalid
+from app.processes import ChildEnded, Job, Limits, call_in_child, children, run_in_thread
+from app.processes.child import REPORT_LIMIT
+from tests.processes import running_children
+from tests.unit.processes import jobs
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="children are forked on Linux only"
+)
+DEADLINE = timedelta(seconds=30)
+
+
+def job_of(function: Callable[..., Any], argument: Any = None, **limits: Any) -> Job:
+    # The template imports this package from the folder of the code under test.
+    return Job(f"{jobs.__name__}:{function.__name__}", argument, Limits(**limits))
+
+
+async def call(function: Callable[..., Any], argument: Any = None, **limits: Any) -> Any:
+    return await call_in_child(job_of(function, argument, **limits), deadline=DEADLINE)
+
+
+class TestCalls:
+    @pytest.mark.parametrize("value", [None, 7, "ü", {"a": [1, {2}]}, Path("x"), "y" * 3_000_000])
+    async def test_a_value_goes_there_and_back(self, value: Any) -> None:
+        def use(child: children.Child) -> tuple[bytes, Any]:
+            return child.stream.read(), child.finish()
+
+        written, returned = await run_in_thread(job_of(jobs.echo, value), use, deadline=DEADLINE)
+        assert (written, returned) == (repr(value).encode(), value)
+
+    async def test_an_error_comes_back_with_all_that_it_says(self) -> None:
+        with pytest.raises(Invalid, match="no luck") as caught:
+            await call(jobs.refuse, "luck")
+        assert (caught.value.field, caught.value.data) == ("f", {"row": 3})
+
+    async def test_many_at_once(self) -> None:
+        assert await asyncio.gather(*[call(jobs.echo, n) for n in range(12)]) == list(range(12))
+
+    async def test_a_module_that_does_not_exist_is_an_error_of_the_child(self) -> None:
+        with pytest.raises(ModuleNotFoundError):
+            await call_in_child(Job("app.nothing:f", None, Limits()), deadline=DEADLINE)
+        assert await call(jobs.echo, 1) == 1
+
+
+class TestSurroundings:
+    async def test_a_child_has_nothing_of_its_parent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ACTIVATIONS_SECRET", "x")
+        seen = await call(jobs.look)
+        assert set(seen["environment"]) <= {*children._ENVIRONMENT, "LC_CTYPE"}
+        assert seen["folder"] == "/"
+        # The channel, the report, three standard streams, and the folder that it lists.
+        assert seen["descriptors"] <= 6
+        assert seen["threads"] == 2  # one waits for the end of the parent
+
+    async def test_the_template_has_one_thread(self) -> None:
+        for module in (
+            "app.snapshots.membership",
+            "app.sources.postgres.child",
+            "app.snapshots.definitions",
+        ):
+            job = Job(f"{jobs.__name__}:{jobs.echo.__name__}", None, Limits(), preload=module)
+            await call_in_child(job, deadline=DEADLINE)
+        process = children._TEMPLATE._process
+        assert process is not None
+        assert threads_of(process.pid) == 1
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        ("function", "argument", "limits", "ends"),
+        [
+            (jobs.use_memory, 300 * 1024**2, {"data_bytes": 200 * 1024**2}, MemoryError),
+            (jobs.use_memory, 3 * 1024**3, {"space_bytes": 2 * 1024**3}, MemoryError),
+            (jobs.use_processor, None, {"seconds": 1}, -signal.SIGXCPU),
+            (jobs.write_file, "never written", {"file_bytes": 0}, OSError),
+            (jobs.crash, signal.SIGKILL, {}, -signal.SIGKILL),
+            (jobs.crash, signal.SIGSEGV, {}, -signal.SIGSEGV),
+            (jobs.read_null, None, {}, -signal.SIGSEGV),
+            (jobs.report_much, REPORT_LIMIT + 1, {}, ChildEnded),
+        ],
+    )
+    async def test_ends_the_child_alone(
+        self, function: Callable[..., Any], argument: Any, limits: dict[str, int], ends: Any
+    ) -> None:
+        with pytest.raises(ChildEnded if isinstance(ends, int) else ends) as caught:
+            await call(function, argument, **limits)
+        if isinstance(ends, int):
+            assert isinstance(caught.value, ChildEnded)
+            assert caught.value.code == ends
+        assert await call(jobs.echo, 1) == 1
+
+    async def test_a_report_calls_nothing_here(self) -> None:
+        with pytest.raises(pickle.UnpicklingError, match="may not contain"):
+            await call(jobs.report_call)
+
+
+class TestEnds:
+    async def test_the_deadline_kills_it(self) -> None:
+        with pytest.raises(TimeoutError):
+            await call_in_child(job_of(jobs.wait_long), deadline=timedelta(seconds=0.2))
+        assert not running_children()
+
+    async def test_a_cancelled_caller_kills_it(self) -> None:
+        task = asyncio.create_task(call(jobs.wait_long))
+        await asyncio.sleep(0.3)
+        assert running_children()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not running_children()
+
+    async def test_a_killed_template_is_started_again(self) -> None:
+        assert await call(jobs.echo, 1) == 1
+        process = children._TEMPLATE._process
+        assert process is not None
+        process.kill()
+        assert await call(jobs.echo, 2) == 2
+
+    def test_all_end_with_a_killed_parent(self) -> None:
+        code = (
+            "import asyncio\nfrom datetime import timedelta\n"
+            "from app.processes import Job, Limits, call_in_child\n"
+            "job = Job('tests.unit.processes.jobs:wait_long', None, Limits())\n"
+            "asyncio.run(call_in_child(job, deadline=timedelta(minutes=1)))\n"
+        )
+        root = Path(__file__).parents[3]
+        parent = subprocess.Popen([sys.executable, "-c", code], cwd=root)
+        found: set[int] = set()
+        deadline = time.monotonic() + 20
+        while len(found) < 2 and time.monotonic() < deadline:
+            found = below(parent.pid)
+            time.sleep(0.05)
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 5
+        while any(map(is_running, found)):
+            assert time.monotonic() < deadline, "a child outlived its parent"
+            time.sleep(0.02)
+        assert len(found) == 2
+
+
+def threads_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def below(pid: int) -> set[int]:
+    """Return the children of a process and their children."""
+    found: set[int] = set()
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child, *below(child)}
+    except OSError:
+        pass
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
