@@ -125,7 +125,8 @@ async def _many(url: str) -> set[int]:
             value, pid, limit = found.one()
             await session.commit()
         assert (value, limit) == (number, "5s")
-        assert await hot.fetchval("SELECT $1::int + 1", number) == number + 1
+        # Each with its own text, so that another connection's unnamed statement would give another result
+        assert await hot.fetchval(f"SELECT $1::int + {number}", number) == 2 * number
         return int(pid)
 
     try:

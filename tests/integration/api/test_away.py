@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -49,8 +51,13 @@ async def test_a_patch_on_a_full_disk_is_507_and_names_the_disk(
         pytest.skip("this process may not mount a small file system")
     audience = await create_audience(api, tenant, definition={"query": ""})
     path = f"/spaces/{tenant.space_id}/audiences/{audience}/members"
-    (platform.settings.cache / "filler").write_bytes(b"x" * (2 * 2**20 - 3 * 4096))
-    rows = [{"profile_id": f"p{i}", "email": f"a{i}@example.com"} for i in range(1000)]
+    rows = [
+        {"profile_id": token_hex(16), "email": f"{token_hex(16)}@example.com"} for _ in range(1000)
+    ]
+    free = shutil.disk_usage(platform.settings.cache).free
+    # Room for the rows, which Python writes, and hardly any for the engine's file
+    room = len(json.dumps(rows)) + 8192
+    (platform.settings.cache / "filler").write_bytes(b"x" * (free - room))
     full = await api.patch(path, json={"add": rows})
     assert full.status_code == 507
     assert "disk is full" in full.json()["errors"][0]["message"]
