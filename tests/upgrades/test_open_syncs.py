@@ -59,7 +59,7 @@ async def test_open_syncs_are_finished(taken: Taken, folder: Path, version: str)
     async with taken.service(ROOT, **SHORT) as live:
         for kind in kinds:
             newest = await live.quiet(taken.audience, taken.activations[kind.name], 90)
-            assert newest["status"] == "complete", newest
+            assert newest["status"] == "complete", str(newest)
             assert newest["delivered"] == newest["planned"], newest
     assert len(jobs) == 1
     held = taken.klaviyo.members(LISTS["klaviyo"]) or []

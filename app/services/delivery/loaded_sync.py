@@ -32,6 +32,7 @@ from app.services.revision import (
     PLACES,
     Revision,
     action_of,
+    constants,
     list_key,
     settings_at,
     target_of,
@@ -120,7 +121,12 @@ class LoadedSync:
 
     def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return constants and connection settings for a place, which the revision may no longer name."""
-        return settings_at(self.account.definition, self.revision, place)
+        definition = self.account.definition
+        if PLACES not in (self.sync.spec or {}):  # planned by a version that recorded no places
+            return dict(constants(definition, self.revision)), dict(
+                self.revision.connection_settings
+            )
+        return settings_at(definition, self.revision, place)
 
     async def source(self, batch: Batch, call: Call) -> Rows | Stream:
         """Return the deliveries of a batch: rendered, or a stream if the connector takes a whole plan."""
