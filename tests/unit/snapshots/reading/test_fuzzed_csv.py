@@ -183,7 +183,11 @@ def independent(content: bytes, delimiter: str, skips_blanks: bool) -> list[list
 def once(rows: list[list[str]]) -> list[list[str]]:
     """The rows without those that repeat the first one."""
     names = list(map(trimmed, rows[0]))
-    return [rows[0], *(row for row in rows[1:] if list(map(trimmed, row)) != names)]
+    starts = {*rows[0], *names}
+    return [
+        rows[0],
+        *(row for row in rows[1:] if row[0] not in starts or list(map(trimmed, row)) != names),
+    ]
 
 
 def read(cursor: Cursor, path: Path, folder: Path) -> tuple[list[list[str]], str, bool]:
@@ -213,7 +217,7 @@ def check(cursor: Cursor, folder: Path, file: File) -> str:
     except csv.Error as error:
         raise AssertionError(f"{error}: {file.content[:300]!r}, read as {rows[:10]}") from error
     assert rows[1:] == expected[1:], (file.content[:300], delimiter)
-    names = [[trimmed(part) for part in name.split()] for name in expected[0]]
+    names = [[part for part in map(trimmed, name.split()) if part] for name in expected[0]]
     assert [name.split() for name in rows[0]] == names
     if file.rows is None:
         return "read"
