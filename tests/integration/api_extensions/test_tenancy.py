@@ -21,7 +21,7 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
 ]
-LISTINGS = ("destinations", "datasets", "activations")
+LISTINGS = ("destinations", "datasets", "activations", "options")
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/destinations"): {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y"}},
     ("POST", "/datasets"): {"name": "x", "kind": "upload"},
