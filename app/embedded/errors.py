@@ -6,8 +6,9 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line. Code 1 means any other error, code 2 wrong arguments."""
+    """Exit codes of the command line. Code 1 means any other error; code 2 is also that of wrong arguments."""
 
+    WRONG_SETTING = 2
     PORT_IN_USE = 3
     OTHER_VERSION = 4
     DISK_FULL = 5

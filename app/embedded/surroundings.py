@@ -12,7 +12,7 @@ from app.core.config import Settings, misspelled_settings
 from app.core.crypto import Keyring
 from app.core.logging import get_logger
 from app.core.objects import StoreError
-from app.embedded.errors import StartError, StoreUnusable
+from app.embedded.errors import ExitCode, StartError, StoreUnusable
 from app.services.platform import open_store
 
 log = get_logger(__name__)
@@ -30,7 +30,7 @@ def check_surroundings(settings: Settings) -> None:
     try:
         OutboundPolicy(settings.outbound_allow)
     except ValueError as error:
-        raise StartError(f"ACTIVATIONS_OUTBOUND_ALLOW cannot be used: {error}.") from error
+        raise StartError(str(error), ExitCode.WRONG_SETTING) from error
     for name in misspelled_settings():
         log.warning("setting_unknown", name=name, advice="see .env.example for all names")
     asyncio.run(_check_servers(settings))

@@ -101,6 +101,12 @@ def test_a_store_that_cannot_be_used_is_named_with_code_10(
     assert "secret_key" not in said
 
 
+def test_an_allow_list_that_cannot_be_read_is_refused_by_name(run: Run, database_url: str) -> None:
+    code, said = run("worker", DATABASE_URL=database_url, ACTIVATIONS_OUTBOUND_ALLOW="10.0.0.0/99")
+    assert code == ExitCode.WRONG_SETTING
+    assert "ACTIVATIONS_OUTBOUND_ALLOW: '10.0.0.0/99'" in said
+
+
 @pytest.mark.parametrize("command", ["api", "worker"])
 def test_a_database_that_was_never_migrated_is_refused(
     run: Run, servers: object, command: str, lender: object
