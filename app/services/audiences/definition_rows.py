@@ -54,6 +54,7 @@ class _Work:
 
     platform: Platform
     workspace_id: str
+    space_id: str
     as_of: datetime
     seconds: float  # left for reading; waiting for a slot does not count
     reading: Reading
@@ -108,7 +109,7 @@ async def write_rows(
     assert workspace_id is not None  # noqa: S101  a foreign key says so
     settings = platform.settings
     seconds = min(at_most or settings.source_timeout, settings.source_timeout).total_seconds()
-    work = _Work(platform, workspace_id, as_of, seconds, reading, room)
+    work = _Work(platform, workspace_id, space_id, as_of, seconds, reading, room)
     if (target := run_in(query)) is not None:
         await _run_in_database(work, target, datasets, query, out)
     else:
@@ -125,7 +126,7 @@ async def _run_in_engine(
         work.reading.notes[:] = order.notes
         if not order.independent:
             await _sort_rows(work, datasets, tables)
-        async with work.platform.definitions:
+        async with work.platform.definitions.slot(work.space_id):
             await run_definition(
                 query,
                 tables,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from app.core.config import Settings
 from app.core.crypto import Keyring
 from app.core.ids import new_id
 from app.core.objects import ObjectStore
+from app.processes import FairSlots
 from app.queue import Queue
 from app.services.platform.rate_budgets import Budgets
 from app.services.platform.source_slots import SourceSlots
@@ -44,7 +44,7 @@ class Platform:
     keyring: Keyring
     http: OutboundClient
     budgets: Budgets
-    definitions: asyncio.Semaphore  # limits how many processes run users' SQL
+    definitions: FairSlots  # limits how many processes run users' SQL
     outbound: OutboundPolicy  # the addresses of users' databases that may be connected to
     readings: SourceSlots  # limits how many runs read users' databases
 
@@ -75,7 +75,7 @@ async def open_platform(settings: Settings) -> Platform:
         keyring=Keyring.from_settings(settings),
         http=_open_client(settings),
         budgets=Budgets(queue, settings.worker_processes),
-        definitions=asyncio.Semaphore(settings.sql_concurrency),
+        definitions=FairSlots(settings.sql_concurrency),
         outbound=OutboundPolicy(settings.outbound_allow),
         readings=SourceSlots(settings.source_concurrency),
     )
