@@ -79,10 +79,6 @@ class SyncKind(StrEnum):
     DRY_RUN = "dry_run"  # plans and reports, and sends nothing
     TEST = "test"  # a test send: one change of one profile
 
-    @property
-    def is_aside(self) -> bool:
-        """Whether the sync says nothing about how far the activation is reconciled."""
-        return self in ASIDE_KINDS
 
-
+#: Kinds of syncs that say nothing about how far the activation is reconciled.
 ASIDE_KINDS = (SyncKind.DRY_RUN, SyncKind.TEST)

@@ -8,10 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MAX_COLUMNS = 1_000
-MAX_DEPTH = (
-    8  # of nested lists and objects: the time to read a value grows threefold with every two levels
-)
+from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep
+
 MAX_VALUE = 1024**2  # bytes of one value
 BATCH = 16 * 1024**2  # bytes of one batch that is sent
 
@@ -25,23 +23,15 @@ def refuse_shape(schema: pa.Schema) -> None:
     if len(schema) > MAX_COLUMNS:
         raise ShapeRefused(f"The query gives {len(schema):,} columns; the most is {MAX_COLUMNS:,}.")
     for field in schema:
-        if depth_of(field.type) > MAX_DEPTH:
+        if is_too_deep(field.type, _inner):
             raise ShapeRefused(f"Column {field.name} is nested deeper than {MAX_DEPTH} levels.")
 
 
-def depth_of(kind: pa.DataType) -> int:
-    """Return how many levels of lists, objects and maps a type has; 0 for a plain type. Stops at 64."""
-    depth, level = 0, [kind]
-    while depth < 64:
-        level = [inner.field(index).type for inner in level for index in range(_fields(inner))]
-        if not level:
-            break
-        depth += 1
-    return depth
-
-
-def _fields(kind: pa.DataType) -> int:
-    return int(kind.num_fields) if pa.types.is_nested(kind) else 0
+def _inner(kind: pa.DataType) -> list[pa.DataType]:
+    """Return the types within a list, an object or a map."""
+    if not pa.types.is_nested(kind):
+        return []
+    return [kind.field(index).type for index in range(kind.num_fields)]
 
 
 def cut_batch(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -1,7 +1,5 @@
 """SQL expressions of member ids and identifiers in an upload."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -11,7 +9,7 @@ import duckdb
 from app.core.errors import Invalid
 from app.domain.column_names import spellings
 from app.domain.normalise import normalise_sql
-from app.snapshots.engine import Cursor, fetch_one, sql_name, sql_text
+from app.snapshots.engine import Cursor, fetch_values, sql_name, sql_text
 from app.snapshots.membership.membership import IDENTIFIERS
 from app.snapshots.reading import Source, parquet_text
 
@@ -59,8 +57,7 @@ def with_empty_columns(cursor: Cursor, source: Source) -> Source:
     ]
     if not asked:
         return source
-    counts = ", ".join(f"count({sql_name(column)})" for column in asked)
-    row = fetch_one(cursor, f"SELECT {counts} FROM {source.sql}")
+    row = fetch_values(cursor, [f"count({sql_name(column)})" for column in asked], source.sql)
     empty = [column for column, count in zip(asked, row, strict=True) if count == 0]
     kinds = {**source.columns, **dict.fromkeys(empty, duckdb.sqltype("NULL"))}
     return replace(source, columns=kinds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.snapshots.engine import Cursor, TypeChange, column_types, fetch_one, sql_name
+from app.snapshots.engine import Cursor, TypeChange, column_types, fetch_values, sql_name
 from app.snapshots.membership.membership import Members
 from app.snapshots.reading import Source, cast_text, fits_text
 
@@ -52,12 +52,10 @@ def _known(cursor: Cursor, former: Members, found: dict[str, Any]) -> dict[str, 
     asked = [
         name for name, kind in known.items() if kind.id == "varchar" and found[name].id != "varchar"
     ]
-    if asked:
-        counts = ", ".join(f"count({sql_name('t_' + name)})" for name in asked)
-        row = fetch_one(cursor, f"SELECT {counts} FROM {former.sql}")
-        for name, count in zip(asked, row, strict=True):
-            if count == 0:
-                del known[name]
+    counts = [f"count({sql_name('t_' + name)})" for name in asked]
+    for name, count in zip(asked, fetch_values(cursor, counts, former.sql), strict=True):
+        if count == 0:
+            del known[name]
     return known
 
 
@@ -102,15 +100,12 @@ def _keep(
         and kind.id in _PLAIN
         and _may_stay(source, kind, found[name])
     ]
-    if not asked:
-        return
     texts = {name: _text(source, name) for name in asked}
-    checks = ", ".join(
+    checks = [
         f"coalesce(bool_and({fits_text(texts[name], known[name])}) FILTER ({texts[name]} IS NOT NULL), true)"
         for name in asked
-    )
-    row = fetch_one(cursor, f"SELECT {checks} FROM {source.sql}")
-    for name, fits in zip(asked, row, strict=True):
+    ]
+    for name, fits in zip(asked, fetch_values(cursor, checks, source.sql), strict=True):
         if fits:
             kept.values[name] = cast_text(texts[name], known[name])
 
@@ -128,14 +123,11 @@ def enlarge(cursor: Cursor, source: Source, kept: KeptTypes) -> None:
     whole = [
         name for name, kind in _types(cursor, source, kept.values).items() if kind.id in _WHOLE
     ]
-    if not whole:
-        return
-    checks = ", ".join(
+    checks = [
         f"coalesce(max({kept.values[name]}) > {_MOST} OR min({kept.values[name]}) < -{_MOST}, false)"
         for name in whole
-    )
-    row = fetch_one(cursor, f"SELECT {checks} FROM {source.sql}")
-    for name, beyond in zip(whole, row, strict=True):
+    ]
+    for name, beyond in zip(whole, fetch_values(cursor, checks, source.sql), strict=True):
         if beyond:
             kept.values[name] = _text(source, name)
             kept.spelled.append(name)

@@ -41,7 +41,7 @@ class Withheld:
 def withhold(
     cursor: Cursor, spec: PlanSpec, sides: Sides, sharers: Sequence[Sharer], out: Path | None
 ) -> Withheld:
-    """Take out of the table ``decided`` what sharers forbid, and count it in ``sides.left_out``.
+    """Remove from the table ``decided`` what sharers forbid, and count it in ``sides.left_out``.
 
     An exit of a key that a sharer holds is not sent. If the sharer will send it, the key's row leaves the holdings;
     otherwise the row becomes ``left``, and the next plan decides again. An entry of a key whose exit a sharer still sends
@@ -118,7 +118,7 @@ def _find_holders(cursor: Cursor, number: int, sharer: Sharer) -> None:
 
 
 def _hold_entries(cursor: Cursor, sides: Sides, sharers: Sequence[Sharer]) -> set[int]:
-    """Take entries out of ``decided`` whose keys a sharer's open plan exits. Returns the sharers that they wait for."""
+    """Remove entries from ``decided`` whose keys a sharer's open plan exits. Returns the sharers that they wait for."""
     cursor.execute("CREATE OR REPLACE TEMP TABLE waiting (number INTEGER, k VARCHAR)")
     for number, sharer in enumerate(sharers):
         if sharer.leavers is not None:

@@ -9,14 +9,12 @@ text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, otherwise DECIMAL
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection
 from typing import Any
 
-from app.snapshots.engine import Cursor, fetch_one
+from app.snapshots.engine import Cursor, fetch_values
 
 _SAMPLE = 20_000
-_TOGETHER = 20  # columns in one query: with hundreds, its plan takes gigabytes that no limit counts
 _TRUTHS = "'true', 'false', 'True', 'False', 'TRUE', 'FALSE'"
 _ZONE = "(Z|[+-]\\d{2}(:?\\d{2})?)"
 _MOMENT = "\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?"
@@ -64,13 +62,6 @@ def _tests(value: str) -> dict[str, str]:
     }
 
 
-def _batched(names: Iterable[str], size: int) -> Iterator[Sequence[str]]:
-    """Yield names in groups of at most ``size``."""
-    left = iter(names)
-    while group := list(islice(left, size)):
-        yield group
-
-
 def typed_columns(
     cursor: Cursor, relation: str, values: dict[str, str], allowed: Collection[str] | None = None
 ) -> dict[str, str]:
@@ -85,13 +76,9 @@ def typed_columns(
     }
     # One value can rule a type out, so a sample leaves few tests for the whole relation.
     for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
-        for group in _batched(values, _TOGETHER):
-            asked = {column: left[column] for column in group}
-            left |= _survivors(cursor, part, values, asked)
+        left = _survivors(cursor, part, values, left)
     fractions = [column for column, kinds in left.items() if kinds[:1] == ["FRACTION"]]
-    shapes: dict[str, str] = {}
-    for group in _batched(fractions, _TOGETHER):
-        shapes |= fraction_types(cursor, relation, {column: values[column] for column in group})
+    shapes = fraction_types(cursor, relation, {column: values[column] for column in fractions})
     return {
         column: _cast(values[column], shapes.get(column) or (kinds[0] if kinds else "VARCHAR"))
         for column, kinds in left.items()
@@ -102,16 +89,13 @@ def _survivors(
     cursor: Cursor, relation: str, values: dict[str, str], left: dict[str, list[str]]
 ) -> dict[str, list[str]]:
     asked = [(column, kind) for column, kinds in left.items() for kind in kinds]
-    if not asked:
-        return left
     # For a column without values every test is NULL, so it stays text.
-    checks = ", ".join(
+    checks = [
         f"bool_and({_tests(values[column])[kind]}) FILTER ({values[column]} IS NOT NULL)"
         for column, kind in asked
-    )
-    row = fetch_one(cursor, f"SELECT {checks} FROM {relation}")
-    kept: dict[str, list[str]] = {column: [] for column in left}
-    for (column, kind), holds in zip(asked, row, strict=True):
+    ]
+    kept: dict[str, list[str]] = {column: [] for column in values}
+    for (column, kind), holds in zip(asked, fetch_values(cursor, checks, relation), strict=True):
         if holds:
             kept[column].append(kind)
     return kept
@@ -124,15 +108,16 @@ def fraction_types(
 
     Returns ``{column: type}``.
     """
-    if not values:
-        return {}
-    measures = ", ".join(
-        f"max(strlen(ltrim(split_part({value}, '.', 1), '-'))), "
-        f"max(strlen(rtrim(split_part({value}, '.', 2), '0'))), "
-        f"max(strlen(ltrim(replace(replace({value}, '.', ''), '-', ''), '0')))"
+    measures = [
+        measure
         for value in values.values()
-    )
-    row = fetch_one(cursor, f"SELECT {measures} FROM {relation}")
+        for measure in (
+            f"max(strlen(ltrim(split_part({value}, '.', 1), '-')))",
+            f"max(strlen(rtrim(split_part({value}, '.', 2), '0')))",
+            f"max(strlen(ltrim(replace(replace({value}, '.', ''), '-', ''), '0')))",
+        )
+    ]
+    row = fetch_values(cursor, measures, relation)
     found = {}
     for index, column in enumerate(values):
         whole, scale, digits = row[3 * index : 3 * index + 3]

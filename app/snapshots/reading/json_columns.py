@@ -1,13 +1,11 @@
 """JSON columns of NDJSON uploads as typed columns."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
-
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from app.snapshots.engine import Cursor, fetch_one, sql_name, sql_text
+from app.snapshots.engine import Cursor, fetch_values, sql_name, sql_text
 from app.snapshots.reading.detection import fraction_types, typed_columns
 from app.snapshots.reading.exact_values import double_keeps, is_plain, keeps_digits
 
@@ -75,11 +73,11 @@ def _all_hold(
     cursor: Cursor, relation: str, conditions: dict[str, str], texts: dict[str, str]
 ) -> set[str]:
     """Return the columns whose condition holds for all texts."""
-    checks = ", ".join(
+    checks = [
         f"bool_and({condition}) FILTER ({texts[column]} IS NOT NULL)"
         for column, condition in conditions.items()
-    )
-    row = fetch_one(cursor, f"SELECT {checks} FROM {relation}")
+    ]
+    row = fetch_values(cursor, checks, relation)
     return {column for column, holds in zip(conditions, row, strict=True) if holds}
 
 
@@ -101,10 +99,8 @@ def _json(column: str) -> str:
 
 
 def _kinds(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, set[str]]:
-    if not columns:
-        return {}
-    lists = ", ".join(f"list(DISTINCT json_type({sql_name(column)}))" for column in columns)
-    row = fetch_one(cursor, f"SELECT {lists} FROM {relation}")
+    lists = [f"list(DISTINCT json_type({sql_name(column)}))" for column in columns]
+    row = fetch_values(cursor, lists, relation)
     return {
         column: set(found or ()) - {"NULL", None}
         for column, found in zip(columns, row, strict=True)

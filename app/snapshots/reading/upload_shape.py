@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import Invalid
+from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep
 
-MAX_COLUMNS = 1_000
-MAX_DEPTH = 8  # the time to read a value grows threefold with every two levels
 _NESTED = {"list", "array", "struct", "map", "union"}
 
 
@@ -17,25 +16,15 @@ def refuse_shape(columns: Mapping[str, Any]) -> None:
     if len(columns) > MAX_COLUMNS:
         raise Invalid(f"The upload has {len(columns):,} columns; the most is {MAX_COLUMNS:,}.")
     for column, kind in columns.items():
-        if _depth(kind) > MAX_DEPTH:
+        if is_too_deep(kind, _inner):
             raise Invalid(
                 f"Column {column} is nested deeper than {MAX_DEPTH} levels.",
                 data={"column": column},
             )
 
 
-def _depth(kind: Any) -> int:
-    """Return how many levels of lists and objects an engine type has, counted up to one more than is taken."""
-    depth, level = 0, [kind]
-    while depth <= MAX_DEPTH:
-        level = [
-            inner
-            for outer in level
-            if outer.id in _NESTED
-            for _, inner in outer.children
-            if hasattr(inner, "id")
-        ]
-        if not level:
-            break
-        depth += 1
-    return depth
+def _inner(kind: Any) -> list[Any]:
+    """Return the types within a list or an object."""
+    if kind.id not in _NESTED:
+        return []
+    return [inner for _, inner in kind.children if hasattr(inner, "id")]

@@ -201,10 +201,6 @@ def _content(response: httpx.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _is_html(response: httpx.Response) -> bool:
-    return "html" in response.headers.get("content-type", "")
-
-
 def _wait(response: httpx.Response, attempted_at: datetime) -> timedelta | None:
     """Return Retry-After, or the time until the end of the window, which Braze reports in seconds since 1970."""
     asked = retry_after(response)

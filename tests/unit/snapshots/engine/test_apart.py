@@ -108,6 +108,14 @@ async def test_hundreds_of_columns_and_eight_levels_are_read(engine: Engine) -> 
     ).rows == 1
 
 
+async def test_a_membership_of_a_thousand_columns_is_read_in_flat_memory(engine: Engine) -> None:
+    names = ["profile_id", *(f"c{n}" for n in range(999))]
+    upload = given(engine, ",".join(names).encode() + b"\na" + b",1,1.5,x" * 333 + b"\n")
+    out = engine.scratch_file(".parquet")
+    stats = await engine.run_on_upload("spa", write_snapshot, upload, out, linked=False)
+    assert len(stats.traits) == 999
+
+
 def test_zstd_that_expands_a_thousandfold_is_read_in_pieces() -> None:
     frame = zstandard.ZstdCompressor(level=3).compress(bytes(64 * 1024**2))
     sizes = [len(piece) for piece in compression._unzstd(io.BytesIO(frame + frame))]
