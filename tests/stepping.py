@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.queue import Task
@@ -15,6 +19,7 @@ from app.services.delivery.pump import Pump, attempt
 from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.periodic.due import find_due
 from app.services.planning.plan import plan_sync
+from app.services.platform.platform import Platform
 from app.services.syncs import lifecycle, syncs
 from app.services.syncs.settle import settle_sync
 from app.storage.models import Activation, ActivationRevision, Batch, Run, Sync
@@ -136,3 +141,18 @@ class Hand:
                 (await session.execute(runs.limit(1))).first()
                 or (await session.execute(open_syncs.limit(1))).first()
             )
+
+
+def cut_once(platform: Platform) -> Platform:
+    """Return the platform with a database that cuts the connection of its next transaction before the commit."""
+    cuts = iter([True])
+
+    @asynccontextmanager
+    async def unit_of_work() -> AsyncIterator[AsyncSession]:
+        async with platform.unit_of_work() as session:
+            yield session
+            if next(cuts, False):
+                own = await session.scalar(text("SELECT pg_backend_pid()"))
+                await platform.hot.execute("SELECT pg_terminate_backend($1)", own)
+
+    return replace(platform, unit_of_work=unit_of_work)

@@ -16,10 +16,17 @@ from app.connectors.errors import ConnectorError
 from app.core.errors import AppError, Invalid
 from app.core.ids import new_id
 from app.core.logging import get_logger
+from app.core.objects import StoreError
 from app.domain.preview_states import PreviewState
 from app.services.audiences import definitions
 from app.services.audiences.definition_rows import Reading, write_rows
-from app.services.platform import Platform, run_leased, wake_preview
+from app.services.platform import (
+    Platform,
+    is_lost,
+    retry_transaction,
+    run_leased,
+    wake_preview,
+)
 from app.services.tenancy import record_event
 from app.snapshots.definitions import DefinitionFailed
 from app.snapshots.engine import Upload
@@ -107,10 +114,13 @@ async def compute_preview(platform: Platform, space_id: str, preview_id: str) ->
 
     async def work(preview: AudiencePreview) -> None:
         outcome = await _outcome(platform, preview)
-        async with platform.unit_of_work() as session:
+
+        async def write(session: AsyncSession) -> None:
             await PreviewRepository(session).finish(
                 space_id, preview_id, preview.attempts, **outcome
             )
+
+        await retry_transaction(platform.unit_of_work, write)
 
     return await run_leased(
         lease=_LEASE, claim=claim, renew=None, work=work, give_back=None, later=None
@@ -134,7 +144,16 @@ async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, An
                 "There was no room for the preview among other work; try it again later."
             )
         log.error("preview_failed", preview_id=preview.id, exc_info=error)
-        return _failed("The computation broke; see the worker's log.")
+        return _failed(_words_of(error))
+
+
+def _words_of(error: Exception) -> str:
+    """Name what was away, for an error that the definition did not cause."""
+    if isinstance(error, StoreError):
+        return "The object store is unavailable; try again."
+    if is_lost(error):
+        return "The database is unavailable; try again."
+    return "The computation broke; see the worker's log."
 
 
 def _failed(reason: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import SyncState
 from app.services.accounts import Account
-from app.services.platform import Platform
+from app.services.platform import Platform, retry_transaction
 from app.services.syncs import close_open, notify_activation_in_error
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -32,7 +32,8 @@ async def planning_refused(
 
     Returns False if the account was changed since it was opened: then the refusal says nothing about its settings of today.
     """
-    async with platform.unit_of_work() as session:
+
+    async def write(session: AsyncSession) -> bool:
         await ActivationRepository(session).of_destination(
             sync.space_id, sync.destination_id, lock="update"
         )
@@ -42,7 +43,9 @@ async def planning_refused(
             await pause_account(session, sync.space_id, sync.destination_id, error)
         else:
             await pause_activation(session, sync.space_id, sync.activation_id, error)
-    return True
+        return True
+
+    return await retry_transaction(platform.unit_of_work, write)
 
 
 async def is_changed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +13,7 @@ from app.connectors.errors import ConfigurationRejected
 from app.core.logging import get_logger
 from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
-from app.services.platform import Platform
+from app.services.platform import Platform, retry_transaction
 from app.services.revision import Revision, list_key, uses_list
 from app.snapshots.engine import Cut
 from app.storage.models import Activation
@@ -20,6 +21,7 @@ from app.storage.repositories.connections import ConnectionRepository
 
 log = get_logger(__name__)
 
+PATIENCE = 12  # tries, one minute
 MOMENT = 1.0  # seconds; longer than it takes to store the id of a list that a partner has created
 
 
@@ -59,8 +61,9 @@ async def ensure_lists(
             if key in await _made(platform, activation):
                 continue
             raise
-        async with platform.unit_of_work() as session:
-            await _keep(session, activation, key, list_id)
+        # The partner has created it: if its id is not kept, the next plan creates another one.
+        keep = partial(_keep, activation, key, list_id)
+        await retry_transaction(platform.unit_of_work, keep, lost_tries=PATIENCE)
         log.info("list_created", activation_id=activation.id, list_id=list_id)
 
 
@@ -74,7 +77,7 @@ async def _made(platform: Platform, activation: Activation) -> Mapping[str, str]
         return await ConnectionRepository(session).made_lists(activation)
 
 
-async def _keep(session: AsyncSession, activation: Activation, key: str, list_id: str) -> None:
+async def _keep(activation: Activation, key: str, list_id: str, session: AsyncSession) -> None:
     assert activation.connection_id is not None  # noqa: S101  only a deleted activation has none
     connection = await ConnectionRepository(session).of_activation(activation, lock="update")
     if connection is not None and key not in connection.lists:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
 from app.core.logging import get_logger
 from app.domain.sync_states import SyncState
@@ -24,6 +26,7 @@ from app.services.platform import (
     fetch_manifest,
     fresh_key,
     lease_owner,
+    retry_transaction,
     run_leased,
     store_file,
 )
@@ -161,7 +164,10 @@ async def _log_lost(sync: Sync) -> None:
 
 async def _give_back(platform: Platform, sync: Sync) -> None:
     """Release the sync without counting the attempt (R18)."""
-    async with platform.unit_of_work() as session:
+
+    async def release(session: AsyncSession) -> None:
         await SyncRepository(session).release(
             sync.space_id, sync.id, sync.lease_token, attempts=sync.attempts - 1
         )
+
+    await retry_transaction(platform.unit_of_work, release)

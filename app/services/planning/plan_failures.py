@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import traceback
+from functools import partial
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
 from app.core.errors import AppError
@@ -13,7 +16,7 @@ from app.core.objects import StoreAway
 from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import pause_activation
-from app.services.platform import Platform
+from app.services.platform import Platform, is_lost, retry_transaction
 from app.services.syncs import notify_sync_ended, write_state
 from app.snapshots.engine import UnknownFormat, is_lasting_fault
 from app.storage.models import Sync
@@ -52,16 +55,19 @@ async def record_failure(platform: Platform, sync: Sync, error: Exception) -> No
 async def put_off(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     """Release a sync that is planned later. ``error`` is ``{message, code?, times?}``."""
     wait = retry.backoff(sync.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
-    async with platform.unit_of_work() as session:
+    is_shown = sync.kind != "dry_run" and sync.attempts >= SHOWN_AFTER
+
+    async def write(session: AsyncSession) -> None:
         activation = await ActivationRepository(session).get_any(
             sync.space_id, sync.activation_id, lock="update"
         )
         released = await SyncRepository(session).release(
             sync.space_id, sync.id, sync.lease_token, wait=wait, error=error
         )
-        is_shown = sync.kind != "dry_run" and sync.attempts >= SHOWN_AFTER
         if released and is_shown and activation is not None:
             activation.last_error = error
+
+    await retry_transaction(platform.unit_of_work, write)
 
 
 def _described(sync: Sync, error: Exception) -> dict[str, Any]:
@@ -82,6 +88,8 @@ def is_lasting(error: Exception) -> bool:
 def _words_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, StoreAway):
         return {"message": "The object store is unavailable; see the worker's log."}
+    if is_lost(error):
+        return {"message": "The database is unavailable; see the worker's log."}
     if isinstance(error, ConnectorError):
         return {"message": error.message, "code": error.code}
     if isinstance(error, AppError | UnknownFormat):
@@ -105,38 +113,43 @@ def _where(error: Exception) -> str:
 
 
 async def _fail(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
-    async with platform.unit_of_work() as session:
-        repository = SyncRepository(session)
-        activation = await ActivationRepository(session).get_any(
-            sync.space_id, sync.activation_id, lock="update"
-        )
-        assert activation is not None  # noqa: S101  a foreign key
-        written = await write_state(
-            session,
-            sync,
-            SyncState.FAILED,
-            error=error,
-            lease_owner=None,
-            lease_until=None,
-            finished_at=await RunRepository(session).database_now(),
-        )
-        if written:
-            failed = await repository.get(sync.space_id, sync.id)
-            if failed is not None and failed.kind != "dry_run":
-                activation.last_error = error
-                before = await repository.state_before(failed)
-                notify_sync_ended(session, activation, failed, before)
+    await retry_transaction(platform.unit_of_work, partial(_write_failed, sync, error))
     log.warning("sync_failed", sync_id=sync.id)
+
+
+async def _write_failed(sync: Sync, error: dict[str, Any], session: AsyncSession) -> None:
+    repository = SyncRepository(session)
+    activation = await ActivationRepository(session).get_any(
+        sync.space_id, sync.activation_id, lock="update"
+    )
+    assert activation is not None  # noqa: S101  a foreign key
+    written = await write_state(
+        session,
+        sync,
+        SyncState.FAILED,
+        error=error,
+        lease_owner=None,
+        lease_until=None,
+        finished_at=await RunRepository(session).database_now(),
+    )
+    failed = await repository.get(sync.space_id, sync.id) if written else None
+    if failed is not None and failed.kind != "dry_run":
+        activation.last_error = error
+        before = await repository.state_before(failed)
+        notify_sync_ended(session, activation, failed, before)
 
 
 async def _give_up(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     """Put the activation into the state ``error``, and close the sync as failed."""
-    async with platform.unit_of_work() as session:
+    reason = ConnectorError(
+        f"{error['message']} It was tried {TRIES} times.", code=error.get("code")
+    )
+
+    async def write(session: AsyncSession) -> None:
         await ActivationRepository(session).get_any(
             sync.space_id, sync.activation_id, lock="update"
         )
         if await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token):
-            reason = ConnectorError(
-                f"{error['message']} It was tried {TRIES} times.", code=error.get("code")
-            )
             await pause_activation(session, sync.space_id, sync.activation_id, reason)
+
+    await retry_transaction(platform.unit_of_work, write)

@@ -192,13 +192,15 @@ async def complete_dry_run(platform: Platform, inputs: PlanInputs, stats: PlanSt
     assert planned is not None  # noqa: S101  it was just written
     report = await dry_run.dry_run_report(platform, planned, stats.cuts)
     report["heldBecause"] = _hold_reason(inputs.activation, inputs, stats)
-    async with platform.unit_of_work() as session:
+
+    async def write(session: AsyncSession) -> bool:
         now = await RunRepository(session).database_now()
-        written = await write_state(
+        return await write_state(
             session, sync, SyncState.COMPLETE, report=report, finished_at=now, **_RELEASED
         )
-        if not written:
-            raise LeaseLost
+
+    if not await retry_transaction(platform.unit_of_work, write):
+        raise LeaseLost
 
 
 def _hold_reason(activation: Activation, inputs: PlanInputs, stats: PlanStats) -> str | None:

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.storage.engine import DatabaseAway
 from app.storage.session import UnitOfWork
 
 T = TypeVar("T")
@@ -18,17 +20,26 @@ T = TypeVar("T")
 TRIES = 3
 # deadlock, serialization failure, lock not available in time
 _CONFLICTS = frozenset({"40P01", "40001", "55P03"})
+# Class 08: connection; 28: authorisation; 53: out of connections, memory or disk; 57P: it stops or starts;
+# 25006: it is a read-only replica (a failover); 3D000: the database does not exist.
+_AWAY = ("08", "28", "53", "57P", "25006", "3D000")
 LOST_TRIES = 6  # a restart of the server takes seconds, less than a lease lasts
 _LONGEST_WAIT = 8.0  # seconds, between two tries while the database is away
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether the connection to the database was lost, or the server accepts no connections yet."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, InterfaceError)
-    return isinstance(
-        error, ConnectionError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError
-    )
+    """Return whether the database is away: unreachable, silent, stopping, starting, full, or a read-only replica."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, DatabaseAway | InterfaceError | PoolTimeout | asyncpg.InterfaceError):
+        return True
+    return (_sqlstate(error) or "").startswith(_AWAY)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's code of an error, as the driver or SQLAlchemy raised it."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(original, "sqlstate", None)
 
 
 async def retry_transaction(
@@ -46,7 +57,7 @@ async def retry_transaction(
         try:
             async with unit_of_work() as session:
                 return await work(session)
-        except (DBAPIError, OSError, asyncpg.PostgresError) as error:
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             wait = _wait(error, attempt, lost_tries)
             if wait is None:
                 raise
@@ -58,7 +69,6 @@ def _wait(error: Exception, attempt: int, lost_tries: int) -> float | None:
     """Return the seconds until the next try, or None if there is none."""
     if is_lost(error) or isinstance(error, OSError):
         return min(0.25 * 2**attempt, _LONGEST_WAIT) if attempt < lost_tries else None
-    original = error.orig if isinstance(error, DBAPIError) else error
-    if attempt < TRIES and getattr(original, "sqlstate", None) in _CONFLICTS:
+    if attempt < TRIES and _sqlstate(error) in _CONFLICTS:
         return random.uniform(0.02, 0.1) * attempt  # noqa: S311  jitter
     return None

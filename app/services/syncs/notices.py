@@ -23,7 +23,7 @@ from app.domain import notices, retry
 from app.domain.notice_states import NoticeState
 from app.domain.options import Notifications, parse_notifications
 from app.services.accounts import connector_tools, open_account
-from app.services.platform import Platform, wake_notify
+from app.services.platform import Platform, is_lost, retry_transaction, wake_notify
 from app.storage.models import Activation, Notice, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.notices import NoticeRepository
@@ -121,15 +121,18 @@ async def send_notices(platform: Platform, space_id: str, notice_id: str) -> boo
     except (ConfigurationRejected, NotifyingIsOff) as error:
         values = {"state": NoticeState.FAILED, "error": str(error)}
     except (ConnectorError, aiosmtplib.SMTPException, OSError, httpx.HTTPError) as error:
-        given_up = notice.attempts >= notices.ATTEMPTS
+        given_up = notice.attempts >= notices.ATTEMPTS and not is_lost(error)
         wait = retry.backoff(notice.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
         values = {
             "state": NoticeState.FAILED if given_up else NoticeState.NEW,
             "wait": wait,
             "error": str(error)[:500],
         }
-    async with platform.unit_of_work() as session:
+
+    async def write(session: AsyncSession) -> None:
         await NoticeRepository(session).end(notice, **values)
+
+    await retry_transaction(platform.unit_of_work, write)
     log.info("notice_tried", notice_id=notice.id, channel=notice.channel, state=values["state"])
     return True
 

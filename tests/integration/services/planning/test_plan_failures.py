@@ -9,16 +9,21 @@ import duckdb
 import httpx
 import pyarrow as pa
 import pytest
+from sqlalchemy import update
 
 from app.connectors.errors import ConfigurationRejected, TransientFailure
+from app.core.errors import Invalid
+from app.domain.sync_states import SyncState
 from app.queue import Task
 from app.services.planning import plan as planning
-from app.services.planning.plan_failures import TRIES, is_lasting
+from app.services.planning.plan_failures import TRIES, is_lasting, record_failure
 from app.snapshots.engine import FileFormat, UnknownFormat, format_metadata
+from app.storage.engine import DatabaseAway
 from app.storage.models import Sync
+from app.storage.repositories.syncs import SyncRepository
 from tests.flow import Flow
 from tests.integration.services.planning.test_old_holdings import delivered, replace
-from tests.stepping import Hand
+from tests.stepping import Hand, cut_once
 
 ENGINE_WORDS = ("Binder", "Catalog", "column", "SELECT", "held")
 
@@ -123,3 +128,34 @@ async def test_only_the_same_reason_counts(flow: Flow, monkeypatch: pytest.Monke
 )
 def test_what_lasts(error: Exception, lasts: bool) -> None:
     assert is_lasting(error) is lasts
+
+
+async def test_an_outcome_is_recorded_although_the_connection_was_cut(flow: Flow) -> None:
+    hand = Hand(flow)
+    activation = await flow.activate(resync=True)
+    await flow.supply([{"profile_id": "p1"}])
+    await hand.once(tasks=(Task.RECOMPUTE,))
+    dry = await hand.start(activation, dry=True)
+    (sync, _) = await flow.syncs(activation)
+
+    async def fail(sync: Sync, error: Exception) -> Sync:
+        async with flow.platform.unit_of_work() as session:
+            claimed = await SyncRepository(session).claim(
+                sync.space_id, sync.id, (SyncState.NEW,), "test", flow.platform.settings.lease
+            )
+        assert claimed is not None
+        await record_failure(cut_once(flow.platform), claimed, error)
+        return {sync.id: sync for sync in await flow.syncs(activation)}[sync.id]
+
+    refused = await fail(dry, Invalid("a wrong setting"))
+    assert (refused.state, (refused.error or {})["message"]) == ("failed", "a wrong setting")
+    later = await fail(sync, DatabaseAway("cut"))
+    assert (later.state, later.lease_until) == ("new", None)
+    assert (later.error or {})["message"].startswith("The database is unavailable")
+    states = []
+    for _ in range(TRIES):
+        async with flow.platform.unit_of_work() as session:
+            await session.execute(update(Sync).values(next_at=None))
+        states.append((await fail(sync, KeyError("a fault of the service"))).state)
+    assert states == ["new", "new", "failed"]
+    assert (await flow.activation(activation)).state == "error"
