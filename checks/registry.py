@@ -10,8 +10,6 @@ from checks import (
     cycles,
     docstrings,
     faces,
-    licences,
-    locks,
     module_map,
     references,
     sizes,
@@ -40,6 +38,4 @@ CHECKS: dict[str, Check] = {
     "faces": faces.check,
     "tested": tested.check,
     "map": module_map.check,
-    "locks": locks.check,
-    "licences": licences.check,
 }

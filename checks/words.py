@@ -11,7 +11,6 @@ from checks.source import ROOT, Fault, Source, files, line_of
 CHECKED = ("app", "workers", "tests", "benchmarks", "migrations", "docs")
 CHECKED_FILES = (
     "README.md",
-    "SECURITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "Makefile",

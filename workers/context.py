@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -14,17 +14,44 @@ from app.services.platform import Platform
 # Concurrent jobs of each kind in a process. The limits keep one kind from using the slots of the others. Recomputes
 # get further slots for runs that read users' databases, because such runs may take long.
 LIMITS = {Task.RECOMPUTE: 6, Task.PLAN: 4, Task.PREVIEW: 4}
-MAX_WAITING = 1000  # jobs of each kind
+MAX_WAITING = 1000  # jobs of each kind and workspace
+Work = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class JobSlots:
-    """The slots for jobs of one kind."""
+    """The slots for jobs of one kind, of which one workspace never has all: its jobs may all be slow."""
 
     limit: int
-    taken: int = 0
-    # Jobs that found no free slot, by subject id. The sweep finds jobs again that are not kept here.
-    waiting: OrderedDict[str, Callable[[], Awaitable[None]]] = field(default_factory=OrderedDict)
+    held: Counter[str] = field(default_factory=Counter)  # by workspace
+    # Jobs that found no slot, by workspace and subject id. The sweep finds jobs again that are not kept here.
+    waiting: OrderedDict[str, OrderedDict[str, Work]] = field(default_factory=OrderedDict)
+
+    @property
+    def taken(self) -> int:
+        """The number of running jobs."""
+        return self.held.total()
+
+    def may(self, owner: str) -> bool:
+        """Return whether a job of a workspace may start now."""
+        return self.taken < self.limit and self.held[owner] < max(1, self.limit - 1)
+
+    def keep(self, owner: str, subject_id: str, work: Work) -> None:
+        """Keep a job until a slot is free."""
+        queue = self.waiting.setdefault(owner, OrderedDict())
+        if len(queue) < MAX_WAITING:
+            queue[subject_id] = work
+
+    def take_next(self) -> tuple[str, Work] | None:
+        """Take the job that has waited longest in the workspace whose turn it is; the others come before its next."""
+        owner = next(filter(self.may, self.waiting), None)
+        if owner is None:
+            return None
+        queue = self.waiting.pop(owner)
+        _, work = queue.popitem(last=False)
+        if queue:
+            self.waiting[owner] = queue  # at the end
+        return owner, work
 
 
 @dataclass(slots=True)
@@ -43,26 +70,24 @@ class WorkerProcess:
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
         self.slots = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
 
-    async def run_limited(
-        self, task: Task, subject_id: str, work: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Run a job in a slot of its kind, then the jobs that are waiting for a slot.
+    async def run_limited(self, task: Task, space_id: str, subject_id: str, work: Work) -> None:
+        """Run a job of a space in a slot of its kind, then the jobs that are waiting for a slot.
 
-        If no slot is free, keeps the job for a worker that frees one, and returns immediately.
+        If the workspace may have no slot now, keeps the job until one is free, and returns immediately.
         """
-        slots = self.slots[task]
-        if slots.taken >= slots.limit:
-            if len(slots.waiting) < MAX_WAITING:
-                slots.waiting[subject_id] = work
+        slots, owner = self.slots[task], await self.platform.owner_of(space_id)
+        if not slots.may(owner):
+            slots.keep(owner, subject_id, work)
             return
-        slots.taken += 1
-        try:
-            await work()
-            while slots.waiting and not self.stop.is_set():
-                _, following = slots.waiting.popitem(last=False)
-                await following()
-        finally:
-            slots.taken -= 1
+        following: tuple[str, Work] | None = (owner, work)
+        while following is not None:
+            owner, work = following
+            slots.held[owner] += 1
+            try:
+                await work()
+            finally:
+                slots.held[owner] -= 1
+            following = None if self.stop.is_set() else slots.take_next()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,6 @@ async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
         nonlocal planned
         planned = await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.process.run_limited(Task.PLAN, subject_id, work)
+    await context.process.run_limited(Task.PLAN, space_id, subject_id, work)
     if planned and not context.process.pumping:
         await deliver(ctx, space_id, subject_id)

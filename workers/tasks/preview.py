@@ -16,4 +16,4 @@ async def preview(ctx: dict[str, Any], space_id: str, preview_id: str) -> None:
     async def work() -> None:
         await compute_preview(context.platform, space_id, preview_id)
 
-    await context.process.run_limited(Task.PREVIEW, preview_id, work)
+    await context.process.run_limited(Task.PREVIEW, space_id, preview_id, work)

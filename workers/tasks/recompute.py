@@ -16,4 +16,4 @@ async def recompute(ctx: dict[str, Any], space_id: str, subject_id: str) -> None
     async def work() -> None:
         await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.process.run_limited(Task.RECOMPUTE, subject_id, work)
+    await context.process.run_limited(Task.RECOMPUTE, space_id, subject_id, work)

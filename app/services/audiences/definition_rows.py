@@ -126,7 +126,7 @@ async def _run_in_engine(
         work.reading.notes[:] = order.notes
         if not order.independent:
             await _sort_rows(work, datasets, tables)
-        async with work.platform.definitions.slot(work.space_id):
+        async with work.platform.definitions.slot(work.workspace_id):
             await run_definition(
                 query,
                 tables,

@@ -92,8 +92,9 @@ async def _store(
             former = await fetch_manifest(platform.objects, await _current(platform, audience))
             usual = await _usual_delimiter(platform, audience)
             upload = replace(received, usual_delimiter=usual, absent_words=words)
+            owner = await platform.owner_of(audience.space_id)
             stats = await platform.engine.run_on_upload(
-                audience.space_id, write_snapshot, upload, out, linked=linked, former=former
+                owner, write_snapshot, upload, out, linked=linked, former=former
             )
         key = fresh_key(f"{audience_folder(audience.space_id, audience.id)}/uploads", "members")
         return await store_file(platform.objects, out, key, stats.rows), stats

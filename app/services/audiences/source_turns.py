@@ -24,14 +24,14 @@ class NoRoom(Exception):
 @asynccontextmanager
 async def room_of_run(platform: Platform, space_id: str, run_id: str) -> AsyncIterator[None]:
     """Hold a slot for everything that a run reads. Raises NoRoom at once if none is free."""
-    slots = platform.readings
-    if not slots.take(space_id, run_id):
+    slots, owner = platform.readings, await platform.owner_of(space_id)
+    if not slots.take(owner, run_id, space_id):
         seconds = min(max(_SHORTEST, float(slots.waiting)), _LONGEST)
         raise NoRoom(timedelta(seconds=seconds * random.uniform(0.8, 1.2)))  # noqa: S311  jitter
     try:
         yield
     finally:
-        slots.give_back(space_id)
+        slots.give_back(owner)
         await release_lease(_call_next(platform))
 
 

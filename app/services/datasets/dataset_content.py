@@ -87,7 +87,8 @@ async def _store(
     try:
         async with receiving as upload:
             upload = replace(upload, usual_delimiter=usual)
-            stats = await platform.engine.run_on_upload(space_id, write_dataset, upload, out)
+            owner = await platform.owner_of(space_id)
+            stats = await platform.engine.run_on_upload(owner, write_dataset, upload, out)
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
     finally:
         out.unlink(missing_ok=True)

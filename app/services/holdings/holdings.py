@@ -125,8 +125,9 @@ async def seed_holdings(
             content_encoding=content_encoding,
             announced=announced,
         ) as upload:
+            owner = await platform.owner_of(space_id)
             stats = await platform.engine.run_on_upload(
-                space_id, _write_seed, upload, spec, out, linked=linked
+                owner, _write_seed, upload, spec, out, linked=linked
             )
         key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "seed")
         file = await store_file(platform.objects, out, key, stats.rows)

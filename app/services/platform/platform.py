@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +23,7 @@ from app.services.platform.source_slots import SourceSlots
 from app.services.platform.wakeups import QUEUE
 from app.snapshots.engine import Engine
 from app.storage.engine import Database, open_database
+from app.storage.repositories.spaces import workspace_of
 from app.storage.session import UnitOfWork, unit_of_work_of
 
 
@@ -47,6 +48,18 @@ class Platform:
     definitions: FairSlots  # limits how many processes run users' SQL
     outbound: OutboundPolicy  # the addresses of users' databases that may be connected to
     readings: SourceSlots  # limits how many runs read users' databases
+    _owners: dict[str, str] = field(
+        default_factory=dict
+    )  # the workspace of each space that was asked for
+
+    async def owner_of(self, space_id: str) -> str:
+        """Return the workspace of a space. Turns are fair between workspaces: anyone may create more spaces."""
+        if space_id not in self._owners:
+            found = await workspace_of(self.hot, space_id)
+            if found is None:
+                return space_id
+            self._owners[space_id] = found
+        return self._owners[space_id]
 
     async def close(self) -> None:
         """Close all resources."""

@@ -13,6 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, PageRequest, Position, make_page
+from app.storage.models import Space
 from app.storage.repositories import keyset
 
 M = TypeVar("M")
@@ -30,6 +31,15 @@ _MODES: dict[str, tuple[bool, bool]] = {  # read, key_share
     "remove": (False, False),
 }
 Columns = Sequence[InstrumentedAttribute[Any]]
+
+
+def in_turns(
+    space_id: InstrumentedAttribute[Any], moment: InstrumentedAttribute[Any]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Order rows so that the oldest of each workspace come first, then the second oldest: a limit cuts off nobody."""
+    workspace = select(Space.workspace_id).where(Space.id == space_id).scalar_subquery()
+    return func.row_number().over(partition_by=workspace, order_by=moment), moment.expression
+
 
 DATABASE_NOW = func.clock_timestamp(type_=DateTime(timezone=True))
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.storage.models import OPEN_STATES, Audience, Batch, Destination, MemberPatch, Run, Sync
-from app.storage.repositories.base import DATABASE_NOW, Reader, locked
+from app.storage.repositories.base import DATABASE_NOW, Reader, in_turns, locked
 from app.storage.repositories.runs import OPEN
 
 
@@ -19,17 +19,17 @@ class DueQueries(Reader):
     """Reads across syncs, batches, destinations, runs and patches."""
 
     async def to_plan(self, limit: int) -> Sequence[Sync]:
-        """Read syncs that wait to be planned, dry runs included, oldest first."""
+        """Read syncs that wait to be planned, dry runs included, the workspaces in turn."""
         query = (
             select(Sync)
             .where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
-            .order_by(Sync.opened_at)
+            .order_by(*in_turns(Sync.space_id, Sync.opened_at))
             .limit(limit)
         )
         return await self._all(query)
 
     async def to_settle(self, limit: int) -> Sequence[Sync]:
-        """Read syncs that are being closed, or that have no open batch, oldest first."""
+        """Read syncs that are being closed, or that have no open batch, the workspaces in turn."""
         unrecorded = exists().where(
             Batch.space_id == Sync.space_id,
             Batch.sync_id == Sync.id,
@@ -46,7 +46,7 @@ class DueQueries(Reader):
                 ),
                 is_free(),
             )
-            .order_by(Sync.opened_at)
+            .order_by(*in_turns(Sync.space_id, Sync.opened_at))
             .limit(limit)
         )
         return await self._all(query)

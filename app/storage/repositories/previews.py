@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_, select, update
 
 from app.domain.preview_states import PreviewState
 from app.storage.models import AudiencePreview
-from app.storage.repositories.base import DATABASE_NOW, Repository
+from app.storage.repositories.base import DATABASE_NOW, Repository, in_turns
 
 _is_free = or_(AudiencePreview.lease_until.is_(None), AudiencePreview.lease_until < DATABASE_NOW)
 
@@ -55,11 +55,11 @@ class PreviewRepository(Repository[AudiencePreview]):
         return written is not None
 
     async def due(self, limit: int) -> Sequence[tuple[str, str, int]]:
-        """Return space, id and attempts of previews of all spaces that can be claimed, oldest first."""
+        """Return space, id and attempts of previews that can be claimed, the workspaces in turn."""
         rows = await self.session.execute(
             select(AudiencePreview.space_id, AudiencePreview.id, AudiencePreview.attempts)
             .where(AudiencePreview.status == PreviewState.RUNNING, _is_free)
-            .order_by(AudiencePreview.created_at)
+            .order_by(*in_turns(AudiencePreview.space_id, AudiencePreview.created_at))
             .limit(limit)
         )
         return [(row[0], row[1], row[2]) for row in rows]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from app.domain.run_states import RunState
 from app.storage.models import Audience, Run
-from app.storage.repositories.base import DATABASE_NOW, Repository
+from app.storage.repositories.base import DATABASE_NOW, Repository, in_turns
 
 OPEN = (RunState.NEW, RunState.RUNNING)
 _is_free = (
@@ -185,14 +185,14 @@ class RunRepository(Repository[Run]):
         return await self._first(query)
 
     async def due(self, limit: int) -> Sequence[Run]:
-        """Read runs of all spaces that can be claimed, oldest first."""
+        """Read runs that can be claimed, the workspaces in turn."""
         query = (
             select(Run)
             .where(
                 Run.state.in_(OPEN),
                 *_is_free,
             )
-            .order_by(Run.created_at)
+            .order_by(*in_turns(Run.space_id, Run.created_at))
             .limit(limit)
         )
         return await self._all(query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from app.core.ids import new_id
@@ -47,18 +48,50 @@ async def test_jobs_of_one_kind_take_no_slots_of_another(platform: Platform) -> 
 
     slots = process.slots[Task.RECOMPUTE]
     full = [
-        asyncio.create_task(process.run_limited(Task.RECOMPUTE, f"run{number}", slow))
+        asyncio.create_task(
+            process.run_limited(Task.RECOMPUTE, f"spa{number}", f"run{number}", slow)
+        )
         for number in range(slots.limit)
     ]
     await eventually(lambda: slots.taken == slots.limit)
-    await process.run_limited(Task.RECOMPUTE, "later", quick)
+    await process.run_limited(Task.RECOMPUTE, "spa", "later", quick)
     assert done == [], "no slot was free"
-    await asyncio.wait_for(process.run_limited(Task.PLAN, "sync", quick), 1)
-    await asyncio.wait_for(process.run_limited(Task.PREVIEW, "preview", quick), 1)
+    await asyncio.wait_for(process.run_limited(Task.PLAN, "spa", "sync", quick), 1)
+    await asyncio.wait_for(process.run_limited(Task.PREVIEW, "spa", "preview", quick), 1)
     assert done == ["quick"] * 2
     gate.set()
     await asyncio.gather(*full)
     assert done == ["quick"] * 3
+    assert slots.taken == 0
+
+
+async def test_slow_jobs_of_one_workspace_leave_a_slot_to_others_and_take_turns(
+    platform: Platform,
+) -> None:
+    process = WorkerProcess(platform, asyncio.Event())
+    gate, order = asyncio.Event(), []
+
+    def job(name: str) -> Callable[[], Awaitable[None]]:
+        async def work() -> None:
+            order.append(name)
+            if name == "slow":
+                await gate.wait()
+
+        return work
+
+    slots = process.slots[Task.RECOMPUTE]
+    many = [
+        asyncio.create_task(process.run_limited(Task.RECOMPUTE, "many", f"m{number}", job("slow")))
+        for number in range(30)
+    ]
+    await eventually(lambda: order.count("slow") == slots.limit - 1)
+    await process.run_limited(Task.RECOMPUTE, "other", "o", job("other"))
+    assert order[-1] == "other", "a slot was left"
+    slots.keep("third", "t", job("third"))
+    gate.set()
+    await asyncio.gather(*many)
+    assert order.count("slow") == 30
+    assert order.index("third") < slots.limit + 3, "its turn comes before the 21 that waited longer"
     assert slots.taken == 0
 
 

@@ -38,6 +38,35 @@ async def test_an_owner_with_many_does_not_keep_another_waiting() -> None:
     assert order.index("two") <= 4
 
 
+async def test_of_several_no_owner_has_all_once_another_has_asked() -> None:
+    slots, running = FairSlots(2), []
+    gate = asyncio.Event()
+
+    async def work(owner: str) -> None:
+        async with slots.slot(owner):
+            running.append(owner)
+            await gate.wait()
+
+    alone = [asyncio.create_task(work("many")) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert running == ["many", "many"], "nobody else has asked"
+    gate.set()
+    await asyncio.gather(*alone)
+    async with slots.slot("other"):
+        pass
+    gate.clear()
+    running.clear()
+    many = [asyncio.create_task(work("many")) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert running == ["many"]
+    other = asyncio.create_task(work("other"))
+    await asyncio.sleep(0)
+    assert running == ["many", "other"], "without waiting"
+    gate.set()
+    await asyncio.gather(*many, other)
+    assert running.count("many") == 5
+
+
 async def test_a_cancelled_wait_leaves_its_turn() -> None:
     slots = FairSlots(1)
 

@@ -14,8 +14,12 @@ from app.services.platform.source_slots import SourceSlots
 
 @pytest.fixture
 def platform() -> Platform:
-    """A platform where two runs read at a time, one of each space."""
-    return cast(Platform, SimpleNamespace(readings=SourceSlots(2)))
+    """A platform where two runs read at a time, one of each workspace."""
+    return cast(Platform, SimpleNamespace(readings=SourceSlots(2), owner_of=_owner_of))
+
+
+async def _owner_of(space_id: str) -> str:
+    return space_id
 
 
 async def test_a_run_without_room_asks_again_later(platform: Platform) -> None:
