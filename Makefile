@@ -3,24 +3,33 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := requirements.lock
 SHELL := /bin/bash
 # Without compiled modules, each process takes seconds longer to start, so an inherited setting is cleared.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up check format test chaos attack replay upgrades surroundings clients bench spec migration lock clean
+.PHONY: help packages install demo up check format test chaos attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
-$(STAMP): pyproject.toml constraints.txt
+# Only files whose SHA-256 is in the lock are installed, and none of them is built from source.
+VERIFIED := install --quiet --require-hashes --no-deps --only-binary :all:
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+packages:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# uv installs the same pinned versions in seconds; without it, pip needs minutes.
-	($(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv \
-	  && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,demo,bench]') \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]'
+	@# uv takes seconds where pip takes minutes. It is verified as all others are.
+	awk '/^uv==/,!/\\$$/' $(LOCK) > $(VENV)/uv.lock
+	((! test -s $(VENV)/uv.lock || $(PIP) $(VERIFIED) -r $(VENV)/uv.lock) && $(BIN)/uv pip $(VERIFIED) --python $(BIN)/python -r $(LOCK)) \
+	  || $(PIP) $(VERIFIED) -r $(LOCK)
+
+$(STAMP): pyproject.toml $(LOCK)
+	$(MAKE) --no-print-directory packages
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 install: $(STAMP) ## create .venv with everything
@@ -74,8 +83,16 @@ spec: $(STAMP) ## write openapi/ from the code
 migration: $(STAMP) ## create a migration from the models: make migration m="what"
 	$(BIN)/python migrations/make.py "$(m)"
 
-lock: $(STAMP) ## pin all dependencies again in constraints.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras --strip-extras -o constraints.txt pyproject.toml
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --strip-extras
+lock: $(STAMP) ## pin all dependencies again, with hashes (ARGS=--upgrade for newer versions)
+	$(BIN)/$(COMPILE) --all-extras $(ARGS) -o requirements.lock pyproject.toml
+	$(BIN)/$(COMPILE) --extra build -c requirements.lock -o requirements-service.lock pyproject.toml
+
+sbom: $(STAMP) ## write the software bill of materials of an environment (CycloneDX; ENV=.venv OUT=sbom.json)
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o $(or $(OUT),sbom.json) $(or $(ENV),$(VENV))/bin/python
+
+licences: $(STAMP) ## list the licences of what the service installs, in docs/licences.md
+	$(BIN)/python -m checks licences --write
 
 clean: ## remove what the targets created
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

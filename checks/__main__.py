@@ -1,7 +1,7 @@
 """``python -m checks``: all checks; ``python -m checks NAME … [PATH …]``: some checks, of these files only.
 
 ``python -m checks all`` includes the pending ones, ``counts`` shows faults per package, ``map --write`` writes the module
-map.
+map, ``licences --write`` the list of licences.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from checks import module_map
+from checks import licences, module_map
 from checks.pending import PENDING
 from checks.registry import CHECKS
 from checks.source import ROOT, Fault
@@ -22,6 +22,9 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) == ["map", "--write"]:
         module_map.write()
         return 0
+    if list(arguments) == ["licences", "--write"]:
+        licences.write()
+        return 0
     if name == "counts":
         _show_counts()
         return 0
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         names = [one for one in CHECKS if name == "all" or one not in PENDING]
     for path in paths:
         if not (ROOT / path).exists():
-            known = ", ".join([*CHECKS, "all", "counts", "map --write"])
+            known = ", ".join([*CHECKS, "all", "counts", "map --write", "licences --write"])
             print(f"{path} is neither a file nor a check. Checks: {known}.")
             return 2
     found = [(one, fault) for one in names for fault in CHECKS[one](paths=paths)]

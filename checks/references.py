@@ -9,7 +9,7 @@ from pathlib import Path
 from checks.source import ROOT, Fault, Source, files, line_of
 
 CHECKED = ("app", "workers", "tests", "benchmarks", "migrations", "docs")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 RELIABILITY = "docs/reliability.md"
 ARCHITECTURE = "docs/architecture.md"
 

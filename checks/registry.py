@@ -10,6 +10,8 @@ from checks import (
     cycles,
     docstrings,
     faces,
+    licences,
+    locks,
     module_map,
     references,
     sizes,
@@ -38,4 +40,6 @@ CHECKS: dict[str, Check] = {
     "faces": faces.check,
     "tested": tested.check,
     "map": module_map.check,
+    "locks": locks.check,
+    "licences": licences.check,
 }

@@ -11,6 +11,7 @@ from checks.source import ROOT, Fault, Source, files, line_of
 CHECKED = ("app", "workers", "tests", "benchmarks", "migrations", "docs")
 CHECKED_FILES = (
     "README.md",
+    "SECURITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "Makefile",

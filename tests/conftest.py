@@ -17,11 +17,13 @@ from app.core.config import Settings
 from app.main import create_app
 from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
+from tests.compiled_statements import share_compiled_statements
 from tests.flow import Flow, installation, worker
 from tests.servers import Lender, TestServers, keep_temporary_files_in_memory, start_fast_servers
 from tests.users_database import USER, UsersDatabase
 
 keep_temporary_files_in_memory()
+share_compiled_statements()
 
 TEMPLATE = "template_of_tests"
 

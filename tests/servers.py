@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -121,6 +121,12 @@ class Lender:
             self._emptying = f"SET session_replication_role = replica; {deletes}"
         self._loans += 1
         return postgres.database_url(self._servers.socket_folder, self._name)
+
+    def end(self, connections: Sequence[int]) -> None:
+        """End connections to the lent database, given by the processes that serve them."""
+        assert self._inside is not None
+        for process in connections:
+            self._inside.run(f"SELECT pg_terminate_backend({process}, 5000)")
 
     def take_back(self) -> None:
         """End all connections to the database and empty it; after many loans, drop it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -20,6 +22,8 @@ from sqlalchemy.pool import NullPool
 
 from app.core.database_url import DatabaseAddress, parse_database_url
 from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnection, connect
+
+IDLE = 5.0  # seconds without use after which a connection is tested before it is used
 
 Opener = Callable[..., Awaitable[Connection]]
 
@@ -41,13 +45,13 @@ class Database:
     address: DatabaseAddress
 
     async def hot_pool(self, size: int = 8) -> asyncpg.Pool[asyncpg.Record]:
-        """Open a pool of asyncpg connections, for reads that are too frequent for the ORM."""
+        """Open a pool of asyncpg connections, for reads that are too frequent for the ORM. The first read connects."""
 
         async def open_connection(*_: Any, **__: Any) -> Connection:
             return await connect(self.address)
 
         return await asyncpg.create_pool(
-            min_size=1,
+            min_size=0,
             max_size=size,
             connect=open_connection,
             connection_class=PooledConnection if self.address.pooled else asyncpg.Connection,
@@ -66,12 +70,12 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         "postgresql+asyncpg://",
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
         connect_args=_connect_arguments(address, opener=_open),
     )
     _name_the_database(engine)
+    _test_connections_after_a_pause(engine)
     return Database(engine, async_sessionmaker(engine, expire_on_commit=False), address)
 
 
@@ -84,16 +88,6 @@ async def _open(address: DatabaseAddress) -> Connection:
 
 def _name_the_database(engine: AsyncEngine) -> None:
     """Let timeouts and cut connections of statements be DatabaseAway; the driver raises them as those of any socket."""
-    dialect = engine.sync_engine.dialect
-    ping = dialect.do_ping
-
-    def responds(connection: Any) -> bool:
-        try:
-            return bool(ping(connection))
-        except OSError:
-            return False  # then the pool opens another connection
-
-    setattr(dialect, "do_ping", responds)  # noqa: B010  a method, which mypy would not let go
     event.listen(engine.sync_engine, "handle_error", _raise_named)
 
 
@@ -101,6 +95,31 @@ def _raise_named(context: ExceptionContext) -> None:
     error = context.original_exception
     if isinstance(error, OSError):
         raise DatabaseAway(str(error) or type(error).__name__) from error
+
+
+def _test_connections_after_a_pause(engine: AsyncEngine) -> None:
+    """Replace a connection that is closed, or that does not respond after a pause.
+
+    SQLAlchemy's ``pool_pre_ping`` tests before each use, in three round trips: as many as a whole transaction with one
+    statement needs. That the server closed a connection is known without a round trip. Only a connection whose peer
+    vanished without a word has to be tested, and that takes longer than a moment to happen.
+    """
+    pool, dialect = engine.sync_engine, engine.dialect
+
+    @event.listens_for(pool, "checkin")
+    def note_time(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def test(connection: Any, record: Any, _: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError  # the pool tries again with a new connection
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE:
+            return
+        try:
+            dialect.do_ping(connection)
+        except (dialect.loaded_dbapi.Error, OSError) as error:
+            raise InvalidatePoolError from error
 
 
 def open_migration_engine(url: str) -> AsyncEngine:

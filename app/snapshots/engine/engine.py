@@ -45,7 +45,8 @@ class Engine:
         self._call = partial(
             Call, memory=memory, threads=threads, scratch=self._scratch, readable=list(readable)
         )
-        self._connection = connect(memory, threads, self._scratch, readable)
+        self._open = partial(connect, memory, threads, self._scratch, readable)
+        self._opened: Cursor | None = None
         self._apart = FairSlots(APART)
         self._lanes: dict[str, asyncio.Semaphore] = {
             "heavy": asyncio.Semaphore(1),
@@ -69,7 +70,7 @@ class Engine:
         OSError with ENOSPC if the disk is full, and TimeoutError after an hour: no call may keep the lane for ever.
         """
         async with self._lanes[lane]:
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
             work = asyncio.ensure_future(asyncio.to_thread(function, cursor, *args, **named))
             try:
                 async with asyncio.timeout(LONGEST):
@@ -110,9 +111,16 @@ class Engine:
             result: T = await call_apart(call)
         return result
 
+    def _cursor(self) -> Cursor:
+        """Return a cursor. The first one opens the instance, because many processes never need it."""
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened.cursor()
+
     def close(self) -> None:
         """Close the instance and delete the scratch folder."""
-        self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 

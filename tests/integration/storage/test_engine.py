@@ -1,0 +1,71 @@
+"""Connections of the pool: replaced when they are closed or silent, and used without a test otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app.storage import engine as engines
+from app.storage.engine import Database, open_database
+from tests.servers import Lender
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = open_database(database_url)
+    yield opened
+    await opened.close()
+
+
+async def backend(database: Database) -> int:
+    async with database.sessions() as session:
+        return int((await session.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+async def backends(database: Database, count: int) -> list[int]:
+    return list(await asyncio.gather(*(backend(database) for _ in range(count))))
+
+
+async def test_a_connection_is_used_again(database: Database) -> None:
+    assert await backend(database) == await backend(database)
+
+
+async def test_connections_that_the_server_closed_are_replaced(
+    database: Database, lender: Lender
+) -> None:
+    before = await backends(database, 3)
+    lender.end(before)
+    await asyncio.sleep(0.05)  # the client sees the end of the connections
+    after = await backends(database, 3)
+    assert not set(before) & set(after)
+
+
+async def test_a_connection_is_tested_after_a_pause(
+    database: Database, lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await backends(database, 3)
+    monkeypatch.setattr(engines, "IDLE", 0.0)
+    lender.end(before)  # without a turn of the event loop: the client does not know it yet
+    after = await backends(database, 3)
+    assert not set(before) & set(after)
+
+
+async def test_a_use_soon_after_another_costs_no_test(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await backend(database)
+    tests = 0
+    ping = database.engine.dialect.do_ping
+
+    def counted(connection: Any) -> bool:
+        nonlocal tests
+        tests += 1
+        return ping(connection)
+
+    monkeypatch.setattr(database.engine.dialect, "do_ping", counted)
+    await backend(database)
+    assert tests == 0
