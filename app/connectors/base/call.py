@@ -59,6 +59,12 @@ class PlaceRows(Protocol):
         Rows whose key is the identifier come first.
         """
 
+    async def shared(self, identifiers: Collection[Identifier]) -> Collection[Identifier]:
+        """Return those of some identifiers that two or more rows carry. Rows that leave before the call do not count."""
+
+    async def shared_ids(self, partner_ids: Collection[str]) -> Collection[str]:
+        """Return those of the partner's ids that two or more held rows have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -91,7 +97,7 @@ class Call:
     #: Traits to send and their types (text, integer, number, ``decimal(18,2)``, boolean, date, timestamp, json), in column order; None if
     #: unknown.
     trait_types: Mapping[str, str] | None = None
-    #: Of calls with exits: whether other members of the place have an identifier. None if it cannot be asked.
+    #: Whether other members of the place have an identifier. None if it cannot be asked.
     place_rows: PlaceRows | None = None
 
     @property

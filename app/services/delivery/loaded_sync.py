@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +23,13 @@ from app.core import clock
 from app.domain.changes import ChangeKind
 from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
-from app.services.delivery.place_rows import PlannedPlaceRows
+from app.services.delivery.place_rows import PlannedPlaceRows, Shared
 from app.services.delivery.plan_reader import PlanReader
 from app.services.delivery.render import PlainDeliveries, Renderer, Rows
 from app.services.delivery.wanted_reader import WantedReader
 from app.services.platform import Platform
 from app.services.revision import (
+    EXITS_FIRST,
     PLACES,
     Revision,
     action_of,
@@ -73,6 +74,7 @@ class LoadedSync:
     wanted: WantedReader
     trait_types: Mapping[str, str]
     audience_name: str  # as it was when the sync was planned
+    shared: Shared = field(default_factory=dict)  # identifiers that several rows of a place carry
 
     def call(self, batch: Batch, attempted_at: datetime) -> Call:
         """Return the call of a batch: what the connector is told about it."""
@@ -107,11 +109,17 @@ class LoadedSync:
         )
 
     def _place_rows(self, batch: Batch) -> PlaceRows | None:
-        """Return the rows of the place that a batch of exits writes to."""
-        if batch.kind != ChangeKind.EXITED or self.reader is None:
+        """Return the rows of the place that a batch writes to. A batch of a whole plan may have several places."""
+        if batch.kind is None or self.reader is None:
             return None
-        place = self._place_text(batch)
-        return PlannedPlaceRows(self.platform, self.activation, self.reader.file, place)
+        return PlannedPlaceRows(
+            self.platform,
+            self.activation,
+            self.reader.file,
+            self._place_text(batch),
+            exits_first=bool((self.sync.spec or {}).get(EXITS_FIRST)),
+            known=self.shared,
+        )
 
     def _place_text(self, batch: Batch) -> str | None:
         """Return the place that a batch writes to: all its rows have one place."""

@@ -1,6 +1,11 @@
 """Holdings files: folding outcomes into them, compacting and reading them."""
 
-from app.snapshots.holdings.carriers import PlaceFiles, find_carriers
+from app.snapshots.holdings.carriers import (
+    PlaceFiles,
+    find_carriers,
+    find_shared,
+    find_shared_ids,
+)
 from app.snapshots.holdings.holding_rows import (
     COLUMNS,
     EMPTY,
@@ -37,6 +42,8 @@ __all__ = [
     "find_carriers",
     "find_held",
     "find_profile",
+    "find_shared",
+    "find_shared_ids",
     "fold_manifest",
     "fold_outcome",
     "holdings_relation",

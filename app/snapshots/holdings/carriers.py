@@ -20,11 +20,15 @@ _MOST = 3  # rows that are returned for an identifier
 
 @dataclass(frozen=True, slots=True)
 class PlaceFiles:
-    """What one activation has at a place: its holdings, its open plan, and the place as these files write it."""
+    """What one activation has at a place: its holdings, its open plan, and the place as these files write it.
+
+    ``exits_first``: the exits of the plan are recorded before its entries are sent.
+    """
 
     holdings: LocalManifest
     plan: Path | None
     place: str | None
+    exits_first: bool = False
 
 
 def find_carriers(
@@ -38,9 +42,7 @@ def find_carriers(
     names = sorted({name for name, _ in identifiers})
     if not names:
         return {}
-    asked = [{"name": name, "value": value} for name, value in identifiers]
-    schema = pa.schema({"name": pa.string(), "value": pa.string()})
-    cursor.register("asked", pa.Table.from_pylist(asked, schema))
+    _register(cursor, identifiers)
     try:
         query = _carriers(" UNION ALL ".join(map(_rows, files)), names)
         found: dict[Identifier, list[Identifier]] = {}
@@ -51,14 +53,77 @@ def find_carriers(
         cursor.unregister("asked")
 
 
-def _rows(files: PlaceFiles) -> str:
-    here = "place IS NULL" if files.place is None else f"place = {sql_text(files.place)}"
+def find_shared(
+    cursor: Cursor,
+    files: Sequence[PlaceFiles],
+    names: Sequence[str],
+    most: int,
+    among: Collection[Identifier] | None = None,
+) -> list[Identifier]:
+    """Return up to ``most`` identifiers that two or more rows carry, one of them beside its key.
+
+    Rows are those of ``find_carriers``, except those that leave before anything enters. ``among``: only these identifiers.
+    """
+    _register(cursor, among or ())
+    try:
+        rows = " UNION ALL ".join(_rows(one, leaving=not one.exits_first) for one in files)
+        chosen = " SEMI JOIN asked USING (name, value)" if among is not None else ""
+        query = f"""WITH rows AS MATERIALIZED ({rows}),
+            others AS MATERIALIZED (SELECT DISTINCT type, key, name, value FROM
+                ({" UNION ALL ".join(map(_beside_key, names))}) AS carried{chosen}
+                WHERE name <> type AND value IS NOT NULL)
+            SELECT name, value FROM others GROUP BY name, value HAVING count(*) > 1
+            UNION SELECT name, value FROM others
+                SEMI JOIN (SELECT type AS name, key AS value FROM rows) AS keys USING (name, value)
+            LIMIT {most:d}"""
+        return [(name, value) for name, value in cursor.execute(query).fetchall()]
+    finally:
+        cursor.unregister("asked")
+
+
+def find_shared_ids(
+    cursor: Cursor, files: Sequence[PlaceFiles], partner_ids: Collection[str]
+) -> list[str]:
+    """Return those of the partner's ids that two or more held rows have: the partner has one profile for all of them."""
+    _register(cursor, [("partner_id", one) for one in partner_ids])
+    try:
+        rows = " UNION ALL ".join(
+            f"SELECT k, partner_id AS value FROM {_held(one)} AND partner_id IS NOT NULL AND {_here(one)}"
+            for one in files
+        )
+        query = f"""SELECT value FROM ({rows}) AS rows SEMI JOIN asked USING (value)
+            GROUP BY value HAVING count(DISTINCT k) > 1"""
+        return [value for (value,) in cursor.execute(query).fetchall()]
+    finally:
+        cursor.unregister("asked")
+
+
+def _register(cursor: Cursor, identifiers: Collection[Identifier]) -> None:
+    """Give the engine some identifiers as the relation ``asked``: name, value."""
+    asked = [{"name": name, "value": value} for name, value in identifiers]
+    schema = pa.schema({"name": pa.string(), "value": pa.string()})
+    cursor.register("asked", pa.Table.from_pylist(asked, schema))
+
+
+def _here(files: PlaceFiles) -> str:
+    return "place IS NULL" if files.place is None else f"place = {sql_text(files.place)}"
+
+
+def _held(files: PlaceFiles) -> str:
+    return f"{holdings_relation(files.holdings)} AS held WHERE {HELD}"
+
+
+def _rows(files: PlaceFiles, *, leaving: bool = True) -> str:
+    """Return the query of the rows of some files. Without ``leaving``, the rows that the plan exits are left out."""
     columns = f"k, coalesce(key_type, '{MEMBER}') AS type, {VALUE} AS key, identity"
-    parts = [f"{holdings_relation(files.holdings)} AS held WHERE {HELD}"]
+    parts = [_held(files)]
+    if files.plan is not None and not leaving:
+        exits = f"SELECT k FROM {stored_relation([files.plan])} AS planned WHERE kind = '{ChangeKind.EXITED}'"
+        parts[0] += f" AND k NOT IN ({exits})"
     if files.plan is not None:
         entering = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.UPDATED}')"
         parts.append(f"{stored_relation([files.plan])} AS planned WHERE {entering}")
-    return " UNION ALL ".join(f"SELECT {columns} FROM {part} AND {here}" for part in parts)
+    return " UNION ALL ".join(f"SELECT {columns} FROM {part} AND {_here(files)}" for part in parts)
 
 
 def _carriers(rows: str, names: Sequence[str]) -> str:
@@ -72,10 +137,16 @@ def _carriers(rows: str, names: Sequence[str]) -> str:
 
 def _carried(name: str) -> str:
     """Return the query of the values that rows carry under a name: as their key, or in their identity."""
+    shown = sql_text(name)
+    return f"""SELECT type, key, {shown} AS name, key AS value FROM rows WHERE type = {shown}
+        UNION ALL {_beside_key(name)}"""
+
+
+def _beside_key(name: str) -> str:
+    """Return the query of the values that rows have under a name in their identity."""
     pointer = sql_text("/" + name.replace("~", "~0").replace("/", "~1"))
     several = f"from_json(json_extract(identity, {pointer}), '[\"VARCHAR\"]')"
     values = f"""CASE WHEN json_type(identity, {pointer}) = 'ARRAY' THEN {several}
         ELSE [json_extract_string(identity, {pointer})] END"""
-    shown = sql_text(name)
-    return f"""SELECT type, key, {shown} AS name, key AS value FROM rows WHERE type = {shown}
-        UNION ALL SELECT type, key, {shown}, unnest({values}) FROM rows WHERE identity IS NOT NULL"""
+    return f"""SELECT type, key, {sql_text(name)} AS name, unnest({values}) AS value FROM rows
+        WHERE identity IS NOT NULL"""

@@ -104,11 +104,12 @@ async def test_an_exit_looks_for_the_other_identifiers_that_nobody_else_has(
         await flow.quiet(activation)
         for number in (3, 4):  # the shop changes addresses at Klaviyo
             partner.account.upsert({"external_id": f"u{number}", "email": f"new{number}@x.io"})
-        # u3 is a new member under another address: the profile is not removed for the one who leaves.
+        # u3 is also the id of a new member, who gets a profile by the address. Whose the old one is, is not known yet.
         await flow.upload(rows([0, 1, 2, *range(5, 12), 12], p12="u3"))
         await flow.quiet(activation)
         wanted = {f"p{n}@example.com" for n in (0, 1, 2, *range(5, 13))}
-        assert on_the_list(partner) == wanted
+        assert on_the_list(partner) == wanted | {"new3@x.io"}
+        assert (await flow.syncs(activation))[-1].delivered == 2  # of three: the exit is unknown
         await flow.upload(rows([0, 1, 12], p12="u3"))
         await flow.quiet(activation)
         assert on_the_list(partner) == {f"p{n}@example.com" for n in (0, 1, 12)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from app.connectors.base import Delivery, Pending, Receipts, Refusal
+from app.connectors.base import Delivery, Pending, PlaceRows, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
 from app.connectors.destinations.klaviyo.client import (
     KlaviyoClient,
@@ -17,6 +18,7 @@ from app.connectors.destinations.klaviyo.client import (
     member_faults,
     profile_faults,
 )
+from app.connectors.destinations.klaviyo.first_alone import find_firsts
 from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import LONGEST_WAIT, Progress
@@ -38,9 +40,15 @@ class Additions:
     """One call with members who enter or change. ``list_id`` None writes profiles only."""
 
     def __init__(
-        self, client: KlaviyoClient, deliveries: Sequence[Delivery], list_id: str | None, rows: int
+        self,
+        client: KlaviyoClient,
+        deliveries: Sequence[Delivery],
+        list_id: str | None,
+        rows: int,
+        place_rows: PlaceRows | None = None,
     ) -> None:
         self._client = client
+        self._place_rows = place_rows
         self._list_id = list_id
         self._rows = min(rows, JOB_ROWS)
         self._count = len(deliveries)
@@ -56,6 +64,9 @@ class Additions:
             waiting = await ImportJob(self._client, rows, progress).go_on()
             if waiting is not None:
                 return waiting
+        waiting = await self._write_firsts(progress)
+        if waiting is not None:
+            return waiting
         if len(self._profiles) <= FEW:
             return await self._one_by_one(progress, self._profiles)
         waiting = await self._clear(progress)
@@ -76,6 +87,40 @@ class Additions:
             progress.span = [progress.next, progress.upto]
             progress.next = progress.upto
         progress.queue = [[progress.next, self._count]]
+
+    async def _write_firsts(self, progress: Progress) -> Pending | None:
+        """Write members with the key alone whose other identifiers other members carry. Returns None when that is done."""
+        if progress.created:
+            return None
+        if progress.firsts is None:
+            progress.firsts = await find_firsts(self._place_rows, self._profiles)
+        chosen = {*progress.firsts, *progress.again}
+        rows = [
+            row.alone()
+            for row in self._profiles
+            if row.index in chosen and not progress.is_settled(row.index)
+        ]
+        waiting = await self._write_alone(progress, rows) if rows else None
+        if waiting is not None:
+            return waiting
+        progress.created, progress.again = True, []
+        # All are sent again, with all identifiers.
+        progress.partner_ids, progress.accepted = {}, {}
+        return None
+
+    async def _write_alone(self, progress: Progress, rows: Sequence[Profile]) -> Pending | None:
+        """Write the next members with the key alone: some by single calls, or many by a job."""
+        if len(rows) > FEW and not progress.singly:
+            part = payloads.cut(rows, self._rows)
+            progress.firsts = [row.index for row in rows[len(part) :]]
+            progress.again, progress.is_again = [], True
+            try:
+                return await self._start_job(progress, part, [row.index for row in part])
+            except KlaviyoRefusal:
+                progress.firsts, progress.is_again = [row.index for row in rows], False
+                progress.singly = True
+        waiting = await self._write_each(progress, rows[:CLEARED_AT_ONCE])
+        return waiting or (progress.pending(0) if len(rows) > CLEARED_AT_ONCE else None)
 
     def _unsettled(self, progress: Progress, first: int, end: int) -> list[Profile]:
         return [
@@ -179,9 +224,9 @@ class Additions:
         span, progress.again, progress.is_again = progress.again, [], True
         try:
             return await self._start_job(progress, rows, span)
-        except KlaviyoRefusal:
+        except KlaviyoRefusal as error:
             for index in span:  # with the reason of the first refusal
-                code, message, pointer = progress.notes[str(index)]
+                code, message, pointer = progress.notes.get(str(index)) or _said_of(error)
                 progress.reject(index, Refusal(str(code), str(message), pointer))
             return progress.receipts(self._skipped)
 
@@ -274,7 +319,7 @@ class Additions:
     async def _write(self, progress: Progress, profile: Profile) -> Pending | None:
         """Write one profile, with the key alone if another identifier belongs to another profile."""
         try:
-            partner_id = await self._written(profile)
+            written = await self._written(profile)
         except KlaviyoUnconfirmed as error:
             again = progress.once_more()
             if again is None:
@@ -291,14 +336,30 @@ class Additions:
             else:
                 progress.suspect(profile.index, _words_of(error))
         else:
-            progress.partner_ids[str(profile.index)] = partner_id
+            progress.found_out(profile.index, profile.carried(written.get("attributes")))
             progress.passed = True
+            return await self._restore(progress, profile, str(written["id"]))
         return None
 
-    async def _written(self, profile: Profile) -> str:
+    async def _restore(
+        self, progress: Progress, profile: Profile, partner_id: str
+    ) -> Pending | None:
+        """Record the profile of a member. A member who had it before in this call is written again, with the key alone."""
+        former = [int(index) for index, one in progress.partner_ids.items() if one == partner_id]
+        progress.partner_ids[str(profile.index)] = partner_id
+        for row in self._profiles:
+            if row.index in former and row.index not in (profile.index, *progress.restored):
+                progress.restored.append(row.index)
+                progress.partner_ids.pop(str(row.index))
+                waiting = await self._write(progress, row.alone())
+                if waiting is not None:
+                    return waiting
+        return None
+
+    async def _written(self, profile: Profile) -> Mapping[str, Any]:
         body = payloads.single_profile(profile)
         answer = await self._client.send("POST", "/api/profile-import", body, expected=(200, 201))
-        return str(data_of(answer)["id"])
+        return data_of(answer)
 
 
 def _is_duplicate(error: KlaviyoRefusal) -> bool:
@@ -314,6 +375,11 @@ def _words_of(error: KlaviyoRefusal) -> Refusal:
         return Refusal("refused", error.message)
     fault = error.faults[0]
     return Refusal(fault.code, fault.detail, fault.pointer)
+
+
+def _said_of(error: KlaviyoRefusal) -> tuple[str, str, str | None]:
+    words = _words_of(error)
+    return words.code, words.message, words.pointer
 
 
 def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:

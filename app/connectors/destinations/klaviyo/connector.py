@@ -110,11 +110,12 @@ class KlaviyoConnector:
         rows = self.rows_per_call(None, call.connection_settings, call.constants)
         if call.action_id == UPSERT.id:
             list_id = call.constants.get("list_id")
-            return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
-        list_id = _list_of(call)
-        if call.kind is ChangeKind.EXITED:
-            return await Removals(self._client, call, deliveries, list_id).go_on(progress)
-        return await Additions(self._client, deliveries, list_id, rows).go_on(progress)
+        else:
+            list_id = _list_of(call)
+            if call.kind is ChangeKind.EXITED:
+                return await Removals(self._client, call, deliveries, list_id).go_on(progress)
+        additions = Additions(self._client, deliveries, list_id, rows, call.place_rows)
+        return await additions.go_on(progress)
 
     async def still_works(self, handle: Mapping[str, Any]) -> bool:
         """Return whether the import job of a handle may still add profiles to its list."""

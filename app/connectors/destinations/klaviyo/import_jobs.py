@@ -129,7 +129,17 @@ class ImportJob:
         except ConnectorError:
             if not confirmed:
                 raise
+        else:
+            self._restore_renamed()
         self._forget() if confirmed else self._end()
+
+    def _restore_renamed(self) -> None:
+        """Send those again whose key no profile of the job has any more: another row of the job has renamed the profile."""
+        progress = self._progress
+        seen = {*progress.confirmed, *progress.failed}
+        missing = {row.index for row in self._rows} - seen
+        if progress.confirmed and not progress.is_again and self._adds_up():
+            progress.again = sorted({*progress.again, *missing})
 
     async def _pages(self, what: str, fields: Mapping[str, str], note: Any) -> None:
         progress = self._progress
@@ -210,6 +220,7 @@ class ImportJob:
                 if row.index not in failed:
                     self._progress.confirmed.append(row.index)
                     self._progress.partner_ids[str(row.index)] = str(entry["id"])
+                    self._progress.found_out(row.index, row.carried(entry.get("attributes")))
 
     def _by_key(self) -> dict[tuple[str, str], Profile]:
         """Return the rows by key. Only keys are unique in a plan; other identifiers may be shared."""

@@ -57,6 +57,19 @@ class Profile:
         """The identifier ``{attribute: value}`` that ``alone`` sends."""
         return {self.key: self.attributes[self.key]}
 
+    def carried(self, attributes: Any) -> dict[str, str] | None:
+        """Return the identifiers ``{attribute: value}`` of a profile in Klaviyo's response; None if they were sent.
+
+        A profile that does not have this key says nothing about this member: None too.
+        """
+        if not isinstance(attributes, Mapping):
+            return None
+        there = _folded_identity(attributes)
+        sent = _folded_identity(self.attributes)
+        if there == sent or there.get(self.key) != sent[self.key]:
+            return None
+        return {**there, **self.identity_alone}
+
     def alone(self) -> Profile:
         """Return the profile with the key as its only identifier; other attributes stay."""
         kept = {n: v for n, v in self.attributes.items() if n == self.key or n not in IDENTITY}
@@ -111,6 +124,14 @@ def key_name(delivery: Delivery, found: Mapping[str, Any]) -> str | None:
 def folded(name: str, value: Any) -> str:
     """Return an identifier in the form in which Klaviyo's values are compared with those that were sent."""
     return str(value).lower() if name == "email" else str(value)
+
+
+def _folded_identity(attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: folded(name, attributes[name])
+        for name in IDENTITY
+        if attributes.get(name) and isinstance(attributes[name], str)
+    }
 
 
 def _refusal(attributes: Mapping[str, Any]) -> Refusal | None:

@@ -58,7 +58,15 @@ class Progress:
     confirmed: list[int] = field(default_factory=list)  # deliveries among the profiles of the job
     words: str | None = None  # of an error that no delivery was matched to
     again: list[int] = field(default_factory=list)  # to be sent again, with the key alone
-    is_again: bool = False  # the running job is of these
+    is_again: bool = False  # the running job is of these, or of ``firsts``
+    #: To be written first, with the key alone; None: not known yet. ``created``: all of them are written.
+    firsts: list[int] | None = None
+    created: bool = False
+    singly: bool = False  # ... by single calls, because a job of them was refused
+    restored: list[int] = field(
+        default_factory=list
+    )  # written again, after another took the profile
+    ids_asked: bool = False  # removals: ``stale`` has the ids that several members have
     odd: int = 0  # responses in a row that confirmed nothing
     refusals: int = 0  # of whole jobs
     passed: bool = False  # Klaviyo took a job or a profile of this call
@@ -73,7 +81,9 @@ class Progress:
     def of(cls, handle: Mapping[str, Any]) -> Progress:
         """Read a stored handle, also one of another version."""
         names = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in handle.items() if name in names})
+        # A call that an earlier version began writes nobody first.
+        values = {"created": True, **handle}
+        return cls(**{name: value for name, value in values.items() if name in names})
 
     def reject(self, index: int, refusal: Refusal) -> None:
         """Record a refused member."""
@@ -91,6 +101,11 @@ class Progress:
         """Record that a member is sent with some of its identifiers only, and why."""
         self.notes[str(index)] = _said(refusal)
         self.accepted[str(index)] = dict(accepted)
+
+    def found_out(self, index: int, identity: Mapping[str, str] | None) -> None:
+        """Record the identifiers that the profile of a member has, if they are not those that were sent."""
+        if identity is not None:
+            self.accepted[str(index)] = dict(identity)
 
     def is_settled(self, index: int) -> bool:
         """Return whether nothing more is sent for a member."""

@@ -38,6 +38,7 @@ class Removals:
 
     async def go_on(self, progress: Progress) -> Receipts | Pending:
         """Remove the next 1,000 members; at the end, look again for those that Klaviyo may not show yet."""
+        await self._note_shared_ids(progress)
         part = self._part(progress)
         try:
             await self._find(progress, part)
@@ -53,6 +54,15 @@ class Removals:
         if await self._remove(progress, part, elsewhere):
             return progress.pending(0)
         return self._next(progress, part, late)
+
+    async def _note_shared_ids(self, progress: Progress) -> None:
+        """Note the ids that several members have: such a profile was renamed for another member, so keys are searched for."""
+        rows = self._call.place_rows
+        if progress.ids_asked or rows is None:
+            return
+        known = [one.partner_id for one in self._deliveries if one.partner_id]
+        progress.stale += await rows.shared_ids(known)
+        progress.ids_asked = True
 
     def _part(self, progress: Progress) -> list[int]:
         """Return the next members by index: first each once, then those that were not found and may appear."""

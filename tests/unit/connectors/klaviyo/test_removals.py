@@ -20,16 +20,23 @@ __all__ = ["bent", "world"]  # fixtures
 
 @dataclass
 class Rows:
-    """The other rows of a place: keys by the identifier that they carry."""
+    """The other rows of a place: keys by the identifier that they carry, and the ids that several of them have."""
 
     carried: Mapping[Identifier, Sequence[Identifier]] = field(default_factory=dict)
     asked: list[Identifier] = field(default_factory=list)
+    ids: Collection[str] = ()
 
     async def carriers(
         self, identifiers: Collection[Identifier]
     ) -> Mapping[Identifier, Sequence[Identifier]]:
         self.asked += identifiers
         return {one: self.carried[one] for one in identifiers if one in self.carried}
+
+    async def shared(self, identifiers: Collection[Identifier]) -> Collection[Identifier]:
+        return [one for one in identifiers if one in self.carried]
+
+    async def shared_ids(self, partner_ids: Collection[str]) -> Collection[str]:
+        return [one for one in partner_ids if one in self.ids]
 
 
 def exits(rows: Sequence[Delivery], **changes: Any) -> list[Delivery]:

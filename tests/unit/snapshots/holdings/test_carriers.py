@@ -7,7 +7,14 @@ from typing import Any
 
 from app.domain.batch_states import BatchEnd
 from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest
-from app.snapshots.holdings import PlaceFiles, find_carriers, fold_outcome, page_holdings
+from app.snapshots.holdings import (
+    PlaceFiles,
+    find_carriers,
+    find_shared,
+    find_shared_ids,
+    fold_outcome,
+    page_holdings,
+)
 from app.snapshots.plans import write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
@@ -83,3 +90,35 @@ def test_of_a_member_the_accepted_identity_is_kept(cursor: Cursor, folder: Path)
         {"email": "a@x.io", "external_id": "u1"},
         {"email": "b@x.io"},
     ]
+
+
+def test_an_identifier_is_shared_if_two_rows_carry_it_and_one_of_them_beside_its_key(
+    cursor: Cursor, folder: Path
+) -> None:
+    held = held_after(
+        cursor, folder,
+        [person("a", user_id="u1"), person("b", user_id="u2", phone="+1"), {"profile_id": "z", "user_id": "u3"}],
+    )  # fmt: skip
+    # b and z leave; c has the id of a, d the number of b, and e the id that is the key of z.
+    entering = [person("a", user_id="u1"), person("c", user_id="u1"), person("d", phone="+1"), person("e", user_id="u3")]  # fmt: skip
+    plan = planned(cursor, folder, entering, held)
+    names = ("external_id", "phone")
+
+    def shared(*files: PlaceFiles, **more: Any) -> list[Any]:
+        return sorted(find_shared(cursor, files, names, 9, **more))
+
+    both = [("external_id", "u1"), ("external_id", "u3"), ("phone", "+1")]
+    assert shared(PlaceFiles(held, plan, None)) == both
+    assert shared(PlaceFiles(held, plan, None), among=both[1:]) == both[1:]
+    assert shared(PlaceFiles(held, plan, None, exits_first=True)) == both[:1]
+    assert shared(PlaceFiles(held, None, None)) == []
+    # Two activations that share the place have one row each, with one key: it is one profile.
+    assert shared(PlaceFiles(held, None, None), PlaceFiles(held, None, None)) == []
+
+
+def test_a_partners_id_is_shared_if_two_held_rows_have_it(cursor: Cursor, folder: Path) -> None:
+    members = [person("a"), person("b"), person("c")]
+    held = held_after(cursor, folder, members, partner_ids={0: "P1", 1: "P1", 2: "P2"})
+    files = [PlaceFiles(held, None, None)]
+    assert find_shared_ids(cursor, files, ["P1", "P2", "P3"]) == ["P1"]
+    assert find_shared_ids(cursor, files * 2, ["P2"]) == []
