@@ -10,10 +10,10 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help packages install demo up check format test chaos attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
+.PHONY: help packages install demo up check format test histories chaos chaos-mutants recovery attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 # Only files whose SHA-256 is in the lock are installed, and none of them is built from source.
 VERIFIED := install --quiet --require-hashes --no-deps --only-binary :all:
@@ -56,8 +56,19 @@ format: $(STAMP) ## format the code
 test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (JOBS=3 ARGS=...)
 	$(BIN)/pytest -q -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
 
-chaos: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
+histories: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)
+
+CHAOS = $(BIN)/python -m tests.chaos_processes $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+
+chaos: $(STAMP) ## let processes, servers, network and disk fail under load (SEEDS=20 SECONDS=60 FIRST=1 FOLDER=)
+	$(CHAOS) --seeds $(or $(SEEDS),20) --seconds $(or $(SECONDS),60) --first $(or $(FIRST),1)
+
+chaos-mutants: $(STAMP) ## plant five faults, each of which chaos must find within 5 seeds (MUTANT=fence SECONDS=20)
+	$(CHAOS) --mutant $(or $(MUTANT),all) --seconds $(or $(SECONDS),20) --first $(or $(FIRST),1)
+
+recovery: $(STAMP) ## measure how long an activation is silent after a kill of its worker (KILLS=20)
+	$(CHAOS) --recovery $(or $(KILLS),20)
 
 attack: $(STAMP) ## attack the service: redirects, addresses, echoes of secrets, headers (prints figures)
 	$(BIN)/pytest -q -s -m attack --timeout 600 $(ARGS) tests/attack

@@ -1,4 +1,4 @@
-"""Random histories of one activation: a few in `make test`, many in `make chaos`."""
+"""Random histories of one activation: a few in `make test`, many in `make histories`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Two years of schedules on a simulated clock, with several workers at once: each due time exactly once.
 
-``make test`` has the first eleven months, with both clock changes of each zone; ``make chaos`` has all.
+``make test`` has the first eleven months, with both clock changes of each zone; ``make histories`` has all.
 
 Weekly schedules go through PostgreSQL from due time to due time, over every clock change of that time (they fall
 on Sundays, when clocks are changed). The dense part, the hours of clock changes on every day, is checked in the rules alone.

@@ -1,4 +1,4 @@
-"""A dry run equals the next sync, in random cases: ten, and seventy others with ``make chaos``."""
+"""A dry run equals the next sync, in random cases: ten, and seventy others with ``make histories``."""
 
 from __future__ import annotations
 

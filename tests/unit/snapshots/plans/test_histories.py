@@ -266,7 +266,7 @@ def play(world: World, step: Step) -> None:
     world.sync(spec_of(world, step.identity, **given), step.fates)
 
 
-# 208 histories, in parts that may run side by side; ``make test`` plays the first part, ``make chaos`` the others.
+# 208 histories, in parts that may run side by side; ``make test`` plays the first part, ``make histories`` the others.
 @pytest.mark.parametrize(
     "part", [0, *(pytest.param(part, marks=pytest.mark.chaos) for part in range(1, 16))]
 )

@@ -1,0 +1,50 @@
+"""The settings of the service in a chaos run, and the times that follow from them, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+LEASE = 6.0
+SETTLE = 4.0
+TIMEOUT = 2.0
+SWEEP = 1.0
+#: A worker that stops so long has lost its leases to another one.
+STOPPED = LEASE + 2.5
+#: From a kill of a worker until the next message of the activation.
+RECOVERY = LEASE + SETTLE + 6.0
+#: After the load and its faults: work that has not moved for so long, or that is left after so long, is stuck.
+STILL = 60.0
+QUIET = 240.0
+#: From new work until each worker has done some of it.
+ALIVE = 90.0
+#: The receiver applies a request so late: after the client's timeout, within the settle time also if it was received late.
+LATE = (TIMEOUT + 0.1, TIMEOUT * 2)
+
+APIS = 2
+WORKERS = 3
+ROWS = 5  # changes in one message
+
+KEYS = {
+    "ACTIVATIONS_ENCRYPTION_KEYS": "k1:" + "a2V5" * 10 + "a2U=",
+    "ACTIVATIONS_TOKEN_PEPPER": "pepper-of-the-tests-pepper-of-the-tests-0000",
+}
+SETTINGS = {
+    "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
+    "ACTIVATIONS_RATE_LIMITS": "off",
+    "ACTIVATIONS_LEASE": str(LEASE),
+    "ACTIVATIONS_SETTLE_TIME": str(SETTLE),
+    "ACTIVATIONS_HTTP_TOTAL_TIMEOUT": str(TIMEOUT),
+    "ACTIVATIONS_HTTP_CONNECT_TIMEOUT": "1",
+    "ACTIVATIONS_SWEEP_INTERVAL": str(SWEEP),
+    "ACTIVATIONS_REDIS_SILENCE": "3",
+    "ACTIVATIONS_RETRY_WAITS": "[1, 1, 2, 2, 3]",
+    "ACTIVATIONS_WORKER_PROCESSES": str(WORKERS),
+    "ACTIVATIONS_DELIVERY_CONCURRENCY_PER_ACCOUNT": "4",
+    "ACTIVATIONS_JOB_COMPLETION_WAIT": "4",
+    "ACTIVATIONS_ENGINE_MEMORY": "200MB",
+}
+#: Variables that only ``entry`` reads.
+POINTS_VARIABLE = "CHAOS_POINTS"
+MUTANT_VARIABLE = "CHAOS_MUTANT"

@@ -1,0 +1,37 @@
+"""The schedule of a chaos run: which faults begin when, fixed by the seed and the length of the load."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tests.chaos_processes.faults import FAULTS, TAKEOVERS
+
+EVERY = 3.2  # seconds from one fault to the next
+FIRST = 1.5
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault, when it begins, and the seed of what it draws."""
+
+    kind: str
+    at: float
+    seed: str
+
+
+def schedule(seed: int, seconds: float) -> list[Planned]:
+    """Return the faults of a run. Runs of 20 s with three seeds in a row have all kinds; a run of 60 s has them alone."""
+    count = max(2, int((seconds - FIRST) / EVERY) + 1)
+    kinds = list(FAULTS)
+    begin = (seed - 1) * count
+    dealt = [kinds[(begin + turn) % len(kinds)] for turn in range(count)]
+    chance = random.Random(f"schedule-{seed}-{seconds}")
+    if not set(dealt) & set(TAKEOVERS):
+        dealt.append(chance.choice(TAKEOVERS))
+    chance.shuffle(dealt)
+    step = (seconds - FIRST) / len(dealt)
+    return [
+        Planned(kind, FIRST + step * (turn + chance.uniform(0, 0.6)), f"{seed}-{turn}-{kind}")
+        for turn, kind in enumerate(dealt)
+    ]
