@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from app.api.edge import ApiRouter, Gate, RateLimiter, health_router, install_er
 from app.api.extensions import router as extensions
 from app.api.routes import router as segment
 from app.core.config import Settings
-from app.services.platform import Platform, open_platform
+from app.services.platform import Platform, WorkerWatch, open_platform
 from app.services.tenancy import Authenticator
 
 
@@ -26,9 +27,11 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
             _equip(app, settings, opened)
         gate: Gate = app.state.gate
         await gate.limiter.open()
+        watch = asyncio.create_task(WorkerWatch(opened).run())
         try:
             yield
         finally:
+            watch.cancel()
             await gate.limiter.close()
             if platform is None:
                 await opened.close()

@@ -6,10 +6,12 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from app.queue import Task
 from app.services.delivery import LoadedSyncs
-from app.services.platform import Platform
+from app.services.platform import Platform, WorkerName, name_worker
+from workers.beats import Beats
 
 # Concurrent jobs of each kind in a process. The limits keep one kind from using the slots of the others. Recomputes
 # get further slots for runs that read users' databases, because such runs may take long.
@@ -54,9 +56,17 @@ class JobSlots:
         return owner, work
 
 
+class QueueLoop(Protocol):
+    """arq's worker, as the other parts of the process see it."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all slots for jobs are taken."""
+
+
 @dataclass(slots=True)
 class WorkerProcess:
-    """One worker process: its platform, its stop signal, its loaded syncs and its job slots."""
+    """One worker process: its platform, its stop signal, its loaded syncs, its job slots and its heartbeat."""
 
     platform: Platform
     stop: asyncio.Event
@@ -64,9 +74,13 @@ class WorkerProcess:
     pumping: bool = False
     next_pass: float = 0.0  # earliest time at which a wake-up is passed on to other workers
     slots: dict[Task, JobSlots] = field(init=False)
+    name: WorkerName = field(init=False)
+    beats: Beats = field(default_factory=Beats)
+    queue_loop: QueueLoop | None = None  # None while it does not run
 
     def __post_init__(self) -> None:
         self.cache = LoadedSyncs(self.platform)
+        self.name = name_worker(self.platform.settings)
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
         self.slots = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
 

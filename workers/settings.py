@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from arq.worker import Worker, func
+from arq.worker import func
 from redis.exceptions import RedisError
 
 from app.core.config import Settings
 from app.core.logging import get_logger
 from app.queue import QUEUE_NAME, deserialize, redis_settings, serialize
-from app.services.platform import Platform, open_platform
+from app.services.platform import Platform, end_beats, open_platform
 from workers.context import CONTEXT, Context, WorkerProcess
+from workers.health import WorkerHealth, serving_health
+from workers.queue_loop import QueueWorker, close, drain, until_deaf
 from workers.sweep import sweep
 from workers.tasks import TASKS
 
@@ -33,8 +36,12 @@ class PartEnded(Exception):
     """A part of the worker ended although the worker was to go on: the process must be started again."""
 
 
-async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
+async def run_worker(
+    settings: Settings, *, stop: asyncio.Event, health: socket.socket | None = None
+) -> None:
     """Run a worker until ``stop`` is set, then finish running jobs within ``job_completion_wait`` (R18).
+
+    ``health`` is a listening socket on which the worker says whether it works (``workers/health.py``).
 
     Raises PartEnded if the queue's supervisor or the sweep ends before: a worker without one of them does no work.
     """
@@ -45,8 +52,10 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
         "sweep": asyncio.create_task(sweep(platform, process, stop)),
     }
     try:
-        await _run_parts(parts, stop)
+        async with serving_health(WorkerHealth(process, parts), health):
+            await _run_parts(parts, stop)
     finally:
+        await end_beats(platform, process.name)
         await platform.close()
 
 
@@ -107,7 +116,8 @@ async def _run_arq(
     platform: Platform, process: WorkerProcess, url: str, stop: asyncio.Event
 ) -> None:
     context: dict[str, Any] = {CONTEXT: Context(process, "arq")}
-    worker = Worker(
+    worker = QueueWorker(
+        process.name.id,
         functions=[func(task, name=name.value, keep_result=0) for name, task in TASKS.items()],
         ctx=context,
         redis_settings=redis_settings(url),
@@ -126,39 +136,16 @@ async def _run_arq(
     )
     running = asyncio.create_task(worker.async_run())
     stopping = asyncio.create_task(stop.wait())
+    deaf = asyncio.create_task(until_deaf(platform, process))
+    process.queue_loop = worker
     try:
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            await _drain(worker, running, platform.settings.job_completion_wait)
+        await asyncio.wait({running, stopping, deaf}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set() and not running.done():
+            await drain(worker, running, platform.settings.job_completion_wait)
     finally:
-        stopping.cancel()
-        running.cancel()
+        process.queue_loop = None
+        for task in (stopping, deaf, running):
+            task.cancel()
         with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
             await running
-        await _close(worker)
-
-
-async def _close(worker: Worker) -> None:
-    """End arq's jobs and close its worker.
-
-    ``Worker.close`` waits for the jobs with ``asyncio.gather``, which raises the CancelledError of a job that waited for
-    Redis: it would look like a cancellation of the caller. So the jobs are ended before.
-    """
-    jobs = list(worker.tasks.values())
-    for job in jobs:
-        job.cancel()
-    await asyncio.gather(*jobs, return_exceptions=True)
-    worker.tasks.clear()
-    with contextlib.suppress(RedisError, OSError, TimeoutError):
-        await worker.close()
-
-
-async def _drain(worker: Worker, running: asyncio.Task[None], wait: timedelta) -> None:
-    """Accept no more jobs, wait for the running ones, and let arq's loop return.
-
-    In burst mode, arq's loop returns between two polls of Redis when its jobs are done. Cancelling the loop could
-    leave a connection in the middle of a response.
-    """
-    worker.allow_pick_jobs = False
-    worker.burst, worker.max_burst_jobs = True, 0
-    await asyncio.wait({running}, timeout=wait.total_seconds())
+        await close(worker)

@@ -8,19 +8,19 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.core.logging import get_logger
 from app.queue import Task
 from app.services.audiences import resume_uploads
 from app.services.periodic import Due, collect_files, find_due, open_due_schedules, open_waiting
-from app.services.platform import Platform
+from app.services.platform import Platform, beat_job_id, is_lost
 from workers.context import CONTEXT, Context, WorkerProcess
 from workers.tasks import TASKS
+from workers.tasks.beat import beat
 
 log = get_logger(__name__)
 
 COLLECT_EVERY = 3600.0  # seconds
+BEAT_SECONDS = 1.0  # between two heartbeats, at least
 OWN_WORK = 6  # concurrent tasks of a kind while the sweep does the work itself
 
 
@@ -36,18 +36,21 @@ class Sweep:
     )
     working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     collecting: asyncio.Task[None] | None = None
+    next_beat: float = 0.0
 
     async def run(self) -> None:
         """Sweep once per interval until the worker stops, then wait for the sweep's own tasks."""
         interval = self.platform.settings.sweep_interval.total_seconds()
         while not self.stop.is_set():
             try:
+                await self._beat()
                 await self.once()
                 self._collect()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("sweep_failed", error=type(error).__name__)
-            except Exception:
-                log.exception("sweep_crashed")
+            except Exception as error:
+                if not is_lost(error):
+                    log.exception("sweep_crashed")
+                else:
+                    log.warning("sweep_failed", error=type(error).__name__, away="the database")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), interval)
         await self._finish()
@@ -87,10 +90,31 @@ class Sweep:
                     due.task, due.space_id, due.subject_id, job_id=due.job_id
                 )
 
+    async def _beat(self) -> None:
+        """Ring for a heartbeat, which the queue loop of this process receives and writes.
+
+        The sweep writes it while it does the work itself, or while the queue loop has no slot for a job.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self.next_beat:
+            return
+        self.next_beat = loop.time() + BEAT_SECONDS
+        arq, name = self.process.queue_loop, self.process.name
+        if self._does_the_work() or (arq is not None and arq.is_full):
+            await beat({CONTEXT: Context(self.process, "sweep")}, name.id)
+            return
+        job_id = beat_job_id(name.id, int(time.time()))
+        if await self.platform.queue.ring(Task.BEAT, name.id, job_id=job_id):
+            self.process.beats.rung()
+
     async def _redis_is_silent(self) -> bool:
-        """Return whether the sweep does the work: Redis has not responded for some time, or refuses commands now."""
+        """Ask Redis, and return whether the sweep does the work."""
+        await self.platform.queue.ping()
+        return self._does_the_work()
+
+    def _does_the_work(self) -> bool:
+        """Return whether Redis has not responded for some time, or refuses commands."""
         queue = self.platform.queue
-        await queue.ping()
         return queue.refusal is not None or (
             queue.silent_for() >= self.platform.settings.redis_silence
         )

@@ -17,6 +17,14 @@ HostOption = Annotated[str, typer.Option(help="The address to listen on.")]
 PortOption = Annotated[
     int, typer.Option(min=0, max=65535, help="The port to listen on. 0 selects a free port.")
 ]
+HealthPortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="The port of the worker's health endpoint. 0: none. Default: ACTIVATIONS_WORKER_HEALTH_PORT, else none.",
+    ),
+]
 WorkspaceOption = Annotated[
     str | None, typer.Option(help="The id of the workspace. Default: the first workspace.")
 ]

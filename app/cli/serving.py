@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import nullcontext
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.environment import complete_settings, read_settings
-from app.cli.options import ChildOption, DataOption, HostOption, PortOption
+from app.cli.options import ChildOption, DataOption, HealthPortOption, HostOption, PortOption
 from app.core.garbage import no_collections
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def api(
         raise typer.Exit(1)
 
 
-def worker(data: DataOption = None, child: ChildOption = False) -> None:
+def worker(
+    data: DataOption = None, health_port: HealthPortOption = None, child: ChildOption = False
+) -> None:
     """Run only one worker, with its sweep."""
-    from app.embedded.connections import check_migrated_database
+    from app.embedded.connections import check_migrated_database, listen
     from app.embedded.http_server import fast_loop
     from app.embedded.surroundings import check_surroundings
 
@@ -94,11 +97,13 @@ def worker(data: DataOption = None, child: ChildOption = False) -> None:
         if not child:  # `up` has checked them
             check_surroundings(settings)
         check_migrated_database(settings)
-        with asyncio.Runner(loop_factory=fast_loop()) as runner:
-            runner.run(_work(settings))
+        port = settings.worker_health_port if health_port is None else health_port
+        health = listen(settings.worker_health_host, port) if port else None
+        with asyncio.Runner(loop_factory=fast_loop()) as runner, health or nullcontext():
+            runner.run(_work(settings, health))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, health: socket.socket | None) -> None:
     with no_collections():
         from workers.settings import run_worker
 
@@ -111,7 +116,7 @@ async def _work(settings: Settings) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, request_stop, number)
-    await run_worker(settings, stop=stop)
+    await run_worker(settings, stop=stop, health=health)
 
 
 def migrate(data: DataOption = None) -> None:

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     orphan_age: Duration = timedelta(hours=24)
     history_kept: Duration = timedelta(days=30)
     job_completion_wait: Duration = timedelta(seconds=25)
+    # Health endpoint of a worker; 0: none
+    worker_health_port: int = Field(default=0, ge=0, le=65535)
+    worker_health_host: str = "127.0.0.1"
 
     # Notices
     smtp_url: SecretStr | None = None  # smtp://user:password@host:587 or smtps://…

@@ -49,6 +49,12 @@ def keep_token(data_dir: Path, token: str | None) -> Path | None:
     return None
 
 
+def _dialled(host: str) -> str:
+    """Return the host of a URL that reaches what listens on ``host``."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+    return local.get(host, f"[{host}]" if ":" in host else host)
+
+
 class Up:
     """The running servers, API processes and worker."""
 
@@ -72,9 +78,13 @@ class Up:
     @property
     def url(self) -> str:
         """The URL under which clients reach the API."""
-        local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
-        shown = local.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
-        return self.settings.public_url or f"http://{shown}:{self.port}"
+        return self.settings.public_url or f"http://{_dialled(self.host)}:{self.port}"
+
+    @property
+    def worker_health(self) -> str | None:
+        """The URL of the worker's health endpoint, or None if it has none."""
+        host, port = self.settings.worker_health_host, self.settings.worker_health_port
+        return f"http://{_dialled(host)}:{port}/health/ready" if port else None
 
     def pids(self) -> dict[str, int | None]:
         """Return the current process ids.
@@ -157,6 +167,7 @@ def _ready_line(up: Up, bootstrap: Bootstrap, token_file: Path | None) -> str:
         "spaceId": bootstrap.space_id,
         "tokenFile": str(token_file) if token_file else None,
         "workspaceId": bootstrap.workspace_id,
+        "workerHealth": up.worker_health,
         "pids": up.pids(),
     }
     return json.dumps(line)

@@ -131,18 +131,24 @@ def up(folder: Path) -> Iterator[Callable[..., Started]]:
 
 class TestUp:
     def test_says_where_it_is_when_it_is_ready(self, up: Callable[..., Started]) -> None:
-        started = up()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        started = up("--port", "0", ACTIVATIONS_WORKER_HEALTH_PORT=port)
         assert started.line["ready"] is True
+        assert started.line["workerHealth"] == f"http://127.0.0.1:{port}/health/ready"
         assert started.line["url"].startswith("http://127.0.0.1:")
         assert all(map(is_running, started.pids))
-        with urllib.request.urlopen(started.line["url"] + "/health/ready", timeout=5) as answer:
-            assert json.loads(answer.read()) == {
-                "status": "ready",
-                "database": True,
-                "migrations": True,
-                "store": True,
-                "redis": True,
-            }
+        seconds_until(lambda: started.get("/health/ready")[1]["workers"] == 1, 20)
+        assert started.get("/health/ready")[1] == {
+            "status": "ready",
+            "database": True,
+            "migrations": True,
+            "store": True,
+            "redis": True,
+            "workers": 1,
+        }
+        with urllib.request.urlopen(started.line["workerHealth"], timeout=5) as answer:
+            assert json.loads(answer.read())["status"] == "ready"
         token_file = Path(started.line["tokenFile"])
         assert token_file == started.data_dir / "token"
         assert token_file.stat().st_mode & 0o777 == 0o600

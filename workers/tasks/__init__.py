@@ -7,6 +7,7 @@ from typing import Any
 
 from app.queue import Task
 from workers.tasks.ask import ask
+from workers.tasks.beat import beat
 from workers.tasks.deliver import deliver
 from workers.tasks.notify import notify
 from workers.tasks.plan import plan
@@ -24,4 +25,5 @@ TASKS: Mapping[Task, TaskFunction] = {
     Task.SETTLE: settle,
     Task.NOTIFY: notify,
     Task.ASK: ask,
+    Task.BEAT: beat,
 }

@@ -15,10 +15,10 @@ from fastapi.routing import APIRoute
 
 from app.api.docs.links import add_links
 from app.api.edge import ALPHA, EXTRA, PLAIN, WARNINGS_HEADER, operation_of, vendor_type
+from app.core.version import VERSION
 
 Document = dict[str, Any]
 
-VERSION = "0.1.0"  # the version of the package; a test compares them
 OPENAPI_FILES = {"segment.json": "segment", "activations.json": "everything"}
 
 _SCHEMAS = "#/components/schemas/"

@@ -1,13 +1,21 @@
-"""Liveness, readiness and metrics of this process. They need no token and are not part of the API contract."""
+"""Liveness, readiness and metrics of this process, and the number of live workers. They need no token and are not part of the API contract."""
 
 from __future__ import annotations
 
+import math
+
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app.services.platform import Platform, check_readiness
+from app.services.platform import Platform, check_readiness, look_at_workers
+
+_WORKERS = Gauge("activations_workers", "Live workers; NaN while the database does not respond.")
+_OLDEST_DUE = Gauge(
+    "activations_oldest_due_seconds",
+    "For how long the oldest due run, plan or batch has waited for a worker.",
+)
 
 
 async def live(request: Request) -> Response:
@@ -16,14 +24,17 @@ async def live(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Return 200 if the database is available and migrated, else 503. Redis is reported, but is not required."""
+    """Return 200 if database and object store can be used, else 503. Redis and workers are reported, but are not required."""
     platform: Platform = request.app.state.platform
     found = await check_readiness(platform)
     return JSONResponse(found.to_json(), 200 if found.ready else 503)
 
 
 async def metrics(request: Request) -> Response:
-    """Return the metrics of the process in the format of Prometheus."""
+    """Return the metrics of the process, and those of all workers, in the format of Prometheus."""
+    found = await look_at_workers(request.app.state.platform)
+    _WORKERS.set(found.live if found else math.nan)
+    _OLDEST_DUE.set(found.oldest_due if found else math.nan)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -21,6 +21,7 @@ from app.services.platform.stored_files import (
 from app.services.platform.transactions import is_lost, retry_transaction
 from app.services.platform.uploads import receive_upload, usual_delimiter
 from app.services.platform.wakeups import (
+    beat_job_id,
     deliver_again,
     sweep_job_id,
     wake_deliver,
@@ -30,20 +31,36 @@ from app.services.platform.wakeups import (
     wake_recompute,
     wake_settle,
 )
+from app.services.platform.worker_beats import (
+    WorkerName,
+    WorkerWatch,
+    end_beats,
+    forget_silent_workers,
+    look_at_workers,
+    name_worker,
+    write_beat,
+)
 
 __all__ = [
     "LeaseLost",
     "Platform",
+    "WorkerName",
+    "WorkerWatch",
     "activation_folder",
     "audience_folder",
+    "beat_job_id",
     "check_readiness",
     "deliver_again",
+    "end_beats",
     "fetch_file",
     "fetch_manifest",
+    "forget_silent_workers",
     "fresh_key",
     "is_lost",
     "keep_leases",
     "lease_owner",
+    "look_at_workers",
+    "name_worker",
     "new_batch",
     "open_platform",
     "open_store",
@@ -60,5 +77,6 @@ __all__ = [
     "wake_preview",
     "wake_recompute",
     "wake_settle",
+    "write_beat",
     "writes_before",
 ]

@@ -1,4 +1,4 @@
-"""Whether this process is ready to serve: database, migrations, object store, Redis."""
+"""Whether this process is ready to serve: database, migrations, object store, Redis; and whether workers are live."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ from typing import Any
 import asyncpg
 
 from app.services.platform.platform import Platform
+from app.services.platform.worker_beats import look_at_workers
 from app.storage.migrate import head
 
 _PATIENCE_SECONDS = 2
+_NO_WORKER = "no worker is live: uploads are accepted, but nothing is computed or sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Which parts respond, and why others do not. Without Redis the service works, but more slowly."""
+    """Which parts respond, and why others do not.
+
+    Without Redis the service works, but more slowly. Without workers it accepts everything, and computes and sends nothing.
+    ``workers`` is None if the database does not respond.
+    """
 
     database: bool
     migrations: bool
     store: bool
     redis: bool
+    workers: int | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -31,33 +38,42 @@ class Readiness:
         return self.database and self.migrations and self.store
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form of the response: ``status``, a boolean for each part, and ``reasons`` by part, if there are any."""
+        """Return the form of the response: ``status``, a boolean for each part, the number of live workers, and ``reasons``.
+
+        ``reasons`` is ``{part: reason}``, and left out if there are none.
+        """
         return {
             "status": "ready" if self.ready else "not ready",
             "database": self.database,
             "migrations": self.migrations,
             "store": self.store,
             "redis": self.redis,
+            "workers": self.workers,
             **({"reasons": dict(self.reasons)} if self.reasons else {}),
         }
 
 
 async def check_readiness(platform: Platform) -> Readiness:
     """Ask the database, the object store and Redis."""
-    revision, redis, fault = await asyncio.gather(
-        _revision(platform), platform.queue.ping(), platform.objects.fault()
+    revision, redis, fault, workers = await asyncio.gather(
+        _revision(platform),
+        platform.queue.ping(),
+        platform.objects.fault(),
+        look_at_workers(platform),
     )
     wanted = await asyncio.to_thread(head)
     reasons = {
         "database": None if revision is not None else "the database does not respond",
         "store": None if fault is None else f"the object store cannot be used: {fault}",
         "redis": _redis_reason(platform, redis),
+        "workers": _NO_WORKER if workers is not None and workers.live == 0 else None,
     }
     return Readiness(
         database=revision is not None,
         migrations=revision is not None and revision == wanted,
         store=fault is None,
         redis=redis,
+        workers=None if workers is None else workers.live,
         reasons={part: reason for part, reason in reasons.items() if reason is not None},
     )
 

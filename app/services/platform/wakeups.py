@@ -64,6 +64,11 @@ async def deliver_again(
     await queue.ring(Task.DELIVER, space_id, sync_id, job_id=job_id, delay=delay)
 
 
+def beat_job_id(worker_id: str, second: int) -> str:
+    """Return the id of the job with which a worker finds out whether its queue loop receives jobs."""
+    return f"{Task.BEAT}:{worker_id}:{second}"
+
+
 def sweep_job_id(task: Task, subject: str, attempts: int | None, second: int) -> str:
     """Return the id of a job that the sweep enqueues.
 

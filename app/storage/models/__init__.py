@@ -30,6 +30,7 @@ from app.storage.models.tenancy import (
     Space,
     Workspace,
 )
+from app.storage.models.workers import WorkerBeat
 
 __all__ = [
     "ASIDE_KINDS",
@@ -60,5 +61,6 @@ __all__ = [
     "Space",
     "Sync",
     "SyncSource",
+    "WorkerBeat",
     "Workspace",
 ]

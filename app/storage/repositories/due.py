@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.storage.models import OPEN_STATES, Audience, Batch, Destination, MemberPatch, Run, Sync
 from app.storage.repositories.base import DATABASE_NOW, Reader, in_turns, locked
-from app.storage.repositories.runs import OPEN
+from app.storage.repositories.runs import OPEN, RUN_IS_FREE
 
 
 class DueQueries(Reader):
@@ -70,21 +70,29 @@ class DueQueries(Reader):
                 Destination,
                 (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
             )
-            .where(
-                Sync.state.in_(DELIVERY_STATES),
-                Sync.closing.is_(None),
-                or_(Destination.open_until.is_(None), Destination.open_until < DATABASE_NOW),
-                exists().where(
-                    Batch.space_id == Sync.space_id,
-                    Batch.sync_id == Sync.id,
-                    batch_is_due(),
-                    or_(~_exits_come_first(), no_exit_is_left()),
-                    owners_are_recorded(_owners_until()),
-                ),
-            )
+            .where(*_is_delivering(), exists().where(*_can_be_claimed()))
             .limit(1)
         )
         return (await self.session.scalar(query)) is not None
+
+    async def oldest_due(self) -> float:
+        """Return for how many seconds the oldest due run, plan or batch has waited; 0 if nothing is due."""
+        run = select(func.min(func.coalesce(Run.next_at, Run.lease_until, Run.created_at))).where(
+            Run.state.in_(OPEN), *RUN_IS_FREE
+        )
+        plan = select(
+            func.min(func.coalesce(Sync.next_at, Sync.lease_until, Sync.opened_at))
+        ).where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
+        since = case((Batch.state == BatchState.SENDING, Batch.lease_until), else_=Batch.next_at)
+        batch = select(func.min(since)).where(
+            Destination.space_id == Sync.space_id,
+            Destination.id == Sync.destination_id,
+            *_is_delivering(),
+            *_can_be_claimed(),
+        )
+        oldest = func.least(run.scalar_subquery(), plan.scalar_subquery(), batch.scalar_subquery())
+        age = func.coalesce(func.extract("epoch", DATABASE_NOW - oldest), 0)
+        return max(0.0, float(await self.session.scalar(select(age)) or 0))
 
     async def left_patches(self, limit: int) -> Sequence[tuple[Audience, datetime]]:
         """Lock audiences with patches that a failed run left and that no open run will take.
@@ -115,6 +123,26 @@ class DueQueries(Reader):
         )
         rows = await self.session.execute(locked(query, "update", of=Audience, skip_locked=True))
         return [(audience, since) for audience, since in rows]
+
+
+def _is_delivering() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a sync is being delivered, and its account is not paused."""
+    return (
+        Sync.state.in_(DELIVERY_STATES),
+        Sync.closing.is_(None),
+        or_(Destination.open_until.is_(None), Destination.open_until < DATABASE_NOW),
+    )
+
+
+def _can_be_claimed() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a batch belongs to a sync and can be claimed."""
+    return (
+        Batch.space_id == Sync.space_id,
+        Batch.sync_id == Sync.id,
+        batch_is_due(),
+        or_(~_exits_come_first(), no_exit_is_left()),
+        owners_are_recorded(_owners_until()),
+    )
 
 
 def batch_is_due() -> ColumnElement[bool]:

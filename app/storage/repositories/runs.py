@@ -14,7 +14,7 @@ from app.storage.models import Audience, Run
 from app.storage.repositories.base import DATABASE_NOW, Repository, in_turns
 
 OPEN = (RunState.NEW, RunState.RUNNING)
-_is_free = (
+RUN_IS_FREE = (
     or_(Run.lease_until.is_(None), Run.lease_until < DATABASE_NOW),
     or_(Run.next_at.is_(None), Run.next_at <= DATABASE_NOW),
 )
@@ -84,7 +84,7 @@ class RunRepository(Repository[Run]):
                 Run.id == run_id,
                 Run.id == oldest,
                 Run.state.in_(OPEN),
-                *_is_free,
+                *RUN_IS_FREE,
             )
             .values(
                 state=RunState.RUNNING,
@@ -190,7 +190,7 @@ class RunRepository(Repository[Run]):
             select(Run)
             .where(
                 Run.state.in_(OPEN),
-                *_is_free,
+                *RUN_IS_FREE,
             )
             .order_by(*in_turns(Run.space_id, Run.created_at))
             .limit(limit)

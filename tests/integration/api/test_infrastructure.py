@@ -122,6 +122,9 @@ class TestBugs:
         assert answer.json() == {"errors": [{"type": "internal", "message": ""}]}
 
 
+NO_WORKER = "no worker is live: uploads are accepted, but nothing is computed or sent"
+
+
 class TestHealth:
     async def test_live_ready_and_metrics(self, api: httpx.AsyncClient) -> None:
         assert (await api.get("/health/live")).status_code == 200
@@ -132,5 +135,7 @@ class TestHealth:
             "migrations": True,
             "store": True,
             "redis": True,
+            "workers": 0,
+            "reasons": {"workers": NO_WORKER},
         }
         assert (await api.get("/metrics")).status_code == 200

@@ -14,7 +14,7 @@ from arq import create_pool
 from arq.worker import Worker, func
 
 from app.queue import QUEUE_NAME, Queue, Task, deserialize, redis_settings, serialize
-from workers.settings import _drain
+from workers.queue_loop import drain
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -50,7 +50,7 @@ class TestDrain:
         await pool.enqueue_job("work", "first", _job_id="first", _queue_name=QUEUE_NAME)
         running = asyncio.create_task(worker.async_run())
         await asyncio.wait_for(started.wait(), 10)
-        draining = asyncio.create_task(_drain(worker, running, timedelta(seconds=10)))
+        draining = asyncio.create_task(drain(worker, running, timedelta(seconds=10)))
         await pool.enqueue_job("work", "second", _job_id="second", _queue_name=QUEUE_NAME)
         await asyncio.sleep(0.3)
         release.set()

@@ -31,7 +31,14 @@ def platform(
 
     hot, queue = SimpleNamespace(fetchval=fetchval), SimpleNamespace(ping=ping, refusal=refusal)
     objects = SimpleNamespace(fault=ask)
-    return cast(Platform, SimpleNamespace(hot=hot, queue=queue, objects=objects))
+    return cast(
+        Platform, SimpleNamespace(hot=hot, queue=queue, objects=objects, unit_of_work=no_database)
+    )
+
+
+def no_database() -> Any:
+    """There is no database to count the workers in."""
+    raise OSError("refused")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,7 @@ async def test_without_redis_it_is_ready_and_says_so() -> None:
         "migrations": True,
         "store": True,
         "redis": False,
+        "workers": None,
         "reasons": {"redis": "Redis does not respond"},
     }
 
