@@ -8,8 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from app.core.logging import get_logger
 from app.processes.child import Job
-from app.processes.children import Child, start_child
+from app.processes.children import Child, ChildEnded, start_child
+
+log = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -25,14 +28,28 @@ async def call_in_child(job: Job, *, deadline: timedelta) -> Any:
 async def run_in_thread(job: Job, use: Callable[[Child], T], *, deadline: timedelta) -> T:
     """Start a child with a job and call ``use(child)`` in a thread. The child has ended when this returns.
 
-    A child that is stopped is killed at once, or gets SIGTERM and the job's ``ending`` seconds first.
+    If the child is killed or crashes, another one does the job from the beginning, once: ``use`` is called again. A job that
+    costs two children their lives has failed. A child that is stopped here is killed at once, or gets SIGTERM and the job's
+    ``ending`` seconds first.
 
-    Raises what ``use`` raises, and TimeoutError.
+    Raises what ``use`` raises, ChildEnded for the second child, and TimeoutError.
     """
+    end = asyncio.get_running_loop().time() + deadline.total_seconds()
+    try:
+        return await _run_once(job, use, end)
+    except ChildEnded as ended:
+        if not ended.by_signal:
+            raise
+        log.warning("child_died", function=job.function, code=ended.code, action="tried once more")
+    return await _run_once(job, use, end)
+
+
+async def _run_once(job: Job, use: Callable[[Child], T], end: float) -> T:
+    """Run a job in one child until ``end`` on the clock of the event loop."""
     child = await _started(job)
     work = asyncio.ensure_future(asyncio.to_thread(use, child))
     try:
-        async with asyncio.timeout(deadline.total_seconds()):
+        async with asyncio.timeout_at(end):
             return await asyncio.shield(work)
     finally:
         if job.ending and not work.done():

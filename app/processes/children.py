@@ -29,6 +29,7 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+_TOO_LONG = 1  # the exit code of a child with a report that is too long
 _REPORTED = ("app", "builtins", "datetime", "decimal", "duckdb", "_duckdb", "pathlib", "pyarrow")
 _PLAIN = {
     *(("builtins", name) for name in ("set", "frozenset", "bytearray")),
@@ -44,6 +45,11 @@ class ChildEnded(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"the child ended with {code}")
         self.code = code
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether it was killed (by the system, for want of memory, or by a person), or crashed; not by a limit of its own."""
+        return self.code < 0 and self.code != -signal.SIGXCPU
 
 
 class Child:
@@ -88,7 +94,9 @@ class Child:
         if len(packed) > REPORT_LIMIT:
             self.kill()
         code = self._end()
-        if len(packed) > REPORT_LIMIT or not packed or code != 0:
+        if len(packed) > REPORT_LIMIT:
+            raise ChildEnded(_TOO_LONG)
+        if not packed or code != 0:
             raise ChildEnded(code)
         report = _Reports(io.BytesIO(packed)).load()
         if not isinstance(report, Report):

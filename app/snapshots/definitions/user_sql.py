@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.processes import Job, Limits, run_in_thread
+from app.processes import ChildEnded, Job, Limits, run_in_thread
 from app.snapshots.definitions import user_sql_child
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import analyse_order
@@ -22,6 +22,7 @@ from app.snapshots.definitions.user_sql_process import (
     DefinitionFailed,
     ResultLimits,
     collect_rows,
+    reason_of,
 )
 
 _MORE_MEMORY = 512 * 1024**2  # bytes, for what is outside of the engine's limit
@@ -78,6 +79,8 @@ async def _run(
         await run_in_thread(
             child_job, lambda child: collect_rows(child, out, largest), deadline=deadline
         )
+    except ChildEnded as ended:
+        raise DefinitionFailed(reason_of(ended)) from None
     except TimeoutError:
         raise DefinitionFailed(
             f"The query ran longer than {_shown(deadline)} and was stopped."

@@ -17,7 +17,6 @@ from app.snapshots.definitions.result_shape import ShapeRefused, refuse_shape
 _MESSAGE = 64 * 1024**2  # bytes of one read; a child cuts its batches far below
 _BETWEEN_LOOKS = 64 * 1024**2  # bytes between two looks at the disk
 _TOO_MUCH_MEMORY = "The query was stopped: it needs more memory than a definition may use."
-_KILLED = {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}
 
 
 class DefinitionFailed(Exception):
@@ -39,8 +38,8 @@ class ResultLimits:
 def collect_rows(child: Child, out: Path, limits: ResultLimits) -> None:
     """Write the rows that a child sends. Blocks until the process has ended.
 
-    Raises DefinitionFailed, with the reason, if the process fails or its result is too large, and InsufficientStorage if
-    the disk is full. Then there is no file.
+    Raises DefinitionFailed, with the reason, if the query fails or its result is too large, ChildEnded if the process was
+    killed, and InsufficientStorage if the disk is full. Then there is no file.
     """
     try:
         refused = _written(child, out, limits)
@@ -68,8 +67,6 @@ def _written(child: Child, out: Path, limits: ResultLimits) -> DefinitionFailed 
 def _finish(child: Child) -> None:
     try:
         child.finish()
-    except ChildEnded as ended:
-        raise DefinitionFailed(_reason(ended.code)) from None
     except MemoryError:
         raise DefinitionFailed(_TOO_MUCH_MEMORY) from None
 
@@ -108,9 +105,12 @@ def _write(stream: Any, out: Path, limits: ResultLimits) -> None:
                 writer.write_batch(batch)
 
 
-def _reason(code: int) -> str:
-    if code == -signal.SIGXCPU:
+def reason_of(ended: ChildEnded) -> str:
+    """Return why a definition has no result whose process ended without a report; a killed one was tried twice."""
+    if ended.code == -signal.SIGXCPU:
         return "The query used more processor time than a definition may."
-    if code in _KILLED:
-        return _TOO_MUCH_MEMORY
+    if ended.by_signal:
+        return (
+            "The query's process was killed twice; most likely it needs more memory than there is."
+        )
     return "The query ended without a result."

@@ -30,6 +30,7 @@ _TOO_MUCH = (
     "The data needs more memory than the service has for one upload: it has very many columns, very long values, or "
     "values that are deeply nested."
 )
+_KILLED = f"Reading the data ended its process twice. Most likely: {_TOO_MUCH}"
 _NO_MEMORY = (MemoryError, duckdb.OutOfMemoryException)
 
 
@@ -62,7 +63,9 @@ async def call_apart(call: Call) -> Any:
     )
     try:
         return await call_in_child(job, deadline=DEADLINE)
-    except (*_NO_MEMORY, ChildEnded):
+    except ChildEnded as ended:
+        raise Invalid(_KILLED if ended.by_signal else _TOO_MUCH) from None
+    except _NO_MEMORY:
         raise Invalid(_TOO_MUCH) from None
     except TimeoutError:
         minutes = DEADLINE.total_seconds() / 60

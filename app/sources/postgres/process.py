@@ -97,7 +97,7 @@ async def _result(
         raise unavailable(f"{source.server} sent a response that is not PostgreSQL's") from None
     except (ChildEnded, MemoryError):
         raise QueryRejected(
-            f"Reading from {source.server} failed: a row needs more memory than is available, or the server is "
+            f"Reading from {source.server} failed twice: a row needs more memory than is available, or the server is "
             "not PostgreSQL."
         ) from None
 

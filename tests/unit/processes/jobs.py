@@ -50,6 +50,22 @@ def crash(_: BinaryIO, number: int) -> None:
     time.sleep(10)
 
 
+def crash_at_first(_: BinaryIO, job: tuple[Path, int]) -> str:
+    """End by a signal in the first child; the second one returns."""
+    marker, number = job
+    if not marker.exists():
+        marker.touch()
+        crash(_, number)
+    return "done"
+
+
+def count_and_crash(_: BinaryIO, job: tuple[Path, int]) -> None:
+    """Note that this child ran, and end by a signal."""
+    folder, number = job
+    tempfile.mkstemp(dir=folder)
+    crash(_, number)
+
+
 def read_null(_: BinaryIO, __: Any) -> None:
     """Crash as native code does."""
     ctypes.string_at(0)

@@ -112,6 +112,34 @@ class TestLimits:
             await call(jobs.report_call)
 
 
+class TestDeaths:
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+    async def test_once_is_tried_again(self, tmp_path: Path, number: int) -> None:
+        assert await call(jobs.crash_at_first, (tmp_path / "marker", number)) == "done"
+
+    @pytest.mark.parametrize(
+        ("number", "children"), [(signal.SIGKILL, 2), (signal.SIGSEGV, 2), (signal.SIGXCPU, 1)]
+    )
+    async def test_twice_is_enough(self, tmp_path: Path, number: int, children: int) -> None:
+        with pytest.raises(ChildEnded) as caught:
+            await call(jobs.count_and_crash, (tmp_path, number))
+        assert caught.value.code == -number
+        ran = len(list(tmp_path.iterdir()))  # noqa: ASYNC240  a test may block
+        assert ran == children, "a limit of its own is no accident"
+
+    async def test_both_share_one_deadline(self, tmp_path: Path) -> None:
+        begun = time.monotonic()
+        job = job_of(jobs.wait_long)
+        task = asyncio.create_task(call_in_child(job, deadline=timedelta(seconds=1)))
+        await asyncio.sleep(0.4)
+        for pid in running_children():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(TimeoutError):
+            await task
+        assert time.monotonic() - begun < 1.9
+        assert not running_children()
+
+
 class TestEnds:
     async def test_the_deadline_kills_it(self) -> None:
         with pytest.raises(TimeoutError):

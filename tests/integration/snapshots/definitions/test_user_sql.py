@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -141,6 +143,32 @@ class TestRunDefinition:
     async def test_is_stopped_at_its_memory(self, datasets: dict[str, Path], sql: str) -> None:
         with pytest.raises(DefinitionFailed, match=r"memory|longer"):
             await answer(sql, datasets, memory=500 * 1024**2)
+
+    @pytest.mark.parametrize("kills", [1, 2])
+    async def test_a_process_that_is_killed_once_is_replaced(
+        self, datasets: dict[str, Path], tmp_path: Path, kills: int
+    ) -> None:
+        """As the system kills when there is no memory left; another query goes on."""
+        gate = tmp_path / "other"
+        gate.mkdir()
+        other = {"purchases": gate / "purchases.parquet"}
+        other["purchases"].write_bytes(datasets["purchases"].read_bytes())
+        slow = "SELECT count(*) AS n FROM range(200000000) t(i) WHERE i % 7 = 3"
+        task = asyncio.create_task(answer(slow, datasets))
+        killed: set[int] = set()
+        for _ in range(kills):
+            running = await asyncio.to_thread(awaited_children)
+            while not running - killed:
+                running = await asyncio.to_thread(awaited_children)
+            (pid,) = running - killed
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        assert (await answer("SELECT 1 AS one", other))["one"].to_pylist() == [1]
+        if kills == 1:
+            assert (await task).num_rows == 1
+        else:
+            with pytest.raises(DefinitionFailed, match="was killed twice; most likely"):
+                await task
 
     async def test_a_cancelled_caller_leaves_no_process(self, datasets: dict[str, Path]) -> None:
         task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
