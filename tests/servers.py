@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +45,7 @@ FAST = {
     "deadlock_timeout": "100ms",  # a test that has one need not wait
 }
 MEMORY = Path("/dev/shm")
+_PREFIX = "activations-test-"
 MEMORY_NEEDED = 4 * 2**30
 
 
@@ -187,10 +191,25 @@ def _checked(name: str) -> str:
 
 
 def make_reachable_folder(parent: Path | None = None) -> Path:
-    """A temporary folder that the servers' account may pass through (pytest's own are closed to it under root)."""
-    folder = Path(tempfile.mkdtemp(prefix="activations-test-", dir=parent))
+    """A temporary folder that the servers' account may pass through (pytest's own are closed to it under root).
+
+    It goes at the latest when this process ends, or when the next one like it starts: its name has the process id.
+    """
+    where = Path(parent or tempfile.gettempdir())
+    _remove_left_over(where)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=where))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    atexit.register(lambda: folder.exists() and remove_reachable_folder(folder))
     return folder
+
+
+@functools.cache  # once for a process
+def _remove_left_over(parent: Path) -> None:
+    """Remove the folders of processes that were killed."""
+    for left in parent.glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdigit() and Path("/proc/self").exists() and not Path(f"/proc/{pid}").exists():
+            remove_reachable_folder(left)
 
 
 def remove_reachable_folder(folder: Path) -> None:
@@ -199,6 +218,30 @@ def remove_reachable_folder(folder: Path) -> None:
         for sockets in SHORT_FOLDERS.glob(f"activations-{_short_name(home)}-*"):
             shutil.rmtree(sockets, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+    remove_dead_memory()
+
+
+def remove_dead_memory() -> None:
+    """Remove the shared memory of PostgreSQL servers that were killed: no server has it mapped."""
+    before = time.time() - 1  # what is younger may be about to be mapped
+    dead = {str(file) for file in MEMORY.glob("PostgreSQL.*") if _changed(file) < before}
+    for process in Path("/proc").glob("[0-9]*") if dead else ():
+        try:
+            if (process / "comm").read_text() == "postgres\n":
+                dead -= set((process / "maps").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        except PermissionError:
+            return  # another user's server: what it has mapped is unknown
+    for name in dead:
+        Path(name).unlink(missing_ok=True)
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def start_test_servers() -> TestServers:
@@ -215,7 +258,7 @@ def start_test_servers() -> TestServers:
     def stop() -> None:
         administrator.close()
         running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_reachable_folder(folder)
 
     return TestServers(
         database_url=running.database_url,
@@ -274,7 +317,7 @@ def start_fast_servers() -> TestServers:
         postgres_process.send_signal(signal.SIGQUIT)
         for process in (redis_process, postgres_process):
             process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_reachable_folder(folder)
 
     return TestServers(
         database_url=postgres.database_url(folders.run),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import socket
 import ssl
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.embedded import postgres
 from app.embedded.binaries import reachable_binaries
 from app.embedded.folders import ServerFolders, find_folders, make_data_dir
-from tests.servers import make_reachable_folder, run_postgres
+from tests.servers import make_reachable_folder, remove_reachable_folder, run_postgres
 
 USER = "reader"
 PASSWORD = "correct-horse-battery"
@@ -88,7 +87,7 @@ class UsersDatabase:
         """End it and remove its folder."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_reachable_folder(self._folder)
 
     def sql(self, sql: str, database: str = DATABASE) -> str:
         """Run SQL as the superuser; what it printed."""

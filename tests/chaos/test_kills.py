@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -19,7 +18,7 @@ from app.sandbox.sandbox import Sandbox
 from tests.e2e.test_up import Started, seconds_until
 from tests.flow import eventually
 from tests.live import Live
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,7 +47,7 @@ def start() -> Iterator[Callable[[], Started]]:
         each.end()
     for each in started:
         seconds_until(each.is_gone, 15)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_reachable_folder(folder)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from app.core.config import Settings
 from app.embedded.connections import listen
-from tests.servers import TestServers, make_reachable_folder
+from tests.servers import TestServers, make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -49,7 +49,7 @@ def folder() -> Iterator[Path]:
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m app.cli "$@"\n')
     shim.chmod(0o755)
     yield made
-    shutil.rmtree(made, ignore_errors=True)
+    remove_reachable_folder(made)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from urllib.error import URLError
 
 import pytest
 
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -111,7 +110,7 @@ def seconds_until(fact: Callable[[], bool], limit: float) -> float:
 def folder() -> Iterator[Path]:
     made = make_reachable_folder()
     yield made
-    shutil.rmtree(made, ignore_errors=True)
+    remove_reachable_folder(made)
 
 
 @pytest.fixture

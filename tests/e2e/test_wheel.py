@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from app.storage import migrate
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(sys.executable).parent
@@ -66,7 +65,7 @@ def elsewhere() -> Iterator[Path]:
     (folder / "app").mkdir()
     (folder / "app" / "__init__.py").write_text("raise RuntimeError('not ours')")
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_reachable_folder(folder)
 
 
 def files_below(folder: str) -> set[str]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.embedded.accounts import Account, unprivileged_account
 from app.embedded.children import die_with_parent
-from tests.servers import make_reachable_folder
+from tests.servers import make_reachable_folder, remove_reachable_folder
 
 PASSWORD = "p@ss/wo:rd%?#"
 
@@ -140,7 +140,7 @@ class Server:
                 self.process.wait(5)
             self.process.kill()
             self.process.wait(30)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_reachable_folder(self.folder)
 
 
 class Postgres(Server):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -9,7 +12,8 @@ from arq.connections import RedisSettings, create_pool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.servers import TestServers, start_test_servers
+from tests.servers import MEMORY, TestServers, _remove_left_over, start_test_servers
+from tests.users_database import UsersDatabase
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +87,23 @@ class TestDatabases:
         servers.drop_database("copied")
         with pytest.raises(asyncpg.InvalidCatalogNameError):
             await fetch(copy, "SELECT 1")
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="this system has no /dev/shm")
+def test_a_killed_server_of_the_tests_leaves_nothing(tmp_path: Path) -> None:
+    killed = UsersDatabase()
+    assert killed._process is not None
+    maps = Path(f"/proc/{killed._process.pid}/maps").read_text().split()
+    memory = {Path(word) for word in maps if word.startswith("/dev/shm/PostgreSQL.")}
+    assert memory
+    killed._process.kill()
+    killed._process.wait(30)
+    assert all(file.exists() for file in memory), "PostgreSQL itself removes them"
+    time.sleep(1)  # younger files are left alone
+    killed.stop()
+    assert not any(file.exists() for file in (*memory, killed._folder))
+
+    (tmp_path / "activations-test-999999999-x" / "data").mkdir(parents=True)
+    (tmp_path / f"activations-test-{os.getpid()}-x").mkdir()
+    _remove_left_over(tmp_path)
+    assert [left.name for left in tmp_path.iterdir()] == [f"activations-test-{os.getpid()}-x"]
