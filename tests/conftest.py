@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
@@ -24,6 +25,9 @@ from tests.users_database import USER, UsersDatabase
 
 keep_temporary_files_in_memory()
 share_compiled_statements()
+
+# The default shows all variables of a traceback: that takes a second, in which nothing else runs.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 TEMPLATE = "template_of_tests"
 
@@ -110,7 +114,7 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
         outbound_allow="127.0.0.1",
         lease=timedelta(seconds=4),
         settle_time=timedelta(seconds=1),
-        sweep_interval=timedelta(milliseconds=200),
+        sweep_interval=timedelta(seconds=1),  # each sweep costs as much as a small test
         delivery_concurrency=16,
         delivery_concurrency_per_account=8,
         http_total_timeout=timedelta(seconds=2),

@@ -38,7 +38,7 @@ from app.storage.models import (
     Sync,
     Workspace,
 )
-from workers.settings import run_worker
+from workers.settings import run_worker, run_worker_on
 
 ACTOR = "test"
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
@@ -287,10 +287,11 @@ async def eventually(look: Callable[[], Any], seconds: float = 10, *, every: flo
 
 
 @contextlib.asynccontextmanager
-async def worker(platform: Platform) -> AsyncIterator[asyncio.Event]:
-    """A worker in this process."""
+async def worker(platform: Platform, *, apart: bool = False) -> AsyncIterator[asyncio.Event]:
+    """A worker in this process: on the open platform, or apart, with a platform of its own from the same settings."""
     stop = asyncio.Event()
-    task = asyncio.create_task(run_worker(platform.settings, stop=stop))
+    run = run_worker(platform.settings, stop=stop) if apart else run_worker_on(platform, stop=stop)
+    task = asyncio.create_task(run)
     try:
         yield stop
     finally:

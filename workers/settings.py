@@ -46,6 +46,16 @@ async def run_worker(
     Raises PartEnded if the queue's supervisor or the sweep ends before: a worker without one of them does no work.
     """
     platform = await open_platform(settings)
+    try:
+        await run_worker_on(platform, stop=stop, health=health)
+    finally:
+        await platform.close()
+
+
+async def run_worker_on(
+    platform: Platform, *, stop: asyncio.Event, health: socket.socket | None = None
+) -> None:
+    """Run a worker on an open platform, which stays open. See :func:`run_worker`, also for the errors."""
     process = WorkerProcess(platform, stop)
     parts = {
         "supervisor": asyncio.create_task(_supervise(platform, process, stop)),
@@ -56,7 +66,6 @@ async def run_worker(
             await _run_parts(parts, stop)
     finally:
         await end_beats(platform, process.name)
-        await platform.close()
 
 
 async def _run_parts(parts: Mapping[str, asyncio.Task[None]], stop: asyncio.Event) -> None:

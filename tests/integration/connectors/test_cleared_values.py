@@ -14,8 +14,9 @@ from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.talon_one import TalonOneEmulator
 from app.services.platform.platform import Platform
 from app.storage.models import Sync
-from tests.flow import Flow, installation, worker
-from tests.integration.connectors.test_partners import PARTNERS, World, world_of
+from tests.flow import Flow, installation
+from tests.integration.connectors.test_partners import PARTNERS, World, prepared
+from tests.stepping import Hand
 
 KLAVIYO, BRAZE, TALON = PARTNERS
 
@@ -32,8 +33,9 @@ OTHER = {
 
 
 async def sent(flow: Flow, activation: str, *people: dict[str, Any]) -> Sync:
-    await flow.upload(people)
-    sync = await flow.quiet(activation)
+    await flow.supply(people)
+    await Hand(flow).quiet()
+    sync = (await flow.syncs(activation))[-1]
     assert (sync.state, sync.rejected, sync.skipped) == ("complete", 0, 0), sync.rejections
     return sync
 
@@ -73,7 +75,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiver(platform: Platform, **config: Any) -> AsyncIterator[Receiver]:
-    async with installation(platform) as flow, worker(platform):
+    async with installation(platform) as flow:
         yield Receiver(flow, **config)
 
 
@@ -152,7 +154,7 @@ async def test_members_of_a_mapped_object_are_fields(platform: Platform) -> None
 
 
 async def test_braze_is_told_null(platform: Platform) -> None:
-    async with world_of(platform, BRAZE) as world:
+    async with prepared(platform, BRAZE) as world:
         braze = world.emulator
         assert isinstance(braze, BrazeEmulator)
         names = {"profile": {"properties": ["tier", "city"], "mapping": {"city": "home_city"}}}
@@ -177,7 +179,7 @@ async def test_braze_is_told_null(platform: Platform) -> None:
 
 
 async def test_talon_one_is_told_null(platform: Platform) -> None:
-    async with world_of(platform, TALON) as world:
+    async with prepared(platform, TALON) as world:
         talon = world.emulator
         assert isinstance(talon, TalonOneEmulator)
         mapping = {
@@ -206,7 +208,7 @@ async def test_without_updates_nothing_is_cleared_until_the_next_entry(
 
 
 async def test_klaviyo_clears_by_single_calls(platform: Platform) -> None:
-    async with world_of(platform, KLAVIYO) as world:
+    async with prepared(platform, KLAVIYO) as world:
         names = {"profile": {"properties": ["tier", "city"], "mapping": {"city": "title"}}}
         activation = await activate(world, personalization=names)
         others = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -103,10 +105,12 @@ async def _running_with_receipts(flow: Flow, activation: str) -> Sync | None:
 
 class TestRedisGone:
     async def test_the_sweep_delivers_while_redis_is_silent(self, platform: Platform) -> None:
-        silent = platform.settings.model_copy(update={"redis_url": None})
+        silent = platform.settings.model_copy(
+            update={"redis_url": None, "sweep_interval": timedelta(milliseconds=100)}
+        )
         async with installation(platform) as flow:
             alone = _with_settings(platform, silent)
-            async with worker(alone):
+            async with worker(alone, apart=True):
                 activation = await flow.activate()
                 await flow.members(range(250))
                 sync = await flow.quiet(activation)
