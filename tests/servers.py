@@ -199,7 +199,7 @@ def make_reachable_folder(parent: Path | None = None) -> Path:
     _remove_left_over(where)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=where))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    atexit.register(lambda: folder.exists() and remove_reachable_folder(folder))
+    atexit.register(remove_reachable_folder, folder)
     return folder
 
 
@@ -213,7 +213,9 @@ def _remove_left_over(parent: Path) -> None:
 
 
 def remove_reachable_folder(folder: Path) -> None:
-    """Remove a folder in which servers ran, and the folders of their sockets, which killed servers leave in /tmp."""
+    """Remove a folder in which servers ran, if it is there, and what killed servers leave elsewhere: sockets and memory."""
+    if not folder.exists():
+        return
     for home in folder.glob("**/servers"):
         for sockets in SHORT_FOLDERS.glob(f"activations-{_short_name(home)}-*"):
             shutil.rmtree(sockets, ignore_errors=True)

@@ -14,7 +14,7 @@ from app.cli.tokens import tokens
 from app.cli.workspaces import workspaces
 from app.core.crypto import KeyringError
 from app.core.errors import AppError
-from app.embedded.errors import StartError
+from app.embedded.errors import ExitCode, StartError, StoreUnusable
 
 application = typer.Typer(
     name="activations",
@@ -64,6 +64,26 @@ def main() -> None:
     except (AppError, KeyringError) as error:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        away = _what_is_away(error)
+        if away is None:
+            raise
+        print(f"activations: {away}", file=sys.stderr)
+        sys.exit(int(away.exit_code))
+
+
+def _what_is_away(error: Exception) -> StartError | None:
+    """Name the server that went away while a command ran. Returns None for any other error."""
+    from app.core.objects import StoreAway
+    from app.services.platform import is_lost
+
+    reason = " ".join(str(error).split()).partition(" [SQL:")[0].rstrip(".")
+    if isinstance(error, StoreAway):
+        return StoreUnusable(f"The object store became unavailable: {reason}.")
+    if is_lost(error):
+        sentence = f"The database of DATABASE_URL became unavailable: {reason}."
+        return StartError(sentence, ExitCode.SERVER_UNREACHABLE)
+    return None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from app.cli.application import main
+from app.core.objects import StoreAway
 from app.embedded.accounts import Account
 from app.embedded.errors import ExitCode, ServersUnavailable
 from app.embedded.postgres import check_name
+from app.services import tenancy
+from app.storage.engine import DatabaseAway
 from tests.surroundings.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +64,40 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 @pytest.mark.parametrize("command", ["up", "api", "worker", "migrate"])
 def test_a_database_that_is_away_is_named_with_code_8(run: Run, command: str) -> None:
     code, said = run(command, DATABASE_URL=AWAY)
+    assert code == ExitCode.SERVER_UNREACHABLE
+    assert "Cannot connect to the database of DATABASE_URL: " in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "named"),
+    [
+        (DatabaseAway("cut"), 8, "The database of DATABASE_URL became unavailable: cut."),
+        (asyncpg.AdminShutdownError("it stops"), 8, "became unavailable: it stops."),
+        (StoreAway("no such bucket"), 10, "The object store became unavailable: no such bucket."),
+    ],
+)
+def test_what_goes_away_while_a_command_runs_is_named(
+    run: Run,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    named: str,
+) -> None:
+    async def goes_away(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tenancy, "rotate_keys", goes_away)
+    found, said = run("keys", "rotate", DATABASE_URL=database_url)
+    assert found == code
+    assert named in said
+
+
+@pytest.mark.parametrize("command", ["create", "list"])
+def test_console_commands_name_a_database_that_is_away(run: Run, command: str) -> None:
+    code, said = run(
+        "workspace", command, *(["--name", "A"] * (command == "create")), DATABASE_URL=AWAY
+    )
     assert code == ExitCode.SERVER_UNREACHABLE
     assert "Cannot connect to the database of DATABASE_URL: " in said
 
