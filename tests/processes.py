@@ -1,7 +1,8 @@
-"""What the tests ask the system about child processes of the service."""
+"""What the tests ask the system about processes."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.processes import children
@@ -14,3 +15,42 @@ def running_children() -> set[int]:
         return set()
     listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return set(map(int, listed.split()))
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process runs. One that has ended and that nobody has waited for does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def descendants(*pids: int) -> set[int]:
+    """Return the ids of all descendants of processes."""
+    below: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            text = status.read_text()
+        except OSError:
+            continue
+        parent = int(text.partition("\nPPid:\t")[2].partition("\n")[0])
+        below.setdefault(parent, []).append(int(status.parent.name))
+    found: set[int] = set()
+    left = list(pids)
+    while left:
+        children = below.get(left.pop(), [])
+        found.update(children)
+        left.extend(children)
+    return found
+
+
+def naming(folder: Path) -> set[int]:
+    """Return the ids of all processes whose command line names a folder."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if os.fsencode(folder) in path.read_bytes():
+                found.add(int(path.parent.name))
+        except OSError:
+            continue
+    return found

@@ -21,6 +21,7 @@ from app.demo import purchases
 from app.demo.command import demo, run_demo
 from app.demo.errors import DemoFailed
 from app.sandbox.sandbox import Sandbox
+from tests.processes import descendants, is_running
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,32 +35,6 @@ LAST_LINE = re.compile(
     r"demo: (\d+) days, (\d+) entered and (\d+) exited delivered, "
     r"receiver equal to the truth on (\d+) of (\d+) days"
 )
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the ids of all descendants of a process."""
-    below: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            text = status.read_text()
-        except OSError:
-            continue
-        parent = int(text.partition("\nPPid:\t")[2].partition("\n")[0])
-        below.setdefault(parent, []).append(int(status.parent.name))
-    found: set[int] = set()
-    left = [pid]
-    while left:
-        children = below.get(left.pop(), [])
-        found.update(children)
-        left.extend(children)
-    return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def check_table(table: list[str], verdict: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from urllib.error import URLError
 
 import pytest
 
+from tests.processes import descendants, is_running, naming
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(180)
@@ -56,16 +58,16 @@ class Started:
     def token(self) -> str:
         return Path(self.line["tokenFile"]).read_text().strip()
 
-    def get(self, path: str) -> tuple[int, Any]:
+    def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
         request = urllib.request.Request(
-            self.line["url"] + path, headers={"Authorization": f"Bearer {self.token}"}
+            self.line["url"] + path, headers={"Authorization": f"Bearer {token or self.token}"}
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, json.loads(answer.read())
 
-    def status(self, path: str) -> int:
+    def status(self, path: str, token: str | None = None) -> int:
         try:
-            return self.get(path)[0]
+            return self.get(path, token)[0]
         except (URLError, OSError):
             return 0
 
@@ -81,6 +83,11 @@ class Started:
                 continue
         return found
 
+    def parts(self) -> set[int]:
+        """Return the ids of all its processes at this moment: some may have been restarted since the ready line."""
+        roots = {self.process.pid} | naming(self.data_dir)
+        return roots | descendants(*roots)
+
     def is_gone(self) -> bool:
         return not any(map(is_running, self.pids))
 
@@ -91,19 +98,53 @@ class Started:
         self.output.close()
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def seconds_until(fact: Callable[[], bool], limit: float) -> float:
     start = time.monotonic()
     while not fact():
         assert time.monotonic() - start < limit, "the condition was not met in time"
         time.sleep(0.02)
     return time.monotonic() - start
+
+
+class Home:
+    """A data folder, and the ``activations up`` that runs on it. It is started when a test needs it, and reused."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.starts: list[Started] = []
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def database_url(self) -> str:
+        return f"postgresql://activations@/activations?host={self.data_dir}/servers/run"
+
+    def running(self) -> Started:
+        """The running service, started if none runs."""
+        if not self.starts or self.starts[-1].process.poll() is not None:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = str(free.getsockname()[1])
+            environment = {"ACTIVATIONS_WORKER_HEALTH_PORT": port}
+            self.starts.append(Started(self.data_dir, "--port", "0", **environment))
+        return self.starts[-1]
+
+    def end(self) -> None:
+        """End what runs, and wait until the servers are gone, too."""
+        for each in self.starts:
+            each.end()
+        seconds_until(lambda: not naming(self.data_dir), 10)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    """One data folder for all tests. Its service may run, or may have been ended by a test before."""
+    made = make_reachable_folder()
+    opened = Home(made)
+    yield opened
+    opened.end()
+    remove_reachable_folder(made)
 
 
 @pytest.fixture
@@ -113,28 +154,26 @@ def folder() -> Iterator[Path]:
     remove_reachable_folder(made)
 
 
-@pytest.fixture
-def up(folder: Path) -> Iterator[Callable[..., Started]]:
-    started: list[Started] = []
-
-    def start(*options: str, **environment: str) -> Started:
-        started.append(Started(folder / "data", *(options or ("--port", "0")), **environment))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.end()
-        if each.line["pids"]["guard"]:
-            seconds_until(each.is_gone, 10)
+def refused(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
+    """Run ``activations up`` where it cannot start. Returns its exit code and its last line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]} | environment,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr.splitlines()[-1]
 
 
 class TestUp:
-    def test_says_where_it_is_when_it_is_ready(self, up: Callable[..., Started]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = str(free.getsockname()[1])
-        started = up("--port", "0", ACTIVATIONS_WORKER_HEALTH_PORT=port)
+    def test_says_where_it_is_when_it_is_ready(self, home: Home) -> None:
+        started = home.running()
         assert started.line["ready"] is True
-        assert started.line["workerHealth"] == f"http://127.0.0.1:{port}/health/ready"
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/health/ready", started.line["workerHealth"])
         assert started.line["url"].startswith("http://127.0.0.1:")
         assert all(map(is_running, started.pids))
         seconds_until(lambda: started.get("/health/ready")[1]["workers"] == 1, 20)
@@ -156,66 +195,8 @@ class TestUp:
         status, _ = started.get(f"/spaces/{started.line['spaceId']}")
         assert status == 200
 
-    def test_terminated_it_ends_whole_and_has_written_json_lines_only(
-        self, up: Callable[..., Started]
-    ) -> None:
-        started = up()
-        started.process.send_signal(signal.SIGTERM)
-        assert started.process.wait(10) == 0
-        assert started.is_gone()
-        assert started.output.read() == b""
-        for line in started.log.read_text().splitlines():
-            assert isinstance(json.loads(line), dict)
-        assert started.token not in started.log.read_text()
-
-    def test_an_interrupt_ends_it_whole(self, up: Callable[..., Started]) -> None:
-        started = up()
-        started.process.send_signal(signal.SIGINT)
-        assert started.process.wait(10) == 0
-        assert started.is_gone()
-
-    def test_killed_it_leaves_nothing_and_finds_its_data_again(
-        self, up: Callable[..., Started]
-    ) -> None:
-        first = up()
-        token = first.token
-        first.process.kill()
-        seconds_until(first.is_gone, 5)
-        second = up()
-        assert second.line["spaceId"] == first.line["spaceId"]
-        assert second.token == token
-        assert second.get(f"/spaces/{second.line['spaceId']}")[0] == 200
-
-    def test_goes_on_after_the_death_of_each_part(self, up: Callable[..., Started]) -> None:
-        started = up()
-        path = f"/spaces/{started.line['spaceId']}"
-        for name in ("worker", "api", "redis", "postgres", "guard"):
-            pid = started.line["pids"][name]
-            os.kill(pid, signal.SIGKILL)
-            seconds_until(lambda pid=pid: not is_running(pid), 5)  # type: ignore[misc]
-            seconds_until(lambda: started.status(path) == 200, 30)
-            seconds_until(lambda: {b"api", b"worker"} <= started.children(), 10)
-        assert started.process.poll() is None
-
-    def test_takes_servers_that_are_set(self, up: Callable[..., Started], folder: Path) -> None:
-        servers = up()
-        url = f"postgresql://activations@/activations?host={folder}/data/servers/run"
-        keys = {
-            f"ACTIVATIONS_{name.upper()}": (folder / "data/keys" / name).read_text().strip()
-            for name in ("encryption_keys", "token_pepper")
-        }
-        other = Started(folder / "other", "--port", "0", DATABASE_URL=url, **keys)
-        try:
-            assert other.line["pids"]["guard"] is None
-            assert other.line["spaceId"] == servers.line["spaceId"]
-            assert not (folder / "other" / "servers").exists()
-        finally:
-            other.process.terminate()
-            other.process.wait(10)
-            other.end()
-
-    def test_shares_its_servers_with_the_other_commands(self, up: Callable[..., Started]) -> None:
-        started = up()
+    def test_shares_its_servers_with_the_other_commands(self, home: Home) -> None:
+        started = home.running()
         command = [sys.executable, "-m", "app.cli", "token"]
         data = ["--data", str(started.data_dir)]
         environment = {"PATH": os.environ["PATH"]}
@@ -237,60 +218,105 @@ class TestUp:
         listed = [json.loads(line) for line in run("list").splitlines()]
         assert [entry["name"] for entry in listed][1:] == ["second"]
         assert token not in str(listed)
-        Path(started.line["tokenFile"]).write_text(token)
         path = f"/spaces/{started.line['spaceId']}"
-        assert started.status(path) == 200
+        assert started.status(path, token) == 200
         run("revoke", token.split("_")[2])
-        seconds_until(lambda: started.status(path) != 200, 10)
+        seconds_until(lambda: started.status(path, token) != 200, 10)
         assert all(map(is_running, started.pids))
+
+    def test_takes_servers_that_are_set_and_an_interrupt_ends_it_whole(
+        self, home: Home, folder: Path
+    ) -> None:
+        servers = home.running()
+        keys = {
+            f"ACTIVATIONS_{name.upper()}": (home.data_dir / "keys" / name).read_text().strip()
+            for name in ("encryption_keys", "token_pepper")
+        }
+        other = Started(folder / "other", "--port", "0", DATABASE_URL=home.database_url, **keys)
+        try:
+            assert other.line["pids"]["guard"] is None
+            assert other.line["spaceId"] == servers.line["spaceId"]
+            assert not (folder / "other" / "servers").exists()
+            other.process.send_signal(signal.SIGINT)
+            assert other.process.wait(10) == 0
+            assert not any(is_running(other.line["pids"][name]) for name in ("api", "worker"))
+            assert other.output.read() == b""
+        finally:
+            other.end()
+        assert all(map(is_running, servers.pids))
+
+    def test_refuses_keys_that_are_not_the_databases(self, home: Home, folder: Path) -> None:
+        home.running()
+        other = ("--port", "0")
+        code, message = refused(folder / "other", *other, DATABASE_URL=home.database_url)
+        assert code == 1
+        assert "wrong key" in message
+
+    def test_goes_on_after_the_death_of_each_part(self, home: Home) -> None:
+        started = home.running()
+        path = f"/spaces/{started.line['spaceId']}"
+        for name in ("worker", "api", "redis", "postgres", "guard"):
+            pid = started.line["pids"][name]
+            os.kill(pid, signal.SIGKILL)
+            seconds_until(lambda pid=pid: not is_running(pid), 5)  # type: ignore[misc]
+            seconds_until(lambda: started.status(path) == 200, 30)
+            seconds_until(lambda: {b"api", b"worker"} <= started.children(), 10)
+        assert started.process.poll() is None
+
+    def test_killed_it_leaves_nothing_and_finds_its_data_again(self, home: Home) -> None:
+        first = home.running()
+        token = first.token
+        parts = first.parts()
+        assert len(parts) > len(NAMES)
+        first.process.kill()
+        seconds_until(lambda: not any(map(is_running, parts)), 5)
+        second = home.running()
+        assert second is not first
+        assert second.line["spaceId"] == first.line["spaceId"]
+        assert second.token == token
+        assert second.get(f"/spaces/{second.line['spaceId']}")[0] == 200
+
+    def test_terminated_it_ends_whole_and_has_written_json_lines_only(self, home: Home) -> None:
+        started = home.running()
+        parts = started.parts()
+        assert len(parts) > len(NAMES)
+        started.process.send_signal(signal.SIGTERM)
+        assert started.process.wait(10) == 0
+        assert not any(map(is_running, parts))
+        assert started.output.read() == b""
+        for line in started.log.read_text().splitlines():
+            assert isinstance(json.loads(line), dict)
+        assert started.token not in started.log.read_text()
 
 
 class TestRefusal:
-    def run(self, data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"]} | environment,
-            check=False,
-            timeout=60,
-        )
-        assert done.stdout == ""
-        return done.returncode, done.stderr.splitlines()[-1]
-
     def test_of_a_port_in_use(self, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            code, message = self.run(folder / "data", "--port", str(port))
+            code, message = refused(folder / "data", "--port", str(port))
         assert code == 3
         assert message.startswith(f"activations: Port {port} on 127.0.0.1 is in use.")
 
-    def test_of_data_of_another_version(self, folder: Path, up: Callable[..., Started]) -> None:
-        up().process.terminate()
-        seconds_until(lambda: not list((folder / "data/servers/run").glob(".s.PGSQL.*")), 10)
-        (folder / "data/servers/postgres/PG_VERSION").write_text("15\n")
-        code, message = self.run(folder / "data", "--port", "0")
+    def test_of_data_of_another_version(self, home: Home) -> None:
+        if not (home.data_dir / "servers/postgres").exists():
+            home.running()
+        home.end()
+        version = home.data_dir / "servers/postgres/PG_VERSION"
+        kept = version.read_text()
+        version.write_text("15\n")
+        code, message = refused(home.data_dir, "--port", "0")
+        version.write_text(kept)
         assert code == 4
         assert "is of PostgreSQL 15" in message
 
     def test_of_a_folder_that_cannot_be_used(self, folder: Path) -> None:
         (folder / "file").write_text("")
-        code, message = self.run(folder / "file", "--port", "0")
+        code, message = refused(folder / "file", "--port", "0")
         assert code == 6
         assert "cannot be used" in message
 
-    def test_of_keys_that_are_not_the_databases(
-        self, folder: Path, up: Callable[..., Started]
-    ) -> None:
-        up()
-        url = f"postgresql://activations@/activations?host={folder}/data/servers/run"
-        code, message = self.run(folder / "other", "--port", "0", DATABASE_URL=url)
-        assert code == 1
-        assert "wrong key" in message
-
     def test_of_a_database_that_does_not_answer(self, folder: Path) -> None:
-        code, message = self.run(
+        code, message = refused(
             folder / "data", "--port", "0", DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x"
         )
         assert code == 8

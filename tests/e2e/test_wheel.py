@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from app.storage import migrate
+from tests.processes import is_running
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
 ROOT = Path(__file__).parents[2]
@@ -105,14 +106,9 @@ def newest_migration() -> str:
     return next(file.name for file in versions.glob("*.py") if str(head) in file.read_text())
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def test_the_command_works_anywhere_and_leaves_nothing(command: Path, elsewhere: Path) -> None:
+def test_the_command_works_anywhere_and_an_interrupt_leaves_nothing(
+    command: Path, elsewhere: Path
+) -> None:
     process = subprocess.Popen(
         [command, "up", "--data", "data", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -137,7 +133,7 @@ def test_the_command_works_anywhere_and_leaves_nothing(command: Path, elsewhere:
         loaded = Path(f"/proc/{line['pids']['worker']}/cmdline").read_bytes()
         assert loaded.startswith(os.fsencode(command.parent))
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 0
     deadline = time.monotonic() + 10

@@ -123,11 +123,26 @@ def owner_of(key: str, *, moved: bool = False) -> str:
     return f"{'before' if moved else 'now'}-{key}"
 
 
-@given(states=st.lists(STATES, max_size=12), spec=SPECS)
-@settings(max_examples=100, deadline=None)
+# A plan costs about the same for 5 keys as for 40, so ``make test`` has fewer plans, of more keys.
+@given(states=st.lists(STATES, min_size=15, max_size=40), spec=SPECS)
+@settings(max_examples=25, deadline=None)
 def test_plans_and_folds_as_the_rules_say(
     engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
 ) -> None:
+    check(engine, hashed, states, spec)
+
+
+@pytest.mark.chaos
+@given(states=st.lists(STATES, max_size=12), spec=SPECS)
+@settings(max_examples=300, deadline=None)
+def test_many_small_plans(
+    engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
+) -> None:
+    check(engine, hashed, states, spec)
+
+
+def check(engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec) -> None:
+    """Plan and fold, and compare each key with the rules."""
     with tempfile.TemporaryDirectory() as place, engine.cursor() as cursor:
         folder = Path(place)
         named = {f"key-{number:02}": state for number, state in enumerate(states)}

@@ -30,7 +30,7 @@ from app.snapshots.engine import (
 from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import plan_changes, read_plan, read_wanted, sides, write_plan
-from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
+from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
 EMAIL_THEN_USER = (
@@ -281,24 +281,26 @@ class TestBatches:
         assert list(stats.cuts) == [Cut(None, 0, 8)]
 
 
-class TestLarge:
-    """Key ranges, several row groups: the same plan as in one go."""
-
-    @pytest.fixture
-    def memberships(
-        self, cursor: Cursor, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> list[LocalManifest]:
-        found = []
-        monkeypatch.setattr(sql, "ROW_GROUP", 4096)
-        for start in (0, 1_000):
+@pytest.fixture(scope="module")
+def memberships(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[LocalManifest]:
+    """Two memberships of several row groups, which have most members in common."""
+    folder, found = tmp_path_factory.mktemp("memberships"), []
+    with pytest.MonkeyPatch.context() as patch, engine.cursor() as cursor:
+        patch.setattr(sql, "ROW_GROUP", 2048)
+        for start in (0, 250):
             path, out = fresh(folder, ".csv"), fresh(folder)
             lines = [
-                f"m{n * 7919 % 1_000_003:07},{n % 15_000}@x\n" for n in range(start, start + 40_000)
+                f"m{n * 7919 % 1_000_003:07},{n % 3_750}@x\n" for n in range(start, start + 10_000)
             ]
             path.write_text("profile_id,email\n" + "".join(lines))
             write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
+            assert pq.ParquetFile(out).num_row_groups > 2
             found.append(LocalManifest((out,)))
-        return found
+    return found
+
+
+class TestLarge:
+    """Key ranges, several row groups: the same plan as in one go."""
 
     @pytest.mark.parametrize(
         "spec",
@@ -322,11 +324,12 @@ class TestLarge:
         memberships: list[LocalManifest],
         spec: PlanSpec,
     ) -> None:
+        monkeypatch.setattr(sql, "ROW_GROUP", 2048)
         first, second = memberships
         whole = self.two_syncs(cursor, folder, spec, first, second)
         for module in (ranges, sides):
-            monkeypatch.setattr(module, "RANGE_ROWS", 6_000)
-        monkeypatch.setattr(plan_changes, "_SMALL", 1_000)
+            monkeypatch.setattr(module, "RANGE_ROWS", 1_500)
+        monkeypatch.setattr(plan_changes, "_SMALL", 250)
         assert self.two_syncs(cursor, folder, spec, first, second) == whole
 
     def two_syncs(
