@@ -26,7 +26,7 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
 
 def imports(source: Source, known: Mapping[str, object]) -> Iterator[str]:
     """Yield the known modules that a module imports."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -102,7 +102,7 @@ def _past_faces(source: Source, protected: dict[str, list[str]]) -> list[Fault]:
     def inside(package: str) -> bool:
         return source.module == package or source.module.startswith(f"{package}.")
 
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             found += [
                 source.fault(node, f"imports {alias.name}; import names from {package}")
@@ -134,7 +134,7 @@ def _past_faces(source: Source, protected: dict[str, list[str]]) -> list[Fault]:
 
 def _attributes(source: Source, local: str, package: str, names: Sequence[str]) -> Iterator[Fault]:
     """Yield the uses of a face, imported under a local name, that take what it does not export."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if (
                 name == local and attribute not in names

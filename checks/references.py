@@ -38,9 +38,9 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
     found: list[Fault] = []
     citations = _Citations(root)
     for source in files(root, CHECKED, within=paths):
-        for first, text in [*source.comments(), *source.docstrings()]:
+        for first, text in [*source.comments, *source.docstrings]:
             found += citations.of_text(source, first, text)
-        for first, text in source.strings():
+        for first, text in source.strings:
             found += citations.of_string(source, first, text)
     documents = [name for name in DOCUMENTS if (root / name).exists()]
     for source in files(root, [*CHECKED, *documents], (".md",), paths):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from checks.source import CODE, ROOT, Fault, Function, Source, files, functions
+from checks.source import CODE, ROOT, Fault, Function, Source, files
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 55
@@ -30,7 +30,7 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
             source.fault(
                 function, f"{function.name} has {length} lines; at most {LONGEST_FUNCTION}"
             )
-            for function in functions(source.tree)
+            for function in source.functions()
             if (length := function_length(function)) > LONGEST_FUNCTION
         ]
     return found if paths else found + _packaged(root)
@@ -56,7 +56,7 @@ def _packaged(root: Path) -> list[Fault]:
 
 def figures(sources: Sequence[Source]) -> tuple[float, int]:
     """Return the median length of files, and the length that 90 % of the functions do not exceed."""
-    lengths = sorted(function_length(one) for source in sources for one in functions(source.tree))
+    lengths = sorted(function_length(one) for source in sources for one in source.functions())
     p90 = lengths[-(-len(lengths) * 9 // 10) - 1] if lengths else 0
     return median([file_length(source) for source in sources] or [0]), p90
 

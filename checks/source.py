@@ -64,8 +64,25 @@ class Source:
     def line(self, number: int) -> str:
         return self.text.splitlines()[number - 1]
 
-    def comments(self) -> Iterator[tuple[int, str]]:
-        """Yield each comment with its first line; comments on consecutive lines are one comment."""
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes in the order of ``ast.walk``, which is slower and would walk again for each check."""
+        found: list[ast.AST] = [self.tree]
+        for node in found:  # grows while it is read
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if isinstance(value, ast.AST):
+                    found.append(value)
+                elif isinstance(value, list):
+                    found += [item for item in value if isinstance(item, ast.AST)]
+        return found
+
+    @cached_property
+    def comments(self) -> list[tuple[int, str]]:
+        """Each comment with its first line; comments on consecutive lines are one comment."""
+        return list(self._comments()) if "#" in self.text else []
+
+    def _comments(self) -> Iterator[tuple[int, str]]:
         first, last, words = 0, -1, ""
         for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
             if token.type != tokenize.COMMENT:
@@ -81,23 +98,31 @@ class Source:
         if words:
             yield first, words
 
-    def strings(self) -> Iterator[tuple[int, str]]:
-        """Yield each string constant, docstrings and parts of f-strings included, with its first line."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.lineno, node.value
+    @cached_property
+    def strings(self) -> list[tuple[int, str]]:
+        """Each string constant, docstrings and parts of f-strings included, with its first line."""
+        return [
+            (node.lineno, node.value)
+            for node in self.nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
 
-    def docstrings(self) -> Iterator[tuple[int, str]]:
-        """Yield each docstring with its first line."""
-        for node in ast.walk(self.tree):
-            if (
-                isinstance(node, Function | Scope)
-                and node.body
-                and isinstance(first := node.body[0], ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                yield first.lineno, first.value.value
+    @cached_property
+    def docstrings(self) -> list[tuple[int, str]]:
+        """Each docstring with its first line."""
+        return [
+            (first.lineno, first.value.value)
+            for node in self.nodes
+            if isinstance(node, Function | Scope)
+            and node.body
+            and isinstance(first := node.body[0], ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ]
+
+    def functions(self) -> Iterator[Function]:
+        """Yield all functions and methods, nested ones included."""
+        return (node for node in self.nodes if isinstance(node, Function))
 
 
 def files(
@@ -131,13 +156,6 @@ def _source(root: Path, path: str) -> Source:
 @cache
 def _kept_source(path: str) -> Source:
     return Source(ROOT, path)
-
-
-def functions(tree: ast.AST) -> Iterator[Function]:
-    """Yield all functions and methods, nested ones included."""
-    for node in ast.walk(tree):
-        if isinstance(node, Function):
-            yield node
 
 
 def public_functions(scope: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:

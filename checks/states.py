@@ -80,7 +80,7 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
             continue
         is_edge = source.path.startswith(EDGE)
         exempt = {id(inner) for node in _exempt(source) for inner in ast.walk(node)}
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             found |= {
                 source.fault(value, f"the state “{enum}” is written here; only {owners} may do so")
                 for value, enum in _written(node)
@@ -101,15 +101,15 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
 
 def _members(source: Source, suffix: str) -> Iterator[str]:
     """Yield the values of the enums of a module whose names end in ``suffix``."""
-    for enum in _enums(source.tree):
+    for enum in _enums(source):
         for part in enum.body:
             match part:
                 case ast.Assign(value=ast.Constant(value=str(word))) if enum.name.endswith(suffix):
                     yield word
 
 
-def _enums(tree: ast.AST) -> Iterator[ast.ClassDef]:
-    for node in ast.walk(tree):
+def _enums(source: Source) -> Iterator[ast.ClassDef]:
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef) and any(
             last_name(base).endswith("Enum") for base in node.bases
         ):
@@ -118,8 +118,8 @@ def _enums(tree: ast.AST) -> Iterator[ast.ClassDef]:
 
 def _exempt(source: Source) -> Iterator[ast.AST]:
     """Yield what may hold bare words: enums, docstrings, indexes, defaults of columns, types."""
-    yield from _enums(source.tree)
-    for node in ast.walk(source.tree):
+    yield from _enums(source)
+    for node in source.nodes:
         match node:
             case ast.Expr(value=ast.Constant()):
                 yield node

@@ -40,7 +40,7 @@ def check(root: Path = ROOT, paths: Sequence[str] = ()) -> list[Fault]:
 
 
 def _writes(source: Source) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Call(
                 func=ast.Name(id="update" | "delete" | "insert"), args=[ast.Name(id=model), *_]
@@ -52,7 +52,7 @@ def _writes(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _sql(source: Source) -> Iterator[Fault]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.ImportFrom(module=str(module), names=names) if (
                 module.split(".")[0] == "sqlalchemy"

@@ -71,5 +71,5 @@ def _own_words(source: Source) -> str:
 
 
 def _python(source: Source) -> Iterator[tuple[int, str]]:
-    yield from source.comments()
-    yield from source.strings()
+    yield from source.comments
+    yield from source.strings
