@@ -17,12 +17,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.demo import purchases
+from app.demo import command, purchases
 from app.demo.command import demo, run_demo
 from app.demo.errors import DemoFailed
 from app.sandbox.sandbox import Sandbox
+from app.services.platform.platform import Platform
 from tests.processes import descendants, is_running
 from tests.servers import make_reachable_folder, remove_reachable_folder
+from tests.serving import service_here
 
 pytestmark = pytest.mark.timeout(300)
 needs_purchases = pytest.mark.skipif(
@@ -103,17 +105,23 @@ def killed() -> Iterator[Path]:
 @needs_purchases
 class TestDemo:
     async def test_names_the_difference_when_the_receiver_lies(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self,
+        tmp_path: Path,
+        platform: Platform,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
+        monkeypatch.setattr(command, "running_service", lambda *_: service_here(platform))
         sandbox = Sandbox()
         sandbox.faults.add({"kind": "ignore", "service": "webhook", "times": 1})
-        file = tmp_path / "tenth.parquet"
+        file = tmp_path / "some.parquet"
         whole = duckdb.read_parquet(str(purchases.purchases_file()))
-        whole.filter("household_id % 10 = 0").write_parquet(str(file))
+        whole.filter("household_id % 50 = 0").write_parquet(str(file))
         code = await demo(file, 1, stay=False, destination="webhook", sandbox=sandbox)
         printed = capsys.readouterr().out.splitlines()
         assert code == 1
-        assert printed[-1].endswith("receiver equal to the truth on 0 of 1 days")
+        line = next(line for line in printed if line.startswith("demo: "))
+        assert line.endswith("receiver equal to the truth on 0 of 1 days")
         difference = next(line for line in printed if line.startswith("difference: 2017-03-04 "))
         assert "receiver has" in difference
         assert "missing" in difference

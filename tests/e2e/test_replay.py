@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from app.demo.api import Api, open_api
-from app.demo.service import running_service, temporary_folder
+from app.demo.service import Service, running_service, temporary_folder
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
+from app.services.platform.platform import Platform
+from tests.serving import service_here
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 LOG = DATA / "cdnow_master.csv.gz"
@@ -101,39 +103,50 @@ class Replayed:
 
 
 @asynccontextmanager
-async def replayed() -> AsyncIterator[Replayed]:
+async def service_apart() -> AsyncIterator[Service]:
+    """A service in processes of its own, as the demo starts it."""
     settings = {"ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1", "ACTIVATIONS_RATE_LIMITS": "off"}
-    receiver = WebhookReceiver()
     with temporary_folder() as folder:
-        async with (
-            Sandbox([receiver]) as sandbox,
-            running_service(folder, settings) as service,
-            open_api(service.url, service.token, service.space_id) as api,
-        ):
-            made = await api.call("POST", "/datasets", json={"name": "purchases", "kind": "upload"})
-            filled = await api.call(
-                "PUT",
-                f"/datasets/{made['dataset']['id']}/content",
-                content=LOG.read_bytes(),
-                headers={"content-type": "text/csv", "content-encoding": "gzip"},
-            )
-            columns = {column["name"]: column["type"] for column in filled["dataset"]["columns"]}
-            assert columns["customer_id"] == "VARCHAR"  # 00001 stays 00001
-            assert columns["amount"].startswith("DECIMAL")  # sums are exact
-            hook = await api.add_destination(
-                "webhook", "Receiver", {"url": sandbox.urls["webhook"], "batch_size": 10_000}
-            )
-            receiver.set_secrets("*", [hook["settings"]["secret"]])
+        async with running_service(folder, settings) as service:
             try:
-                yield Replayed(api, receiver, hook["id"])
+                yield service
             except BaseException:
                 print(*service.log.read_text().splitlines()[-20:], sep="\n")
                 raise
 
 
-async def replay_all(reference: ModuleType, ranges: dict[str, tuple[date, date]]) -> None:
+@asynccontextmanager
+async def replayed(starting: AbstractAsyncContextManager[Service]) -> AsyncIterator[Replayed]:
+    receiver = WebhookReceiver()
+    async with (
+        Sandbox([receiver]) as sandbox,
+        starting as service,
+        open_api(service.url, service.token, service.space_id) as api,
+    ):
+        made = await api.call("POST", "/datasets", json={"name": "purchases", "kind": "upload"})
+        filled = await api.call(
+            "PUT",
+            f"/datasets/{made['dataset']['id']}/content",
+            content=LOG.read_bytes(),
+            headers={"content-type": "text/csv", "content-encoding": "gzip"},
+        )
+        columns = {column["name"]: column["type"] for column in filled["dataset"]["columns"]}
+        assert columns["customer_id"] == "VARCHAR"  # 00001 stays 00001
+        assert columns["amount"].startswith("DECIMAL")  # sums are exact
+        hook = await api.add_destination(
+            "webhook", "Receiver", {"url": sandbox.urls["webhook"], "batch_size": 10_000}
+        )
+        receiver.set_secrets("*", [hook["settings"]["secret"]])
+        yield Replayed(api, receiver, hook["id"])
+
+
+async def replay_all(
+    reference: ModuleType,
+    ranges: dict[str, tuple[date, date]],
+    starting: AbstractAsyncContextManager[Service],
+) -> None:
     history = reference.load(str(LOG))
-    async with replayed() as through, asyncio.TaskGroup() as group:
+    async with replayed(starting) as through, asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(through.segment(name, reference.replay(history, name, first, last)))
             for name, (first, last) in ranges.items()
@@ -146,12 +159,12 @@ async def replay_all(reference: ModuleType, ranges: dict[str, tuple[date, date]]
 
 
 @pytest.mark.timeout(300)
-async def test_three_days_of_each_segment(reference: ModuleType) -> None:
+async def test_three_days_of_each_segment(reference: ModuleType, platform: Platform) -> None:
     assert all(last - first == timedelta(days=2) for first, last in SHORT.values())
-    await replay_all(reference, SHORT)
+    await replay_all(reference, SHORT, service_here(platform))
 
 
 @pytest.mark.replay
 @pytest.mark.timeout(5400)
 async def test_the_whole_log(reference: ModuleType) -> None:
-    await replay_all(reference, WHOLE)
+    await replay_all(reference, WHOLE, service_apart())
