@@ -151,29 +151,29 @@ class Pump:
 
     async def _load(self, claimed: Sequence[Claimed], *, deadline: float) -> None:
         """Load the sync of each claimed batch, once for a sync. A batch whose sync cannot be loaded waits (R23)."""
-        loaded: dict[str, LoadedSync | None] = {}
+        loaded: dict[str, LoadedSync | Exception] = {}
         for item in claimed:
             sync_id = item.batch.sync_id
             if sync_id not in loaded:
                 loaded[sync_id] = await self._loaded(item.batch)
             sync = loaded[sync_id]
-            if sync is None:
-                await self._put_off(item.batch)
+            if isinstance(sync, Exception):
+                await self._put_off(item.batch, sync)
             else:
                 self._waiting.append(_Held(item, sync, deadline))
 
-    async def _loaded(self, batch: Batch) -> LoadedSync | None:
-        """Load a sync. Returns None, and logs, if it cannot be loaded, so that others continue."""
+    async def _loaded(self, batch: Batch) -> LoadedSync | Exception:
+        """Load a sync. Returns the error, and logs it, if it cannot be loaded, so that others continue."""
         try:
             async with self.platform.unit_of_work() as session:
                 return await self.cache.get(session, batch.sync_id, batch.space_id)
-        except Exception:
+        except Exception as error:
             log.exception("sync_not_loaded", sync_id=batch.sync_id)
-            return None
+            return error
 
-    async def _put_off(self, batch: Batch) -> None:
+    async def _put_off(self, batch: Batch, why: Exception) -> None:
         try:
-            await record_unloadable(self.platform, batch)
+            await record_unloadable(self.platform, batch, why)
         except Exception as error:  # noqa: BLE001  its lease will expire
             log.warning("batch_not_put_off", sync_id=batch.sync_id, error=type(error).__name__)
 

@@ -19,6 +19,7 @@ from app.services.delivery.attempt import Ended
 from app.services.delivery.receipts import delivered_batch
 from app.services.platform import Platform, retry_transaction
 from app.services.syncs import something_newer
+from app.snapshots.engine import UnknownFormat
 from app.storage.models import Activation, Batch
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
@@ -188,9 +189,10 @@ def _log_failure(batch: Batch, failure: Failure, error: ConnectorError, verdict:
     )
 
 
-async def record_unloadable(platform: Platform, batch: Batch) -> None:
+async def record_unloadable(platform: Platform, batch: Batch, why: Exception) -> None:
     """Record that the sync of a batch could not be loaded: the batch waits and counts as failing (R23)."""
-    error = TransientFailure(UNLOADABLE, ambiguous=False, code="unloadable")
+    words = str(why) if isinstance(why, UnknownFormat) else UNLOADABLE
+    error = TransientFailure(words, ambiguous=False, code="unloadable")
     wait = retry.backoff(batch.attempts, platform.settings.retry_waits, random.random())  # noqa: S311  jitter
 
     async def write(session: AsyncSession) -> None:

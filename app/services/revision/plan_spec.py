@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
 
 from app.connectors.base import Definition
 from app.connectors.phone_country import phone_country_of
@@ -14,7 +14,9 @@ from app.services.revision import placement
 from app.services.revision.config import Revision
 from app.services.revision.kept_fields import sent_fields
 from app.services.revision.mapped_columns import key_fields, named_traits, read_traits, sent_traits
-from app.snapshots.engine import Arm, KeyField, PlanSpec
+from app.snapshots.engine import Arm, KeyField, PlanSpec, UnknownFormat
+
+T = TypeVar("T")
 
 # Further keys that a sync stores next to the specification.
 # The audience's name at the time of the plan: a retry must send the same bytes after the audience was renamed.
@@ -82,16 +84,32 @@ def spec_to_json(spec: PlanSpec) -> dict[str, Any]:
 
 
 def spec_from_json(value: Mapping[str, Any]) -> PlanSpec:
-    """Read a specification that :func:`spec_to_json` wrote, without the further keys."""
+    """Read a specification that :func:`spec_to_json` wrote, without the further keys.
+
+    Raises UnknownFormat if it has a key that this version of the service does not know: the key may decide what becomes of
+    the changes, so it is not ignored.
+    """
     known = {key: item for key, item in value.items() if key not in _BESIDE}
     known["sends"] = frozenset(ChangeKind(kind) for kind in known["sends"])
     known["mode"] = Mode(known["mode"])
-    known["fields"] = tuple(KeyField(**field) for field in known["fields"])
+    known["fields"] = tuple(_read(KeyField, field) for field in known["fields"])
     known["fields_sent"] = tuple(_sent_field(field) for field in known.get("fields_sent", ()))
-    known["arms"] = tuple(Arm(**arm) for arm in known["arms"])
-    return PlanSpec(**known)
+    known["arms"] = tuple(_read(Arm, arm) for arm in known["arms"])
+    return _read(PlanSpec, known)
 
 
 def _sent_field(field: Mapping[str, Any]) -> SentField:
     lists = {"path": tuple(field["path"]), "reads": tuple(field["reads"])}
-    return SentField(**{**field, **lists})
+    return _read(SentField, {**field, **lists})
+
+
+def _read(kind: type[T], value: Mapping[str, Any]) -> T:
+    """Return the dataclass with the stored values. Raises UnknownFormat for a value that it has no field for."""
+    known: Any = kind
+    unknown = sorted(value.keys() - {one.name for one in fields(known)})
+    if unknown:
+        raise UnknownFormat(
+            f"A newer version of the service planned this sync, with {', '.join(unknown)}. This version cannot send or settle "
+            "it. Start the version of the service that planned it, or a newer one."
+        )
+    return kind(**value)

@@ -30,7 +30,7 @@ from app.services.platform import (
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices
 from app.services.syncs.remarks import sample_remarks
-from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile
+from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile, UnknownFormat
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -96,10 +96,19 @@ async def _renew(platform: Platform, work: Work) -> bool:
         )
 
 
-async def _give_back(platform: Platform, work: Work, wait: timedelta | None = None) -> None:
+async def _give_back(
+    platform: Platform, work: Work, wait: timedelta | None = None, refused: str | None = None
+) -> None:
+    """Release the sync. The activation shows the reason for which its files were ``refused``, if they were."""
     sync = work.sync
 
     async def release(session: AsyncSession) -> None:
+        if refused is not None:
+            activation = await ActivationRepository(session).get_any(
+                sync.space_id, sync.activation_id, lock="update"
+            )
+            assert activation is not None  # noqa: S101  a foreign key
+            activation.last_error = {"message": refused}
         await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token, wait=wait)
 
     await retry_transaction(platform.unit_of_work, release)
@@ -111,6 +120,10 @@ async def _log_lost(work: Work) -> None:
 
 async def _try_later(platform: Platform, work: Work, error: Exception) -> None:
     """Release the sync after any error: its batches are recorded, so settling is tried until it succeeds."""
+    if isinstance(error, UnknownFormat):
+        log.error("settle_refused", sync_id=work.sync.id, reason=str(error))
+        await _give_back(platform, work, RETRY_WAIT, refused=str(error))
+        return
     log.error("settle_failed", sync_id=work.sync.id, exc_info=error)
     await _give_back(platform, work, RETRY_WAIT)
 

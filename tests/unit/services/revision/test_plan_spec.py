@@ -15,7 +15,7 @@ from app.services.revision.plan_spec import (
     spec_from_json,
     spec_to_json,
 )
-from app.snapshots.engine import PlanSpec
+from app.snapshots.engine import PlanSpec, UnknownFormat
 from tests.unit.services.revision.definitions import create_definition, create_revision
 
 DEFINITION = create_definition()
@@ -57,3 +57,18 @@ def test_a_stored_specification_is_read_back_as_it_was() -> None:
     read = spec_from_json({**stored, **beside})
     assert orjson.dumps(spec_to_json(read)) == orjson.dumps(stored)
     assert (read.arms, read.sends, read.mode) == (spec.arms, spec.sends, spec.mode)
+
+
+@pytest.mark.parametrize("inside", [None, "fields", "arms", "fields_sent"])
+def test_a_specification_of_a_newer_version_is_refused_by_name(inside: str | None) -> None:
+    split = [{"name": "A", "weight": 50, "sent": True}, {"name": "B", "weight": 50, "sent": True}]
+    stored = spec_to_json(create_spec(create_revision(idSync=ID_SYNC, split=split)))
+    stored["fields_sent"] = [{"path": ["x"], "reads": ["x"]}]
+    changed = stored if inside is None else dict(stored[inside][0])
+    changed["tempo"] = 3
+    if inside is not None:
+        stored[inside] = [changed]
+    with pytest.raises(
+        UnknownFormat, match="A newer version of the service planned this sync, with tempo"
+    ):
+        spec_from_json(stored)
