@@ -24,54 +24,12 @@ from app.services.platform.platform import Platform
 from tests.flow import SECRET, Flow, installation
 from tests.machine import truth
 from tests.machine.books import Books
+from tests.machine.choices import ARMS, FAULTS, IDENTITIES, LOST, TOLD, TYPES, arms_of, seeds
 from tests.machine.life import Life
 from tests.machine.partner import SLUG, Ledger
-from tests.machine.truth import Arm, People, Told
+from tests.machine.truth import People, Told
 
 T = TypeVar("T")
-FAULTS: list[dict[str, Any]] = [
-    {"kind": "status", "status": 500},
-    {"kind": "status", "status": 503},
-    {"kind": "status", "status": 429, "retry_after": 0},
-    {"kind": "status", "status": 429},
-    {"kind": "cut"},
-    {"kind": "cut_before"},
-    {"kind": "apply_then_status", "status": 500},
-    {"kind": "apply_then_status", "status": 504},
-    {"kind": "status", "status": 400},
-    {"kind": "status", "status": 401},
-    {"kind": "status", "status": 410},
-]
-TYPES = ["Audience Membership Changed"] * 6 + ["Audience Entered", "Audience Exited", "All Events"]
-IDENTITIES: list[tuple[tuple[str, str], ...]] = [
-    (("email", "last"),),
-    (("email", "first"), ("user_id", "last")),
-    (("user_id", "last"), ("email", "all")),
-    (("email", "all"),),
-    (("user_id", "last"),),
-]
-#: Changes of the delivery options, one option at a time.
-TOLD = st.one_of(
-    st.fixed_dictionaries({"mode": st.sampled_from(["maintain", "append", "remove"])}),
-    st.fixed_dictionaries({"updates": st.booleans()}),
-    st.fixed_dictionaries({"consent": st.booleans()}),
-    st.fixed_dictionaries(
-        {"traits": st.sampled_from([("name",), ("city", "name"), ("city", "consents", "name")])}
-    ),
-)
-ARMS = ("A", "B", "C", "control")
-#: Large values are derived from one drawn number, because a history has many steps and Hypothesis limits the draws.
-seeds = st.integers(0, 2**32)
-
-
-def arms_of(weights: tuple[int, ...]) -> tuple[Arm, ...]:
-    """Return the arms with a weight, or no arms if there are fewer than two."""
-    arms = tuple(
-        Arm(name, weight, name != "control")
-        for name, weight in zip(ARMS, weights, strict=True)
-        if weight
-    )
-    return arms if len(arms) > 1 else ()
 
 
 def _wire(told: dict[str, Any]) -> dict[str, Any]:
@@ -336,6 +294,26 @@ class History(RuleBasedStateMachine):
         self.run(self.life.hand.once(tasks=(Task.DELIVER,)))
         if cancelled:
             self.cancel()
+
+    @rule(seed=seeds, fault=st.sampled_from(LOST))
+    def lose_entries(self, seed: int, fault: dict[str, Any]) -> None:
+        """Cancel a sync of newcomers whose entries got no response, and look: they must be sent again.
+
+        In a sync of other memberships, members move to other keys: then exits go first, and no entry is tried.
+        """
+        self.look()
+        random = Random(seed)
+        absent = [
+            number for number in range(truth.PEOPLE) if f"p{number:02}" not in self.versions[-1]
+        ]
+        chosen = {f"p{n:02}": truth.person(n, random) for n in absent[:4]}
+        self.run(self._change_members(self.life.patch(chosen, []), False))
+        self.versions.append({**self.versions[-1], **chosen})
+        self.run(self.life.hand.once(tasks=(Task.PLAN,)))
+        self.break_the_receiver(fault, 12)
+        self.run(self.life.hand.once(tasks=(Task.DELIVER,)))
+        self.cancel()
+        self.look()
 
     @rule(where=st.sampled_from(["planning", "before sending", "after sending", "settling"]))
     def die(self, where: str) -> None:
