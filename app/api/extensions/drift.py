@@ -72,6 +72,7 @@ async def check_drift(
                         contract.DriftMemberOutput(**sample) for sample in found.foreign_samples
                     ],
                 ),
+                of_others=found.of_others,
                 repaired=repair,
             )
         )

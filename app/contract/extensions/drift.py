@@ -59,6 +59,10 @@ class DriftOutput(Output):
     foreign: DriftMembersOutput = Field(
         description="Members of the partner's list that this service has never sent."
     )
+    of_others: int = Field(
+        description="Number of members of the partner's list that only other activations with this list hold. They are neither "
+        "extra nor foreign."
+    )
     repaired: bool
 
 

@@ -16,6 +16,7 @@ from app.core.errors import Conflict
 from app.domain.normalise import Normaliser
 from app.services.accounts import Account, connector_tools, open_account, translate_partner_errors
 from app.services.holdings import holdings as service
+from app.services.places import Neighbours, fetch_sharers, find_neighbours
 from app.services.platform import (
     Platform,
     activation_folder,
@@ -51,6 +52,7 @@ class _Scene:
     spec: PlanSpec
     outcomes: list[StoredFile]
     wanted: list[Manifest] | None  # None: an audience was never computed
+    neighbours: Neighbours
 
 
 async def check_drift(
@@ -97,6 +99,7 @@ async def _compare(platform: Platform, scene: _Scene, repair: Path | None) -> Dr
             await fetch_manifest(platform.objects, holdings),
             [await fetch_file(platform.objects, file) for file in scene.outcomes],
             repair,
+            await fetch_sharers(platform, scene.neighbours),
         )
 
 
@@ -194,6 +197,7 @@ async def _scene(
         spec=spec,
         outcomes=[StoredFile(**sync.outcome) for sync in syncs if sync.outcome],
         wanted=await _wanted(session, activation),
+        neighbours=await find_neighbours(session, space_id, activation_id),
     )
 
 

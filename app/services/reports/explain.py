@@ -23,6 +23,7 @@ from app.services.reports.explanation import (
     WantedKey,
 )
 from app.services.reports.membership_history import membership_history, snapshots_of
+from app.services.reports.other_holders import other_holders
 from app.services.reports.read_budget import ReadBudget
 from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
@@ -89,12 +90,15 @@ async def explain_profile(
         platform, known, profile_id
     )  # read first: the newest history needs these files too
     history, stopped = await _history(platform, known, profile_id, of_syncs)
+    keys = {(one.key_type, one.key) for found in (wanted, held, history) for one in found}
+    others = await other_holders(platform, space_id, activation_id, keys)
     return Explanation(
         profile_id=profile_id,
         memberships=memberships,
         wanted=wanted,
         left_out=left_out,
         held=held,
+        held_by_others=others,
         history=history,
         history_stopped_at=UnsearchedSync(stopped.id, stopped.number, stopped.planned_at)
         if stopped

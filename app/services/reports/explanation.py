@@ -84,6 +84,15 @@ class HeldKey:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherHolder:
+    """Another activation that holds a key of the profile at the same place: an exit of this activation is not sent."""
+
+    activation_id: str
+    key: str
+    key_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryEvent:
     """A change of the profile in a sync, with the attempts at its batch."""
 
@@ -119,7 +128,8 @@ class Explanation:
     """Why a profile is, or is not, at the destination of an activation.
 
     ``wanted``: its keys under the current revision; ``left_out``: the number of its keys left out, by reason. ``held``:
-    its holdings. ``history``: its changes in the syncs that the read budget reaches.
+    its holdings. ``held_by_others``: activations at the same place that hold one of its keys. ``history``: its changes in the
+    syncs that the read budget reaches.
     """
 
     profile_id: str
@@ -127,5 +137,6 @@ class Explanation:
     wanted: Sequence[WantedKey]
     left_out: Mapping[str, int]
     held: Sequence[HeldKey]
+    held_by_others: Sequence[OtherHolder]
     history: Sequence[DeliveryEvent]
     history_stopped_at: UnsearchedSync | None

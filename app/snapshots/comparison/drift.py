@@ -27,6 +27,7 @@ from app.snapshots.holdings import (
     HELD,
     holdings_relation,
 )
+from app.snapshots.plans import Sharer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Drift:
     """Counts, and up to 100 samples of each.
 
     ``missing``: held, but not at the partner. ``extra``: at the partner, although we sent it and removed it again.
-    ``foreign``: at the partner, and never ours. ``there`` counts the partner's members, ``held`` our keys.
+    ``foreign``: at the partner, and never ours. ``there`` counts the partner's members, ``held`` our keys. ``of_others``
+    counts members that are only there for another activation at the place: they are neither extra nor foreign.
     """
 
     there: int
@@ -45,14 +47,18 @@ class Drift:
     missing_samples: Sequence[Mapping[str, Any]]
     extra_samples: Sequence[Mapping[str, Any]]
     foreign_samples: Sequence[Mapping[str, Any]]
+    of_others: int = 0
 
 
 _MISSING = "FROM ours ANTI JOIN pairs USING (k) WHERE held = 'yes'"
 #: A member that is also there under another key that is held does not count.
 _EXTRA = f"""FROM ours WHERE held IN ('removed', '{GONE}') AND k IN (
     SELECT k FROM pairs WHERE n NOT IN
-        (SELECT n FROM pairs SEMI JOIN (SELECT k FROM ours WHERE {HELD}) AS held USING (k)))"""
-_FOREIGN = "FROM there ANTI JOIN pairs USING (n)"
+        (SELECT n FROM pairs SEMI JOIN (SELECT k FROM ours WHERE {HELD}) AS held USING (k)
+            UNION ALL SELECT n FROM others))"""
+_FOREIGN = "FROM there ANTI JOIN pairs USING (n) ANTI JOIN others USING (n)"
+_OF_OTHERS = f"""FROM there SEMI JOIN others USING (n) WHERE n NOT IN
+    (SELECT n FROM pairs SEMI JOIN (SELECT k FROM ours WHERE {HELD}) AS held USING (k))"""
 
 
 def compare_with_partner(
@@ -63,16 +69,18 @@ def compare_with_partner(
     holdings: LocalManifest,
     outcomes: Sequence[Path],
     repair: Path | None = None,
+    sharers: Sequence[Sharer] = (),
 ) -> Drift:
     """Compare the partner's members (``listed``) with the holdings. ``outcomes`` of past syncs show which were ours.
 
-    ``targets`` names the list that was read for each place of keys; keys of other places are not compared.
+    ``targets`` names the list that was read for each place of keys; keys of other places are not compared. ``sharers`` are
+    the other activations at these places.
 
     ``repair`` receives a delta of the holdings that makes the next sync send what is missing and remove what is extra.
     It has no foreign members.
     """
     ours, exited = holdings_relation(holdings), exited_relation(outcomes)
-    with paired(cursor, Lists(listed, fields, targets), ours, exited):
+    with paired(cursor, Lists(listed, fields, targets, sharers), ours, exited):
         if repair is not None:
             _write_repair(cursor, repair)
         return Drift(
@@ -84,6 +92,7 @@ def compare_with_partner(
             missing_samples=sample_keys(cursor, _MISSING),
             extra_samples=sample_keys(cursor, _EXTRA),
             foreign_samples=sample_members(cursor, _FOREIGN, fields),
+            of_others=_count(cursor, _OF_OTHERS),
         )
 
 

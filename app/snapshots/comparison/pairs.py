@@ -25,10 +25,11 @@ from app.snapshots.holdings import (
     SHOWN,
     VALUE,
 )
+from app.snapshots.plans import Sharer
 
 ROWS = ", ".join(f"rows.{sql_name(column)}" for column in COLUMNS)
 WITH_LIST = "JOIN listed_places ON rows.place IS NOT DISTINCT FROM listed_places.place"
-_TABLES = ("there", "there_keys", "listed_places", "ours", "pairs")
+_TABLES = ("there", "there_keys", "listed_places", "ours", "pairs", "others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,13 @@ class Lists:
     """Lists that were read from a partner.
 
     ``members`` is the file of their members (``MembersFile``), ``fields`` its identity fields, and ``targets`` the list
-    that was read for each place of keys. Keys of other places are not compared.
+    that was read for each place of keys. Keys of other places are not compared. ``sharers`` are the other activations there.
     """
 
     members: Path
     fields: Mapping[str, Normaliser]
     targets: Mapping[str | None, str]
+    sharers: Sequence[Sharer] = ()
 
 
 @contextmanager
@@ -49,11 +51,13 @@ def paired(cursor: Cursor, lists: Lists, ours: str, more: str) -> Iterator[None]
     """Join the holdings with the partner's members, by the key that was sent or by the partner's id.
 
     ``ours`` and ``more`` are relations of holdings; keys of ``more`` count only if ``ours`` does not have them. During
-    the block there are the tables ``there``, ``ours`` and ``pairs`` (of ``k`` and ``n``).
+    the block there are the tables ``there``, ``ours``, ``pairs`` (of ``k`` and ``n``), and ``others``: the ``n`` of members
+    that other activations hold.
     """
     try:
         _load_members(cursor, lists)
         _load_holdings(cursor, ours, more)
+        _load_others(cursor, lists)
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE pairs AS SELECT DISTINCT k, n FROM (
             SELECT o.k AS k, t.n AS n FROM (SELECT k, list, coalesce(key_type, '{MEMBER}') AS key_type,
@@ -91,12 +95,26 @@ def _load_holdings(cursor: Cursor, ours: str, more: str) -> None:
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE ours AS
         SELECT {ROWS}, list FROM {ours} AS rows {WITH_LIST}
-        WHERE held IN ('yes', 'maybe', 'removed')"""
+        WHERE held IN ('yes', 'maybe', 'removed', 'left')"""
     )
     cursor.execute(
         f"""INSERT INTO ours SELECT {ROWS}, list FROM {more} AS rows {WITH_LIST}
         WHERE rows.k NOT IN (SELECT k FROM ours)"""
     )
+
+
+def _load_others(cursor: Cursor, lists: Lists) -> None:
+    """Fill the table ``others`` with the members whose keys other activations hold at the same place."""
+    cursor.execute("CREATE OR REPLACE TEMP TABLE others (n BIGINT)")
+    for sharer in lists.sharers:
+        target = lists.targets.get(sharer.place)
+        if sharer.holders is None or target is None:
+            continue
+        cursor.execute(
+            f"""INSERT INTO others SELECT t.n FROM ({sharer.holders}) AS h JOIN there_keys AS t
+                ON t.value = h.value AND t.key_type = coalesce(h.key_type, '{MEMBER}')
+            WHERE t.list = {sql_text(target)}"""
+        )
 
 
 def exited_relation(outcomes: Sequence[Path]) -> str:

@@ -4,7 +4,7 @@ from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.shared_words import absent_words
-from app.snapshots.plans.sharers import Sharer
+from app.snapshots.plans.sharers import Sharer, find_holders
 from app.snapshots.plans.single import pick_member, write_sample, write_single_plan
 from app.snapshots.plans.wanted_pages import read_wanted
 
@@ -14,6 +14,7 @@ __all__ = [
     "Sharer",
     "absent_words",
     "count_reach",
+    "find_holders",
     "pick_member",
     "read_plan",
     "read_wanted",

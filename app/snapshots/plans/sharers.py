@@ -4,17 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from app.domain.changes import ChangeKind, Held
 from app.domain.shared_places import Keeping
-from app.snapshots.engine import LocalManifest, sql_text, stored_relation
+from app.snapshots.engine import MEMBER, Cursor, LocalManifest, sql_text, stored_relation
 from app.snapshots.holdings import HELD, VALUE, holdings_relation
 
 _MOVES = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.EXITED}')"
 _COLUMNS = f"k, key_type, {VALUE} AS value, identity"
 _NO_MOVES = "(SELECT '' AS k WHERE false)"
+
+
+Key = tuple[str, str]  # type and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +83,24 @@ class Sharer:
             return ""
         return f""" UNION ALL SELECT {_COLUMNS}, true AS moving FROM {stored_relation([self.plan])} AS planned
             WHERE {_MOVES} AND (kind = '{ChangeKind.ENTERED}' OR old_{HELD}) AND {self._here}"""
+
+
+def find_holders(
+    cursor: Cursor, sharers: Sequence[Sharer], keys: Collection[Key]
+) -> list[tuple[int, Key]]:
+    """Return which sharers hold some keys: the position of the sharer and the key, for each."""
+    asked = [{"key_type": kind, "value": value} for kind, value in sorted(set(keys))]
+    schema = pa.schema({"key_type": pa.string(), "value": pa.string()})
+    cursor.register("asked", pa.Table.from_pylist(asked, schema))
+    try:
+        return [
+            (number, (kind, value))
+            for number, sharer in enumerate(sharers)
+            if sharer.holders is not None
+            for kind, value in cursor.execute(
+                f"""SELECT DISTINCT a.key_type, a.value FROM ({sharer.holders}) AS h JOIN asked AS a
+                    ON a.value = h.value AND a.key_type = coalesce(h.key_type, '{MEMBER}') ORDER BY ALL"""
+            ).fetchall()
+        ]
+    finally:
+        cursor.unregister("asked")
