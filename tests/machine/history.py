@@ -301,12 +301,13 @@ class History(RuleBasedStateMachine):
 
         In a sync of other memberships, members move to other keys: then exits go first, and no entry is tried.
         """
-        self.look()
         random = Random(seed)
-        absent = [
-            number for number in range(truth.PEOPLE) if f"p{number:02}" not in self.versions[-1]
-        ]
-        chosen = {f"p{n:02}": truth.person(n, random) for n in absent[:4]}
+        numbers = range(truth.PEOPLE)
+        absent = [number for number in numbers if f"p{number:02}" not in self.versions[-1]]
+        if not absent:
+            return
+        self.look()
+        chosen = {f"p{number:02}": truth.person(number, random) for number in absent[:4]}
         self.run(self._change_members(self.life.patch(chosen, []), False))
         self.versions.append({**self.versions[-1], **chosen})
         self.run(self.life.hand.once(tasks=(Task.PLAN,)))
