@@ -82,11 +82,18 @@ class LocalFolder:
                 os.fsync(copy.fileno())
 
     def fetch(self, key: str, sha256: str) -> Path:
-        """Return a local path with the bytes of the object. Raises ObjectMissing or ObjectDamaged."""
+        """Return a local path with the bytes of the object. Raises ObjectMissing, or StoreAway if nothing is there."""
         path = self._path(key)
         if not path.is_file():
-            raise ObjectMissing(key)
+            raise self._missing(key)
         return path
+
+    def _missing(self, key: str) -> StoreError:
+        """Return the error for an object that is not found: without its volume the whole folder is empty."""
+        with os.scandir(self._root) as entries:
+            if next(entries, None) is None:
+                return StoreAway(f"the folder {self._root} is empty; its volume may not be mounted")
+        return ObjectMissing(key)
 
     def at_hand(self, key: str, sha256: str) -> bool:
         """Return whether the object is on this machine."""
@@ -126,7 +133,7 @@ class LocalFolder:
         try:
             descriptor = os.open(self._path(key), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
-            raise ObjectMissing(key) from None
+            raise self._missing(key) from None
         return os.fdopen(descriptor, "rb")
 
 

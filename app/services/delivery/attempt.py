@@ -20,10 +20,11 @@ from app.connectors.errors import (
     Unconfirmed,
 )
 from app.core.logging import get_logger
+from app.core.objects import StoreAway
 from app.domain.retry import Failure
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.delivery.render import Rows
-from app.services.platform import new_batch, writes_before
+from app.services.platform import is_lost, new_batch, writes_before
 from app.storage.repositories.batch_counts import Claimed
 
 log = get_logger(__name__)
@@ -87,8 +88,17 @@ def failed(
     if not isinstance(error, ConnectorError):
         batch = claimed.batch
         log.error("send_broke", sync_id=batch.sync_id, batch=batch.number, exc_info=error)
-        error = TransientFailure(BROKEN, code=UNEXPECTED)
+        error = TransientFailure(_words_of(error), code=UNEXPECTED)
     return Ended(loaded, claimed, Sent(failure=_failure(error), error=error, partly=partly))
+
+
+def _words_of(error: Exception) -> str:
+    """Name what was away. The partner is not to blame."""
+    if isinstance(error, StoreAway):
+        return "the object store is unavailable; the batch is sent again later"
+    if is_lost(error):
+        return "the database is unavailable; the batch is sent again later"
+    return BROKEN
 
 
 def _at_last(prepared: Prepared, error: Exception) -> Receipts | None:

@@ -85,7 +85,10 @@ class TestKeys:
 
 
 class TestRead:
-    async def test_what_is_not_there(self, store: ObjectStore) -> None:
+    async def test_what_is_not_there(self, store: ObjectStore, local: Path) -> None:
+        with pytest.raises(StoreAway, match="its volume may not be mounted"):
+            await store.fetch("a/b", "")
+        await store.put(local, "other")
         assert not await store.exists("a/b")
         with pytest.raises(ObjectMissing):
             await store.fetch("a/b", "")
