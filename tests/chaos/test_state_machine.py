@@ -29,7 +29,7 @@ def destination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.mark.timeout(240)
 def test_a_few_histories(settings: Settings) -> None:
-    play(settings, histories=3, steps=20, number=1)
+    play(settings, histories=2, steps=20, number=1)
 
 
 @pytest.mark.chaos

@@ -117,7 +117,7 @@ def play(given_settings: Settings, examples: int, number: int) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_few_histories(settings: Settings) -> None:
-    play(settings, 3, 1)
+    play(settings, 2, 1)
 
 
 @pytest.mark.chaos

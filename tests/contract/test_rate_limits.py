@@ -20,16 +20,21 @@ from app.services.platform.platform import Platform
 from tests.contract.live import api_process
 from tests.contract.test_every_operation import client_of
 from tests.integration.api.conftest import Tenant, create_tenant
+from tests.serving import listening
 
 
 async def test_a_burst_over_two_processes_gets_exactly_the_limit(
     platform: Platform, settings: Settings
 ) -> None:
+    """One of the two processes is that of the test: they share nothing but Redis."""
     tenant = await create_tenant(platform)
-    with api_process(settings) as one, api_process(settings) as other:
-        path = f"/spaces/{tenant.space_id}/audiences"
-        body = {"name": "Burst", "definition": {"query": ""}, "audienceType": "USERS"}
-        async with httpx.AsyncClient(headers=tenant.headers, timeout=60) as client:
+    path = f"/spaces/{tenant.space_id}/audiences"
+    body = {"name": "Burst", "definition": {"query": ""}, "audienceType": "USERS"}
+    with api_process(settings) as one:
+        async with (
+            listening(create_app(settings, platform=platform)) as other,
+            httpx.AsyncClient(headers=tenant.headers, timeout=60) as client,
+        ):
             # A first call, not counted below, so that both processes have connected to their servers.
             for url in (one, other):
                 await client.get(f"{url}/spaces")

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 from app.core.config import Settings
+from app.main import create_app
 from app.services.platform.platform import Platform
-from tests.contract.live import api_process
 from tests.integration.api.conftest import create_tenant
+from tests.serving import listening
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES > 20 else "examples,fuzzing,stateful"
@@ -38,7 +39,7 @@ async def test_no_server_error_and_no_schema_violation(
     tenant = await create_tenant(platform)
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.format(space=tenant.space_id))
     unlimited = settings.model_copy(update={"rate_limits": "off"})
-    with api_process(unlimited) as url:
+    async with listening(create_app(unlimited, platform=platform)) as url:
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
             "run",

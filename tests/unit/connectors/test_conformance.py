@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -28,23 +29,23 @@ from tests.unit.connectors.create import create_delivery
 Opened = AbstractAsyncContextManager[Subject]
 
 
-async def forward(request: httpx.Request) -> httpx.Response:
+async def forward(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
     """Send a request to the emulator that its URL names."""
-    async with httpx.AsyncClient() as client:
-        return await client.request(
-            request.method,
-            request.url,
-            content=await request.aread(),
-            headers={k: v for k, v in request.headers.items() if k != "transfer-encoding"},
-        )
+    return await client.request(
+        request.method,
+        request.url,
+        content=await request.aread(),
+        headers={k: v for k, v in request.headers.items() if k != "transfer-encoding"},
+    )
 
 
 @asynccontextmanager
 async def behind(
     emulator: Service, subject: Callable[[str], dict[str, Any]]
 ) -> AsyncIterator[Subject]:
-    async with Sandbox([emulator]) as sandbox:
-        yield Subject(respond=forward, **subject(sandbox.urls[emulator.name]))
+    async with Sandbox([emulator]) as sandbox, httpx.AsyncClient(trust_env=False) as client:
+        respond = partial(forward, client)
+        yield Subject(respond=respond, **subject(sandbox.urls[emulator.name]))
 
 
 @asynccontextmanager

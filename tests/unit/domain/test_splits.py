@@ -64,6 +64,6 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
     ),
     profiles=st.lists(NAMES, min_size=1, max_size=30),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_sql_agrees(seed: str, arms: list[tuple[str, float]], profiles: list[str]) -> None:
     assert assigned(seed, arms, profiles) == [assign(seed, arms, profile) for profile in profiles]

@@ -7,6 +7,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,11 +78,15 @@ def check(mapping: Any, payload: Any) -> bool:
 
 
 class TestAnyMapping:
-    @settings(max_examples=5_000, deadline=None)
-    @given(seed=st.integers(min_value=0, max_value=2**48))
-    def test_thousands_of_likely_mappings_raise_nothing_but_mapping_errors(self, seed: int) -> None:
-        random = Random(seed)
-        check(random_mapping(random), random_payload(random))
+    @pytest.mark.parametrize("many", [1, pytest.param(20, marks=pytest.mark.chaos)])
+    def test_likely_mappings_raise_nothing_but_mapping_errors(self, many: int) -> None:
+        @settings(max_examples=many * 1_000, deadline=None)
+        @given(seed=st.integers(min_value=0, max_value=2**48))
+        def checked(seed: int) -> None:
+            random = Random(seed)
+            check(random_mapping(random), random_payload(random))
+
+        checked()
 
     @settings(max_examples=500, deadline=None)
     @given(mapping=documents, payload=st.dictionaries(keys, documents, max_size=4))
