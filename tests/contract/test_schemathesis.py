@@ -17,7 +17,7 @@ from app.services.platform.platform import Platform
 from tests.integration.api.conftest import create_tenant
 from tests.serving import listening
 
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "2"))
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES > 20 else "examples,fuzzing,stateful"
 
 # The space is a real one, so that requests come further than its 404. A body that fits the schema may still be
