@@ -78,6 +78,8 @@ async def _plan_once(platform: Platform, sync: Sync) -> None:
         return
     await end_left_calls(platform, inputs)
     inputs = await with_neighbours(platform, inputs)
+    if inputs is None:
+        return
     stats, file, withheld = await _write(platform, inputs)
     if not await _can_be_sent(platform, inputs, stats):
         return

@@ -19,6 +19,7 @@ from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.spaces import SpaceRepository
@@ -74,8 +75,11 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
     )
 
 
-async def with_neighbours(platform: Platform, inputs: PlanInputs) -> PlanInputs:
-    """Add the other activations at the places of an activation, if the partner has places that can be shared."""
+async def with_neighbours(platform: Platform, inputs: PlanInputs) -> PlanInputs | None:
+    """Add the other activations at the places of an activation, if the partner has places that can be shared.
+
+    Returns None while an exit of one of them, whose result is unknown, may still be applied (R11): it could undo an entry.
+    """
     if not shares_places(inputs.account.connector_class):
         return inputs
     sync = inputs.sync
@@ -85,6 +89,12 @@ async def with_neighbours(platform: Platform, inputs: PlanInputs) -> PlanInputs:
             session, platform.keyring, workspace_id, sync.space_id, sync.destination_id
         )
         found = await find_neighbours(session, sync.space_id, sync.activation_id)
+        settled_at = await PlaceRepository(session).late_exits_until(
+            sync.space_id, sync.activation_id, platform.settings.settle_time
+        )
+        if settled_at is not None and sync.kind != "dry_run":
+            await _wait_until(session, sync, settled_at)
+            return None
     return replace(inputs, neighbours=found)
 
 

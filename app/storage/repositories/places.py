@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, text, update
@@ -59,6 +60,19 @@ _SHARERS = text(
     WHERE h.space_id = :space AND h.activation_id = :activation AND h.place <> '{NO_PLACE}'
     GROUP BY h.local, t.local, o.space_id, o.id, p.space_id, p.id, r.space_id, r.id
     ORDER BY o.id, h.local, t.local
+    """
+)
+
+_LATE_EXITS = text(
+    f"""
+    SELECT max(s.last_unknown_at) + CAST(:settle AS interval)
+    FROM held_place h
+    JOIN held_place t ON t.workspace_id = h.workspace_id AND t.place = h.place
+      AND (t.space_id <> h.space_id OR t.activation_id <> h.activation_id)
+    JOIN sync s ON s.space_id = t.space_id AND s.activation_id = t.activation_id
+    WHERE h.space_id = :space AND h.activation_id = :activation AND h.place <> '{NO_PLACE}'
+      AND s.exited > 0 AND s.state NOT IN ('{SyncState.NEW}', {_PLANNED})
+      AND s.last_unknown_at > clock_timestamp() - CAST(:settle AS interval)
     """
 )
 
@@ -191,6 +205,14 @@ class PlaceRepository(Repository[HeldPlace]):
             for local, place in _rows(places)
         ]
         await self.session.execute(insert(HeldPlace), rows)
+
+    async def late_exits_until(
+        self, space_id: str, activation_id: str, settle: timedelta
+    ) -> datetime | None:
+        """Return until when exits of ended syncs of others may still be applied at the places of an activation (R11)."""
+        values = {"space": space_id, "activation": activation_id, "settle": settle}
+        moment: datetime | None = (await self.session.execute(_LATE_EXITS, values)).scalar_one()
+        return moment
 
     async def of_activation(self, space_id: str, activation_id: str) -> Sequence[HeldPlace]:
         """Read the places of an activation, those of former revisions too."""

@@ -78,6 +78,7 @@ class Owners:
     other: Owner
     partner: BrazeEmulator | KlaviyoEmulator
     hand: Hand
+    sandbox: Sandbox
 
     async def plan(self) -> None:
         await self.hand.once(tasks=(Task.PLAN,))
@@ -125,7 +126,7 @@ async def owners(
         await flow.use_account(partner.name, settings)
         second = await another_space(flow, partner.name, settings)
         hand = Hand(flow)
-        yield Owners(Owner(flow, hand), Owner(second, hand), partner, hand)
+        yield Owners(Owner(flow, hand), Owner(second, hand), partner, hand, sandbox)
 
 
 async def another_space(flow: Flow, slug: str, settings: dict[str, Any]) -> Flow:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import func, update
 
 from app.queue import Task
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform.platform import Platform
+from app.storage.models import Sync
 from tests.integration.services.places.owners import IDENTITY, owners
 
 LIST = "AbCdEf"
@@ -192,3 +194,28 @@ async def test_another_kind_of_key_on_one_list(platform: Platform) -> None:
         await them.one.supply("a")
         await them.all()
         assert on_list() == {"a"}
+
+
+async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platform) -> None:
+    """The partner may apply the exit until the settle time is over, also after the other sync has ended."""
+    async with owners(platform) as them:
+        await them.share("ab", **IDENTITY)
+        await them.other.supply("a")
+        await them.all()
+        them.sandbox.faults.add({"kind": "cut_before", "service": "braze", "times": 1})
+        await them.one.supply("a")
+        await them.all()
+        left = await them.one.newest()
+        assert (left.state, left.exited, left.delivered) == ("complete", 1, 1)
+        assert left.last_unknown_at is not None
+        async with platform.unit_of_work() as session:  # as if it had been the last call
+            now = func.clock_timestamp()
+            await session.execute(
+                update(Sync).where(Sync.id == left.id).values(last_unknown_at=now)
+            )
+        await them.other.supply("ab")
+        await them.plan()
+        assert (await them.other.newest()).state == "new"
+        await them.all()
+        assert (await them.other.newest()).state == "complete"
+        assert them.marked() == {"a", "b"}
