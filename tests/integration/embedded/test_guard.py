@@ -110,11 +110,25 @@ def data_dir() -> Iterator[Path]:
     remove_reachable_folder(folder)
 
 
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Path]:
+    """A data folder after its first start: a copy of it takes a tenth of the time of a new one."""
+    folder = make_reachable_folder()
+    with start_servers(folder / "data"):
+        pass
+    seconds_until(lambda: not processes_of(folder), SOON)
+    yield folder / "data"
+    remove_reachable_folder(folder)
+
+
 @pytest.fixture
-def hold(data_dir: Path) -> Iterator[Callable[[], Holder]]:
+def hold(data_dir: Path, prepared: Path) -> Iterator[Callable[[], Holder]]:
+    """Start holders, on a copy of the prepared folder if the test has not made one."""
     holders: list[Holder] = []
 
     def start() -> Holder:
+        if not data_dir.exists():
+            subprocess.run(["cp", "-a", prepared, data_dir], check=True)
         holders.append(Holder(data_dir))
         return holders[-1]
 
