@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.domain.run_states import RunState
@@ -37,9 +37,10 @@ class RunRepository(Repository[Run]):
         )
 
     async def new_patch_run(self, space_id: str, audience_id: str) -> Run | None:
-        """Read and lock a patch run that has not started, so that later patches join it.
+        """Read and lock the patch run that has not started, so that later patches join it.
 
-        Returns None if an upload is queued after it: patches accepted after the upload must be applied after it.
+        Returns None if another run is queued after it, since what was accepted later must be applied later: an upload, or a patch
+        run that was opened while this one had started; an error then released this one for another try.
         """
         later = aliased(Run)
         query = select(Run).where(
@@ -50,9 +51,11 @@ class RunRepository(Repository[Run]):
             ~exists().where(
                 later.space_id == space_id,
                 later.audience_id == audience_id,
-                later.kind != "patch",
                 later.state.in_(OPEN),
-                later.created_at >= Run.created_at,
+                or_(
+                    tuple_(later.created_at, later.id) > tuple_(Run.created_at, Run.id),
+                    and_(later.kind != "patch", later.created_at == Run.created_at),
+                ),
             ),
         )
         return await self._first(query.limit(1), "update", of=Run)

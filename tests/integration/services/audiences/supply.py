@@ -44,14 +44,14 @@ async def upload(flow: Flow, numbers: Iterable[int], late: timedelta = timedelta
         )
 
 
-async def patch(flow: Flow, *add: int) -> Run:
-    """Add members; returns the run that will apply the change."""
+async def patch(flow: Flow, *add: int, remove: Iterable[int] = ()) -> Run:
+    """Add and remove members; returns the run that will apply the change."""
     return await patch_members(
         flow.platform,
         space_id=flow.space_id,
         audience_id=flow.audience_id,
         add=[row(number) for number in add],
-        remove=[],
+        remove=[f"p{number}" for number in remove],
         actor=ACTOR,
         now=clock.now(),
     )
