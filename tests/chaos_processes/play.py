@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.chaos_processes.client import Refused
 from tests.chaos_processes.faults import FAULTS, Hit, Unavailable
 from tests.chaos_processes.fleet import adopt_orphans, descendants
 from tests.chaos_processes.schedule import Planned, schedule
@@ -56,6 +57,8 @@ async def play(plan: Plan) -> dict[str, Any]:
     async with running(plan.logs, plan.seed, plan.mutant) as world:
         try:
             await _carry_out(world, plan, verdict, faults, set(before), began)
+        except* Refused as refused:
+            verdict.add("calls that were refused", [str(one) for one in refused.exceptions])
         finally:
             shutil.copy(world.servers.log, plan.logs / "servers.log")
     report = {

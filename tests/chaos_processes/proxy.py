@@ -71,6 +71,8 @@ class Proxy:
         self._open.add(connection)
         try:
             await self._join(connection, reader, writer)
+        except asyncio.CancelledError:
+            return  # the run ends; asyncio would print this as an error
         finally:
             connection.abort()
             self._open.discard(connection)
