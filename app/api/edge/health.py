@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app.services.platform import Platform, check_readiness, look_at_workers
+from app.services.platform import Platform, check_readiness, count_workers, oldest_due
 
 _WORKERS = Gauge("activations_workers", "Live workers; NaN while the database does not respond.")
 _OLDEST_DUE = Gauge(
@@ -32,9 +32,10 @@ async def ready(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return the metrics of the process, and those of all workers, in the format of Prometheus."""
-    found = await look_at_workers(request.app.state.platform)
-    _WORKERS.set(found.live if found else math.nan)
-    _OLDEST_DUE.set(found.oldest_due if found else math.nan)
+    platform: Platform = request.app.state.platform
+    workers, due = await count_workers(platform), await oldest_due(platform)
+    _WORKERS.set(math.nan if workers is None else workers)
+    _OLDEST_DUE.set(math.nan if due is None else due)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

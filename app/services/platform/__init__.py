@@ -34,10 +34,11 @@ from app.services.platform.wakeups import (
 from app.services.platform.worker_beats import (
     WorkerName,
     WorkerWatch,
+    count_workers,
     end_beats,
     forget_silent_workers,
-    look_at_workers,
     name_worker,
+    oldest_due,
     write_beat,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "audience_folder",
     "beat_job_id",
     "check_readiness",
+    "count_workers",
     "deliver_again",
     "end_beats",
     "fetch_file",
@@ -59,9 +61,9 @@ __all__ = [
     "is_lost",
     "keep_leases",
     "lease_owner",
-    "look_at_workers",
     "name_worker",
     "new_batch",
+    "oldest_due",
     "open_platform",
     "open_store",
     "receive_upload",

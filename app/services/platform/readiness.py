@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from app.services.platform.platform import Platform
-from app.services.platform.worker_beats import look_at_workers
+from app.services.platform.worker_beats import count_workers
 from app.storage.migrate import head
 
 _PATIENCE_SECONDS = 2
@@ -59,21 +59,21 @@ async def check_readiness(platform: Platform) -> Readiness:
         _revision(platform),
         platform.queue.ping(),
         platform.objects.fault(),
-        look_at_workers(platform),
+        count_workers(platform),
     )
     wanted = await asyncio.to_thread(head)
     reasons = {
         "database": None if revision is not None else "the database does not respond",
         "store": None if fault is None else f"the object store cannot be used: {fault}",
         "redis": _redis_reason(platform, redis),
-        "workers": _NO_WORKER if workers is not None and workers.live == 0 else None,
+        "workers": _NO_WORKER if workers == 0 else None,
     }
     return Readiness(
         database=revision is not None,
         migrations=revision is not None and revision == wanted,
         store=fault is None,
         redis=redis,
-        workers=None if workers is None else workers.live,
+        workers=workers,
         reasons={part: reason for part, reason in reasons.items() if reason is not None},
     )
 

@@ -73,21 +73,23 @@ async def forget_silent_workers(session: AsyncSession) -> int:
     return await WorkerRepository(session).forget_silent(KEPT)
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """How many workers are live, and since how many seconds the oldest due work waits (0: nothing is due)."""
-
-    live: int
-    oldest_due: float
-
-
-async def look_at_workers(platform: Platform) -> Workers | None:
-    """Read the state of the workers. Returns None if the database does not respond."""
+async def count_workers(platform: Platform) -> int | None:
+    """Return how many workers are live, or None if the database does not respond."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), platform.unit_of_work() as session:
-            return Workers(
-                await WorkerRepository(session).live(), await DueQueries(session).oldest_due()
-            )
+            return await WorkerRepository(session).live()
+    except _AWAY:
+        return None
+
+
+async def oldest_due(platform: Platform) -> float | None:
+    """Return for how many seconds the oldest due work has waited, 0 if nothing is due.
+
+    Returns None if the database does not respond in time.
+    """
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS), platform.unit_of_work() as session:
+            return await DueQueries(session).oldest_due()
     except _AWAY:
         return None
 
@@ -103,18 +105,18 @@ class WorkerWatch:
         """Look again and again until the task is cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY.total_seconds())
-            found = await look_at_workers(self.platform)
-            if found is not None:
-                self.note(found)
+            live = await count_workers(self.platform)
+            if live is not None:
+                await self.note(live)
 
-    def note(self, found: Workers) -> None:
-        """Log a change."""
-        if found.live == 0 and not self.missing:
+    async def note(self, live: int) -> None:
+        """Log a change of the number of live workers from or to 0."""
+        was_missing, self.missing = self.missing, live == 0
+        if self.missing and not was_missing:
             log.error(
                 "no_worker_is_live",
-                oldest_due_seconds=round(found.oldest_due),
+                oldest_due_seconds=await oldest_due(self.platform),
                 action="start `activations worker`, or look at its log; until then nothing is computed or sent",
             )
-        elif found.live > 0 and self.missing:
-            log.info("workers_are_live_again", workers=found.live)
-        self.missing = found.live == 0
+        elif was_missing and not self.missing:
+            log.info("workers_are_live_again", workers=live)

@@ -84,11 +84,15 @@ class DueQueries(Reader):
             func.min(func.coalesce(Sync.next_at, Sync.lease_until, Sync.opened_at))
         ).where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
         since = case((Batch.state == BatchState.SENDING, Batch.lease_until), else_=Batch.next_at)
-        batch = select(func.min(since)).where(
+        batch = select(
+            func.min(since)
+        ).where(
             Destination.space_id == Sync.space_id,
             Destination.id == Sync.destination_id,
             *_is_delivering(),
-            *_can_be_claimed(),
+            Batch.space_id == Sync.space_id,
+            Batch.sync_id == Sync.id,
+            batch_is_due(),  # also those that wait for exits: to tell them apart costs a look-up for each batch
         )
         oldest = func.least(run.scalar_subquery(), plan.scalar_subquery(), batch.scalar_subquery())
         age = func.coalesce(func.extract("epoch", DATABASE_NOW - oldest), 0)

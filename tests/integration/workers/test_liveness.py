@@ -21,7 +21,7 @@ from sqlalchemy import select
 from app.core.config import Settings
 from app.embedded.environment import child_environment, command_line
 from app.queue import QUEUE_NAME, Queue, Task, redis_settings
-from app.services.platform import Platform, WorkerName, look_at_workers
+from app.services.platform import Platform, WorkerName, count_workers
 from app.storage.models import WorkerBeat
 from tests.flow import eventually
 from workers import queue_loop
@@ -173,15 +173,11 @@ async def test_a_frozen_worker_is_not_live(settings: Settings, platform: Platfor
         *command, env=environment, cwd=Path.cwd(), stderr=asyncio.subprocess.DEVNULL
     )
 
-    async def live() -> int:
-        found = await look_at_workers(platform)
-        return found.live if found else -1
-
     async def is_live() -> bool:
-        return await live() == 1
+        return await count_workers(platform) == 1
 
     async def is_gone() -> bool:
-        return await live() == 0
+        return await count_workers(platform) == 0
 
     try:
         await eventually(is_live, 30)
@@ -194,7 +190,7 @@ async def test_a_frozen_worker_is_not_live(settings: Settings, platform: Platfor
         await eventually(is_live, 8)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
-        assert await live() == 0
+        assert await is_gone()
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)

@@ -13,12 +13,11 @@ from app.services.platform import worker_beats
 from app.services.platform.platform import Platform
 from app.services.platform.worker_beats import (
     WorkerName,
-    Workers,
     WorkerWatch,
     end_beats,
     forget_silent_workers,
-    look_at_workers,
     name_worker,
+    oldest_due,
     write_beat,
 )
 from app.storage.models import WorkerBeat
@@ -67,9 +66,9 @@ async def test_the_age_of_the_oldest_due_work(flow: Flow) -> None:
     async def waiting_for(statement: str) -> float:
         async with flow.platform.unit_of_work() as session:
             await session.execute(text(statement))
-        found = await look_at_workers(flow.platform)
+        found = await oldest_due(flow.platform)
         assert found is not None
-        return found.oldest_due
+        return found
 
     await flow.activate(resync=True)
     assert await waiting_for("SELECT 1") == 0
@@ -95,20 +94,20 @@ async def test_the_log_says_once_that_no_worker_is_live(
     watch = WorkerWatch(platform)
     with capture_logs() as lines:
         for live in (1, 0, 0, 0, 2, 2):
-            watch.note(Workers(live, 5.0))
+            await watch.note(live)
     assert [line["event"] for line in lines] == ["no_worker_is_live", "workers_are_live_again"]
-    assert lines[0]["oldest_due_seconds"] == 5
+    assert lines[0]["oldest_due_seconds"] == 0
 
-    asked: list[Workers | None] = []
+    asked: list[None] = []
 
-    async def look(_: Platform) -> Workers | None:
+    async def look(_: Platform) -> int | None:
         asked.append(None)
         if len(asked) > 1:
             raise ZeroDivisionError
         return None
 
     monkeypatch.setattr(worker_beats, "LOOK_EVERY", timedelta(0))
-    monkeypatch.setattr(worker_beats, "look_at_workers", look)
+    monkeypatch.setattr(worker_beats, "count_workers", look)
     with pytest.raises(ZeroDivisionError):
         await watch.run()
     assert not watch.missing, "a database that is away says nothing about the workers"
