@@ -21,6 +21,7 @@ from app.storage.migrate import upgrade
 from tests.compiled_statements import share_compiled_statements
 from tests.flow import Flow, installation, worker
 from tests.servers import Lender, TestServers, keep_temporary_files_in_memory, start_fast_servers
+from tests.stepping import stepped
 from tests.users_database import USER, UsersDatabase
 
 keep_temporary_files_in_memory()
@@ -155,13 +156,14 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 async def flow(request: pytest.FixtureRequest, platform: Platform) -> AsyncIterator[Flow]:
     """A space with an audience that is connected to a receiver.
 
-    The mark ``installation`` gives settings of the account; with ``worker=True`` a worker runs.
+    The mark ``installation`` gives settings of the account; with ``worker=True`` a worker runs, with ``stepped=True``
+    what is due is done when the test waits for it.
     """
     mark = request.node.get_closest_marker("installation")
     given = dict(mark.kwargs) if mark else {}
-    works = given.pop("worker", False)
+    works, steps = given.pop("worker", False), given.pop("stepped", False)
     async with contextlib.AsyncExitStack() as stack:
         made = await stack.enter_async_context(installation(platform, **given))
         if works:
             await stack.enter_async_context(worker(platform))
-        yield made
+        yield stepped(made) if steps else made

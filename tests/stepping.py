@@ -156,3 +156,22 @@ def cut_once(platform: Platform) -> Platform:
                 await platform.hot.execute("SELECT pg_terminate_backend($1)", own)
 
     return replace(platform, unit_of_work=unit_of_work)
+
+
+class SteppedFlow(Flow):
+    """A flow without a worker: what is due is done when the test waits for it, which costs no polls."""
+
+    async def finished(self, run_id: str, seconds: float = 30) -> Run:
+        """Do all that is due; the finished run."""
+        await Hand(self).quiet(seconds)
+        return await super().finished(run_id, seconds)
+
+    async def quiet(self, activation_id: str, seconds: float = 30) -> Sync:
+        """Do all that is due; the last sync of an activation."""
+        await Hand(self).quiet(seconds)
+        return await super().quiet(activation_id, seconds)
+
+
+def stepped(flow: Flow) -> SteppedFlow:
+    """The same installation, stepped by hand."""
+    return SteppedFlow(**vars(flow))

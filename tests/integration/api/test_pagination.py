@@ -113,7 +113,7 @@ class TestWalk:
     async def test_neither_skips_nor_repeats_under_inserts(
         self, api: httpx.AsyncClient, scene: Scene, platform: Platform
     ) -> None:
-        expected = await _make(platform, scene, 400)
+        expected = await _make(platform, scene, 200)
         stop = asyncio.Event()
         inserting = asyncio.create_task(_insert(platform, scene, stop))
         found: list[str] = []
@@ -125,12 +125,12 @@ class TestWalk:
             if cursor is None or len(found) > 3000:
                 break
             query = f"pagination.count=17&pagination.cursor={quote(cursor)}"
-            if len(found) >= 400:
+            if len(found) >= 200:
                 stop.set()
         stop.set()
         inserted = await inserting
         assert len(found) == len(set(found))
-        assert found[:400] == expected
+        assert found[:200] == expected
         assert inserted
 
 

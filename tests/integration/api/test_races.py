@@ -18,7 +18,6 @@ from tests.integration.api.scene import (
     create_scene,
 )
 
-ROUNDS = 12
 ACTIVATION = {"performResync": False, "activationType": "All Events", "activationName": "x"}
 ORPHANS = {
     "activation without its connection": (
@@ -37,6 +36,13 @@ async def scene(api: httpx.AsyncClient, tenant: Tenant) -> Scene:
     return await create_scene(api, tenant)
 
 
+@pytest.fixture(params=[5, pytest.param(40, marks=pytest.mark.chaos)])
+def rounds(request: pytest.FixtureRequest) -> int:
+    """Return how often two requests meet."""
+    number: int = request.param
+    return number
+
+
 async def no_orphans(platform: Platform) -> None:
     for name, query in ORPHANS.items():
         assert await platform.hot.fetchval(query) == 0, name
@@ -48,9 +54,9 @@ def statuses(answers: Iterable[httpx.Response]) -> list[int]:
 
 class TestRaces:
     async def test_the_same_destination_twice(
-        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
+        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform, rounds: int
     ) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             audience = await create_audience(api, tenant)
             body = {
                 "destination": {"id": await create_destination(api, tenant), "type": "destination"}
@@ -60,9 +66,9 @@ class TestRaces:
             assert statuses(answers) == [200, 409, 409]
 
     async def test_remove_destination_against_add_activation(
-        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
+        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform, rounds: int
     ) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             scene = await create_scene(api, tenant)
             answers = await asyncio.gather(
                 api.delete(f"{scene.connections}/{scene.connection_id}"),
@@ -72,9 +78,9 @@ class TestRaces:
         await no_orphans(platform)
 
     async def test_update_against_remove(
-        self, api: httpx.AsyncClient, scene: Scene, platform: Platform
+        self, api: httpx.AsyncClient, scene: Scene, platform: Platform, rounds: int
     ) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             path = f"{scene.activations}/{(await create_activation(api, scene))['id']}"
             answers = await asyncio.gather(
                 api.patch(path, json={"enabled": True, "performResync": True}),
@@ -89,9 +95,9 @@ class TestRaces:
         await no_orphans(platform)
 
     async def test_remove_audience_against_connect(
-        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
+        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform, rounds: int
     ) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             audience = await create_audience(api, tenant)
             destination = await create_destination(api, tenant)
             path = f"/spaces/{tenant.space_id}/audiences/{audience}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
@@ -23,10 +21,12 @@ async def activate(world: World, **config: Any) -> str:
         resync=True,
         idSync=[{"externalId": world.partner.id_sync, "strategy": "last"}],
         idSyncGiven=True,
-        connectionSettings=dict(world.partner.connection),
-        personalization=PERSONALIZED,
-        updates=True,
-        **config,
+        **{
+            "connectionSettings": dict(world.partner.connection),
+            "personalization": PERSONALIZED,
+            "updates": True,
+            **config,
+        },
     )
 
 
@@ -109,24 +109,31 @@ async def test_a_dry_run_counts_every_attribute_that_braze_bills(platform: Platf
         assert said["cost"] == {"unit": "data points", "amount": 400}
 
 
-@pytest.mark.parametrize(
-    ("given", "written"),
-    [({"attribute_value_on_exit": None}, None), ({"attribute_value_on_exit": "null"}, None),
-     ({"attribute_value_on_exit": False}, False), ({"attribute_value_on_exit": "false"}, False), ({}, False)],
-)  # fmt: skip
-async def test_braze_is_sent_on_exit_what_the_mapping_says(
-    platform: Platform, given: dict[str, Any], written: bool | None
-) -> None:
+#: What a mapping says of exits, and what is written.
+ON_EXIT: list[tuple[dict[str, Any], bool | None]] = [
+    ({"attribute_value_on_exit": None}, None),
+    ({"attribute_value_on_exit": "null"}, None),
+    ({"attribute_value_on_exit": False}, False),
+    ({"attribute_value_on_exit": "false"}, False),
+    ({}, False),
+]
+
+
+async def test_braze_is_sent_on_exit_what_the_mapping_says(platform: Platform) -> None:
     async with world_of(platform, BRAZE) as world:
-        mapping = {"actionId": "braze-update-user-profile", "settings": given}
-        activation = await activate(world, destinationMapping=mapping)
+        attributes = [f"attribute_{number}" for number in range(len(ON_EXIT))]
+        for name, (given, _) in zip(attributes, ON_EXIT, strict=True):
+            mapping = {"actionId": "braze-update-user-profile", "settings": given}
+            place = {"attribute_name": name}
+            await activate(world, connectionSettings=place, destinationMapping=mapping)
         await world.flow.upload([ada("Bern"), {**ada("Graz"), "profile_id": "p2", "user_id": "u2"}])
-        await world.flow.quiet(activation)
+        before = world.sandbox.recorder.listed("braze", 1)[0]["number"]
         await world.flow.upload([ada("Bern")])
-        assert (await world.flow.quiet(activation)).exited == 1
-        newest = world.sandbox.recorder.listed("braze", 1)[0]
-        assert json.loads(newest["body"]) == {
-            "attributes": [
-                {"external_id": "u2", "audience_buyers": written, "_update_existing_only": True}
-            ]
-        }
+        exits = [
+            json.loads(one["body"]) for one in world.sandbox.recorder.listed("braze", 100, before)
+        ]
+        expected = [
+            {"external_id": "u2", name: written, "_update_existing_only": True}
+            for name, (_, written) in zip(attributes, ON_EXIT, strict=True)
+        ]
+        assert sorted(exits, key=str) == [{"attributes": [row]} for row in expected]

@@ -17,7 +17,8 @@ from app.services.platform import fetch_manifest
 from app.services.platform.platform import Platform
 from app.snapshots.engine import Manifest
 from app.snapshots.holdings import page_holdings
-from tests.flow import Flow, installation, worker
+from tests.flow import Flow, installation
+from tests.stepping import stepped
 
 LIST = "AbCdEf"
 BY_BOTH = [
@@ -47,11 +48,11 @@ def searchable(monkeypatch: pytest.MonkeyPatch) -> None:
 async def a_list(platform: Platform) -> AsyncIterator[tuple[Flow, Forgetful, str]]:
     partner = Forgetful(job_seconds=0.02, limits=False)
     partner.account.new_list("VIP", LIST)
-    async with installation(platform) as flow, Sandbox([partner]) as sandbox, worker(platform):
+    async with installation(platform) as flow, Sandbox([partner]) as sandbox:
         account = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
         await flow.use_account("klaviyo", account)
         activation = await flow.activate(connectionSettings={"list_id": LIST}, idSync=BY_BOTH)
-        yield flow, partner, activation
+        yield stepped(flow), partner, activation
 
 
 def rows(numbers: Iterable[int], **user_ids: str) -> list[dict[str, Any]]:

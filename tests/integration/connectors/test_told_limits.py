@@ -13,7 +13,7 @@ from app.services.platform.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
 
 BRAZE = PARTNERS[1]
-MEMBERS = 2_400
+MEMBERS = 1_600
 ROWS = 20
 SHARE = 0.02  # of 3,000 calls in 3 seconds
 FEW = 3  # refused calls, on the way to learning of it

@@ -12,7 +12,7 @@ from app.services.audiences import audiences
 from app.storage.models import ActivationSource
 from tests.flow import ACTOR, Flow
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 
 async def removed(flow: Flow, activation_ids: Sequence[str] = ()) -> None:

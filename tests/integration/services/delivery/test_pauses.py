@@ -12,7 +12,7 @@ from app.storage.models import Activation, Destination
 from tests.flow import ACTOR, Flow, eventually
 from tests.integration.services.delivery.scene import attempts, ids
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 
 class TestRefusalOfTheWhole:

@@ -14,7 +14,7 @@ from app.services.periodic.collector import collect_files
 from app.storage.models import Audience, Batch, Snapshot, Sync
 from tests.flow import Flow
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 AGO = func.clock_timestamp() - timedelta(days=31)
 

@@ -14,7 +14,7 @@ from app.storage.models import Destination
 from app.storage.repositories.destinations import DestinationRepository
 from tests.flow import ACTOR, Flow
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 
 class TestBreaker:
