@@ -18,12 +18,14 @@ from urllib.error import URLError
 
 import pytest
 
+from tests.commands import Commands, command_line
 from tests.processes import descendants, is_running, naming
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(180)
 
 ROOT = Path(__file__).parents[2]
+Refused = Callable[..., tuple[int, str]]
 NAMES = ("api", "worker", "guard", "postgres", "redis")
 
 
@@ -154,19 +156,22 @@ def folder() -> Iterator[Path]:
     remove_reachable_folder(made)
 
 
-def refused(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Commands]:
+    with command_line() as opened:
+        yield opened
+
+
+@pytest.fixture
+def refused(commands: Commands) -> Refused:
     """Run ``activations up`` where it cannot start. Returns its exit code and its last line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli", "up", "--data", str(data_dir), *options],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]} | environment,
-        check=False,
-        timeout=60,
-    )
-    assert done.stdout == ""
-    return done.returncode, done.stderr.splitlines()[-1]
+
+    def run(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
+        ended = commands.run("up", "--data", str(data_dir), *options, **environment)
+        assert ended.output == ""
+        return ended.code, ended.errors.splitlines()[-1]
+
+    return run
 
 
 class TestUp:
@@ -195,23 +200,16 @@ class TestUp:
         status, _ = started.get(f"/spaces/{started.line['spaceId']}")
         assert status == 200
 
-    def test_shares_its_servers_with_the_other_commands(self, home: Home) -> None:
+    def test_shares_its_servers_with_the_other_commands(
+        self, home: Home, commands: Commands
+    ) -> None:
         started = home.running()
-        command = [sys.executable, "-m", "app.cli", "token"]
         data = ["--data", str(started.data_dir)]
-        environment = {"PATH": os.environ["PATH"]}
 
         def run(*arguments: str) -> str:
-            done = subprocess.run(
-                [*command, *arguments, *data],
-                capture_output=True,
-                text=True,
-                cwd=ROOT,
-                env=environment,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
+            ended = commands.run("token", *arguments, *data)
+            assert ended.code == 0, ended.errors
+            return ended.output
 
         token = run("create", "--name", "second", "--days", "3").strip()
         assert token.startswith("aact_live_")
@@ -245,7 +243,9 @@ class TestUp:
             other.end()
         assert all(map(is_running, servers.pids))
 
-    def test_refuses_keys_that_are_not_the_databases(self, home: Home, folder: Path) -> None:
+    def test_refuses_keys_that_are_not_the_databases(
+        self, home: Home, folder: Path, refused: Refused
+    ) -> None:
         home.running()
         other = ("--port", "0")
         code, message = refused(folder / "other", *other, DATABASE_URL=home.database_url)
@@ -290,14 +290,14 @@ class TestUp:
 
 
 class TestRefusal:
-    def test_of_a_port_in_use(self, folder: Path) -> None:
+    def test_of_a_port_in_use(self, folder: Path, refused: Refused) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             code, message = refused(folder / "data", "--port", str(port))
         assert code == 3
         assert message.startswith(f"activations: Port {port} on 127.0.0.1 is in use.")
 
-    def test_of_data_of_another_version(self, home: Home) -> None:
+    def test_of_data_of_another_version(self, home: Home, refused: Refused) -> None:
         if not (home.data_dir / "servers/postgres").exists():
             home.running()
         home.end()
@@ -309,13 +309,13 @@ class TestRefusal:
         assert code == 4
         assert "is of PostgreSQL 15" in message
 
-    def test_of_a_folder_that_cannot_be_used(self, folder: Path) -> None:
+    def test_of_a_folder_that_cannot_be_used(self, folder: Path, refused: Refused) -> None:
         (folder / "file").write_text("")
         code, message = refused(folder / "file", "--port", "0")
         assert code == 6
         assert "cannot be used" in message
 
-    def test_of_a_database_that_does_not_answer(self, folder: Path) -> None:
+    def test_of_a_database_that_does_not_answer(self, folder: Path, refused: Refused) -> None:
         code, message = refused(
             folder / "data", "--port", "0", DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x"
         )
