@@ -20,12 +20,14 @@ import httpx
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
 ROOT = Path(__file__).parents[2]
+CANARY = "c4n4ry-of-another-0123456789"
 DISK = 1280  # MiB: the reserve is 256 of them
 MEMORY = 768 * 1024**2  # bytes of one definition
 SETTINGS = {
     "ACTIVATIONS_RATE_LIMITS": "off",
     "ACTIVATIONS_SQL_MEMORY_BYTES": str(MEMORY),
-    "ACTIVATIONS_SQL_TIMEOUT": "20",
+    "ACTIVATIONS_SQL_TIMEOUT": "6",
+    "ATTACK_CANARY": CANARY,
     "ACTIVATIONS_SWEEP_INTERVAL": "1",
     "ACTIVATIONS_SETTLE_TIME": "1",
     "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
@@ -127,6 +129,10 @@ class Service:
         """Return the highest memory of a process in MiB: ``api`` or ``worker``."""
         status = Path(f"/proc/{self.pids[name]}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line) // 1024
+
+    def running(self) -> dict[str, int]:
+        """Return the processes of the service that still run."""
+        return {name: pid for name, pid in self.pids.items() if Path(f"/proc/{pid}/exe").exists()}
 
 
 def _received(opened: socket.socket) -> bytes:
