@@ -57,12 +57,6 @@ SMUGGLED: dict[str, str] = {
     "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "binary": "\x00\xff\xfe" * 1000,
 }  # fmt: skip
-REFUSED_AFTER = (
-    "absolute form",
-    "upgrade to HTTP/2",
-    "websocket",
-    "two hosts",
-)  # may be answered as usual
 
 PATHS = (
     "/spaces/../metrics", "/spaces/%2e%2e/metrics", "/spaces/{s}/../{n}/audiences", "/spaces/{s}%2f..%2f{n}/audiences",
