@@ -125,8 +125,10 @@ async def _many(url: str) -> set[int]:
             value, pid, limit = found.one()
             await session.commit()
         assert (value, limit) == (number, "5s")
-        # Each with its own text, so that another connection's unnamed statement would give another result
-        assert await hot.fetchval(f"SELECT $1::int + {number}", number) == 2 * number
+        # Texts that differ, so that another connection's unnamed statement would give another result; and that come again,
+        # so that a named statement would be looked for on a server that does not have it
+        part = number % 20
+        assert await hot.fetchval(f"SELECT $1::int + {part}", number) == number + part
         return int(pid)
 
     try:
