@@ -12,7 +12,8 @@ import aiohttp
 
 from tests.chaos_processes.fleet import Fleet
 
-PATIENCE = 90.0
+#: On a busy machine, a process that was killed needs a minute until it answers again.
+PATIENCE = 300.0
 #: Longer than any answer takes: a call that is given up could take effect after the next one.
 ANSWER = aiohttp.ClientTimeout(total=60)
 #: After a call without an answer, until what is left of it has ended.

@@ -101,7 +101,15 @@ async def kill_at_point(world: World, chance: random.Random) -> Hit:
 
 async def stop_at_point(world: World, chance: random.Random) -> Hit:
     """SIGSTOP of the first process that reaches a named point under a lease, for longer than the lease lasts."""
-    name = chance.choice(LEASED)
+    return await _stop_at(world, chance.choice(LEASED))
+
+
+async def stop_run(world: World, chance: random.Random) -> Hit:
+    """SIGSTOP of a worker that has computed a run and not yet made its snapshot current, for longer than its lease lasts."""
+    return await _stop_at(world, "snapshot_stored")
+
+
+async def _stop_at(world: World, name: str) -> Hit:
     pid = await _reached(world, f"{name}.stop")
     if pid is None:
         return Hit(False, name)
@@ -110,6 +118,11 @@ async def stop_at_point(world: World, chance: random.Random) -> Hit:
 
 async def _reached(world: World, name: str) -> int | None:
     """Arm a point, and wait until a process reaches it; its pid."""
+    async with world.lock(name):
+        return await _reached_alone(world, name)
+
+
+async def _reached_alone(world: World, name: str) -> int | None:
     armed = world.points / name
     armed.touch()
     found: list[Path] = []
@@ -297,6 +310,7 @@ FAULTS: Mapping[str, Fault] = {
     "demote-redis": demote_redis,
     "delay-redis": delay_redis,
     "drop-redis": drop_redis,
+    "stop-run": stop_run,
 }
 #: Faults after which another worker takes over; the first fault of each run is one of them.
-TAKEOVERS = ("kill-worker", "stop-worker", "kill-at-point", "stop-at-point")
+TAKEOVERS = ("kill-worker", "stop-worker", "kill-at-point", "stop-at-point", "stop-run")

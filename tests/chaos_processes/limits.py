@@ -19,8 +19,10 @@ STILL = 60.0
 QUIET = 240.0
 #: From new work until each worker has done some of it.
 ALIVE = 90.0
-#: The receiver applies a request so late: after the client's timeout, within the settle time also if it was received late.
-LATE = (TIMEOUT + 0.1, TIMEOUT * 2)
+#: The receiver applies a request so long after it came (the client has given up), and at the latest so long after its call
+#: began (the settle time has not ended).
+LATE = TIMEOUT + 0.1
+LATEST = TIMEOUT + SETTLE - 0.3
 
 APIS = 2
 WORKERS = 3

@@ -27,6 +27,8 @@ from tests.chaos_processes.verdict import (
 from tests.chaos_processes.workload import audiences, keep_changing, prepare
 from tests.chaos_processes.world import World, running
 
+REFUSED = "calls that were refused"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -58,7 +60,7 @@ async def play(plan: Plan) -> dict[str, Any]:
         try:
             await _carry_out(world, plan, verdict, faults, set(before), began)
         except* Refused as refused:
-            verdict.add("calls that were refused", [str(one) for one in refused.exceptions])
+            verdict.add(REFUSED, [str(one) for one in refused.exceptions])
         finally:
             shutil.copy(world.servers.log, plan.logs / "servers.log")
     report = {
@@ -94,7 +96,7 @@ async def _carry_out(
         for audience in made:
             load.create_task(keep_changing(audience, ended))
         async with asyncio.TaskGroup() as harm:
-            for planned in schedule(plan.seed, plan.seconds):
+            for planned in schedule(plan.seed, plan.seconds, plan.mutant):
                 harm.create_task(_harm(world, planned, faults))
             await asyncio.sleep(plan.seconds)
         ended.set()

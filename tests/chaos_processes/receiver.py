@@ -26,9 +26,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.chaos_processes.limits import LATE
+from tests.chaos_processes.limits import LATE, LATEST
 
-RULES = {"late": 0.015, "error_applied": 0.015, "cut_applied": 0.01, "error": 0.02, "busy": 0.03}
+RULES = {"late": 0.025, "error_applied": 0.015, "cut_applied": 0.01, "error": 0.02, "busy": 0.03}
 SAMPLES = 20
 
 
@@ -101,7 +101,7 @@ class Receiver:
             self.counts[rule] += 1
         await asyncio.sleep(self.random.uniform(0.02, 0.25))
         if rule == "late":
-            await self._apply_late(name, identity, body)
+            await self._apply_late(name, identity, body, self._late_by(request))
             raise ConnectionResetError
         if rule == "error":
             return web.Response(status=502)
@@ -123,9 +123,14 @@ class Receiver:
         found.begun.setdefault(str(seq), time.time())
         found.seq = max(found.seq, seq)
 
-    async def _apply_late(self, name: str, identity: str, body: bytes) -> None:
+    def _late_by(self, request: web.Request) -> float:
+        """Draw seconds until a late message is applied: its call began after the second in its timestamp."""
+        sent = float(request.headers.get("webhook-timestamp", time.time()))
+        return self.random.uniform(LATE, max(LATE, sent + LATEST - time.time()))
+
+    async def _apply_late(self, name: str, identity: str, body: bytes, seconds: float) -> None:
         async def later() -> None:
-            await asyncio.sleep(self.random.uniform(*LATE))
+            await asyncio.sleep(seconds)
             self._apply(name, identity, body)
 
         task = asyncio.create_task(later())  # goes on when the client leaves

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.chaos_processes.faults import FAULTS, TAKEOVERS
 
-EVERY = 3.2  # seconds from one fault to the next
+EVERY = 3.0  # seconds from one fault to the next
 FIRST = 1.5
 
 
@@ -20,7 +20,17 @@ class Planned:
     seed: str
 
 
-def schedule(seed: int, seconds: float) -> list[Planned]:
+#: Faults that are added to the runs of a mutant, since they meet what it breaks.
+MEETING: dict[str, tuple[str, ...]] = {
+    "write-ahead": ("kill-at-point",),
+    "fold": (),
+    "fence": ("stop-run", "stop-run"),
+    "settle-time": (),
+    "file-before-row": ("kill-at-point", "kill-worker"),
+}
+
+
+def schedule(seed: int, seconds: float, mutant: str | None = None) -> list[Planned]:
     """Return the faults of a run. Runs of 20 s with three seeds in a row have all kinds; a run of 60 s has them alone."""
     count = max(2, int((seconds - FIRST) / EVERY) + 1)
     kinds = list(FAULTS)
@@ -29,6 +39,7 @@ def schedule(seed: int, seconds: float) -> list[Planned]:
     chance = random.Random(f"schedule-{seed}-{seconds}")
     if not set(dealt) & set(TAKEOVERS):
         dealt.append(chance.choice(TAKEOVERS))
+    dealt += MEETING[mutant] if mutant else ()
     chance.shuffle(dealt)
     step = (seconds - FIRST) / len(dealt)
     return [

@@ -13,10 +13,11 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError, web
 
 from tests.chaos_processes.faults import FAULTS, TAKEOVERS
+from tests.chaos_processes.mutants import MUTANTS
 from tests.chaos_processes.points import LEASED, POINTS, owner_of
 from tests.chaos_processes.proxy import Proxy
 from tests.chaos_processes.receiver import RULES, Receiver
-from tests.chaos_processes.schedule import schedule
+from tests.chaos_processes.schedule import MEETING, schedule
 
 
 def test_each_named_point_is_a_function_of_the_service() -> None:
@@ -37,6 +38,11 @@ class TestSchedule:
         for run in runs:
             assert {planned.kind for planned in run} & set(TAKEOVERS)
             assert all(planned.at < seconds for planned in run)
+
+    def test_each_mutant_may_have_faults_that_meet_it(self) -> None:
+        assert set(MEETING) == set(MUTANTS)
+        for mutant, kinds in MEETING.items():
+            assert len(schedule(1, 20, mutant)) == len(schedule(1, 20)) + len(kinds)
 
 
 @pytest.fixture
