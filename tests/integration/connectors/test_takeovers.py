@@ -176,11 +176,14 @@ class List:
         self.hand = Hand(self.flows[0])
 
     async def step(self, *members: Sequence[Person]) -> None:
-        """Supply the members of each activation, and do all work; then compare the list and the held rows with them."""
+        """Supply the members of each activation, and do all work; then compare the list and the held rows with them.
+
+        One activation is sent after the other: what a profile had in Klaviyo before is known only from a recorded response.
+        """
         everyone = [[*each, one(f"s{n}", f"s{n}")] for n, each in enumerate(members)]
         for flow, each in zip(self.flows, everyone, strict=True):
             await flow.supply(each)
-        await self._end()
+            await self._end()
         wanted = [addresses_of(each) for each in everyone]
         account = self.partner.account
         emails = {account.profiles[one].attributes["email"] for one in account.lists[LIST].members}
