@@ -15,7 +15,7 @@ from app.services.places import PlacesChanged, fetch_sharers
 from app.services.planning import made_lists
 from app.services.planning.left_calls import end_left_calls
 from app.services.planning.old_holdings import fetch_holdings
-from app.services.planning.plan_failures import put_off, record_failure
+from app.services.planning.plan_failures import give_up_lost, put_off, record_failure
 from app.services.planning.plan_inputs import PlanInputs, gather_inputs, with_neighbours
 from app.services.planning.planned_sync import complete_dry_run, store_plan
 from app.services.planning.withheld import Withheld, store_withheld
@@ -37,6 +37,9 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
+MAX_LOST_LEASES = (
+    3  # then the plan is given up: it ends its workers, probably because it needs too much memory
+)
 COMPUTED_AGAIN = 5  # tries in a row, while other activations at the same place change
 _PLACES_CHANGE = "Other activations at the same place keep changing; the sync is planned again."
 
@@ -57,12 +60,15 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
         work=partial(_plan, platform),
         give_back=partial(_give_back, platform),
         later=partial(record_failure, platform),
-        lost=_log_lost,
+        lost=partial(_report_alive, platform),
     )
 
 
 async def _plan(platform: Platform, sync: Sync) -> None:
     """Compute and store the plan, again if other activations at its places change during this time."""
+    if sync.lost_leases >= MAX_LOST_LEASES:
+        await give_up_lost(platform, sync)
+        return
     for _ in range(COMPUTED_AGAIN):
         try:
             await _plan_once(platform, sync)
@@ -160,8 +166,11 @@ async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats)
     return True
 
 
-async def _log_lost(sync: Sync) -> None:
+async def _report_alive(platform: Platform, sync: Sync) -> None:
+    """Do not count the attempt as one that ended its worker."""
     log.warning("plan_lease_lost", sync_id=sync.id)
+    async with platform.unit_of_work() as session:
+        await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
 
 
 async def _give_back(platform: Platform, sync: Sync) -> None:

@@ -47,9 +47,20 @@ async def record_failure(platform: Platform, sync: Sync, error: Exception) -> No
     if sync.kind == "dry_run" and (is_last or sync.attempts >= DRY_RUN_TRIES):
         await _fail(platform, sync, described)
     elif is_last:
-        await _give_up(platform, sync, described)
+        reason = f"{described['message']} It was tried {TRIES} times."
+        await _give_up(platform, sync, ConnectorError(reason, code=described.get("code")))
     else:
         await put_off(platform, sync, described)
+
+
+async def give_up_lost(platform: Platform, sync: Sync) -> None:
+    """Give up a plan whose workers ended again and again during the computation, so that it blocks nobody."""
+    words = f"Planning ended {sync.lost_leases} workers; most likely it needs more memory than there is."
+    described = {"message": words, "code": "planning_failed"}
+    if sync.kind == "dry_run":
+        await _fail(platform, sync, described)
+    else:
+        await _give_up(platform, sync, ConnectorError(words, code="planning_failed"))
 
 
 async def put_off(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
@@ -139,11 +150,8 @@ async def _write_failed(sync: Sync, error: dict[str, Any], session: AsyncSession
         notify_sync_ended(session, activation, failed, before)
 
 
-async def _give_up(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
+async def _give_up(platform: Platform, sync: Sync, reason: ConnectorError) -> None:
     """Put the activation into the state ``error``, and close the sync as failed."""
-    reason = ConnectorError(
-        f"{error['message']} It was tried {TRIES} times.", code=error.get("code")
-    )
 
     async def write(session: AsyncSession) -> None:
         await ActivationRepository(session).get_any(

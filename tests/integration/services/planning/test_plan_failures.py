@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.core.errors import Invalid
 from app.domain.sync_states import SyncState
 from app.queue import Task
 from app.services.planning import plan as planning
+from app.services.planning.plan import MAX_LOST_LEASES
 from app.services.planning.plan_failures import TRIES, is_lasting, record_failure
 from app.snapshots.engine import FileFormat, UnknownFormat, format_metadata
 from app.storage.engine import DatabaseAway
@@ -44,6 +46,46 @@ async def tries(hand: Hand, flow: Flow, activation: str) -> list[Sync]:
             return syncs
         assert syncs[-1].next_at is not None, "it would be tried again at once"
     raise AssertionError("it is planned without an end")
+
+
+async def worker_ends(flow: Flow, sync: Sync) -> None:
+    """Leave a sync as a worker does that ends while it plans it."""
+    async with flow.platform.unit_of_work() as session:
+        lease = timedelta(microseconds=1)
+        claimed = await SyncRepository(session).claim(
+            flow.space_id, sync.id, (SyncState.NEW,), "ended", lease
+        )
+        assert claimed is not None
+
+
+async def test_a_plan_that_ends_its_workers_is_given_up(flow: Flow) -> None:
+    hand = Hand(flow)
+    await flow.supply([{"profile_id": "p1"}])
+    activation = await flow.activate()
+    await hand.once(tasks=(Task.RECOMPUTE,))
+    (sync,) = await flow.syncs(activation)
+    for _ in range(MAX_LOST_LEASES):
+        await worker_ends(flow, sync)
+    (sync,) = await tries(hand, flow, activation)
+    row = await flow.activation(activation)
+    assert (sync.state, row.state) == ("failed", "error")
+    assert (row.last_error or {})["message"] == (
+        "Planning ended 3 workers; most likely it needs more memory than there is."
+    )
+
+
+async def test_a_worker_that_came_too_late_has_not_ended(flow: Flow) -> None:
+    hand = Hand(flow)
+    await flow.supply([{"profile_id": "p1"}])
+    activation = await flow.activate()
+    await hand.once(tasks=(Task.RECOMPUTE,))
+    (sync,) = await flow.syncs(activation)
+    for late in range(MAX_LOST_LEASES + 1):
+        await worker_ends(flow, sync)
+        async with flow.platform.unit_of_work() as session:
+            await SyncRepository(session).report_alive(flow.space_id, sync.id, late)
+    await hand.quiet()
+    assert flow.received(activation) == {"p1"}
 
 
 async def test_holdings_that_cannot_be_read_are_an_error_after_three_tries(
