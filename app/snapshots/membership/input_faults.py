@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,9 +89,17 @@ def _values(cursor: Cursor, source: Source, column: str) -> Iterator[tuple[int, 
             with source.path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
-                        yield number, orjson.loads(line).get(column)
+                        yield number, _parsed(line).get(column)
         case "parquet":
             yield from _first_empty(cursor, source, column)
+
+
+def _parsed(line: bytes) -> Any:
+    """Parse a line of NDJSON. A number beyond the range of doubles, which the fast parser refuses, is infinity."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line, parse_int=float, parse_float=float)
 
 
 def _first_empty(cursor: Cursor, source: Source, column: str) -> list[tuple[int, Any]]:

@@ -159,6 +159,13 @@ class TestNdjson:
         row = b'{"profile_id":"a","x":"' + b"y" * 40_000_000 + b'"}\n'
         assert "longer than 16 MiB" in refused(cursor, folder, row, "ndjson").message
 
+    @pytest.mark.parametrize("number", [b"9" * 500_000, b"1e999", b"-1e400"])
+    def test_refuses_a_number_beyond_all_ranges_as_id(
+        self, cursor: Cursor, folder: Path, number: bytes
+    ) -> None:
+        row = b'{"profile_id":"a"}\n{"profile_id":' + number + b"}\n"
+        assert "must be text or an integer" in refused(cursor, folder, row, "ndjson").message
+
 
 class TestParquet:
     @pytest.mark.parametrize("ids", [[1.5, 2.5], [True, False], [{"a": 1}, {"a": 2}]])
