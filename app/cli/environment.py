@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core.config import Settings
 from app.core.logging import configure_logging
-from app.embedded.errors import StartError
+from app.embedded.errors import ExitCode, StartError
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from app.services.platform import Platform
+
+T = TypeVar("T")
 
 
 def read_settings(data: Path | None) -> Settings:
@@ -45,14 +49,63 @@ def complete_settings(data: Path | None) -> Iterator[Settings]:
         yield complete
 
 
+def read_database(data: Path | None, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Run work in one read-only transaction. Creates, migrates and changes nothing.
+
+    Raises StartError if there is no database, or if it does not have the migrations of this version.
+    """
+    from app.embedded.connections import check_migrated_database, with_servers
+
+    settings = read_settings(data)
+    _require_database(settings)
+    with with_servers(settings) as (complete, _):
+        check_migrated_database(complete)
+        return asyncio.run(_read(complete, work))
+
+
+async def _read(settings: Settings, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async with _read_only_session(settings) as session:
+        return await work(session)
+
+
+@asynccontextmanager
+async def _read_only_session(settings: Settings) -> AsyncIterator[AsyncSession]:
+    from app.storage.engine import open_database
+
+    assert settings.database_url is not None  # noqa: S101  `with_servers` sets it
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        async with database.sessions() as session:
+            await session.connection(execution_options={"postgresql_readonly": True})
+            yield session
+    finally:
+        await database.close()
+
+
+def _require_database(settings: Settings) -> None:
+    """Refuse a folder without data: a start of servers there would create an empty database."""
+    from app.embedded.folders import has_servers
+
+    if settings.database_url is None and not has_servers(settings.data_dir):
+        raise StartError(
+            f"The folder {settings.data_dir.absolute()} has no data of the service. Name its folder with --data, or set "
+            "DATABASE_URL. `activations up` starts a new service.",
+            ExitCode.FOLDER_NOT_USABLE,
+        )
+
+
 @contextmanager
 def platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platform]]:
-    """Open a platform on a migrated database. Provides it with the runner of its event loop."""
-    from app.embedded.connections import migrate_database
+    """Open a platform on a migrated database. Provides it with the runner of its event loop.
+
+    Raises StartError if there is no database, or if it does not have the migrations of this version.
+    """
+    from app.embedded.connections import check_migrated_database
     from app.services.platform import open_platform
 
+    _require_database(read_settings(data))
     with complete_settings(data) as settings:
-        migrate_database(settings)
+        check_migrated_database(settings)
         with asyncio.Runner() as runner:
             platform = runner.run(open_platform(settings))
             try:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.environment import platform_runner
+from app.cli.environment import platform_runner, read_database
 from app.cli.options import DataOption, WorkspaceOption
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from app.services.platform import Platform
 
 tokens = typer.Typer(help="Manage API tokens.", no_args_is_help=True)
@@ -70,20 +72,24 @@ def create_token(
 
 @tokens.command("list")
 def list_tokens(workspace: WorkspaceOption = None, data: DataOption = None) -> None:
-    """Print all tokens without their secrets, one JSON line each."""
+    """Print all tokens of a workspace without their secrets, one JSON line each."""
+    from app.core.errors import NotFound
     from app.services import tenancy
 
-    async def lines(platform: Platform) -> list[str]:
-        workspace_id = await _workspace_id(platform, workspace)
-        async with platform.unit_of_work() as session:
-            return [
-                json.dumps({field: getattr(token, field) for field in LISTED_FIELDS}, default=str)
-                for token in await tenancy.list_tokens(session, workspace_id)
-            ]
+    async def lines(session: AsyncSession) -> list[str]:
+        known = [one.id for one in await tenancy.list_workspaces(session)]
+        if workspace is not None and workspace not in known:
+            raise NotFound(
+                f"There is no workspace {workspace}; `activations workspace list` prints all."
+            )
+        return [
+            json.dumps({field: getattr(token, field) for field in LISTED_FIELDS}, default=str)
+            for chosen in ([workspace] if workspace else known[:1])
+            for token in await tenancy.list_tokens(session, chosen)
+        ]
 
-    with platform_runner(data) as (runner, platform):
-        for line in runner.run(lines(platform)):
-            print(line)
+    for line in read_database(data, lines):
+        print(line)
 
 
 @tokens.command("revoke")

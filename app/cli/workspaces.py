@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.environment import platform_runner
+from app.cli.environment import platform_runner, read_database
 from app.cli.options import DataOption
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from app.services.platform import Platform
 
 workspaces = typer.Typer(
@@ -59,21 +61,13 @@ def list_workspaces(data: DataOption = None) -> None:
     """Print all workspaces, oldest first, one JSON line each."""
     from app.services import tenancy
 
-    async def lines(platform: Platform) -> list[str]:
-        async with platform.unit_of_work() as session:
-            return [
-                json.dumps(
-                    {
-                        "id": row.id,
-                        "slug": row.slug,
-                        "name": row.name,
-                        "created_at": row.created_at,
-                    },
-                    default=str,
-                )
-                for row in await tenancy.list_workspaces(session)
-            ]
+    async def lines(session: AsyncSession) -> list[str]:
+        rows = await tenancy.list_workspaces(session)
+        fields = ("id", "slug", "name", "created_at")
+        return [
+            json.dumps({field: getattr(row, field) for field in fields}, default=str)
+            for row in rows
+        ]
 
-    with platform_runner(data) as (runner, platform):
-        for line in runner.run(lines(platform)):
-            print(line)
+    for line in read_database(data, lines):
+        print(line)

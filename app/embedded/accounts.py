@@ -23,6 +23,9 @@ class AccountOptions(TypedDict, total=False):
     extra_groups: list[int]
 
 
+PATIENCE_SECONDS = 30.0  # for a program that says its version
+
+
 @dataclass(frozen=True)
 class Account:
     """A user and group id on this machine."""
@@ -64,9 +67,10 @@ class Account:
                 env={},
                 check=False,
                 capture_output=True,
+                timeout=PATIENCE_SECONDS,
                 **self.popen_options(),
             )
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             return False
         return result.returncode == 0
 

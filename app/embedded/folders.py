@@ -126,6 +126,12 @@ def _short_name(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
+def has_servers(data_dir: Path) -> bool:
+    """Return whether servers were started in a data folder. Creates nothing. Raises FolderNotUsable."""
+    with explain_folder_errors(data_dir):
+        return _existing_home(Path(os.path.realpath(data_dir))) is not None
+
+
 def _existing_home(data_dir: Path) -> Path | None:
     pointer = data_dir / POINTER
     if not pointer.exists():

@@ -26,10 +26,10 @@ from typing import Any
 
 from app.embedded import postgres, redis
 from app.embedded.accounts import Account
-from app.embedded.binaries import Binaries
+from app.embedded.binaries import Binaries, RedisProgram
 from app.embedded.errors import StartError
 from app.embedded.folders import ServerFolders, explain_folder_errors, make_private_folder
-from app.embedded.server_process import ServerProcess, end, write_log_line
+from app.embedded.server_process import RESTART_WAITS, ServerProcess, end, write_log_line
 
 # Seconds for a fast shutdown. After that, PostgreSQL stops immediately and recovers on its next start.
 FAST_SECONDS = 3.0
@@ -47,6 +47,7 @@ class Guard:
         self.postgres = ServerProcess("postgres", folders.logs / "postgres.log")
         self.redis = ServerProcess("redis", folders.logs / "redis.log")
         self.redis_url: str | None = None
+        self.redis_programs = list(binaries.redis)  # the first is used, unless it does not work
         self.lock = -1
         self.listener: socket.socket | None = None
 
@@ -128,16 +129,16 @@ class Guard:
             )
 
     def start_redis(self) -> None:
-        """Start Redis without waiting until it is ready."""
-        if self.binaries.redis is None:
-            return
-        with self.redis.log.open("ab") as log:
-            self.redis.note_start(redis.start(self.binaries.redis, self.folders, log))
+        """Start the first program that is left, without waiting until it is ready. Raises RedisUnfit."""
+        if self.redis_programs:
+            with self.redis.log.open("ab") as log:
+                self.redis.note_start(redis.start(self.redis_programs[0], self.folders, log))
 
     def start_all(self) -> None:
         """Start both servers and wait until they accept connections. Raises StartError."""
         folders = self.folders
-        self.start_redis()
+        with suppress(redis.RedisUnfit):  # `finish_redis` tries again, and says why
+            self.start_redis()
         postgres.check_version(folders.postgres_data)
         postgres.check_room(folders.postgres_data, folders.home)
         if not folders.postgres_data.exists():
@@ -151,16 +152,46 @@ class Guard:
         self.finish_redis()
 
     def finish_redis(self) -> None:
-        """Wait for Redis. If it does not start, continue without it: the sweep then finds due work, but later."""
-        if self.redis.process and redis.wait_until_ready(self.redis.process, self.folders):
-            self.redis_url = redis.redis_url(self.folders)
-            return
-        found = "does not start" if self.redis.process else "was not found on this machine"
+        """Wait for Redis, and try the next program if one does not work.
+
+        Without any, continue without Redis: the sweep then finds due work, but later.
+        """
+        while self.redis_programs:
+            try:
+                self.await_redis()
+            except redis.RedisUnfit as error:
+                self.refuse_redis(str(error))
+            else:
+                self.redis_url = redis.redis_url(self.folders)
+                return
         write_log_line(
-            "warning", "redis_unavailable", reason=f"Redis {found}; due work waits for the sweep"
+            "warning",
+            "redis_unavailable",
+            reason="no usable Redis or Valkey was found on this machine; due work waits for the sweep",
+            advice="install redis-server or valkey-server, or set REDIS_URL",
         )
+
+    def await_redis(self) -> None:
+        """Wait until the first program that is left responds. Raises RedisUnfit."""
+        if self.redis.process is None:
+            self.start_redis()
+        if self.redis.process is not None:
+            version = redis.wait_until_ready(self.redis.process, self.folders)
+            origin = self.redis_programs[0].origin
+            write_log_line("info", "redis_started", version=version, origin=origin)
+
+    def refuse_redis(self, reason: str) -> None:
+        """End the first program that is left, and go on without it."""
         end(self.redis.process, signal.SIGTERM)
         self.redis.process = None
+        program = self.redis_programs.pop(0)
+        write_log_line(
+            "warning",
+            "redis_program_refused",
+            program=str(program.path),
+            origin=program.origin,
+            reason=reason,
+        )
 
     def watch(self) -> None:
         """Serve the holders and keep the servers running until the last holder has left."""
@@ -189,7 +220,8 @@ class Guard:
         for server, start in ((self.postgres, self.start_postgres), (self.redis, self.start_redis)):
             server.schedule_restart()
             if server.restart_at is not None and time.monotonic() >= server.restart_at:
-                with suppress(OSError):
+                server.restart_at += RESTART_WAITS[-1]  # if it cannot be started now
+                with suppress(OSError, redis.RedisUnfit):
                     start()
 
     def stop_all(self) -> None:
@@ -268,8 +300,8 @@ def main() -> int:
         run=Path(given["run"]),
         account=Account(given["uid"], given["gid"]),
     )
-    program = given["redis"]
-    binaries = Binaries(postgres=Path(given["postgres"]), redis=Path(program) if program else None)
+    programs = tuple(RedisProgram(Path(path), origin) for path, origin in given["redis"])
+    binaries = Binaries(postgres=Path(given["postgres"]), redis=programs)
     return run(folders, binaries, socket.socket(fileno=os.dup(0)))
 
 

@@ -129,7 +129,7 @@ def _launch(folders: ServerFolders, binaries: Binaries) -> RunningServers | None
         "uid": folders.account.uid,
         "gid": folders.account.gid,
         "postgres": str(binaries.postgres),
-        "redis": str(binaries.redis) if binaries.redis else None,
+        "redis": [(str(program.path), program.origin) for program in binaries.redis],
     }
     with guard_end:
         guard = subprocess.Popen(  # noqa: S603 - a module of this package

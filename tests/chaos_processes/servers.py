@@ -58,9 +58,8 @@ class Servers:
 
     def start_redis(self) -> subprocess.Popen[bytes]:
         """Start Redis again, empty. A server ends with the thread that started it, so this is for the main thread."""
-        assert self.binaries.redis is not None
         with self.log.open("ab") as log:
-            self.redis = redis.start(self.binaries.redis, self.folders, log)
+            self.redis = redis.start(self.binaries.redis[0], self.folders, log)
         return self.redis
 
     def wait_for_postgres(self) -> None:

@@ -18,6 +18,7 @@ from urllib.error import URLError
 
 import pytest
 
+from app.core.version import VERSION
 from tests.commands import Commands, command_line
 from tests.processes import descendants, is_running, naming
 from tests.servers import make_reachable_folder, remove_reachable_folder
@@ -184,6 +185,7 @@ class TestUp:
         seconds_until(lambda: started.get("/health/ready")[1]["workers"] == 1, 20)
         assert started.get("/health/ready")[1] == {
             "status": "ready",
+            "version": VERSION,
             "database": True,
             "migrations": True,
             "store": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from app.cli.application import main
 from app.core.objects import StoreAway
+from app.core.version import VERSION
 from app.embedded.accounts import Account
 from app.embedded.errors import ExitCode, ServersUnavailable
 from app.embedded.postgres import check_name
@@ -145,20 +147,72 @@ def test_an_allow_list_that_cannot_be_read_is_refused_by_name(run: Run, database
     assert "ACTIVATIONS_OUTBOUND_ALLOW: '10.0.0.0/99'" in said
 
 
-@pytest.mark.parametrize("command", ["api", "worker"])
-def test_a_database_that_was_never_migrated_is_refused(
-    run: Run, servers: object, command: str, lender: object
+@pytest.mark.parametrize(
+    "command", ["api", "worker", "token list", "workspace list", "keys rotate"]
+)
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        (None, "was never migrated"),
+        ("20990101", "has the migration 20990101, which this version does not know"),
+    ],
+)
+def test_only_up_and_migrate_migrate_a_database(
+    run: Run, servers: object, command: str, revision: str | None, said: str
 ) -> None:
     from tests.servers import TestServers
 
     assert isinstance(servers, TestServers)
     url = servers.create_database("never_migrated")
     try:
-        code, said = run(command, DATABASE_URL=url)
+        if revision is not None:
+            execute(url, f"CREATE TABLE alembic_version AS SELECT '{revision}' AS version_num")
+        found, sentence = run(*command.split(), DATABASE_URL=url)
+        tables = execute(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     finally:
         servers.drop_database("never_migrated")
-    assert code == ExitCode.SERVER_UNREACHABLE
-    assert "was never migrated" in said
+    assert found == ExitCode.SERVER_UNREACHABLE
+    assert said in sentence
+    assert tables == (0 if revision is None else 1)
+
+
+@pytest.mark.parametrize("command", ["token list", "token create --name a", "workspace list"])
+def test_a_folder_without_data_is_refused_and_stays_as_it_is(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    code, said = run(*command.split())
+    assert code == ExitCode.FOLDER_NOT_USABLE
+    assert f"The folder {tmp_path / 'data'} has no data of the service." in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_tokens_of_an_unknown_workspace_are_not_an_empty_list(
+    run: Run, database_url: str
+) -> None:
+    code, said = run("token", "list", "--workspace", "ws_other", DATABASE_URL=database_url)
+    assert code == 1
+    assert "There is no workspace ws_other; `activations workspace list` prints all." in said
+
+
+def execute(url: str, statement: str) -> object:
+    """Run one statement. Returns its first value, if there is one."""
+
+    async def carry_out() -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    return asyncio.run(carry_out())
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["activations", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"activations {VERSION}\n"
 
 
 def test_an_account_without_a_name_is_told_what_to_do() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, Info, generate_latest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from app.core.version import VERSION
 from app.services.platform import Platform, check_readiness, count_workers, oldest_due
 
 _WORKERS = Gauge("activations_workers", "Live workers; NaN while the database does not respond.")
@@ -17,10 +18,13 @@ _OLDEST_DUE = Gauge(
     "For how long the oldest due run, plan or batch has waited for a worker.",
 )
 
+BUILD = Info("activations_build", "Version of the service.")
+BUILD.info({"version": VERSION})
+
 
 async def live(request: Request) -> Response:
     """Return 200 while the process can respond."""
-    return JSONResponse({"status": "live"})
+    return JSONResponse({"status": "live", "version": VERSION})
 
 
 async def ready(request: Request) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.worker_beats import count_workers
 from app.storage.migrate import head
@@ -38,12 +39,13 @@ class Readiness:
         return self.database and self.migrations and self.store
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form of the response: ``status``, a boolean for each part, the number of live workers, and ``reasons``.
+        """Return the form of the response: ``status``, ``version``, a boolean for each part, the number of live workers, and ``reasons``.
 
         ``reasons`` is ``{part: reason}``, and left out if there are none.
         """
         return {
             "status": "ready" if self.ready else "not ready",
+            "version": VERSION,
             "database": self.database,
             "migrations": self.migrations,
             "store": self.store,
@@ -81,6 +83,10 @@ async def check_readiness(platform: Platform) -> Readiness:
 def _redis_reason(platform: Platform, responds: bool) -> str | None:
     if responds:
         return None
+    if platform.settings.redis_url is None:
+        return (
+            "no Redis is configured or was found; the sweep does all work, up to its interval later"
+        )
     refusal = platform.queue.refusal
     return f"Redis refuses commands: {refusal}" if refusal else "Redis does not respond"
 

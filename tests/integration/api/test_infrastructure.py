@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 from fastapi import FastAPI
 
+from app.core.version import VERSION
 from tests.integration.api.conftest import Tenant
 
 ALPHA = "application/vnd.segment.v1alpha+json"
@@ -127,10 +128,11 @@ NO_WORKER = "no worker is live: uploads are accepted, but nothing is computed or
 
 class TestHealth:
     async def test_live_ready_and_metrics(self, api: httpx.AsyncClient) -> None:
-        assert (await api.get("/health/live")).status_code == 200
+        assert (await api.get("/health/live")).json() == {"status": "live", "version": VERSION}
         ready = await api.get("/health/ready")
         assert ready.json() == {
             "status": "ready",
+            "version": VERSION,
             "database": True,
             "migrations": True,
             "store": True,
@@ -138,4 +140,6 @@ class TestHealth:
             "workers": 0,
             "reasons": {"workers": NO_WORKER},
         }
-        assert (await api.get("/metrics")).status_code == 200
+        metrics = await api.get("/metrics")
+        assert metrics.status_code == 200
+        assert f'activations_build_info{{version="{VERSION}"}} 1.0' in metrics.text
