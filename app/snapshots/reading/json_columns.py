@@ -11,6 +11,7 @@ from app.snapshots.reading.exact_values import double_keeps, is_plain, keeps_dig
 
 _NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}
 _LONG = _NUMBERS | {"VARCHAR"}
+_KINDS = sorted(_LONG | {"BOOLEAN", "ARRAY", "OBJECT"})  # of json_type, without NULL
 
 
 def typed_json_columns(
@@ -99,10 +100,15 @@ def _json(column: str) -> str:
 
 
 def _kinds(cursor: Cursor, relation: str, columns: list[str]) -> dict[str, set[str]]:
-    lists = [f"list(DISTINCT json_type({sql_name(column)}))" for column in columns]
-    row = fetch_values(cursor, lists, relation)
+    # As bits, because each DISTINCT aggregate holds a table: 100 of them need more memory than a small service has.
+    kinds = ", ".join(map(sql_text, _KINDS))
+    bits = [
+        f"bit_or(1 << list_position([{kinds}], json_type({sql_name(column)})))"
+        for column in columns
+    ]
+    row = fetch_values(cursor, bits, relation)
     return {
-        column: set(found or ()) - {"NULL", None}
+        column: {kind for place, kind in enumerate(_KINDS, 1) if (found or 0) >> place & 1}
         for column, found in zip(columns, row, strict=True)
     }
 

@@ -24,7 +24,9 @@ def ndjson_source(
     if needs_repair(path):
         replaced, path = repair_ndjson(path, repaired), repaired
     relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
-    probe = f"SELECT * FROM read_json({relation}, sample_size = -1, maximum_depth = 1)"
+    # Without the threshold, the engine takes rows with 200 keys for dictionaries, and finds no column.
+    options = "sample_size = -1, maximum_depth = 1, map_inference_threshold = -1"
+    probe = f"SELECT * FROM read_json({relation}, {options})"
     try:
         names = list(column_types(cursor, probe))
     except duckdb.Error as error:
@@ -39,15 +41,24 @@ def ndjson_source(
 
 
 def _has_key(path: Path, key: str) -> bool:
+    """Report whether the first row that is not empty has a key."""
     with path.open("rb") as file:
-        try:
-            return key in orjson.loads(file.readline(MAX_LINE))
-        except (orjson.JSONDecodeError, TypeError):
-            return False
+        for line in iter(lambda: file.readline(MAX_LINE), b""):
+            try:
+                row = orjson.loads(line) if line.strip() else None
+            except orjson.JSONDecodeError:
+                return False
+            if row:
+                return isinstance(row, dict) and key in row
+    return False
 
 
 def ndjson_fault(path: Path, error: Exception | None) -> Invalid:
-    """Find the first faulty line. Reads the file again, which only an error is worth."""
+    """Find the first faulty line. Reads the file again, which only an error is worth.
+
+    ``error`` is that of the engine; None means that it found no column.
+    """
+    rows = 0
     with path.open("rb") as file:
         for line, row in enumerate(iter(lambda: file.readline(64 * MAX_LINE), b""), 1):
             if len(row) > 16 * 1024 * 1024:
@@ -60,6 +71,12 @@ def ndjson_fault(path: Path, error: Exception | None) -> Invalid:
                 return Invalid(f"Line {line} is not valid JSON: {fault}.", data={"row": line})
             if not isinstance(value, dict):
                 return Invalid(f"Line {line} is not a JSON object.", data={"row": line})
+            if "" in value:
+                return Invalid(f"Line {line} has a key without a name.", data={"row": line})
+            rows += 1
+    if error is None:
+        found_rows = "its objects are empty" if rows else "it has only empty lines"
+        return Invalid(f"The NDJSON has no columns: {found_rows}.")
     found = re.search(r"in line (\d+): (.+)", str(error))
     if found:
         return Invalid(

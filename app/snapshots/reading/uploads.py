@@ -90,7 +90,10 @@ def _explained(error: duckdb.Error, source: Source) -> Invalid:
             f"{column} holds {kind}; this does not fit: {value[:100]}", data={"column": column}
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return Invalid("The upload needs more memory than the engine has; make its rows smaller.")
+        return Invalid(
+            "The upload needs more memory than the engine has. Leave out columns that nothing reads, shorten long values, or "
+            "raise the setting ACTIVATIONS_ENGINE_MEMORY of the service. NDJSON needs more memory than CSV."
+        )
     match source.upload.format:
         case "csv":
             return csv_fault(str(error), source)

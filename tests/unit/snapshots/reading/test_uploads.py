@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ import zstandard
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, Upload
+from app.snapshots.engine.connections import connect
 from app.snapshots.membership import write_snapshot
 from app.snapshots.reading import write_dataset
 from tests.unit.snapshots.files import fresh
@@ -38,6 +40,10 @@ def refused(
     assert set(folder.iterdir()) == before, "something half done is left"
     assert str(folder) not in caught.value.message
     return caught.value
+
+
+def wide_row(traits: int) -> bytes:
+    return orjson.dumps({"profile_id": "a"} | {f"c{n}": n for n in range(traits)}) + b"\n"
 
 
 class TestCsv:
@@ -140,10 +146,16 @@ class TestNdjson:
             (b'{"profile_id":"a","email":7}\n', "must be text or a list", {"column": "email"}),
             (b'{"x":"a"}\n', "profile_id is missing", {"column": "profile_id"}),
             (b"profile_id\na\n", "not valid JSON", {"row": 1}),
+            (b"\n\n", "has no columns: it has only empty lines", None),
+            (b"{}\n{}\n", "has no columns: its objects are empty", None),
+            (b'{}\n{"json":1}\n', "profile_id is missing", {"column": "profile_id"}),
+            (b'{}\n{"profile_id":"a","":1}\n', "a key without a name", {"row": 2}),
+            (wide_row(1000), "1,001 columns; the most is 1,000", None),
+            (b"".join(b'{"c%d":1}\n' % n for n in range(1500)), "1,500 columns", None),
         ],
     )
     def test_names_row_and_column(
-        self, cursor: Cursor, folder: Path, content: bytes, words: str, data: dict[str, Any]
+        self, cursor: Cursor, folder: Path, content: bytes, words: str, data: dict[str, Any] | None
     ) -> None:
         error = refused(cursor, folder, content, "ndjson")
         assert words in error.message
@@ -154,6 +166,18 @@ class TestNdjson:
             cursor, folder, b'{"profile_id":"a\\u0000b"}\n{"profile_id":"c"}\n', "ndjson"
         )
         assert "control character" in error.message
+
+    @pytest.mark.parametrize("traits", [199, 300])
+    def test_reads_rows_with_hundreds_of_keys(self, tmp_path: Path, traits: int) -> None:
+        """The engine takes rows with 200 keys for dictionaries, unless it is told not to."""
+        path = tmp_path / "wide.ndjson"
+        path.write_bytes(wide_row(traits))
+        engine = connect("400MB", 2, tmp_path)  # as the service sets it
+        stats = write_snapshot(
+            engine.cursor(), Upload(path, "ndjson"), tmp_path / "out", linked=False
+        )
+        assert set(stats.traits.values()) == {"BIGINT"}
+        assert len(stats.traits) == traits
 
     def test_refuses_a_long_line(self, cursor: Cursor, folder: Path) -> None:
         row = b'{"profile_id":"a","x":"' + b"y" * 40_000_000 + b'"}\n'
