@@ -205,9 +205,9 @@ class TestPlanning:
             away.rename(objects)
         waiting = (await flow.syncs(activation))[-1]
         assert (waiting.id, waiting.state) == (sync.id, "new")
-        assert "Planning failed: a part of the service cannot be reached" in str(
-            (await flow.activation(activation)).last_error
-        )
+        assert (await flow.activation(activation)).last_error == {
+            "message": "The object store is unavailable; see the worker's log."
+        }
         await hand.quiet()
         assert flow.received(activation) == FIRST
         assert (await flow.activation(activation)).last_error is None
