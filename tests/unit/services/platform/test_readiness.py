@@ -8,13 +8,19 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.readiness import check_readiness
 from app.storage.migrate import head
 
 
 def platform(
-    version: Any, *, redis: bool = True, refusal: str | None = None, fault: str | None = None
+    version: Any,
+    *,
+    redis: bool = True,
+    redis_url: str | None = "redis://localhost",
+    refusal: str | None = None,
+    fault: str | None = None,
 ) -> Platform:
     """A platform whose database returns or raises ``version``."""
 
@@ -31,9 +37,14 @@ def platform(
 
     hot, queue = SimpleNamespace(fetchval=fetchval), SimpleNamespace(ping=ping, refusal=refusal)
     objects = SimpleNamespace(fault=ask)
-    return cast(
-        Platform, SimpleNamespace(hot=hot, queue=queue, objects=objects, unit_of_work=no_database)
+    parts = SimpleNamespace(
+        hot=hot,
+        queue=queue,
+        objects=objects,
+        unit_of_work=no_database,
+        settings=SimpleNamespace(redis_url=redis_url),
     )
+    return cast(Platform, parts)
 
 
 def no_database() -> Any:
@@ -65,6 +76,7 @@ async def test_a_process_is_ready_if_its_database_is_there_and_migrated(
 async def test_without_redis_it_is_ready_and_says_so() -> None:
     assert (await check_readiness(platform(head(), redis=False))).to_json() == {
         "status": "ready",
+        "version": VERSION,
         "database": True,
         "migrations": True,
         "store": True,
@@ -72,6 +84,12 @@ async def test_without_redis_it_is_ready_and_says_so() -> None:
         "workers": None,
         "reasons": {"redis": "Redis does not respond"},
     }
+
+
+async def test_that_there_is_no_redis_is_told_apart_from_one_that_does_not_respond() -> None:
+    found = await check_readiness(platform(head(), redis=False, redis_url=None))
+    assert found.ready
+    assert found.reasons["redis"].startswith("no Redis is configured or was found")
 
 
 async def test_a_redis_that_refuses_is_named_with_its_reason() -> None:
