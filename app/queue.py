@@ -114,6 +114,11 @@ class Queue:
         """Why Redis refuses commands, in its own words, or None if it does not refuse."""
         return self._refusal
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether Redis responded when it was asked last, and refuses no command."""
+        return self._refusal is None and self._silent_since is None
+
     async def ring(
         self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
     ) -> bool:

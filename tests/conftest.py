@@ -20,7 +20,14 @@ from app.services.platform.platform import Platform, open_platform
 from app.storage.migrate import upgrade
 from tests.compiled_statements import share_compiled_statements
 from tests.flow import Flow, installation, worker
-from tests.servers import Lender, TestServers, keep_temporary_files_in_memory, start_fast_servers
+from tests.servers import (
+    Lender,
+    TestServers,
+    keep_temporary_files_in_memory,
+    make_reachable_folder,
+    remove_reachable_folder,
+    start_fast_servers,
+)
 from tests.stepping import stepped
 from tests.users_database import USER, UsersDatabase
 
@@ -78,6 +85,14 @@ def users_database() -> Iterator[UsersDatabase]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that the account of the embedded servers can enter."""
+    made = make_reachable_folder()
+    yield made
+    remove_reachable_folder(made)
 
 
 @pytest.fixture(scope="session")

@@ -30,9 +30,7 @@ class WorkerHealth:
     def unready(self) -> list[str]:
         """Return why this worker is not known to receive work. Empty: it is ready."""
         reasons = self.faults()
-        queue = self._process.platform.queue
-        by_sweep = queue.refusal is not None or queue.silent_for()
-        if self._process.queue_loop is None and not by_sweep:
+        if self._process.queue_loop is None and self._process.platform.queue.is_usable:
             reasons.append("the queue loop does not run; it is being started")
         age, life = self._process.beats.age(), self._process.name.life.total_seconds()
         if self._process.beats.written_at is None:

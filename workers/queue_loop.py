@@ -52,7 +52,7 @@ async def until_deaf(platform: Platform, process: WorkerProcess) -> None:
     """
     while process.beats.pass_second() < process.name.life.total_seconds():
         await asyncio.sleep(1)
-        if platform.queue.refusal is not None or platform.queue.silent_for():
+        if not platform.queue.is_usable:
             process.beats.heard()
     log.error("queue_loop_deaf", seconds=process.beats.unheard, action="it is started again")
     process.beats.heard()

@@ -100,16 +100,17 @@ def main() -> None:
 
 def _what_is_away(error: Exception) -> StartError | None:
     """Name the server that went away while a command ran. Returns None for any other error."""
-    from app.core.objects import StoreAway
-    from app.services.platform import is_lost
+    from app.services.platform import server_away
 
     reason = " ".join(str(error).split()).partition(" [SQL:")[0].rstrip(".")
-    if isinstance(error, StoreAway):
-        return StoreUnusable(f"The object store became unavailable: {reason}.")
-    if is_lost(error):
-        sentence = f"The database of DATABASE_URL became unavailable: {reason}."
-        return StartError(sentence, ExitCode.SERVER_UNREACHABLE)
-    return None
+    match server_away(error):
+        case "object store":
+            return StoreUnusable(f"The object store became unavailable: {reason}.")
+        case "database":
+            sentence = f"The database of DATABASE_URL became unavailable: {reason}."
+            return StartError(sentence, ExitCode.SERVER_UNREACHABLE)
+        case _:
+            return None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,12 +64,6 @@ def read_database(data: Path | None, work: Callable[[AsyncSession], Awaitable[T]
 
 
 async def _read(settings: Settings, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    async with _read_only_session(settings) as session:
-        return await work(session)
-
-
-@asynccontextmanager
-async def _read_only_session(settings: Settings) -> AsyncIterator[AsyncSession]:
     from app.storage.engine import open_database
 
     assert settings.database_url is not None  # noqa: S101  `with_servers` sets it
@@ -77,7 +71,7 @@ async def _read_only_session(settings: Settings) -> AsyncIterator[AsyncSession]:
     try:
         async with database.sessions() as session:
             await session.connection(execution_options={"postgresql_readonly": True})
-            yield session
+            return await work(session)
     finally:
         await database.close()
 

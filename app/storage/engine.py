@@ -48,7 +48,7 @@ class Database:
         """Open a pool of asyncpg connections, for reads that are too frequent for the ORM. The first read connects."""
 
         async def open_connection(*_: Any, **__: Any) -> Connection:
-            return await connect(self.address)
+            return await _open(self.address)
 
         return await asyncpg.create_pool(
             min_size=0,
@@ -83,7 +83,11 @@ async def _open(address: DatabaseAddress) -> Connection:
     try:
         return await connect(address)
     except OSError as error:
-        raise DatabaseAway(str(error) or type(error).__name__) from error
+        raise _away(error) from error
+
+
+def _away(error: BaseException) -> DatabaseAway:
+    return DatabaseAway(str(error) or type(error).__name__)
 
 
 def _name_the_database(engine: AsyncEngine) -> None:
@@ -94,7 +98,7 @@ def _name_the_database(engine: AsyncEngine) -> None:
 def _raise_named(context: ExceptionContext) -> None:
     error = context.original_exception
     if isinstance(error, OSError):
-        raise DatabaseAway(str(error) or type(error).__name__) from error
+        raise _away(error) from error
 
 
 def _test_connections_after_a_pause(engine: AsyncEngine) -> None:
@@ -104,13 +108,13 @@ def _test_connections_after_a_pause(engine: AsyncEngine) -> None:
     statement needs. That the server closed a connection is known without a round trip. Only a connection whose peer
     vanished without a word has to be tested, and that takes longer than a moment to happen.
     """
-    pool, dialect = engine.sync_engine, engine.dialect
+    dialect = engine.dialect
 
-    @event.listens_for(pool, "checkin")
+    @event.listens_for(engine.sync_engine, "checkin")
     def note_time(_: Any, record: Any) -> None:
         record.info["used"] = time.monotonic()
 
-    @event.listens_for(pool, "checkout")
+    @event.listens_for(engine.sync_engine, "checkout")
     def test(connection: Any, record: Any, _: Any) -> None:
         if connection.driver_connection.is_closed():
             raise InvalidatePoolError  # the pool tries again with a new connection

@@ -150,13 +150,6 @@ def home() -> Iterator[Home]:
     remove_reachable_folder(made)
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = make_reachable_folder()
-    yield made
-    remove_reachable_folder(made)
-
-
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Commands]:
     with command_line() as opened:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from app.sandbox.braze import DEFAULT_KEY, BrazeEmulator
 from app.sandbox.sandbox import Sandbox
 from tests.flow import eventually
 from tests.live import Live
-from tests.servers import make_reachable_folder, remove_reachable_folder
 from tests.upgrades.test_upgrades import ROOT, Taken, copy_of
 
 pytestmark = [pytest.mark.upgrades, pytest.mark.timeout(600)]
@@ -22,13 +20,6 @@ HEADER = "profile_id,user_id,email,phone"
 #: Held by 959a652 under the user id NULL, and under the number with its trunk zero.
 CHANGED = ["x1,NULL,ann@example.com,", "x2,,,+44 (0)20 7946 0018", "x3,n/a,,"]
 PEOPLE = [f"p{number},u{number},p{number}@example.com," for number in range(200)]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = make_reachable_folder()
-    yield made
-    remove_reachable_folder(made)
 
 
 def rows(*lines: str) -> bytes:

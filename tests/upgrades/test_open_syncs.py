@@ -16,12 +16,11 @@ from tests.upgrades.test_upgrades import (
     VERSIONS,
     Taken,
     copy_of,
-    folder,
     members,
     taken,
 )
 
-__all__ = ["folder", "taken"]  # fixtures
+__all__ = ["taken"]  # a fixture
 COUNT = 300
 SHORT = {
     "ACTIVATIONS_HTTP_TOTAL_TIMEOUT": "2",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,6 @@ from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
 from tests.e2e.test_up import Started, seconds_until
 from tests.live import Live
-from tests.servers import make_reachable_folder, remove_reachable_folder
 
 ROOT = Path(__file__).parents[2]
 #: Every landing whose stored files differ from those of the landing before, and the commit before this one.
@@ -196,13 +195,6 @@ class Taken:
             sum(s["exited"] for s in syncs),
             sum(s["updated"] for s in syncs),
         )
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = make_reachable_folder()
-    yield made
-    remove_reachable_folder(made)
 
 
 @pytest.fixture

@@ -20,11 +20,10 @@ from app.connectors.errors import (
     Unconfirmed,
 )
 from app.core.logging import get_logger
-from app.core.objects import StoreAway
 from app.domain.retry import Failure
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.delivery.render import Rows
-from app.services.platform import is_lost, new_batch, writes_before
+from app.services.platform import new_batch, server_away, writes_before
 from app.storage.repositories.batch_counts import Claimed
 
 log = get_logger(__name__)
@@ -94,11 +93,8 @@ def failed(
 
 def _words_of(error: Exception) -> str:
     """Name what was away. The partner is not to blame."""
-    if isinstance(error, StoreAway):
-        return "the object store is unavailable; the batch is sent again later"
-    if is_lost(error):
-        return "the database is unavailable; the batch is sent again later"
-    return BROKEN
+    server = server_away(error)
+    return f"the {server} is unavailable; the batch is sent again later" if server else BROKEN
 
 
 def _at_last(prepared: Prepared, error: Exception) -> Receipts | None:

@@ -37,9 +37,7 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
-MAX_LOST_LEASES = (
-    3  # then the plan is given up: it ends its workers, probably because it needs too much memory
-)
+MAX_LOST_LEASES = 3  # then the plan is given up: its workers end, probably for want of memory
 COMPUTED_AGAIN = 5  # tries in a row, while other activations at the same place change
 _PLACES_CHANGE = "Other activations at the same place keep changing; the sync is planned again."
 
@@ -169,8 +167,11 @@ async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats)
 async def _report_alive(platform: Platform, sync: Sync) -> None:
     """Do not count the attempt as one that ended its worker."""
     log.warning("plan_lease_lost", sync_id=sync.id)
-    async with platform.unit_of_work() as session:
+
+    async def write(session: AsyncSession) -> None:
         await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
+
+    await retry_transaction(platform.unit_of_work, write)
 
 
 async def _give_back(platform: Platform, sync: Sync) -> None:

@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, ConnectorError
 from app.core.errors import AppError
 from app.core.logging import get_logger
-from app.core.objects import StoreAway
 from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import pause_activation
-from app.services.platform import Platform, is_lost, retry_transaction
+from app.services.platform import Platform, retry_transaction, server_away
 from app.services.syncs import notify_sync_ended, write_state
 from app.snapshots.engine import UnknownFormat, is_lasting_fault
 from app.storage.models import Sync
@@ -47,8 +46,8 @@ async def record_failure(platform: Platform, sync: Sync, error: Exception) -> No
     if sync.kind == "dry_run" and (is_last or sync.attempts >= DRY_RUN_TRIES):
         await _fail(platform, sync, described)
     elif is_last:
-        reason = f"{described['message']} It was tried {TRIES} times."
-        await _give_up(platform, sync, ConnectorError(reason, code=described.get("code")))
+        words = f"{described['message']} It was tried {TRIES} times."
+        await _give_up(platform, sync, {**described, "message": words})
     else:
         await put_off(platform, sync, described)
 
@@ -56,11 +55,8 @@ async def record_failure(platform: Platform, sync: Sync, error: Exception) -> No
 async def give_up_lost(platform: Platform, sync: Sync) -> None:
     """Give up a plan whose workers ended again and again during the computation, so that it blocks nobody."""
     words = f"Planning ended {sync.lost_leases} workers; most likely it needs more memory than there is."
-    described = {"message": words, "code": "planning_failed"}
-    if sync.kind == "dry_run":
-        await _fail(platform, sync, described)
-    else:
-        await _give_up(platform, sync, ConnectorError(words, code="planning_failed"))
+    end = _fail if sync.kind == "dry_run" else _give_up
+    await end(platform, sync, {"message": words, "code": "planning_failed"})
 
 
 async def put_off(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
@@ -97,10 +93,8 @@ def is_lasting(error: Exception) -> bool:
 
 
 def _words_of(error: Exception) -> dict[str, Any]:
-    if isinstance(error, StoreAway):
-        return {"message": "The object store is unavailable; see the worker's log."}
-    if is_lost(error):
-        return {"message": "The database is unavailable; see the worker's log."}
+    if (server := server_away(error)) is not None:
+        return {"message": f"The {server} is unavailable; see the worker's log."}
     if isinstance(error, ConnectorError):
         return {"message": error.message, "code": error.code}
     if isinstance(error, AppError | UnknownFormat):
@@ -150,8 +144,9 @@ async def _write_failed(sync: Sync, error: dict[str, Any], session: AsyncSession
         notify_sync_ended(session, activation, failed, before)
 
 
-async def _give_up(platform: Platform, sync: Sync, reason: ConnectorError) -> None:
+async def _give_up(platform: Platform, sync: Sync, error: dict[str, Any]) -> None:
     """Put the activation into the state ``error``, and close the sync as failed."""
+    reason = ConnectorError(error["message"], code=error.get("code"))
 
     async def write(session: AsyncSession) -> None:
         await ActivationRepository(session).get_any(

@@ -18,7 +18,7 @@ from app.services.platform.stored_files import (
     fresh_key,
     store_file,
 )
-from app.services.platform.transactions import is_lost, retry_transaction
+from app.services.platform.transactions import is_lost, retry_transaction, server_away
 from app.services.platform.uploads import receive_upload, usual_delimiter
 from app.services.platform.wakeups import (
     beat_job_id,
@@ -70,6 +70,7 @@ __all__ = [
     "release_lease",
     "retry_transaction",
     "run_leased",
+    "server_away",
     "store_file",
     "sweep_job_id",
     "usual_delimiter",

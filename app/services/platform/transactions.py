@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.objects import StoreAway
 from app.storage.engine import DatabaseAway
 from app.storage.session import UnitOfWork
 
@@ -34,6 +35,13 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, DatabaseAway | InterfaceError | PoolTimeout | asyncpg.InterfaceError):
         return True
     return (_sqlstate(error) or "").startswith(_AWAY)
+
+
+def server_away(error: BaseException) -> str | None:
+    """Return which server was away, ``object store`` or ``database``; None for an error that has another cause."""
+    if isinstance(error, StoreAway):
+        return "object store"
+    return "database" if is_lost(error) else None
 
 
 def _sqlstate(error: BaseException) -> str | None:

@@ -22,6 +22,7 @@ from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_gr
 from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
 from app.snapshots.engine.sql import (
     Cursor,
+    asked_rows,
     column_types,
     copy_to,
     fetch_one,
@@ -61,6 +62,7 @@ __all__ = [
     "UnknownFormat",
     "Upload",
     "UploadReport",
+    "asked_rows",
     "column_types",
     "columns_of",
     "copy_to",

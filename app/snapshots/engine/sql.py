@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -47,6 +49,22 @@ def fetch_values(cursor: Cursor, aggregates: Sequence[str], relation: str) -> li
         asked = ", ".join(aggregates[first : first + _TOGETHER])
         found += fetch_one(cursor, f"SELECT {asked} FROM {relation}")  # noqa: S608  both are SQL of this package
     return found
+
+
+@contextmanager
+def asked_rows(
+    cursor: Cursor, columns: Sequence[str], rows: Collection[Sequence[str]]
+) -> Iterator[None]:
+    """Give the engine rows of texts as the relation ``asked`` while the block runs."""
+    values = {
+        column: pa.array([row[place] for row in rows], pa.string())
+        for place, column in enumerate(columns)
+    }
+    cursor.register("asked", pa.table(values))
+    try:
+        yield
+    finally:
+        cursor.unregister("asked")
 
 
 def copy_to(

@@ -8,13 +8,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from app.domain.changes import ChangeKind
-from app.snapshots.engine import MEMBER, Cursor, LocalManifest, sql_text, stored_relation
+from app.snapshots.engine import (
+    MEMBER,
+    Cursor,
+    LocalManifest,
+    asked_rows,
+    sql_text,
+    stored_relation,
+)
 from app.snapshots.holdings.holding_rows import HELD, VALUE, holdings_relation
 
 Identifier = tuple[str, str]  # name and value
+_IDENTIFIER = ("name", "value")
 _MOST = 3  # rows that are returned for an identifier
 
 
@@ -42,15 +48,12 @@ def find_carriers(
     names = sorted({name for name, _ in identifiers})
     if not names:
         return {}
-    _register(cursor, identifiers)
-    try:
-        query = _carriers(" UNION ALL ".join(map(_rows, files)), names)
-        found: dict[Identifier, list[Identifier]] = {}
+    query = _carriers(" UNION ALL ".join(map(_rows, files)), names)
+    found: dict[Identifier, list[Identifier]] = {}
+    with asked_rows(cursor, _IDENTIFIER, identifiers):
         for name, value, key_type, key in cursor.execute(query).fetchall():
             found.setdefault((name, value), []).append((key_type, key))
-        return found
-    finally:
-        cursor.unregister("asked")
+    return found
 
 
 def find_shared(
@@ -64,45 +67,32 @@ def find_shared(
 
     Rows are those of ``find_carriers``, except those that leave before anything enters. ``among``: only these identifiers.
     """
-    _register(cursor, among or ())
-    try:
-        rows = " UNION ALL ".join(_rows(one, leaving=not one.exits_first) for one in files)
-        chosen = " SEMI JOIN asked USING (name, value)" if among is not None else ""
-        query = f"""WITH rows AS MATERIALIZED ({rows}),
-            others AS MATERIALIZED (SELECT DISTINCT type, key, name, value FROM
-                ({" UNION ALL ".join(map(_beside_key, names))}) AS carried{chosen}
-                WHERE name <> type AND value IS NOT NULL)
-            SELECT name, value FROM others GROUP BY name, value HAVING count(*) > 1
-            UNION SELECT name, value FROM others
-                SEMI JOIN (SELECT type AS name, key AS value FROM rows) AS keys USING (name, value)
-            LIMIT {most:d}"""
+    rows = " UNION ALL ".join(_rows(one, leaving=not one.exits_first) for one in files)
+    chosen = " SEMI JOIN asked USING (name, value)" if among is not None else ""
+    query = f"""WITH rows AS MATERIALIZED ({rows}),
+        others AS MATERIALIZED (SELECT DISTINCT type, key, name, value FROM
+            ({" UNION ALL ".join(map(_beside_key, names))}) AS carried{chosen}
+            WHERE name <> type AND value IS NOT NULL)
+        SELECT name, value FROM others GROUP BY name, value HAVING count(*) > 1
+        UNION SELECT name, value FROM others
+            SEMI JOIN (SELECT type AS name, key AS value FROM rows) AS keys USING (name, value)
+        LIMIT {most:d}"""
+    with asked_rows(cursor, _IDENTIFIER, among or ()):
         return [(name, value) for name, value in cursor.execute(query).fetchall()]
-    finally:
-        cursor.unregister("asked")
 
 
 def find_shared_ids(
     cursor: Cursor, files: Sequence[PlaceFiles], partner_ids: Collection[str]
 ) -> list[str]:
     """Return those of the partner's ids that two or more held rows have: the partner has one profile for all of them."""
-    _register(cursor, [("partner_id", one) for one in partner_ids])
-    try:
-        rows = " UNION ALL ".join(
-            f"SELECT k, partner_id AS value FROM {_held(one)} AND partner_id IS NOT NULL AND {_here(one)}"
-            for one in files
-        )
-        query = f"""SELECT value FROM ({rows}) AS rows SEMI JOIN asked USING (value)
-            GROUP BY value HAVING count(DISTINCT k) > 1"""
+    rows = " UNION ALL ".join(
+        f"SELECT k, partner_id FROM {_held(one)} AND partner_id IS NOT NULL AND {_here(one)}"
+        for one in files
+    )
+    query = f"""SELECT partner_id FROM ({rows}) AS rows SEMI JOIN asked USING (partner_id)
+        GROUP BY partner_id HAVING count(DISTINCT k) > 1"""
+    with asked_rows(cursor, ("partner_id",), [(one,) for one in partner_ids]):
         return [value for (value,) in cursor.execute(query).fetchall()]
-    finally:
-        cursor.unregister("asked")
-
-
-def _register(cursor: Cursor, identifiers: Collection[Identifier]) -> None:
-    """Give the engine some identifiers as the relation ``asked``: name, value."""
-    asked = [{"name": name, "value": value} for name, value in identifiers]
-    schema = pa.schema({"name": pa.string(), "value": pa.string()})
-    cursor.register("asked", pa.Table.from_pylist(asked, schema))
 
 
 def _here(files: PlaceFiles) -> str:
@@ -116,13 +106,14 @@ def _held(files: PlaceFiles) -> str:
 def _rows(files: PlaceFiles, *, leaving: bool = True) -> str:
     """Return the query of the rows of some files. Without ``leaving``, the rows that the plan exits are left out."""
     columns = f"k, coalesce(key_type, '{MEMBER}') AS type, {VALUE} AS key, identity"
-    parts = [_held(files)]
-    if files.plan is not None and not leaving:
-        exits = f"SELECT k FROM {stored_relation([files.plan])} AS planned WHERE kind = '{ChangeKind.EXITED}'"
-        parts[0] += f" AND k NOT IN ({exits})"
-    if files.plan is not None:
-        entering = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.UPDATED}')"
-        parts.append(f"{stored_relation([files.plan])} AS planned WHERE {entering}")
+    held = _held(files)
+    if files.plan is None:
+        parts = [held]
+    else:
+        planned = f"{stored_relation([files.plan])} AS planned WHERE"
+        if not leaving:
+            held += f" AND k NOT IN (SELECT k FROM {planned} kind = '{ChangeKind.EXITED}')"
+        parts = [held, f"{planned} kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.UPDATED}')"]
     return " UNION ALL ".join(f"SELECT {columns} FROM {part} AND {_here(files)}" for part in parts)
 
 

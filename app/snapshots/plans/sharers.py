@@ -8,11 +8,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from app.domain.changes import ChangeKind, Held
 from app.domain.shared_places import Keeping
-from app.snapshots.engine import MEMBER, Cursor, LocalManifest, sql_text, stored_relation
+from app.snapshots.engine import (
+    MEMBER,
+    Cursor,
+    LocalManifest,
+    asked_rows,
+    sql_text,
+    stored_relation,
+)
 from app.snapshots.holdings import HELD, VALUE, holdings_relation
 
 _MOVES = f"kind IN ('{ChangeKind.ENTERED}', '{ChangeKind.EXITED}')"
@@ -89,10 +94,7 @@ def find_holders(
     cursor: Cursor, sharers: Sequence[Sharer], keys: Collection[Key]
 ) -> list[tuple[int, Key]]:
     """Return which sharers hold some keys: the position of the sharer and the key, for each."""
-    asked = [{"key_type": kind, "value": value} for kind, value in sorted(set(keys))]
-    schema = pa.schema({"key_type": pa.string(), "value": pa.string()})
-    cursor.register("asked", pa.Table.from_pylist(asked, schema))
-    try:
+    with asked_rows(cursor, ("key_type", "value"), sorted(set(keys))):
         return [
             (number, (kind, value))
             for number, sharer in enumerate(sharers)
@@ -102,5 +104,3 @@ def find_holders(
                     ON a.value = h.value AND a.key_type = coalesce(h.key_type, '{MEMBER}') ORDER BY ALL"""
             ).fetchall()
         ]
-    finally:
-        cursor.unregister("asked")

@@ -128,7 +128,7 @@ class RunRepository(Repository[Run]):
 
     async def report_alive(self, space_id: str, run_id: str, token: int) -> None:
         """Take back that the claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
-        await self.session.execute(
+        await self._write(
             update(Run)
             .where(
                 Run.space_id == space_id,
@@ -137,7 +137,6 @@ class RunRepository(Repository[Run]):
                 Run.state == RunState.RUNNING,
             )
             .values(lost_leases=func.greatest(Run.lost_leases - 1, 0))
-            .execution_options(synchronize_session=False)
         )
 
     async def hasten(self, space_id: str, run_id: str) -> Run | None:

@@ -230,11 +230,10 @@ class SyncRepository(Repository[Sync]):
 
     async def report_alive(self, space_id: str, sync_id: str, token: int) -> None:
         """Take back that the claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
-        await self.session.execute(
+        await self._write(
             update(Sync)
             .where(Sync.space_id == space_id, Sync.id == sync_id, Sync.lease_token == token + 1)
             .values(lost_leases=func.greatest(Sync.lost_leases - 1, 0))
-            .execution_options(synchronize_session=False)
         )
 
     async def renew(self, space_id: str, sync_id: str, token: int, lease: timedelta) -> bool:

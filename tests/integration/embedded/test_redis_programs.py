@@ -14,7 +14,6 @@ from app.embedded import redis
 from app.embedded.binaries import Binaries, RedisProgram, find_redis
 from app.embedded.folders import find_folders, make_data_dir
 from app.embedded.guard import Guard
-from tests.servers import make_reachable_folder, remove_reachable_folder
 
 HERE = find_redis()
 #: Responds as a server of an old version.
@@ -29,13 +28,6 @@ while True:
     connection.sendall(b"$40\\r\\n# Server\\r\\nredis_version:5.0.7\\r\\n")
     connection.close()
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = make_reachable_folder()
-    yield made
-    remove_reachable_folder(made)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.storage import engine as engines
-from app.storage.engine import Database, open_database
+from app.storage.engine import Database, DatabaseAway, open_database
 from tests.servers import Lender
 
 
@@ -69,3 +69,14 @@ async def test_a_use_soon_after_another_costs_no_test(
     monkeypatch.setattr(database.engine.dialect, "do_ping", counted)
     await backend(database)
     assert tests == 0
+
+
+async def test_each_way_to_connect_says_that_the_database_is_away() -> None:
+    nowhere = open_database("postgresql://nobody@127.0.0.1:1/nothing")
+    hot = await nowhere.hot_pool()
+    with pytest.raises(DatabaseAway):
+        await hot.fetchval("SELECT 1")
+    with pytest.raises(DatabaseAway):
+        await backend(nowhere)
+    await hot.close()
+    await nowhere.close()
