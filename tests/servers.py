@@ -32,6 +32,7 @@ from app.embedded.folders import (
     make_data_dir,
 )
 from app.embedded.servers import start_servers
+from tests.memory import MEMORY, has_memory
 
 # Off is what protects data from a crash of the machine: these servers' data is deleted after the tests anyway.
 FAST = {
@@ -44,20 +45,7 @@ FAST = {
     "autovacuum": "off",
     "deadlock_timeout": "100ms",  # a test that has one need not wait
 }
-MEMORY = Path("/dev/shm")
 _PREFIX = "activations-test-"
-MEMORY_NEEDED = 4 * 2**30
-
-
-def has_memory() -> bool:
-    """Return whether files of the tests can be kept in memory."""
-    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
-
-
-def keep_temporary_files_in_memory() -> None:
-    """Create temporary files of this process in memory if there is room, and if programs can be run from there."""
-    if has_memory() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
-        tempfile.tempdir = str(MEMORY)
 
 
 T = TypeVar("T")

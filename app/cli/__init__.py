@@ -5,6 +5,9 @@ wrote the data folder · 5 the disk is full · 6 a folder cannot be used · 7 th
 configured database cannot be reached or used · 9 the service did not become ready · 10 the object store cannot be used.
 """
 
+import atexit
+import contextlib
+import os
 import signal
 import sys
 
@@ -26,6 +29,21 @@ if set(sys.argv[1:2]) & set(SERVING):
 
 def main() -> None:
     """Run the command line."""
-    from app.cli.application import main as run
+    code = 1  # of an error that nobody expected
 
-    run()
+    def end() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+    # Runs after all other functions of `atexit`. After them, Python would free each object, which takes half a second.
+    atexit.register(end)
+    try:
+        from app.cli.application import main as run
+
+        run()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise

@@ -12,7 +12,8 @@ from pathlib import Path
 from app.embedded import postgres, redis
 from app.embedded.binaries import Binaries, reachable_binaries
 from app.embedded.folders import find_folders, make_data_dir
-from tests.servers import MEMORY, has_memory, make_reachable_folder, run_postgres
+from tests.memory import MEMORY, has_memory
+from tests.servers import make_reachable_folder, run_postgres
 
 # What a kill of the processes does not need: their machine stays up.
 FASTER = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}

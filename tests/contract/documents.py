@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -82,6 +81,8 @@ class Published:
         content_type = answer.headers["content-type"]
         assert content_type in declared["content"], (operation_id, status, content_type)
         schema = declared["content"][content_type]["schema"]
+        from jsonschema import Draft202012Validator  # its import compiles grammars for a second
+
         validator = Draft202012Validator(_absolute(schema), registry=self._registry)
         faults = [
             f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(answer.json())

@@ -12,7 +12,8 @@ from arq.connections import RedisSettings, create_pool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.servers import MEMORY, TestServers, _remove_left_over, start_test_servers
+from tests.memory import MEMORY
+from tests.servers import TestServers, _remove_left_over, start_test_servers
 from tests.users_database import UsersDatabase
 
 
