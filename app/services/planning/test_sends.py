@@ -22,6 +22,7 @@ from app.domain.changes import ChangeKind
 from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account, translate_partner_errors
 from app.services.holdings import record_holdings, refuse_open_sync
+from app.services.places import refresh_places
 from app.services.planning import test_send_notes
 from app.services.planning.batches import batches_of, places_of
 from app.services.planning.made_lists import ensure_lists
@@ -60,6 +61,7 @@ from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import LONGEST_PAUSE, DestinationRepository
+from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.snapshots import SnapshotRepository
@@ -214,9 +216,7 @@ async def _refuse_now(
     """Raise Conflict while a sync is open, an earlier call may still be applied, or the account is paused."""
     await refuse_open_sync(session, activation)
     now = await RunRepository(session).database_now()
-    settled_at = await SyncRepository(session).settled_at(
-        activation.space_id, activation.id, platform.settings.settle_time
-    )
+    settled_at = await _settled_at(platform, session, activation)
     if settled_at is not None:
         seconds = max(1, round((settled_at - now).total_seconds()))
         raise Conflict(
@@ -228,6 +228,20 @@ async def _refuse_now(
             f"The account is paused because its calls failed ({reason}); try again later, or check the "
             "destination successfully."
         )
+
+
+async def _settled_at(
+    platform: Platform, session: AsyncSession, activation: Activation
+) -> datetime | None:
+    """Return when the settle time ends: of the activation's own calls, and of others' exits at its places (R11)."""
+    of_one = activation.space_id, activation.id, platform.settings.settle_time
+    workspace_id = await SpaceRepository(session).workspace_of(activation.space_id)
+    await refresh_places(
+        session, platform.keyring, workspace_id, activation.space_id, activation.destination_id
+    )
+    own = await SyncRepository(session).settled_at(*of_one)
+    of_others = await PlaceRepository(session).late_exits_until(*of_one)
+    return max((moment for moment in (own, of_others) if moment is not None), default=None)
 
 
 def _is_paused(destination: Destination, now: datetime) -> bool:

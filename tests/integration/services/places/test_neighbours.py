@@ -7,10 +7,14 @@ import asyncio
 import pytest
 from sqlalchemy import func, update
 
+from app.core.errors import Conflict
+from app.domain.changes import ChangeKind
 from app.queue import Task
 from app.sandbox.klaviyo import KlaviyoEmulator
+from app.services.planning.test_sends import send_test
 from app.services.platform.platform import Platform
 from app.storage.models import Sync
+from tests.flow import ACTOR
 from tests.integration.services.places.owners import IDENTITY, owners
 
 LIST = "AbCdEf"
@@ -197,7 +201,10 @@ async def test_another_kind_of_key_on_one_list(platform: Platform) -> None:
 
 
 async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platform) -> None:
-    """The partner may apply the exit until the settle time is over, also after the other sync has ended."""
+    """The partner may apply the exit until the settle time is over, also after the other sync has ended.
+
+    A test send waits too.
+    """
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
         await them.other.supply("a")
@@ -212,6 +219,16 @@ async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platfor
             now = func.clock_timestamp()
             await session.execute(
                 update(Sync).where(Sync.id == left.id).values(last_unknown_at=now)
+            )
+        with pytest.raises(Conflict, match="earlier request had no definite response"):
+            await send_test(
+                platform,
+                space_id=them.other.flow.space_id,
+                audience_id=them.other.flow.audience_id,
+                activation_id=them.other.id,
+                who="a",
+                kind=ChangeKind.ENTERED,
+                actor=ACTOR,
             )
         await them.other.supply("ab")
         await them.plan()
