@@ -299,7 +299,7 @@ def start_fast_servers() -> TestServers:
         settings = {**postgres.SETTINGS, **FAST}
         postgres_process = run_postgres(binaries.postgres, folders, settings, opened)
     postgres.wait_until_ready(postgres_process, folders, log, 0)
-    postgres.run_sql(binaries.postgres, folders.run, folders.account, postgres.PREPARE)
+    postgres.prepare(folders.run)
     redis.wait_until_ready(redis_process, folders)
 
     administrator = Administrator(folders.run)

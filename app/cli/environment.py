@@ -28,17 +28,19 @@ def read_settings(data: Path | None) -> Settings:
 
 
 @contextmanager
-def complete_settings(data: Path | None) -> Iterator[Settings]:
+def complete_settings(data: Path | None, *, files: bool = True) -> Iterator[Settings]:
     """Provide settings with servers and keys: the configured ones, else those of the data folder.
 
-    Raises StartError if there are no keys.
+    With servers of its own, an installation gets a data folder only if ``files`` are kept there (objects, local copies), and
+    only after the servers were found. Raises StartError if there are no keys.
     """
     from app.embedded.connections import with_servers
     from app.embedded.data_folder import with_data_dir
     from app.embedded.keys import with_keys
 
-    settings = with_data_dir(read_settings(data))
-    settings = with_keys(settings, make=settings.database_url is None)
+    settings = read_settings(data)
+    embedded = settings.database_url is None
+    settings = with_keys(with_data_dir(settings) if embedded else settings, make=embedded)
     if settings.encryption_keys is None or settings.token_pepper is None:
         raise StartError(
             "ACTIVATIONS_ENCRYPTION_KEYS and ACTIVATIONS_TOKEN_PEPPER are not set, and the data folder has no keys. "
@@ -46,7 +48,7 @@ def complete_settings(data: Path | None) -> Iterator[Settings]:
         )
     configure_logging(settings)
     with with_servers(settings) as (complete, _):
-        yield complete
+        yield complete if embedded else with_data_dir(complete, files=files)
 
 
 def read_database(data: Path | None, work: Callable[[AsyncSession], Awaitable[T]]) -> T:

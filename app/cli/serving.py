@@ -61,11 +61,13 @@ def api(
     with no_collections():
         from app.embedded.connections import check_migrated_database, listen
         from app.embedded.http_server import fast_loop, make_server
-        from app.embedded.surroundings import check_surroundings
+        from app.embedded.surroundings import check_names, check_surroundings
         from app.main import create_app
 
     if child:
         _end_with_parent()
+    else:
+        check_names()
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, complete_settings(data) as settings:
         if not child:  # `up` has checked them
@@ -89,10 +91,12 @@ def worker(
     """Run only one worker, with its sweep."""
     from app.embedded.connections import check_migrated_database, listen
     from app.embedded.http_server import fast_loop
-    from app.embedded.surroundings import check_surroundings
+    from app.embedded.surroundings import check_names, check_surroundings
 
     if child:
         _end_with_parent()
+    else:
+        check_names()
     with complete_settings(data) as settings:
         if not child:  # `up` has checked them
             check_surroundings(settings)
@@ -123,5 +127,5 @@ def migrate(data: DataOption = None) -> None:
     """Apply all migrations to the database."""
     from app.embedded.connections import migrate_database
 
-    with complete_settings(data) as settings:
+    with complete_settings(data, files=False) as settings:
         migrate_database(settings)

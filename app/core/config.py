@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -28,6 +29,9 @@ from app.core.database_url import parse_database_url
 from app.core.redis_url import parse_redis_url
 from app.core.storage_url import parse_storage_url
 from app.core.vendor_options import aws_profile, endpoint_options, s3_options
+
+_PREFIX = "ACTIVATIONS_"
+_NEARLY_THE_SAME = 0.8  # of 1: one or two letters differ, or a short word is missing
 
 
 def _plain_seconds(value: Any) -> Any:
@@ -62,7 +66,7 @@ class Settings(BaseSettings):
     """The settings of the service. Durations are ISO 8601 or a number of seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ACTIVATIONS_",
+        env_prefix=_PREFIX,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -248,8 +252,19 @@ class Settings(BaseSettings):
         return self.cache_dir or self.data_dir / "cache"
 
 
-def misspelled_settings() -> list[str]:
-    """Return the names of the environment that begin like settings, but are none."""
-    known = {f"ACTIVATIONS_{name.upper()}" for name in Settings.model_fields}
-    names = (name for name in os.environ if name.startswith("ACTIVATIONS_"))  # noqa: TID251 - the settings' own module
-    return sorted(name for name in names if name not in known)
+def misspelled_settings() -> dict[str, str | None]:
+    """Return the names of the environment that begin like settings but are none, each with the setting that is meant, if any.
+
+    Example: ``{"ACTIVATIONS_LEESE": "ACTIVATIONS_LEASE"}``. Kubernetes sets names such as ``ACTIVATIONS_SERVICE_HOST`` for a
+    service of this name; no setting is meant by them.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    given = (name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX))  # noqa: TID251 - the settings' own module
+    unknown = sorted(name for name in given if name not in known)
+    return {_PREFIX + name: _meant(name, known) for name in unknown}
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    """Return the setting whose name is nearly the same, or None."""
+    close = [] if "_SERVICE_" in name else get_close_matches(name, known, 1, _NEARLY_THE_SAME)
+    return _PREFIX + close[0] if close else None

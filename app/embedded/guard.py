@@ -148,7 +148,7 @@ class Guard:
         self.start_postgres()
         if self.postgres.process is not None:
             postgres.wait_until_ready(self.postgres.process, folders, self.postgres.log, log_start)
-        postgres.run_sql(self.binaries.postgres, folders.run, folders.account, postgres.PREPARE)
+        postgres.prepare(folders.run)
         self.finish_redis()
 
     def finish_redis(self) -> None:

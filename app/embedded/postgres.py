@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pwd
 import shutil
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
+
+import asyncpg
 
 from app.embedded.accounts import Account
 from app.embedded.binaries import POSTGRES_MAJOR
@@ -55,12 +58,12 @@ HOST_RULES = """# Only the socket; only its owner may enter the socket's folder.
 local all all trust
 """
 
-PREPARE = """
-SELECT 'CREATE ROLE activations LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'activations') \\gexec
-ALTER ROLE activations SET statement_timeout = '60s';
-SELECT 'CREATE DATABASE activations OWNER activations'
-  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'activations') \\gexec
-"""
+#: (query that finds what exists or None, statement that creates or sets it)
+PREPARE = (
+    ("SELECT 1 FROM pg_roles WHERE rolname = 'activations'", "CREATE ROLE activations LOGIN"),
+    (None, "ALTER ROLE activations SET statement_timeout = '60s'"),
+    ("SELECT 1 FROM pg_database WHERE datname = 'activations'", "CREATE DATABASE activations OWNER activations"),
+)  # fmt: skip
 
 
 def database_url(socket_folder: Path, database: str = DATABASE) -> str:
@@ -220,22 +223,26 @@ def wait_until_ready(
         time.sleep(0.01)
 
 
-def run_sql(programs: Path, socket_folder: Path, account: Account, sql: str) -> str:
-    """Run SQL as the cluster's superuser. Returns psql's output. Raises the error that fits it if psql fails."""
-    command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]
-    command += ["--set=ON_ERROR_STOP=1", f"--host={socket_folder}", f"--port={PORT}"]
-    command += [f"--username={SUPERUSER}", "--dbname=postgres"]
-    result = subprocess.run(  # noqa: S603 - an embedded program, fixed arguments
-        command,
-        cwd="/",
-        env=SERVER_ENVIRONMENT,
-        check=False,
-        capture_output=True,
-        input=sql,
-        text=True,
-        timeout=60,
-        **account.popen_options(),
+def prepare(socket_folder: Path) -> None:
+    """Create role and database of the service, unless they exist. Raises the error that fits what PostgreSQL says."""
+    try:
+        asyncio.run(_prepare(socket_folder))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise failure(str(error) or type(error).__name__, "Preparing the database") from error
+
+
+async def _prepare(socket_folder: Path) -> None:
+    connection = await asyncpg.connect(
+        host=str(socket_folder),
+        port=PORT,
+        user=SUPERUSER,
+        password="",
+        database="postgres",
+        ssl=False,
     )
-    if result.returncode != 0:
-        raise failure(result.stderr, "Preparing the database")
-    return result.stdout
+    try:
+        for found, create in PREPARE:
+            if found is None or not await connection.fetchval(found):
+                await connection.execute(create)
+    finally:
+        await connection.close()

@@ -24,16 +24,28 @@ _MAIL_SECONDS = 5.0
 def check_surroundings(settings: Settings) -> None:
     """Check what the service needs. Raises StartError with one sentence, or KeyringError.
 
-    The service works without a mail server, and with a misspelled setting. These are logged only.
+    The service works without a mail server. This is logged only.
     """
     Keyring.from_settings(settings)
     try:
         OutboundPolicy(settings.outbound_allow)
     except ValueError as error:
         raise StartError(str(error), ExitCode.WRONG_SETTING) from error
-    for name in misspelled_settings():
-        log.warning("setting_unknown", name=name, advice="see .env.example for all names")
     asyncio.run(_check_servers(settings))
+
+
+def check_names() -> None:
+    """Refuse a name that is nearly a setting's, because the setting would have no effect. Logs other unknown names.
+
+    Raises StartError.
+    """
+    for name, meant in misspelled_settings().items():
+        if meant is not None:
+            raise StartError(
+                f"The setting {name} does not exist (meant: {meant}?). Correct the name, or remove it.",
+                ExitCode.WRONG_SETTING,
+            )
+        log.warning("setting_unknown", name=name, advice="see .env.example for all names")
 
 
 async def _check_servers(settings: Settings) -> None:

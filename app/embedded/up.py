@@ -15,14 +15,14 @@ from typing import Any
 from app.core.config import Settings
 from app.core.logging import configure_logging, get_logger
 from app.embedded.connections import listen, migrate_database, with_servers
-from app.embedded.data_folder import with_data_dir
+from app.embedded.data_folder import locked_by_up, with_data_dir
 from app.embedded.environment import child_environment, command_line
 from app.embedded.errors import ExitCode, StartError
 from app.embedded.folders import explain_folder_errors, write_atomically
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child
-from app.embedded.surroundings import check_surroundings
+from app.embedded.surroundings import check_names, check_surroundings
 from app.services.tenancy import Bootstrap, bootstrap_service
 
 log = get_logger(__name__)
@@ -177,12 +177,19 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     """Run the whole service until SIGINT or SIGTERM. Raises StartError if it cannot start."""
     _stop_on_signals()
     try:
-        settings = with_keys(with_data_dir(settings), make=True)
-        configure_logging(settings)
-        with listen(host, port) as listener, with_servers(settings) as (complete, running):
-            _serve(complete, running, listener)
+        check_names()
+        settings = with_data_dir(settings)
+        with locked_by_up(settings.data_dir):
+            _run_locked(settings, host, port)
     except Stop:
         log.info("shut_down")
+
+
+def _run_locked(settings: Settings, host: str, port: int) -> None:
+    settings = with_keys(settings, make=True)
+    configure_logging(settings)
+    with listen(host, port) as listener, with_servers(settings) as (complete, running):
+        _serve(complete, running, listener)
 
 
 def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:

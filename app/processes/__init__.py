@@ -4,13 +4,14 @@ On Linux the children are forked from a template: a process that has imported wh
 """
 
 from app.processes.calls import call_in_child, run_in_thread
-from app.processes.child import Job, Limits
+from app.processes.child import ChildFailed, Job, Limits
 from app.processes.children import Child, ChildEnded, start_child
 from app.processes.slots import FairSlots
 
 __all__ = [
     "Child",
     "ChildEnded",
+    "ChildFailed",
     "FairSlots",
     "Job",
     "Limits",

@@ -27,6 +27,13 @@ _PR_SET_PDEATHSIG = 1
 _SIZE = struct.Struct("!Q")
 _GRACE = 2  # seconds after SIGXCPU, which names the reason, until SIGKILL
 REPORT_LIMIT = 64 * 1024 * 1024  # bytes
+#: Packages whose exceptions and data classes a report may contain.
+REPORTED = ("app", "builtins", "datetime", "decimal", "duckdb", "_duckdb", "pathlib", "pyarrow")
+_LONGEST_REASON = 500  # characters
+
+
+class ChildFailed(Exception):
+    """A job ended with an error whose class the parent does not read. The message names the class and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +166,25 @@ def _call(job: Job, stream: BinaryIO) -> Report:
         value = getattr(importlib.import_module(module), name)(stream, job.argument)
         stream.flush()
     except Exception as error:  # noqa: BLE001  the parent raises it again
-        return Report(error=error)
+        return Report(error=_reportable(error))
     return Report(value=value)
+
+
+def _reportable(error: Exception) -> Exception:
+    """Return the error, or a ChildFailed that names it if the parent does not read its class."""
+    known = type(error).__module__.partition(".")[0] in REPORTED
+    return error if known else _named(error, error)
+
+
+def _named(error: BaseException | None, reason: object) -> ChildFailed:
+    return ChildFailed(f"{type(error).__name__}: {reason}"[:_LONGEST_REASON])
 
 
 def _write(report: int, ended: Report) -> None:
     try:
         packed = pickle.dumps(ended)
     except Exception as error:  # noqa: BLE001  anything can be part of an exception
-        packed = pickle.dumps(Report(error=RuntimeError(f"{type(ended.error).__name__}: {error}")))
+        packed = pickle.dumps(Report(error=_named(ended.error, error)))
     left = memoryview(packed)
     while left:
         left = left[os.write(report, left) :]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import app
-from app.processes.child import REPORT_LIMIT, Job, Report, send_job
+from app.processes.child import REPORT_LIMIT, REPORTED, ChildFailed, Job, Report, send_job
 from app.processes.template import MESSAGE, STATUS
 
 _CODE = str(Path(app.__file__).parent.parent)
@@ -30,7 +30,6 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 _TOO_LONG = 1  # the exit code of a child with a report that is too long
-_REPORTED = ("app", "builtins", "datetime", "decimal", "duckdb", "_duckdb", "pathlib", "pyarrow")
 _PLAIN = {
     *(("builtins", name) for name in ("set", "frozenset", "bytearray")),
     *(("datetime", name) for name in ("datetime", "date", "time", "timedelta", "timezone")),
@@ -87,7 +86,8 @@ class Child:
     def finish(self) -> Any:
         """Wait for the end and return what the function returned.
 
-        Raises what the function raised, or ChildEnded if there is no report.
+        Raises what the function raised, ChildFailed if its class or the report cannot be read, or ChildEnded if there is no
+        report.
         """
         with open(self._report, "rb", closefd=False) as pipe:
             packed = pipe.read(REPORT_LIMIT + 1)
@@ -98,7 +98,7 @@ class Child:
             raise ChildEnded(_TOO_LONG)
         if not packed or code != 0:
             raise ChildEnded(code)
-        report = _Reports(io.BytesIO(packed)).load()
+        report = _read(packed)
         if not isinstance(report, Report):
             raise ChildEnded(code)
         if report.error is not None:
@@ -120,7 +120,7 @@ class _Reports(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return a data class of this service, an exception, or a plain type. Raises UnpicklingError for anything else."""
         top = module.partition(".")[0]
-        if top in _REPORTED:
+        if top in REPORTED:
             found = super().find_class(module, name)
             if isinstance(found, type) and (
                 issubclass(found, Exception | Enum)
@@ -129,6 +129,14 @@ class _Reports(pickle.Unpickler):
             ):
                 return found
         raise pickle.UnpicklingError(f"a report may not contain {module}.{name}")
+
+
+def _read(packed: bytes) -> Any:
+    """Return the report. Raises ChildFailed for any that cannot be read: a class that is refused, or one that cannot be built."""
+    try:
+        return _Reports(io.BytesIO(packed)).load()
+    except Exception as error:
+        raise ChildFailed(f"{type(error).__name__}: {error}") from error
 
 
 class Template:

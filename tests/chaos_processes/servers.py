@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.embedded import postgres, redis
@@ -35,9 +36,8 @@ class Servers:
         self.postgres = self._start_postgres()
         self.redis = self.start_redis()
         self.wait_for_postgres()
-        postgres.run_sql(
-            self.binaries.postgres, self.folders.run, self.folders.account, postgres.PREPARE
-        )
+        with ThreadPoolExecutor(1) as pool:  # the caller's thread has an event loop
+            pool.submit(postgres.prepare, self.folders.run).result()
 
     @property
     def postgres_socket(self) -> Path:

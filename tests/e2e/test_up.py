@@ -238,6 +238,14 @@ class TestUp:
             other.end()
         assert all(map(is_running, servers.pids))
 
+    def test_says_that_another_runs_on_the_folder(self, home: Home, refused: Refused) -> None:
+        started = home.running()
+        code, message = refused(home.data_dir, "--port", "0")
+        assert code == 6
+        assert f"`activations up` already runs on the folder {home.data_dir} " in message
+        assert f"(process {started.process.pid})" in message
+        assert started.status(f"/spaces/{started.line['spaceId']}") == 200
+
     def test_refuses_keys_that_are_not_the_databases(
         self, home: Home, folder: Path, refused: Refused
     ) -> None:

@@ -114,6 +114,7 @@ def test_console_commands_name_a_database_that_is_away(run: Run, command: str) -
         ({"STORAGE_URL": "s3://bucket?endpiont=x"}, 2, "unknown option endpiont (meant: endpoint_override?)"),
         ({"ACTIVATIONS_SMTP_URL": "mail"}, 2, "ACTIVATIONS_SMTP_URL cannot be used: it begins with smtp://"),
         ({"ACTIVATIONS_LEASE": "soon"}, 2, "ACTIVATIONS_LEASE"),
+        ({"ACTIVATIONS_LEESE": "90"}, 2, "ACTIVATIONS_LEESE does not exist (meant: ACTIVATIONS_LEASE?)"),
     ],
 )  # fmt: skip
 def test_a_setting_is_refused_by_name(
@@ -123,6 +124,27 @@ def test_a_setting_is_refused_by_name(
     assert found == code
     assert named in said
     assert "root:secret" not in said
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "migrate"])
+def test_a_failing_command_leaves_no_folder(run: Run, tmp_path: Path, command: str) -> None:
+    assert run(command, DATABASE_URL=AWAY)[0] == ExitCode.SERVER_UNREACHABLE
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_a_folder_that_holds_nothing_is_not_created(
+    run: Run, tmp_path: Path, database_url: str, command: str
+) -> None:
+    places = {
+        "STORAGE_URL": (tmp_path / "objects").as_uri(),
+        "ACTIVATIONS_CACHE_DIR": str(tmp_path / "c"),
+    }
+    refused = {"ACTIVATIONS_OUTBOUND_ALLOW": "10.0.0.0/99"}  # noticed after the folder is created
+    assert run(command, DATABASE_URL=database_url, **refused, **places)[0] == 2
+    assert not (tmp_path / "data").exists()
+    assert run(command, DATABASE_URL=database_url, **refused, **dict.fromkeys(places, ""))[0] == 2
+    assert (tmp_path / "data" / "cache").exists()
 
 
 @pytest.mark.parametrize(

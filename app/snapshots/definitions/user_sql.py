@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.processes import ChildEnded, Job, Limits, run_in_thread
+from app.processes import ChildEnded, ChildFailed, Job, Limits, run_in_thread
 from app.snapshots.definitions import user_sql_child
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import analyse_order
@@ -81,6 +81,8 @@ async def _run(
         )
     except ChildEnded as ended:
         raise DefinitionFailed(reason_of(ended)) from None
+    except ChildFailed as error:
+        raise DefinitionFailed(f"The query ended without a result: {error}.") from None
     except TimeoutError:
         raise DefinitionFailed(
             f"The query ran longer than {_shown(deadline)} and was stopped."

@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar
 
 import duckdb
 
+from app.core.errors import AppError, Invalid
 from app.core.ids import new_id
+from app.core.logging import get_logger
 from app.processes import FairSlots
 from app.snapshots.engine.apart import Call, call_apart
 from app.snapshots.engine.connections import connect
@@ -23,9 +25,12 @@ from app.snapshots.engine.inputs import Upload
 from app.snapshots.engine.small_uploads import is_small
 from app.snapshots.engine.sql import Cursor
 
+log = get_logger(__name__)
+
 Lane = Literal["heavy", "small"]
 APART = 2  # children at a time
 LONGEST = 3600.0  # seconds of one call
+_UNREADABLE = "The file cannot be read as {}: its content makes the reader fail. The log of the service names the reason."
 
 T = TypeVar("T")
 
@@ -90,11 +95,18 @@ class Engine:
     ) -> T:
         """Call ``function(cursor, upload, …)``: in a child, or here if the upload is small and plain.
 
-        Raises what :meth:`run_apart` raises.
+        Raises the AppErrors and OSErrors that :meth:`run_apart` raises, and Invalid for any other error: data that makes
+        a library fail in a new way is refused, not a fault of the request's handling.
         """
-        if await asyncio.to_thread(is_small, upload):
-            return await self.run(function, upload, *args, lane="small", **named)
-        return await self.run_apart(owner, function, upload, *args, **named)
+        try:
+            if await asyncio.to_thread(is_small, upload):
+                return await self.run(function, upload, *args, lane="small", **named)
+            return await self.run_apart(owner, function, upload, *args, **named)
+        except (AppError, OSError):
+            raise
+        except Exception as error:
+            log.exception("upload_unreadable", form=upload.format)
+            raise Invalid(_UNREADABLE.format(upload.format)) from error
 
     async def run_apart(
         self, owner: str, function: Callable[..., T], *args: Any, **named: Any

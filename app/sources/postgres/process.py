@@ -17,7 +17,7 @@ import orjson
 
 from app.connectors.addresses import OutboundPolicy
 from app.core.logging import get_logger
-from app.processes import Child, ChildEnded, Job, Limits, run_in_thread
+from app.processes import Child, ChildEnded, ChildFailed, Job, Limits, run_in_thread
 from app.sources.postgres import child as child_module
 from app.sources.postgres.child import ReadFailed
 from app.sources.postgres.failures import QueryRejected, unavailable
@@ -92,7 +92,7 @@ async def _result(
         raise QueryRejected(
             f"Reading from {source.server} took too long and was stopped."
         ) from None
-    except ReadFailed as error:
+    except (ReadFailed, ChildFailed) as error:
         log.error("source_read_failed", server=source.server, error=str(error))
         raise unavailable(f"{source.server} sent a response that is not PostgreSQL's") from None
     except (ChildEnded, MemoryError):

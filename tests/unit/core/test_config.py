@@ -43,8 +43,25 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().redis_url is None
 
 
-def test_names_that_are_no_settings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACTIVATIONS_LEESE", "90")
-    assert "ACTIVATIONS_LEESE" in misspelled_settings()
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LEESE", "LEASE"),
+        ("SQL_MEMORY_BYTE", "SQL_MEMORY_BYTES"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("HTTP_TIMEOUT", "HTTP_TOTAL_TIMEOUT"),
+        ("OUTBOUND_ALOW", "OUTBOUND_ALLOW"),
+        # Kubernetes sets these for services that are named activations and activations-worker-health.
+        ("PORT", None),
+        ("SERVICE_PORT", None),
+        ("PORT_8000_TCP_ADDR", None),
+        ("WORKER_HEALTH_SERVICE_PORT", None),
+    ],
+)
+def test_names_that_are_no_settings_are_found(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str | None
+) -> None:
+    monkeypatch.setenv(f"ACTIVATIONS_{name}", "90")
     monkeypatch.setenv("ACTIVATIONS_LEASE", "90")
-    assert "ACTIVATIONS_LEASE" not in misspelled_settings()
+    assert misspelled_settings() == {f"ACTIVATIONS_{name}": meant and f"ACTIVATIONS_{meant}"}

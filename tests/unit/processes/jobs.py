@@ -8,10 +8,23 @@ import signal
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from app.core import errors
 from app.core.errors import Invalid
+
+
+class Unbuilt(Exception):
+    """Cannot be built from its arguments, as many libraries' exceptions cannot."""
+
+    def __init__(self, code: int, *, why: str) -> None:
+        super().__init__(f"{why} ({code})")
+
+
+Unbuilt.__module__ = "app.core.errors"  # one of the packages whose exceptions a report may contain
+errors.Unbuilt = Unbuilt  # type: ignore[attr-defined]
 
 
 class Hostile:
@@ -42,6 +55,17 @@ def echo(stream: BinaryIO, value: Any) -> Any:
 def refuse(_: BinaryIO, value: Any) -> None:
     """Raise an error of the service."""
     raise Invalid(f"no {value}", field="f", data={"row": 3})
+
+
+def fail_unknown(_: BinaryIO, kind: str) -> None:
+    """Raise an error that the parent cannot read."""
+    match kind:
+        case "class":
+            zlib.decompress(b"no")
+        case "arguments":
+            raise Unbuilt(7, why="broken")
+        case _:
+            raise ValueError("locked", threading.Lock())
 
 
 def crash(_: BinaryIO, number: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -17,7 +16,15 @@ from typing import Any
 import pytest
 
 from app.core.errors import Invalid
-from app.processes import ChildEnded, Job, Limits, call_in_child, children, run_in_thread
+from app.processes import (
+    ChildEnded,
+    ChildFailed,
+    Job,
+    Limits,
+    call_in_child,
+    children,
+    run_in_thread,
+)
 from app.processes.child import REPORT_LIMIT
 from tests.processes import running_children
 from tests.unit.processes import jobs
@@ -50,6 +57,14 @@ class TestCalls:
         with pytest.raises(Invalid, match="no luck") as caught:
             await call(jobs.refuse, "luck")
         assert (caught.value.field, caught.value.data) == ("f", {"row": 3})
+
+    @pytest.mark.parametrize(
+        ("kind", "says"),
+        [("class", "error: Error -3"), ("arguments", "TypeError: "), ("attribute", "ValueError: ")],
+    )
+    async def test_an_error_that_cannot_be_read_is_named(self, kind: str, says: str) -> None:
+        with pytest.raises(ChildFailed, match=says):
+            await call(jobs.fail_unknown, kind)
 
     async def test_many_at_once(self) -> None:
         assert await asyncio.gather(*[call(jobs.echo, n) for n in range(12)]) == list(range(12))
@@ -108,7 +123,7 @@ class TestLimits:
         assert await call(jobs.echo, 1) == 1
 
     async def test_a_report_calls_nothing_here(self) -> None:
-        with pytest.raises(pickle.UnpicklingError, match="may not contain"):
+        with pytest.raises(ChildFailed, match="may not contain"):
             await call(jobs.report_call)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,19 @@ def nested(depth: int) -> bytes:
     file = io.BytesIO()
     pq.write_table(table, file)
     return file.getvalue()
+
+
+def fail(_: Cursor, upload: Upload) -> None:
+    """Fail as a library does with data that nobody has thought of."""
+    zlib.decompress(upload.path.read_bytes())
+
+
+@pytest.mark.parametrize("small", [True, False])
+async def test_an_unknown_failure_is_a_sentence(engine: Engine, small: bool) -> None:
+    upload = given(engine, b"{}\n" * (1 if small else 700_000), "ndjson")
+    assert is_small(upload) is small
+    with pytest.raises(Invalid, match="cannot be read as ndjson: its content makes the reader"):
+        await engine.run_on_upload("spa", fail, upload)
 
 
 @pytest.mark.parametrize("apart", [False, True])
