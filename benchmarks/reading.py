@@ -13,11 +13,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-_ROOT = Path(__file__).parent.parent
+from benchmarks.working_tree import ROOT, working_tree
+
 #: Runs in a working tree of either version, so it uses only what both have.
 _CHILD = """
 import os, sys
@@ -60,27 +59,15 @@ def measure(tree: Path, csv: Path) -> float:
     return float(done.stdout)
 
 
-@contextmanager
-def _tree(commit: str) -> Iterator[Path]:
-    git = ["git", "-C", str(_ROOT), "worktree"]
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        subprocess.run([*git, "add", "-q", "--detach", str(tree), commit], check=True)
-        try:
-            yield tree
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
-
-
 def main(commit: str, members: int = 1_000_000, pairs: int = 5) -> float:
     """Measure both versions in turn and print the medians. Returns the ratio of this version to the other."""
     ours, theirs = [], []
-    with _tree(commit) as tree, tempfile.TemporaryDirectory() as folder:
+    with working_tree(commit) as tree, tempfile.TemporaryDirectory() as folder:
         csv = Path(folder) / "members.csv"
         write_csv(csv, members)
         for _ in range(pairs):
             theirs.append(measure(tree, csv))
-            ours.append(measure(_ROOT, csv))
+            ours.append(measure(ROOT, csv))
     ratio = statistics.median(ours) / statistics.median(theirs)
     print(f"reading {members:,} members with address and number, {pairs} pairs (aim: 1.3 x)")
     print(f"  {commit:<26} {statistics.median(theirs):7.2f} s of processor time")

@@ -18,9 +18,10 @@ import httpx
 class Service:
     """A client of the space of a running service."""
 
-    def __init__(self, line: dict[str, Any]) -> None:
+    def __init__(self, line: dict[str, Any], process: int) -> None:
         token = Path(line["tokenFile"]).read_text().strip()
         self.url, self.space_id, self.pids = line["url"], line["spaceId"], line["pids"]
+        self.process = process  # the id of the process of `activations up`
         self.headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=300)
 
@@ -67,14 +68,17 @@ class Service:
 
 
 @contextmanager
-def service(**environment: str) -> Iterator[Service]:
-    """Start a service and stop it at the end of the block."""
+def service(tree: Path | None = None, **environment: Any) -> Iterator[Service]:
+    """Start a service and stop it at the end of the block. ``tree`` is the folder of another version."""
+    if tree is not None:
+        environment |= {"PYTHONPATH": str(tree)}
     with tempfile.TemporaryDirectory(prefix="activations-bench-") as folder:
         Path(folder).chmod(0o711)
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "up", "--data", f"{folder}/data", "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            cwd=tree,
             env={
                 "PATH": os.environ["PATH"],
                 "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
@@ -85,7 +89,7 @@ def service(**environment: str) -> Iterator[Service]:
         )
         assert process.stdout is not None
         try:
-            yield Service(json.loads(process.stdout.readline()))
+            yield Service(json.loads(process.stdout.readline()), process.pid)
         finally:
             process.terminate()
             process.wait(30)
