@@ -83,10 +83,9 @@ def member_columns(
     shown |= {
         "id_" + name: identifier_sql(source, name, column) for name, column in identifiers.items()
     }
-    shown |= {"t_" + column: value for column, value in traits.items()}
-    shown |= _traits(cursor, source, entities, None) if entities else {}
-    select = ", ".join(f"{value} AS {sql_name(column)}" for column, value in shown.items())
-    kinds = column_types(cursor, f"SELECT {select} FROM {source.sql}")
+    typed = {"t_" + column: value for column, value in traits.items()}
+    typed |= _traits(cursor, source, entities, None) if entities else {}
+    kinds = column_types(cursor, f"SELECT {_listed(typed)} FROM {source.sql}") if typed else {}
     types = {column: str(kinds["t_" + column]) for column in traits}
     roles = Roles(
         dict(zip(names, required, strict=True)),
@@ -97,8 +96,19 @@ def member_columns(
     )
     read = read_columns(source, roles, former)
     return MemberColumns(
-        select, required[0], required, types, list(identifiers), kept.spelled, kept.changes, read
+        _listed(shown | typed),
+        required[0],
+        required,
+        types,
+        list(identifiers),
+        kept.spelled,
+        kept.changes,
+        read,
     )
+
+
+def _listed(expressions: dict[str, str]) -> str:
+    return ", ".join(f"{value} AS {sql_name(column)}" for column, value in expressions.items())
 
 
 def _refuse_two_forms(columns: list[str]) -> None:
