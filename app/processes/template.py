@@ -1,6 +1,7 @@
 """The template: a process with one thread that imports modules and forks children that need them.
 
 It opens no engine and no file: a child that is forked while another thread runs, or after an engine was opened, crashes.
+A module can have a function ``before_fork``, which computes once what each child would compute again.
 The parent sends one datagram for each child: the module to import, and the child's three descriptors (its channel, the pipe
 for its report and the pipe for its exit status). The answer has a pidfd of the child.
 """
@@ -16,6 +17,7 @@ import signal
 import socket
 import struct
 import sys
+from functools import cache
 from importlib.abc import MetaPathFinder
 
 from app.processes.child import do_job
@@ -60,7 +62,7 @@ def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, 
         return False
     channel, report, status = descriptors
     with contextlib.suppress(ImportError):  # the child reports it
-        importlib.import_module(message.decode())
+        _prepare(message.decode())
     gc.freeze()
     child = os.fork()
     if child == 0:
@@ -75,6 +77,16 @@ def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, 
     socket.send_fds(requests, [b"forked"], [handle])
     os.close(handle)
     return True
+
+
+@cache
+def _prepare(module: str) -> None:
+    """Import a module, and call its function ``before_fork`` if it has one."""
+    getattr(importlib.import_module(module), "before_fork", _nothing)()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _become_child() -> None:

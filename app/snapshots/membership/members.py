@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from app.domain.phone_numbers import plain_pattern, prefix_pattern
 from app.snapshots.engine import (
     Comparison,
     Cursor,
@@ -26,6 +27,12 @@ from app.snapshots.membership.input_faults import refuse_faulty
 from app.snapshots.membership.member_input import member_columns
 from app.snapshots.membership.membership import members_relation
 from app.snapshots.reading import open_upload
+
+
+def before_fork() -> None:
+    """Read the metadata of phone numbers: that takes longer than reading a small upload."""
+    plain_pattern()
+    prefix_pattern()
 
 
 def write_snapshot(

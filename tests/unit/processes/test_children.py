@@ -85,9 +85,18 @@ class TestSurroundings:
         assert seen["descriptors"] <= 6
         assert seen["threads"] == 2  # one waits for the end of the parent
 
+    async def test_the_template_calls_what_comes_before_a_fork(self) -> None:
+        job = Job(
+            f"{jobs.__name__}:{jobs.has_phone_metadata.__name__}",
+            None,
+            Limits(),
+            preload="app.snapshots.membership.members",
+        )
+        assert await call_in_child(job, deadline=DEADLINE)
+
     async def test_the_template_has_one_thread(self) -> None:
         for module in (
-            "app.snapshots.membership",
+            "app.snapshots.membership.members",
             "app.sources.postgres.child",
             "app.snapshots.definitions",
         ):
