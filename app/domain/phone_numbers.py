@@ -97,12 +97,13 @@ def is_region(text: str) -> bool:
 
 
 @cache
-def plain_pattern() -> str:
-    """Return a pattern of E.164 numbers that :func:`valid_phone` returns unchanged, from the library's metadata.
+def plain_forms() -> tuple[tuple[str, tuple[int, ...], str], ...]:
+    """Return the forms of plain numbers, from the library's metadata: ``(calling code, lengths, excluded digit)``.
 
-    Numbers that :func:`prefix_pattern` matches too are not plain.
+    The lengths are those of the digits after the calling code. The first of them is not the excluded digit, which may be
+    empty. :func:`valid_phone` returns such a number in E.164 unchanged, unless :func:`prefix_pattern` matches it.
     """
-    by_form: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    forms = []
     for code, metadata in _countries():
         prefix = metadata.national_prefix_for_parsing
         if prefix is not None and re.match(prefix, "") is not None:
@@ -111,11 +112,19 @@ def plain_pattern() -> str:
         lengths = described.possible_length if described is not None else ()
         fits = tuple(length for length in lengths if 7 <= length + len(code) <= 15 and length > 1)
         if fits:
-            one_digit = prefix if prefix is not None and len(prefix) == 1 else ""
-            by_form[(one_digit, fits)].append(code)
+            forms.append((code, fits, prefix if prefix is not None and len(prefix) == 1 else ""))
+    return tuple(forms)
+
+
+@cache
+def plain_pattern() -> str:
+    """Return the pattern of the numbers of :func:`plain_forms`."""
+    by_form: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for code, fits, excluded in plain_forms():
+        by_form[(excluded, fits)].append(code)
     forms = []
-    for (prefix, lengths), codes in sorted(by_form.items()):
-        first = f"[{''.join(digit for digit in '0123456789' if digit != prefix)}]"
+    for (excluded, lengths), codes in sorted(by_form.items()):
+        first = f"[{''.join(digit for digit in '0123456789' if digit != excluded)}]"
         rest = "|".join(f"[0-9]{{{length - 1}}}" for length in lengths)
         forms.append(f"(?:{'|'.join(codes)}){first}(?:{rest})")
     return rf"\+(?:{'|'.join(forms)})"

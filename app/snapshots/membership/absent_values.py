@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from app.domain.absence import Absence
 from app.domain.absent_words import ABSENT_WORDS, SHARED_WORDS
@@ -13,7 +17,9 @@ from app.domain.normalise import folded_sql, normalise_sql, word_sql
 from app.domain.phone_numbers import NATIONAL
 from app.snapshots.engine import Counts, Cursor, parquet_relation, sql_name, sql_text
 from app.snapshots.membership.member_input import MemberColumns
+from app.snapshots.membership.plain_values import PLAIN_KINDS, not_plain
 
+_BATCH = 100_000  # rows
 _SEVERAL = r"(?s).*@.*[,;\s].*@.*"
 _DISPLAYED = r"(?s).*<[^<>@]+@[^<>]+>.*"
 
@@ -35,15 +41,36 @@ def count_absent(
 
 
 def _count(cursor: Cursor, members: Path, name: str, words: Collection[str]) -> dict[str, int]:
+    if name in PLAIN_KINDS and not words:
+        return _count_unplain(cursor, members, name)
     values = f"""SELECT member_id, unnest({sql_name("id_" + name)}) AS v FROM {parquet_relation([members])}"""
+    found = _reasons(cursor, f"({values})", name, words)
+    shared = _shared(cursor, values) if name not in PLAIN_KINDS else 0
+    return found | ({Absence.SHARED_WORD.value: shared} if shared else {})
+
+
+def _count_unplain(cursor: Cursor, members: Path, name: str) -> dict[str, int]:
+    """Count by the engine only what is not plain, which is mostly nothing."""
+    found: Counter[str] = Counter()
+    with pq.ParquetFile(members) as file:
+        for batch in file.iter_batches(_BATCH, columns=["id_" + name]):
+            values = not_plain(batch.column(0).flatten(), name)
+            if len(values):
+                cursor.register("unplain", pa.table({"v": values}))
+                found.update(_reasons(cursor, "unplain", name, ()))
+                cursor.unregister("unplain")
+    return dict(sorted(found.items()))
+
+
+def _reasons(cursor: Cursor, relation: str, name: str, words: Collection[str]) -> dict[str, int]:
+    """Count the values ``v`` of a relation that are no identifiers, by reason."""
     fault = {"email": _of_email, "phone": _of_phone}.get(name, _of_id)()
     own = f"WHEN {word_sql('v', words)} THEN {_text(Absence.WORD)}" if words else ""
     rows = cursor.execute(
-        f"""SELECT reason, count(*) FROM (SELECT CASE {own} {fault} END AS reason FROM ({values}))
+        f"""SELECT reason, count(*) FROM (SELECT CASE {own} {fault} END AS reason FROM {relation})
         WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason"""
     ).fetchall()
-    shared = _shared(cursor, values) if name not in {"email", "phone"} else 0
-    return dict(rows) | ({Absence.SHARED_WORD.value: shared} if shared else {})
+    return dict(rows)
 
 
 def _shared(cursor: Cursor, values: str) -> int:

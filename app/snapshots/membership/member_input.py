@@ -71,11 +71,7 @@ def member_columns(
     entities = [column for column in rest if linked and column.startswith("ent_")]
     exact = {column for name, column in identifiers.items() if name == column}
     plain = [column for column in rest if column not in {*exact, *entities}]
-    kept = KeptTypes(_traits(cursor, source, plain, like))
-    if like is not None:
-        enlarge(cursor, source, kept)
-    else:
-        kept = keep_types(cursor, source, kept.values, former)
+    kept = _kept(cursor, source, plain, like, former)
     traits = kept.values
     shown = {"member_id": key_sql(source, required[0])}
     if linked:
@@ -105,6 +101,18 @@ def member_columns(
         kept.changes,
         read,
     )
+
+
+def _kept(
+    cursor: Cursor, source: Source, columns: list[str], like: Members | None, former: Members | None
+) -> KeptTypes:
+    """Return the traits in the types of ``like``, or in those of ``former`` where all values fit."""
+    values = _traits(cursor, source, columns, like)
+    if like is None:
+        return keep_types(cursor, source, values, former)
+    kept = KeptTypes(values)
+    enlarge(cursor, source, kept)
+    return kept
 
 
 def _listed(expressions: dict[str, str]) -> str:
