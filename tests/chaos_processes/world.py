@@ -93,13 +93,16 @@ def start_receiver(folder: Path, seed: int, port: int) -> subprocess.Popen[bytes
 
 def workspace(data: Path, environment: dict[str, str]) -> Any:
     """Migrate the database and create a workspace; what the command prints: ``spaceId`` and ``token``."""
-    command = [sys.executable, "-m", "app.cli", "workspace", "create", "--name", "Chaos"]
-    done = subprocess.run(
-        [*command, "--data", str(data)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout)
+
+    def command(*arguments: str) -> str:
+        line = [sys.executable, "-m", "app.cli", *arguments, "--data", str(data)]
+        done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        return done.stdout
+
+    command("migrate")
+    return json.loads(command("workspace", "create", "--name", "Chaos"))
 
 
 def _environment(database: int, redis: int, points: Path, mutant: str | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from app.core.logging import get_logger
 from app.domain.run_states import RunState
 from app.services.audiences.definition_rows import Reading
 from app.services.audiences.run_failures import (
-    LostTwice,
+    WorkersEnded,
     give_back,
     record_error,
     report_alive,
@@ -20,6 +20,7 @@ from app.services.audiences.run_failures import (
 )
 from app.services.audiences.write_snapshot import Computed, Work, compute_snapshot
 from app.services.platform import (
+    MAX_LOST_LEASES,
     LeaseLost,
     Platform,
     lease_owner,
@@ -35,8 +36,6 @@ from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.spaces import SpaceRepository
 
 log = get_logger(__name__)
-
-MAX_LOST_LEASES = 2  # then the run fails, because it probably needs too much memory
 
 
 async def recompute_audience(platform: Platform, space_id: str, run_id: str, *, lane: str) -> bool:
@@ -54,8 +53,8 @@ async def recompute_audience(platform: Platform, space_id: str, run_id: str, *, 
 
 async def _recompute(platform: Platform, work: Work) -> None:
     if work.run.lost_leases >= MAX_LOST_LEASES:
-        raise LostTwice(
-            "The run was lost twice in a row; most likely it needs more memory than there is."
+        raise WorkersEnded(
+            f"Computing it ended {work.run.lost_leases} workers in a row; most likely it needs more memory than there is."
         )
     computed = await compute_snapshot(platform, work)
     await _make_current(platform, work, computed)

@@ -30,8 +30,8 @@ PATIENCE = 75  # tries, ten minutes: until the database is back (R26)
 _KEPT = "The changes of members are kept, and are tried again in a while."
 
 
-class LostTwice(DefinitionFailed):
-    """The workers that computed a run were lost twice."""
+class WorkersEnded(DefinitionFailed):
+    """The workers that computed a run ended, again and again."""
 
 
 async def record_error(platform: Platform, work: Work, error: Exception) -> None:
@@ -46,7 +46,7 @@ async def record_error(platform: Platform, work: Work, error: Exception) -> None
         case _ if is_lost(error):
             log.warning("run_database_lost", run_id=work.run.id, error=type(error).__name__)
             await give_back(platform, work, platform.settings.retry_waits[0])
-        case LostTwice():
+        case WorkersEnded():
             await _fail(platform, work, _described(error))
         case NoRoom():
             await give_back(platform, work, error.wait)

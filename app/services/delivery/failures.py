@@ -11,7 +11,7 @@ from app.domain.retry import Failure, Verdict
 from app.services.delivery import pauses
 from app.services.delivery.attempt import Ended
 from app.services.platform import Platform
-from app.services.syncs import something_newer
+from app.services.syncs import describe_error, fail_sync, set_error, something_newer
 from app.storage.models import Batch, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.breakers import BreakerQueries
@@ -66,7 +66,7 @@ async def mark_failing(session: AsyncSession, ended: Ended) -> None:
         await ActivationRepository(session).set_failing(
             ended.claimed.batch.space_id,
             loaded.activation.id,
-            await pauses.describe_error(session, error),
+            await describe_error(session, error),
         )
 
 
@@ -90,7 +90,7 @@ async def _end_test(
         sync.space_id, sync.activation_id, lock="update"
     )
     if activation is not None:
-        await pauses.fail_sync(session, activation, error)
+        await fail_sync(session, activation, error)
 
 
 async def _watch_account(session: AsyncSession, ended: Ended) -> None:
@@ -132,6 +132,6 @@ async def give_up_if_late(
         return
     failing_since = activation.failing_since or now
     if now - failing_since >= platform.settings.failing_activation_limit:
-        await pauses.set_error(session, activation, error, paused_by="activation")
+        await set_error(session, activation, error, paused_by="activation")
     elif await something_newer(session, activation):
-        activation.last_error = await pauses.fail_sync(session, activation, error)
+        activation.last_error = await fail_sync(session, activation, error)

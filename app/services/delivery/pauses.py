@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import AuthenticationRejected, ConnectorError
-from app.core.clock import to_wire
-from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
-from app.domain.sync_states import SyncState
 from app.services.accounts import Account
 from app.services.platform import Platform, retry_transaction
-from app.services.syncs import close_open, notify_activation_in_error
-from app.storage.models import Activation, Sync
+from app.services.syncs import set_error
+from app.storage.models import Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.runs import RunRepository
-
-log = get_logger(__name__)
 
 UNTIL_HEALED = timedelta(days=3650)  # refused credentials work again only after a user acts
 
@@ -80,40 +73,3 @@ async def pause_activation(
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
     if activation is not None:
         await set_error(session, activation, error, paused_by="activation")
-
-
-async def set_error(
-    session: AsyncSession, activation: Activation, error: ConnectorError, *, paused_by: str
-) -> None:
-    """Put a locked activation into the state ``error``, and close its open sync as failed."""
-    described = await describe_error(session, error, pausedBy=paused_by)
-    activation.state = ActivationState.ERROR
-    activation.last_error = described
-    await session.flush()
-    await close_open(
-        session, activation, closing=SyncState.FAILED, reason=error.message, error=described
-    )
-    notify_activation_in_error(session, activation)
-    log.warning("activation_in_error", activation_id=activation.id, code=error.code)
-
-
-async def fail_sync(
-    session: AsyncSession, activation: Activation, error: ConnectorError
-) -> dict[str, Any]:
-    """Close the open sync of a locked activation as failed. Returns the error: ``{message, code, at, httpStatus}``."""
-    described = await describe_error(session, error)
-    await close_open(
-        session, activation, closing=SyncState.FAILED, reason=error.message, error=described
-    )
-    return described
-
-
-async def describe_error(
-    session: AsyncSession, error: ConnectorError, **more: Any
-) -> dict[str, Any]:
-    """Return an error as it is stored and shown: ``{message, code, at, httpStatus}`` and ``more``."""
-    now = await RunRepository(session).database_now()
-    described = {"message": error.message, "code": error.code, "at": to_wire(now), **more}
-    if error.http_status is not None:
-        described["httpStatus"] = error.http_status
-    return described

@@ -14,11 +14,11 @@ from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import AttemptOutcome, Failure, Verdict
-from app.services.delivery import failures, pauses
+from app.services.delivery import failures
 from app.services.delivery.attempt import Ended
 from app.services.delivery.receipts import delivered_batch
 from app.services.platform import Platform, retry_transaction
-from app.services.syncs import something_newer
+from app.services.syncs import describe_error, fail_sync, something_newer
 from app.snapshots.engine import UnknownFormat
 from app.storage.models import Activation, Batch
 from app.storage.repositories.activations import ActivationRepository
@@ -59,7 +59,7 @@ async def _record_pending(platform: Platform, session: AsyncSession, ended: Ende
     if late is not None and written:
         words = f"the destination has worked on a batch since {to_wire(late[1])}, and something newer waits"
         error = TransientFailure(words, code="still_working")
-        late[0].last_error = await pauses.fail_sync(session, late[0], error)
+        late[0].last_error = await fail_sync(session, late[0], error)
 
 
 async def _is_late(
@@ -217,6 +217,6 @@ async def _record_unloadable(
     )
     if written:
         await ActivationRepository(session).set_failing(
-            batch.space_id, sync.activation_id, await pauses.describe_error(session, error)
+            batch.space_id, sync.activation_id, await describe_error(session, error)
         )
         await failures.give_up_if_late(platform, session, batch, sync.activation_id, error)

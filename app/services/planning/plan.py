@@ -20,6 +20,7 @@ from app.services.planning.plan_inputs import PlanInputs, gather_inputs, with_ne
 from app.services.planning.planned_sync import complete_dry_run, store_plan
 from app.services.planning.withheld import Withheld, store_withheld
 from app.services.platform import (
+    MAX_LOST_LEASES,
     LeaseLost,
     Platform,
     activation_folder,
@@ -37,7 +38,6 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
-MAX_LOST_LEASES = 3  # then the plan is given up: its workers end, probably for want of memory
 COMPUTED_AGAIN = 5  # tries in a row, while other activations at the same place change
 _PLACES_CHANGE = "Other activations at the same place keep changing; the sync is planned again."
 

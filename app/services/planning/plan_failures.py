@@ -54,7 +54,7 @@ async def record_failure(platform: Platform, sync: Sync, error: Exception) -> No
 
 async def give_up_lost(platform: Platform, sync: Sync) -> None:
     """Give up a plan whose workers ended again and again during the computation, so that it blocks nobody."""
-    words = f"Planning ended {sync.lost_leases} workers; most likely it needs more memory than there is."
+    words = f"Planning ended {sync.lost_leases} workers in a row; most likely it needs more memory than there is."
     end = _fail if sync.kind == "dry_run" else _give_up
     await end(platform, sync, {"message": words, "code": "planning_failed"})
 

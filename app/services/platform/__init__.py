@@ -1,6 +1,7 @@
 """What one process works with, independent of any resource: platform, leases, transactions, wake-ups, files, budgets."""
 
 from app.services.platform.leases import (
+    MAX_LOST_LEASES,
     LeaseLost,
     keep_leases,
     lease_owner,
@@ -43,6 +44,7 @@ from app.services.platform.worker_beats import (
 )
 
 __all__ = [
+    "MAX_LOST_LEASES",
     "LeaseLost",
     "Platform",
     "WorkerName",

@@ -21,6 +21,9 @@ log = get_logger(__name__)
 
 RENEWALS = 4  # per lease period (R10)
 RELEASE_TIMEOUT = 3.0  # seconds
+#: Work whose workers ended so often in a row is given up. What users supply is read in processes of its own, which are tried
+#: twice; a worker ends for many reasons that are not the work's: a kill, a deployment, or other work that it did.
+MAX_LOST_LEASES = 5
 
 T = TypeVar("T")
 

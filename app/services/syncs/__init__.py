@@ -1,5 +1,6 @@
 """One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
 
+from app.services.syncs.activation_errors import describe_error, fail_sync, set_error
 from app.services.syncs.attempts import AttemptView, view_attempt
 from app.services.syncs.lifecycle import (
     account_healed,
@@ -49,6 +50,8 @@ __all__ = [
     "compact_manifest",
     "configuration_changed",
     "create_sync",
+    "describe_error",
+    "fail_sync",
     "get_sync",
     "is_at_work",
     "is_outdated",
@@ -64,6 +67,7 @@ __all__ = [
     "replace_sync",
     "retry_sync",
     "send_notices",
+    "set_error",
     "set_state",
     "settle_sync",
     "snapshot_changed",

@@ -11,7 +11,7 @@ from app.core.ids import new_id
 from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
 from app.domain.sync_states import SyncKind, SyncState
-from app.services.platform import wake_plan, wake_settle
+from app.services.platform import MAX_LOST_LEASES, wake_plan, wake_settle
 from app.services.syncs import pins
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -64,6 +64,7 @@ async def configuration_changed(
             session, locked, closing=SyncState.CANCELLED, reason="The activation was stopped."
         )
         return None
+    await _settle_again(session, locked)
     computed = await _computed(session, locked)
     if not all(computed):
         await _supersede_unsent(session, locked)
@@ -345,11 +346,21 @@ async def close_open(
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
     """End the open sync of an activation: at once if nothing was sent, else after the calls in flight (R20)."""
+    await _settle_again(session, activation)
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
     if sync is None or sync.closing is not None:
         return sync
     await close_sync(session, sync, closing=closing, error=error or {"message": reason})
     return sync
+
+
+async def _settle_again(session: AsyncSession, activation: Activation) -> None:
+    """Settle the open sync now if that was given up because it ended its workers: a user has acted."""
+    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
+    if sync is not None and sync.closing is not None and sync.lost_leases >= MAX_LOST_LEASES:
+        sync.lost_leases, sync.next_at = 0, None
+        await session.flush()
+        wake_settle(session, sync)
 
 
 async def close_sync(

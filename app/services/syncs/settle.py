@@ -16,6 +16,7 @@ from app.domain.activation_states import ActivationState
 from app.domain.batch_states import BatchEnd, BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.services.platform import (
+    MAX_LOST_LEASES,
     LeaseLost,
     Platform,
     activation_folder,
@@ -29,6 +30,7 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices
+from app.services.syncs.given_up import give_up_settling
 from app.services.syncs.remarks import sample_remarks
 from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile, UnknownFormat
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
@@ -80,11 +82,14 @@ async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: 
         work=partial(_settle, platform),
         give_back=partial(_give_back, platform),
         later=partial(_try_later, platform),
-        lost=_log_lost,
+        lost=partial(_report_alive, platform),
     )
 
 
 async def _settle(platform: Platform, work: Work) -> None:
+    if work.sync.lost_leases >= MAX_LOST_LEASES:
+        await give_up_settling(platform, work.sync)
+        return
     await _commit(platform, work, await _fold(platform, work))
 
 
@@ -114,8 +119,15 @@ async def _give_back(
     await retry_transaction(platform.unit_of_work, release)
 
 
-async def _log_lost(work: Work) -> None:
-    log.warning("settle_lease_lost", sync_id=work.sync.id)
+async def _report_alive(platform: Platform, work: Work) -> None:
+    """Do not count the attempt as one that ended its worker."""
+    sync = work.sync
+    log.warning("settle_lease_lost", sync_id=sync.id)
+
+    async def write(session: AsyncSession) -> None:
+        await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
+
+    await retry_transaction(platform.unit_of_work, write)
 
 
 async def _try_later(platform: Platform, work: Work, error: Exception) -> None:

@@ -127,13 +127,13 @@ class RunRepository(Repository[Run]):
         )
 
     async def report_alive(self, space_id: str, run_id: str, token: int) -> None:
-        """Take back that the claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
+        """Take back that a claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
         await self._write(
             update(Run)
             .where(
                 Run.space_id == space_id,
                 Run.id == run_id,
-                Run.lease_token == token + 1,
+                Run.lease_token > token,
                 Run.state == RunState.RUNNING,
             )
             .values(lost_leases=func.greatest(Run.lost_leases - 1, 0))

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Select,
     Update,
     case,
@@ -218,7 +217,7 @@ class SyncRepository(Repository[Sync]):
             )
             .values(
                 attempts=Sync.attempts + 1,
-                lost_leases=Sync.lost_leases + cast(Sync.lease_until.is_not(None), Integer),
+                lost_leases=case((Sync.lease_until.is_not(None), Sync.lost_leases + 1), else_=0),
                 lease_owner=owner,
                 lease_token=Sync.lease_token + 1,
                 lease_until=DATABASE_NOW + lease,
@@ -229,10 +228,10 @@ class SyncRepository(Repository[Sync]):
         return (await self.session.scalars(statement)).first()
 
     async def report_alive(self, space_id: str, sync_id: str, token: int) -> None:
-        """Take back that the claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
+        """Take back that a claim after ``token`` counted its worker as lost: the worker is alive, but came too late."""
         await self._write(
             update(Sync)
-            .where(Sync.space_id == space_id, Sync.id == sync_id, Sync.lease_token == token + 1)
+            .where(Sync.space_id == space_id, Sync.id == sync_id, Sync.lease_token > token)
             .values(lost_leases=func.greatest(Sync.lost_leases - 1, 0))
         )
 

@@ -16,6 +16,7 @@ from app.services.audiences import recompute, runs
 from app.services.audiences.member_patches import resume_uploads
 from app.services.audiences.recompute import recompute_audience
 from app.services.audiences.run_failures import MAX_ATTEMPTS, give_back, report_alive
+from app.services.platform import MAX_LOST_LEASES
 from app.storage.models import MemberPatch, Run
 from app.storage.repositories.runs import RunRepository
 from tests.flow import Flow, eventually, worker
@@ -23,11 +24,11 @@ from tests.integration.services.audiences.supply import is_member, patch, upload
 
 
 class TestRunsThatDoNotSucceed:
-    async def test_accepted_changes_survive_two_crashes(self, flow: Flow) -> None:
+    async def test_accepted_changes_survive_a_run_that_ends_its_workers(self, flow: Flow) -> None:
         crashed = await patch(flow, 1)
         async with flow.platform.unit_of_work() as session:
             past = clock.now() - timedelta(minutes=1)
-            values = {"state": "running", "lease_until": past, "lost_leases": 1}
+            values = {"state": "running", "lease_until": past, "lost_leases": MAX_LOST_LEASES - 1}
             await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
         await recompute_audience(flow.platform, flow.space_id, crashed.id, lane="test")
         failed = await flow.finished(crashed.id)
@@ -36,11 +37,19 @@ class TestRunsThatDoNotSucceed:
         await recompute_audience(flow.platform, flow.space_id, following.id, lane="test")
         assert [await is_member(flow, n) for n in (1, 2)] == [True, True]
 
+    async def test_a_run_whose_workers_were_killed_is_computed_by_another(self, flow: Flow) -> None:
+        run = await upload(flow, [1])
+        for _ in range(MAX_LOST_LEASES - 1):
+            assert await recompute._claim(flow.platform, flow.space_id, run.id, "killed")
+            await _expire(flow, run.id)
+        await recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
+        assert (await flow.finished(run.id)).state == "complete"
+
     async def test_what_they_left_is_taken_up_again_after_a_while(self, flow: Flow) -> None:
         crashed = await patch(flow, 1)
         past = clock.now() - timedelta(minutes=1)
         async with flow.platform.unit_of_work() as session:
-            values = {"state": "running", "lease_until": past, "lost_leases": 1}
+            values = {"state": "running", "lease_until": past, "lost_leases": MAX_LOST_LEASES - 1}
             await session.execute(update(Run).where(Run.id == crashed.id).values(**values))
         await recompute_audience(flow.platform, flow.space_id, crashed.id, lane="test")
         failed = await flow.finished(crashed.id)
@@ -144,7 +153,7 @@ class TestDatabaseAway:
         """Its lease ended while the database was away: the next claim counts it as lost until it reports."""
         run = await upload(flow, [1])
         ids = (flow.space_id, run.id)
-        for _ in range(2):
+        for _ in range(MAX_LOST_LEASES - 2):
             late = await recompute._claim(flow.platform, *ids, "test")
             assert late is not None
             await _expire(flow, run.id)

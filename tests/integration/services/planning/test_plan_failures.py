@@ -17,8 +17,8 @@ from app.core.errors import Invalid
 from app.domain.sync_states import SyncState
 from app.queue import Task
 from app.services.planning import plan as planning
-from app.services.planning.plan import MAX_LOST_LEASES
 from app.services.planning.plan_failures import TRIES, is_lasting, record_failure
+from app.services.platform import MAX_LOST_LEASES
 from app.snapshots.engine import FileFormat, UnknownFormat, format_metadata
 from app.storage.engine import DatabaseAway
 from app.storage.models import Sync
@@ -70,7 +70,7 @@ async def test_a_plan_that_ends_its_workers_is_given_up(flow: Flow) -> None:
     row = await flow.activation(activation)
     assert (sync.state, row.state) == ("failed", "error")
     assert (row.last_error or {})["message"] == (
-        "Planning ended 3 workers; most likely it needs more memory than there is."
+        "Planning ended 5 workers in a row; most likely it needs more memory than there is."
     )
 
 
