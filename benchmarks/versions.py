@@ -27,9 +27,7 @@ CHURN = 0.01
 PAUSE = 0.02  # seconds between two looks
 TICKS = os.sysconf("SC_CLK_TCK")
 ENDED = ("complete", "failed")
-QUERY = (
-    "SELECT id AS profile_id, arg_max(email, moment) AS email FROM orders WHERE amount > 10 GROUP BY id"
-)
+QUERY = "SELECT id AS profile_id, arg_max(email, moment) AS email FROM orders WHERE amount > 10 GROUP BY id"
 
 
 class Version:

@@ -24,7 +24,6 @@ from app.services.audiences.members import find_member, page_members
 from app.services.audiences.previews import (
     compute_preview,
     create_preview,
-    due_previews,
     forget_old_previews,
     get_preview,
 )
@@ -59,7 +58,6 @@ __all__ = [
     "compute_preview",
     "create_audience",
     "create_preview",
-    "due_previews",
     "find_member",
     "force_run",
     "forget_old_previews",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -93,11 +93,6 @@ async def create_preview(
 async def get_preview(session: AsyncSession, space_id: str, preview_id: str) -> AudiencePreview:
     """Read a preview of a space. Raises NotFound."""
     return await PreviewRepository(session).require(space_id, preview_id)
-
-
-async def due_previews(session: AsyncSession, limit: int = 20) -> Sequence[tuple[str, str, int]]:
-    """Return space, id and attempts of previews that wait for a worker or whose lease has expired."""
-    return await PreviewRepository(session).due(limit)
 
 
 async def forget_old_previews(session: AsyncSession, *, now: datetime) -> int:

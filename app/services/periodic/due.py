@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queue import Task
-from app.services.audiences import due_previews
 from app.services.platform import Platform, sweep_job_id
 from app.storage.repositories.due import DueQueries
-from app.storage.repositories.left_calls import LeftCallQueries
-from app.storage.repositories.notices import NoticeRepository
-from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.due_work import Work, WorkQueries
 
 LIMIT = 200
 
@@ -29,33 +26,15 @@ class Due:
 
 async def find_due(session: AsyncSession) -> list[Due]:
     """Return the runs, previews, syncs, notices and left calls that are due, and whether any batch is; most urgent first."""
-    syncs, runs = DueQueries(session), RunRepository(session)
-    second = int((await runs.database_now()).timestamp())
+    now, found = await WorkQueries(session).due(LIMIT)
+    second = int(now.timestamp()) if now else 0
+    return [_due(work, second) for work in found]
 
-    def due(task: Task, space_id: str, subject_id: str, attempts: int | None) -> Due:
-        return Due(task, space_id, subject_id, sweep_job_id(task, subject_id, attempts, second))
 
-    found = [
-        due(Task.SETTLE, sync.space_id, sync.id, sync.attempts)
-        for sync in await syncs.to_settle(LIMIT)
-    ]
-    if await syncs.batches_due():
-        found.append(due(Task.DELIVER, "", "any", None))
-    found.extend(
-        due(Task.PLAN, sync.space_id, sync.id, sync.attempts) for sync in await syncs.to_plan(LIMIT)
-    )
-    found.extend(
-        due(Task.RECOMPUTE, run.space_id, run.id, run.attempts) for run in await runs.due(LIMIT)
-    )
-    found.extend(due(Task.PREVIEW, *preview) for preview in await due_previews(session))
-    found.extend(
-        due(Task.NOTIFY, notice.space_id, notice.id, notice.attempts)
-        for notice in await NoticeRepository(session).due(LIMIT)
-    )
-    found.extend(
-        due(Task.ASK, *activation, None) for activation in await LeftCallQueries(session).due(LIMIT)
-    )
-    return found
+def _due(work: Work, second: int) -> Due:
+    task = Task(work.task)
+    job_id = sweep_job_id(task, work.subject_id, work.attempts, second)
+    return Due(task, work.space_id, work.subject_id, job_id)
 
 
 async def batches_wait(platform: Platform) -> bool:

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.storage.models import OPEN_STATES, Audience, Batch, Destination, MemberPatch, Run, Sync
-from app.storage.repositories.base import DATABASE_NOW, Reader, in_turns, locked
-from app.storage.repositories.runs import OPEN, RUN_IS_FREE
+from app.storage.repositories.base import DATABASE_NOW, Reader, locked
+from app.storage.repositories.runs import OPEN, RUN_IS_DUE
 
 
 class DueQueries(Reader):
     """Reads across syncs, batches, destinations, runs and patches."""
-
-    async def to_plan(self, limit: int) -> Sequence[Sync]:
-        """Read syncs that wait to be planned, dry runs included, the workspaces in turn."""
-        query = (
-            select(Sync)
-            .where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
-            .order_by(*in_turns(Sync.space_id, Sync.opened_at))
-            .limit(limit)
-        )
-        return await self._all(query)
-
-    async def to_settle(self, limit: int) -> Sequence[Sync]:
-        """Read syncs that are being closed, or that have no open batch, the workspaces in turn."""
-        unrecorded = exists().where(
-            Batch.space_id == Sync.space_id,
-            Batch.sync_id == Sync.id,
-            Batch.state != BatchState.RECORDED,
-        )
-        query = (
-            select(Sync)
-            .where(
-                Sync.state.in_(OPEN_STATES),
-                Sync.kind != "dry_run",
-                or_(
-                    Sync.closing.is_not(None),
-                    and_(Sync.state.in_(DELIVERY_STATES), ~unrecorded),
-                ),
-                is_free(),
-            )
-            .order_by(*in_turns(Sync.space_id, Sync.opened_at))
-            .limit(limit)
-        )
-        return await self._all(query)
 
     async def is_to_settle(self, space_id: str, sync_id: str) -> bool:
         """Return whether all batches of a sync are recorded."""
@@ -64,25 +32,16 @@ class DueQueries(Reader):
 
     async def batches_due(self) -> bool:
         """Return whether any batch can be claimed."""
-        query = (
-            select(Sync.id)
-            .join(
-                Destination,
-                (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
-            )
-            .where(*_is_delivering(), exists().where(*_can_be_claimed()))
-            .limit(1)
-        )
-        return (await self.session.scalar(query)) is not None
+        return (await self.session.scalar(sendable().limit(1))) is not None
 
     async def oldest_due(self) -> float:
         """Return for how many seconds the oldest due run, plan or batch has waited; 0 if nothing is due."""
         run = select(func.min(func.coalesce(Run.next_at, Run.lease_until, Run.created_at))).where(
-            Run.state.in_(OPEN), *RUN_IS_FREE
+            *RUN_IS_DUE
         )
         plan = select(
             func.min(func.coalesce(Sync.next_at, Sync.lease_until, Sync.opened_at))
-        ).where(Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free())
+        ).where(*is_to_be_planned())
         since = case((Batch.state == BatchState.SENDING, Batch.lease_until), else_=Batch.next_at)
         batch = select(
             func.min(since)
@@ -129,6 +88,39 @@ class DueQueries(Reader):
         return [(audience, since) for audience, since in rows]
 
 
+def is_to_be_planned() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a sync waits to be planned, dry runs included."""
+    return Sync.state == SyncState.NEW, Sync.closing.is_(None), is_free()
+
+
+def is_to_be_settled() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a sync is being closed, or that it has no open batch."""
+    unrecorded = exists().where(
+        Batch.space_id == Sync.space_id,
+        Batch.sync_id == Sync.id,
+        Batch.state != BatchState.RECORDED,
+    )
+    return (
+        Sync.state.in_(OPEN_STATES),
+        Sync.kind != "dry_run",
+        or_(Sync.closing.is_not(None), and_(Sync.state.in_(DELIVERY_STATES), ~unrecorded)),
+        is_free(),
+    )
+
+
+@cache  # to build it takes longer than the query
+def sendable() -> Select[str]:
+    """Select the ids of syncs that have a batch that can be claimed."""
+    return (
+        select(Sync.id)
+        .join(
+            Destination,
+            (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
+        )
+        .where(*_is_delivering(), exists().where(*_can_be_claimed()))
+    )
+
+
 def _is_delivering() -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a sync is being delivered, and its account is not paused."""
     return (
@@ -149,6 +141,7 @@ def _can_be_claimed() -> tuple[ColumnElement[bool], ...]:
     )
 
 
+@cache
 def batch_is_due() -> ColumnElement[bool]:
     """Return the condition that a batch is waiting and due, or that the lease of its worker has expired."""
     return or_(
@@ -157,6 +150,7 @@ def batch_is_due() -> ColumnElement[bool]:
     )
 
 
+@cache
 def no_exit_is_left() -> ColumnElement[bool]:
     """Return the condition that a batch holds exits, or that no batch of exits of its sync is open."""
     exits = aliased(Batch)
@@ -194,6 +188,7 @@ def _exits_come_first() -> ColumnElement[bool]:
     return func.coalesce(Sync.spec["exitsFirst"].as_boolean(), False)
 
 
+@cache
 def is_free() -> ColumnElement[bool]:
     """Return the condition that a sync has no lease and is due."""
     return and_(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from app.domain.activation_states import ActivationState
@@ -36,38 +36,6 @@ class LeftCallQueries(Reader):
         )
         return await self._all(query)
 
-    async def due(self, limit: int) -> Sequence[tuple[str, str]]:
-        """Read ``(space id, activation id)`` of activations whose left calls are to be asked about now.
-
-        Activations that do not send are left out, and those with an open sync: its planning has asked.
-        """
-        is_open = exists().where(
-            _OPEN.space_id == Sync.space_id,
-            _OPEN.activation_id == Sync.activation_id,
-            _OPEN.kind != "dry_run",
-            _OPEN.state.in_(OPEN_STATES),
-        )
-        query = (
-            select(Sync.space_id, Sync.activation_id)
-            .join(Batch, (Batch.space_id == Sync.space_id) & (Batch.sync_id == Sync.id))
-            .join(
-                Activation,
-                (Activation.space_id == Sync.space_id) & (Activation.id == Sync.activation_id),
-            )
-            .where(
-                Sync.state.in_(ENDED_STATES),
-                *_LEFT,
-                Batch.next_at <= DATABASE_NOW,
-                Activation.enabled,
-                Activation.state == ActivationState.ACTIVE,
-                Activation.deleted_at.is_(None),
-                ~is_open,
-            )
-            .distinct()
-            .limit(limit)
-        )
-        return [(space, activation) for space, activation in await self.session.execute(query)]
-
     async def waits_since(self, space_id: str, sync_id: str) -> datetime | None:
         """Return since when the oldest call of a sync is left with the partner, None if no call is."""
         query = (
@@ -86,3 +54,34 @@ class LeftCallQueries(Reader):
         )
         moment: datetime | None = (await self.session.execute(query)).scalar_one()
         return moment
+
+
+def to_ask() -> Select[str, str]:
+    """Select ``(space id, activation id)`` of activations whose left calls are to be asked about now.
+
+    Activations that do not send are left out, and those with an open sync: its planning has asked.
+    """
+    is_open = exists().where(
+        _OPEN.space_id == Sync.space_id,
+        _OPEN.activation_id == Sync.activation_id,
+        _OPEN.kind != "dry_run",
+        _OPEN.state.in_(OPEN_STATES),
+    )
+    return (
+        select(Sync.space_id, Sync.activation_id)
+        .join(Batch, (Batch.space_id == Sync.space_id) & (Batch.sync_id == Sync.id))
+        .join(
+            Activation,
+            (Activation.space_id == Sync.space_id) & (Activation.id == Sync.activation_id),
+        )
+        .where(
+            Sync.state.in_(ENDED_STATES),
+            *_LEFT,
+            Batch.next_at <= DATABASE_NOW,
+            Activation.enabled,
+            Activation.state == ActivationState.ACTIVE,
+            Activation.deleted_at.is_(None),
+            ~is_open,
+        )
+        .distinct()
+    )

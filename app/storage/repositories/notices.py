@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, update
 
 from app.domain.notice_states import NoticeState
 from app.storage.models import Notice
 from app.storage.repositories.base import DATABASE_NOW, Repository
+
+IS_DUE = (Notice.state == NoticeState.NEW, Notice.next_at <= DATABASE_NOW)
 
 
 class NoticeRepository(Repository[Notice]):
@@ -21,16 +22,6 @@ class NoticeRepository(Repository[Notice]):
     key = (Notice.space_id, Notice.id)
     parent = (Notice.space_id,)
 
-    async def due(self, limit: int) -> Sequence[Notice]:
-        """Read notices that are due, oldest first."""
-        query = (
-            select(Notice)
-            .where(Notice.state == NoticeState.NEW, Notice.next_at <= DATABASE_NOW)
-            .order_by(Notice.next_at)
-            .limit(limit)
-        )
-        return await self._all(query)
-
     async def claim(self, space_id: str, notice_id: str, lease: timedelta) -> Notice | None:
         """Claim a due notice for the time of a lease. Returns None if it is not due."""
         statement = (
@@ -38,8 +29,7 @@ class NoticeRepository(Repository[Notice]):
             .where(
                 Notice.space_id == space_id,
                 Notice.id == notice_id,
-                Notice.state == NoticeState.NEW,
-                Notice.next_at <= DATABASE_NOW,
+                *IS_DUE,
             )
             .values(attempts=Notice.attempts + 1, next_at=DATABASE_NOW + lease)
             .returning(Notice)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, or_, update
 
 from app.domain.preview_states import PreviewState
 from app.storage.models import AudiencePreview
-from app.storage.repositories.base import DATABASE_NOW, Repository, in_turns
+from app.storage.repositories.base import DATABASE_NOW, Repository
 
-_is_free = or_(AudiencePreview.lease_until.is_(None), AudiencePreview.lease_until < DATABASE_NOW)
+IS_DUE = (
+    AudiencePreview.status == PreviewState.RUNNING,
+    or_(AudiencePreview.lease_until.is_(None), AudiencePreview.lease_until < DATABASE_NOW),
+)
 
 
 class PreviewRepository(Repository[AudiencePreview]):
@@ -31,8 +33,7 @@ class PreviewRepository(Repository[AudiencePreview]):
             .where(
                 AudiencePreview.space_id == space_id,
                 AudiencePreview.id == preview_id,
-                AudiencePreview.status == PreviewState.RUNNING,
-                _is_free,
+                *IS_DUE,
             )
             .values(attempts=AudiencePreview.attempts + 1, lease_until=DATABASE_NOW + lease)
             .returning(AudiencePreview)
@@ -53,16 +54,6 @@ class PreviewRepository(Repository[AudiencePreview]):
             .returning(AudiencePreview.id)
         )
         return written is not None
-
-    async def due(self, limit: int) -> Sequence[tuple[str, str, int]]:
-        """Return space, id and attempts of previews that can be claimed, the workspaces in turn."""
-        rows = await self.session.execute(
-            select(AudiencePreview.space_id, AudiencePreview.id, AudiencePreview.attempts)
-            .where(AudiencePreview.status == PreviewState.RUNNING, _is_free)
-            .order_by(*in_turns(AudiencePreview.space_id, AudiencePreview.created_at))
-            .limit(limit)
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
 
     async def forget_before(self, moment: datetime) -> int:
         """Delete previews of all spaces created before ``moment``. Returns their number."""

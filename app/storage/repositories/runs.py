@@ -11,13 +11,16 @@ from sqlalchemy.orm import aliased
 
 from app.domain.run_states import RunState
 from app.storage.models import Audience, Run
-from app.storage.repositories.base import DATABASE_NOW, Repository, in_turns
+from app.storage.repositories.base import DATABASE_NOW, Repository
 
 OPEN = (RunState.NEW, RunState.RUNNING)
 RUN_IS_FREE = (
     or_(Run.lease_until.is_(None), Run.lease_until < DATABASE_NOW),
     or_(Run.next_at.is_(None), Run.next_at <= DATABASE_NOW),
 )
+
+
+RUN_IS_DUE = (Run.state.in_(OPEN), *RUN_IS_FREE)
 
 
 class RunRepository(Repository[Run]):
@@ -185,19 +188,6 @@ class RunRepository(Repository[Run]):
             .limit(1)
         )
         return await self._first(query)
-
-    async def due(self, limit: int) -> Sequence[Run]:
-        """Read runs that can be claimed, the workspaces in turn."""
-        query = (
-            select(Run)
-            .where(
-                Run.state.in_(OPEN),
-                *RUN_IS_FREE,
-            )
-            .order_by(*in_turns(Run.space_id, Run.created_at))
-            .limit(limit)
-        )
-        return await self._all(query)
 
     async def last_failed_patch(self, space_id: str, audience_id: str) -> Run | None:
         """Read the newest patch run that failed."""

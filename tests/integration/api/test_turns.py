@@ -6,8 +6,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.services.platform.platform import Platform
-from app.storage.repositories.previews import PreviewRepository
-from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.due_work import WorkQueries
 from tests.contract.test_every_operation import client_of
 from tests.integration.api.conftest import Tenant, create_tenant
 from tests.integration.api.scene import SQL, create_audience
@@ -23,11 +22,10 @@ async def test_the_first_of_each_workspace_comes_before_the_second_of_any(
         client.headers.update(other.headers)
         await _open_work(client, other)
     async with platform.unit_of_work() as session:
-        runs = await RunRepository(session).due(2)
-        previews = await PreviewRepository(session).due(2)
+        _, found = await WorkQueries(session).due(2)
     spaces = [tenant.space_id, other.space_id]
-    assert [run.space_id for run in runs] == spaces
-    assert [preview[0] for preview in previews] == spaces
+    for task in ("recompute", "preview"):
+        assert [work.space_id for work in found if work.task == task] == spaces
 
 
 async def _open_work(api: httpx.AsyncClient, tenant: Tenant) -> None:

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from app.queue import Task
+from app.services.periodic.due import find_due
 from app.services.planning.plan import plan_sync
 from app.services.platform.platform import Platform
 from app.storage.models import Sync
-from app.storage.repositories.due import DueQueries
 from tests.integration.connectors.test_partners import (
     Partner,
     prepared,
@@ -65,11 +65,12 @@ async def test_two_activations_that_need_the_list_of_their_connection_at_once_ag
         )
         await hand.once(tasks=(Task.RECOMPUTE,))
         async with platform.unit_of_work() as session:
-            open_syncs = await DueQueries(session).to_plan(10)
-        planned = [plan_sync(platform, one.space_id, one.id, lane="test") for one in open_syncs]
+            found = await find_due(session)
+        due = [(one.space_id, one.subject_id) for one in found if one.task is Task.PLAN]
+        planned = [plan_sync(platform, *one, lane="test") for one in due]
         assert len(planned) == 2
         await asyncio.gather(*planned)
         async with platform.unit_of_work() as session:
-            states = [await session.get(Sync, (one.space_id, one.id)) for one in open_syncs]
+            states = [await session.get(Sync, one) for one in due]
         assert [one.state for one in states if one is not None] == ["pending", "pending"]
         assert set(await lists(world)) == {"list"}
