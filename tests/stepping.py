@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
@@ -26,6 +26,8 @@ from app.storage.models import Activation, ActivationRevision, Batch, Run, Sync
 from tests.flow import ACTOR, Flow
 
 LANE = "test"
+_ANYTHING_OPEN = """SELECT EXISTS (SELECT FROM run WHERE state IN ('new', 'running'))
+    OR EXISTS (SELECT FROM sync WHERE state IN ('new', 'pending', 'running'))"""
 _PAST = func.clock_timestamp() - text("interval '1 second'")
 
 
@@ -134,13 +136,7 @@ class Hand:
         return Pump(self.platform, self._cache, LANE, asyncio.Event())
 
     async def _is_anything_open(self) -> bool:
-        async with self.platform.unit_of_work() as session:
-            runs = select(Run.id).where(Run.state.in_(("new", "running")))
-            open_syncs = select(Sync.id).where(Sync.state.in_(("new", "pending", "running")))
-            return bool(
-                (await session.execute(runs.limit(1))).first()
-                or (await session.execute(open_syncs.limit(1))).first()
-            )
+        return bool(await self.platform.hot.fetchval(_ANYTHING_OPEN))
 
 
 def cut_once(platform: Platform) -> Platform:

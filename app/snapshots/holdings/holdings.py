@@ -36,6 +36,8 @@ def compact_holdings(cursor: Cursor, manifest: LocalManifest, out: Path) -> int:
 
 def count_held(cursor: Cursor, manifest: LocalManifest) -> tuple[int, int]:
     """Count the keys that are held (yes or maybe). Returns their number, and how many of them are assumed (never sent)."""
+    if not manifest.base and not manifest.deltas:
+        return 0, 0
     row = fetch_one(
         cursor,
         f"""SELECT count(*) FILTER ({HELD}), count(*) FILTER ({HELD} AND sync IS NULL)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.domain.changes import Disposition
@@ -63,7 +64,10 @@ def fold_outcome(
         cursor.execute(
             copy_to(_outcome(plan, spec, exits_stay), out, narrow=False, metadata=metadata)
         )
-        return _fold_stats(cursor, plan, out, held, assumed)
+        stats = _fold_stats(cursor, plan, out, held, assumed)
+        if any(batch.unknown for batch in batches):
+            return replace(stats, unconfirmed=_unconfirmed(cursor, out))
+        return stats
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -124,7 +128,6 @@ def _fold_stats(cursor: Cursor, plan: Path, out: Path, held: int, assumed: int) 
         {Disposition(name): count for name, count in counts.items()},
         held + row[0] - row[2],
         assumed + row[1] - row[3],
-        _unconfirmed(cursor, out),
     )
 
 

@@ -28,10 +28,15 @@ def note_former_fields(
         kind: {place for code, place in decided if kind_code(code) == kind}
         for kind in (_EXIT, _ENTRY)
     }
-    moves = places[_EXIT] and places[_ENTRY] and len(places[_EXIT] | places[_ENTRY]) > 1
     cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {FORMER} AS
+        f"CREATE OR REPLACE TEMP TABLE {FORMER} (value VARCHAR, key_type VARCHAR, filled VARCHAR)"
+    )
+    moves = places[_EXIT] and places[_ENTRY] and len(places[_EXIT] | places[_ENTRY]) > 1
+    if not moves:
+        return
+    cursor.execute(
+        f"""INSERT INTO {FORMER}
         SELECT {VALUE} AS value, coalesce(key_type, '{MEMBER}') AS key_type, max(filled) AS filled
         FROM {sides.held} AS held SEMI JOIN (SELECT k FROM decided WHERE code % {SILENT} = {_EXIT}) AS exits USING (k)
-        WHERE filled IS NOT NULL AND {"true" if moves else "false"} GROUP BY ALL"""
+        WHERE filled IS NOT NULL GROUP BY ALL"""
     )
