@@ -179,8 +179,9 @@ def test_sql_agrees_on_the_oddities(connection: duckdb.DuckDBPyConnection) -> No
         _agree(connection, [*_ODDITIES, *(" " + value for value in _ODDITIES)], region)
 
 
-@given(values=st.lists(TRICKY, min_size=1, max_size=50), region=st.sampled_from(REGIONS))
-@settings(max_examples=60, deadline=None)
+# A query costs about the same for one value as for 50.
+@given(values=st.lists(TRICKY, min_size=25, max_size=50), region=st.sampled_from(REGIONS))
+@settings(max_examples=20, deadline=None)
 def test_sql_agrees(
     connection: duckdb.DuckDBPyConnection, values: list[str], region: str | None
 ) -> None:

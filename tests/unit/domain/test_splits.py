@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.splits import assign, assign_sql
 
-PROFILES = [f"user-{number}" for number in range(100_000)]
+PROFILES = [f"user-{number}" for number in range(20_000)]
 HALVES = [("A", 0.5), ("B", 0.5)]
 THIRDS = [*HALVES, ("C", 0.5)]
 
@@ -24,14 +24,14 @@ def assigned(seed: str, arms: list[tuple[str, float]], profiles: list[str]) -> l
 def test_shares_are_those_of_the_weights() -> None:
     found = Counter(assigned("seed", [("control", 10), ("A", 60), ("B", 30)], PROFILES))
     for arm, weight in {"control": 0.1, "A": 0.6, "B": 0.3}.items():
-        assert abs(found[arm] / len(PROFILES) - weight) < 0.005
+        assert abs(found[arm] / len(PROFILES) - weight) < 0.01
 
 
 def test_an_added_arm_moves_only_what_it_takes() -> None:
     before, after = assigned("s", HALVES, PROFILES), assigned("s", THIRDS, PROFILES)
     moved = [new for old, new in zip(before, after, strict=True) if old != new]
     assert set(moved) == {"C"}
-    assert abs(len(moved) / len(PROFILES) - 1 / 3) < 0.005
+    assert abs(len(moved) / len(PROFILES) - 1 / 3) < 0.01
 
 
 def test_a_removed_arm_moves_only_its_own() -> None:

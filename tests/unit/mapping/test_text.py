@@ -57,7 +57,10 @@ class TestEncode:
     @given(
         st.recursive(
             st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
-            lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts),
+            lambda parts: (
+                st.lists(parts, max_size=4) | st.dictionaries(st.text(), parts, max_size=4)
+            ),
+            max_leaves=12,
         )
     )
     def test_is_json_that_reads_back_the_same(self, value: object) -> None:

@@ -124,8 +124,8 @@ def owner_of(key: str, *, moved: bool = False) -> str:
 
 
 # A plan costs about the same for 5 keys as for 40, so ``make test`` has fewer plans, of more keys.
-@given(states=st.lists(STATES, min_size=15, max_size=40), spec=SPECS)
-@settings(max_examples=25, deadline=None)
+@given(states=st.lists(STATES, min_size=25, max_size=40), spec=SPECS)
+@settings(max_examples=12, deadline=None)
 def test_plans_and_folds_as_the_rules_say(
     engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
 ) -> None:

@@ -167,7 +167,9 @@ class TestNdjson:
         )
         assert "control character" in error.message
 
-    @pytest.mark.parametrize("traits", [199, 300])
+    @pytest.mark.parametrize(
+        "traits", [199, *(pytest.param(more, marks=pytest.mark.chaos) for more in (198, 300))]
+    )
     def test_reads_rows_with_hundreds_of_keys(self, tmp_path: Path, traits: int) -> None:
         """The engine takes rows with 200 keys for dictionaries, unless it is told not to."""
         path = tmp_path / "wide.ndjson"
