@@ -11,6 +11,7 @@ from app.snapshots.engine.formats import (
     format_metadata,
     marks_of,
     stored_relation,
+    stored_schema,
 )
 from app.snapshots.engine.inputs import Comparison, DatasetStats, SnapshotStats, TypeChange, Upload
 from app.snapshots.engine.json_sql import json_members, json_object, json_value, spelled_value
@@ -85,4 +86,5 @@ __all__ = [
     "sql_name",
     "sql_text",
     "stored_relation",
+    "stored_schema",
 ]

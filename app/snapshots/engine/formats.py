@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -74,9 +75,20 @@ def format_metadata(
     return {_NAME: kind.value, _VERSION: str(version or CURRENT[kind]), **named}
 
 
+def stored_schema(path: Path) -> pa.Schema:
+    """Return the schema of a stored file. It is kept: a membership of many changes asks for those of all files again."""
+    state = path.stat()
+    return _schema(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _schema(path: Path, _changed: int, _size: int) -> pa.Schema:
+    return pq.read_schema(path)
+
+
 def marks_of(paths: Sequence[Path]) -> Marks:
     """Return what any of the files says about its values (``format_metadata``)."""
-    found = [pq.read_schema(path).metadata or {} for path in paths]
+    found = [stored_schema(path).metadata or {} for path in paths]
     return Marks(
         **{
             name: frozenset(
@@ -92,7 +104,7 @@ def file_version(path: Path) -> int:
 
     Raises UnknownFormat if the file has a format or version that this version of the service does not know.
     """
-    return _version(path, pq.read_schema(path))
+    return _version(path, stored_schema(path))
 
 
 def _version(path: Path, schema: pa.Schema) -> int:
@@ -125,7 +137,7 @@ def stored_relation(paths: Sequence[Path]) -> str:
 
 def _shown(path: Path) -> str:
     """Return what a query selects from a stored file, so that it has the columns of the current version."""
-    schema = pq.read_schema(path)
+    schema = stored_schema(path)
     old = _version(path, schema) == 1 and _OLD_COLUMN in schema.names
     every = f"* RENAME ({_OLD_COLUMN} AS place)" if old else "*"
     added = {name: kind for name, kind in _added(schema).items() if name not in schema.names}
@@ -143,6 +155,6 @@ def columns_of(path: Path, names: Sequence[str]) -> list[str]:
 
     Raises UnknownFormat, as ``file_version`` does.
     """
-    schema = pq.read_schema(path)
+    schema = stored_schema(path)
     old = _version(path, schema) == 1 and _OLD_COLUMN in schema.names
     return [_OLD_COLUMN if old and name == "place" else name for name in names]

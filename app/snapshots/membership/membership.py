@@ -22,6 +22,7 @@ from app.snapshots.engine import (
     marks_of,
     sql_name,
     stored_relation,
+    stored_schema,
 )
 
 #: Input columns that hold identifiers; every other column is a trait.
@@ -97,10 +98,16 @@ def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
 
 
 def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:
-    numbered = " UNION ALL ".join(
-        f"SELECT {_shown(cursor, [path], columns)}, {REMOVED}, {number} AS _number FROM {stored_relation([path])}"
-        for number, path in enumerate(manifest.deltas)
-    )
+    # Most changes have the same columns, and asking the engine for the types of each takes milliseconds.
+    shown_of: dict[str, str] = {}
+    parts = []
+    for number, path in enumerate(manifest.deltas):
+        form = str(stored_schema(path).remove_metadata())
+        if form not in shown_of:
+            shown_of[form] = _shown(cursor, [path], columns)
+        source = stored_relation([path])
+        parts.append(f"SELECT {shown_of[form]}, {REMOVED}, {number} AS _number FROM {source}")
+    numbered = " UNION ALL ".join(parts)
     shown = ", ".join(sql_name(column) for column in columns)
     latest = f"""SELECT {shown} FROM (SELECT * FROM ({numbered}) AS numbered
         QUALIFY row_number() OVER (PARTITION BY member_id ORDER BY _number DESC) = 1) AS latest
