@@ -20,6 +20,11 @@ from benchmarks.working_tree import ROOT, working_tree
 #: Runs in a working tree of either version, so it uses only what both have.
 _CHILD = """
 import os, sys
+class WithoutPandas:  # only tests install it, and the Arrow library imports it where it is
+    def find_spec(self, name, *_):
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, WithoutPandas())
 from pathlib import Path
 try:
     from app.snapshots.engine.connections import connect

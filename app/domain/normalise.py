@@ -33,6 +33,7 @@ PHONE_FUNCTION = "valid_phone"
 _BEGINNINGS = "".join(
     sorted({word[0] for word in ABSENT_WORDS} | {word[0].upper() for word in ABSENT_WORDS})
 )
+_LENGTHS = ", ".join(map(str, sorted({len(word) for word in ABSENT_WORDS})))
 _ASCII_FILLING = "".join(character for character in FILLING if character.isascii())
 
 
@@ -124,7 +125,7 @@ def _text_sql(expression: str) -> str:
     # A pattern, because the engine turns a long list after IN into a join, which costs far more.
     absent = _quoted("|".join(map(re.escape, ("", *sorted(ABSENT_WORDS)))))
     # Naming the expression twice for each beginning would make the plan of a small query take longer than the query.
-    may_be_word = f"contains({_quoted(_BEGINNINGS)}, left({expression}, 1))"
+    may_be_word = f"contains({_quoted(_BEGINNINGS)}, left({expression}, 1)) AND strlen({expression}) IN ({_LENGTHS})"
     is_word = f"""CASE WHEN {may_be_word}
         THEN regexp_full_match(lower({expression}), {absent}) ELSE false END"""
     return f"""CASE WHEN {plain} THEN CASE WHEN NOT {is_word} THEN {expression} END

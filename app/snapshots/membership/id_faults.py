@@ -26,13 +26,13 @@ class IdFaults:
 def id_faults(path: Path) -> IdFaults:
     """Check the ``member_id`` of every row, one row group at a time."""
     faults = IdFaults()
-    last: Any = pa.array([None], pa.string())
+    last: Any = pa.nulls(1, pa.string())  # an array of None imports pandas where it is installed
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             ids = file.read_row_group(group, columns=["member_id"], use_threads=False)["member_id"]
             faults.missing += ids.null_count
             chain: Any = pa.concat_arrays([last, *ids.chunks])
-            same: Any = pc.fill_null(pc.equal(chain[1:], chain[:-1]), False)
+            same: Any = pc.equal(chain[1:], chain[:-1])
             if pc.any(same).as_py():
                 found = pc.unique(chain[1:].filter(same)).to_pylist()
                 faults.repeated += [member for member in found if member not in faults.repeated]
