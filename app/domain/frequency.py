@@ -16,7 +16,7 @@ from typing import Any, Literal, cast, get_args
 
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Problem
-from app.domain.local_time import is_cron, is_zone, next_match
+from app.domain.local_time import is_cron, is_steady, is_zone, is_zone_everywhere, next_match
 
 FrequencyType = Literal["on_run", "once", "daily", "interval", "cron"]
 
@@ -57,8 +57,14 @@ class Frequency:
         return self.type == "on_run"
 
 
-def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list[Problem]:
-    """Parse JSON from the wire. A key that the type does not use is a problem."""
+def parse_frequency(
+    value: Any, *, field: str = "frequency", stored: bool = False
+) -> Frequency | list[Problem]:
+    """Parse JSON from the wire. A key that the type does not use is a problem.
+
+    A ``stored`` frequency may have times that differ between hosts, which earlier versions accepted: ``R`` in an expression,
+    and zones such as ``localtime``.
+    """
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
     kind = value.get("type")
@@ -73,7 +79,7 @@ def parse_frequency(value: Any, *, field: str = "frequency") -> Frequency | list
     for key in _KEYS[kind]:
         optional = key == "zone" or kind == "once"
         message = (
-            _fault(kind, key, given[key])
+            _fault(kind, key, given[key], stored)
             if key in given
             else ("" if optional else f"is required for the type {kind}")
         )
@@ -103,16 +109,18 @@ def next_due(frequency: Frequency, after: datetime) -> datetime | None:
     return None
 
 
-def _fault(kind: str, key: str, value: Any) -> str:
+def _fault(kind: str, key: str, value: Any, stored: bool) -> str:
     if key == "minutes":
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_MINUTES
         return "" if fits else f"must be a whole number from 1 to {_MAX_MINUTES}"
     if not isinstance(value, str):
         return "must be text"
     if key == "zone":
-        return "" if is_zone(value) else "must be a time zone's name, such as Europe/Berlin"
+        is_fit = is_zone if stored else is_zone_everywhere
+        return "" if is_fit(value) else "must be a time zone's name, such as Europe/Berlin"
     if key == "expression":
-        return "" if is_cron(value) else "must be a cron expression of five fields"
+        fits = is_cron(value) if stored else is_steady(value)
+        return "" if fits else "must be a cron expression of five fields, without random times (R)"
     if kind == "daily":
         fits = bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value))
         return "" if fits else "must be a time of the day, such as 06:30"

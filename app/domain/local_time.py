@@ -28,6 +28,9 @@ from croniter import CroniterError, croniter
 _LONGEST_EXPRESSION = 255
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 _DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+_RANDOM = re.compile(r"(?<![a-z])r(?![a-z])", re.IGNORECASE)
+_OWN_ZONES = frozenset(["Factory", "localtime", "posixrules"])
+_OWN_FOLDERS = ("posix/", "right/")
 _INSTANT = timedelta(microseconds=1)
 _EVERY_HOURS = re.compile(r"\*(?:/(\d+))?")
 
@@ -51,6 +54,16 @@ def is_cron(expression: str) -> bool:
     except (CroniterError, ValueError):
         return False
     return True
+
+
+def is_zone_everywhere(name: str) -> bool:
+    """Return whether a time zone means the same on each host. ``localtime`` is the host's own, ``right/UTC`` counts leap seconds."""
+    return is_zone(name) and name not in _OWN_ZONES and not name.startswith(_OWN_FOLDERS)
+
+
+def is_steady(expression: str) -> bool:
+    """Return whether an expression always has the same times. The library draws those of ``R`` anew in each process."""
+    return is_cron(expression) and _RANDOM.search(expression) is None
 
 
 @lru_cache(maxsize=1024)

@@ -139,7 +139,7 @@ def _chosen_limits(options: Mapping[str, Any]) -> set[str]:
 
 def frequency_of(options: Mapping[str, Any] | None) -> Frequency:
     """Return the frequency in stored options, or ``on_run`` if it is missing or malformed."""
-    parsed = parse_frequency((options or {}).get("frequency") or {"type": "on_run"})
+    parsed = parse_frequency((options or {}).get("frequency") or {"type": "on_run"}, stored=True)
     return parsed if isinstance(parsed, Frequency) else Frequency()
 
 

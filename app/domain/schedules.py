@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.core.errors import Problem
-from app.domain.local_time import is_zone, next_match
+from app.domain.local_time import is_zone_everywhere, next_match
 
 INTERVALS = {
     "15m": timedelta(minutes=15),
@@ -76,6 +76,6 @@ def _numbers(config: Mapping[str, Any], name: str, most: int) -> Problem | None:
 
 def _zone(config: Mapping[str, Any]) -> Problem | None:
     name = config.get("timezone")
-    if isinstance(name, str) and is_zone(name):
+    if isinstance(name, str) and is_zone_everywhere(name):
         return None
     return Problem('"config.timezone": a name such as Europe/Berlin', "config.timezone")

@@ -74,6 +74,7 @@ async def connector(
     *,
     resolver: AbstractResolver | None = None,
     scratch: str = "/tmp",
+    seconds: float = 5,
 ) -> AsyncIterator[Any]:
     """Open a connector whose calls may go where ``allow`` says. Yields None if the settings are refused."""
     made = registry.get(slug.partition(" ")[0])
@@ -84,7 +85,7 @@ async def connector(
         return
     client = make_client(
         outbound_allow=allow,
-        total_timeout=timedelta(seconds=5),
+        total_timeout=timedelta(seconds=seconds),
         connect_timeout=timedelta(seconds=0.5),
         resolver=resolver,
     )
@@ -113,7 +114,14 @@ async def attacked(made: Any, *, delivers: bool = True) -> Sequence[str]:
 
 async def _delivered(made: Any) -> Sequence[str]:
     slug = made.definition.slug
-    rows = [create_delivery(f"u{n}@example.com", key_type="email") for n in range(2)]
+    rows = [
+        create_delivery(
+            key := f"u{n}@example.com",
+            key_type="email",
+            identifiers={"email": [key], "customerProfileId": [key]},
+        )
+        for n in range(2)
+    ]
     action = made.definition.actions[0].id
     call = create_call(rows=2, action_id=action, **_CALLS.get(slug, {}))
     try:

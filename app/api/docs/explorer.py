@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse
@@ -22,10 +23,19 @@ _POLICY = (
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+class _Files(StaticFiles):
+    """The explorer's files, its page among them, under the explorer's policy."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        """Return a file with the headers of the explorer."""
+        response = super().file_response(*arguments, **named)
+        response.headers.update(_HEADERS)
+        return response
 
 
 async def docs(request: Request) -> Response:
@@ -50,6 +60,6 @@ explorer_router = APIRouter(
         Route("/docs", docs),
         _served("everything"),
         _served("segment"),
-        Mount("/docs", StaticFiles(directory=FOLDER)),
+        Mount("/docs", _Files(directory=FOLDER)),
     ]
 )

@@ -89,7 +89,6 @@ async def download(request: Request) -> Response:
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "private, no-store",
-            "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         },
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep
+from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep, name_fault
 
 MAX_VALUE = 1024**2  # bytes of one value
 BATCH = 16 * 1024**2  # bytes of one batch that is sent
@@ -19,10 +19,12 @@ class ShapeRefused(ValueError):
 
 
 def refuse_shape(schema: pa.Schema) -> None:
-    """Raise ShapeRefused for too many columns, or for one that is nested too deeply."""
+    """Raise ShapeRefused for too many columns, or for one with an unfit name or a type that is nested too deeply."""
     if len(schema) > MAX_COLUMNS:
         raise ShapeRefused(f"The query gives {len(schema):,} columns; the most is {MAX_COLUMNS:,}.")
     for field in schema:
+        if fault := name_fault(field.name):
+            raise ShapeRefused(fault)
         if is_too_deep(field.type, _inner):
             raise ShapeRefused(f"Column {field.name} is nested deeper than {MAX_DEPTH} levels.")
 

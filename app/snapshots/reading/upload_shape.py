@@ -6,21 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import Invalid
-from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep
+from app.domain.data_shape import MAX_COLUMNS, MAX_DEPTH, is_too_deep, name_fault
 
 _NESTED = {"list", "array", "struct", "map", "union"}
 
 
 def refuse_shape(columns: Mapping[str, Any]) -> None:
-    """Raise Invalid for too many columns, or for one whose engine type is nested too deeply. Decided before any SQL."""
-    if len(columns) > MAX_COLUMNS:
-        raise Invalid(f"The upload has {len(columns):,} columns; the most is {MAX_COLUMNS:,}.")
+    """Raise Invalid for too many columns, or for one with an unfit name or a type that is nested too deeply.
+
+    Decided before any SQL.
+    """
+    refuse_many(len(columns))
     for column, kind in columns.items():
+        if fault := name_fault(column):
+            raise Invalid(fault)
         if is_too_deep(kind, _inner):
             raise Invalid(
                 f"Column {column} is nested deeper than {MAX_DEPTH} levels.",
                 data={"column": column},
             )
+
+
+def refuse_many(columns: int) -> None:
+    """Raise Invalid for more columns than an upload may have."""
+    if columns > MAX_COLUMNS:
+        raise Invalid(f"The upload has {columns:,} columns; the most is {MAX_COLUMNS:,}.")
 
 
 def _inner(kind: Any) -> list[Any]:

@@ -25,6 +25,14 @@ async def test_page_policy_and_parts(api: httpx.AsyncClient) -> None:
         assert "http" not in (FOLDER / name).read_text()
 
 
+async def test_each_path_of_the_page_has_the_policy(api: httpx.AsyncClient) -> None:
+    policies = {
+        (await api.get(path)).headers["content-security-policy"]
+        for path in ("/docs", "/docs/index.html", "/docs/explorer.js")
+    }
+    assert len(policies) == 1
+
+
 async def test_documents_need_no_token(api: httpx.AsyncClient) -> None:
     for path, count in (("/openapi.json", 60), ("/openapi/segment.json", 27)):
         document = (await api.get(path, headers={"Authorization": ""})).json()

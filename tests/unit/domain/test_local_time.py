@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.local_time import is_cron, is_zone, next_match
+from app.domain.local_time import is_cron, is_steady, is_zone, is_zone_everywhere, next_match
 
 REFUSED = [
     "",
@@ -63,6 +63,22 @@ class TestIsZone:
     )
     def test_refuses(self, name: str) -> None:
         assert not is_zone(name)
+
+
+class TestTheSameOnEachHost:
+    @pytest.mark.parametrize("expression", ["R * * * *", "0 r * * *", "R(1-5) * * * *"])
+    def test_random_times_are_not(self, expression: str) -> None:
+        assert is_cron(expression), "stored ones keep their times"
+        assert not is_steady(expression)
+
+    @pytest.mark.parametrize("expression", ["0 6 * mar fri", "0 6 * APR-OCT *", "0 0 ? * L5"])
+    def test_names_with_an_r_are(self, expression: str) -> None:
+        assert is_steady(expression)
+
+    @pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", "right/UTC"])
+    def test_zones_of_a_host_are_not(self, name: str) -> None:
+        assert not is_zone_everywhere(name)
+        assert is_zone_everywhere("Europe/Berlin")
 
 
 class TestNextMatch:

@@ -26,8 +26,8 @@ ROW_GROUP = 65_536
 # Starts of cells that a spreadsheet reads as a formula, also after blanks and invisible characters, and in full-width letters.
 _INVISIBLE = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
 _FORMULA = re.compile(_INVISIBLE + r"[=+\-@＝＋－＠]|[ \u00a0]*[\t\r\n\x00]")  # noqa: RUF001
-# Cells that no spreadsheet runs although they begin so: phone numbers (E.164), negative numbers and ids.
-_HARMLESS = re.compile(r"\+[1-9][0-9]{6,14}|-?[A-Za-z0-9_-]+")
+# Cells that no spreadsheet runs although they begin so: phone numbers (E.164), negative numbers, and ids.
+_HARMLESS = re.compile(r"\+[1-9][0-9]{6,14}|-[0-9][0-9.,]*([eE][+-]?[0-9]+)?|-?[A-Za-z0-9_-]+")
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):

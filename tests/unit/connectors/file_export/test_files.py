@@ -211,7 +211,20 @@ class TestCsv:
         assert cell == text
 
     @pytest.mark.parametrize(
-        "text", ["+4917012345678", "-Jx3k", "-5", "--", "-a_b-2", "+12015550123", "abc", "_x"]
+        "text",
+        [
+            "+4917012345678",
+            "-Jx3k",
+            "-5",
+            "-5.25",
+            "-1.234.567",
+            "-1e-5",
+            "--",
+            "-a_b-2",
+            "+12015550123",
+            "abc",
+            "_x",
+        ],
     )
     async def test_phone_numbers_negative_numbers_and_ids_are_not_guarded(
         self, tmp_path: Path, text: str
