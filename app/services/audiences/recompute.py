@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +30,7 @@ from app.services.platform import (
     run_leased,
 )
 from app.services.syncs import snapshot_changed
+from app.snapshots.engine import SnapshotStats
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.member_patches import MemberPatchRepository
@@ -140,9 +143,17 @@ async def _finish(
         notes=work.notes,
         absent=computed.stats.absent,
         error=None,
+        **_type_changes(work.run, computed.stats),
     )
     if not written:
         raise LeaseLost
+
+
+def _type_changes(run: Run, stats: SnapshotStats) -> dict[str, Any]:
+    """Return the run's input with changes of types that are known only now: an upload's are known when it is accepted."""
+    if not stats.changes:
+        return {}
+    return {"input": {**(run.input or {}), "typeChanges": list(map(asdict, stats.changes))}}
 
 
 async def _drop_patches(session: AsyncSession, run: Run) -> None:

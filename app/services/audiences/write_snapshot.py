@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     if manifest.needs_compaction:
         manifest = await _compacted(platform, work, manifest)
     added = SnapshotStats(
-        delta.members, delta.traits, tuple(delta.identifiers), absent=delta.absent
+        delta.members, delta.traits, tuple(delta.identifiers), delta.changes, absent=delta.absent
     )
     stats = _merged(work.previous, added)
     return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))
@@ -166,7 +166,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
 def _merged(previous: Snapshot | None, added: SnapshotStats) -> SnapshotStats:
     traits = {**(previous.traits if previous else {}), **added.traits}
     identifiers = [*(previous.identifiers if previous else ()), *added.identifiers]
-    return SnapshotStats(added.rows, traits, tuple(dict.fromkeys(identifiers)), absent=added.absent)
+    return replace(added, traits=traits, identifiers=tuple(dict.fromkeys(identifiers)))
 
 
 def _folded(

@@ -15,6 +15,7 @@ from app.snapshots.engine import (
     FileFormat,
     LocalManifest,
     Marks,
+    TypeChange,
     Upload,
     copy_to,
     fetch_one,
@@ -33,7 +34,10 @@ _TOMBSTONES = "tombstones"
 
 @dataclass(frozen=True, slots=True)
 class DeltaStats:
-    """A written delta: its rows, and the changes that it makes to the membership; ``absent`` as in SnapshotStats."""
+    """A written delta: its rows, and the changes that it makes to the membership.
+
+    ``changes`` (of types) and ``absent`` as in SnapshotStats.
+    """
 
     rows: int
     entered: int
@@ -41,6 +45,7 @@ class DeltaStats:
     members: int
     traits: dict[str, str]
     identifiers: list[str]
+    changes: Sequence[TypeChange] = ()
     absent: Counts = field(default_factory=dict)
 
 
@@ -124,4 +129,5 @@ def _delta_stats(
         before + entered - exited,
         dict(columns.traits) if columns else {},
         list(columns.identifiers) if columns else [],
+        columns.changes if columns else (),
     )

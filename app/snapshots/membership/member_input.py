@@ -112,6 +112,11 @@ def _kept(
         return keep_types(cursor, source, values, former)
     kept = KeptTypes(values)
     enlarge(cursor, source, kept)
+    kept.changes += [
+        TypeChange(name, str(like.traits[name]), "VARCHAR")
+        for name in kept.spelled
+        if name in like.traits
+    ]
     return kept
 
 

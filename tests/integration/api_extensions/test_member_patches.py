@@ -54,6 +54,18 @@ class TestPatch:
         listed = (await api.get(f"audiences/{audience}/members")).json()["data"]["members"]
         assert float(listed[0]["traits"]["points"]) == 2**70
 
+    async def test_a_column_that_becomes_text_is_reported(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
+    ) -> None:
+        await supply(api, platform, tenant, audience, b"profile_id,card,age\np1,7,30\n")
+        path, add = f"audiences/{audience}/members", {"profile_id": "p2", "card": 2**53, "age": 31}
+        run = await computed(platform, tenant, await api.patch(path, json={"add": [add]}))
+        shown = (await api.get(f"audiences/{audience}/runs/{run['id']}")).json()["data"]["run"]
+        assert shown["typeChanges"] == [{"trait": "card", "before": "BIGINT", "after": "VARCHAR"}]
+        again = await computed(platform, tenant, await api.patch(path, json={"add": [add]}))
+        shown = (await api.get(f"audiences/{audience}/runs/{again['id']}")).json()["data"]["run"]
+        assert shown["typeChanges"] == []  # it was text already
+
     async def test_patches_may_spell_names_differently(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:
