@@ -113,7 +113,7 @@ class TestWalk:
     async def test_neither_skips_nor_repeats_under_inserts(
         self, api: httpx.AsyncClient, scene: Scene, platform: Platform
     ) -> None:
-        expected = await _make(platform, scene, 200)
+        expected = await _make(platform, scene, 100)
         stop = asyncio.Event()
         inserting = asyncio.create_task(_insert(platform, scene, stop))
         found: list[str] = []
@@ -125,12 +125,12 @@ class TestWalk:
             if cursor is None or len(found) > 3000:
                 break
             query = f"pagination.count=17&pagination.cursor={quote(cursor)}"
-            if len(found) >= 200:
+            if len(found) >= 100:
                 stop.set()
         stop.set()
         inserted = await inserting
         assert len(found) == len(set(found))
-        assert found[:200] == expected
+        assert found[:100] == expected
         assert inserted
 
 
@@ -138,7 +138,7 @@ async def _make(platform: Platform, scene: Scene, count: int) -> list[str]:
     made: list[str] = []
     while len(made) < count:
         async with platform.unit_of_work() as session:
-            for _ in range(100):
+            for _ in range(50):
                 view = await activations.create_activation(
                     session,
                     space_id=scene.tenant.space_id,

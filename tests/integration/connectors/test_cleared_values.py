@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,10 @@ KLAVIYO, BRAZE, TALON = PARTNERS
 
 def person(**traits: Any) -> dict[str, Any]:
     return {"profile_id": "p1", "user_id": "u1", "email": "p1@example.com", **traits}
+
+
+def another(**traits: Any) -> dict[str, Any]:
+    return {"profile_id": "q1", "user_id": "v1", "email": "q1@example.com", **traits}
 
 
 #: A member who always has all traits, so that the columns stay, and keep their types.
@@ -51,26 +56,30 @@ async def activate(world: World, **config: Any) -> str:
 
 
 class Receiver:
-    """The last item of p1 that a webhook's receiver got."""
+    """What a webhook's receiver is told of members."""
 
     def __init__(self, flow: Flow, **config: Any) -> None:
         self.flow, self._config, self._seen = flow, {"updates": True, **config}, 0
         self.activation = ""
 
-    async def items(self, *people: dict[str, Any]) -> list[dict[str, Any]]:
-        """Upload, and return the items of p1 that this sent: traits, and data if it is mapped."""
+    async def told(self, *people: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """Upload. Returns the items that this sent, by member: traits, and data if it is mapped."""
         if not self.activation:
             self.activation = await self.flow.activate(resync=True, **self._config)
         await sent(self.flow, self.activation, *people)
         new = self.flow.sandbox.recorder.listed("webhook", 1_000, self._seen)
         self._seen = new[-1]["number"] if new else self._seen
         lists = [json.loads(request["body"])["data"] for request in new]
-        return [
-            {name: item[name] for name in ("traits", "data") if name in item}
-            for one in lists
-            for item in (*one["entered"], *one["updated"])
-            if item["id"] in ("p1", "p1@example.com")
-        ]
+        found = defaultdict(list)
+        for one in lists:
+            for item in (*one["entered"], *one["updated"]):
+                said = {name: item[name] for name in ("traits", "data") if name in item}
+                found[item["id"].partition("@")[0]].append(said)
+        return found
+
+    async def items(self, *people: dict[str, Any]) -> list[dict[str, Any]]:
+        """Upload. Returns the items of p1 that this sent."""
+        return (await self.told(*people))["p1"]
 
 
 @asynccontextmanager
@@ -80,28 +89,30 @@ async def receiver(platform: Platform, **config: Any) -> AsyncIterator[Receiver]
 
 
 async def test_a_webhook_is_told_null_once(platform: Platform) -> None:
-    async with receiver(
-        platform, personalization={"profile": {"properties": ["tier", "city"]}}
-    ) as got:
-        steps: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]] = [
-            (person(tier="gold"), [{"tier": "gold"}]),
-            (person(), [{"tier": None}]),
-            (person(city="Bern"), [{"city": "Bern"}]),  # tier was cleared already
-            (person(city="Bern", tier="0"), [{"city": "Bern", "tier": "0"}]),
-            (person(city=" ", tier="0"), [{"city": " ", "tier": "0"}]),
-            (
-                person(city="", tier="0"),
-                [{"city": "", "tier": "0"}],
-            ),  # the empty text is sent as it is
-            (person(tier="0"), [{"tier": "0"}]),  # and was no value, so nothing is left to clear
-            (person(), [{"tier": None}]),
-            (person(tier="x", city="y"), [{"tier": "x", "city": "y"}]),
-        ]
-        for given, traits in steps:
-            assert await got.items(given, OTHER) == [{"traits": one} for one in traits], given
+    """Two members change at once: what was sent of one is not cleared of the other."""
+    personal = {"profile": {"properties": ["tier", "city"]}}
+    first: Sequence[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"tier": "gold"}, {"tier": "gold"}),
+        ({}, {"tier": None}),
+        ({"city": "Bern"}, {"city": "Bern"}),  # tier was cleared already
+        ({"tier": "x", "city": "y"}, {"tier": "x", "city": "y"}),
+    ]
+    second: Sequence[dict[str, Any]] = [
+        {"city": "Bern", "tier": "0"},
+        {"city": " ", "tier": "0"},
+        {"city": "", "tier": "0"},  # the empty text is sent as it is
+        {"tier": "0"},  # and was no value, so nothing is left to clear
+    ]
+    async with receiver(platform, personalization=personal) as got:
+        for (given, told), also in zip(first, second, strict=True):
+            found = await got.told(person(**given), another(**also), OTHER)
+            assert found["p1"] == [{"traits": told}], given
+            assert found["q1"] == [{"traits": also}], also
         # The columns are dropped from the file.
-        assert await got.items(person()) == [{"traits": {"tier": None, "city": None}}]
-        assert await got.items(person(), {"profile_id": "p3"}) == []
+        found = await got.told(person(), another())
+        assert found["p1"] == [{"traits": {"tier": None, "city": None}}]
+        assert found["q1"] == [{"traits": {"tier": None}}]
+        assert await got.told(person(), another(), {"profile_id": "p3"}) == {"p3": [{"traits": {}}]}
 
 
 MAPPED: dict[str, Any] = {

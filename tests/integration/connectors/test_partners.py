@@ -24,7 +24,7 @@ from tests.stepping import stepped
 
 LIST = "AbCdEf"
 #: Members, and days of churn.
-SIZES = [(1_200, 4), pytest.param(10_000, 6, marks=[pytest.mark.chaos, pytest.mark.timeout(900)])]
+SIZES = [(1_200, 3), pytest.param(10_000, 6, marks=[pytest.mark.chaos, pytest.mark.timeout(900)])]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from app.connectors.errors import ConnectorError, TransientFailure
+from app.connectors.errors import TransientFailure
 from app.sources.postgres import process
 from app.sources.postgres.failures import QueryRejected
 from app.sources.postgres.reader import ReadLimits
@@ -101,10 +101,11 @@ class TestReading:
         await asyncio.to_thread(users_database.until, 0, 3)
 
     async def test_a_row_too_large_for_memory_ends_the_read_and_leaves_no_file(
-        self, users_database: UsersDatabase, tmp_path: Path
+        self, users_database: UsersDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        sql = "SELECT repeat('x', 900000000) AS x"
-        with pytest.raises(ConnectorError):
+        monkeypatch.setattr(process, "_MEMORY", process._MEMORY // 2)  # half costs half
+        sql = "SELECT repeat('x', 100000000) AS x"
+        with pytest.raises(QueryRejected, match="more memory than is available"):
             await process.read_rows(
                 source(users_database), sql, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
             )
