@@ -12,15 +12,21 @@ from typing import TextIO
 from app.core.errors import Invalid
 from app.domain.text_forms import trimmed
 from app.snapshots.reading.csv_dialects import FoundDialect, csv_reader
+from app.snapshots.reading.csv_escapes import EscapedQuotes
 from app.snapshots.reading.encodings import whole_characters
 from app.snapshots.reading.source import MAX_LINE, refuse_repeated
 
 _MARK = "\ufeff"
 _LINE_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+_ESCAPED = (
+    "has a quote within a value that is not in quotes, and the value in quotes before it ends with a backslash: quotes seem "
+    "to be escaped by backslashes. Write a quote within a quoted value twice (MySQL: ESCAPED BY '\"', Redshift: UNLOAD … CSV, "
+    "Spark: escape '\"')"
+)
 _FAULTS = {
     "unexpected end of data": "has a quoted value without its closing quote",
     "field limit": f"is longer than {MAX_LINE:,} bytes, or has a quoted value without its closing quote",
-    "expected after": "has text after a closing quote; within a quoted value, a quote is written twice",
+    "expected after": "has text after a closing quote; within a quoted value, a quote is written twice, without a backslash",
 }
 
 
@@ -45,6 +51,7 @@ class CsvRecords:
         self._path, self._sep_line = path, found.sep_line
         self.starts: set[str] = set()  # values with which a repeated header may begin
         self._read, self._last, self._begins = 0, "", True
+        self._lines_read: list[str] = []  # of the current record
         self._second_file: str | None = None  # a byte order mark and the line of the header
 
     def read_header(self) -> bool:
@@ -83,6 +90,7 @@ class CsvRecords:
 
     def _filled(self, file: TextIO) -> Iterator[list[str]]:
         reader = csv_reader(self._lines(file), self.dialect)
+        escapes = EscapedQuotes(self.dialect)
         while True:
             self.line, self._begins = self._read + 1, True
             try:
@@ -91,6 +99,8 @@ class CsvRecords:
                 raise self._fault(str(error)) from None
             if record is None:
                 return
+            if escapes.found_in(self._lines_read):
+                raise Invalid(f"Line {self.line} {_ESCAPED}.", data={"row": self.line})
             if any(record) and (len(record) > 1 or len(self.names) == 1 or record[0].strip()):
                 self._note_end()
                 yield record
@@ -106,6 +116,9 @@ class CsvRecords:
                 continue
             for part in self._parts(line):
                 self._last = part.lstrip(_MARK) if self._begins else part
+                if self._begins:
+                    self._lines_read.clear()
+                self._lines_read.append(self._last)
                 self._begins = False
                 yield self._last
 
