@@ -11,6 +11,7 @@ class WarningCode(StrEnum):
 
     ORDER_DEPENDENT = "order_dependent"  # the result of a definition depends on the order of rows
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members
+    MAIL_WITHOUT_SMTP = "mail_without_smtp"  # notices by mail, and the service has no mail server
     SHARED_PLACE = "shared_place"  # another activation writes to the same place at the partner
 
 

@@ -63,9 +63,7 @@ async def check_activation(
     platform: PlatformDep,
 ) -> Response:
     """Check an activation against the newest members of its audiences."""
-    found = await activations.activation_warnings(
-        session, platform.keyring, scene.workspace_id, activation
-    )
+    found = await activations.activation_warnings(session, platform, scene.workspace_id, activation)
     return answer(_wire(found))
 
 

@@ -79,7 +79,7 @@ async def add_activation(
         now=clock.now(),
     )
     found = await activations.activation_warnings(
-        session, platform.keyring, scene.workspace_id, view.activation
+        session, platform, scene.workspace_id, view.activation
     )
     return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 
@@ -202,7 +202,7 @@ async def update_activation(
         now=clock.now(),
     )
     found = await activations.activation_warnings(
-        session, platform.keyring, scene.workspace_id, view.activation
+        session, platform, scene.workspace_id, view.activation
     )
     return answer({"activation": _activation(view, scene.workspace_id)}, warnings=len(found))
 

@@ -18,6 +18,7 @@ class WarningOutput(Output):
     code: str = Field(
         description="order_dependent: the result of a definition depends on the order of rows. "
         "ambiguous_trait: a name means several columns of the members. "
+        "mail_without_smtp: notices by mail are wanted, and the service has no mail server. "
         "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",
         examples=["order_dependent"],
     )

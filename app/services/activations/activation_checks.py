@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.crypto import Keyring
+from app.core.config import Settings
 from app.domain.column_names import meaning
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.activations.shared_place_checks import shared_place_warnings
+from app.services.platform import Platform
 from app.services.revision import Revision, read_traits
 from app.storage.models import Activation
 from app.storage.repositories.audiences import AudienceRepository
@@ -19,11 +20,24 @@ from app.storage.repositories.snapshots import SnapshotRepository
 
 
 async def activation_warnings(
-    session: AsyncSession, keyring: Keyring, workspace_id: str, activation: Activation
+    session: AsyncSession, platform: Platform, workspace_id: str, activation: Activation
 ) -> Sequence[SaveWarning]:
     """Return the warnings about an activation; those about members are empty until an audience has been computed."""
-    traits = await _trait_warnings(session, activation)
-    return [*traits, *await shared_place_warnings(session, keyring, workspace_id, activation)]
+    found = [*_mail_warnings(platform.settings, activation)]
+    found += await _trait_warnings(session, activation)
+    found += await shared_place_warnings(session, platform.keyring, workspace_id, activation)
+    return found
+
+
+def _mail_warnings(settings: Settings, activation: Activation) -> Iterator[SaveWarning]:
+    wanted = activation.options.get("notifications") or {}
+    if wanted.get("emails") and settings.smtp_url is None:
+        yield SaveWarning(
+            WarningCode.MAIL_WITHOUT_SMTP,
+            "notifications.emails",
+            "No mail is sent, because the service has no mail server. Set ACTIVATIONS_SMTP_URL, or name a signed webhook "
+            "in notifications.destinationId.",
+        )
 
 
 async def _trait_warnings(session: AsyncSession, activation: Activation) -> Sequence[SaveWarning]:

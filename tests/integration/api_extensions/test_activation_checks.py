@@ -33,3 +33,14 @@ async def test_a_name_that_means_two_columns(desk: Desk) -> None:
     assert "First Name, firstName" in found[0]["message"]
     saved = await desk.api.patch(path, json={"activationName": "Other"})
     assert saved.headers[HEADER] == "3"
+
+
+async def test_notices_by_mail_without_a_mail_server(desk: Desk) -> None:
+    activation = await desk.flow.activate()
+    path = desk.path(activation)
+    assert await warnings(desk.api, path) == []
+    wanted = {"notifications": {"on": ["failed"], "emails": ["ops@example.com"]}}
+    assert (await desk.api.patch(f"{path}/delivery-options", json=wanted)).status_code == 200
+    (found,) = await warnings(desk.api, path)
+    assert (found["code"], found["field"]) == ("mail_without_smtp", "notifications.emails")
+    assert "Set ACTIVATIONS_SMTP_URL" in found["message"]
