@@ -147,4 +147,6 @@ class Definition:
     #: How each arm of a split gets a separate place. "lists": a list that is named or created for it
     #: (``Call.target``). "names": the connector builds a name from ``Call.arm``. None: only a property separates arms.
     arm_places: Literal["lists", "names"] | None = None
+    #: Whether a member's change can rename the profile of another member: the partner finds profiles by any identifier.
+    renames_profiles: bool = False
     aliases: Sequence[str] = ()  # other names that users know

@@ -1,5 +1,6 @@
 """Places at partners: which activations of a workspace share them, and what each of these holds there."""
 
+from app.services.places.holders import fetch_holders
 from app.services.places.neighbours import (
     Neighbours,
     PlacesChanged,
@@ -13,6 +14,7 @@ __all__ = [
     "Neighbours",
     "PlacesChanged",
     "check_unchanged",
+    "fetch_holders",
     "fetch_sharers",
     "find_neighbours",
     "refresh_places",

@@ -38,6 +38,13 @@ class Neighbours:
         chosen = [self.rows[number] for number in numbers]
         return {(row.space_id, row.activation_id): row.version for row in chosen}
 
+    @property
+    def others(self) -> dict[tuple[str, str], Manifest]:
+        """The holdings of each other activation, by space and id, in the order of their ids."""
+        return {
+            (row.space_id, row.activation_id): Manifest.from_json(row.holdings) for row in self.rows
+        }
+
     def is_whole(self, row: SharerRow) -> bool:
         """Return whether the other activation writes to everything that is written to from this place."""
         return self.places[row.local] <= set(row.places)

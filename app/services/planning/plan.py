@@ -11,7 +11,7 @@ from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
 from app.core.logging import get_logger
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
-from app.services.places import PlacesChanged, fetch_sharers
+from app.services.places import PlacesChanged, fetch_holders, fetch_sharers
 from app.services.planning import made_lists
 from app.services.planning.left_calls import end_left_calls
 from app.services.planning.old_holdings import fetch_holdings
@@ -126,15 +126,22 @@ async def _write(
 
 async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path) -> PlanStats:
     wanted = [await fetch_manifest(platform.objects, manifest) for manifest in inputs.wanted]
+    holdings = await fetch_holdings(platform, inputs)
+    holders = (
+        await fetch_holders(platform, inputs.sync, holdings, inputs.neighbours)
+        if inputs.account.definition.renames_profiles
+        else ()
+    )
     return await platform.engine.run(
         write_plan,
         inputs.spec,
         wanted,
-        await fetch_holdings(platform, inputs),
+        holdings,
         out,
         known_rules=inputs.known_rules,
         sharers=await fetch_sharers(platform, inputs.neighbours),
         withheld=None if inputs.sync.kind == "dry_run" else rest,
+        holders=holders,
     )
 
 

@@ -15,6 +15,7 @@ from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
 from app.domain.batch_states import BatchEnd, BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
+from app.services.places import PlacesChanged
 from app.services.platform import (
     MAX_LOST_LEASES,
     LeaseLost,
@@ -29,9 +30,10 @@ from app.services.platform import (
     store_file,
 )
 from app.services.revision import spec_from_json
-from app.services.syncs import lifecycle, notices
+from app.services.syncs import lifecycle, notices, renames
 from app.services.syncs.given_up import give_up_settling
 from app.services.syncs.remarks import sample_remarks
+from app.services.syncs.renames import Surroundings, find_surroundings
 from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile, UnknownFormat
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
@@ -45,6 +47,7 @@ from app.storage.repositories.syncs import SyncRepository
 log = get_logger(__name__)
 
 RETRY_WAIT = timedelta(seconds=10)
+FOLDED_AGAIN = 5  # tries in a row, while other activations at the same place change
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,10 @@ class Folded:
     held: int | None
     assumed: int | None
     unconfirmed: frozenset[int] = frozenset()  # rows of the plan
+    renamed: frozenset[int] = frozenset()  # rows of the plan
+    renamed_before: int = 0
+    renamed_others: Sequence[int] = ()
+    surroundings: Surroundings | None = None
 
 
 async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: str) -> bool:
@@ -87,10 +94,17 @@ async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: 
 
 
 async def _settle(platform: Platform, work: Work) -> None:
+    """Fold and commit, again if other activations at its places change during this time."""
     if work.sync.lost_leases >= MAX_LOST_LEASES:
         await give_up_settling(platform, work.sync)
         return
-    await _commit(platform, work, await _fold(platform, work))
+    for _ in range(FOLDED_AGAIN):
+        try:
+            await _commit(platform, work, await _fold(platform, work))
+        except PlacesChanged:
+            continue
+        return
+    raise PlacesChanged
 
 
 async def _renew(platform: Platform, work: Work) -> bool:
@@ -188,6 +202,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
         return Folded(None, work.holdings, None, None)
     plan = await fetch_file(platform.objects, StoredFile(**sync.plan))
     holdings = await fetch_manifest(platform.objects, work.holdings)
+    found = await find_surroundings(platform, sync, work.batches, holdings)
     out = platform.engine.scratch_file(".parquet")
     folder = activation_folder(sync.space_id, sync.activation_id)
     try:
@@ -199,6 +214,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
             spec_from_json(sync.spec),
             out,
             work.calls_left,
+            found.check if found else None,
         )
         key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
         outcome = await store_file(platform.objects, out, key, stats.rows)
@@ -207,7 +223,17 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
         manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
-    return Folded(outcome, manifest, stats.held, stats.assumed, stats.unconfirmed)
+    return Folded(
+        outcome,
+        manifest,
+        stats.held,
+        stats.assumed,
+        stats.unconfirmed,
+        stats.renamed,
+        stats.renamed_before,
+        stats.renamed_others,
+        found,
+    )
 
 
 async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
@@ -258,6 +284,9 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
 async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     """Write state, counts and holdings under the lease, and open the next sync if something newer waits."""
     repository = SyncRepository(session)
+    if folded.surroundings is not None:
+        await folded.surroundings.still_there(session, work.sync)
+        await folded.surroundings.wake(session, work.sync, folded.renamed_others)
     activation = await ActivationRepository(session).get_any(
         work.sync.space_id, work.sync.activation_id, lock="update"
     )
@@ -273,7 +302,8 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     if sync.kind != "test":
         await _update_activation(session, activation, sync)
     await session.flush()
-    await _open_next(session, activation, sync)
+    renamed = folded.renamed_before + len(folded.renamed - folded.unconfirmed)
+    await _open_next(session, activation, sync, renamed)
 
 
 def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) -> None:
@@ -281,10 +311,10 @@ def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) ->
     sync.closing = None
     sync.finished_at = now
     sync.outcome = folded.outcome.to_json() if folded.outcome else None
-    sync.delivered = sum(batch.delivered for batch in batches)
+    sync.delivered = sum(batch.delivered for batch in batches) - len(folded.renamed)
     sync.rejected = sum(batch.rejected for batch in batches) + len(folded.unconfirmed)
     sync.skipped = sum(batch.skipped for batch in batches)
-    remarks_on = partial(sample_remarks, batches, folded.unconfirmed)
+    remarks_on = partial(sample_remarks, batches, folded.unconfirmed, renamed=folded.renamed)
     sync.rejections = remarks_on("rejected")
     remarks = {part: remarks_on(part) for part in ("unknown", "notes")}
     if any(remarks.values()):
@@ -323,7 +353,9 @@ def _unknown_error(sync: Sync) -> dict[str, Any] | None:
     return {**said, "at": to_wire(sync.finished_at)}
 
 
-async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) -> None:
+async def _open_next(
+    session: AsyncSession, activation: Activation, sync: Sync, renamed: int
+) -> None:
     if (
         not activation.enabled
         or activation.state != ActivationState.ACTIVE
@@ -331,7 +363,11 @@ async def _open_next(session: AsyncSession, activation: Activation, sync: Sync) 
     ):
         return
     # A sync that was stopped or failed has a next one if the activation was enabled again before it settled.
-    if await lifecycle.all_have_snapshots(session, activation) and await lifecycle.is_due(
-        session, activation
-    ):
+    if not await lifecycle.all_have_snapshots(session, activation):
+        return
+    if await lifecycle.is_due(session, activation):
         await lifecycle.open_sync(session, activation, trigger="newer", actor=sync.opened_by)
+    elif renames.needs_another(activation, sync, renamed):
+        await lifecycle.open_sync(
+            session, activation, trigger=renames.TRIGGER, actor=sync.opened_by
+        )

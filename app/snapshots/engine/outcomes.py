@@ -31,7 +31,9 @@ class BatchOutcome:
 class FoldStats:
     """Counts of a written outcome: rows by disposition, and the keys held and assumed afterwards.
 
-    ``unconfirmed``: the rows of the plan that are rejected because no sync confirmed them.
+    ``unconfirmed``: the rows of the plan that are rejected because no sync confirmed them. ``renamed``: the rows that were
+    delivered, but whose profile may have been renamed since; ``renamed_before``: how many held keys of earlier syncs have
+    such a profile; ``renamed_others``: the positions of other activations with such keys.
     """
 
     rows: int
@@ -39,3 +41,6 @@ class FoldStats:
     held: int
     assumed: int
     unconfirmed: frozenset[int] = frozenset()
+    renamed: frozenset[int] = frozenset()
+    renamed_before: int = 0
+    renamed_others: tuple[int, ...] = ()

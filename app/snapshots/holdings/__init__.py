@@ -25,7 +25,9 @@ from app.snapshots.holdings.holdings import (
 )
 from app.snapshots.holdings.kept_values import UNCONFIRMED
 from app.snapshots.holdings.old_holdings import is_old, rewrite_old_holdings
+from app.snapshots.holdings.outcome_marks import RENAMED_CODE, RENAMED_WORDS
 from app.snapshots.holdings.outcomes import fold_manifest, fold_outcome
+from app.snapshots.holdings.renamed import RENAMED, Holder, RenameCheck, find_renamed, unsure
 
 __all__ = [
     "COLUMNS",
@@ -33,15 +35,21 @@ __all__ = [
     "GONE",
     "HELD",
     "PROFILE",
+    "RENAMED",
+    "RENAMED_CODE",
+    "RENAMED_WORDS",
     "SHOWN",
     "UNCONFIRMED",
     "VALUE",
+    "Holder",
     "PlaceFiles",
+    "RenameCheck",
     "compact_holdings",
     "count_held",
     "find_carriers",
     "find_held",
     "find_profile",
+    "find_renamed",
     "find_shared",
     "find_shared_ids",
     "fold_manifest",
@@ -50,4 +58,5 @@ __all__ = [
     "is_old",
     "page_holdings",
     "rewrite_old_holdings",
+    "unsure",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +22,14 @@ _BATCHES: dict[str, pa.DataType] = {
     "first_row": pa.int64(),
     "rows": pa.int64(),
     "disposition": pa.string(),
+}
+#: Code and words of a change whose profile may have been renamed after it was delivered.
+RENAMED_CODE = "profile_renamed"
+RENAMED_WORDS = "the partner has one profile for this member and another one; both are sent again"
+_RENAMED = {
+    "disposition": Disposition.UNKNOWN.value,
+    "code": RENAMED_CODE,
+    "message": RENAMED_WORDS,
 }
 _EXCEPTIONS: dict[str, pa.DataType] = {
     "row": pa.int64(),
@@ -48,14 +56,16 @@ def batch_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema(_BATCHES))
 
 
-def exception_marks(batches: Sequence[BatchOutcome]) -> pa.Table:
-    """Build a row for each change that differs from its batch.
+def exception_marks(batches: Sequence[BatchOutcome], renamed: Collection[int] = ()) -> pa.Table:
+    """Build a row for each change that differs from its batch. The rows ``renamed`` are unknown, whatever the batch says.
 
     Its columns are ``row, disposition, code, message, partner_id, identity, filled``.
     """
     marks: dict[int, dict[str, Any]] = {}
     for row, values in _exceptions(batches):
         marks.setdefault(row, {"row": row}).update(values)
+    for row in renamed:
+        marks.setdefault(row, {"row": row}).update(_RENAMED)
     return pa.Table.from_pylist(list(marks.values()), pa.schema(_EXCEPTIONS))
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from app.snapshots.holdings.kept_values import (
     unknowns_sql,
 )
 from app.snapshots.holdings.outcome_marks import batch_marks, exception_marks
+from app.snapshots.holdings.renamed import RENAMED, RenameCheck, Renamed, find_renamed_changes
 
 
 def fold_outcome(
@@ -46,32 +47,48 @@ def fold_outcome(
     spec: PlanSpec,
     out: Path,
     exits_stay: bool = False,
+    renames: RenameCheck | None = None,
 ) -> FoldStats:
     """Write the outcome of a sync: what became of each change of its plan, and the next delta of the holdings.
 
     It has one row for each change (silent ones too), sorted by key: the key's state afterwards (``holding_rows``), and
     ``kind, disposition, code, message, batch, sync_number``. Rows without a batch were never attempted.
     A change that ``UNCONFIRMED_AFTER`` syncs in a row sent with equal inputs, and none confirmed, is rejected as ``unconfirmed``.
-    With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them.
+    With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them. With
+    ``renames``, a delivered change is unknown if its profile may have been renamed since (``renamed``).
     """
     held, assumed = count_held(cursor, holdings)
     cursor.register("batch_marks", batch_marks(batches))
-    cursor.register("exception_marks", exception_marks(batches))
+    # The keys are written as in the plan.
+    version = 1 if file_version(plan) == 1 else None
+    metadata = format_metadata(FileFormat.OUTCOME, version)
+    query = _outcome(plan, spec, exits_stay)
+
+    def write(renamed: Collection[int] = ()) -> None:
+        cursor.register("exception_marks", exception_marks(batches, renamed))
+        cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
+
     try:
-        # The keys are written as in the plan.
-        version = 1 if file_version(plan) == 1 else None
-        metadata = format_metadata(FileFormat.OUTCOME, version)
-        cursor.execute(
-            copy_to(_outcome(plan, spec, exits_stay), out, narrow=False, metadata=metadata)
-        )
+        write()
+        found = Renamed()
+        if renames is not None and version is None and any(one.partner_ids for one in batches):
+            found = find_renamed_changes(cursor, renames, out)
+        if found.rows:
+            write(found.rows)
         stats = _fold_stats(cursor, plan, out, held, assumed)
-        if any(batch.unknown for batch in batches):
-            return replace(stats, unconfirmed=_unconfirmed(cursor, out))
-        return stats
+        if found.rows or any(batch.unknown for batch in batches):
+            stats = replace(stats, unconfirmed=_unconfirmed(cursor, out))
+        return replace(
+            stats,
+            renamed=found.rows,
+            renamed_before=found.before,
+            renamed_others=found.others,
+        )
     except BaseException:
         out.unlink(missing_ok=True)
         raise
     finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {RENAMED}")
         cursor.unregister("batch_marks")
         cursor.unregister("exception_marks")
 

@@ -23,7 +23,7 @@ from app.snapshots.engine import (
     fetch_one,
     parquet_relation,
 )
-from app.snapshots.holdings import PROFILE, count_held
+from app.snapshots.holdings import PROFILE, RENAMED, Holder, count_held, find_renamed, unsure
 from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, is_silent, kind_code
 from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
@@ -36,7 +36,7 @@ from app.snapshots.plans.sharing import withhold
 from app.snapshots.plans.sides import Sides, plan_sides
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER)
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED)
 
 
 def write_plan(
@@ -49,6 +49,7 @@ def write_plan(
     known_rules: frozenset[str] | None = None,
     sharers: Sequence[Sharer] = (),
     withheld: Path | None = None,
+    holders: Sequence[Holder] = (),
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
@@ -56,10 +57,13 @@ def write_plan(
     from another profile come before other entries, in their turns. Then follow, without a number, the rows that are folded into
     the holdings without sending. ``known_rules`` are those that the keys in the holdings were made by; None: the current ones.
     ``sharers`` are other activations at the same places (``sharing``); what is withheld because of them is written to
-    ``withheld``, as rows of the holdings.
+    ``withheld``, as rows of the holdings. ``holders``: the activation and those others, if the partner can rename
+    profiles (``holdings.renamed``): a wanted key whose profile may have another key by now is entered again.
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)
+        if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
+            sides.held = unsure(sides.held)
         for part, span in enumerate(sides.ranges):
             _decide(cursor, spec, sides, part, span)
         kept = withhold(cursor, spec, sides, sharers, withheld)

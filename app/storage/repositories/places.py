@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
@@ -17,6 +18,7 @@ from app.storage.models import Destination, HeldPlace, PlaceWait, Space
 from app.storage.repositories.base import Repository
 
 NO_PLACE = "-"
+_WAIT_KEY = ("space_id", "activation_id", "other_space_id", "other_activation_id")
 
 _PLANNED = ", ".join(f"'{state}'" for state in (SyncState.HELD, *DELIVERY_STATES))
 _MADE_FROM = "md5(concat_ws(':', a.revision_id, d.account, c.lists::text))"
@@ -251,6 +253,24 @@ class PlaceRepository(Repository[HeldPlace]):
         ]
         if rows:
             await self.session.execute(insert(PlaceWait), rows)
+
+    async def let_wait(self, waiting: Sequence[tuple[str, str]], other: tuple[str, str]) -> None:
+        """Record that activations, by space and id, wait for another one that has changed already. They are sent next."""
+        rows = [
+            {
+                "space_id": space_id,
+                "activation_id": activation_id,
+                "other_space_id": other[0],
+                "other_activation_id": other[1],
+                "seen": "",
+            }
+            for space_id, activation_id in waiting
+        ]
+        if rows:
+            query = upsert(PlaceWait).values(rows)
+            await self.session.execute(
+                query.on_conflict_do_update(index_elements=_WAIT_KEY, set_={"seen": ""})
+            )
 
     async def waits_over(self, limit: int) -> Sequence[tuple[str, str]]:
         """Lock activations at work that wait for one which has changed since. Returns space and id, by id."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Double,
     Select,
     Update,
     case,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncState
@@ -35,6 +38,8 @@ ENDED_STATES = (
     SyncState.FAILED,
     SyncState.CANCELLED,
 )  # a superseded sync has sent nothing
+
+_TIMES = 500  # syncs of an activation whose times are compared
 
 _CANDIDATES = text(
     f"""
@@ -79,6 +84,10 @@ class Candidate:
     resync: bool
     exits_first: bool
     owners_until: int  # the row after the last entry that takes a key over
+
+
+def _seconds(moment: InstrumentedAttribute[datetime | None]) -> ColumnElement[float]:
+    return cast(func.extract("epoch", moment), Double)
 
 
 class SyncRepository(Repository[Sync]):
@@ -200,6 +209,19 @@ class SyncRepository(Repository[Sync]):
         )
         rows = await self.session.execute(query)
         return {number: moment for number, moment in rows.all()}  # noqa: C416  typed
+
+    async def times_of(self, space_id: str, activation_id: str) -> dict[int, tuple[float, float]]:
+        """Return when the last syncs of an activation were planned and ended, in seconds, by number; ``inf``: still open."""
+        ended = func.coalesce(_seconds(Sync.finished_at), math.inf)
+        query = (
+            select(Sync.number, _seconds(Sync.planned_at), ended)
+            .where(Sync.space_id == space_id, Sync.activation_id == activation_id)
+            .where(Sync.planned_at.is_not(None), Sync.kind != "dry_run")
+            .order_by(Sync.number.desc())
+            .limit(_TIMES)
+        )
+        rows = await self.session.execute(query)
+        return {number: (first, last) for number, first, last in rows.all()}
 
     # Leases
 

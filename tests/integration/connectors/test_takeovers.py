@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -55,6 +55,8 @@ class Case:
     steps: Sequence[Sequence[Person]]
     known: Sequence[dict[str, str]] = ()
     others: Sequence[Sequence[Person]] = ()
+    #: What a user writes into profiles in Klaviyo before a step: by its number, an address and the attributes.
+    written: Mapping[int, Mapping[str, dict[str, str]]] = field(default_factory=dict)
 
 
 def known(address: str | None, id: str | None = None, phone: int | None = None) -> dict[str, str]:
@@ -163,27 +165,33 @@ def apart(case: Case, number: int) -> Case:
         return [{name: changed(name, each[name]) for name in each} for each in people]
 
     steps, others = ([of_all(step) for step in found] for found in (case.steps, case.others))
-    return Case(steps, of_all(case.known), others)
+    written = {
+        step: {f"{number}-{address}": of_all([values])[0] for address, values in each.items()}
+        for step, each in case.written.items()
+    }
+    return Case(steps, of_all(case.known), others, written)
 
 
 class List:
     """An emulated list, and two activations that write to it. Each has a member who always stays."""
 
-    def __init__(self, partner: KlaviyoEmulator, activations: Mapping[str, Flow]) -> None:
+    def __init__(
+        self, partner: KlaviyoEmulator, activations: Mapping[str, Flow], *, at_once: bool
+    ) -> None:
         self.partner = partner
+        self.at_once = at_once  # the activations are sent together
         self.flows = list(activations.values())
         self.activations = activations
         self.hand = Hand(self.flows[0])
 
     async def step(self, *members: Sequence[Person]) -> None:
-        """Supply the members of each activation, and do all work; then compare the list and the held rows with them.
-
-        One activation is sent after the other: what a profile had in Klaviyo before is known only from a recorded response.
-        """
+        """Supply the members of each activation, and do all work; then compare the list and the held rows with them."""
         everyone = [[*each, one(f"s{n}", f"s{n}")] for n, each in enumerate(members)]
         for flow, each in zip(self.flows, everyone, strict=True):
             await flow.supply(each)
-            await self._end()
+            if not self.at_once:
+                await self._end()
+        await self._end()
         wanted = [addresses_of(each) for each in everyone]
         account = self.partner.account
         emails = {account.profiles[one].attributes["email"] for one in account.lists[LIST].members}
@@ -193,6 +201,13 @@ class List:
             sync = (await flow.syncs(activation))[-1]
             assert (sync.state, sync.rejected, sync.skipped) == ("complete", 0, 0)
             assert (await flow.activation(activation)).held == len(keys)
+
+    def write(self, profiles: Mapping[str, dict[str, str]]) -> None:
+        """Write attributes into the profiles of addresses, as a user does in Klaviyo."""
+        for address, attributes in profiles.items():
+            found = self.partner.account.find("email", f"{address}@example.com")
+            assert found is not None
+            self.partner.account.upsert(attributes, profile_id=found.id)
 
     async def _end(self) -> None:
         """Do all work, also what waits for the other activation."""
@@ -209,7 +224,9 @@ def addresses_of(members: Sequence[Person]) -> set[str]:
 
 
 @asynccontextmanager
-async def a_list(platform: Platform, known: Sequence[Mapping[str, Any]]) -> AsyncIterator[List]:
+async def a_list(
+    platform: Platform, known: Sequence[Mapping[str, Any]], *, at_once: bool = False
+) -> AsyncIterator[List]:
     partner = KlaviyoEmulator(job_seconds=0, limits=False)
     partner.account.new_list("VIP", LIST)
     for attributes in known:
@@ -222,16 +239,19 @@ async def a_list(platform: Platform, known: Sequence[Mapping[str, Any]]) -> Asyn
         settings: Any = {"idSync": ID_SYNC, "connectionSettings": {"list_id": LIST}}
         flows = [flow, await flow.another_audience()]
         activations = {await each.activate(resync=True, **settings): each for each in flows}
-        yield List(partner, activations)
+        yield List(partner, activations, at_once=at_once)
 
 
-async def play(platform: Platform, cases: Sequence[Case]) -> None:
-    """Play cases at once, each with people of its own."""
+async def play(platform: Platform, cases: Sequence[Case], *, at_once: bool = False) -> None:
+    """Play cases together, each with people of its own. ``at_once``: the two activations are sent together too."""
     found = [apart(case, number) for number, case in enumerate(cases)]
-    async with a_list(platform, [one for case in found for one in case.known]) as world:
+    before = [one for case in found for one in case.known]
+    async with a_list(platform, before, at_once=at_once) as world:
         for number in range(max(len(case.steps) for case in found)):
             first = [one for case in found for one in _at(case.steps, number)]
             second = [one for case in found for one in _at(case.others, number)]
+            for case in found:
+                world.write(case.written.get(number, {}))
             await world.step(first, second)
 
 

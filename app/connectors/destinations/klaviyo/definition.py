@@ -183,6 +183,7 @@ DEFINITION = Definition(
         *_limited("list", r"^GET .*/api/lists/[^/]+/?$", 75, 750),
     ),
     place_keys=(("list_id", "listId"),),
+    renames_profiles=True,
     arm_places="lists",
     aliases=("actions-klaviyo",),
 )

@@ -134,11 +134,11 @@ class ImportJob:
         self._forget() if confirmed else self._end()
 
     def _restore_renamed(self) -> None:
-        """Send those again whose key no profile of the job has any more: another row of the job has renamed the profile."""
+        """Send those again whose key no profile of the job has any more: another row, or another call, has renamed the profile."""
         progress = self._progress
         seen = {*progress.confirmed, *progress.failed}
         missing = {row.index for row in self._rows} - seen
-        if progress.confirmed and not progress.is_again and self._adds_up():
+        if progress.listed and not progress.is_again and self._adds_up():
             progress.again = sorted({*progress.again, *missing})
 
     async def _pages(self, what: str, fields: Mapping[str, str], note: Any) -> None:
@@ -188,6 +188,7 @@ class ImportJob:
         progress.job, progress.stage, progress.cursor, progress.words = None, None, None, None
         progress.span, progress.counts, progress.failed, progress.confirmed = [], [], [], []
         progress.is_again, progress.odd, progress.polls, progress.sent = False, 0, 0, None
+        progress.listed = 0
 
     def _note_errors(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Record import errors. They name no row, so match them by the values that were sent."""
@@ -216,6 +217,7 @@ class ImportJob:
         """Record profiles that the job imported: by the key, which no other row of a plan has."""
         known, failed = self._by_key(), set(self._progress.failed)
         for entry in entries:
+            self._progress.listed += 1
             for row in _rows_of(known, entry.get("attributes") or {}):
                 if row.index not in failed:
                     self._progress.confirmed.append(row.index)

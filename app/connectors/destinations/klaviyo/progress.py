@@ -56,6 +56,7 @@ class Progress:
         default_factory=list
     )  # deliveries that errors of the job were matched to
     confirmed: list[int] = field(default_factory=list)  # deliveries among the profiles of the job
+    listed: int = 0  # profiles of the job that were read
     words: str | None = None  # of an error that no delivery was matched to
     again: list[int] = field(default_factory=list)  # to be sent again, with the key alone
     is_again: bool = False  # the running job is of these, or of ``firsts``

@@ -1,0 +1,63 @@
+"""Profiles that a partner renamed while a sync was sent: found when it settles, and sent again by the next sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.connectors import registry
+from app.domain.options import frequency_of
+from app.services.places import Neighbours, check_unchanged, fetch_holders, find_neighbours
+from app.services.platform import Platform
+from app.services.revision import EXITS_FIRST
+from app.snapshots.engine import LocalManifest
+from app.snapshots.holdings import RenameCheck
+from app.storage.models import Activation, Batch, Sync
+from app.storage.repositories.destinations import DestinationRepository
+from app.storage.repositories.places import PlaceRepository
+
+TRIGGER = "profile_renamed"  # of the sync that follows
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The other activations at the places of a sync, as its fold compares its profiles with theirs."""
+
+    neighbours: Neighbours
+    check: RenameCheck
+
+    async def still_there(self, session: AsyncSession, sync: Sync) -> None:
+        """Lock the places until the transaction ends. Raises PlacesChanged if the others are not as they were.
+
+        Called before any row is locked (R7). Of two syncs that settle at once, the later one sees the holdings of the other.
+        """
+        await check_unchanged(session, sync.space_id, sync.activation_id, self.neighbours)
+
+    async def wake(self, session: AsyncSession, sync: Sync, positions: Sequence[int]) -> None:
+        """Let the activations at some positions plan again, as soon as they have no open sync."""
+        everyone = [(sync.space_id, sync.activation_id), *self.neighbours.others]
+        others = [everyone[position] for position in positions]
+        await PlaceRepository(session).let_wait(others, everyone[0])
+
+
+async def find_surroundings(
+    platform: Platform, sync: Sync, batches: Sequence[Batch], holdings: LocalManifest
+) -> Surroundings | None:
+    """Read who else is at the places of a sync; None if the partner renames no profiles or told no ids of its own."""
+    if not any((batch.receipts or {}).get("partnerIds") for batch in batches):
+        return None
+    async with platform.unit_of_work() as session:
+        account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
+        if account is None or not registry.get(account.slug).definition.renames_profiles:
+            return None
+        neighbours = await find_neighbours(session, sync.space_id, sync.activation_id)
+    holders = await fetch_holders(platform, sync, holdings, neighbours)
+    exits_first = bool((sync.spec or {}).get(EXITS_FIRST))
+    return Surroundings(neighbours, RenameCheck(holders, exits_first))
+
+
+def needs_another(activation: Activation, sync: Sync, found: int) -> bool:
+    """Return whether a sync must follow for members whose profiles were renamed. Activations with a schedule send at its time."""
+    return bool(found) and sync.kind != "test" and frequency_of(activation.options).follows_runs
