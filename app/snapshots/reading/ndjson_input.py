@@ -16,6 +16,8 @@ from app.snapshots.reading.ndjson_repair import needs_repair, repair_ndjson
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
 from app.snapshots.reading.upload_shape import refuse_many
 
+_FIRST_ROWS = 20_480
+
 
 def ndjson_source(
     cursor: Cursor, upload: Upload, path: Path, dialect: Dialect, repaired: Path
@@ -25,11 +27,8 @@ def ndjson_source(
     if needs_repair(path):
         replaced, path = repair_ndjson(path, repaired), repaired
     relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
-    # Without the threshold, the engine takes rows with 200 keys for dictionaries, and finds no column.
-    options = "sample_size = -1, maximum_depth = 1, map_inference_threshold = -1"
-    probe = f"SELECT * FROM read_json({relation}, {options})"
     try:
-        names = _equal_keys(cursor, relation) or list(column_types(cursor, probe))
+        names = _plain_names(cursor, relation) or _detected(cursor, relation, -1)
     except duckdb.Error as error:
         raise ndjson_fault(path, error) from error
     if names == ["json"] and not _has_key(path, "json"):
@@ -41,20 +40,31 @@ def ndjson_source(
     return Source(sql, kinds, upload, path, dialect, replaced=replaced)
 
 
-def _equal_keys(cursor: Cursor, relation: str) -> list[str] | None:
-    """Return the keys of the rows if all rows have equal ones, in one order; None if they differ.
+def _plain_names(cursor: Cursor, relation: str) -> list[str] | None:
+    """Return the keys of the rows if they are plain: equal in all rows, or all found in the first rows.
 
     The engine's own detection takes seconds for 20,000 different keys, and hours for a million. So too many are refused here.
-    Raises Invalid for those, and DuckDB's errors for text that is not JSON.
+    Returns None if only the detection can say what is wrong: a row is empty or no object, or has a key twice. Raises Invalid
+    for too many keys, and DuckDB's errors for text that is not JSON.
     """
     sql = (
         f"WITH rows AS MATERIALIZED (SELECT DISTINCT json_keys(json) AS keys FROM read_json_objects({relation})) "
-        "SELECT (SELECT count(*) FROM rows), (SELECT any_value(keys) FROM rows), "
-        "(SELECT count(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM rows))"
+        "SELECT (SELECT count(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM rows)), count(*), any_value(keys), "
+        "bool_or(len(keys) = 0 OR len(keys) != len(list_distinct(keys))) FROM rows"
     )
-    different, keys, columns = cursor.execute(sql).fetchall()[0]
+    columns, different, keys, is_odd = cursor.execute(sql).fetchall()[0]
     refuse_many(columns)
-    return keys if different == 1 and len(keys) == columns else None
+    if different == 0 or is_odd:
+        return None
+    names: list[str] = keys if different == 1 else _detected(cursor, relation, _FIRST_ROWS)
+    return names if len(names) == columns else None
+
+
+def _detected(cursor: Cursor, relation: str, rows: int) -> list[str]:
+    """Return the columns that the engine finds in so many rows; -1: in all."""
+    # Without the threshold, the engine takes rows with 200 keys for dictionaries, and finds no column.
+    options = f"sample_size = {rows}, maximum_depth = 1, map_inference_threshold = -1"
+    return list(column_types(cursor, f"SELECT * FROM read_json({relation}, {options})"))
 
 
 def _has_key(path: Path, key: str) -> bool:

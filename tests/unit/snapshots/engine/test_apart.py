@@ -126,6 +126,13 @@ async def test_a_shape_that_is_refused(  # 60,000 keys took the engine's own det
             )
 
 
+async def test_a_key_of_a_late_row_is_a_column(engine: Engine) -> None:
+    rows = b'{"p":"a"}\n' * 21_000 + b'{"p":"b","late":1}\n{"early":2,"p":"c"}\n'
+    out = engine.scratch_file(".parquet")
+    stats = await engine.run_on_upload("spa", write_dataset, given(engine, rows, "ndjson"), out)
+    assert (stats.rows, list(stats.columns)) == (21_002, ["p", "late", "early"])
+
+
 async def test_hundreds_of_columns_and_eight_levels_are_read(engine: Engine) -> None:
     header = ",".join(f"c{n}" for n in range(250)).encode()
     upload = given(engine, header + b"\n" + b",".join([b"1"] * 250) + b"\n")
