@@ -84,11 +84,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_WAIT", 0.0)
 
 
-@pytest.mark.parametrize("few", [10, 0], ids=["single calls", "jobs"])
-async def test_everyone_is_on_the_list(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, few: int
-) -> None:
-    monkeypatch.setattr(additions, "FEW", few)
+async def test_everyone_is_on_the_list(platform: Platform) -> None:
+    """By single calls; by jobs in ``make histories``."""
     await play(platform, list(KIND.values()), at_once=True)
 
 
