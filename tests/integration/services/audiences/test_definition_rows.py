@@ -170,21 +170,18 @@ class TestRuns:
         assert here == there
         assert len(here) == 2
 
-    @pytest.mark.parametrize(
-        "select",
-        [
-            "customer_id AS profile_id, sum(amount) AS spent",
-            "customer_id AS profile_id, string_agg(email, ',' ORDER BY bought_at) AS emails",
-            "customer_id AS profile_id, array_agg(email ORDER BY bought_at) AS email",
-            "customer_id AS profile_id, CAST(min(bought_at) AS date) AS first_day",
-            "customer_id AS profile_id, CAST(avg(amount) AS double precision) AS mean",
-            "customer_id AS profile_id, CASE WHEN count(*) > 1 THEN 'again' END AS kind",
-        ],
-    )
-    async def test_the_same_of_many_kinds(self, shop: Shop, select: str) -> None:
-        query = f"SELECT {select} FROM orders WHERE bought_at < $as_of GROUP BY customer_id"
-        here = await shop.computed(query)
-        assert here == await shop.computed(f"-- run in: warehouse\n{query}")
+    async def test_the_same_of_many_kinds(self, shop: Shop) -> None:
+        for select in (
+            "sum(amount) AS spent",
+            "string_agg(email, ',' ORDER BY bought_at) AS emails",
+            "array_agg(email ORDER BY bought_at) AS email",
+            "CAST(min(bought_at) AS date) AS first_day",
+            "CAST(avg(amount) AS double precision) AS mean",
+            "CASE WHEN count(*) > 1 THEN 'again' END AS kind",
+        ):
+            query = f"SELECT customer_id AS profile_id, {select} FROM orders WHERE bought_at < $as_of GROUP BY 1"
+            here = await shop.computed(query)
+            assert here == await shop.computed(f"-- run in: warehouse\n{query}"), select
 
     async def test_the_moment_of_the_run_is_the_parameters(self, shop: Shop) -> None:
         for query in (OVER_DATASETS, IN_DATABASE):
@@ -276,18 +273,16 @@ class TestRuns:
         assert run.notes[0].startswith("LIMIT depends on the order of rows")
         assert (await shop.run(await shop.define(IN_DATABASE))).notes is None
 
-    @pytest.mark.parametrize("first", ["", "-- run in: warehouse\n"])
-    async def test_columns_without_values_and_ids_that_are_integers(
-        self, shop: Shop, first: str
-    ) -> None:
-        query = (
-            f"{first}SELECT 17 AS profile_id, 4 AS user_id, min(email) AS email, NULL AS phone, NULL AS plan "
-            "FROM orders"
-        )
-        (member,) = await shop.computed(query)
-        assert (member["member_id"], member["id_user_id"]) == ("17", ["4"])
-        assert member["id_email"] is not None
-        assert member["id_phone"] is member["t_plan"] is None
+    async def test_columns_without_values_and_ids_that_are_integers(self, shop: Shop) -> None:
+        for first in ("", "-- run in: warehouse\n"):
+            query = (
+                f"{first}SELECT 17 AS profile_id, 4 AS user_id, min(email) AS email, NULL AS phone, NULL AS plan "
+                "FROM orders"
+            )
+            (member,) = await shop.computed(query)
+            assert (member["member_id"], member["id_user_id"]) == ("17", ["4"])
+            assert member["id_email"] is not None
+            assert member["id_phone"] is member["t_plan"] is None
 
     async def test_entities_of_a_linked_audience(self, shop: Shop) -> None:
         query = "-- run in: warehouse\nSELECT email AS entity_id, customer_id AS profile_id FROM orders GROUP BY 1, 2"
@@ -296,9 +291,8 @@ class TestRuns:
 
 
 class TestFailures:
-    @pytest.mark.parametrize(
-        ("query", "words"),
-        [
+    async def test_a_wrong_definition_fails_the_run_at_once(self, shop: Shop) -> None:
+        for query, words in [
             ("-- run in: warehouse\nSELECT nope AS profile_id FROM orders", 'column "nope" does not exist (line 2, column 8)'),
             ("-- run in: warehouse\nSELECT customer_id FROM orders", "The column profile_id is missing"),
             ("-- run in: warehouse\nSELECT 1.5 AS profile_id", "must be text"),
@@ -307,15 +301,11 @@ class TestFailures:
             ("-- run in: warehouse\nWITH x AS (SELECT 'a' AS p), y AS (DELETE FROM orders RETURNING 1) SELECT p AS profile_id FROM x", "top level"),
             ("SELECT id AS profile_id FROM warehouse", "-- run in: warehouse"),
             ("SELECT nope AS profile_id FROM orders", "nope"),
-        ],
-    )  # fmt: skip
-    async def test_a_wrong_definition_fails_the_run_at_once(
-        self, shop: Shop, query: str, words: str
-    ) -> None:
-        run = await shop.run(await shop.define(query))
-        assert run.state == "failed"
-        assert run.error is not None
-        assert words in run.error["message"]
+        ]:  # fmt: skip
+            run = await shop.run(await shop.define(query))
+            assert run.state == "failed", query
+            assert run.error is not None
+            assert words in run.error["message"]
 
     async def test_a_wrong_password_fails_the_run_at_once_and_is_not_told(self, shop: Shop) -> None:
         await shop.dataset("locked", password="not-this-password", table="orders")
@@ -467,9 +457,8 @@ class TestFailures:
 
 
 class TestSaving:
-    @pytest.mark.parametrize(
-        ("query", "words"),
-        [
+    async def test_names_the_field_and_the_way_out(self, shop: Shop) -> None:
+        for query, words in [
             ("-- run in: elsewhere\nSELECT 1", r"elsewhere, which is no database .* there are: orders, warehouse"),
             ("-- run in:\nSELECT 1", "nothing, which is no database"),
             ("-- run in: warehouse\nDELETE FROM orders", "begins with SELECT or WITH"),
@@ -477,27 +466,20 @@ class TestSaving:
             ("-- run in: warehouse\nSELECT now()", r"\$as_of"),
             ("-- run in: warehouse\nSELECT $1", r"only parameter is \$as_of"),
             ("-- run in: warehouse", "begins with SELECT"),
-        ],
-    )  # fmt: skip
-    async def test_names_the_field_and_the_way_out(
-        self, shop: Shop, query: str, words: str
-    ) -> None:
-        with pytest.raises(Invalid) as caught:
-            await shop.define(query)
-        (problem,) = caught.value.problems
-        assert problem.field == "definition.query"
-        assert re.search(words, problem.message), problem.message
+        ]:  # fmt: skip
+            with pytest.raises(Invalid) as caught:
+                await shop.define(query)
+            (problem,) = caught.value.problems
+            assert problem.field == "definition.query"
+            assert re.search(words, problem.message), problem.message
 
-    @pytest.mark.parametrize(
-        "query",
-        [
+    async def test_takes_postgresqls_own_dialect(self, shop: Shop) -> None:
+        for query in [
             "--RUN IN: WAREHOUSE  \r\nSELECT 'a' AS profile_id",
             "\n  -- run in: warehouse\n-- and more\nWITH x AS (SELECT 'a' AS p) SELECT p AS profile_id FROM x;",
             "-- run in: orders\nSELECT data @> '{}' AS ok, 'a' AS profile_id FROM t",
-        ],
-    )
-    async def test_takes_postgresqls_own_dialect(self, shop: Shop, query: str) -> None:
-        await shop.define(query)
+        ]:
+            await shop.define(query)
 
     async def test_an_ordinary_comment_is_one(self, shop: Shop) -> None:
         await shop.define("-- source: the shop; run in: nothing\nSELECT 'a' AS profile_id")
@@ -512,12 +494,12 @@ class TestSaving:
 
 
 class TestPreviews:
-    @pytest.mark.parametrize("query", [OVER_DATASETS, IN_DATABASE])
-    async def test_both_ways(self, shop: Shop, query: str) -> None:
-        preview = await shop.preview(query)
-        assert preview.status in {"COMPLETED", "FAILED"}, preview.failure_reason
-        assert preview.failure_reason is None
-        assert preview.size is not None
+    async def test_both_ways(self, shop: Shop) -> None:
+        for query in (OVER_DATASETS, IN_DATABASE):
+            preview = await shop.preview(query)
+            assert preview.status in {"COMPLETED", "FAILED"}, preview.failure_reason
+            assert preview.failure_reason is None
+            assert preview.size is not None
 
     async def test_where_there_is_no_room_it_says_so_before_its_lease_ends(
         self, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
