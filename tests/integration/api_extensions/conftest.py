@@ -13,9 +13,10 @@ from app.core.ids import new_id
 from app.services.platform.platform import Platform
 from app.services.tenancy import tokens
 from app.storage.models import Space, Workspace
-from tests.flow import installation, worker
+from tests.flow import installation
 from tests.integration.api_extensions.desk import Desk
 from tests.integration.api_extensions.factories import create_audience
+from tests.stepping import stepped
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ async def api(client: httpx.AsyncClient, tenant: Tenant) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
-    """An installation with a worker and a receiver."""
-    async with installation(platform) as flow, worker(platform):
+    """An installation with a receiver, where what is due is done when the test waits for it."""
+    async with installation(platform) as flow:
         await flow.sign_in(client)
-        yield Desk(flow, client)
+        yield Desk(stepped(flow), client)
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from app.core import clock
 from app.services.delivery import exports
 from app.services.periodic import collector
 from app.services.platform.platform import Platform
-from tests.flow import Flow, installation, worker
+from tests.flow import Flow, installation
+from tests.stepping import stepped
 
 MEMBERS = [
     {
@@ -68,10 +69,9 @@ class Desk:
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
     async with installation(platform) as flow:
         await flow.sign_in(client)
-        desk = Desk(flow, client)
+        desk = Desk(stepped(flow), client)
         await desk.settings()
-        async with worker(platform):
-            yield desk
+        yield desk
 
 
 async def download(client: httpx.AsyncClient, url: str) -> httpx.Response:

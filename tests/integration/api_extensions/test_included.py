@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,16 +14,16 @@ from app.sandbox.braze import DEFAULT_KEY, BrazeEmulator
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services.platform.platform import Platform
-from tests.flow import worker
 from tests.integration.api_extensions.test_test_sends import LIST, Desk, desk_of
+from tests.stepping import stepped
 
 NAME = "Included in Audience"
 
 
 @pytest.fixture
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
-    async with desk_of(platform, client) as made, worker(platform):
-        yield made
+    async with desk_of(platform, client) as made:
+        yield replace(made, flow=stepped(made.flow))
 
 
 async def options(desk: Desk, activation: str, **changes: Any) -> httpx.Response:

@@ -14,7 +14,8 @@ from app.services.accounts.settings import seal_settings
 from app.services.platform.platform import Platform
 from app.snapshots.plans import reach as engine
 from app.storage.models import Audience, Destination, DestinationConnection, Space, Sync
-from tests.flow import ACTOR, Flow, installation, worker
+from tests.flow import ACTOR, Flow, installation
+from tests.stepping import stepped
 
 ROWS: list[dict[str, Any]] = [
     {"profile_id": "p1", "email": "a@x.com", "user_id": "u1", "agreed": True},
@@ -80,7 +81,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[Desk]:
-    async with installation(platform) as flow, worker(platform):
+    async with installation(platform) as flow:
         klaviyo_id = new_hex_id()
         async with platform.unit_of_work() as session:
             space = await session.get(Space, flow.space_id)
@@ -99,7 +100,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
                 )
             )
         await flow.sign_in(client)
-        yield Desk(flow, client, klaviyo_id)
+        yield Desk(stepped(flow), client, klaviyo_id)
 
 
 class TestReach:

@@ -14,7 +14,7 @@ from app.storage.models import Sync
 from tests.flow import ACTOR, Flow, eventually, installation, worker
 from tests.integration.services.delivery.scene import attempts, ids
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 
 class TestTransientFailures:
@@ -42,6 +42,7 @@ class TestTransientFailures:
 
 
 class TestClosing:
+    @pytest.mark.installation(worker=True)
     async def test_cancel_half_way_keeps_what_was_sent_and_the_next_sync_goes_on(
         self, flow: Flow
     ) -> None:
@@ -117,6 +118,7 @@ class TestRedisGone:
                 assert (sync.state, sync.delivered) == ("complete", 250)
                 assert {one.worker.rsplit(":", 1)[1] for one in await attempts(flow)} == {"sweep"}
 
+    @pytest.mark.installation(worker=True)
     async def test_with_redis_the_work_is_done_under_arq(self, flow: Flow) -> None:
         activation = await flow.activate()
         await flow.members(range(2500))

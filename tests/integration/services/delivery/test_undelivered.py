@@ -12,7 +12,7 @@ from app.storage.models import Batch
 from tests.flow import Flow, eventually
 from tests.integration.services.delivery.scene import attempts
 
-pytestmark = pytest.mark.installation(worker=True)
+pytestmark = pytest.mark.installation(stepped=True)
 
 
 async def test_after_an_unknown_attempt_the_next_plan_waits_for_the_settle_time(flow: Flow) -> None:
@@ -46,6 +46,7 @@ async def test_attempts_are_written_with_their_ends(flow: Flow) -> None:
     ]
 
 
+@pytest.mark.installation(worker=True)
 async def test_every_failure_is_shown_until_something_is_delivered(flow: Flow) -> None:
     activation = await flow.activate()
     flow.sandbox.faults.add({"kind": "status", "status": 302, "headers": {"location": "/x"}})
@@ -60,6 +61,7 @@ async def test_every_failure_is_shown_until_something_is_delivered(flow: Flow) -
     assert (await flow.activation(activation)).last_error is None
 
 
+@pytest.mark.installation(worker=True)
 async def test_a_permanent_redirect_is_an_error_after_ten_minutes(flow: Flow) -> None:
     activation = await flow.activate()
     fault = {"kind": "status", "status": 308, "headers": {"location": "https://b.example/new"}}
