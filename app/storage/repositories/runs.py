@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.domain.run_states import RunState
@@ -20,7 +20,18 @@ RUN_IS_FREE = (
 )
 
 
-RUN_IS_DUE = (Run.state.in_(OPEN), *RUN_IS_FREE)
+def _is_first() -> ColumnElement[bool]:
+    """Return the condition that no older run of the audience of a run is open (R6)."""
+    older = aliased(Run)
+    return ~exists().where(
+        older.space_id == Run.space_id,
+        older.audience_id == Run.audience_id,
+        older.state.in_(OPEN),
+        tuple_(older.created_at, older.id) < tuple_(Run.created_at, Run.id),
+    )
+
+
+RUN_IS_DUE = (Run.state.in_(OPEN), _is_first(), *RUN_IS_FREE)
 
 
 class RunRepository(Repository[Run]):

@@ -18,6 +18,7 @@ from app.services.audiences.recompute import recompute_audience
 from app.services.audiences.run_failures import MAX_ATTEMPTS, give_back, report_alive
 from app.services.platform import MAX_LOST_LEASES
 from app.storage.models import MemberPatch, Run
+from app.storage.repositories.due_work import WorkQueries
 from app.storage.repositories.runs import RunRepository
 from tests.flow import Flow, eventually, worker
 from tests.integration.services.audiences.supply import is_member, patch, upload
@@ -44,6 +45,14 @@ class TestRunsThatDoNotSucceed:
             await _expire(flow, run.id)
         await recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
         assert (await flow.finished(run.id)).state == "complete"
+
+    async def test_a_run_is_due_when_those_before_it_have_ended(self, flow: Flow) -> None:
+        first, second = await upload(flow, [1]), await upload(flow, [2])
+        for run in (first, second):
+            async with flow.platform.unit_of_work() as session:
+                _, due = await WorkQueries(session).due(10)
+            assert [work.subject_id for work in due if work.task == "recompute"] == [run.id]
+            await recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
 
     async def test_what_they_left_is_taken_up_again_after_a_while(self, flow: Flow) -> None:
         crashed = await patch(flow, 1)
