@@ -9,12 +9,13 @@ import signal
 import statistics
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.chaos_processes.limits import RECOVERY
 from tests.chaos_processes.mutants import MUTANTS
-from tests.chaos_processes.play import REFUSED, Plan, play
+from tests.chaos_processes.play import Plan, play
 from tests.chaos_processes.recovery import measure
 
 MUTANT_SEEDS = 5
@@ -31,6 +32,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--mutant", choices=[*MUTANTS, "all"], help="plant a fault, which must be found"
+    )
+    parser.add_argument(
+        "--unplanted",
+        action="store_true",
+        help="with --mutant: the same runs without the fault, which must be green",
     )
     parser.add_argument(
         "--recovery",
@@ -75,16 +81,29 @@ def say(report: dict[str, Any], plan: Plan) -> None:
 
 
 def find_mutant(name: str, given: argparse.Namespace, folder: Path) -> bool:
-    """Run seeds until one is red; at most five."""
+    """Run seeds until one is red for the mutant's own reason; at most five."""
     for seed in range(given.first, given.first + MUTANT_SEEDS):
         plan = Plan(seed, given.seconds, folder / name, name)
         report = run(plan)
         print(f"mutant {name}, ", end="")
         say(report, plan)
-        if report["findings"].keys() - {REFUSED}:
+        if any(kind.startswith(MUTANTS[name].shown_by) for kind in report["findings"]):
             return True
     print(f"mutant {name} was not found in {MUTANT_SEEDS} seeds", flush=True)
     return False
+
+
+def all_green(plans: list[Plan], given: argparse.Namespace) -> int:
+    """Run the seeds of some plans. Returns 0 if all are green."""
+    words = []
+    for plan in plans:
+        for seed in range(given.first, given.first + given.seeds):
+            one = replace(plan, seed=seed)
+            report = run(one)
+            say(report, one)
+            words.append(report["verdict"])
+    print(f"{words.count('green')} of {len(words)} green", flush=True)
+    return int(set(words) != {"green"})
 
 
 def recover(kills: int, folder: Path) -> int:
@@ -108,16 +127,15 @@ def main() -> int:
         return recover(given.recovery, folder)
     if given.mutant:
         names = list(MUTANTS) if given.mutant == "all" else [given.mutant]
+        if given.unplanted:
+            plans = [
+                Plan(0, given.seconds, folder / f"{name}-unplanted", name, planted=False)
+                for name in names
+            ]
+            return all_green(plans, given)
         found = [find_mutant(name, given, folder) for name in names]
         return int(not all(found))
-    words = []
-    for seed in range(given.first, given.first + given.seeds):
-        plan = Plan(seed, given.seconds, folder)
-        report = run(plan)
-        say(report, plan)
-        words.append(report["verdict"])
-    print(f"{words.count('green')} of {len(words)} green", flush=True)
-    return int(set(words) != {"green"})
+    return all_green([Plan(0, given.seconds, folder)], given)
 
 
 if __name__ == "__main__":

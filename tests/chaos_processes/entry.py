@@ -16,7 +16,7 @@ def run() -> None:
     """Patch the service's functions, and run its command line."""
     install(Path(os.environ[POINTS_VARIABLE]), sys.argv[1])
     if mutant := os.environ.get(MUTANT_VARIABLE):
-        MUTANTS[mutant]()
+        MUTANTS[mutant].plant()
     main()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,18 @@ def file_before_row() -> None:
         module.store_file = store_file  # type: ignore[attr-defined]
 
 
-MUTANTS: dict[str, Callable[[], None]] = {
-    "write-ahead": write_ahead,
-    "fold": fold_at_every_end,
-    "fence": fence,
-    "settle-time": settle_time,
-    "file-before-row": file_before_row,
+@dataclass(frozen=True)
+class Mutant:
+    """A fault, and the kind of finding that shows it: a run that is red for another reason has not found it."""
+
+    plant: Callable[[], None]
+    shown_by: str
+
+
+MUTANTS = {
+    "write-ahead": Mutant(write_ahead, "wrong members"),
+    "fold": Mutant(fold_at_every_end, "wrong members"),
+    "fence": Mutant(fence, "wrong members"),
+    "settle-time": Mutant(settle_time, "inversions"),
+    "file-before-row": Mutant(file_before_row, "failed"),
 }

@@ -12,6 +12,13 @@ SELECT lease_owner FROM batch WHERE state = 'sending' AND lease_until > clock_ti
 UNION ALL SELECT lease_owner FROM sync WHERE lease_until > clock_timestamp() AND lease_owner IS NOT NULL
 UNION ALL SELECT lease_owner FROM run WHERE lease_until > clock_timestamp() AND lease_owner IS NOT NULL
 """
+_PATCHES_OF = (
+    "SELECT id FROM run WHERE lease_owner LIKE $1 AND state = 'running' AND kind = 'patch'"
+)
+_OVERTAKEN = """
+SELECT count(*) FROM run JOIN run AS later USING (space_id, audience_id)
+WHERE run.id = ANY($1::text[]) AND run.state = 'complete' AND later.state = 'complete' AND later.created_at > run.created_at
+"""
 _LEFT = """
 SELECT 'run ' || id || ' ' || state FROM run WHERE state IN ('new', 'running')
 UNION ALL SELECT 'sync ' || id || ' ' || state || coalesce(' ' || (error ->> 'message'), '')
@@ -45,13 +52,13 @@ class Observer:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def ask(self, query: str) -> list[Any]:
+    async def ask(self, query: str, *arguments: Any) -> list[Any]:
         """Return the first column."""
         for _ in range(200):
             try:
                 connection = await asyncpg.connect(self.url, timeout=5)
                 try:
-                    return [row[0] for row in await connection.fetch(query)]
+                    return [row[0] for row in await connection.fetch(query, *arguments)]
                 finally:
                     await connection.close(timeout=5)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -61,6 +68,14 @@ class Observer:
     async def busy(self) -> list[int]:
         """Return the pid of each worker that holds a lease now, once for each lease."""
         return [int(owner.split(":")[1]) for owner in await self.ask(_BUSY) if owner]
+
+    async def patches_of(self, pid: int) -> list[str]:
+        """Return the ids of the runs of patches that a worker holds."""
+        return await self.ask(_PATCHES_OF, f"%:{pid}:%")
+
+    async def is_overtaken(self, runs: list[str]) -> bool:
+        """Return whether a run has been made complete, and after it another of its audience."""
+        return bool((await self.ask(_OVERTAKEN, runs))[0])
 
     async def left(self) -> list[str]:
         """Return what is not finished."""

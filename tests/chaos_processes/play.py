@@ -37,7 +37,8 @@ class Plan:
     seed: int
     seconds: float
     folder: Path
-    mutant: str | None = None
+    mutant: str | None = None  # whose schedule is followed
+    planted: bool = True  # whether its fault is in the service, too
 
     @property
     def report(self) -> Path:
@@ -56,7 +57,7 @@ async def play(plan: Plan) -> dict[str, Any]:
     before = descendants().keys()
     verdict, began = Verdict(), time.monotonic()
     faults: list[dict[str, Any]] = []
-    async with running(plan.logs, plan.seed, plan.mutant) as world:
+    async with running(plan.logs, plan.seed, plan.mutant if plan.planted else None) as world:
         try:
             await _carry_out(world, plan, verdict, faults, set(before), began)
         except* Refused as refused:
@@ -67,6 +68,7 @@ async def play(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "seconds": plan.seconds,
         "mutant": plan.mutant,
+        "planted": plan.planted,
         "verdict": verdict.word,
         **asdict(verdict),
         "faults": faults,
@@ -110,6 +112,8 @@ async def _carry_out(
     await judge_record(world, verdict)
     verdict.figures["changes"] = {one.name: one.changes for one in made}
     verdict.figures["answers"] = world.client.asked
+    if plan.mutant and plan.planted and verdict.findings:
+        return  # it is found
     if "stuck" not in verdict.findings:
         await judge_workers(world, made, verdict)
 

@@ -27,6 +27,11 @@ class Point:
     function: str
     after: bool = False
     kind: str = "worker"
+    of: Callable[..., bool] | None = None  # calls with other arguments do not count
+
+
+def _is_patch(_: Any, work: Any, *__: Any) -> bool:
+    return bool(work.run.kind == "patch")
 
 
 POINTS = (
@@ -40,6 +45,7 @@ POINTS = (
     Point("plan_stored", "app.services.planning.plan", "store_plan"),
     Point("folded", "app.services.syncs.settle", "_commit"),
     Point("snapshot_stored", "app.services.audiences.recompute", "_make_current"),
+    Point("patch_stored", "app.services.audiences.recompute", "_make_current", of=_is_patch),
     # The transaction is committed, what follows it is not done
     Point("planned", "app.services.planning.plan", "store_plan", after=True),
     Point("settled", "app.services.syncs.settle", "_commit", after=True),
@@ -48,7 +54,7 @@ POINTS = (
     Point("upload_accepted", "app.services.audiences", "put_members", True, "api"),
 )
 #: Points at which a process holds a lease, so that it loses it when it stops there.
-LEASED = ("claimed", "answered", "plan_stored", "folded", "snapshot_stored")
+LEASED = ("claimed", "answered", "plan_stored", "folded", "snapshot_stored", "patch_stored")
 
 
 def owner_of(module: str, function: str) -> tuple[Any, str]:
@@ -74,6 +80,8 @@ def _watched(
 ) -> Callable[..., Awaitable[Any]]:
     @functools.wraps(function)
     async def watched(*arguments: Any, **options: Any) -> Any:
+        if point.of is not None and not point.of(*arguments):
+            return await function(*arguments, **options)
         if not point.after:
             _hit(point.name, folder)
             return await function(*arguments, **options)

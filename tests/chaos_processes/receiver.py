@@ -126,7 +126,9 @@ class Receiver:
     def _late_by(self, request: web.Request) -> float:
         """Draw seconds until a late message is applied: its call began after the second in its timestamp."""
         sent = float(request.headers.get("webhook-timestamp", time.time()))
-        return self.random.uniform(LATE, max(LATE, sent + LATEST - time.time()))
+        latest = max(LATE, sent + LATEST - time.time())
+        earliest = LATE if self.random.random() < 0.5 else max(LATE, latest - 1)
+        return self.random.uniform(earliest, latest)
 
     async def _apply_late(self, name: str, identity: str, body: bytes, seconds: float) -> None:
         async def later() -> None:

@@ -20,9 +20,10 @@ class Planned:
     seed: str
 
 
-#: Faults that are added to the runs of a mutant, since they meet what it breaks.
+#: Faults of the runs of a mutant, since they meet what it breaks, and how many others. (Cancelled syncs and late calls meet the rest.)
+OTHERS = 3
 MEETING: dict[str, tuple[str, ...]] = {
-    "write-ahead": ("kill-at-point",),
+    "write-ahead": (),
     "fold": (),
     "fence": ("stop-run", "stop-run"),
     "settle-time": (),
@@ -37,9 +38,10 @@ def schedule(seed: int, seconds: float, mutant: str | None = None) -> list[Plann
     begin = (seed - 1) * count
     dealt = [kinds[(begin + turn) % len(kinds)] for turn in range(count)]
     chance = random.Random(f"schedule-{seed}-{seconds}")
+    if mutant:
+        dealt = [*MEETING[mutant], *dealt[:OTHERS]]
     if not set(dealt) & set(TAKEOVERS):
         dealt.append(chance.choice(TAKEOVERS))
-    dealt += MEETING[mutant] if mutant else ()
     chance.shuffle(dealt)
     step = (seconds - FIRST) / len(dealt)
     return [

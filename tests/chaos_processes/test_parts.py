@@ -41,8 +41,11 @@ class TestSchedule:
 
     def test_each_mutant_may_have_faults_that_meet_it(self) -> None:
         assert set(MEETING) == set(MUTANTS)
+        assert all(mutant.shown_by for mutant in MUTANTS.values())
         for mutant, kinds in MEETING.items():
-            assert len(schedule(1, 20, mutant)) == len(schedule(1, 20)) + len(kinds)
+            dealt = {planned.kind for planned in schedule(1, 20, mutant)}
+            assert set(kinds) <= dealt
+            assert dealt & set(TAKEOVERS)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Audience:
     members: Members = field(default_factory=dict)
     activations: list[Activation] = field(default_factory=list)
     changes: int = 0
+    first: int = 0  # number of the first id that can be a member
 
     async def create(self) -> None:
         body = {"name": self.name, "definition": {"query": self.query}, "audienceType": "USERS"}
@@ -54,8 +55,10 @@ class Audience:
 
     def draw(self, share: float) -> Members:
         """Draw members anew: a share of all ids, each with a tier."""
-        ids = (f"{self.name}-{number}" for number in range(self.size))
-        return {id: self.chance.choice(TIERS) for id in ids if self.chance.random() < share}
+        return {id: self.chance.choice(TIERS) for id in self.ids() if self.chance.random() < share}
+
+    def ids(self) -> list[str]:
+        return [f"{self.name}-{self.first + number}" for number in range(self.size)]
 
     async def supply(self, members: Members) -> None:
         """Replace all members."""
@@ -97,9 +100,8 @@ class Audience:
         made = await self.client.call("POST", "/destinations", json=body)
         return str(made["destination"]["id"])
 
-    async def cancel(self) -> None:
+    async def cancel(self, activation: Activation) -> None:
         """Cancel the open sync of an activation, if it has one."""
-        activation = self.chance.choice(self.activations)
         path = f"/audiences/{self.id}/activations/{activation.id}/syncs"
         for sync in (await self.client.call("GET", path))["syncs"]:
             if sync["status"] in ("pending", "running"):
@@ -109,13 +111,25 @@ class Audience:
 
 @dataclass
 class Uploaded(Audience):
-    """Whole uploads; in between, the open sync is cancelled and others become members."""
+    """Whole uploads. Often, open syncs are cancelled while they are sent and something newer waits, which is sent at once.
+
+    A part of the ids never comes back, so that a member which should have left is seen at the end.
+    """
 
     async def change(self) -> None:
+        if self.chance.random() < 0.6:
+            for _ in range(2):
+                await self._renew()
+                await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+            for activation in self.activations:
+                await self.cancel(activation)
+        await (
+            self._renew()
+        )  # a sync that a user cancels is not repeated until there is something newer
+
+    async def _renew(self) -> None:
+        self.first += self.size // 4
         await self.supply(self.draw(0.5))
-        if self.chance.random() < 0.5:
-            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
-            await self.cancel()
 
 
 @dataclass
@@ -126,8 +140,7 @@ class Patched(Audience):
         if not self.changes:
             await self.supply(self.draw(0.5))
             return
-        ids = [f"{self.name}-{number}" for number in range(self.size)]
-        chosen = self.chance.sample(ids, max(2, self.size // 8))
+        chosen = self.chance.sample(self.ids(), max(2, self.size // 8))
         half = len(chosen) // 2
         add = {id: self.chance.choice(TIERS) for id in chosen[:half]}
         body = {
