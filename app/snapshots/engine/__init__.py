@@ -1,7 +1,7 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
 from app.snapshots.engine.engine import Engine
-from app.snapshots.engine.faults import is_full, is_lasting_fault
+from app.snapshots.engine.faults import TooMuchMemory, is_full, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
     Marks,
@@ -59,6 +59,7 @@ __all__ = [
     "ReadColumn",
     "SnapshotStats",
     "StoredFile",
+    "TooMuchMemory",
     "TypeChange",
     "UnknownFormat",
     "Upload",

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,8 @@ from app.core.disk_reserve import disk_full, stopped_when_full
 from app.core.errors import Invalid
 from app.processes import ChildEnded, Job, Limits, call_in_child
 from app.snapshots.engine.connections import connect
-from app.snapshots.engine.faults import is_full
+from app.snapshots.engine.faults import TooMuchMemory, is_full
+from app.snapshots.engine.inputs import Upload
 
 DEADLINE = timedelta(minutes=10)
 _MORE_MEMORY = (
@@ -50,8 +51,22 @@ class Call:
 async def call_apart(call: Call) -> Any:
     """Return the result of a call that runs in a child.
 
-    Raises what the function raises; Invalid if it needs too much memory or time; InsufficientStorage if the disk is full.
+    If an upload needs too much memory, it is read once more with less, in a new child. Raises what the function raises;
+    Invalid if it needs too much memory or time; InsufficientStorage if the disk is full.
     """
+    try:
+        return await _call(call)
+    except TooMuchMemory:
+        return await _call(_frugal(call))
+
+
+def _frugal(call: Call) -> Call:
+    """Return a call that reads its uploads with less memory."""
+    args = [replace(one, frugal=True) if isinstance(one, Upload) else one for one in call.args]
+    return replace(call, args=args, threads=1)
+
+
+async def _call(call: Call) -> Any:
     memory = TypeAdapter(ByteSize).validate_python(call.memory)
     limits = Limits(
         data_bytes=memory + _MORE_MEMORY,

@@ -7,6 +7,12 @@ import os
 
 import duckdb
 
+from app.core.errors import Invalid
+
+
+class TooMuchMemory(Invalid):
+    """An upload that needs more memory than the engine has. It is read once more with less (``Upload.frugal``)."""
+
 
 def is_lasting_fault(error: Exception) -> bool:
     """Return whether the engine fails again with the same input. A full disk, little memory and an interrupt can pass."""

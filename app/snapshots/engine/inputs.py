@@ -16,6 +16,7 @@ class Upload:
 
     ``encoding`` is the compression that was announced. Of a CSV file, ``delimiter`` is what the request asks for, and
     ``usual_delimiter`` that of the upload before, which is tried first. ``absent_words`` are the space's own words for "no value".
+    ``frugal`` reading needs less memory and more time, and a connection with one thread.
     """
 
     path: Path
@@ -24,6 +25,7 @@ class Upload:
     delimiter: str | None = None
     usual_delimiter: str | None = None
     absent_words: frozenset[str] = frozenset()
+    frugal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -65,6 +66,18 @@ def _detected(cursor: Cursor, relation: str, rows: int) -> list[str]:
     # Without the threshold, the engine takes rows with 200 keys for dictionaries, and finds no column.
     options = f"sample_size = {rows}, maximum_depth = 1, map_inference_threshold = -1"
     return list(column_types(cursor, f"SELECT * FROM read_json({relation}, {options})"))
+
+
+def in_columns(cursor: Cursor, source: Source, out: Path) -> Source:
+    """Write the values as columns of small groups of rows, and read them from there.
+
+    The engine parses a whole line for each query. Wide and long lines then need many times the memory of a few rows.
+    """
+    cursor.execute(
+        f"COPY (SELECT * FROM {source.sql}) TO {sql_text(str(out))} "
+        "(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 2048)"
+    )
+    return replace(source, sql=f"read_parquet({sql_text(str(out))})")
 
 
 def _has_key(path: Path, key: str) -> bool:

@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Dialect, Upload, is_full
+from app.snapshots.engine import Cursor, Dialect, TooMuchMemory, Upload, is_full
 from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
 from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8
-from app.snapshots.reading.ndjson_input import ndjson_fault, ndjson_source
+from app.snapshots.reading.ndjson_input import in_columns, ndjson_fault, ndjson_source
 from app.snapshots.reading.parquet_input import parquet_source
 from app.snapshots.reading.source import Source, first_line
 from app.snapshots.reading.upload_shape import refuse_shape
@@ -71,7 +71,8 @@ def _source(cursor: Cursor, upload: Upload, scratch: _Scratch) -> Source:
     dialect = replace(dialect, encoding=encoding, byte_order_mark=marked)
     if upload.format == "csv":
         return csv_source(upload, path, dialect, scratch.file("rows"))
-    return ndjson_source(cursor, upload, path, dialect, scratch.file("rows"))
+    source = ndjson_source(cursor, upload, path, dialect, scratch.file("rows"))
+    return in_columns(cursor, source, scratch.file("columns")) if upload.frugal else source
 
 
 def _explained(error: duckdb.Error, source: Source) -> Invalid:
@@ -90,7 +91,7 @@ def _explained(error: duckdb.Error, source: Source) -> Invalid:
             f"{column} holds {kind}; this does not fit: {value[:100]}", data={"column": column}
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return Invalid(
+        return TooMuchMemory(
             "The upload needs more memory than the engine has. Leave out columns that nothing reads, shorten long values, or "
             "raise the setting ACTIVATIONS_ENGINE_MEMORY of the service. NDJSON needs more memory than CSV."
         )

@@ -16,7 +16,7 @@ import zstandard
 
 from app.core import disk_reserve
 from app.core.errors import InsufficientStorage, Invalid
-from app.snapshots.engine import Cursor, Upload
+from app.snapshots.engine import Cursor, TooMuchMemory, Upload
 from app.snapshots.engine.engine import Engine
 from app.snapshots.engine.small_uploads import is_small
 from app.snapshots.membership import write_snapshot
@@ -65,6 +65,20 @@ def nested(depth: int) -> bytes:
     file = io.BytesIO()
     pq.write_table(table, file)
     return file.getvalue()
+
+
+def greedy(_: Cursor, upload: Upload, enough: bool) -> int:
+    """Need less memory only where an upload is read with less."""
+    if upload.frugal and enough:
+        return 7
+    raise TooMuchMemory("It needs more memory.")
+
+
+async def test_an_upload_that_needs_much_memory_is_read_once_more_with_less(engine: Engine) -> None:
+    upload = given(engine, b"{}", "ndjson")
+    assert await engine.run_apart("wsp_1", greedy, upload, enough=True) == 7
+    with pytest.raises(Invalid, match="more memory"):
+        await engine.run_apart("wsp_1", greedy, upload, enough=False)
 
 
 def fail(_: Cursor, upload: Upload) -> None:
