@@ -78,21 +78,29 @@ async def test_a_column_name_with_dots_is_read_as_a_nested_object(platform: Plat
 
 
 async def test_numbers_keep_every_digit(platform: Platform) -> None:
-    """A column with an integer that JSON readers cannot hold is text, so its JSON has quotes."""
+    """A column with an integer that JSON readers cannot hold is text, so its JSON has quotes. A decimal keeps its scale."""
     data = {
         "template": {"@template": "{{traits.card}}"},
         "liquid": {"@liquid": "{{ traits.card }}"},
         "json": {"@json": {"mode": "encode", "value": {"@path": "$.traits.card"}}},
         "path": {"@path": "$.traits.card"},
+        "price": {"@template": "{{traits.price}}"},
     }
     async with installation(platform) as flow:
         activation = await flow.activate(resync=True, **mapping(data))
-        card = {"profile_id": "p1", "email": "ann@example.com", "card": 9007199254740993}
-        await synced(flow, activation, card)
+        card = {"profile_id": "p1", "email": "ann@example.com", "card": 9007199254740993,
+                "price": 19.1}  # fmt: skip
+        await synced(
+            flow,
+            activation,
+            card | {"profile_id": "p0", "email": "bo@example.com", "price": 1.25},
+            card,
+        )
         digits = "9007199254740993"
         assert sent(flow)[-1]["data"] == {
             "template": digits,
             "liquid": digits,
             "json": f'"{digits}"',
             "path": digits,
+            "price": "19.10",
         }
