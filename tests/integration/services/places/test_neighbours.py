@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, update
@@ -215,11 +217,7 @@ async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platfor
         left = await them.one.newest()
         assert (left.state, left.exited, left.delivered) == ("complete", 1, 1)
         assert left.last_unknown_at is not None
-        async with platform.unit_of_work() as session:  # as if it had been the last call
-            now = func.clock_timestamp()
-            await session.execute(
-                update(Sync).where(Sync.id == left.id).values(last_unknown_at=now)
-            )
+        await called(platform, left, func.clock_timestamp() + timedelta(minutes=1))
         with pytest.raises(Conflict, match="earlier request had no definite response"):
             await send_test(
                 platform,
@@ -232,7 +230,17 @@ async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platfor
             )
         await them.other.supply("ab")
         await them.plan()
-        assert (await them.other.newest()).state == "new"
+        waiting = await them.other.newest()
+        assert waiting.state == "new"
+        await called(platform, left, func.clock_timestamp() - timedelta(minutes=1))
+        async with platform.unit_of_work() as session:
+            await session.execute(update(Sync).where(Sync.id == waiting.id).values(next_at=None))
         await them.all()
         assert (await them.other.newest()).state == "complete"
         assert them.marked() == {"a", "b"}
+
+
+async def called(platform: Platform, sync: Sync, at: Any) -> None:
+    """Let the last call of a sync without a definite response have been at a time of PostgreSQL's clock."""
+    async with platform.unit_of_work() as session:
+        await session.execute(update(Sync).where(Sync.id == sync.id).values(last_unknown_at=at))
