@@ -6,13 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.core.config import Settings
+from tests.machine import planted
+from tests.machine.choices import APPLIED
 from tests.machine.partner import identifier_list
 from tests.machine.planted import PLANTS, Plant
-from tests.machine.play import found_by, play
+from tests.machine.play import found_by, perform, play
 
 # The number of histories, the steps of each, and the first seed.
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
@@ -63,3 +66,29 @@ def test_a_planted_bug_is_found(
     assert found
     # The database itself refuses two plans for one sync.
     assert found[0].startswith(("AssertionError", "IntegrityError"))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("plant", "situation", "drawn"),
+    [
+        (planted.late_workers_are_let_write, "plan_late", {}),
+        (
+            planted.unknown_attempts_are_not_remembered,
+            "leave_after_a_lost_response",
+            {"fault": APPLIED[0]},
+        ),
+    ],
+    ids=["plan_late", "leave_after_a_lost_response"],
+)
+def test_one_situation_shows_its_bug(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Plant,
+    situation: str,
+    drawn: dict[str, Any],
+) -> None:
+    assert perform(settings, situation, seed=5, **drawn) == []
+    plant(monkeypatch)
+    assert perform(settings, situation, seed=5, **drawn)

@@ -27,6 +27,8 @@ LOST = [
     for fault in FAULTS
     if fault["kind"].startswith("cut") or fault.get("status") in (500, 503)
 ]
+#: Faults with which a call is applied, and does not say so.
+APPLIED = [fault for fault in FAULTS if fault["kind"] == "apply_then_status"]
 TYPES = ["Audience Membership Changed"] * 6 + ["Audience Entered", "Audience Exited", "All Events"]
 IDENTITIES: list[tuple[tuple[str, str], ...]] = [
     (("email", "last"),),

@@ -24,7 +24,7 @@ from app.services.platform.platform import Platform
 from tests.flow import SECRET, Flow, installation
 from tests.machine import truth
 from tests.machine.books import Books
-from tests.machine.choices import ARMS, FAULTS, IDENTITIES, LOST, TOLD, TYPES, arms_of, seeds
+from tests.machine.choices import ARMS, FAULTS, IDENTITIES, TOLD, TYPES, arms_of, seeds
 from tests.machine.life import Life
 from tests.machine.partner import SLUG, Ledger
 from tests.machine.truth import People, Told
@@ -40,7 +40,7 @@ def _wire(told: dict[str, Any]) -> dict[str, Any]:
 
 
 class History(RuleBasedStateMachine):
-    """One activation on a webhook. A subclass sets ``runner`` and ``platform``."""
+    """One activation on a webhook. A subclass adds the situations, and sets ``runner`` and ``platform``."""
 
     runner: asyncio.Runner
     platform: Platform
@@ -294,27 +294,6 @@ class History(RuleBasedStateMachine):
         self.run(self.life.hand.once(tasks=(Task.DELIVER,)))
         if cancelled:
             self.cancel()
-
-    @rule(seed=seeds, fault=st.sampled_from(LOST))
-    def lose_entries(self, seed: int, fault: dict[str, Any]) -> None:
-        """Cancel a sync of newcomers whose entries got no response, and look: they must be sent again.
-
-        In a sync of other memberships, members move to other keys: then exits go first, and no entry is tried.
-        """
-        random = Random(seed)
-        numbers = range(truth.PEOPLE)
-        absent = [number for number in numbers if f"p{number:02}" not in self.versions[-1]]
-        if not absent:
-            return
-        self.look()
-        chosen = {f"p{number:02}": truth.person(number, random) for number in absent[:4]}
-        self.run(self._change_members(self.life.patch(chosen, []), False))
-        self.versions.append({**self.versions[-1], **chosen})
-        self.run(self.life.hand.once(tasks=(Task.PLAN,)))
-        self.break_the_receiver(fault, 12)
-        self.run(self.life.hand.once(tasks=(Task.DELIVER,)))
-        self.cancel()
-        self.look()
 
     @rule(where=st.sampled_from(["planning", "before sending", "after sending", "settling"]))
     def die(self, where: str) -> None:

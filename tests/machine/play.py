@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as hypothesis_settings
@@ -11,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from app.core.config import Settings
 from app.services.platform.platform import open_platform
-from tests.machine.history import History
+from tests.machine.situations import Situations
 
 
 def found_by(settings: Settings, *, histories: int, steps: int, number: int) -> list[str]:
@@ -33,6 +36,42 @@ def play(
     found: list[str] | None = None,
 ) -> None:
     """Run the histories of a seed. Raises the error that a history finds, and appends it to ``found``."""
+    with _machine(settings, [] if found is None else found) as machine:
+        run_state_machine_as_test(
+            seed(number)(machine),
+            settings=hypothesis_settings(
+                max_examples=histories,
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                # A history takes a second, so failing histories are not shrunk.
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+                print_blob=False,
+            ),
+        )
+
+
+def perform(settings: Settings, situation: str, **drawn: Any) -> list[str]:
+    """Carry out one situation of :class:`Situations` in a new history. Returns its findings."""
+    found: list[str] = []
+    with _machine(settings, found) as machine:
+        history = machine()
+        try:
+            history.begin(
+                by_member=False, type="Audience Membership Changed", baseline=False, seed=2
+            )
+            getattr(history, situation)(**drawn)
+        except Exception:  # noqa: BLE001  it is recorded
+            assert found
+        finally:
+            history.teardown()
+    return found
+
+
+@contextmanager
+def _machine(settings: Settings, found: list[str]) -> Iterator[type[Situations]]:
+    """Yield a class of histories on one platform. They append their findings to ``found``."""
     quick = settings.model_copy(
         update={
             # The receiver applies nothing after a connection is cut, so a short time is enough.
@@ -44,25 +83,10 @@ def play(
     )
     with asyncio.Runner() as runner:
         opened = runner.run(open_platform(quick))
-        machine = type(
-            "Machine",
-            (History,),
-            {"runner": runner, "platform": opened, "differences": [] if found is None else found},
-        )
+        given = {"runner": runner, "platform": opened, "differences": found}
+        machine = type("Machine", (Situations,), given)
         try:
-            run_state_machine_as_test(
-                seed(number)(machine),
-                settings=hypothesis_settings(
-                    max_examples=histories,
-                    stateful_step_count=steps,
-                    deadline=None,
-                    database=None,
-                    # A history takes a second, so failing histories are not shrunk.
-                    phases=[Phase.generate],
-                    suppress_health_check=list(HealthCheck),
-                    print_blob=False,
-                ),
-            )
+            yield machine
         finally:
             runner.run(opened.close())
             # Hypothesis keeps the class, and DuckDB reports a connection that is kept until the end as leaked.
