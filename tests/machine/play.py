@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from app.core.config import Settings
 from app.services.platform.platform import open_platform
+from tests.machine.history import History
 from tests.machine.situations import Situations
 
 
@@ -34,9 +35,10 @@ def play(
     steps: int,
     number: int,
     found: list[str] | None = None,
+    kind: type[History] = Situations,
 ) -> None:
     """Run the histories of a seed. Raises the error that a history finds, and appends it to ``found``."""
-    with _machine(settings, [] if found is None else found) as machine:
+    with _machine(settings, [] if found is None else found, kind) as machine:
         run_state_machine_as_test(
             seed(number)(machine),
             settings=hypothesis_settings(
@@ -70,7 +72,9 @@ def perform(settings: Settings, situation: str, **drawn: Any) -> list[str]:
 
 
 @contextmanager
-def _machine(settings: Settings, found: list[str]) -> Iterator[type[Situations]]:
+def _machine(
+    settings: Settings, found: list[str], kind: type[History] = Situations
+) -> Iterator[type[History]]:
     """Yield a class of histories on one platform. They append their findings to ``found``."""
     quick = settings.model_copy(
         update={
@@ -84,7 +88,7 @@ def _machine(settings: Settings, found: list[str]) -> Iterator[type[Situations]]
     with asyncio.Runner() as runner:
         opened = runner.run(open_platform(quick))
         given = {"runner": runner, "platform": opened, "differences": found}
-        machine = type("Machine", (Situations,), given)
+        machine = type("Machine", (kind,), given)
         try:
             yield machine
         finally:
