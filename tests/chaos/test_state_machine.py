@@ -75,6 +75,7 @@ def test_a_planted_bug_is_found(
 @pytest.mark.parametrize(
     ("plant", "situation", "drawn"),
     [
+        (planted.a_test_update_is_folded_as_held, "test_a_newcomer", {}),
         (planted.late_workers_are_let_write, "plan_late", {}),
         (
             planted.unknown_attempts_are_not_remembered,
@@ -82,7 +83,7 @@ def test_a_planted_bug_is_found(
             {"fault": APPLIED[0]},
         ),
     ],
-    ids=["plan_late", "leave_after_a_lost_response"],
+    ids=["test_a_newcomer", "plan_late", "leave_after_a_lost_response"],
 )
 def test_one_situation_shows_its_bug(
     settings: Settings,

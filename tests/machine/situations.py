@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from app.domain.changes import ChangeKind
 from app.queue import Task
 from tests.machine import truth
 from tests.machine.choices import APPLIED, LOST, seeds
@@ -36,6 +37,19 @@ class Situations(History):
         chosen = self._come(seed)
         self._fail(fault)
         self._patch({}, sorted(chosen))
+        self.look()
+
+    @rule(seed=seeds)
+    def test_a_newcomer(self, seed: int) -> None:
+        """Send a newcomer a test update before it is entered, and look: it must still be entered."""
+        chosen = self._come(seed)
+        self.cancel()
+        listed = self.receiver.listed(self.life.activation)
+        missing = [
+            item["traits"]["name"] for key, item in self.wanted().items() if key not in listed
+        ]
+        for profile in [name for name in missing if name in chosen][:1]:
+            self.run(self.life.send_test(profile, ChangeKind.UPDATED))
         self.look()
 
     @rule(seed=seeds)
