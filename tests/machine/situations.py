@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from app.domain.changes import ChangeKind
 from app.queue import Task
@@ -19,8 +19,16 @@ _PROFILES = [f"p{number:02}" for number in range(truth.PEOPLE)]
 
 
 class Situations(History):
-    """One activation, whose history also has situations of members who come and leave."""
+    """One activation. Half of its histories also have situations, which take the time of many random steps."""
 
+    has_situations = True
+
+    @initialize(chosen=st.booleans())
+    def choose(self, chosen: bool) -> None:
+        """Decide whether this history has situations."""
+        self.has_situations = chosen
+
+    @precondition(lambda self: self.has_situations)
     @rule(seed=seeds, fault=st.sampled_from(LOST))
     def lose_entries(self, seed: int, fault: dict[str, Any]) -> None:
         """Cancel a sync of newcomers whose entries got no response, and look: they must be sent again.
@@ -31,6 +39,7 @@ class Situations(History):
         self._fail(fault)
         self.look()
 
+    @precondition(lambda self: self.has_situations)
     @rule(seed=seeds, fault=st.sampled_from(APPLIED))
     def leave_after_a_lost_response(self, seed: int, fault: dict[str, Any]) -> None:
         """Cancel a sync of newcomers whose entries were applied without a response, let the newcomers leave, and look."""
@@ -39,6 +48,7 @@ class Situations(History):
         self._patch({}, sorted(chosen))
         self.look()
 
+    @precondition(lambda self: self.has_situations)
     @rule(seed=seeds)
     def test_a_newcomer(self, seed: int) -> None:
         """Send a newcomer a test update before it is entered, and look: it must still be entered."""
@@ -52,6 +62,7 @@ class Situations(History):
             self.run(self.life.send_test(profile, ChangeKind.UPDATED))
         self.look()
 
+    @precondition(lambda self: self.has_situations)
     @rule(seed=seeds)
     def plan_late(self, seed: int) -> None:
         """Let a worker write the plan of newcomers after another worker has written it."""
