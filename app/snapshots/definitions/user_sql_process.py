@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from app.core.disk_reserve import disk_full, has_room
 from app.processes import Child, ChildEnded
 from app.snapshots.definitions.result_shape import ShapeRefused, refuse_shape
+from app.snapshots.engine import is_full
 
 _MESSAGE = 64 * 1024**2  # bytes of one read; a child cuts its batches far below
 _BETWEEN_LOOKS = 64 * 1024**2  # bytes between two looks at the disk
@@ -55,7 +56,10 @@ def _written(child: Child, out: Path, limits: ResultLimits) -> DefinitionFailed 
     """Write the rows. Returns the reason if the stream is cut off: the process has a better one, unless it succeeded."""
     try:
         _write(_Bounded(child.stream), out, limits)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        if is_full(error):
+            child.kill()
+            raise disk_full() from error
         child.stream.close()
         return DefinitionFailed("The query ended without a result.")
     except (ShapeRefused, DefinitionFailed) as error:

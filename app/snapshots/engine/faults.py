@@ -20,7 +20,7 @@ def is_lasting_fault(error: Exception) -> bool:
     return isinstance(error, duckdb.Error) and not isinstance(error, can_pass)
 
 
-def is_full(error: duckdb.Error) -> bool:
-    """Return whether the engine could not write because the disk is full."""
+def is_full(error: Exception) -> bool:
+    """Return whether the engine, or Arrow, could not write because the disk is full."""
     text = str(error)
     return os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text

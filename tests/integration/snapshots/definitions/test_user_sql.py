@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.core.errors import InsufficientStorage
 from app.processes import calls, children
 from app.snapshots.definitions import (
     DefinitionFailed,
@@ -85,6 +86,14 @@ class TestRunDefinition:
                 "moment": datetime(1997, 6, 1),  # noqa: DTZ001
             }
         ]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    async def test_a_full_disk_is_not_the_query_s_fault(self, datasets: dict[str, Path]) -> None:
+        out = next(iter(datasets.values())).with_name("answer.parquet")
+        out.symlink_to("/dev/full")
+        with pytest.raises(InsufficientStorage):
+            await answer("SELECT customer AS profile_id FROM purchases", datasets)
+        assert not out.is_symlink()
 
     async def test_gives_no_more_than_asked(self, datasets: dict[str, Path]) -> None:
         assert (
