@@ -82,11 +82,9 @@ def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, 
 @cache
 def _prepare(module: str) -> None:
     """Import a module, and call its function ``before_fork`` if it has one."""
-    getattr(importlib.import_module(module), "before_fork", _nothing)()
-
-
-def _nothing() -> None:
-    pass
+    before_fork = getattr(importlib.import_module(module), "before_fork", None)
+    if before_fork is not None:
+        before_fork()
 
 
 def _become_child() -> None:

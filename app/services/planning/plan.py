@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
-from app.core.logging import get_logger
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.places import PlacesChanged, fetch_holders, fetch_sharers
@@ -31,12 +30,11 @@ from app.services.platform import (
     run_leased,
     store_file,
 )
+from app.services.syncs import report_alive
 from app.snapshots.engine import PlanStats, StoredFile
 from app.snapshots.plans import write_plan
 from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
-
-log = get_logger(__name__)
 
 COMPUTED_AGAIN = 5  # tries in a row, while other activations at the same place change
 _PLACES_CHANGE = "Other activations at the same place keep changing; the sync is planned again."
@@ -58,7 +56,7 @@ async def plan_sync(platform: Platform, space_id: str, sync_id: str, *, lane: st
         work=partial(_plan, platform),
         give_back=partial(_give_back, platform),
         later=partial(record_failure, platform),
-        lost=partial(_report_alive, platform),
+        lost=lambda sync: report_alive(platform, sync, "plan_lease_lost"),
     )
 
 
@@ -169,16 +167,6 @@ async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats)
             await put_off(platform, inputs.sync, {"message": error.message, "code": error.code})
         return False
     return True
-
-
-async def _report_alive(platform: Platform, sync: Sync) -> None:
-    """Do not count the attempt as one that ended its worker."""
-    log.warning("plan_lease_lost", sync_id=sync.id)
-
-    async def write(session: AsyncSession) -> None:
-        await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
-
-    await retry_transaction(platform.unit_of_work, write)
 
 
 async def _give_back(platform: Platform, sync: Sync) -> None:

@@ -2,6 +2,7 @@
 
 from app.services.syncs.activation_errors import describe_error, fail_sync, set_error
 from app.services.syncs.attempts import AttemptView, view_attempt
+from app.services.syncs.given_up import report_alive
 from app.services.syncs.lifecycle import (
     account_healed,
     all_have_snapshots,
@@ -65,6 +66,7 @@ __all__ = [
     "pinned_snapshots",
     "read_sent_times",
     "replace_sync",
+    "report_alive",
     "retry_sync",
     "send_notices",
     "set_error",

@@ -1,4 +1,7 @@
-"""Settling that ends its workers again and again is given up until a user acts, so that it blocks no other work."""
+"""Work on a sync that ends its workers: how a worker that is alive is not counted, and settling that is given up.
+
+Settling that ends its workers again and again waits until a user acts, so that it blocks no other work.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,16 @@ from app.storage.repositories.syncs import SyncRepository
 log = get_logger(__name__)
 
 UNTIL_A_USER_ACTS = timedelta(days=3650)
+
+
+async def report_alive(platform: Platform, sync: Sync, event: str) -> None:
+    """Do not count an attempt, whose lease was lost, as one that ended its worker. ``event`` is logged."""
+    log.warning(event, sync_id=sync.id)
+
+    async def write(session: AsyncSession) -> None:
+        await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
+
+    await retry_transaction(platform.unit_of_work, write)
 
 
 async def give_up_settling(platform: Platform, sync: Sync) -> None:

@@ -31,7 +31,7 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices, renames
-from app.services.syncs.given_up import give_up_settling
+from app.services.syncs.given_up import give_up_settling, report_alive
 from app.services.syncs.remarks import sample_remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
 from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile, UnknownFormat
@@ -48,6 +48,7 @@ log = get_logger(__name__)
 
 RETRY_WAIT = timedelta(seconds=10)
 FOLDED_AGAIN = 5  # tries in a row, while other activations at the same place change
+_NOTHING = FoldStats(0, {}, 0, 0)  # of a sync without a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,7 @@ class Folded:
 
     outcome: StoredFile | None
     holdings: Manifest
-    held: int | None
-    assumed: int | None
-    unconfirmed: frozenset[int] = frozenset()  # rows of the plan
-    renamed: frozenset[int] = frozenset()  # rows of the plan
-    renamed_before: int = 0
-    renamed_others: Sequence[int] = ()
+    stats: FoldStats = _NOTHING
     surroundings: Surroundings | None = None
 
 
@@ -89,7 +85,7 @@ async def settle_sync(platform: Platform, space_id: str, sync_id: str, *, lane: 
         work=partial(_settle, platform),
         give_back=partial(_give_back, platform),
         later=partial(_try_later, platform),
-        lost=partial(_report_alive, platform),
+        lost=lambda work: report_alive(platform, work.sync, "settle_lease_lost"),
     )
 
 
@@ -131,17 +127,6 @@ async def _give_back(
         await SyncRepository(session).release(sync.space_id, sync.id, sync.lease_token, wait=wait)
 
     await retry_transaction(platform.unit_of_work, release)
-
-
-async def _report_alive(platform: Platform, work: Work) -> None:
-    """Do not count the attempt as one that ended its worker."""
-    sync = work.sync
-    log.warning("settle_lease_lost", sync_id=sync.id)
-
-    async def write(session: AsyncSession) -> None:
-        await SyncRepository(session).report_alive(sync.space_id, sync.id, sync.lease_token)
-
-    await retry_transaction(platform.unit_of_work, write)
 
 
 async def _try_later(platform: Platform, work: Work, error: Exception) -> None:
@@ -199,7 +184,7 @@ async def _take_batches(session: AsyncSession, sync: Sync) -> Sequence[Batch] | 
 async def _fold(platform: Platform, work: Work) -> Folded:
     sync = work.sync
     if sync.plan is None or sync.spec is None:
-        return Folded(None, work.holdings, None, None)
+        return Folded(None, work.holdings)
     plan = await fetch_file(platform.objects, StoredFile(**sync.plan))
     holdings = await fetch_manifest(platform.objects, work.holdings)
     found = await find_surroundings(platform, sync, work.batches, holdings)
@@ -223,17 +208,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
         manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
-    return Folded(
-        outcome,
-        manifest,
-        stats.held,
-        stats.assumed,
-        stats.unconfirmed,
-        stats.renamed,
-        stats.renamed_before,
-        stats.renamed_others,
-        found,
-    )
+    return Folded(outcome, manifest, stats, found)
 
 
 async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
@@ -286,7 +261,7 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     repository = SyncRepository(session)
     if folded.surroundings is not None:
         await folded.surroundings.still_there(session, work.sync)
-        await folded.surroundings.wake(session, work.sync, folded.renamed_others)
+        await folded.surroundings.wake(session, work.sync, folded.stats.renamed_others)
     activation = await ActivationRepository(session).get_any(
         work.sync.space_id, work.sync.activation_id, lock="update"
     )
@@ -297,12 +272,12 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     now = await RunRepository(session).database_now()
     _end(sync, work.batches, folded, now)
     activation.holdings = folded.holdings.to_json()
-    if folded.held is not None:
-        activation.held, activation.assumed = folded.held, folded.assumed or 0
+    if folded.outcome is not None:
+        activation.held, activation.assumed = folded.stats.held, folded.stats.assumed
     if sync.kind != "test":
         await _update_activation(session, activation, sync)
     await session.flush()
-    renamed = folded.renamed_before + len(folded.renamed - folded.unconfirmed)
+    renamed = folded.stats.renamed_before + len(folded.stats.renamed - folded.stats.unconfirmed)
     await _open_next(session, activation, sync, renamed)
 
 
@@ -311,10 +286,12 @@ def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) ->
     sync.closing = None
     sync.finished_at = now
     sync.outcome = folded.outcome.to_json() if folded.outcome else None
-    sync.delivered = sum(batch.delivered for batch in batches) - len(folded.renamed)
-    sync.rejected = sum(batch.rejected for batch in batches) + len(folded.unconfirmed)
+    sync.delivered = sum(batch.delivered for batch in batches) - len(folded.stats.renamed)
+    sync.rejected = sum(batch.rejected for batch in batches) + len(folded.stats.unconfirmed)
     sync.skipped = sum(batch.skipped for batch in batches)
-    remarks_on = partial(sample_remarks, batches, folded.unconfirmed, renamed=folded.renamed)
+    remarks_on = partial(
+        sample_remarks, batches, folded.stats.unconfirmed, renamed=folded.stats.renamed
+    )
     sync.rejections = remarks_on("rejected")
     remarks = {part: remarks_on(part) for part in ("unknown", "notes")}
     if any(remarks.values()):

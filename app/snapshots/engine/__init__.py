@@ -29,6 +29,7 @@ from app.snapshots.engine.sql import (
     fetch_one,
     fetch_values,
     parquet_relation,
+    registered,
     sql_name,
     sql_text,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "key_value",
     "marks_of",
     "parquet_relation",
+    "registered",
     "row_group_weights",
     "spelled_value",
     "sql_name",

@@ -52,6 +52,16 @@ def fetch_values(cursor: Cursor, aggregates: Sequence[str], relation: str) -> li
 
 
 @contextmanager
+def registered(cursor: Cursor, name: str, rows: pa.Table) -> Iterator[None]:
+    """Give the engine a table as a relation while the block runs."""
+    cursor.register(name, rows)
+    try:
+        yield
+    finally:
+        cursor.unregister(name)
+
+
+@contextmanager
 def asked_rows(
     cursor: Cursor, columns: Sequence[str], rows: Collection[Sequence[str]]
 ) -> Iterator[None]:
@@ -60,11 +70,8 @@ def asked_rows(
         column: pa.array([row[place] for row in rows], pa.string())
         for place, column in enumerate(columns)
     }
-    cursor.register("asked", pa.table(values))
-    try:
+    with registered(cursor, "asked", pa.table(values)):
         yield
-    finally:
-        cursor.unregister("asked")
 
 
 def copy_to(

@@ -15,7 +15,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from app.domain.changes import ChangeKind, Disposition, Held
-from app.snapshots.engine import MEMBER, Cursor, LocalManifest, fetch_one, stored_relation
+from app.snapshots.engine import (
+    MEMBER,
+    Cursor,
+    LocalManifest,
+    fetch_one,
+    registered,
+    stored_relation,
+)
 from app.snapshots.holdings.holding_rows import HELD, VALUE, holdings_relation
 
 #: The table that ``find_renamed`` creates: ``source, k``.
@@ -109,11 +116,8 @@ def find_renamed(
     ]
     if further is not None:
         parts.append(f"SELECT 0 AS source, {_COLUMNS} FROM ({further}) AS further")
-    cursor.register("sync_times", _times(holders))
-    try:
+    with registered(cursor, "sync_times", _times(holders)):
         cursor.execute(_renamed_rows(" UNION ALL ".join(parts), among))
-    finally:
-        cursor.unregister("sync_times")
     found = cursor.execute(f"SELECT DISTINCT source FROM {RENAMED} ORDER BY source").fetchall()
     return [source for (source,) in found]
 

@@ -15,7 +15,7 @@ from app.domain.absence import Absence
 from app.domain.absent_words import ABSENT_WORDS, SHARED_WORDS
 from app.domain.normalise import folded_sql, normalise_sql, word_sql
 from app.domain.phone_numbers import NATIONAL
-from app.snapshots.engine import Counts, Cursor, parquet_relation, sql_name, sql_text
+from app.snapshots.engine import Counts, Cursor, parquet_relation, registered, sql_name, sql_text
 from app.snapshots.membership.member_input import MemberColumns
 from app.snapshots.membership.plain_values import PLAIN_KINDS, not_plain
 
@@ -56,9 +56,8 @@ def _count_unplain(cursor: Cursor, members: Path, name: str) -> dict[str, int]:
         for batch in file.iter_batches(_BATCH, columns=["id_" + name]):
             values = not_plain(batch.column(0).flatten(), name)
             if len(values):
-                cursor.register("unplain", pa.table({"v": values}))
-                found.update(_reasons(cursor, "unplain", name, ()))
-                cursor.unregister("unplain")
+                with registered(cursor, "unplain", pa.table({"v": values})):
+                    found.update(_reasons(cursor, "unplain", name, ()))
     return dict(sorted(found.items()))
 
 

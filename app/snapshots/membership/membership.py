@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from app.domain.column_names import matching
 from app.snapshots.engine import (
     Cursor,
@@ -99,10 +101,10 @@ def members_relation(cursor: Cursor, manifest: LocalManifest) -> Members:
 
 def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any]) -> str:
     # Most changes have the same columns, and asking the engine for the types of each takes milliseconds.
-    shown_of: dict[str, str] = {}
+    shown_of: dict[pa.Schema, str] = {}
     parts = []
     for number, path in enumerate(manifest.deltas):
-        form = str(stored_schema(path).remove_metadata())
+        form = stored_schema(path).remove_metadata()
         if form not in shown_of:
             shown_of[form] = _shown(cursor, [path], columns)
         source = stored_relation([path])

@@ -103,6 +103,16 @@ class TestPatch:
         assert compare_members(cursor, base, one) == Comparison(1, 1, 3)
         assert compare_members(cursor, None, two) == Comparison(3, 0, 3)
 
+    def test_traits_may_differ_at_the_ends_of_long_names(
+        self, cursor: Cursor, folder: Path
+    ) -> None:
+        first, second = (f"{'x' * 300}{end}" for end in "ab")
+        one = patched(cursor, folder, LocalManifest(), [{"profile_id": "p", first: 1}])
+        two = patched(cursor, folder, one, [{"profile_id": "q", second: 2}])
+        found = find_row(cursor, two, "q")
+        assert found is not None
+        assert found["traits"] == {second: 2}
+
     def test_counts_what_it_does(self, cursor: Cursor, folder: Path) -> None:
         base = snapshot(cursor, folder, [{"profile_id": member} for member in "abc"])
         rows = ndjson(folder, [{"profile_id": "a"}, {"profile_id": "x"}])
