@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +14,23 @@ from app.core.errors import InsufficientStorage
 
 RESERVE_BYTES = 256 * 1024**2  # stay free
 _LOOK_SECONDS = 0.1
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def disk_full() -> InsufficientStorage:
     """Return the error of a write that would use the reserve."""
     return InsufficientStorage("the service's disk is full; nothing was changed")
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether a write failed because the disk is full, or the user's part of it.
+
+    The engine and Arrow say so in their text only.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _FULL
+    text = str(error)
+    return any(os.strerror(code) in text for code in _FULL)
 
 
 def has_room(folder: Path, more: int = 0) -> bool:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.disk_reserve import is_full
 from app.embedded.accounts import Account, owner_of, unprivileged_account
 from app.embedded.errors import DiskFull, FolderNotUsable
 
@@ -75,7 +76,7 @@ def explain_folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise DiskFull(f"The disk of {folder} is full.") from error
         raise FolderNotUsable(
             f"The folder {folder} cannot be used: {error.strerror or error}. "

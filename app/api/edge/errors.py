@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.core.disk_reserve import disk_full, is_full
 from app.core.errors import (
     AppError,
     BadRequest,
-    InsufficientStorage,
     Invalid,
     Problem,
     Unavailable,
@@ -157,10 +156,9 @@ async def _database_error(request: Request, error: Exception) -> Response:
 async def _system_error(request: Request, error: Exception) -> Response:
     """Name what is away: the disk is full, the object store, a local file, or else the database."""
     assert isinstance(error, OSError)  # noqa: S101  registered for OSError only
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         log.error("disk_full")
-        full = InsufficientStorage("the service's disk is full; nothing was changed")
-        return await _app_error(request, full)
+        return await _app_error(request, disk_full())
     if isinstance(error, StoreError):
         log.error("object_store_away", reason=str(error))
         return await _unavailable(request, "the object store is unavailable; try again")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from app.core.config import Settings
-from app.core.disk_reserve import disk_full, has_room
+from app.core.disk_reserve import disk_full, has_room, is_full
 from app.core.errors import (
     BadRequest,
     Invalid,
@@ -116,7 +115,7 @@ async def receive_upload(
         await _write(path, stream, settings.max_upload_bytes)
         yield Upload(path=path, format=form, encoding=encoding, delimiter=separator)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise disk_full() from None
         raise
     finally:

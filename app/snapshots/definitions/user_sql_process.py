@@ -10,10 +10,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.core.disk_reserve import disk_full, has_room
+from app.core.disk_reserve import disk_full, has_room, is_full
 from app.processes import Child, ChildEnded
 from app.snapshots.definitions.result_shape import ShapeRefused, refuse_shape
-from app.snapshots.engine import is_full
 
 _MESSAGE = 64 * 1024**2  # bytes of one read; a child cuts its batches far below
 _BETWEEN_LOOKS = 64 * 1024**2  # bytes between two looks at the disk

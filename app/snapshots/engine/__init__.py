@@ -1,7 +1,7 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
 from app.snapshots.engine.engine import Engine
-from app.snapshots.engine.faults import TooMuchMemory, is_full, is_lasting_fault
+from app.snapshots.engine.faults import TooMuchMemory, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
     Marks,
@@ -73,7 +73,6 @@ __all__ = [
     "fetch_values",
     "file_version",
     "format_metadata",
-    "is_full",
     "is_lasting_fault",
     "json_members",
     "json_object",

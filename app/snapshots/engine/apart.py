@@ -16,11 +16,11 @@ from typing import Any, BinaryIO
 import duckdb
 from pydantic import ByteSize, TypeAdapter
 
-from app.core.disk_reserve import disk_full, stopped_when_full
+from app.core.disk_reserve import disk_full, is_full, stopped_when_full
 from app.core.errors import Invalid
 from app.processes import ChildEnded, Job, Limits, call_in_child
 from app.snapshots.engine.connections import connect
-from app.snapshots.engine.faults import TooMuchMemory, is_full
+from app.snapshots.engine.faults import TooMuchMemory
 from app.snapshots.engine.inputs import Upload
 
 DEADLINE = timedelta(minutes=10)

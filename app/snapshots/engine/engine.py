@@ -14,13 +14,13 @@ from typing import Any, Literal, TypeVar
 
 import duckdb
 
+from app.core.disk_reserve import is_full
 from app.core.errors import AppError, Invalid
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.processes import FairSlots
 from app.snapshots.engine.apart import Call, call_apart
 from app.snapshots.engine.connections import connect
-from app.snapshots.engine.faults import is_full
 from app.snapshots.engine.inputs import Upload
 from app.snapshots.engine.small_uploads import is_small
 from app.snapshots.engine.sql import Cursor

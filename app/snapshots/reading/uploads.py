@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from app.core.disk_reserve import is_full
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Dialect, TooMuchMemory, Upload, is_full
+from app.snapshots.engine import Cursor, Dialect, TooMuchMemory, Upload
 from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
 from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8

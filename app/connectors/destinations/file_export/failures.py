@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 
 from app.connectors.answers import printable
@@ -13,6 +12,7 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
+from app.core.disk_reserve import is_full
 
 _CREDENTIALS = {
     "ACCESS_DENIED": "the key may not write there",
@@ -41,7 +41,7 @@ def as_connector_error(
     error: BaseException, where: str, secrets: Sequence[str] = ()
 ) -> ConnectorError:
     """Return the connector error for a failed write. ``where`` names the store; ``secrets`` (forms) are masked."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and is_full(error):
         return ConfigurationRejected(
             "the disk for export files is full; an operator must free space", code="disk_full"
         )
