@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
 from app.domain.options import frequency_of
-from app.services.syncs import all_have_snapshots, open_sync
+from app.services.syncs import PLACE_TRIGGER, all_have_snapshots, open_sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.places import PlaceRepository
 
@@ -41,5 +41,5 @@ async def _open(session: AsyncSession, space_id: str, activation_id: str) -> int
         return 0
     if not await all_have_snapshots(session, activation):
         return 0
-    sync = await open_sync(session, activation, trigger="place", actor=ACTOR)
+    sync = await open_sync(session, activation, trigger=PLACE_TRIGGER, actor=ACTOR)
     return int(sync is not None)

@@ -27,6 +27,7 @@ from app.services.syncs.notices import (
     send_notices,
 )
 from app.services.syncs.pins import pin_snapshots, pinned_snapshots
+from app.services.syncs.renames import PLACE_TRIGGER
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, settle_sync
 from app.services.syncs.syncs import (
@@ -40,6 +41,7 @@ from app.services.syncs.syncs import (
 )
 
 __all__ = [
+    "PLACE_TRIGGER",
     "AttemptView",
     "SentTimes",
     "account_healed",

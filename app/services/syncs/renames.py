@@ -8,17 +8,28 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
+from app.core.clock import to_wire
 from app.domain.options import frequency_of
 from app.services.places import Neighbours, check_unchanged, fetch_holders, find_neighbours
 from app.services.platform import Platform
 from app.services.revision import EXITS_FIRST
 from app.snapshots.engine import LocalManifest
-from app.snapshots.holdings import RenameCheck
+from app.snapshots.holdings import RENAMED_CODE, RenameCheck
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.places import PlaceRepository
+from app.storage.repositories.syncs import SyncRepository
 
 TRIGGER = "profile_renamed"  # of the sync that follows
+PLACE_TRIGGER = "place"  # of a sync that opens because another activation at the same place changed
+MAX_FOLLOWING = (
+    10  # syncs in a row with these triggers; then members with one profile wait for the next sync
+)
+_ENDLESS = (
+    "{times} syncs in a row entered members again who have one profile at the destination. They stay unknown, and the "
+    "next sync enters them again. Find the members by the samples of the last syncs, and remove the identifier that they share "
+    "from the profile at the destination."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +72,15 @@ async def find_surroundings(
 def needs_another(activation: Activation, sync: Sync, found: int) -> bool:
     """Return whether a sync must follow for members whose profiles were renamed. Activations with a schedule send at its time."""
     return bool(found) and sync.kind != "test" and frequency_of(activation.options).follows_runs
+
+
+async def is_endless(session: AsyncSession, sync: Sync) -> bool:
+    """Return whether a partner seems to give members one profile for ever: the last syncs, this one included, all followed others."""
+    followed = await SyncRepository(session).in_a_row(sync, (TRIGGER, PLACE_TRIGGER), MAX_FOLLOWING)
+    return followed >= MAX_FOLLOWING
+
+
+def endless_error(sync: Sync) -> dict[str, str]:
+    """Return the error ``{message, code, at}`` of an activation whose members the partner never tells apart."""
+    assert sync.finished_at is not None  # noqa: S101  it has just ended
+    return {"message": _ENDLESS.format(times=MAX_FOLLOWING), "code": RENAMED_CODE, "at": to_wire(sync.finished_at)}

@@ -259,9 +259,15 @@ async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
 async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     """Write state, counts and holdings under the lease, and open the next sync if something newer waits."""
     repository = SyncRepository(session)
+    stats = folded.stats
+    renamed = stats.renamed_before + len(stats.renamed - stats.unconfirmed)
+    is_endless = bool(renamed or stats.renamed_others) and await renames.is_endless(
+        session, work.sync
+    )
     if folded.surroundings is not None:
         await folded.surroundings.still_there(session, work.sync)
-        await folded.surroundings.wake(session, work.sync, folded.stats.renamed_others)
+        if not is_endless:
+            await folded.surroundings.wake(session, work.sync, stats.renamed_others)
     activation = await ActivationRepository(session).get_any(
         work.sync.space_id, work.sync.activation_id, lock="update"
     )
@@ -273,12 +279,13 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     _end(sync, work.batches, folded, now)
     activation.holdings = folded.holdings.to_json()
     if folded.outcome is not None:
-        activation.held, activation.assumed = folded.stats.held, folded.stats.assumed
+        activation.held, activation.assumed = stats.held, stats.assumed
     if sync.kind != "test":
         await _update_activation(session, activation, sync)
+    if is_endless and sync.state == SyncState.COMPLETE:
+        activation.last_error = renames.endless_error(sync)
     await session.flush()
-    renamed = folded.stats.renamed_before + len(folded.stats.renamed - folded.stats.unconfirmed)
-    await _open_next(session, activation, sync, renamed)
+    await _open_next(session, activation, sync, 0 if is_endless else renamed)
 
 
 def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) -> None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -173,6 +174,22 @@ class SyncRepository(Repository[Sync]):
             .limit(1)
         )
         return await self.session.scalar(query)
+
+    async def in_a_row(self, sync: Sync, triggers: Sequence[str], limit: int) -> int:
+        """Return how many of the newest syncs up to this one, without dry runs and tests, have one of the triggers, at most ``limit``."""
+        query = (
+            select(Sync.trigger)
+            .where(
+                Sync.space_id == sync.space_id,
+                Sync.activation_id == sync.activation_id,
+                Sync.number <= sync.number,
+                Sync.kind.not_in(ASIDE_KINDS),
+            )
+            .order_by(Sync.number.desc())
+            .limit(limit)
+        )
+        newest = await self.session.scalars(query)
+        return len(list(takewhile(triggers.__contains__, newest)))
 
     async def any_open(self, space_id: str, activation_ids: Select[str]) -> bool:
         """Return whether any sync of some activations is open."""

@@ -10,6 +10,7 @@ from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.klaviyo.state import Profile
 from app.services.platform.platform import Platform
+from app.services.syncs import renames
 from tests.integration.services.places.owners import Owner, Owners, owners
 
 LIST = "AbCdEf"
@@ -21,6 +22,7 @@ CONFIG: dict[str, Any] = {
     ],
 }
 NUMBER = "+491701234501"
+LIMIT = 4  # syncs that follow at once, in these tests
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,7 @@ def one_at_a_time(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(KlaviyoConnector, "rows_per_call", one_row)
     monkeypatch.setitem(vars(platform.settings), "delivery_concurrency_per_account", 1)
+    monkeypatch.setattr(renames, "MAX_FOLLOWING", LIMIT)
 
 
 def klaviyo() -> KlaviyoEmulator:
@@ -50,6 +53,16 @@ async def supply(them: Owners, owner: Owner, **phones: str | None) -> None:
         {"profile_id": name, "user_id": name, "phone": phone} for name, phone in phones.items()
     )
     await them.all()
+
+
+def give_one_profile(partner: KlaviyoEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the partner find the profile of ``a`` for everybody, from now on."""
+    same, _ = partner.account.upsert({"external_id": "a"})
+
+    def always_the_same(*_: object, **__: object) -> tuple[Profile, bool]:
+        return same, False
+
+    monkeypatch.setattr(partner.account, "upsert", always_the_same)
 
 
 async def test_the_members_are_sent_again_at_once(platform: Platform) -> None:
@@ -91,12 +104,7 @@ async def test_members_whom_klaviyo_never_tells_apart_are_rejected(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partner = klaviyo()
-    same, _ = partner.account.upsert({"external_id": "a"})
-
-    def always_the_same(*_: object, **__: object) -> tuple[Profile, bool]:
-        return same, False
-
-    monkeypatch.setattr(partner.account, "upsert", always_the_same)
+    give_one_profile(partner, monkeypatch)
     async with owners(platform, partner) as them:
         await them.one.activate(**CONFIG)
         await supply(them, them.one, a=None, b=None)
@@ -105,3 +113,43 @@ async def test_members_whom_klaviyo_never_tells_apart_are_rejected(
         assert syncs[-1].rejections is not None
         assert syncs[-1].rejections["counts"] == {"unconfirmed": 2}
         assert "one profile for this member and another" in str(syncs[-1].rejections["samples"])
+
+
+async def test_members_who_entered_in_turn_are_not_entered_without_end(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status says so. The next sync enters the member again whose profile the other one has."""
+    partner = klaviyo()
+    async with owners(platform, partner) as them:
+        await them.one.activate(**CONFIG)
+        await supply(them, them.one, a=None)
+        give_one_profile(partner, monkeypatch)
+        await supply(them, them.one, a=None, b=None)
+        first, second, *following = await them.one.flow.syncs(them.one.id)
+        assert [one.entered for one in (first, second)] == [1, 1]
+        assert [one.trigger for one in following] == ["profile_renamed"] * LIMIT
+        error = (await them.one.flow.activation(them.one.id)).last_error
+        assert error is not None
+        assert error["code"] == "profile_renamed"
+        await supply(them, them.one, a=None, b=None, c=None)
+        ordinary = (await them.one.flow.syncs(them.one.id))[2 + LIMIT]
+        assert ordinary.entered == 2, "c, and the one of a and b who was sent earlier"
+
+
+async def test_members_of_two_activations_are_not_entered_without_end(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner = klaviyo()
+    async with owners(platform, partner) as them:
+        for owner in (them.one, them.other):
+            await owner.activate(**CONFIG)
+        await supply(them, them.one, a=None)
+        give_one_profile(partner, monkeypatch)
+        await supply(them, them.other, b=None)
+        followed = [
+            sync
+            for owner in (them.one, them.other)
+            for sync in await owner.flow.syncs(owner.id)
+            if sync.trigger == "place"
+        ]
+        assert LIMIT <= len(followed) <= 2 * LIMIT
