@@ -83,4 +83,8 @@ async def is_endless(session: AsyncSession, sync: Sync) -> bool:
 def endless_error(sync: Sync) -> dict[str, str]:
     """Return the error ``{message, code, at}`` of an activation whose members the partner never tells apart."""
     assert sync.finished_at is not None  # noqa: S101  it has just ended
-    return {"message": _ENDLESS.format(times=MAX_FOLLOWING), "code": RENAMED_CODE, "at": to_wire(sync.finished_at)}
+    return {
+        "message": _ENDLESS.format(times=MAX_FOLLOWING),
+        "code": RENAMED_CODE,
+        "at": to_wire(sync.finished_at),
+    }
