@@ -51,6 +51,11 @@ class AppError(Exception):
         self.headers = dict(headers or {})
 
     @property
+    def can_pass(self) -> bool:
+        """Whether the service, not the input, is at fault: the same input can succeed later."""
+        return self.status >= 500
+
+    @property
     def problems(self) -> Sequence[Problem]:
         """The faults, one entry each."""
         return (Problem(self.message, self.field),)

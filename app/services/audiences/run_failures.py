@@ -50,7 +50,7 @@ async def record_error(platform: Platform, work: Work, error: Exception) -> None
             await _fail(platform, work, _described(error))
         case NoRoom():
             await give_back(platform, work, error.wait)
-        case TransientFailure():
+        case TransientFailure() | AppError(can_pass=True):
             await _later_or_fail(platform, work, error)
         case AppError() | ConnectorError() | DefinitionFailed():
             await _refuse(platform, work, _described(error))
@@ -161,6 +161,9 @@ async def _later_or_fail(platform: Platform, work: Work, error: Exception) -> No
     described = {"message": f"{type(error).__name__}: the computation broke; see the worker's log."}
     if isinstance(error, TransientFailure):
         log.warning("run_source_unavailable", run_id=work.run.id, code=error.code)
+        described = _described(error)
+    elif isinstance(error, AppError):
+        log.warning("run_put_off", run_id=work.run.id, reason=error.message)
         described = _described(error)
     else:
         log.error("run_error", run_id=work.run.id, exc_info=error)

@@ -37,10 +37,10 @@ _REFUSED = (AuthenticationRejected, ConfigurationRejected)
 async def record_failure(platform: Platform, sync: Sync, error: Exception) -> None:
     """Record why a sync was not planned, and try it later, or give it up."""
     described = _described(sync, error)
-    if isinstance(error, AppError):
+    if isinstance(error, AppError) and not error.can_pass:
         await _fail(platform, sync, described)
         return
-    if not isinstance(error, ConnectorError | UnknownFormat):
+    if not isinstance(error, AppError | ConnectorError | UnknownFormat):
         log.error("plan_failed", sync_id=sync.id, exc_info=error)
     is_last = described.get(_TIMES) == TRIES
     if sync.kind == "dry_run" and (is_last or sync.attempts >= DRY_RUN_TRIES):

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from app.core import clock
+from app.core.disk_reserve import disk_full
 from app.services.audiences import recompute, runs
 from app.services.audiences.member_patches import resume_uploads
 from app.services.audiences.recompute import recompute_audience
@@ -134,6 +135,26 @@ class TestRunsThatDoNotSucceed:
             left = await session.get(Run, (flow.space_id, run.id))
             assert left is not None
             assert (left.state, left.lease_until, left.attempts) == ("new", None, 0)
+
+
+class TestDiskFull:
+    async def test_a_run_is_tried_again_and_no_change_is_lost(
+        self, flow: Flow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def full(*_: Any) -> Any:
+            raise disk_full()
+
+        run = await patch(flow, 1)
+        monkeypatch.setattr(recompute, "compute_snapshot", full)
+        for state in ["new"] * (MAX_ATTEMPTS - 1) + ["failed"]:
+            async with flow.platform.unit_of_work() as session:
+                await RunRepository(session).hasten(flow.space_id, run.id)
+            assert await recompute_audience(flow.platform, flow.space_id, run.id, lane="test")
+            assert await _state(flow, run.id, state)
+        monkeypatch.undo()
+        following = await patch(flow, 2)
+        await recompute_audience(flow.platform, flow.space_id, following.id, lane="test")
+        assert [await is_member(flow, n) for n in (1, 2)] == [True, True]
 
 
 class TestDatabaseAway:
