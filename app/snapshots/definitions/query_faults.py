@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from app.snapshots.definitions.clock_texts import clock_texts
 from app.snapshots.definitions.syntax import nodes
 
 _CLOCK = frozenset(
@@ -76,6 +77,7 @@ def forbidden(tree: Any) -> Iterator[str]:
                 yield _clock(column)
             continue
         yield from _function(node) or _relation(node)
+        yield from clock_texts(node)
         if node.get("sample"):
             yield "A sample differs each time; a run must give the same result when it is repeated."
 

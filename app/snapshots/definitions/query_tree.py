@@ -53,6 +53,33 @@ def columns_in(tree: Any) -> set[str]:
     }
 
 
+def named_expressions(every: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the expressions of a query that have a name, in lower case: by ``AS``, or by the column list of a subquery or CTE."""
+    found = []
+    for node in every:
+        if node.get("alias") and "class" in node:
+            found.append((str(node["alias"]).lower(), node))
+        names = node.get("column_name_alias") or node.get("aliases") or ()
+        inner = (node.get("subquery") or {}).get("node") or node.get("query_node") or {}
+        for select in _united(inner) if names else ():
+            listed = zip(names, select.get("select_list") or (), strict=False)
+            found += [(str(name).lower(), expression) for name, expression in listed]
+    return found
+
+
+def _united(query: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the SELECTs of a UNION or similar, or the only one."""
+    selects, left = [], [query]
+    while left:
+        one = left.pop()
+        parts = [one.get("left"), one.get("right"), *(one.get("children") or ())]
+        if one.get("type") == "SET_OPERATION_NODE":
+            left += [part for part in parts if part]
+        else:
+            selects.append(one)
+    return selects
+
+
 def order_keys(select: dict[str, Any], orders: Iterable[dict[str, Any]]) -> set[str]:
     """Return the canonical texts of ORDER BY; a position and an alias stand for their column of the SELECT, too."""
     listed = select.get("select_list") or []
@@ -79,7 +106,7 @@ def order_keys(select: dict[str, Any], orders: Iterable[dict[str, Any]]) -> set[
 
 
 def shown(expression: dict[str, Any]) -> str:
-    """Return a short text of an expression for messages: a column's name, a call with columns, or an ellipsis."""
+    """Return a short text of an expression for messages: a column's name, a call or a cast of columns, or an ellipsis."""
     if expression.get("class") == "COLUMN_REF":
         return ".".join(expression["column_names"])[:_SHOWN]
     name, arguments = function_of(expression), arguments_of(expression)
@@ -87,4 +114,14 @@ def shown(expression: dict[str, Any]) -> str:
         return f"{name}({', '.join(map(shown, arguments))})"[:_SHOWN]
     if name in {"row", "struct_pack"}:
         return f"({', '.join(map(shown, arguments))})"[:_SHOWN]
+    if kind := cast_type(expression):
+        return f"CAST({shown(expression['child'])} AS {kind.upper()})"[:_SHOWN]
     return "…"
+
+
+def cast_type(expression: dict[str, Any]) -> str:
+    """Return the name of the type of a cast in lower case, or an empty text for other expressions."""
+    if expression.get("class") != "CAST":
+        return ""
+    kind = expression.get("type_expr") or expression.get("cast_type") or {}
+    return str(kind.get("type_name") or kind.get("id") or "").lower()

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.snapshots.definitions.floating_sums import SUMS, is_floating, sum_notes
 from app.snapshots.definitions.query_tree import (
     arguments_of,
     canonical,
@@ -30,34 +31,6 @@ _PICKS = frozenset(["first", "last", "any_value", "arbitrary"])
 _BY = frozenset(["arg_max", "arg_min", "argmax", "argmin", "max_by", "min_by"])
 _LISTS = frozenset(["list", "array_agg", "string_agg", "group_concat", "listagg"])
 _ESTIMATES = frozenset(["approx_quantile", "approx_top_k"])
-_SUMS = frozenset(
-    [
-        "sum",
-        "avg",
-        "mean",
-        "product",
-        "stddev",
-        "stddev_samp",
-        "stddev_pop",
-        "variance",
-        "var_samp",
-        "var_pop",
-        "fsum",
-        "kahan_sum",
-        "sumkahan",
-        "favg",
-        "corr",
-        "covar_pop",
-        "covar_samp",
-        "regr_slope",
-        "regr_intercept",
-        "geomean",
-        "geometric_mean",
-        "skewness",
-        "kurtosis",
-        "sem",
-    ]
-)
 _PLACES = frozenset(
     [
         "row_number",
@@ -166,8 +139,6 @@ _EXACT = frozenset(
         "struct_pack",
     ]
 )
-_FLOATS = frozenset(["double", "float", "real", "float4", "float8"])
-_DECIDES = ("where_clause", "having", "qualify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +162,7 @@ def analyse_with_floats(sql: str, floats: Collection[str]) -> RowOrder:
     if tree.get("error"):
         return RowOrder(False, ())
     every = list(nodes(tree))
-    notes = list(dict.fromkeys([*_notes(every), *_sum_notes(every, floats)]))
+    notes = list(dict.fromkeys([*_notes(every), *sum_notes(every, floats)]))
     return RowOrder(_is_independent(every, floats), tuple(notes))
 
 
@@ -213,26 +184,18 @@ def _has_float(kind: Any) -> bool:
 
 def _is_independent(every: list[dict[str, Any]], floats: Collection[str]) -> bool:
     called = {name for node in every if (name := function_of(node))}
-    sums = called & _SUMS
-    if sums - {"sum", "avg", "mean"} or called - _EXACT - _SUMS - {"/"}:
+    sums = called & SUMS
+    if sums - {"sum", "avg", "mean"} or called - _EXACT - SUMS - {"/"}:
         return False
     used = (
         floats
         if any(node.get("class") == "STAR" for node in every)
         else columns_in(every) & set(floats)
     )
-    inexact = bool(used) or "/" in called or any(map(_is_float, every))
+    inexact = bool(used) or "/" in called or any(map(is_floating, every))
     if sums and (inexact or (len(sums) > 1 and "sum" in sums)):
         return False
     return not any(map(_reads_order, every))
-
-
-def _is_float(node: dict[str, Any]) -> bool:
-    if node.get("class") == "CAST" and node["child"].get("class") != "CONSTANT":
-        kind = node.get("type_expr") or node.get("cast_type") or {}
-        return str(kind.get("type_name") or kind.get("id") or "").lower() in _FLOATS
-    literal = node.get("literal") or {}
-    return literal.get("kind") == "NUMERIC" and "e" in str(literal.get("text")).lower()
 
 
 def _reads_order(node: dict[str, Any]) -> bool:
@@ -344,37 +307,5 @@ def _is_covered(expression: dict[str, Any], keys: Collection[str]) -> bool:
     found = columns_in(expression)
     calls = {function_of(one) for one in nodes(expression)} - {""}
     return found <= set(keys) and not calls & (
-        _SUMS | _LISTS | _PICKS | _BY | {"count", "min", "max"}
-    )
-
-
-def _sum_notes(every: list[dict[str, Any]], floats: Collection[str]) -> Iterator[str]:
-    """Yield a note for each sum of floating-point columns that filters, sorts or limits."""
-    deciding: list[Any] = [node.get(part) for node in every for part in _DECIDES]
-    deciding += [
-        node for node in every if node.get("type") == "ORDER_MODIFIER" and node.get("orders")
-    ]
-    names = columns_in(deciding)
-    inside = {id(node) for node in nodes(deciding)}
-    for node in every:
-        name = function_of(node)
-        if node.get("class") not in {"FUNCTION", "WINDOW"} or name not in _SUMS:
-            continue
-        used = sorted(columns_in(arguments_of(node)) & set(floats))
-        aliased = str(node.get("alias") or "").lower()
-        if (
-            used
-            and not _is_cast(arguments_of(node))
-            and (id(node) in inside or (aliased and aliased in names))
-        ):
-            text = ", ".join(shown(one) for one in arguments_of(node))
-            yield (
-                f"{name}({text}) adds floating-point numbers, whose last digits depend on the order of rows, and it "
-                f"decides who is a member. Repeatable: {name}(CAST({text} AS DECIMAL(18, 2)))."
-            )
-
-
-def _is_cast(arguments: list[dict[str, Any]]) -> bool:
-    return (
-        len(arguments) == 1 and arguments[0].get("class") == "CAST" and not _is_float(arguments[0])
+        SUMS | _LISTS | _PICKS | _BY | {"count", "min", "max"}
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.connectors.addresses import OutboundPolicy
+from app.sources.postgres.clock_check import refuse_clock_texts
 from app.sources.postgres.columns import Column, columns_of, select
 from app.sources.postgres.connection import Connection, read_only
 from app.sources.postgres.failures import QueryRejected, connector_errors
@@ -118,6 +119,8 @@ async def _columns(
     """Return the columns of the unchanged text: it must be a complete statement before it becomes a subquery."""
     with connector_errors(source, statement):
         prepared = await connection.prepare(statement.sql)
+    with connector_errors(source):
+        await refuse_clock_texts(connection, statement)
     return columns_of(prepared.get_attributes())
 
 

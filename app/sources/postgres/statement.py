@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from app.domain.clock_words import has_clock_word
+from app.sources.postgres.clock_texts import content, reads_clock
+
 MAX_LENGTH = 64 * 1024
 PARAMETER = "($1::timestamp)"  # replaces $as_of
 
@@ -43,8 +46,6 @@ _CHANCE = {
     "uuid_generate_v4",
     "nextval",
 }
-_MOVING = {"now", "today", "tomorrow", "yesterday"}
-_TIME_TYPES = {"date", "time", "timetz", "timestamp", "timestamptz", "abstime"}
 
 
 class StatementRejected(Exception):
@@ -62,6 +63,7 @@ class Statement:
     text: str
     sql: str
     parameters: tuple[int, ...]  # positions of the parameters in ``sql``
+    clock_texts: tuple[tuple[int, int], ...] = ()  # where in ``sql`` texts such as 'today' are
 
     def line_and_column(self, position: int) -> tuple[int, int]:
         """Return line and column in the original text for a position (from 1) that the server reported."""
@@ -97,6 +99,7 @@ def read_statement(text: str) -> Statement:
 
 def _with_parameter(text: str, tokens: Sequence[_Token]) -> Statement:
     parts, places, done, length = [], [], 0, 0
+    clock_texts = []
     for token in tokens:
         if token.kind == "parameter":
             parts += [text[done : token.start], PARAMETER]
@@ -104,8 +107,11 @@ def _with_parameter(text: str, tokens: Sequence[_Token]) -> Statement:
             places.append(length)
             length += len(PARAMETER)
             done = token.start + len(token.text)
+        elif token.kind == "text" and has_clock_word(content(token.text)):
+            start = length + token.start - done
+            clock_texts.append((start, start + len(token.text)))
     parts.append(text[done:])
-    return Statement(text, "".join(parts), tuple(places))
+    return Statement(text, "".join(parts), tuple(places), tuple(clock_texts))
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -163,7 +169,7 @@ def _faults(tokens: Sequence[_Token]) -> Iterator[str]:
             quoted = token.kind == "quoted"
             single = called and place + 1 not in lists
             yield from _fault_of_word(words[place], called=called, quoted=quoted, single=single)
-        elif token.kind == "text" and _moves(words, place):
+        elif token.kind == "text" and reads_clock(words, place):
             yield f"{token.text} depends on when the query runs; use $as_of, the time of the run."
 
 
@@ -192,16 +198,3 @@ def _brackets_with_commas(words: Sequence[str]) -> set[int]:
         elif word == "," and opened:
             found.add(opened[-1])
     return found
-
-
-def _moves(words: Sequence[str], place: int) -> bool:
-    """Return whether a text is a time literal: ``'now'::timestamp``, ``date 'today'`` or ``CAST('now' AS date)``."""
-    if words[place].strip("'").strip() not in _MOVING:
-        return False
-    before = words[place - 1] if place else ""
-    after = words[place + 1 : place + 3]
-    return (
-        before in _TIME_TYPES
-        or before == "zone"
-        or (len(after) == 2 and after[0] in {"::", "as"} and after[1] in _TIME_TYPES)
-    )

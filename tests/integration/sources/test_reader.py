@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -252,6 +253,32 @@ class TestRefusals:
         with pytest.raises(QueryRejected, match=words):
             await reader.stats(sql)
         assert reader.database.sql("SELECT count(*) FROM orders") == before
+
+    @pytest.mark.parametrize(
+        ("condition", "kind"),
+        [
+            ("day = 'today'", "date"),
+            ("day IN ('2026-01-01', 'yesterday')", "date"),
+            ("day BETWEEN '2026-01-01' AND 'today'", "date"),
+            ("at - 'now' = interval '1 day' AND at < $as_of", "timestamp"),
+            ("coalesce(day, 'today') < $as_of", "date"),
+            ("age('now', at) = interval '1 day'", "timestamp"),
+            ("day = ANY ('{today,tomorrow}')", "date[]"),
+            ("label = 'now' AND day = 'now'", "date"),
+            ("label = 'now' AND 'today' = label AND label IN ('x', 'today')", None),
+            ("data -> 'now' IS NOT NULL OR data @> '{\"today\": 1}'", None),
+        ],
+    )
+    async def test_a_text_that_the_server_reads_as_the_clock(
+        self, reader: Reader, condition: str, kind: str | None
+    ) -> None:
+        columns = "date '2026-01-31' AS day, timestamp '2026-01-31' AS at, 'x' AS label, jsonb '{}' AS data"
+        sql = f"SELECT label FROM (SELECT {columns}) AS t WHERE {condition}"
+        if kind is None:
+            assert (await reader.stats(sql)).rows == 0
+            return
+        with pytest.raises(QueryRejected, match=rf"becomes a {re.escape(kind)}; use \$as_of"):
+            await reader.stats(sql)
 
     @pytest.mark.parametrize(
         ("sql", "words"),

@@ -53,6 +53,24 @@ DEPENDENT = [
     ("SELECT c, sum(weight) FROM t GROUP BY c HAVING sum(weight) > 3", "DECIMAL"),
     ("SELECT c FROM (SELECT c, avg(weight) AS w FROM t GROUP BY c) WHERE w > 3", "DECIMAL"),
     ("SELECT c AS profile_id, sum(weight) AS w FROM t GROUP BY c ORDER BY w, c LIMIT 9", "DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING sum(CAST(amount AS DOUBLE)) > 1", "sum(CAST(amount AS DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING avg(amount::REAL) FILTER (day > 1) > 1", "avg(CAST(amount AS DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING sum(amount / 3) + sum(day) > 1", "DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING sum(amount * 1e0) > 1", "DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING fsum(amount) > 1", "sum(CAST(amount AS DECIMAL"),
+    ("SELECT c FROM t GROUP BY c HAVING stddev(day) > 1", "stddev(day ORDER BY day)"),
+    ("SELECT c FROM t GROUP BY c HAVING corr(day, amount) > 1", "corr(day, amount ORDER BY day, amount)"),
+    ("SELECT c FROM t GROUP BY c HAVING list_sum(list(weight)) > 1", "list(weight ORDER BY weight)"),
+    ("SELECT c, sum(weight) * 2 AS s FROM t GROUP BY c HAVING s > 1", "DECIMAL"),
+    ("SELECT c FROM t QUALIFY sum(CAST(amount AS DOUBLE)) OVER (PARTITION BY c) > 3", "DECIMAL"),
+    ("SELECT c AS profile_id FROM t GROUP BY c ORDER BY sum(sqrt(day)), c LIMIT 9", "sum(CAST(sqrt(day) AS"),
+    ("SELECT c, rank() OVER (ORDER BY sum(weight)) FROM t GROUP BY c", "DECIMAL"),
+    ("SELECT c FROM t WHERE day > (SELECT avg(weight) FROM t)", "DECIMAL"),
+    ("SELECT t.c FROM t JOIN (SELECT c, sum(weight) AS s FROM t GROUP BY c) AS u ON u.s > t.day", "DECIMAL"),
+    ("SELECT s, count(*) FROM (SELECT c, sum(weight) AS s FROM t GROUP BY c) GROUP BY s", "DECIMAL"),
+    ("SELECT c FROM (SELECT c, CAST(amount AS DOUBLE) AS x FROM t) GROUP BY c HAVING sum(x) > 1", "sum(CAST(x AS"),
+    ("WITH y AS (SELECT c, sum(weight) AS s FROM t GROUP BY c), z AS (SELECT c, s * 2 AS q FROM y) FROM z WHERE q > 1", "DECIMAL"),
+    ("WITH x(c, s) AS (SELECT c, sum(weight) FROM t GROUP BY c UNION SELECT c, 0 FROM t) SELECT c FROM x WHERE s > 3", "DECIMAL"),
 ]  # fmt: skip
 
 DETERMINED = [
@@ -70,6 +88,11 @@ DETERMINED = [
     "SELECT c, rank() OVER (ORDER BY day) FROM t",
     "SELECT c, sum(weight) FROM t GROUP BY c",
     "SELECT c, sum(CAST(weight AS DECIMAL(18, 2))) AS s FROM t GROUP BY c HAVING s > 3",
+    "SELECT c FROM t GROUP BY c HAVING sum(CAST(CAST(day AS DOUBLE) AS DECIMAL(9, 1))) > 1",
+    "SELECT c FROM t GROUP BY c HAVING sum(weight ORDER BY weight) > 1 AND stddev(day ORDER BY day) > 1",
+    "SELECT c FROM t GROUP BY c HAVING avg(amount) > 1 AND sum(amount) FILTER (weight > 1) > 1",
+    "SELECT c FROM t GROUP BY c HAVING list_sum(list(weight ORDER BY weight)) > 1",
+    "SELECT c, sum(CAST(amount AS DOUBLE)), stddev(day) FROM t GROUP BY c",
 ]
 
 INDEPENDENT = [
