@@ -23,6 +23,7 @@ from app.snapshots.reading import (
     is_code,
     long_columns,
     parquet_trait,
+    rows_within,
     typed_columns,
     typed_json_columns,
 )
@@ -158,12 +159,18 @@ def _required(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         column = find_column(name, source.columns)
         if column is None:
-            shown = ", ".join(list(source.columns)[:20])
-            raise Invalid(
-                f"The column {name} is missing; the columns are {shown}.", data={"column": name}
-            )
+            raise _missing(source, name)
         found.append(column)
     return tuple(found)
+
+
+def _missing(source: Source, name: str) -> Invalid:
+    shown = ", ".join(list(source.columns)[:20])
+    within = rows_within(source.path) if source.upload.format == "ndjson" else None
+    words = (
+        f"The column {name} is missing; the columns are {shown}.{' ' + within if within else ''}"
+    )
+    return Invalid(words, data={"column": name})
 
 
 def _traits(

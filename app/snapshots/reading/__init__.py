@@ -6,6 +6,7 @@ from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed
 from app.snapshots.reading.encodings import has_half_character
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.long_numbers import long_columns
+from app.snapshots.reading.ndjson_layouts import rows_within
 from app.snapshots.reading.parquet_input import parquet_text, parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import Source
@@ -23,6 +24,7 @@ __all__ = [
     "open_upload",
     "parquet_text",
     "parquet_trait",
+    "rows_within",
     "sort_rows",
     "type_reason",
     "typed_columns",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,18 +49,18 @@ def csv_source(upload: Upload, path: Path, plain: Dialect, rewritten: Path) -> S
 
 def _refuse_markup(sample: Sample) -> None:
     """Raise Invalid for files of other formats, which have one odd column if they are read as CSV."""
-    begin = sample.text[:200].lstrip().lower()
-    for start, name in _MARKUP.items():
-        if begin.startswith(start):
+    begin = sample.text[:200].lstrip()
+    for pattern, name in _MARKUP.items():
+        if re.match(pattern, begin, re.IGNORECASE):
             raise Invalid(f"This is {name}, not CSV.", data={"row": 1})
 
 
 _MARKUP = {
-    "<!doctype html": "a web page (perhaps of a login)",
-    "<html": "a web page (perhaps of a login)",
-    "<?xml": "an XML file",
-    '[{"': "a JSON array; write one object per line, and send it as application/x-ndjson",
-    '{"': "JSON; send it as application/x-ndjson, with one object per line",
+    r"<!doctype html|<html": "a web page (perhaps of a login)",
+    r"<\?xml": "an XML file",
+    r"\[\s*(\{|$)|\[[ \t]*[\r\n]": "a JSON array; write one object per line, and send it as application/x-ndjson "
+    "(jq -c '.[]' file.json)",
+    r"\{\s*\"": "JSON; send it as application/x-ndjson, with one object per line (jq -c . file.json)",
 }
 
 

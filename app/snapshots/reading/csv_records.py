@@ -153,9 +153,14 @@ class CsvRecords:
         )
 
     def _fitted(self, record: list[str]) -> list[str]:
-        """Return a record without empty cells after the last column. Raises Invalid if it has too few or too many cells."""
+        """Return a record without empty cells after the last column. Raises Invalid if it has too few or too many cells.
+
+        Cells of columns without a name may be missing at the end, and have blanks only.
+        """
         expected, found = len(self.names), len(record)
-        if found < expected:
+        if found < expected and not any(self.names[found:]):
+            record = record + [""] * (expected - found)
+        elif found < expected:
             column = self.names[found] or f"column {found + 1}"
             raise Invalid(
                 f"Line {self.line} has {found} of {expected} columns; {column} is missing.",
@@ -165,10 +170,16 @@ class CsvRecords:
             words = f"Line {self.line} has {found} columns, the header {expected}."
             raise Invalid(words, data={"row": self.line})
         for place, name in enumerate(self.names):
-            if not name and record[place]:
-                words = f"Column {place + 1} of the header has no name, but line {self.line} has a value in it."
-                raise Invalid(words, data={"row": self.line})
+            if not name and record[place].strip():
+                raise self._no_name(place)
         return record[:expected]
+
+    def _no_name(self, place: int) -> Invalid:
+        return Invalid(
+            f"Column {place + 1} of the header has no name, but line {self.line} has a value in it. Give the column a name in "
+            "the header, or leave it out of the file (pandas: to_csv(…, index=False)).",
+            data={"row": self.line},
+        )
 
     def _fault(self, message: str) -> Invalid:
         told = (words for part, words in _FAULTS.items() if part in message)

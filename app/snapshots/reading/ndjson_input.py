@@ -13,11 +13,14 @@ import orjson
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Counts, Cursor, Dialect, Upload, column_types, sql_text
+from app.snapshots.reading.encodings import UTF8_MARK
+from app.snapshots.reading.ndjson_layouts import wrong_layout
 from app.snapshots.reading.ndjson_repair import needs_repair, repair_ndjson
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
 from app.snapshots.reading.upload_shape import refuse_many
 
 _FIRST_ROWS = 20_480
+_LONGEST = 16 * 1024 * 1024  # bytes of a line
 
 
 def ndjson_source(
@@ -29,7 +32,7 @@ def ndjson_source(
         replaced, path = repair_ndjson(path, repaired), repaired
     relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
     try:
-        names = _plain_names(cursor, relation) or _detected(cursor, relation, -1)
+        names = _plain_names(cursor, path, relation) or _detected(cursor, relation, -1)
     except duckdb.Error as error:
         raise ndjson_fault(path, error) from error
     if names == ["json"] and not _has_key(path, "json"):
@@ -41,12 +44,12 @@ def ndjson_source(
     return Source(sql, kinds, upload, path, dialect, replaced=replaced)
 
 
-def _plain_names(cursor: Cursor, relation: str) -> list[str] | None:
+def _plain_names(cursor: Cursor, path: Path, relation: str) -> list[str] | None:
     """Return the keys of the rows if they are plain: equal in all rows, or all found in the first rows.
 
     The engine's own detection takes seconds for 20,000 different keys, and hours for a million. So too many are refused here.
-    Returns None if only the detection can say what is wrong: a row is empty or no object, or has a key twice. Raises Invalid
-    for too many keys, and DuckDB's errors for text that is not JSON.
+    Returns None if only the detection can say what is wrong: a row is empty, or has a key twice. Raises Invalid for too
+    many keys and for rows that are no objects, and DuckDB's errors for text that is not JSON.
     """
     sql = (
         f"WITH rows AS MATERIALIZED (SELECT DISTINCT json_keys(json) AS keys FROM read_json_objects({relation})) "
@@ -54,11 +57,20 @@ def _plain_names(cursor: Cursor, relation: str) -> list[str] | None:
         "bool_or(len(keys) = 0 OR len(keys) != len(list_distinct(keys))) FROM rows"
     )
     columns, different, keys, is_odd = cursor.execute(sql).fetchall()[0]
+    if is_odd:
+        _refuse_others(cursor, path, relation)
     refuse_many(columns)
     if different == 0 or is_odd:
         return None
     names: list[str] = keys if different == 1 else _detected(cursor, relation, _FIRST_ROWS)
     return names if len(names) == columns else None
+
+
+def _refuse_others(cursor: Cursor, path: Path, relation: str) -> None:
+    """Raise Invalid if a row is no object. The engine would read the row ``null`` as one without values."""
+    other = f"SELECT 1 FROM read_json_objects({relation}) WHERE json_type(json) != 'OBJECT' LIMIT 1"
+    if cursor.execute(other).fetchall():
+        raise ndjson_fault(path, None)
 
 
 def _detected(cursor: Cursor, relation: str, rows: int) -> list[str]:
@@ -96,24 +108,16 @@ def _has_key(path: Path, key: str) -> bool:
 def ndjson_fault(path: Path, error: Exception | None) -> Invalid:
     """Find the first faulty line. Reads the file again, which only an error is worth.
 
-    ``error`` is that of the engine; None means that it found no column.
+    ``error`` is that of the engine; None means that it found no column, or a line that is no object.
     """
-    rows = 0
+    rows = start = 0
     with path.open("rb") as file:
         for line, row in enumerate(iter(lambda: file.readline(64 * MAX_LINE), b""), 1):
-            if len(row) > 16 * 1024 * 1024:
-                return Invalid(f"Line {line} is longer than 16 MiB.", data={"row": line})
-            if not row.strip():
-                continue
-            try:
-                value = orjson.loads(row)
-            except orjson.JSONDecodeError as fault:
-                return Invalid(f"Line {line} is not valid JSON: {fault}.", data={"row": line})
-            if not isinstance(value, dict):
-                return Invalid(f"Line {line} is not a JSON object.", data={"row": line})
-            if "" in value:
-                return Invalid(f"Line {line} has a key without a name.", data={"row": line})
-            rows += 1
+            if row.strip():
+                if fault := _line_fault(path, line, row, start, first=not rows):
+                    return Invalid(fault, data={"row": line})
+                rows += 1
+            start += len(row)
     if error is None:
         found_rows = "its objects are empty" if rows else "it has only empty lines"
         return Invalid(f"The NDJSON has no columns: {found_rows}.")
@@ -123,3 +127,22 @@ def ndjson_fault(path: Path, error: Exception | None) -> Invalid:
             f"Line {found.group(1)}: {found.group(2)}", data={"row": int(found.group(1))}
         )
     return Invalid(f"The NDJSON cannot be read: {first_line(error, path)}")
+
+
+def _line_fault(path: Path, line: int, row: bytes, start: int, *, first: bool) -> str | None:
+    """Return what is wrong with a line that begins at a byte of the file, or None."""
+    is_long = len(row) > _LONGEST
+    try:
+        value = None if is_long else orjson.loads(row.removeprefix(UTF8_MARK))
+        fault = "is not a JSON object"
+    except orjson.JSONDecodeError as error:
+        value, fault = None, f"is not valid JSON: {error}"
+    if isinstance(value, dict):
+        return (
+            f"Line {line} has a key without a name; name it, or leave it out."
+            if "" in value
+            else None
+        )
+    if is_long:
+        fault = "is longer than 16 MiB"
+    return wrong_layout(path, line, start, first=first) or f"Line {line} {fault}."

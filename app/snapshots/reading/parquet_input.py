@@ -91,17 +91,20 @@ def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect)
         columns = column_types(cursor, f"SELECT * FROM {sql}")
     except duckdb.Error as error:
         raise Invalid(f"This is not a complete Parquet file: {first_line(error, path)}") from error
-    _refuse_wide(path)
+    _refuse_columns(path)
     return Source(sql, columns, upload, path, dialect)
 
 
-def _refuse_wide(path: Path) -> None:
-    """Raise Invalid for decimals with more digits than the engine has: it would read them as doubles."""
+def _refuse_columns(path: Path) -> None:
+    """Raise Invalid for what the engine would change: decimals with too many digits, and columns without a name."""
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise Invalid(f"The Parquet file is damaged: {first_line(error, path)}") from error
-    for field in schema:
+    for place, field in enumerate(schema, 1):
+        if not field.name:
+            words = f"Column {place} of the Parquet file has no name. Give it one, or leave it out of the file."
+            raise Invalid(words)
         if _is_wide(field.type):
             raise Invalid(
                 f"The column {field.name} has the type {field.type}; decimals may have up to {_MOST_DIGITS} digits. "

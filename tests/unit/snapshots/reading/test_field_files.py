@@ -158,7 +158,14 @@ READ: list[tuple[str, str | bytes, list[list[str]]]] = [
         'id,stop\n1,the "old" mill\n',
         [["id", "stop"], ["1", 'the "old" mill']],
     ),
-]
+    *[
+        (f"a column without a name and without values: {header!r} above {row!r}", f"{header}\n{row}\n", [["a", "b"], ["1", "2"]])
+        for header, row in [
+            ("a,,b", "1,,2"), ("a,b,", "1,2,"), ("a,b,", "1,2"), ("a,b,,", "1,2,"), ('a,"",b', "1,,2"), ("a,  ,b", "1,,2"),
+            ("a,b,", "1,2,  "), ('a,b,"\n"', "1,2"), ("\ufeff,a,b", ",1,2"), ("a;;b", "1;;2"), ("a,\u200b,b", "1,,2"),
+        ]
+    ],
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "content", "rows"), READ, ids=[case[0] for case in READ])
@@ -173,11 +180,16 @@ REFUSED: list[tuple[str, bytes, str, int | None]] = [
     ("microsoft/sqltoolsservice#278: UTF-16 without a mark", "a,b\n1,2\n".encode("utf-16-le"), "looks like UTF-16", 1),
     ("BurntSushi/xsv#186: quotes within quotes that are not doubled", b'A|B\n"s"|"x"\n"s"|"A "B"\nA"\n', "text after a closing quote", 3),
     ("quentinsf/icsv2ledger#84: rows without their last cells", b"a,b,c\n1,2,3\n4,5\n", "c is missing", 3),
-    ("a value without its name", b"a,b,\n1,2,3\n", "has no name", 2),
+    ("a value without its name", b"a,b,\n1,2,3\n", "Column 3 of the header has no name", 2),
+    ("deephaven/deephaven-core#1561, probcomp/bayeslite#477: an index of pandas", b"\xef\xbb\xbf,a,b\n0,1,2\n", "Column 1 .* index=False", 2),
+    ("a name in quotes that is empty", b'a,"",b\n1,,2\n1,3,2\n', "Column 2 .* Give the column a name", 3),
+    ("a row without a column that has a name", b"a,,b\n1,2\n", "b is missing", 2),
     ("mithrandie/csvq#18: a second file with its columns in another order", b"id,name,x\n1,A,B\nname,id,x\nC,2,D\n", "second file", 3),
     ("two records before a quote that is not closed", b'a,b\r\n1,2\n3,"4\r\n5,6\n', "closing quote", 3),
     ("a web page of a login instead of the export", b"<!DOCTYPE html>\n<html></html>", "web page", 1),
     ("JSON that is sent as CSV", b'[{"a": 1}, {"a": 2}]', "JSON array", 1),
+    ("JSON on several lines that is sent as CSV", b'[\r\n  {\r\n"a": 1}]', "JSON array", 1),
+    ("an object on several lines that is sent as CSV", b'{\n"a": 1}', "application/x-ndjson", 1),
     ("Parquet that is sent as CSV", b"PAR1\x15\x04", "Parquet", None),
     ("a bzip2 archive", b"BZh91AY&SY", "bzip2", None),
     ("UTF-16 that was cut", b"\xff\xfea\x00,\x00b\x00\n\x001", "cut off", None),

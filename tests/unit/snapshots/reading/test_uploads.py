@@ -145,7 +145,7 @@ class TestNdjson:
             (b'{"profile_id":"a"}\n{"profile_id":"caf\xe9"}\n', "not valid JSON", {"row": 2}),
             (b'{"profile_id":"a","email":7}\n', "must be text or a list", {"column": "email"}),
             (b'{"x":"a"}\n', "profile_id is missing", {"column": "profile_id"}),
-            (b"profile_id\na\n", "not valid JSON", {"row": 1}),
+            (b"profile_id\na\n", "is not JSON", {"row": 1}),
             (b"\n\n", "has no columns: it has only empty lines", None),
             (b"{}\n{}\n", "has no columns: its objects are empty", None),
             (b'{}\n{"json":1}\n', "profile_id is missing", {"column": "profile_id"}),
