@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,17 @@ from tests.memory import keep_temporary_files_in_memory
 
 keep_temporary_files_in_memory()
 
+
+class _WithoutPandas(MetaPathFinder):
+    """Hides pandas: where it is installed, pyarrow imports it to look whether a list is one of its objects."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Raise ModuleNotFoundError for pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+sys.meta_path.insert(0, _WithoutPandas())
 gc.disable()  # until the tests are collected: what is imported stays
 
 
@@ -17,6 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures, except in the process that only distributes the tests: all others wait until it has started."""
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
         config.pluginmanager.import_plugin("tests.fixtures")
+
+
+#: Folders whose tests all have the marker of their name.
+_APART = frozenset({"attack", "clients", "upgrades"})
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out folders whose marker is not asked for: their imports take seconds."""
+    name = collection_path.name
+    return True if name in _APART and f"not {name}" in config.option.markexpr else None
 
 
 def pytest_collection_finish() -> None:

@@ -49,11 +49,16 @@ async def _busy(world: World) -> list[int]:
 
 
 async def _busy_worker(world: World) -> Slot | None:
-    """Wait for a worker that is running and holds a lease."""
-    for pid in await _busy(world):
-        if (slot := world.fleet.by_pid(pid)) is not None:
-            return slot
-    return None
+    """Wait for a worker that is running and holds a lease. A worker that was killed holds its leases until they end."""
+    found: list[Slot] = []
+
+    async def look() -> bool:
+        running = map(world.fleet.by_pid, await world.observer.busy())
+        found[:] = [slot for slot in running if slot is not None]
+        return bool(found)
+
+    await until(look, PATIENCE, 0.05)
+    return found[0] if found else None
 
 
 async def kill_worker(world: World, chance: random.Random) -> Hit:

@@ -43,6 +43,14 @@ _TAKEN_OVER = """
 SELECT (SELECT count(*) FROM attempt WHERE ended_at IS NULL) + (SELECT sum(lost_leases) FROM sync)
     + (SELECT count(*) FROM run WHERE attempts > 1)
 """
+# The last one: the connection ended while a statement was prepared.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 _SYNCS = "SELECT state || ' ' || count(*) FROM sync GROUP BY state"
 
 
@@ -61,7 +69,7 @@ class Observer:
                     return [row[0] for row in await connection.fetch(query, *arguments)]
                 finally:
                     await connection.close(timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except _AWAY:
                 await asyncio.sleep(0.1)
         raise RuntimeError("PostgreSQL does not answer")
 

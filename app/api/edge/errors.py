@@ -58,6 +58,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _database_away)
     app.add_exception_handler(asyncpg.PostgresError, _database_error)
     app.add_exception_handler(asyncpg.InterfaceError, _database_away)
+    app.add_exception_handler(asyncpg.InternalClientError, _database_away)
     app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(Exception, _bug)
 

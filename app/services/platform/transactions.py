@@ -24,6 +24,14 @@ _CONFLICTS = frozenset({"40P01", "40001", "55P03"})
 # Class 08: connection; 28: authorisation; 53: out of connections, memory or disk; 57P: it stops or starts;
 # 25006: it is a read-only replica (a failover); 3D000: the database does not exist.
 _AWAY = ("08", "28", "53", "57P", "25006", "3D000")
+# The last one: the connection ended while the driver prepared a statement.
+_LOST = (
+    DatabaseAway,
+    InterfaceError,
+    PoolTimeout,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 LOST_TRIES = 6  # a restart of the server takes seconds, less than a lease lasts
 _LONGEST_WAIT = 8.0  # seconds, between two tries while the database is away
 
@@ -32,7 +40,7 @@ def is_lost(error: BaseException) -> bool:
     """Return whether the database is away: unreachable, silent, stopping, starting, full, or a read-only replica."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, DatabaseAway | InterfaceError | PoolTimeout | asyncpg.InterfaceError):
+    if isinstance(error, _LOST):
         return True
     return (_sqlstate(error) or "").startswith(_AWAY)
 

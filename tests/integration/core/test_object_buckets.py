@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from app.core.objects import ObjectDamaged, ObjectMissing, ObjectStore, StoreAway
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer  # its import takes most of a second
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

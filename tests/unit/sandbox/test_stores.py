@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3  # type: ignore[import-untyped]  # comes with moto, without types
 import httpx
 import pyarrow.fs as pafs
 import pytest
@@ -69,6 +68,8 @@ async def test_objects_are_written_and_read_by_the_protocols_of_s3_and_gcs(
 
 
 def _s3(url: str) -> None:
+    import boto3  # type: ignore[import-untyped]  # comes with moto, without types; its import takes a third of a second
+
     client = boto3.client(
         "s3",
         endpoint_url=url,

@@ -66,6 +66,7 @@ async def test_a_database_that_is_away_is_named(
         (asyncpg.InvalidPasswordError("password authentication failed"), True),
         (asyncpg.InvalidCatalogNameError("database does not exist"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("cannot switch to state 11"), True),
         (PoolTimeout("QueuePool limit of size 10 overflow 10 reached"), True),
         (DatabaseAway("cut"), True),
         (asyncpg.QueryCanceledError("canceling statement due to statement timeout"), False),

@@ -9,10 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]  # comes with moto, without types
 import httpx
 import pytest
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from app.connectors.base import ConnectorTools
@@ -65,6 +63,8 @@ def store(tools: ConnectorTools, url: str, limits: Limits = SMALL) -> S3Store:
 
 @contextmanager
 def client(url: str) -> Iterator[Any]:
+    import boto3  # type: ignore[import-untyped]  # comes with moto, without types; its import takes a third of a second
+
     made = boto3.client(
         "s3",
         endpoint_url=url,
@@ -86,6 +86,8 @@ def uploads(url: str) -> list[str]:
 @contextmanager
 def between(refuse: Callable[[dict[str, Any]], str | None]) -> Iterator[str]:
     """Run the store of ``s3_url`` behind a fault: what ``refuse`` returns is the response (status and body)."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
     inner = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start: Any) -> Any:

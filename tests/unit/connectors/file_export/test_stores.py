@@ -20,8 +20,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from gcp_storage_emulator.server import create_server
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.server import ThreadedMotoServer
 from werkzeug.serving import make_server
 
 from app.connectors.base import Call, ConnectorTools
@@ -55,6 +53,8 @@ ROWS = [create_delivery(f"p{n}", traits={"plan": "gold" * 10}) for n in range(50
 
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer  # its import takes most of a second
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -75,6 +75,8 @@ def gcs_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def write_only_url(s3_url: str) -> Iterator[str]:
     """The store of ``s3_url``, with a key that may put objects and nothing else."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
     store = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start: Any) -> Any:
