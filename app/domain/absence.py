@@ -15,6 +15,7 @@ class Absence(StrEnum):
     ADDRESS_LIST = "address_list"  # several e-mail addresses
     NOT_AN_ADDRESS = "not_an_address"  # no e-mail address for another reason
     NOT_A_NUMBER = "not_a_number"  # no phone number, not even a national one
+    NOT_A_TEXT = "not_a_text"  # in NDJSON: a number, a truth value or an object
 
 
 _SENTENCES = {
@@ -23,6 +24,10 @@ _SENTENCES = {
     ),
     Absence.ADDRESS_LIST: (
         "lists of e-mail addresses, such as ann@example.com; bo@example.com. Give one address, or a JSON array of texts."
+    ),
+    Absence.NOT_A_TEXT: (
+        "numbers, truth values or objects, which are no identifiers here. Write them as texts. Integers are ids in a column "
+        "that has exactly the name of an identifier, such as user_id."
     ),
 }
 

@@ -52,7 +52,7 @@ class RunOutput(Output):
     absent: Counts = Field(
         default_factory=dict,
         description="Values of identifiers that are none, by column and reason: word, shared_word, display_name, address_list, "
-        "not_an_address, not_a_number.",
+        "not_an_address, not_a_number, not_a_text.",
         examples=[{"email": {"word": 3, "display_name": 1}}],
     )
     reading: UploadReport | None = None

@@ -33,11 +33,14 @@ def count_absent(
     count: the country of a connection may make it valid.
     """
     names = {read.identifier: read.name for read in columns.read if read.identifier is not None}
-    return {
+    found = {
         names.get(name, name): reasons
         for name in columns.identifiers
         if (reasons := _count(cursor, members, name, words))
     }
+    for column, count in columns.not_texts.items():
+        found[column] = found.get(column, {}) | {Absence.NOT_A_TEXT.value: count}
+    return found
 
 
 def _count(cursor: Cursor, members: Path, name: str, words: Collection[str]) -> dict[str, int]:

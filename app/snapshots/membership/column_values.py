@@ -92,14 +92,38 @@ def _identifier_values(source: Source, name: str, column: str) -> str:
                 WHEN {quoted} <> '' THEN [{quoted}] END"""
         case "ndjson":
             fault = f"CASE WHEN {quoted} IS NOT NULL THEN error({sql_text(_marked(column))}) END"
-            texts = "'VARCHAR'" if name in _NO_NUMBERS or column != name else f"'VARCHAR', {_WHOLE}"
-            values = f"""CASE WHEN json_type({quoted}) IN ({texts}) THEN [{quoted} ->> '$']
-                WHEN json_type({quoted}) = 'ARRAY' THEN from_json({quoted}, '["VARCHAR"]')
+            values = f"""CASE WHEN json_type({quoted}) IN ({_json_texts(name, column)}) THEN [{quoted} ->> '$']
+                WHEN json_type({quoted}) = 'ARRAY' THEN {_texts_of_list(quoted)}
                 WHEN json_type({quoted}) = 'NULL' THEN NULL
                 ELSE {fault if column == name else "NULL"} END"""
         case _:
             values = _parquet_identifier(source, name, column)
     return _without_empty(values)
+
+
+def _json_texts(name: str, column: str) -> str:
+    """Return the JSON types of a single value that is an identifier, for a list in SQL."""
+    return "'VARCHAR'" if name in _NO_NUMBERS or column != name else f"'VARCHAR', {_WHOLE}"
+
+
+def _texts_of_list(quoted: str) -> str:
+    """Return the texts and integers of a JSON list. The others, such as ``true`` and ``{"a": 1}``, are left out."""
+    return (
+        f"list_transform(list_filter(from_json({quoted}, '[\"JSON\"]'), "
+        f"lambda v: json_type(v) IN ('VARCHAR', {_WHOLE})), lambda v: v ->> '$')"
+    )
+
+
+def not_texts_sql(name: str, column: str) -> str:
+    """Return the expression of how many values of an NDJSON column are left out because they are no texts.
+
+    A single value in a column with exactly the identifier's name is not counted: it is refused.
+    """
+    quoted = sql_name(column)
+    one = "0" if column == name else "1"
+    return f"""coalesce(sum(CASE WHEN json_type({quoted}) IN ({_json_texts(name, column)}, 'NULL') THEN 0
+        WHEN json_type({quoted}) = 'ARRAY' THEN len(list_filter(from_json({quoted}, '["JSON"]'),
+            lambda v: json_type(v) NOT IN ('VARCHAR', {_WHOLE}, 'NULL'))) WHEN {quoted} IS NULL THEN 0 ELSE {one} END), 0)"""
 
 
 def _without_empty(values: str) -> str:

@@ -4,15 +4,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from app.core.errors import Invalid
 from app.domain.column_names import find_column
-from app.snapshots.engine import Cursor, ReadColumn, TypeChange, column_types, sql_name
+from app.snapshots.engine import (
+    Cursor,
+    ReadColumn,
+    TypeChange,
+    column_types,
+    fetch_values,
+    sql_name,
+)
 from app.snapshots.membership.column_values import (
     holds_texts,
     identifier_sql,
     key_sql,
+    not_texts_sql,
     with_empty_columns,
 )
 from app.snapshots.membership.kept_types import KeptTypes, enlarge, keep_types
@@ -41,6 +50,9 @@ class MemberColumns:
     spelled: list[str]  # traits that are text, hashed as the numbers that they spell
     changes: list[TypeChange]
     read: list[ReadColumn]  # in the order of the upload
+    not_texts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # values that are no identifiers, by column
 
     @property
     def narrow(self) -> bool:
@@ -101,7 +113,18 @@ def member_columns(
         kept.spelled,
         kept.changes,
         read,
+        _not_texts(cursor, source, identifiers),
     )
+
+
+def _not_texts(cursor: Cursor, source: Source, identifiers: Mapping[str, str]) -> dict[str, int]:
+    """Count the values of NDJSON columns that are left out because they are no texts, by column."""
+    if source.upload.format != "ndjson" or not identifiers:
+        return {}
+    counts = [not_texts_sql(name, column) for name, column in identifiers.items()]
+    row = fetch_values(cursor, counts, source.sql)
+    found = zip(identifiers.values(), row, strict=True)
+    return {column: int(count) for column, count in found if count}
 
 
 def _kept(

@@ -80,7 +80,10 @@ def _explained(error: duckdb.Error, source: Source) -> Invalid:
     """Translate an error of the engine for the author of the file."""
     if marked := re.search(r"identifier is not text: (.+)", str(error)):
         column = marked.group(1)
-        return Invalid(f"{column} must be text or a list of texts.", data={"column": column})
+        kinds = "text or a list of texts"
+        if column not in {"email", "phone"}:
+            kinds = "text, an integer of up to 64 bits, or a list of them"
+        return Invalid(f"{column} must be {kinds}.", data={"column": column})
     if marked := re.search(r"binary values are no text: (.+)", str(error)):
         column = marked.group(1)
         return Invalid(

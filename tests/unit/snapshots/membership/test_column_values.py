@@ -7,13 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, LocalManifest, SnapshotStats, Upload
-from app.snapshots.membership import page_rows, write_snapshot
+from app.snapshots.membership import page_rows, write_delta, write_snapshot
 from tests.unit.snapshots.files import fresh
 
 PEOPLE = {"profile_id": ["a", "b"], "email": ["a@example.com", "b@example.com"]}
@@ -101,6 +102,51 @@ class TestOtherTypes:
         _, _, rows = written(cursor, folder, content)
         assert [row["profile_id"] for row in rows] == ["9007199254740993", "b"]
         assert rows[0]["identifiers"] == {"user_id": ["17"]}
+
+
+class TestOtherValues:
+    """Values of NDJSON that are no texts: used as texts, or left out and counted."""
+
+    VALUES: list[tuple[Any, list[str], int]] = [  # with the identifiers, and how many are left out
+        ("x", ["x"], 0), ("", [], 0), (None, [], 0), ([], [], 0), ([None, ""], [], 0),
+        (7, [], 1), (-1, [], 1), (7.0, [], 1), (1e20, [], 1), (2**63, [], 1), (10**30, [], 1),
+        (True, [], 1), ({"a": 1}, [], 1), ({}, [], 1),
+        (["x", 7], ["x", "7"], 0), ([True, "x"], ["x"], 1), ([7.0, 1e20], [], 2), ([{"a": 1}, ["x"]], [], 2),
+    ]  # fmt: skip
+    SCALARS: tuple[Any, ...] = (7.0, 1e20, True, {"a": 1}, {})
+
+    def test_in_another_spelling(self, cursor: Cursor, folder: Path) -> None:
+        content = b"".join(
+            orjson.dumps({"profile_id": f"p{number:02}", "userId": value}) + b"\n"
+            if not isinstance(value, int) or abs(value) < 2**63
+            else f'{{"profile_id":"p{number:02}","userId":{value}}}\n'.encode()
+            for number, (value, _, _) in enumerate(self.VALUES)
+        )
+        stats, manifest, _ = written(cursor, folder, content)
+        rows = page_rows(cursor, manifest, None, 100)
+        found = [row["identifiers"].get("user_id", []) for row in rows]
+        assert found == [ids for _, ids, _ in self.VALUES]
+        assert stats.absent == {"userId": {"not_a_text": sum(count for *_, count in self.VALUES)}}
+        assert [(one.role, one.identifier) for one in stats.reading.columns][1:] == [("identifier", "user_id")]  # type: ignore[union-attr]  # fmt: skip
+
+    def test_under_the_exact_name(self, cursor: Cursor, folder: Path) -> None:
+        content = b'{"profile_id":"a","user_id":[7,true,"x"],"email":["a@example.com",{"a":1}]}\n'
+        stats, _, rows = written(cursor, folder, content)
+        assert rows[0]["identifiers"] == {"user_id": ["7", "x"], "email": ["a@example.com"]}
+        assert stats.absent == {"user_id": {"not_a_text": 1}, "email": {"not_a_text": 1}}
+
+    @pytest.mark.parametrize("value", SCALARS, ids=str)
+    def test_a_single_one_under_the_exact_name_is_refused(
+        self, cursor: Cursor, folder: Path, value: Any
+    ) -> None:
+        with pytest.raises(Invalid, match="must be text, an integer of up to 64 bits, or a list"):
+            written(cursor, folder, orjson.dumps({"profile_id": "a", "user_id": value}) + b"\n")
+
+    def test_of_changes_of_members_are_counted(self, cursor: Cursor, folder: Path) -> None:
+        _, base, _ = written(cursor, folder, b'{"profile_id":"a","userId":"x"}\n')
+        path, out = fresh(folder, ".ndjson"), fresh(folder)
+        path.write_bytes(b'{"profile_id":"b","userId":7}\n')
+        assert write_delta(cursor, path, [], base, out).absent == {"userId": {"not_a_text": 1}}
 
 
 class TestHalfCharacters:
