@@ -13,7 +13,9 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from app.connectors.addresses import OutboundPolicy
+from app.connectors.errors import ConnectorError
 from app.sources.postgres.failures import connector_errors, unavailable
+from app.sources.postgres.intake import watch
 from app.sources.postgres.settings import PostgresSource
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -77,16 +79,20 @@ async def read_only(
 ) -> AsyncIterator[Connection]:
     """Open a connection with a read-only transaction that sees one snapshot. Failures become ConnectorErrors.
 
-    If the task is cancelled in the block, the query is cancelled at the server too.
+    A server that sends too much at once is left: QueryRejected, with the way out (see ``intake``). If the task is cancelled in the block, the query is cancelled at the server too.
     """
     addresses = await _addresses(source, policy)
     connection = await _connect(source, addresses)
+    intake = watch(connection)
     try:
         # Ends with the connection: nothing was written, and ending it first would wait for a running query.
         with connector_errors(source):
             await connection.transaction(isolation="repeatable_read", readonly=True).start()
             await _prepare(connection, statement_seconds)
         yield connection
+    except ConnectorError:
+        intake.refuse_excess(source.server)
+        raise
     finally:
         await _end(connection)
 

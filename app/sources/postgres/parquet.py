@@ -109,6 +109,8 @@ def _array(column: Column, values: Sequence[Any]) -> Any:
     exact = column.type == NUMERIC
     try:
         return _numbers(values) if exact else pa.array(values, column.type)
+    except MemoryError:  # of Arrow, whose class is an error of Arrow as well
+        raise
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         fault = (
             "a number that no exact column can hold (more than 38 digits, NaN or infinity); round it, or cast it to "

@@ -95,7 +95,12 @@ async def _result(
     except (ReadFailed, ChildFailed) as error:
         log.error("source_read_failed", server=source.server, error=str(error))
         raise unavailable(f"{source.server} sent a response that is not PostgreSQL's") from None
-    except (ChildEnded, MemoryError):
+    except MemoryError:
+        raise QueryRejected(
+            f"Reading from {source.server} needs more memory than a read may use ({_MEMORY / 1024**3:g} GiB): a row is too "
+            "large; leave out or shorten the longest column, for example with left(column, 1000)."
+        ) from None
+    except ChildEnded:
         raise QueryRejected(
             f"Reading from {source.server} failed twice: a row needs more memory than is available, or the server is "
             "not PostgreSQL."

@@ -15,6 +15,7 @@ from app.sources.postgres.clock_check import refuse_clock_texts
 from app.sources.postgres.columns import Column, columns_of, select
 from app.sources.postgres.connection import Connection, read_only
 from app.sources.postgres.failures import QueryRejected, connector_errors
+from app.sources.postgres.intake import begin_step
 from app.sources.postgres.parquet import RowFile
 from app.sources.postgres.settings import PostgresSource
 from app.sources.postgres.statement import (
@@ -25,7 +26,7 @@ from app.sources.postgres.statement import (
 
 T = TypeVar("T")
 
-_FIRST_ROWS = 50  # the width of the rows is not known yet
+_FIRST_ROWS = 4  # the width of the rows is not known yet
 _MOST_ROWS = 10_000
 _FETCH_BYTES = (
     8 * 1024 * 1024
@@ -140,6 +141,7 @@ async def _stream(
         )
     wanted = _FIRST_ROWS
     while True:
+        begin_step(connection)
         with connector_errors(source):
             rows = await cursor.fetch(wanted)
         if not rows:

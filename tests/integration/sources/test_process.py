@@ -39,14 +39,20 @@ def message(kind: bytes, body: bytes) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def saying(answer: bytes) -> AsyncIterator[int]:
-    """Serve one response to every client. Yields the port."""
+async def saying(answer: bytes, second: bytes = b"", endless: bytes = b"") -> AsyncIterator[int]:
+    """Serve a response to every client, another one to its second message, and then without end. Yields the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             await reader.read(1024)
             writer.write(answer)
             await writer.drain()
+            if endless:
+                await reader.read(1024)
+                writer.write(second)
+            while endless:
+                writer.write(endless)
+                await writer.drain()
             await reader.read()
         writer.close()
 
@@ -100,12 +106,23 @@ class TestReading:
             worker.wait()
         await asyncio.to_thread(users_database.until, 0, 3)
 
-    async def test_a_row_too_large_for_memory_ends_the_read_and_leaves_no_file(
-        self, users_database: UsersDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT repeat('x', 100000000) AS x",
+            "SELECT repeat('x', g * g * g * 4000) AS x FROM generate_series(1, 30) AS g",
+        ],
+    )
+    async def test_a_row_too_large_for_memory_ends_the_read_at_once_and_leaves_no_file(
+        self,
+        users_database: UsersDatabase,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        sql: str,
     ) -> None:
-        monkeypatch.setattr(process, "_MEMORY", process._MEMORY // 2)  # half costs half
-        sql = "SELECT repeat('x', 100000000) AS x"
-        with pytest.raises(QueryRejected, match="more memory than is available"):
+        """Without a bound the driver loses the error, and waits for an end that never comes."""
+        monkeypatch.setattr(process, "_MEMORY", 700 * 1024**2)  # less costs less
+        with pytest.raises(QueryRejected, match=r"MiB at once.*shorten the longest column"):
             await process.read_rows(
                 source(users_database), sql, AS_OF, tmp_path / "x", policy=OPEN, limits=LIMITS
             )
@@ -140,6 +157,31 @@ class TestHostileServers:
             with pytest.raises(TransientFailure, match="not PostgreSQL's") as caught:
                 await process.check_source(source(users_database, port=port), AS_OF, policy=OPEN)
         assert PASSWORD not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("first", "piece"),
+        [
+            (b"D" + struct.pack("!i", 2**31 - 1), b"x" * 65536),
+            (b"", message(b"N", b"SNOTICE\0C00000\0M" + b"x" * 65000 + b"\0\0")),
+        ],
+        ids=["a row without an end", "notices without an end"],
+    )
+    async def test_a_server_that_sends_without_end_is_left(
+        self, users_database: UsersDatabase, tmp_path: Path, first: bytes, piece: bytes
+    ) -> None:
+        facts = (b"server_version\x0017.0\0", b"client_encoding\0UTF8\0")
+        welcome = message(b"R", bytes(4)) + b"".join(message(b"S", fact) for fact in facts)
+        welcome += message(b"K", bytes(8)) + message(b"Z", b"I")
+        async with saying(welcome, first, piece) as port:
+            with pytest.raises(QueryRejected, match="MiB at once"):
+                await process.read_rows(
+                    source(users_database, port=port),
+                    "SELECT 1 AS x",
+                    AS_OF,
+                    tmp_path / "x",
+                    policy=OPEN,
+                    limits=LIMITS,
+                )
 
     async def test_a_silent_server_is_left_at_the_deadline(
         self, users_database: UsersDatabase, tmp_path: Path
