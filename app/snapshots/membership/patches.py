@@ -70,6 +70,17 @@ def in_one_spelling(
                 if (column := find_column(name, own)) is not None:
                     names[column] = name
     return [
-        [{names.get(column, column): value for column, value in row.items()} for row in rows]
-        for names, rows in zip(renamed, changes, strict=True)
+        [_renamed(row, names) for row in rows] for names, rows in zip(renamed, changes, strict=True)
     ]
+
+
+def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a row with other names. A number or an object in another spelling of an identifier stays a trait there."""
+    found: dict[str, Any] = {}
+    for column, value in row.items():
+        name = names.get(column, column)
+        if name != column and name in IDENTIFIERS and not isinstance(value, str | list | None):
+            found[column] = value
+            value = None  # without the exact name, two other spellings would be ambiguous
+        found[name] = value
+    return found

@@ -128,3 +128,25 @@ def test_changes_of_several_spellings_can_be_combined() -> None:
 def test_changes_of_one_spelling_stay_as_they_are() -> None:
     changes = [[{"profileId": "p1", "Email": "a@example.com"}], [{"profileId": "p2"}]]
     assert in_one_spelling(changes, linked=False) == changes
+
+
+def test_a_number_in_another_spelling_stays_a_trait(cursor: Cursor, folder: Path) -> None:
+    """Alone, each of these changes is accepted."""
+    changes: list[list[dict[str, Any]]] = [
+        [{"profile_id": "a", "userId": 7.5}, {"profile_id": "b", "userId": "y"}],
+        [{"profile_id": "c", "user_id": "x"}],
+        [{"profile_id": "d", "User-ID": 7}],
+    ]
+    rows = [row for change in in_one_spelling(changes, linked=False) for row in change]
+    out = fresh(folder)
+    write_snapshot(cursor, Upload(ndjson(folder, rows), "ndjson"), out, linked=False)
+    found = {
+        row["profile_id"]: (row["identifiers"], row["traits"])
+        for row in page_rows(cursor, LocalManifest((out,)), None, 10)
+    }
+    assert found == {
+        "a": ({}, {"userId": 7.5}),
+        "b": ({"user_id": ["y"]}, {}),
+        "c": ({"user_id": ["x"]}, {}),
+        "d": ({}, {"User-ID": 7}),
+    }
