@@ -8,23 +8,18 @@ configured database cannot be reached or used · 9 the service did not become re
 import atexit
 import contextlib
 import os
-import signal
 import sys
+
+from app.cli.signals import end_cleanly_when_asked
 
 SERVING = ("up", "api", "worker")
 
 __all__ = ["main"]
 
 
-def end_cleanly(_number: int, _frame: object) -> None:
-    """End this process with code 0, as after a complete start. Everything that was opened is closed."""
-    sys.exit(0)
-
-
 if set(sys.argv[1:2]) & set(SERVING):
     # Before the imports of the command, which take a second: a signal in that time must not look like a crash.
-    signal.signal(signal.SIGTERM, end_cleanly)
-    signal.signal(signal.SIGINT, end_cleanly)
+    end_cleanly_when_asked()
 
 
 def main() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import runpy
 import signal
 import socket
+import sys
+import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +19,7 @@ import typer
 
 from app.cli.environment import complete_settings, read_settings
 from app.cli.options import ChildOption, DataOption, HealthPortOption, HostOption, PortOption
+from app.cli.signals import end_cleanly_when_asked
 from app.core.garbage import no_collections
 
 if TYPE_CHECKING:
@@ -45,9 +51,30 @@ def up(
     Prints one JSON line when ready. The first start creates a workspace, a space and a token (DIR/token).
     """
     with no_collections():
-        from app.embedded.up import run_up
+        from app.embedded.up import Copies, run_up
 
-    run_up(read_settings(data), host, port)
+    run_up(read_settings(data), host, port, Copies(_preload, _run_in_copy))
+
+
+def _preload() -> None:
+    """Import what API and worker need."""
+    with no_collections():
+        import workers.settings  # noqa: F401
+
+
+def _run_in_copy(arguments: Sequence[str]) -> None:
+    """Run a command in a forked copy of this process, as a new process would, and end the copy."""
+    atexit._clear()  # what the other process would do at its end
+    end_cleanly_when_asked()
+    sys.argv[1:] = arguments
+    try:
+        runpy.run_module("app.cli", run_name="__main__")
+    except SystemExit:
+        pass
+    except Exception:  # noqa: BLE001  whatever it was: the copy must not go on in the code of the other process
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()  # the last one ends the process
 
 
 def api(

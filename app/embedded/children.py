@@ -1,4 +1,4 @@
-"""A ``preexec_fn`` that ends a child process when its parent ends."""
+"""What Linux can do for child processes: end one when its parent ends, and name it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -29,3 +30,9 @@ def die_with_parent(when_parent_ends: signal.Signals) -> Callable[[], None]:
             os._exit(1)
 
     return request_signal
+
+
+def name_process(name: str) -> None:
+    """Give this process a name of at most 15 bytes, which ``ps -o comm`` and ``top`` show. Only Linux can."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_NAME, name.encode()[:15], 0, 0, 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import IO, Protocol
 
 from app.core.logging import get_logger
 from app.embedded.children import die_with_parent
@@ -17,27 +18,56 @@ RESTART_WAITS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0
 
 
-class Child:
-    """One supervised program. Each restart waits longer than the one before.
+class Process(Protocol):
+    """The part of ``subprocess.Popen`` that is used here."""
 
-    The program ends when this process ends for any reason: on Linux by the parent's death signal, on other systems
-    because its standard input, a pipe to this process, is closed. Its standard output goes to this process's
-    standard error.
+    pid: int
+    returncode: int | None
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Its standard input, a pipe."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end. Raises subprocess.TimeoutExpired after ``timeout`` seconds."""
+
+
+def start_program(
+    command: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int] = ()
+) -> Process:
+    """Start a program in a session of its own. Its standard output is this process's standard error.
+
+    It ends when this process ends for any reason: on Linux by the parent's death signal, on other systems because its
+    standard input, a pipe to this process, is closed.
     """
+    return subprocess.Popen(  # noqa: S603 - modules of this package
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=2,
+        pass_fds=descriptors,
+        start_new_session=True,  # this process passes on an interrupt from the terminal
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        descriptors: Sequence[int] = (),
-    ) -> None:
+
+class Child:
+    """One supervised process, which ``start`` starts. Each restart waits longer than the one before."""
+
+    def __init__(self, name: str, start: Callable[[], Process]) -> None:
         self.name = name
         self.failures = 0
-        self._command = command
-        self._environment = environment
-        self._descriptors = descriptors
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start = start
+        self._process: Process | None = None
         self._started_at = 0.0
         self._restart_at: float | None = None
 
@@ -47,22 +77,14 @@ class Child:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the program. Call this from the main thread: the death signal is sent when the calling thread ends."""
+        """Start the process. Call this from the main thread: the death signal is sent when the calling thread ends."""
         self._close()
-        self._process = subprocess.Popen(  # noqa: S603 - modules of this package
-            self._command,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=2,
-            pass_fds=self._descriptors,
-            start_new_session=True,  # this process passes on an interrupt from the terminal
-            preexec_fn=die_with_parent(signal.SIGKILL),
-        )
+        self._process = self._start()
         self._started_at = time.monotonic()
         self._restart_at = None
 
     def restart_if_ended(self) -> None:
-        """Restart the program if it has exited and the wait is over."""
+        """Restart the process if it has exited and the wait is over."""
         if self._process is None:
             return
         if self._restart_at is None and self._process.poll() is not None:
@@ -82,7 +104,7 @@ class Child:
             self._process.send_signal(signal.SIGTERM)
 
     def wait_or_kill(self, deadline: float) -> None:
-        """Wait for the end of the program until ``deadline`` (monotonic clock), then kill it."""
+        """Wait for the end of the process until ``deadline`` (monotonic clock), then kill it."""
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, deadline - time.monotonic()))

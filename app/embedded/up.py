@@ -9,7 +9,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from app.core.config import Settings
@@ -19,9 +23,10 @@ from app.embedded.data_folder import locked_by_up, with_data_dir
 from app.embedded.environment import child_environment, command_line
 from app.embedded.errors import ExitCode, StartError
 from app.embedded.folders import explain_folder_errors, write_atomically
+from app.embedded.forked import can_fork, fork
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
-from app.embedded.supervisor import Child
+from app.embedded.supervisor import Child, Process, start_program
 from app.embedded.surroundings import check_names, check_surroundings
 from app.services.tenancy import Bootstrap, bootstrap_service
 
@@ -35,6 +40,17 @@ FAILURES_BEFORE_READY = 3
 
 class Stop(BaseException):
     """A signal asks this process to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """How copies of this process run API and worker, which saves their imports. ``preload`` imports what both need.
+
+    ``run`` runs the command line with other arguments, and ends the process.
+    """
+
+    preload: Callable[[], None]
+    run: Callable[[Sequence[str]], None]
 
 
 def keep_token(data_dir: Path, token: str | None) -> Path | None:
@@ -59,21 +75,37 @@ class Up:
     """The running servers, API processes and worker."""
 
     def __init__(
-        self, settings: Settings, running: RunningServers | None, listener: socket.socket
+        self,
+        settings: Settings,
+        running: RunningServers | None,
+        listener: socket.socket,
+        copies: Copies,
     ) -> None:
         self.settings = settings
+        self.copies = copies
         self.running = running
         self.listener = listener
         self.host, self.port = listener.getsockname()[:2]
         descriptor = listener.fileno()
         wait = min(settings.job_completion_wait.total_seconds(), END_SECONDS - 1)
         environment = child_environment(settings, ACTIVATIONS_JOB_COMPLETION_WAIT=str(wait))
-        api = command_line("api", "--child", "--descriptor", str(descriptor))
+        api = ("api", "--child", "--descriptor", str(descriptor))
+        start_api = partial(self._start_child, api, environment, [descriptor])
         self.children = [
-            Child("api" if number == 0 else f"api-{number + 1}", api, environment, [descriptor])
+            Child("api" if number == 0 else f"api-{number + 1}", start_api)
             for number in range(settings.api_processes)
         ]
-        self.children.append(Child("worker", command_line("worker", "--child"), environment))
+        start_worker = partial(self._start_child, ("worker", "--child"), environment, [])
+        self.children.append(Child("worker", start_worker))
+
+    def _start_child(
+        self, arguments: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int]
+    ) -> Process:
+        """Start a command: in a copy of this process, or as a new program where no copy can be made."""
+        if can_fork():
+            run = partial(self.copies.run, arguments)
+            return fork(run, f"activations {arguments[0]}", environment, descriptors)
+        return start_program(command_line(*arguments), environment, descriptors)
 
     @property
     def url(self) -> str:
@@ -173,31 +205,34 @@ def _ready_line(up: Up, bootstrap: Bootstrap, token_file: Path | None) -> str:
     return json.dumps(line)
 
 
-def run_up(settings: Settings, host: str, port: int) -> None:
+def run_up(settings: Settings, host: str, port: int, copies: Copies) -> None:
     """Run the whole service until SIGINT or SIGTERM. Raises StartError if it cannot start."""
     _stop_on_signals()
     try:
         check_names()
         settings = with_data_dir(settings)
         with locked_by_up(settings.data_dir):
-            _run_locked(settings, host, port)
+            _run_locked(settings, host, port, copies)
     except Stop:
         log.info("shut_down")
 
 
-def _run_locked(settings: Settings, host: str, port: int) -> None:
+def _run_locked(settings: Settings, host: str, port: int, copies: Copies) -> None:
     settings = with_keys(settings, make=True)
     configure_logging(settings)
-    with listen(host, port) as listener, with_servers(settings) as (complete, running):
-        _serve(complete, running, listener)
+    with listen(host, port) as listener:
+        preloading = Thread(target=copies.preload, daemon=True)
+        preloading.start()  # while the servers start
+        with with_servers(settings) as (complete, running):
+            check_surroundings(complete)
+            migrate_database(complete)
+            bootstrap = asyncio.run(bootstrap_service(complete))
+            preloading.join()
+            _serve(Up(complete, running, listener, copies), bootstrap)
 
 
-def _serve(settings: Settings, running: RunningServers | None, listener: socket.socket) -> None:
-    check_surroundings(settings)
-    migrate_database(settings)
-    bootstrap = asyncio.run(bootstrap_service(settings))
-    token_file = keep_token(settings.data_dir, bootstrap.token)
-    up = Up(settings, running, listener)
+def _serve(up: Up, bootstrap: Bootstrap) -> None:
+    token_file = keep_token(up.settings.data_dir, bootstrap.token)
     try:
         up.start()
         sys.stdout.write(_ready_line(up, bootstrap, token_file) + "\n")

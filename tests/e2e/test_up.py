@@ -74,14 +74,14 @@ class Started:
         except (URLError, OSError):
             return 0
 
-    def children(self) -> set[bytes]:
-        """Return the words in the command lines of its direct children."""
+    def children(self) -> set[str]:
+        """Return the names of its direct children."""
         found = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 parent = stat.read_text().rpartition(")")[2].split()[1]
                 if int(parent) == self.process.pid:
-                    found |= set(stat.with_name("cmdline").read_bytes().split(b"\0"))
+                    found |= {stat.with_name("comm").read_text().strip()}
             except OSError:
                 continue
         return found
@@ -263,7 +263,7 @@ class TestUp:
             os.kill(pid, signal.SIGKILL)
             seconds_until(lambda pid=pid: not is_running(pid), 5)  # type: ignore[misc]
             seconds_until(lambda: started.status(path) == 200, 30)
-            seconds_until(lambda: {b"api", b"worker"} <= started.children(), 10)
+            seconds_until(lambda: {"activations api", "activations wor"} <= started.children(), 10)
         assert started.process.poll() is None
 
     def test_killed_it_leaves_nothing_and_finds_its_data_again(self, home: Home) -> None:

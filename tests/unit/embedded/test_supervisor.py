@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.embedded.supervisor import Child
+from app.embedded.supervisor import Child, start_program
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -28,9 +29,13 @@ def ends_with(code: int) -> list[str]:
     return [sys.executable, "-c", f"raise SystemExit({code})"]
 
 
+def create_child(command: list[str]) -> Child:
+    return Child("x", partial(start_program, command, ENVIRONMENT))
+
+
 class TestChild:
     def test_that_ends_is_started_again(self) -> None:
-        child = Child("x", ["sleep", "60"], ENVIRONMENT)
+        child = create_child(["sleep", "60"])
         child.start()
         first = child.pid
         assert first is not None
@@ -44,7 +49,7 @@ class TestChild:
         child.wait_or_kill(time.monotonic())
 
     def test_that_keeps_ending_waits_longer(self) -> None:
-        child = Child("x", ends_with(1), ENVIRONMENT)
+        child = create_child(ends_with(1))
         child.start()
 
         def failed_thrice() -> bool:
@@ -58,7 +63,7 @@ class TestChild:
 
     def test_that_ignores_the_signal_is_killed(self) -> None:
         code = "import signal,sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', file=sys.stderr, flush=True); signal.pause()"
-        child = Child("x", [sys.executable, "-c", code], ENVIRONMENT)
+        child = create_child([sys.executable, "-c", code])
         child.start()
         pid = child.pid
         assert pid is not None
@@ -70,9 +75,8 @@ class TestChild:
     def test_ends_with_a_killed_parent(self) -> None:
         code = (
             "import os, signal, sys\n"
-            "from app.embedded.supervisor import Child\n"
-            "child = Child('x', ['sleep', '60'], {'PATH': os.environ['PATH']})\n"
-            "child.start()\n"
+            "from app.embedded.supervisor import start_program\n"
+            "child = start_program(['sleep', '60'], {'PATH': os.environ['PATH']})\n"
             "print(child.pid, flush=True)\n"
             "signal.pause()\n"
         )
