@@ -41,6 +41,7 @@ class AttemptOutcome(StrEnum):
     DELIVERED = "delivered"  # the partner accepted the batch; single rows may have been refused
     PENDING = "pending"  # the partner accepted the batch as a job, which has not ended
     BUDGET = "budget"  # not sent: the rate budget of the account was used up
+    GIVEN_UP = "given_up"  # not sent: the attempts before it ended their workers
     UNLOADABLE = "unloadable"  # not sent: the rows of the batch could not be loaded
 
 

@@ -15,11 +15,18 @@ from datetime import timedelta
 from app.core.logging import get_logger
 from app.services.delivery.attempt import UNEXPECTED, Ended, failed, send
 from app.services.delivery.claim_limits import ClaimLimits, claim_limits, without_reserve
+from app.services.delivery.given_up import give_up_batch, report_alive
 from app.services.delivery.loaded_sync import LoadedSync, prepare
 from app.services.delivery.record import Recorder
 from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.delivery.undelivered import record_unloadable
-from app.services.platform import Platform, keep_leases, lease_owner
+from app.services.platform import (
+    MAX_LOST_LEASES,
+    Platform,
+    keep_leases,
+    lease_owner,
+    release_lease,
+)
 from app.services.syncs import settle_sync
 from app.storage.models import Batch
 from app.storage.repositories.batch_counts import Claimed
@@ -34,6 +41,9 @@ SAFETY = 1.5  # R10: no call is started unless this many request times are left 
 LOOK = (
     0.5  # seconds between looks for batches of other accounts, however slow the calls in flight are
 )
+
+SUSPECTS = 20.0  # seconds of a slice for batches that are sent alone
+ONE_SUSPECT = ClaimLimits(is_crowded=False, limit=1, busy=[], filled=[], resyncs=1)
 
 
 @dataclass(slots=True)
@@ -71,6 +81,7 @@ class Pump:
     _waiting: list[_Held] = field(default_factory=list)
     _flying: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
     _settling: set[asyncio.Task[bool]] = field(default_factory=set)
+    _reporting: set[asyncio.Task[None]] = field(default_factory=set)
     _looked: float = 0.0  # when the pump last looked for batches
 
     def __post_init__(self) -> None:
@@ -94,6 +105,7 @@ class Pump:
         end = loop.time() + SLICE.total_seconds()
         renewing = asyncio.create_task(self._renew())
         try:
+            await self._send_suspects()
             while True:
                 over = loop.time() >= end or self.stopping.is_set()
                 if self.stopping.is_set():
@@ -107,6 +119,17 @@ class Pump:
         finally:
             await self._cancel(renewing)
 
+    async def _send_suspects(self) -> None:
+        """Send batches that may be what ends workers, one at a time and nothing else: so the others are not counted."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SUSPECTS
+        while loop.time() < until and not self.stopping.is_set():
+            if await self._take(ONE_SUSPECT, suspects=True) <= 0:
+                return
+            self._begin()
+            while self._flying:
+                await self._wait()
+
     async def _wait(self) -> None:
         """Wait for a call to end, or else for syncs to settle."""
         if self._flying:
@@ -117,9 +140,12 @@ class Pump:
 
     async def _cancel(self, renewing: asyncio.Task[None]) -> None:
         tasks = [renewing, *self._flying, *self._settling]
+        cut = [item.claimed.batch for item in self._held()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if cut:
+            await release_lease(report_alive(self.platform, cut))
 
     async def _claim(self) -> bool:
         """Claim and load batches, if less than half of the slots is taken. Returns False if nothing is due."""
@@ -130,15 +156,22 @@ class Pump:
         if limits is None or (limits.is_crowded and now < self._looked + LOOK):
             return True
         self._looked = now
+        claimed = await self._take(limits)
+        return claimed > 0 or (claimed == 0 and limits.is_crowded)
+
+    async def _take(self, limits: ClaimLimits, *, suspects: bool = False) -> int:
+        """Claim and load batches. Returns their number, -1 if that failed."""
+        now = asyncio.get_running_loop().time()
         try:
-            claimed = await self._claimed(limits)
+            claimed = await self._claimed(limits, suspects)
         except Exception as error:  # noqa: BLE001  the calls in flight must not be cut for that
             log.warning("claim_failed", error=type(error).__name__)
-            return False
-        await self._load(claimed, deadline=now + settings.lease.total_seconds())
-        return bool(claimed) or limits.is_crowded
+            return -1
+        deadline = now + self.platform.settings.lease.total_seconds()
+        await self._load(claimed, deadline=deadline)
+        return len(claimed)
 
-    async def _claimed(self, limits: ClaimLimits) -> list[Claimed]:
+    async def _claimed(self, limits: ClaimLimits, suspects: bool) -> list[Claimed]:
         async with self.platform.unit_of_work() as session:
             return await BatchRepository(session).claim(
                 owner=lease_owner(self.lane),
@@ -147,12 +180,16 @@ class Pump:
                 busy=limits.busy,
                 filled=limits.filled,
                 resyncs=limits.resyncs,
+                suspects=suspects,
             )
 
     async def _load(self, claimed: Sequence[Claimed], *, deadline: float) -> None:
         """Load the sync of each claimed batch, once for a sync. A batch whose sync cannot be loaded waits (R23)."""
         loaded: dict[str, LoadedSync | Exception] = {}
         for item in claimed:
+            if item.batch.lost_leases >= MAX_LOST_LEASES:
+                await self._give_up(item.batch)
+                continue
             sync_id = item.batch.sync_id
             if sync_id not in loaded:
                 loaded[sync_id] = await self._loaded(item.batch)
@@ -171,11 +208,18 @@ class Pump:
             log.exception("sync_not_loaded", sync_id=batch.sync_id)
             return error
 
+    async def _give_up(self, batch: Batch) -> None:
+        try:
+            await give_up_batch(self.platform, batch)
+        except Exception as error:  # noqa: BLE001  its lease will expire
+            log.warning("batch_not_given_up", sync_id=batch.sync_id, error=type(error).__name__)
+
     async def _put_off(self, batch: Batch, why: Exception) -> None:
         try:
             await record_unloadable(self.platform, batch, why)
         except Exception as error:  # noqa: BLE001  its lease will expire
             log.warning("batch_not_put_off", sync_id=batch.sync_id, error=type(error).__name__)
+            await report_alive(self.platform, [batch])
 
     def _begin(self) -> None:
         """Start waiting batches in the order of claiming, within the limits in all and per account."""
@@ -202,7 +246,9 @@ class Pump:
         try:
             left = item.deadline - asyncio.get_running_loop().time()
             if left < self.platform.settings.http_total_timeout.total_seconds() * SAFETY:
-                return  # too late to start: the lease expires, and the batch is claimed again
+                # Too late to start: the lease expires, and the batch is claimed again.
+                await report_alive(self.platform, [batch])
+                return
             ended = await attempt(item.loaded, item.claimed)
             if ended.sent.error is not None and ended.sent.error.code == UNEXPECTED:
                 self.cache.forget(batch.sync_id)
@@ -210,6 +256,7 @@ class Pump:
         except Exception:
             # One batch must not end the pump; its lease will expire.
             log.exception("batch_broke", sync_id=batch.sync_id, batch=batch.number)
+            await report_alive(self.platform, [batch])
 
     async def _give_back(self) -> None:
         """Give back the batches that were not started, without an attempt (R18)."""
@@ -221,6 +268,7 @@ class Pump:
                 await BatchRepository(session).give_back([item.claimed.batch for item in unstarted])
         except Exception as error:  # noqa: BLE001  their leases will expire
             log.warning("batches_not_given_back", error=type(error).__name__)
+            await report_alive(self.platform, [item.claimed.batch for item in unstarted])
 
     async def _renew(self) -> None:
         """Renew the leases of all batches that the pump has, until the task is cancelled (R10)."""
@@ -241,6 +289,9 @@ class Pump:
         if item.task is not None:
             item.task.cancel()
         log.warning("batch_lost", sync_id=item.claimed.batch.sync_id)
+        reporting = asyncio.create_task(report_alive(self.platform, [item.claimed.batch]))
+        self._reporting.add(reporting)
+        reporting.add_done_callback(self._reporting.discard)
 
 
 async def attempt(loaded: LoadedSync, claimed: Claimed) -> Ended:

@@ -126,6 +126,13 @@ class Batch(Base):
             "sync_id",
             postgresql_where=text("state <> 'settled' AND continuation IS NOT NULL"),
         ),
+        # Batches that are sent alone, because they may be what ends workers
+        Index(
+            "ix_batch_suspect",
+            "space_id",
+            "sync_id",
+            postgresql_where=text("state <> 'settled' AND lost_leases >= 2"),
+        ),
     )
 
     space_id: Mapped[str] = mapped_column(primary_key=True)
@@ -139,6 +146,8 @@ class Batch(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     # Refusals of the batch as a whole
     refusals: Mapped[int] = mapped_column(server_default=text("0"))
+    # Workers that ended in a row while they had it
+    lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     ambiguous: Mapped[bool] = mapped_column(server_default=text("false"))  # may have been applied
     failing_since: Mapped[Moment | None]
     next_at: Mapped[Created]

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from app.domain.retry import AttemptOutcome
 from app.storage.models import Batch
 
+#: A batch whose workers ended so often in a row may be the cause: it is sent while its worker has nothing else in hand.
+SUSPECT = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.domain.batch_states import BatchState
 from app.storage.models import Attempt, Batch
 from app.storage.repositories.base import DATABASE_NOW, Repository
-from app.storage.repositories.batch_counts import BatchCounts, Claimed, Recorded
+from app.storage.repositories.batch_counts import SUSPECT, BatchCounts, Claimed, Recorded
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import batch_is_due, no_exit_is_left, owners_are_recorded
 from app.storage.repositories.syncs import Candidate, SyncRepository
@@ -108,16 +108,17 @@ class BatchRepository(Repository[Batch]):
         busy: Sequence[str] = (),
         filled: Sequence[str] = (),
         resyncs: int | None = None,
+        suspects: bool = False,
     ) -> list[Claimed]:
         """Claim up to ``limit`` due batches, insert their attempts (R8) and mark their syncs as running.
 
         ``busy`` are destinations that have as many calls in flight in this worker as they may, ``filled`` those of
         which no more batches of resyncs are wanted, ``resyncs`` is the maximum number of batches of resyncs (None:
-        ``limit``). Resyncs come last.
+        ``limit``). Resyncs come last. ``suspects``: only batches that may be what ends workers, else only all others.
         """
         left = limit if resyncs is None else resyncs
         candidates = await SyncRepository(self.session).lock_candidates(
-            busy=busy, filled=filled, resyncs=left
+            busy=busy, filled=filled, resyncs=left, suspects=suspects
         )
         claimed: list[Claimed] = []
         share = max(2, limit // max(1, len(candidates)))
@@ -131,7 +132,7 @@ class BatchRepository(Repository[Batch]):
                 sync.space_id, sync.sync_id, lease
             ):
                 continue
-            batches = await self._take(sync, owner, lease, room)
+            batches = await self._take(sync, owner, lease, room, suspects=suspects)
             claimed.extend(Claimed(batch, sync.probing) for batch in batches)
             left -= len(batches) if sync.resync else 0
         if claimed:
@@ -139,11 +140,12 @@ class BatchRepository(Repository[Batch]):
         return claimed
 
     async def _take(
-        self, sync: Candidate, owner: str, lease: timedelta, limit: int
+        self, sync: Candidate, owner: str, lease: timedelta, limit: int, *, suspects: bool
     ) -> Sequence[Batch]:
         due = (
             select(Batch.number, Batch.state)
             .where(Batch.space_id == sync.space_id, Batch.sync_id == sync.sync_id, batch_is_due())
+            .where(Batch.lost_leases >= SUSPECT if suspects else Batch.lost_leases < SUSPECT)
             .order_by(Batch.priority, Batch.number)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
@@ -165,6 +167,10 @@ class BatchRepository(Repository[Batch]):
             .values(
                 # The worker whose lease expired may have sent it: the result stays unknown (R8).
                 ambiguous=case((Batch.state == BatchState.SENDING, True), else_=Batch.ambiguous),
+                lost_leases=case(
+                    (Batch.state == BatchState.SENDING, Batch.lost_leases + 1),
+                    else_=Batch.lost_leases,
+                ),
                 state=BatchState.SENDING,
                 attempts=Batch.attempts + 1,
                 lease_owner=owner,
@@ -209,6 +215,12 @@ class BatchRepository(Repository[Batch]):
         """Return batches whose call was not started, and delete their attempts."""
         await self.session.execute(_GIVE_BACK, _columns(batches))
 
+    async def report_alive(self, batch: Batch) -> None:
+        """Do not count the loss of this lease: its worker is alive. The next worker's claim may have counted it."""
+        had_it = (Batch.lease_token >= batch.lease_token, Batch.state == BatchState.SENDING)
+        statement = update(Batch).where(*_row(batch), *had_it)
+        await self._write(statement.values(lost_leases=Batch.lost_leases - 1))
+
     # Results
 
     async def record(self, recorded: Sequence[Recorded]) -> None:
@@ -250,7 +262,7 @@ class BatchRepository(Repository[Batch]):
         ``attempt`` holds columns of the attempt, ``values`` those of the batch; with ``failing`` the batch counts as
         failing from now on. If the lease was lost, nothing is written.
         """
-        values["state"] = BatchState.WAITING
+        values |= {"state": BatchState.WAITING, "lost_leases": 0}
         if wait is not None:
             values["next_at"] = DATABASE_NOW + wait
         if failing:

@@ -32,6 +32,7 @@ from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, OPEN_STATES, Sync
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
+from app.storage.repositories.batch_counts import SUSPECT
 from app.storage.repositories.due import is_free
 
 ENDED_STATES = (
@@ -42,8 +43,7 @@ ENDED_STATES = (
 
 _TIMES = 500  # syncs of an activation whose times are compared
 
-_CANDIDATES = text(
-    f"""
+_CANDIDATES = f"""
     SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
       coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first,
       coalesce((s.spec ->> 'ownersUntil')::bigint, 0) AS owners_until
@@ -58,6 +58,7 @@ _CANDIDATES = text(
         WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> '{BatchState.RECORDED}'
           AND ((b.state = '{BatchState.WAITING}' AND b.next_at <= clock_timestamp())
             OR (b.state = '{BatchState.SENDING}' AND b.lease_until < clock_timestamp()))
+          AND b.lost_leases %s {SUSPECT}
           AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
             OR NOT EXISTS (
               SELECT FROM batch e
@@ -72,7 +73,9 @@ _CANDIDATES = text(
     LIMIT 16
     FOR NO KEY UPDATE OF s SKIP LOCKED
     """
-)
+_CANDIDATES_OF = {
+    suspects: text(_CANDIDATES % sign) for suspects, sign in ((False, "<"), (True, ">="))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +316,21 @@ class SyncRepository(Repository[Sync]):
     # The delivery of its batches
 
     async def lock_candidates(
-        self, *, busy: Sequence[str], filled: Sequence[str], resyncs: int
+        self,
+        *,
+        busy: Sequence[str],
+        filled: Sequence[str],
+        resyncs: int,
+        suspects: bool = False,
     ) -> Sequence[Candidate]:
         """Lock up to 16 syncs with batches that can be claimed; the one served longest ago comes first (R12).
 
         The lock excludes closing and superseding a sync while a batch of it is claimed. ``busy`` are destinations that
         are left out, ``filled`` those whose resyncs are left out; if ``resyncs`` is 0, all resyncs are left out.
+        ``suspects``: only batches that may be what ends workers, else only all others.
         """
         values = {"busy": list(busy), "filled": list(filled), "resyncs": resyncs}
-        rows = await self.session.execute(_CANDIDATES, values)
+        rows = await self.session.execute(_CANDIDATES_OF[suspects], values)
         return [Candidate(*row) for row in rows]
 
     async def mark_claimed(self, space_id: str, sync_id: str, *, taken_over: bool) -> None:
