@@ -119,7 +119,8 @@ async def test_a_worker_that_is_alive_is_not_counted(flow: Flow) -> None:
     hand = Hand(flow)
     activation = await hand.planned()
     for _ in range(MAX_LOST_LEASES * 2):
-        await report_alive(flow.platform, await workers_end(flow, 1))
+        (batch,) = await workers_end(flow, 1)
+        await report_alive(flow.platform, [batch])
     await hand.quiet()
     assert (await flow.activation(activation)).state == ActivationState.ACTIVE
     assert len(flow.received(activation)) == 10
