@@ -27,6 +27,10 @@ class Beats:
         """Note that the queue loop received a job, or that it need not."""
         self.waiting, self.unheard = False, 0
 
+    def progressed(self) -> None:
+        """Note that the queue loop got a response of Redis: it is not deaf, whatever it still has to receive."""
+        self.unheard = 0
+
     def written(self) -> None:
         """Note a heartbeat in the database."""
         self.written_at = time.monotonic()

@@ -23,11 +23,12 @@ ABANDONED_SECONDS = 60.0  # then a heartbeat that its worker has not taken is ta
 
 
 class QueueWorker(Worker):
-    """An arq worker that leaves the heartbeats of other workers in the queue."""
+    """An arq worker that takes its own heartbeats first, and leaves those of other workers in the queue."""
 
-    def __init__(self, name: str, **named: Any) -> None:
+    def __init__(self, process: WorkerProcess, **named: Any) -> None:
         super().__init__(**named)
-        self._own = f"{Task.BEAT}:{name}:".encode()
+        self._beats = process.beats
+        self._own = f"{Task.BEAT}:{process.name.id}:".encode()
         self._seen: dict[bytes, float] = {}  # heartbeats of others, and when they were seen first
 
     @property
@@ -42,13 +43,18 @@ class QueueWorker(Worker):
         others = {job for job in job_ids if job.startswith(beats) and not job.startswith(self._own)}
         self._seen = {job: self._seen.get(job, now) for job in others}
         left = {job for job, since in self._seen.items() if now - since < ABANDONED_SECONDS}
-        await super().start_jobs([job for job in job_ids if job not in left])
+        taken = [job for job in job_ids if job not in left]
+        self._beats.progressed()
+        for job in sorted(taken, key=lambda job: not job.startswith(self._own)):
+            await super().start_jobs([job])
+            self._beats.progressed()
 
 
 async def until_deaf(platform: Platform, process: WorkerProcess) -> None:
-    """Return when the queue loop has not received its own heartbeats for too long, although Redis accepts them.
+    """Return when the queue loop has received nothing for too long, neither a response nor its own heartbeats.
 
-    Example: a firewall forgot the loop's connection, so that its next command never gets a response.
+    Example: a firewall forgot the loop's connection, so that its next command never gets a response. A loop that is only
+    slow, because the machine is busy, gets responses: to start it again would cut the jobs that it runs.
     """
     while process.beats.pass_second() < process.name.life.total_seconds():
         await asyncio.sleep(1)

@@ -126,7 +126,7 @@ async def _run_arq(
 ) -> None:
     context: dict[str, Any] = {CONTEXT: Context(process, "arq")}
     worker = QueueWorker(
-        process.name.id,
+        process,
         functions=[func(task, name=name.value, keep_result=0) for name, task in TASKS.items()],
         ctx=context,
         redis_settings=redis_settings(url),

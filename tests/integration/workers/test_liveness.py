@@ -94,6 +94,20 @@ async def test_a_queue_loop_that_hears_nothing_is_started_again(
         assert await lane_of(platform, process) == "arq"
 
 
+async def test_a_queue_loop_that_is_only_slow_is_not_started_again(platform: Platform) -> None:
+    """A new start would cut its jobs. Its heartbeats do not arrive here, but Redis responds."""
+    async with running(platform) as (process, _):
+        await eventually(lambda: process.queue_loop is not None)
+        loop = process.queue_loop
+        assert isinstance(loop, QueueWorker)
+        loop._own = b"beat:of nobody"
+        await eventually(lambda: process.beats.waiting)
+        process.beats.unheard = 3
+        await eventually(lambda: process.beats.unheard < 3)
+        assert process.beats.waiting
+        assert process.queue_loop is loop
+
+
 async def test_without_redis_the_sweep_writes_the_heartbeat(platform: Platform) -> None:
     alone = replace(
         platform,
