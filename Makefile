@@ -70,7 +70,7 @@ chaos-mutants: $(STAMP) ## plant five faults, each of which chaos must find with
 recovery: $(STAMP) ## measure how long an activation is silent after a kill of its worker (KILLS=20)
 	$(CHAOS) --recovery $(or $(KILLS),20)
 
-attack: $(STAMP) ## attack the service: redirects, addresses, secrets, requests, uploads, partners, mappings, names, definitions, neighbours (prints figures)
+attack: $(STAMP) ## attack the service: redirects, addresses, secrets, requests, uploads, partners, mappings, names, definitions, neighbours, webhooks, patterns (prints figures)
 	$(BIN)/pytest -q -s -m attack --timeout 600 $(ARGS) tests/attack
 
 replay: $(STAMP) ## send the whole CDNOW purchase log through the service, day by day

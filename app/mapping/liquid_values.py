@@ -16,7 +16,7 @@ MAXIMUM_SIZE: Final = 100_000_000
 ITEM_SIZE: Final = 64
 """Assumed size of a list item."""
 
-NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+NUMBER: Final = re.compile(r"\s*[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def too_large() -> LiquidError:

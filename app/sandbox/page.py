@@ -34,22 +34,24 @@ label {{ margin-right: 1rem }}
 <button>Switch on</button> <button type="button" id="clear">Switch all off</button>
 </form>
 <p id="message" role="status"></p>
-<script>
-const message = document.getElementById("message");
-async function call(method, body) {{
-  const response = await fetch("/_control/faults", {{method, body: body && JSON.stringify(body)}});
+<script src="/_control/page.js" defer></script>
+</html>
+"""
+
+# A file of its own: the policy of the page allows no script within it.
+SCRIPT = """const message = document.getElementById("message");
+async function call(method, body) {
+  const response = await fetch("/_control/faults", {method, body: body && JSON.stringify(body)});
   if (response.ok) location.reload(); else message.textContent = (await response.json()).error;
-}}
-document.getElementById("fault").addEventListener("submit", event => {{
+}
+document.getElementById("fault").addEventListener("submit", event => {
   event.preventDefault();
-  const fault = {{}};
+  const fault = {};
   for (const [name, value] of new FormData(event.target))
     if (value !== "") fault[name] = ["kind", "service"].includes(name) ? value : Number(value);
   call("POST", fault);
-}});
+});
 document.getElementById("clear").addEventListener("click", () => call("DELETE"));
-</script>
-</html>
 """
 
 

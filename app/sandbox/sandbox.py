@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.core.page_policy import PAGE_HEADERS
 from app.sandbox.braze import BrazeEmulator
 from app.sandbox.faults import Faults, with_fault
 from app.sandbox.klaviyo import KlaviyoEmulator
-from app.sandbox.page import render_page
+from app.sandbox.page import SCRIPT, render_page
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.recorder import Recorder
 from app.sandbox.server import Cut, Listener, Outcome, Request, Response, json_response
@@ -69,6 +70,8 @@ class Sandbox:
 
     def control(self, request: Request) -> Response:
         """Carry out one operation of the control API."""
+        if _of_another_site(request):
+            return json_response(403, {"error": "a page of another site may not use the controls"})
         path = [part for part in request.path.removeprefix(CONTROL).split("/") if part]
         try:
             return self._control(request, path)
@@ -81,7 +84,9 @@ class Sandbox:
                 return json_response(200, {"services": self.urls, "pid": os.getpid()})
             case ("GET", "page"):
                 page = render_page(self.overview(), self.faults.listed())
-                return Response(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
+                return _shown(page, "text/html")
+            case ("GET", "page.js"):
+                return _shown(SCRIPT, "text/javascript")
             case ("GET", "faults"):
                 return json_response(
                     200, {"faults": self.faults.listed(), "used": self.faults.used}
@@ -138,6 +143,18 @@ class Sandbox:
             }
             for name, service in self.services.items()
         ]
+
+
+def _shown(text: str, kind: str) -> Response:
+    """Return a file of the page, under the policy that the pages of the service have."""
+    headers = {"content-type": f"{kind}; charset=utf-8", "x-content-type-options": "nosniff"}
+    return Response(200, text.encode(), {**headers, **PAGE_HEADERS})
+
+
+def _of_another_site(request: Request) -> bool:
+    """Return whether a browser sends the request for a page of another origin."""
+    origin = request.headers.get("origin")
+    return origin is not None and origin != f"http://{request.headers.get('host', '')}"
 
 
 class _Front:

@@ -13,19 +13,9 @@ from starlette.staticfiles import StaticFiles
 from app.api.docs.openapi import openapi_document
 from app.api.edge import ApiRouter
 from app.core.json_bytes import to_json
+from app.core.page_policy import PAGE_HEADERS
 
 FOLDER = Path(__file__).parent / "static" / "docs"
-
-# No other origins, no inline scripts, no frames. The explorer sets style attributes and draws data: images.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 class _Files(StaticFiles):
@@ -34,13 +24,13 @@ class _Files(StaticFiles):
     def file_response(self, *arguments: Any, **named: Any) -> Response:
         """Return a file with the headers of the explorer."""
         response = super().file_response(*arguments, **named)
-        response.headers.update(_HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
 
 
 async def docs(request: Request) -> Response:
     """Return the page of the explorer."""
-    return FileResponse(FOLDER / "index.html", media_type="text/html", headers=_HEADERS)
+    return FileResponse(FOLDER / "index.html", media_type="text/html", headers=PAGE_HEADERS)
 
 
 def _served(view: str) -> Route:

@@ -150,6 +150,22 @@ async def test_links_that_were_changed_or_have_expired_open_nothing(
         assert answer.status_code == 404, bad
         assert answer.json()["errors"][0]["type"] == "not-found"
     assert (await download(desk.api, url)).status_code == 200
+    for other in (
+        f"{front}/{shown}.{signature[:-1]}",
+        f"{front}/{signature}.{shown}",
+        f"{front}/{token}.{token}",
+        f"{front}/{token}/",
+        f"{front}/{token}%00",
+        f"{front}/{token}%20",
+        f"{front}/{shown}=.{signature}",
+        f"{front}//{token}",
+        f"{front}/x/../{token}x",
+        f"{front}/?token={token}",
+    ):
+        assert (await desk.api.get(other)).status_code == 404, other
+    assert (await desk.api.head(url)).status_code == 200
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert (await desk.api.request(method, url)).status_code == 405, method
 
 
 async def test_files_are_kept_as_long_as_the_settings_say(desk: Desk, platform: Platform) -> None:

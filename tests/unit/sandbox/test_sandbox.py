@@ -15,6 +15,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.core.clock import now
+from app.core.page_policy import PAGE_HEADERS
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.sandbox import Sandbox
 
@@ -220,6 +221,30 @@ class TestRecordedRequests:
         page = (await http.get("/_control/page")).text
         assert "<script>alert(1)" not in page
         assert "&lt;script&gt;alert(1)" in page
+
+    async def test_the_page_and_its_script_are_served_under_the_policy_of_all_pages(
+        self, http: httpx.AsyncClient
+    ) -> None:
+        page, script = [await http.get(f"/_control/{name}") for name in ("page", "page.js")]
+        for answer in (page, script):
+            assert answer.headers.items() >= {k.lower(): v for k, v in PAGE_HEADERS.items()}.items()
+        assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert page.text.count("<script") == page.text.count('<script src="/_control/page.js"') == 1
+        assert "{{" not in script.text
+
+    @pytest.mark.parametrize(
+        "origin", ["https://evil.example", "null", "http://localhost:1", "https://{host}"]
+    )
+    async def test_the_page_of_another_site_cannot_use_the_controls(
+        self, http: httpx.AsyncClient, origin: str
+    ) -> None:
+        own = http.base_url.netloc.decode()
+        headers = {"origin": origin.format(host=own), "content-type": "text/plain"}
+        for method in ("GET", "POST", "DELETE"):
+            answer = await http.request(method, "/_control/faults", headers=headers, content="[]")
+            assert answer.status_code == 403
+        own_page = {"origin": f"http://{own}"}
+        assert (await http.delete("/_control/faults", headers=own_page)).status_code == 200
 
 
 class TestProcess:

@@ -22,6 +22,7 @@ MAX_ROWS = 10_000
 
 _OWN_HEADERS = frozenset(
     {"content-type", "content-length", "host", "connection", "transfer-encoding"}
+    | {"expect", "trailer", "upgrade"}  # each changes how the connection is used
 )
 _RESERVED_EXTRAS = frozenset({"type", "timestamp", "data"})
 
@@ -51,7 +52,7 @@ def _server(url: str) -> tuple[str, str | None, int]:
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return ``{name: value}`` of allowed headers. Raises ValueError with the name of a header that is not allowed."""
     for name, value in headers.items():
-        lower = name.lower()
+        lower = name.lower().replace("_", "-")  # many receivers read both as one name
         if lower in _OWN_HEADERS or lower.startswith("webhook-"):
             raise ValueError(f"the header {name} is set by the service")
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():

@@ -68,6 +68,12 @@ class TestWebhookSettings:
             {"secret": "whsec_ä"},
             {"method": "GET"},
             {"headers": {"Webhook-Id": "x"}},
+            {"headers": {"Webhook_Id": "x"}},  # WSGI, CGI and nginx read it as webhook-id
+            {"headers": {"Transfer_Encoding": "chunked"}},
+            {"headers": {"Content_Length": "0"}},
+            {"headers": {"Expect": "100-continue"}},
+            {"headers": {"Upgrade": "h2c"}},
+            {"headers": {"Trailer": "webhook-id"}},
             {"headers": {"Host": "x"}},
             {"headers": {"Content-Type": "x"}},
             {"headers": {"X-A": "a\r\nb"}},
