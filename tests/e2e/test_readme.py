@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 from app.core.config import Settings
 from app.embedded.connections import listen
+from app.embedded.errors import StartError
 from tests.servers import TestServers, make_reachable_folder, remove_reachable_folder
 
 pytestmark = pytest.mark.timeout(180)
@@ -32,6 +34,19 @@ MADE_BY_MAKE = re.compile(r"make [a-z]+")
 def block(name: str) -> str:
     """Return all blocks with a name, in order."""
     return "\n".join(text for found, text in MARKED.findall(README) if found == name)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of some free ports in a row, outside the range from which systems choose ports of connections."""
+    while True:
+        first = random.randrange(15_000, 30_000)
+        try:
+            with contextlib.ExitStack() as opened:
+                for port in range(first, first + count):
+                    opened.enter_context(listen("127.0.0.1", port))
+        except StartError:
+            continue
+        return first
 
 
 def free_port() -> int:
@@ -95,7 +110,7 @@ def bash(script: str, folder: Path, env: Mapping[str, str]) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the walk uses curl")
 def test_the_first_walk(folder: Path) -> None:
-    ports = {"8000": str(free_port()), "8090": str(free_port())}
+    ports = {"8000": str(free_port()), "8090": str(free_ports(10))}
 
     def here(name: str) -> str:
         return re.sub("8000|8090", lambda found: ports[found.group()], block(name)).strip()

@@ -26,7 +26,7 @@ from tests.machine import truth
 from tests.machine.books import Books
 from tests.machine.choices import ARMS, FAULTS, IDENTITIES, TOLD, TYPES, arms_of, seeds
 from tests.machine.life import Life
-from tests.machine.partner import SLUG, Ledger
+from tests.machine.partner import REFUSED, SLUG, Ledger
 from tests.machine.truth import People, Told
 
 T = TypeVar("T")
@@ -263,7 +263,7 @@ class History(RuleBasedStateMachine):
         """Make the receiver refuse all changes of some members."""
         random = Random(seed)
         ids = [one for one in truth.every_id(self.told) if random.random() < share]
-        self.receiver.refused = dict.fromkeys(ids, "not here")
+        self.receiver.refused = dict.fromkeys(ids, REFUSED)
         self.books.once_refused = True
 
     # Work

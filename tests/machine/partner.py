@@ -17,6 +17,7 @@ from app.sandbox.receiver import ReceivedList, WebhookReceiver
 from app.sandbox.server import Request, Response
 
 SLUG = "identifier-list"
+REFUSED = "not here"  # why the receiver refuses a member
 
 
 class IdentifierList(WebhookConnector):

@@ -30,6 +30,10 @@ def run_job(stream: BinaryIO, job: dict[str, Any]) -> Any:
         raise
     except asyncio.CancelledError:
         raise ReadFailed("cancelled") from None
+    except RuntimeError as error:
+        if "start new thread" in str(error):  # no memory is left for its stack
+            raise MemoryError from None
+        raise ReadFailed(traceback.format_exc()[-2000:]) from None
     except Exception:  # noqa: BLE001  a server can cause any error
         raise ReadFailed(traceback.format_exc()[-2000:]) from None
 

@@ -15,7 +15,7 @@ from typing import Any
 from app.sources.postgres.failures import QueryRejected
 
 MOST = 256 * 1024 * 1024  # bytes of one step: a row, or the rows of one fetch
-_COPIES = 4  # of a row: as received, as one piece, as a value, as a column
+_COPIES = 6  # of a row: as received, as one piece, as a value, as a column, and room for what grows by doubling
 
 
 class Intake:
