@@ -109,7 +109,7 @@ class TestReading:
     @pytest.mark.parametrize(
         "sql",
         [
-            "SELECT repeat('x', 100000000) AS x",
+            "SELECT repeat('x', 160000000) AS x",
             "SELECT repeat('x', g * g * g * 4000) AS x FROM generate_series(1, 30) AS g",
         ],
     )
