@@ -70,5 +70,7 @@ def watch(connection: Any) -> Intake:
 
 def begin_step(connection: Any) -> None:
     """Begin a step of a watched connection: the next rows are requested."""
-    intake: Intake = connection._transport.get_protocol()
-    intake.begin_step()
+    transport = connection._transport
+    intake: Intake | None = None if transport is None else transport.get_protocol()
+    if intake is not None:  # else the connection is lost, and the driver says so
+        intake.begin_step()

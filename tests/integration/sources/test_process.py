@@ -106,6 +106,8 @@ class TestReading:
             worker.wait()
         await asyncio.to_thread(users_database.until, 0, 3)
 
+    # With so little memory, fragments of a busy machine can use it up before the bound does.
+    @pytest.mark.chaos
     @pytest.mark.parametrize(
         "sql",
         [
