@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import gc
-import sys
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
 
+from app.core.without_pandas import hide_pandas
 from tests.memory import keep_temporary_files_in_memory
 
 keep_temporary_files_in_memory()
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Hides pandas: where it is installed, pyarrow imports it to look whether a list is one of its objects."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        """Raise ModuleNotFoundError for pandas."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
-sys.meta_path.insert(0, _WithoutPandas())
+hide_pandas()
 gc.disable()  # until the tests are collected: what is imported stays
 
 

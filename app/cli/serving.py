@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import os
 import runpy
 import signal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 30  # for running requests of an API that runs alone
 CHILD_SHUTDOWN_SECONDS = 3
+PRELOADED = ("app.main", "app.embedded.http_server", "workers.settings")  # of API and worker
 
 
 def _end_with_parent() -> None:
@@ -59,7 +61,8 @@ def up(
 def _preload() -> None:
     """Import what API and worker need."""
     with no_collections():
-        import workers.settings  # noqa: F401
+        for module in PRELOADED:
+            importlib.import_module(module)
 
 
 def _run_in_copy(arguments: Sequence[str]) -> None:

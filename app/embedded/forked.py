@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -45,10 +46,11 @@ class ForkedProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end. Returns the exit code. Raises subprocess.TimeoutExpired after ``timeout`` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        allowed = math.inf if timeout is None else timeout
+        deadline = time.monotonic() + allowed
         while (code := self.poll()) is None:
-            if timeout is not None and deadline is not None and time.monotonic() >= deadline:
-                raise subprocess.TimeoutExpired("fork", timeout)
+            if time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired("fork", allowed)
             time.sleep(_LOOK_SECONDS)
         return code
 

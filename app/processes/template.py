@@ -16,28 +16,18 @@ import select
 import signal
 import socket
 import struct
-import sys
 from functools import cache
-from importlib.abc import MetaPathFinder
 
+from app.core.without_pandas import hide_pandas
 from app.processes.child import do_job
 
 STATUS = struct.Struct("!i")
 MESSAGE = 1024  # bytes
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Hides pandas: where it is installed, pyarrow imports it to look whether a list is one of its objects (0.3 s)."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        """Raise ModuleNotFoundError for pandas."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
 def main(control: int) -> None:
     """Fork children until the parent closes ``control`` (the number of a socket), which happens however it ends."""
-    sys.meta_path.insert(0, _WithoutPandas())
+    hide_pandas()
     requests = socket.socket(fileno=control)
     awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)

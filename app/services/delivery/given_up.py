@@ -15,8 +15,8 @@ from app.connectors.errors import ConnectorError
 from app.core.logging import get_logger
 from app.domain.retry import AttemptOutcome
 from app.services.platform import Platform, retry_transaction
-from app.services.syncs import fail_sync, is_at_work, set_error
-from app.storage.models import Activation, Batch, Sync
+from app.services.syncs import fail_sync, stop_for
+from app.storage.models import Batch
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -67,15 +67,5 @@ async def _write(batch: Batch, error: ConnectorError, session: AsyncSession) -> 
         attempt={"outcome": AttemptOutcome.GIVEN_UP, "error": error.message},
         failing=True,
     ):
-        await _end(session, activation, sync, error)
-
-
-async def _end(
-    session: AsyncSession, activation: Activation, sync: Sync, error: ConnectorError
-) -> None:
-    if sync.kind == "test":
-        await fail_sync(session, activation, error)
-    elif is_at_work(activation):
-        await set_error(session, activation, error, paused_by="activation")
-    else:
-        activation.last_error = await fail_sync(session, activation, error)
+        end = fail_sync if sync.kind == "test" else stop_for
+        await end(session, activation, error)

@@ -1,6 +1,6 @@
 """One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
 
-from app.services.syncs.activation_errors import describe_error, fail_sync, set_error
+from app.services.syncs.activation_errors import describe_error, fail_sync, set_error, stop_for
 from app.services.syncs.attempts import AttemptView, view_attempt
 from app.services.syncs.given_up import report_alive
 from app.services.syncs.lifecycle import (
@@ -77,6 +77,7 @@ __all__ = [
     "snapshot_changed",
     "something_newer",
     "start_sync",
+    "stop_for",
     "sync_rejections",
     "view_attempt",
     "write_state",

@@ -11,7 +11,7 @@ from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import SyncState
-from app.services.syncs.lifecycle import close_open
+from app.services.syncs.lifecycle import close_open, is_at_work
 from app.services.syncs.notices import notify_activation_in_error
 from app.storage.models import Activation
 from app.storage.repositories.runs import RunRepository
@@ -32,6 +32,14 @@ async def set_error(
     )
     notify_activation_in_error(session, activation)
     log.warning("activation_in_error", activation_id=activation.id, code=error.code)
+
+
+async def stop_for(session: AsyncSession, activation: Activation, error: ConnectorError) -> None:
+    """Put a locked activation into the state ``error`` until a user acts; if it is not at work, only close its open sync."""
+    if is_at_work(activation):
+        await set_error(session, activation, error, paused_by="activation")
+    else:
+        activation.last_error = await fail_sync(session, activation, error)
 
 
 async def fail_sync(

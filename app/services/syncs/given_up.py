@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.errors import ConnectorError
 from app.core.logging import get_logger
 from app.services.platform import Platform, retry_transaction
-from app.services.syncs.activation_errors import fail_sync, set_error
-from app.services.syncs.lifecycle import is_at_work
+from app.services.syncs.activation_errors import stop_for
 from app.storage.models import Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -57,7 +56,4 @@ async def _write(sync: Sync, error: ConnectorError, session: AsyncSession) -> No
         sync.space_id, sync.id, sync.lease_token, wait=UNTIL_A_USER_ACTS
     ):
         return
-    if is_at_work(activation):
-        await set_error(session, activation, error, paused_by="activation")
-    else:
-        activation.last_error = await fail_sync(session, activation, error)
+    await stop_for(session, activation, error)

@@ -27,8 +27,7 @@ MAX_FOLLOWING = (
 )
 _ENDLESS = (
     "{times} syncs in a row entered members again who have one profile at the destination. They stay unknown, and the "
-    "next sync enters them again. Find the members by the samples of the last syncs, and remove the identifier that they share "
-    "from the profile at the destination."
+    "next sync enters them again. Remove the identifier that they share from the profile at the destination."
 )
 
 

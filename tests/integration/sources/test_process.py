@@ -19,6 +19,7 @@ from app.connectors.errors import TransientFailure
 from app.sources.postgres import process
 from app.sources.postgres.failures import QueryRejected
 from app.sources.postgres.reader import ReadLimits
+from app.sources.postgres.settings import PostgresSource
 from tests.integration.sources.test_reader import AS_OF, LIMITS, OPEN, source
 from tests.users_database import PASSWORD, UsersDatabase
 
@@ -58,6 +59,10 @@ async def saying(answer: bytes, second: bytes = b"", endless: bytes = b"") -> As
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
+
+
+async def read_one(there: PostgresSource, folder: Path, limits: ReadLimits) -> None:
+    await process.read_rows(there, "SELECT 1 AS x", AS_OF, folder / "x", policy=OPEN, limits=limits)
 
 
 class TestReading:
@@ -176,14 +181,7 @@ class TestHostileServers:
         welcome += message(b"K", bytes(8)) + message(b"Z", b"I")
         async with saying(welcome, first, piece) as port:
             with pytest.raises(QueryRejected, match="MiB at once"):
-                await process.read_rows(
-                    source(users_database, port=port),
-                    "SELECT 1 AS x",
-                    AS_OF,
-                    tmp_path / "x",
-                    policy=OPEN,
-                    limits=LIMITS,
-                )
+                await read_one(source(users_database, port=port), tmp_path, LIMITS)
 
     async def test_a_silent_server_is_left_at_the_deadline(
         self, users_database: UsersDatabase, tmp_path: Path
@@ -191,11 +189,4 @@ class TestHostileServers:
         async with saying(b"") as port:
             hasty = ReadLimits(1, 1, timedelta(seconds=1))
             with pytest.raises(QueryRejected, match="longer than 1 seconds"):
-                await process.read_rows(
-                    source(users_database, port=port),
-                    "SELECT 1 AS x",
-                    AS_OF,
-                    tmp_path / "x",
-                    policy=OPEN,
-                    limits=hasty,
-                )
+                await read_one(source(users_database, port=port), tmp_path, hasty)

@@ -50,7 +50,7 @@ _COPIED = 64 * MIB  # bytes that a store copies at least while the service would
 
 
 def _uploads(listed: str) -> list[str]:
-    """Return the text of each upload. In one pass: a pattern takes hours for a megabyte of elements without an end."""
+    """Return the text of each upload. In one pass: a pattern would look for the end of each element in the whole rest."""
     return [one.rpartition("<Upload>")[2] for one in listed.split("</Upload>")[:-1]]
 
 
