@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -83,15 +84,22 @@ def redis_settings(url: str) -> RedisSettings:
     )
 
 
+Nearby = Callable[[Task, tuple[str, ...]], bool]
+Announce = Callable[[Task, tuple[str, ...]], Awaitable[bool]]
+
+
 class Queue:
     """Enqueues arq jobs. Every method returns within about a second; an unreachable Redis raises nothing.
 
     A Redis that responds but refuses what arq needs (full, read-only, loading, a wrong password, forbidden commands) is
-    silent too: ``refusal`` says why.
+    silent too: ``refusal`` says why. Wake-ups that Redis does not take go to ``announce``. A worker sets ``nearby``,
+    which begins a task in its own process, or returns False.
     """
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, announce: Announce | None = None) -> None:
         self._url = url
+        self._announce = announce
+        self.nearby: Nearby | None = None
         self._pool: ArqRedis | None = None
         self._connecting = asyncio.Lock()
         self._silent_since: float | None = None if url else time.monotonic() - 3600
@@ -118,6 +126,21 @@ class Queue:
     def is_usable(self) -> bool:
         """Whether Redis responded when it was asked last, and refuses no command."""
         return self._refusal is None and self._silent_since is None
+
+    async def wake(
+        self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None
+    ) -> bool:
+        """Wake a worker for ``task``: this process if it is one with room, else by Redis, else by an announcement.
+
+        Returns False if nobody was told; then the sweep finds the work. What is due later is enqueued, or found.
+        """
+        if delay is None and self.nearby is not None and self.nearby(task, ids):
+            return True
+        if await self.ring(task, *ids, job_id=job_id, delay=delay):
+            return True
+        if delay is not None or self._announce is None:
+            return False
+        return await self._announce(task, ids)
 
     async def ring(
         self, task: Task, *ids: str, job_id: str, delay: timedelta | None = None

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from app.embedded.servers import start_servers
+
 
 class Service:
     """A client of the space of a running service."""
@@ -65,6 +67,18 @@ class Service:
         """Return the syncs of an activation, newest first."""
         found = self.call("GET", f"/audiences/{audience}/activations/{activation}/syncs")
         return list(found["syncs"])
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Start PostgreSQL alone, for a service without Redis. Yields its URL."""
+    with tempfile.TemporaryDirectory(prefix="activations-bench-") as folder:
+        Path(folder).chmod(0o711)
+        running = start_servers(Path(folder) / "data")
+        try:
+            yield running.database_url
+        finally:
+            running.stop()
 
 
 @contextmanager

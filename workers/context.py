@@ -72,6 +72,8 @@ class WorkerProcess:
     stop: asyncio.Event
     cache: LoadedSyncs = field(init=False)
     pumping: bool = False
+    hears: bool = False  # what PostgreSQL announces
+    rung: bool = False  # a delivery was asked for since the pump began
     next_pass: float = 0.0  # earliest time at which a wake-up is passed on to other workers
     slots: dict[Task, JobSlots] = field(init=False)
     name: WorkerName = field(init=False)
@@ -106,7 +108,7 @@ class WorkerProcess:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The context of a task. ``lane`` names the source of the wake-up: ``arq`` or ``sweep``."""
+    """The context of a task. ``lane`` names the source of the wake-up: ``arq``, ``sweep``, ``notify``, or ``next`` here."""
 
     process: WorkerProcess
     lane: str

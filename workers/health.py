@@ -40,7 +40,7 @@ class WorkerHealth:
         return reasons
 
     def answer(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body of a GET of ``path``: ``{status, worker, heartbeatAge, reasons?}``."""
+        """Return status and body of a GET of ``path``: ``{status, worker, wakeUps, heartbeatAge, reasons?}``."""
         if path not in ("/health/live", "/health/ready"):
             return 404, {"status": "there are /health/live and /health/ready"}
         is_live = path == "/health/live"
@@ -48,8 +48,15 @@ class WorkerHealth:
         good = "live" if is_live else "ready"
         body: dict[str, Any] = {"status": f"not {good}" if reasons else good}
         body["worker"] = self._process.name.id
+        body["wakeUps"] = self._wakeups()
         body["heartbeatAge"] = round(self._process.beats.age(), 1)
         return (503, {**body, "reasons": reasons}) if reasons else (200, body)
+
+    def _wakeups(self) -> str:
+        """Return how this worker learns of due work at once: by ``redis`` or ``notify``; ``sweep``: it looks for it."""
+        if self._process.queue_loop is not None and self._process.platform.queue.is_usable:
+            return "redis"
+        return "notify" if self._process.hears else "sweep"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, and close the connection."""

@@ -18,6 +18,8 @@ from app.queue import QUEUE_NAME, deserialize, redis_settings, serialize
 from app.services.platform import Platform, end_beats, open_platform
 from workers.context import CONTEXT, Context, WorkerProcess
 from workers.health import WorkerHealth, serving_health
+from workers.listener import Listener
+from workers.own_work import OwnWork
 from workers.queue_loop import QueueWorker, close, drain, until_deaf
 from workers.sweep import sweep
 from workers.tasks import TASKS
@@ -57,14 +59,18 @@ async def run_worker_on(
 ) -> None:
     """Run a worker on an open platform, which stays open. See :func:`run_worker`, also for the errors."""
     process = WorkerProcess(platform, stop)
+    own = OwnWork(process)
+    platform.queue.nearby = own.follow
     parts = {
         "supervisor": asyncio.create_task(_supervise(platform, process, stop)),
-        "sweep": asyncio.create_task(sweep(platform, process, stop)),
+        "sweep": asyncio.create_task(sweep(platform, process, own, stop)),
+        "listener": asyncio.create_task(Listener(process, own).run()),
     }
     try:
         async with serving_health(WorkerHealth(process, parts), health):
             await _run_parts(parts, stop)
     finally:
+        platform.queue.nearby = None
         await end_beats(platform, process.name)
 
 
@@ -90,7 +96,7 @@ async def _supervise(platform: Platform, process: WorkerProcess, stop: asyncio.E
     if url is None:
         log.warning(
             "redis_unavailable",
-            reason="REDIS_URL is not set; the sweep does all work, up to its interval later",
+            reason="REDIS_URL is not set; PostgreSQL announces due work, and the sweep finds what is not heard",
         )
         await stop.wait()
         return

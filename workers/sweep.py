@@ -1,4 +1,4 @@
-"""The sweep: finds due work in PostgreSQL. It enqueues arq jobs, or does the work itself while Redis is silent (R14)."""
+"""The sweep: finds due work in PostgreSQL. It enqueues arq jobs, or has the work done here while Redis is silent (R14)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from app.core.logging import get_logger
 from app.queue import Task
 from app.services.audiences import resume_uploads
-from app.services.periodic import Due, collect_files, find_due, open_due_schedules, open_waiting
+from app.services.periodic import collect_files, find_due, open_due_schedules, open_waiting
 from app.services.platform import Platform, beat_job_id, is_lost
 from workers.context import CONTEXT, Context, WorkerProcess
-from workers.tasks import TASKS
+from workers.own_work import OwnWork
 from workers.tasks.beat import beat
 
 log = get_logger(__name__)
 
 COLLECT_EVERY = 3600.0  # seconds
 BEAT_SECONDS = 1.0  # between two heartbeats, at least
-OWN_WORK = 6  # concurrent tasks of a kind while the sweep does the work itself
+SHORTEST = 0.2  # seconds between two sweeps, however often the next one is asked for
 
 
 @dataclass(slots=True)
@@ -30,18 +30,18 @@ class Sweep:
 
     platform: Platform
     process: WorkerProcess
+    own: OwnWork
     stop: asyncio.Event
     next_collection: float = field(
         default_factory=lambda: time.monotonic() + COLLECT_EVERY * random.random()  # noqa: S311 - spreads the load
     )
-    working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     collecting: asyncio.Task[None] | None = None
     next_beat: float = 0.0
 
     async def run(self) -> None:
         """Sweep once per interval until the worker stops, then wait for the sweep's own tasks."""
-        interval = self.platform.settings.sweep_interval.total_seconds()
         while not self.stop.is_set():
+            self.own.look.clear()
             try:
                 await self._beat()
                 await self.once()
@@ -51,21 +51,23 @@ class Sweep:
                     log.exception("sweep_crashed")
                 else:
                     log.warning("sweep_failed", error=type(error).__name__, away="the database")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), interval)
-        await self._finish()
-
-    async def _finish(self) -> None:
-        """Wait for the sweep's own tasks, as long as for arq's jobs (R18)."""
+            await self._rest()
         if self.collecting is not None:
             self.collecting.cancel()
             await asyncio.gather(self.collecting, return_exceptions=True)
-        if self.working:
-            wait = self.platform.settings.job_completion_wait.total_seconds()
-            _, left = await asyncio.wait(self.working.values(), timeout=wait)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+        await self.own.finish()
+
+    async def _rest(self) -> None:
+        """Wait until the worker stops, the next sweep is asked for, or the interval is over."""
+        interval = self.platform.settings.sweep_interval.total_seconds()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), min(interval, SHORTEST))
+        waits = [asyncio.create_task(one.wait()) for one in (self.stop, self.own.look)]
+        await asyncio.wait(
+            waits, timeout=max(0, interval - SHORTEST), return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
 
     async def once(self) -> None:
         """Find due work, and enqueue it or do it."""
@@ -84,7 +86,7 @@ class Sweep:
         silent = await self._redis_is_silent()
         for due in found:
             if silent:
-                self._do(due)
+                self.own.do(due.task, (due.space_id, due.subject_id), "sweep")
             else:
                 await self.platform.queue.ring(
                     due.task, due.space_id, due.subject_id, job_id=due.job_id
@@ -139,27 +141,9 @@ class Sweep:
         finally:
             self.collecting = None
 
-    def _do(self, due: Due) -> None:
-        if due.task is Task.DELIVER:
-            # Only one pump runs in a process.
-            if self.process.pumping:
-                return
-        elif sum(job.startswith(f"{due.task}:") for job in self.working) >= OWN_WORK:
-            return
-        if due.job_id in self.working:
-            return
-        task = asyncio.create_task(self._carry_out(due))
-        self.working[due.job_id] = task
-        task.add_done_callback(lambda _: self.working.pop(due.job_id, None))
 
-    async def _carry_out(self, due: Due) -> None:
-        context = Context(self.process, "sweep")
-        try:
-            await TASKS[due.task]({CONTEXT: context}, due.space_id, due.subject_id)
-        except Exception:
-            log.exception("task_failed", task=str(due.task))
-
-
-async def sweep(platform: Platform, process: WorkerProcess, stop: asyncio.Event) -> None:
+async def sweep(
+    platform: Platform, process: WorkerProcess, own: OwnWork, stop: asyncio.Event
+) -> None:
     """Sweep until ``stop`` is set."""
-    await Sweep(platform, process, stop).run()
+    await Sweep(platform, process, own, stop).run()

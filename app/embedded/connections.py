@@ -41,7 +41,7 @@ def with_servers(settings: Settings) -> Iterator[tuple[Settings, RunningServers 
     if settings.database_url is not None:
         if settings.redis_url is None:
             log.warning(
-                "redis_unavailable", reason="REDIS_URL is not set; due work waits for the sweep"
+                "redis_unavailable", reason="REDIS_URL is not set; PostgreSQL announces due work"
             )
         yield check_database(settings), None
         return

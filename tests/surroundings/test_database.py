@@ -11,10 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from app.core.database_url import mark_pooled, parse_database_url
+from app.storage import notifications
 from app.storage.connections import connect
 from app.storage.database_check import check_before_migration, check_database, check_migrated
 from app.storage.engine import open_database
 from app.storage.migrate import upgrade
+from app.storage.notifications import NotHeard, announce, listening
+from tests.flow import eventually
 from tests.surroundings.servers import PASSWORD, PgBouncer, Postgres, certificate_for, running
 
 pytestmark = pytest.mark.surroundings
@@ -92,6 +95,29 @@ class TestPoolers:
             assert await check_database(url) == mark_pooled(url)
         url = f"postgresql://{SERVICE}@127.0.0.1:{postgres.port}/{database}"
         assert await check_database(url) == url
+
+    async def test_a_listener_notices_that_nothing_arrives(
+        self, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(notifications, "PROBE_SECONDS", 0.5)
+        ignored = "idle_in_transaction_session_timeout,lock_timeout,jit"
+        settings = {"ignore_startup_parameters": ignored, "default_pool_size": "3"}
+        with running(PgBouncer(postgres, **settings)) as server:
+            place = f"postgresql://{SERVICE}@127.0.0.1"
+            marked = open_database(f"{place}:{server.port}/{database}?pgbouncer=true")
+            pool = await marked.hot_pool()
+            unmarked = parse_database_url(f"{place}:{server.port}/{database}")
+            with pytest.raises(NotHeard, match="pooler"):
+                async with listening(unmarked, pool, lambda _: None):
+                    pass
+            heard: list[object] = []
+            direct = parse_database_url(f"{place}:{postgres.port}/{database}")
+            async with listening(direct, pool, heard.append):
+                assert await announce(pool, "plan", ("spa", "syn")), "through the pooler"
+                await eventually(lambda: bool(heard))
+            assert heard == [["plan", "spa", "syn"]]
+            await pool.close()
+            await marked.close()
 
     def test_migrations_transactions_and_hot_reads_share_server_connections(
         self, pooler: PgBouncer, database: str

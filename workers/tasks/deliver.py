@@ -22,16 +22,19 @@ async def deliver(ctx: dict[str, Any], space_id: str, sync_id: str) -> None:
     """
     context: Context = ctx[CONTEXT]
     process = context.process
+    process.rung = True
     if process.pumping:
         now = asyncio.get_running_loop().time()
         if now >= process.next_pass and await batches_wait(context.platform):
             process.next_pass = now + PASS_ON.total_seconds()
             await deliver_again(context.platform.queue, space_id, sync_id, PASS_ON)
         return
-    process.pumping = True
+    process.pumping, more = True, False
     try:
-        pump = Pump(context.platform, process.cache, context.lane, process.stop)
-        more = await pump.run()
+        # A wake-up that comes while the pump ends must not be lost: it looks once more.
+        while process.rung and not more and not process.stop.is_set():
+            process.rung = False
+            more = await Pump(context.platform, process.cache, context.lane, process.stop).run()
     finally:
         process.pumping = False
     if more and not process.stop.is_set():

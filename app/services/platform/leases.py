@@ -42,7 +42,7 @@ HeldT = TypeVar("HeldT", bound=Held)
 
 
 def lease_owner(lane: str) -> str:
-    """Return the owner of a lease: host, process and lane (``arq`` or ``sweep``)."""
+    """Return the owner of a lease: host, process and lane (``arq``, ``sweep``, ``notify`` or ``next``)."""
     return f"{socket.gethostname()}:{os.getpid()}:{lane}"
 
 

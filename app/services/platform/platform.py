@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ from app.services.platform.source_slots import SourceSlots
 from app.services.platform.wakeups import QUEUE
 from app.snapshots.engine import Engine
 from app.storage.engine import Database, open_database
+from app.storage.notifications import announce
 from app.storage.repositories.spaces import workspace_of
 from app.storage.session import UnitOfWork, unit_of_work_of
 
@@ -76,12 +78,13 @@ async def open_platform(settings: Settings) -> Platform:
         raise NotConfigured("DATABASE_URL is not set; `activations up` starts its own database.")
     database = open_database(settings.database_url.get_secret_value())
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    queue = Queue(redis_url)
+    hot = await database.hot_pool()
+    queue = Queue(redis_url, partial(announce, hot))
     return Platform(
         settings=settings,
         database=database,
         unit_of_work=unit_of_work_of(database.sessions, **{QUEUE: queue}),
-        hot=await database.hot_pool(),
+        hot=hot,
         queue=queue,
         objects=open_store(settings),
         engine=_open_engine(settings),

@@ -1,4 +1,4 @@
-"""Wake-ups: the arq jobs that say what is due, and their ids. A lost job does no harm: the sweep enqueues it again (R14).
+"""Wake-ups: the jobs that say what is due, and their ids. A lost job does no harm: the sweep enqueues it again (R14).
 
 A job id names the row and its version (R13): arq refuses an id that is queued or running, and a refused wake-up is lost.
 """
@@ -61,7 +61,7 @@ async def deliver_again(
 ) -> None:
     """Enqueue one more delivery task at once, next to those that are queued or running (R16)."""
     job_id = f"deliver:{sync_id}:{new_id('again')}"
-    await queue.ring(Task.DELIVER, space_id, sync_id, job_id=job_id, delay=delay)
+    await queue.wake(Task.DELIVER, space_id, sync_id, job_id=job_id, delay=delay)
 
 
 def beat_job_id(worker_id: str, second: int) -> str:
@@ -88,6 +88,6 @@ def _enqueue(
         return
 
     async def enqueue() -> None:
-        await queue.ring(task, *ids, job_id=job_id, delay=delay)
+        await queue.wake(task, *ids, job_id=job_id, delay=delay)
 
     on_commit(session, enqueue)

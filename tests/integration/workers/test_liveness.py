@@ -28,6 +28,7 @@ from workers import queue_loop
 from workers import settings as worker_settings
 from workers.context import WorkerProcess
 from workers.health import WorkerHealth, serving_health
+from workers.own_work import OwnWork
 from workers.queue_loop import QueueWorker
 from workers.sweep import sweep
 
@@ -42,7 +43,7 @@ async def running(platform: Platform) -> AsyncIterator[tuple[WorkerProcess, Work
     process.name = WorkerName(process.name.id, SHORT)
     parts = {
         "supervisor": asyncio.create_task(worker_settings._supervise(platform, process, stop)),
-        "sweep": asyncio.create_task(sweep(platform, process, stop)),
+        "sweep": asyncio.create_task(sweep(platform, process, OwnWork(process), stop)),
     }
     try:
         yield process, WorkerHealth(process, parts)

@@ -7,14 +7,19 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from app.core.ids import new_id
 from app.queue import Task
-from app.services.periodic.due import Due
 from app.services.platform.platform import Platform
 from tests.flow import eventually
-from workers.context import WorkerProcess
+from workers import own_work
+from workers.context import CONTEXT, WorkerProcess
+from workers.own_work import OwnWork
 from workers.sweep import Sweep
+from workers.tasks import TASKS
 
 
 async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
@@ -24,7 +29,8 @@ async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
     await platform.objects.put(path, f"orphans/{new_id('f')}")
     young = dataclasses.replace(platform, settings=settings)
     stop = asyncio.Event()
-    sweep = Sweep(young, WorkerProcess(young, stop), stop, next_collection=time.monotonic())
+    process = WorkerProcess(young, stop)
+    sweep = Sweep(young, process, OwnWork(process), stop, next_collection=time.monotonic())
     running = asyncio.create_task(sweep.run())
     await eventually(lambda: _is_empty(platform), 20)
     stop.set()
@@ -95,15 +101,33 @@ async def test_slow_jobs_of_one_workspace_leave_a_slot_to_others_and_take_turns(
     assert slots.taken == 0
 
 
-async def test_without_redis_slow_runs_do_not_block_syncs(platform: Platform) -> None:
-    stop = asyncio.Event()
-    sweep = Sweep(platform, WorkerProcess(platform, stop), stop)
-    forever = [asyncio.create_task(stop.wait()) for _ in range(50)]
-    sweep.working = {f"recompute:{number}": task for number, task in enumerate(forever)}  # type: ignore[misc]
-    sweep._do(Due(Task.RECOMPUTE, "spa", "run", "recompute:run:0"))
-    assert "recompute:run:0" not in sweep.working
-    sweep._do(Due(Task.PLAN, "spa", "syn", "plan:syn:0"))
-    planned = sweep.working["plan:syn:0"]
-    await asyncio.wait_for(planned, 5)
-    stop.set()
-    await asyncio.gather(*forever)
+async def test_without_redis_slow_runs_do_not_block_syncs(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, gate, done = WorkerProcess(platform, asyncio.Event()), asyncio.Event(), []
+
+    async def recompute(context: dict[str, Any], space_id: str, run_id: str) -> None:
+        await context[CONTEXT].process.run_limited(Task.RECOMPUTE, space_id, run_id, gate.wait)
+        done.append(run_id)
+
+    async def settle(_: dict[str, Any], space_id: str, sync_id: str) -> None:
+        await gate.wait()
+        done.append(sync_id)
+
+    tasks = {**TASKS, Task.RECOMPUTE: recompute, Task.SETTLE: settle}
+    monkeypatch.setattr(own_work, "TASKS", tasks)
+    own = OwnWork(process)
+    for number in range(20):
+        assert own.do(Task.RECOMPUTE, (f"spa{number}", f"run{number}"), "sweep")
+        own.do(Task.SETTLE, ("spa", f"syn{number}"), "sweep")
+    await eventually(
+        lambda: process.slots[Task.RECOMPUTE].taken == process.slots[Task.RECOMPUTE].limit
+    )
+    assert own.do(Task.PLAN, ("spa", "syn"), "sweep")
+    await eventually(lambda: (Task.PLAN, "syn") not in own._working)
+    assert sum(kind is Task.SETTLE for kind, _ in own._working) == own_work.MOST
+    assert not own.look.is_set()
+    gate.set()
+    await eventually(lambda: not own._working)
+    assert own.look.is_set(), "what was turned away is looked for at once"
+    assert sum(name.startswith("syn") for name in done) == own_work.MOST

@@ -116,7 +116,11 @@ class TestRedisGone:
                 await flow.members(range(250))
                 sync = await flow.quiet(activation)
                 assert (sync.state, sync.delivered) == ("complete", 250)
-                assert {one.worker.rsplit(":", 1)[1] for one in await attempts(flow)} == {"sweep"}
+                assert {one.worker.rsplit(":", 1)[1] for one in await attempts(flow)} <= {
+                    "notify",
+                    "next",
+                    "sweep",
+                }
 
     @pytest.mark.installation(worker=True)
     async def test_with_redis_the_work_is_done_under_arq(self, flow: Flow) -> None:
@@ -124,7 +128,7 @@ class TestRedisGone:
         await flow.members(range(2500))
         await flow.quiet(activation)
         lanes = [one.worker.rsplit(":", 1)[1] for one in await attempts(flow)]
-        assert lanes.count("arq") >= 0.99 * len(lanes)
+        assert lanes.count("arq") + lanes.count("next") >= 0.99 * len(lanes)
 
 
 def _with_settings(platform: Platform, settings: object) -> Platform:
