@@ -11,10 +11,12 @@ from typing import Protocol
 from app.queue import Task
 from app.services.delivery import LoadedSyncs
 from app.services.platform import Platform, WorkerName, name_worker
+from app.snapshots.engine import MEDIUM_ROWS
 from workers.beats import Beats
 
 # Concurrent jobs of each kind in a process. The limits keep one kind from using the slots of the others. Recomputes
-# get further slots for runs that read users' databases, because such runs may take long.
+# get further slots for runs that read users' databases, because such runs may take long. Large jobs have as many slots of
+# their own: while they wait for each other, they do not take those of small jobs.
 LIMITS = {Task.RECOMPUTE: 6, Task.PLAN: 4, Task.PREVIEW: 4}
 MAX_WAITING = 1000  # jobs of each kind and workspace
 Work = Callable[[], Awaitable[None]]
@@ -76,6 +78,7 @@ class WorkerProcess:
     rung: bool = False  # a delivery was asked for since the pump began
     next_pass: float = 0.0  # earliest time at which a wake-up is passed on to other workers
     slots: dict[Task, JobSlots] = field(init=False)
+    large: dict[Task, JobSlots] = field(init=False)
     name: WorkerName = field(init=False)
     beats: Beats = field(default_factory=Beats)
     queue_loop: QueueLoop | None = None  # None while it does not run
@@ -84,14 +87,24 @@ class WorkerProcess:
         self.cache = LoadedSyncs(self.platform)
         self.name = name_worker(self.platform.settings)
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
-        self.slots = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
+        self.slots = {task: JobSlots(limit) for task, limit in LIMITS.items()}
+        self.large = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
 
-    async def run_limited(self, task: Task, space_id: str, subject_id: str, work: Work) -> None:
-        """Run a job of a space in a slot of its kind, then the jobs that are waiting for a slot.
+    @property
+    def limit(self) -> int:
+        """The number of jobs that run in slots at once."""
+        return sum(one.limit for kinds in (self.slots, self.large) for one in kinds.values())
 
-        If the workspace may have no slot now, keeps the job until one is free, and returns immediately.
+    async def run_limited(
+        self, task: Task, space_id: str, subject_id: str, work: Work, *, rows: int = 0
+    ) -> None:
+        """Run a job of a space in a slot of its kind and size, then the jobs that are waiting for such a slot.
+
+        ``rows`` is how many it reads. If the workspace may have no slot now, keeps the job until one is free, and returns
+        immediately.
         """
-        slots, owner = self.slots[task], await self.platform.owner_of(space_id)
+        kinds = self.large if rows > MEDIUM_ROWS else self.slots
+        slots, owner = kinds[task], await self.platform.owner_of(space_id)
         if not slots.may(owner):
             slots.keep(owner, subject_id, work)
             return

@@ -59,8 +59,9 @@ class OwnWork:
 
     def _has_room(self, task: Task) -> bool:
         """Whether a task would begin at once, whichever workspace it belongs to: one never has the last slot."""
-        slots = self.process.slots.get(task)
-        return slots is None or slots.taken < max(1, slots.limit - 1)
+        kinds = (self.process.slots, self.process.large)
+        slots = [found for kind in kinds if (found := kind.get(task))]
+        return all(one.taken < max(1, one.limit - 1) for one in slots)
 
     async def finish(self) -> None:
         """Wait for the tasks, as long as for arq's jobs (R18)."""

@@ -138,7 +138,7 @@ async def _run_arq(
         redis_settings=redis_settings(url),
         queue_name=QUEUE_NAME,
         handle_signals=False,
-        max_jobs=OTHER_JOBS + sum(slots.limit for slots in process.slots.values()),
+        max_jobs=OTHER_JOBS + process.limit,
         max_tries=1,  # attempts are counted in PostgreSQL (R13)
         keep_result=0,
         job_timeout=JOB_TIMEOUT,

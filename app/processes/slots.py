@@ -25,6 +25,11 @@ class FairSlots:
         self._asked: dict[str, float] = {}  # by owner
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a slot is free."""
+        return self._free > 0
+
     @contextlib.asynccontextmanager
     async def slot(self, owner: str) -> AsyncIterator[None]:
         """Hold a slot while the block runs; waits until there is one."""

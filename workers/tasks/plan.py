@@ -6,6 +6,7 @@ from typing import Any
 
 from app.queue import Task
 from app.services.planning import plan_sync as service
+from app.storage.repositories.work_sizes import rows_of_sync
 from workers.context import CONTEXT, Context
 from workers.tasks.deliver import deliver
 
@@ -19,6 +20,7 @@ async def plan(ctx: dict[str, Any], space_id: str, subject_id: str) -> None:
         nonlocal planned
         planned = await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.process.run_limited(Task.PLAN, space_id, subject_id, work)
+    rows = await rows_of_sync(context.platform.hot, space_id, subject_id)
+    await context.process.run_limited(Task.PLAN, space_id, subject_id, work, rows=rows)
     if planned and not context.process.pumping:
         await deliver(ctx, space_id, subject_id)

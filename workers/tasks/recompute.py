@@ -6,6 +6,7 @@ from typing import Any
 
 from app.queue import Task
 from app.services.audiences import recompute_audience as service
+from app.storage.repositories.work_sizes import rows_of_run
 from workers.context import CONTEXT, Context
 
 
@@ -16,4 +17,5 @@ async def recompute(ctx: dict[str, Any], space_id: str, subject_id: str) -> None
     async def work() -> None:
         await service(context.platform, space_id, subject_id, lane=context.lane)
 
-    await context.process.run_limited(Task.RECOMPUTE, space_id, subject_id, work)
+    rows = await rows_of_run(context.platform.hot, space_id, subject_id)
+    await context.process.run_limited(Task.RECOMPUTE, space_id, subject_id, work, rows=rows)

@@ -27,6 +27,7 @@ from app.snapshots.engine import (
     SnapshotStats,
     StoredFile,
     Upload,
+    lane_of,
 )
 from app.snapshots.membership import (
     compact_members,
@@ -148,6 +149,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
             out,
             linked=linked,
             absent_words=work.absent_words,
+            lane=lane_of(previous.rows),
         )
         file = await store_file(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
     finally:
@@ -196,19 +198,18 @@ def _appended(previous: Manifest, file: StoredFile) -> Manifest:
 async def _compacted(platform: Platform, work: Work, manifest: Manifest) -> Manifest:
     out = platform.engine.scratch_file(".parquet")
     local = await fetch_manifest(platform.objects, manifest)
-    stats = await platform.engine.run(compact_members, local, out)
+    stats = await platform.engine.run(compact_members, local, out, lane=lane_of(manifest.rows))
     key = _snapshot_key(work, "base")
     return Manifest(base=(await store_file(platform.objects, out, key, stats.rows),))
 
 
 async def _compare(platform: Platform, work: Work, manifest: Manifest) -> Comparison:
-    previous: LocalManifest | None = None
-    if work.previous is not None:
-        previous = await fetch_manifest(
-            platform.objects, Manifest.from_json(work.previous.manifest)
-        )
+    before = Manifest.from_json(work.previous.manifest if work.previous else None)
+    previous = await fetch_manifest(platform.objects, before) if work.previous else None
     now = await fetch_manifest(platform.objects, manifest)
-    return await platform.engine.run(compare_members, previous, now)
+    return await platform.engine.run(
+        compare_members, previous, now, lane=lane_of(before.rows + manifest.rows)
+    )
 
 
 def _snapshot_key(work: Work, name: str) -> str:

@@ -31,7 +31,7 @@ from app.services.platform import (
     store_file,
 )
 from app.services.syncs import report_alive
-from app.snapshots.engine import PlanStats, StoredFile
+from app.snapshots.engine import PlanStats, StoredFile, lane_of
 from app.snapshots.plans import write_plan
 from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
@@ -140,6 +140,7 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         sharers=await fetch_sharers(platform, inputs.neighbours),
         withheld=None if inputs.sync.kind == "dry_run" else rest,
         holders=holders,
+        lane=lane_of(inputs.rows),
     )
 
 

@@ -43,6 +43,12 @@ class PlanInputs:
     known_rules: frozenset[str]  # by which the keys in the holdings were decided
     neighbours: Neighbours = field(default_factory=Neighbours)
 
+    @property
+    def rows(self) -> int:
+        """Return how many rows the plan reads: the larger the sides, the longer it takes."""
+        others = self.neighbours.others.values()
+        return sum(manifest.rows for manifest in (self.holdings, *self.wanted, *others))
+
 
 async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -> PlanInputs | None:
     """Pin and read what the plan is computed from. Returns None during the settle time (R11)."""

@@ -34,7 +34,14 @@ from app.services.syncs import lifecycle, notices, renames
 from app.services.syncs.given_up import give_up_settling, report_alive
 from app.services.syncs.remarks import sample_remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
-from app.snapshots.engine import BatchOutcome, FoldStats, Manifest, StoredFile, UnknownFormat
+from app.snapshots.engine import (
+    BatchOutcome,
+    FoldStats,
+    Manifest,
+    StoredFile,
+    UnknownFormat,
+    lane_of,
+)
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -200,6 +207,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
             out,
             work.calls_left,
             found.check if found else None,
+            lane=lane_of(sync.plan["rows"] + work.holdings.rows),
         )
         key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
         outcome = await store_file(platform.objects, out, key, stats.rows)
@@ -215,7 +223,7 @@ async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) 
     """Write holdings as one base in a folder. Returns its manifest."""
     out = platform.engine.scratch_file(".parquet")
     local = await fetch_manifest(platform.objects, manifest)
-    rows = await platform.engine.run(compact_holdings, local, out)
+    rows = await platform.engine.run(compact_holdings, local, out, lane=lane_of(manifest.rows))
     return Manifest(
         base=(await store_file(platform.objects, out, fresh_key(folder, "base"), rows),)
     )

@@ -1,6 +1,6 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
-from app.snapshots.engine.engine import Engine
+from app.snapshots.engine.engine import MEDIUM_ROWS, Engine, lane_of
 from app.snapshots.engine.faults import TooMuchMemory, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
@@ -36,6 +36,7 @@ from app.snapshots.engine.sql import (
 from app.snapshots.engine.upload_report import Counts, Dialect, ReadColumn, UploadReport
 
 __all__ = [
+    "MEDIUM_ROWS",
     "MEMBER",
     "RANGE_ROWS",
     "Arm",
@@ -80,6 +81,7 @@ __all__ = [
     "key_position",
     "key_ranges",
     "key_value",
+    "lane_of",
     "marks_of",
     "parquet_relation",
     "registered",

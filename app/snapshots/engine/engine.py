@@ -1,4 +1,4 @@
-"""The embedded engine: one instance for each process, with threads in a heavy and a small lane."""
+"""The embedded engine: one instance for each process, with threads in a heavy, a medium and a small lane."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,18 +21,29 @@ from app.core.logging import get_logger
 from app.processes import FairSlots
 from app.snapshots.engine.apart import Call, call_apart
 from app.snapshots.engine.connections import connect
+from app.snapshots.engine.faults import TooMuchMemory
 from app.snapshots.engine.inputs import Upload
 from app.snapshots.engine.small_uploads import is_small
 from app.snapshots.engine.sql import Cursor
 
 log = get_logger(__name__)
 
-Lane = Literal["heavy", "small"]
+Lane = Literal["heavy", "medium", "small"]
+MEDIUM_ROWS = (
+    300_000  # that the calls of the medium lane read, at most: they take less than a second
+)
 APART = 2  # children at a time
+SMALL_APART = 1  # and as many more for small uploads, which do not wait for large ones
+SMALL_BYTES = 4 * 1024**2  # of an upload as it was sent
 LONGEST = 3600.0  # seconds of one call
 _UNREADABLE = "The file cannot be read as {}: its content makes the reader fail. The log of the service names the reason."
 
 T = TypeVar("T")
+
+
+def lane_of(rows: int) -> Lane:
+    """Return the lane of a call that reads so many rows: ``medium``, or ``heavy`` for large work."""
+    return "medium" if rows <= MEDIUM_ROWS else "heavy"
 
 
 class Engine:
@@ -52,11 +63,11 @@ class Engine:
         )
         self._open = partial(connect, memory, threads, self._scratch, readable)
         self._opened: Cursor | None = None
-        self._apart = FairSlots(APART)
+        self._apart, self._small_apart = FairSlots(APART), FairSlots(SMALL_APART)
         self._lanes: dict[str, asyncio.Semaphore] = {
-            "heavy": asyncio.Semaphore(1),
-            "small": asyncio.Semaphore(1),
+            lane: asyncio.Semaphore(1) for lane in ("heavy", "medium", "small")
         }
+        self._begun = 0  # calls in all lanes
 
     def scratch_file(self, suffix: str) -> Path:
         """Return a new local path. The caller deletes the file."""
@@ -71,24 +82,50 @@ class Engine:
     ) -> T:
         """Call ``function(cursor, …)`` in a thread. Each lane runs one call at a time.
 
-        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. Raises
+        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. If the
+        lanes together need more memory than there is, the call is made once more without the others. Raises
         OSError with ENOSPC if the disk is full, and TimeoutError after an hour: no call may keep the lane for ever.
         """
-        async with self._lanes[lane]:
-            cursor = self._cursor()
-            work = asyncio.ensure_future(asyncio.to_thread(function, cursor, *args, **named))
-            try:
-                async with asyncio.timeout(LONGEST):
-                    return await asyncio.shield(work)
-            except duckdb.Error as error:
-                if is_full(error):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        begun, shared = 0, False
+        try:
+            async with self._lane(lane):
+                self._begun += 1
+                begun, shared = self._begun, self._is_shared()
+                return await self._call_once(function, args, named)
+        except (duckdb.OutOfMemoryException, TooMuchMemory):
+            if lane == "small" or not (shared or self._begun > begun):
                 raise
-            except (asyncio.CancelledError, TimeoutError):
-                await _stop(work, cursor)
-                raise
-            finally:
-                cursor.close()
+        async with self._lanes["heavy"], self._lanes["medium"]:
+            return await self._call_once(function, args, named)
+
+    async def _call_once(
+        self, function: Callable[..., T], args: Sequence[Any], named: Mapping[str, Any]
+    ) -> T:
+        cursor = self._cursor()
+        work = asyncio.ensure_future(asyncio.to_thread(function, cursor, *args, **named))
+        try:
+            async with asyncio.timeout(LONGEST):
+                return await asyncio.shield(work)
+        except duckdb.Error as error:
+            if is_full(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+        except (asyncio.CancelledError, TimeoutError):
+            await _stop(work, cursor)
+            raise
+        finally:
+            cursor.close()
+
+    def _lane(self, lane: Lane) -> asyncio.Semaphore:
+        """Return the lane of a call. A medium call takes the heavy lane if only that is free."""
+        heavy, medium = self._lanes["heavy"], self._lanes["medium"]
+        if lane == "medium" and medium.locked() and not heavy.locked():
+            return heavy
+        return self._lanes[lane]
+
+    def _is_shared(self) -> bool:
+        """Whether calls run in several lanes."""
+        return sum(lane.locked() for lane in self._lanes.values()) > 1
 
     async def run_on_upload(
         self, owner: str, function: Callable[..., T], upload: Upload, *args: Any, **named: Any
@@ -101,7 +138,10 @@ class Engine:
         try:
             if await asyncio.to_thread(is_small, upload):
                 return await self.run(function, upload, *args, lane="small", **named)
-            return await self.run_apart(owner, function, upload, *args, **named)
+            size = await asyncio.to_thread(upload.path.stat)
+            is_small_file = size.st_size <= SMALL_BYTES and not self._apart.is_free
+            slots = self._small_apart if is_small_file else self._apart
+            return await self._run_in_child(slots, owner, function, (upload, *args), named)
         except (AppError, OSError):
             raise
         except Exception as error:
@@ -113,13 +153,24 @@ class Engine:
     ) -> T:
         """Call ``function(cursor, …)`` in a child with an engine of its own.
 
-        Two calls run at a time; the turns are fair between owners (workspaces). Arguments and result are copied.
+        Two calls run at a time, and one more for a small upload; the turns are fair between owners (workspaces). Arguments
+        and result are copied.
 
         Raises what the function raises; Invalid if it needs too much memory or time; InsufficientStorage if the disk
         is full.
         """
-        call = self._call(function, args, named)
-        async with self._apart.slot(owner):
+        return await self._run_in_child(self._apart, owner, function, args, named)
+
+    async def _run_in_child(
+        self,
+        slots: FairSlots,
+        owner: str,
+        function: Callable[..., T],
+        args: tuple[Any, ...],
+        named: Mapping[str, Any],
+    ) -> T:
+        call = self._call(function, args, dict(named))
+        async with slots.slot(owner):
             result: T = await call_apart(call)
         return result
 

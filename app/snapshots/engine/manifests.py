@@ -59,6 +59,11 @@ class Manifest:
         return self.base + self.deltas
 
     @property
+    def rows(self) -> int:
+        """Return the rows of all files: what a read of the manifest reads."""
+        return sum(file.rows for file in self.files)
+
+    @property
     def needs_compaction(self) -> bool:
         """Whether reading the deltas costs more than writing a new base."""
         changed = sum(file.rows for file in self.deltas)

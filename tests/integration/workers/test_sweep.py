@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from app.core.ids import new_id
+from app.domain.run_states import RunKind
 from app.queue import Task
 from app.services.platform.platform import Platform
-from tests.flow import eventually
+from app.snapshots.engine import MEDIUM_ROWS
+from app.storage.models import Run
+from app.storage.repositories.work_sizes import rows_of_run, rows_of_sync
+from tests.flow import eventually, installation, worker
 from workers import own_work
-from workers.context import CONTEXT, WorkerProcess
+from workers.context import CONTEXT, LIMITS, WorkerProcess
 from workers.own_work import OwnWork
 from workers.sweep import Sweep
 from workers.tasks import TASKS
@@ -69,6 +73,53 @@ async def test_jobs_of_one_kind_take_no_slots_of_another(platform: Platform) -> 
     await asyncio.gather(*full)
     assert done == ["quick"] * 3
     assert slots.taken == 0
+
+
+async def test_large_jobs_take_no_slots_of_small_ones(platform: Platform) -> None:
+    process, gate, done = WorkerProcess(platform, asyncio.Event()), asyncio.Event(), []
+
+    async def quick() -> None:
+        done.append("quick")
+
+    large = [
+        asyncio.create_task(
+            process.run_limited(Task.PLAN, "spa", f"s{n}", slow_until(gate), rows=MEDIUM_ROWS + 1)
+        )
+        for n in range(9)
+    ]
+    await eventually(lambda: process.large[Task.PLAN].taken == LIMITS[Task.PLAN] - 1)
+    await asyncio.wait_for(process.run_limited(Task.PLAN, "spa", "s", quick, rows=MEDIUM_ROWS), 1)
+    assert done == ["quick"]
+    gate.set()
+    await asyncio.gather(*large)
+
+
+def slow_until(gate: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        await gate.wait()
+
+    return wait
+
+
+async def test_the_size_of_work_is_known_before_it_is_claimed(platform: Platform) -> None:
+    async with installation(platform) as flow, worker(platform):
+        activation = await flow.activate()
+        first = await flow.members(range(7))
+        sync = await flow.quiet(activation)
+        assert await rows_of_run(platform.hot, flow.space_id, first.id) == 7
+        assert await rows_of_sync(platform.hot, flow.space_id, sync.id) == 14
+        assert await rows_of_run(platform.hot, flow.space_id, "run_none") == 0
+        assert await rows_of_sync(platform.hot, flow.space_id, "syn_none") == 0
+        async with platform.unit_of_work() as session:
+            run = await session.get(Run, (flow.space_id, first.id))
+            assert run is not None
+            run.input = {**(run.input or {}), "stats": {"rows": 3}}
+        assert await rows_of_run(platform.hot, flow.space_id, first.id) == 10
+        async with platform.unit_of_work() as session:
+            run = await session.get(Run, (flow.space_id, first.id))
+            assert run is not None
+            run.kind = RunKind.DEFINITION
+        assert await rows_of_run(platform.hot, flow.space_id, first.id) > MEDIUM_ROWS
 
 
 async def test_slow_jobs_of_one_workspace_leave_a_slot_to_others_and_take_turns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 import time
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.snapshots.engine import Cursor
-from app.snapshots.engine.engine import Engine
+from app.snapshots.engine import MEDIUM_ROWS, Cursor, TooMuchMemory, Upload, lane_of
+from app.snapshots.engine.engine import SMALL_BYTES, Engine
 
 ENDLESS = "SELECT sum(a.range % (b.range + 1)) FROM range(10000000) a, range(10000000) b"
 
@@ -54,6 +55,94 @@ async def test_a_heavy_job_leaves_the_small_lane_free(engine: Engine) -> None:
     release.set()
     await heavy
     assert await second == 2
+
+
+class Gate:
+    """A job that runs until it is released."""
+
+    def __init__(self) -> None:
+        self.release, self.running = threading.Event(), threading.Event()
+
+    def wait(self, cursor: Cursor) -> None:
+        self.running.set()
+        self.release.wait(20)
+
+    async def begun(self) -> None:
+        assert await asyncio.to_thread(self.running.wait, 10)
+
+
+async def test_medium_jobs_pass_a_heavy_one_and_use_its_lane_when_it_is_free(
+    engine: Engine,
+) -> None:
+    heavy, first = Gate(), Gate()
+    large = asyncio.create_task(engine.run(heavy.wait))
+    await heavy.begun()
+    assert await engine.run(number, 1, lane=lane_of(MEDIUM_ROWS)) == 2
+    waiting = asyncio.create_task(engine.run(number, 1, lane=lane_of(MEDIUM_ROWS + 1)))
+    medium = asyncio.create_task(engine.run(first.wait, lane="medium"))
+    await first.begun()
+    second = asyncio.create_task(engine.run(number, 2, lane="medium"))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    assert not second.done(), "both lanes are taken"
+    first.release.set()
+    assert await second == 3
+    heavy.release.set()
+    await asyncio.gather(large, medium, waiting)
+    busy = Gate()
+    medium = asyncio.create_task(engine.run(busy.wait, lane="medium"))
+    await busy.begun()
+    assert await engine.run(number, 3, lane="medium") == 4, "the heavy lane is free"
+    busy.release.set()
+    await medium
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("full"), TooMuchMemory("full")])
+async def test_what_found_too_little_memory_beside_others_is_done_again_alone(
+    engine: Engine, error: Exception
+) -> None:
+    heavy, tried = Gate(), []
+
+    def fail_once(cursor: Cursor) -> int:
+        tried.append(heavy.release.is_set())
+        if len(tried) == 1:
+            raise error
+        return number(cursor, 1)
+
+    large = asyncio.create_task(engine.run(heavy.wait))
+    await heavy.begun()
+    medium = asyncio.create_task(engine.run(fail_once, lane="medium"))
+    await asyncio.sleep(0.1)
+    assert tried == [False]
+    heavy.release.set()
+    assert await medium == 2
+    assert tried == [False, True]
+    await large
+    tried.clear()
+    with pytest.raises(type(error)):
+        await engine.run(fail_once, lane="medium")
+    assert len(tried) == 1, "alone, it would fail again"
+
+
+async def test_a_small_upload_does_not_wait_for_two_large_ones(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "members.csv.gz"
+    path.write_bytes(gzip.compress(b"profile_id\np1\n"))
+    small, large = Upload(path, "csv", "gzip"), tmp_path / "large.csv.gz"
+    large.write_bytes(b"0" * (SMALL_BYTES + 1))
+    async with engine._apart.slot("a"), engine._apart.slot("a"):
+        assert await engine.run_on_upload("a", rows_of, small) == "members.csv.gz"
+        waiting = asyncio.create_task(
+            engine.run_on_upload("a", rows_of, Upload(large, "csv", "gzip"))
+        )
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+    assert await waiting == "large.csv.gz"
+
+
+def rows_of(cursor: Cursor, upload: Upload) -> str:
+    return upload.path.name
 
 
 async def test_a_cancelled_task_ends_its_query_and_its_thread(engine: Engine) -> None:
