@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help packages install demo up check format test histories chaos chaos-mutants recovery attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
+.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -55,6 +55,9 @@ format: $(STAMP) ## format the code
 # One process more than the two cores of a small machine: many tests wait for something.
 test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (JOBS=3 ARGS=...)
 	$(BIN)/pytest -q -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
+
+walks: $(STAMP) ## run long walks, and a short sample of the random histories (JOBS=3)
+	$(BIN)/pytest -q -m "walk and not chaos" -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
 
 histories: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)

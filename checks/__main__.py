@@ -1,6 +1,6 @@
 """``python -m checks``: all checks; ``python -m checks NAME … [PATH …]``: some checks, of these files only.
 
-``python -m checks all`` includes the pending ones, ``counts`` shows faults per package, ``map --write`` writes the module
+``python -m checks counts`` shows faults per package, ``map --write`` writes the module
 map, ``licences --write`` the list of licences.
 """
 
@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from checks import licences, module_map
-from checks.pending import PENDING
 from checks.registry import CHECKS
 from checks.source import ROOT, Fault
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the arguments say. Returns the exit code: 1 if there are faults, 2 for an unknown check or path."""
-    name = arguments[0] if arguments else "kept"
+    name = arguments[0] if arguments else ""
     if list(arguments) == ["map", "--write"]:
         module_map.write()
         return 0
@@ -28,14 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     if name == "counts":
         _show_counts()
         return 0
-    paths = [one for one in arguments if one not in (*CHECKS, "all", "kept")]
-    if name in CHECKS:
-        names = [one for one in CHECKS if one in arguments]
-    else:
-        names = [one for one in CHECKS if name == "all" or one not in PENDING]
+    paths = [one for one in arguments if one not in CHECKS]
+    names = [one for one in CHECKS if one in arguments] or list(CHECKS)
     for path in paths:
         if not (ROOT / path).exists():
-            known = ", ".join([*CHECKS, "all", "counts", "map --write", "licences --write"])
+            known = ", ".join([*CHECKS, "counts", "map --write", "licences --write"])
             print(f"{path} is neither a file nor a check. Checks: {known}.")
             return 2
     found = [(one, fault) for one in names for fault in CHECKS[one](paths=paths)]
@@ -52,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 def _show_counts() -> None:
     for name, check in CHECKS.items():
         found = check()
-        print(f"{name}: {len(found)}{' (pending)' if name in PENDING else ''}")
+        print(f"{name}: {len(found)}")
         for package, count in sorted(Counter(_package(fault) for fault in found).items()):
             print(f"    {count:5} {package}")
 

@@ -31,6 +31,7 @@ def destination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         yield
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(240)
 def test_a_few_histories(settings: Settings) -> None:
     # A situation has many steps, and costs as much as ten others.

@@ -115,6 +115,7 @@ def play(given_settings: Settings, examples: int, number: int) -> None:
             runner.run(platform.close())
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(120)
 def test_a_few_histories(settings: Settings) -> None:
     play(settings, 2, 1)

@@ -103,6 +103,7 @@ def killed() -> Iterator[Path]:
 
 
 @needs_purchases
+@pytest.mark.walk
 class TestDemo:
     async def test_names_the_difference_when_the_receiver_lies(
         self,

@@ -108,6 +108,7 @@ def bash(script: str, folder: Path, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.walk
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the walk uses curl")
 def test_the_first_walk(folder: Path) -> None:
     ports = {"8000": str(free_port()), "8090": str(free_ports(10))}
@@ -128,6 +129,7 @@ def test_the_first_walk(folder: Path) -> None:
     assert "ada@example.com" in last
 
 
+@pytest.mark.walk
 def test_several_hosts(folder: Path, servers: TestServers, database_url: str) -> None:
     text = block("hosts")
     settings = {

@@ -158,6 +158,7 @@ async def replay_all(
         assert stats[never] == 0, never
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(300)
 async def test_three_days_of_each_segment(reference: ModuleType, platform: Platform) -> None:
     assert all(last - first == timedelta(days=2) for first, last in SHORT.values())

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(sys.executable).parent
 
 pytestmark = [
+    pytest.mark.walk,
     pytest.mark.timeout(180),
     pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling builds the wheel"),
 ]

@@ -85,6 +85,7 @@ async def explained(
     return profile["memberships"][0]["member"], held
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("partner", [KLAVIYO, BRAZE], ids=lambda partner: partner.slug)
 async def test_addresses_follow_their_owners(

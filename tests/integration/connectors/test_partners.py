@@ -111,6 +111,7 @@ async def world_of(platform: Platform, partner: Partner) -> AsyncIterator[World]
         yield replace(world, flow=stepped(world.flow))
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("partner", PARTNERS, ids=lambda partner: partner.slug)
 class TestPartner:
     @pytest.mark.parametrize(("members", "days"), SIZES)

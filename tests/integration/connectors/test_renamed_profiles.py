@@ -84,6 +84,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_WAIT", 0.0)
 
 
+@pytest.mark.walk
 async def test_everyone_is_on_the_list(platform: Platform) -> None:
     """By single calls; by jobs in ``make histories``."""
     await play(platform, list(KIND.values()), at_once=True)

@@ -301,6 +301,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(additions, "FEW", request.param)
 
 
+@pytest.mark.walk
 async def test_the_list_has_whom_it_should(platform: Platform) -> None:
     """Small batches are written by single calls, others by jobs."""
     random = [history(Random(number), 3) for number in range(10)]

@@ -68,7 +68,11 @@ async def upload(flow: Flow, hand: Hand, rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    "rounds", [1, *(pytest.param(rounds, marks=pytest.mark.chaos) for rounds in (4, 9))]
+    "rounds",
+    [
+        pytest.param(1, marks=pytest.mark.walk),
+        *(pytest.param(rounds, marks=pytest.mark.chaos) for rounds in (4, 9)),
+    ],
 )
 async def test_random_cases(platform: Platform, rounds: int) -> None:
     draw = random.Random(20261122 + rounds)

@@ -115,6 +115,7 @@ async def test_members_whom_klaviyo_never_tells_apart_are_rejected(
         assert "one profile for this member and another" in str(syncs[-1].rejections["samples"])
 
 
+@pytest.mark.walk
 async def test_members_who_entered_in_turn_are_not_entered_without_end(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ async def test_members_who_entered_in_turn_are_not_entered_without_end(
         assert ordinary.entered == 2, "c, and the one of a and b who was sent earlier"
 
 
+@pytest.mark.walk
 async def test_members_of_two_activations_are_not_entered_without_end(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

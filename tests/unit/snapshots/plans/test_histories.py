@@ -266,9 +266,13 @@ def play(world: World, step: Step) -> None:
     world.sync(spec_of(world, step.identity, **given), step.fates)
 
 
-# 200 histories, in parts that may run side by side; ``make test`` plays the first part, ``make histories`` the others.
+# 200 histories, in parts that may run side by side; ``make walks`` plays the first part, ``make histories`` the others.
 @pytest.mark.parametrize(
-    "part", [0, *(pytest.param(part, marks=pytest.mark.chaos) for part in range(1, 50))]
+    "part",
+    [
+        pytest.param(0, marks=pytest.mark.walk),
+        *(pytest.param(part, marks=pytest.mark.chaos) for part in range(1, 50)),
+    ],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
 @settings(max_examples=4, deadline=None)
