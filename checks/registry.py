@@ -13,6 +13,7 @@ from checks import (
     licences,
     locks,
     module_map,
+    published,
     references,
     sizes,
     states,
@@ -42,4 +43,5 @@ CHECKS: dict[str, Check] = {
     "map": module_map.check,
     "locks": locks.check,
     "licences": licences.check,
+    "published": published.check,
 }

@@ -80,16 +80,39 @@ class Published:
         assert declared is not None, f"{operation_id} does not declare {status}: {answer.text}"
         content_type = answer.headers["content-type"]
         assert content_type in declared["content"], (operation_id, status, content_type)
-        schema = declared["content"][content_type]["schema"]
-        from jsonschema import Draft202012Validator  # its import compiles grammars for a second
-
-        validator = Draft202012Validator(_absolute(schema), registry=self._registry)
-        faults = [
-            f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(answer.json())
-        ]
+        faults = self._faults(declared["content"][content_type]["schema"], answer.json())
         assert not faults, (operation_id, status, faults, answer.text)
         self.seen.add((operation_id, answer.status_code))
         return answer
+
+    def _faults(self, schema: dict[str, Any], value: Any) -> list[str]:
+        """Return how a value differs from a schema of the document."""
+        from jsonschema import Draft202012Validator  # its import compiles grammars for a second
+
+        validator = Draft202012Validator(_absolute(schema), registry=self._registry)
+        return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]
+
+    def misfits(self) -> Iterator[str]:
+        """Yield how examples of fields, parameters, bodies and responses differ from their schemas."""
+        for place, schema, value in self._examples():
+            yield from (f"{place}: {fault}" for fault in self._faults(schema, value))
+
+    def _examples(self) -> Iterator[tuple[str, dict[str, Any], Any]]:
+        components = self.document["components"]
+        for name, schema in components["schemas"].items():
+            for part in (schema, *schema.get("properties", {}).values()):
+                yield from ((name, part, value) for value in part.get("examples", ()))
+        for operation in self.operations.values():
+            described = operation.described
+            for parameter in described.get("parameters", ()):
+                schema = parameter["schema"]
+                yield from ((operation.id, schema, value) for value in schema.get("examples", ()))
+            for part in (described.get("requestBody", {}), *described["responses"].values()):
+                for content in part.get("content", {}).values():
+                    for example in content.get("examples", {}).values():
+                        name = example.get("$ref", "").rpartition("/")[2]
+                        shown = components["examples"][name] if name else example
+                        yield operation.id, content["schema"], shown["value"]
 
     def missing(self) -> list[tuple[str, int]]:
         """Return what is documented and was never checked."""

@@ -140,3 +140,7 @@ def test_bodies_have_examples(published: Published) -> None:
 def _body(described: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = described.get("requestBody", {}).get("content", {})
     return content
+
+
+def test_examples_fit_their_schemas() -> None:
+    assert list(Published("activations.json").misfits()) == []

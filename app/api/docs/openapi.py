@@ -6,6 +6,7 @@ the rate-limit headers, examples, and the schema names of Segment's SDKs.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,15 +14,16 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from app.api.docs.accounts import add_accounts
+from app.api.docs.answers import add_answer_examples
+from app.api.docs.introduction import introduction, tags_of
 from app.api.docs.links import add_links
+from app.api.docs.samples import SCHEMAS, Document, add_field_examples
 from app.api.edge import ALPHA, EXTRA, PLAIN, WARNINGS_HEADER, operation_of, vendor_type
 from app.core.version import VERSION
 
-Document = dict[str, Any]
-
 OPENAPI_FILES = {"segment.json": "segment", "activations.json": "everything"}
 
-_SCHEMAS = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "patch")
 #: Models of responses for which Segment's SDKs use the schema of the request.
 _SAME = {
@@ -64,11 +66,6 @@ _WARNINGS: dict[str, tuple[str, Document]] = {
     )
 }
 
-_ABOUT = {
-    "segment": "The operations of Segment's Public API that this service implements.",
-    "everything": "The operations of Segment's Public API, and the operations that this service adds.",
-}
-
 
 def openapi_document(operations: Sequence[APIRoute], view: str) -> Document:
     """Return the OpenAPI document ``{"openapi": …, "paths": …, …}`` of a view, ``segment`` or ``everything``."""
@@ -79,19 +76,23 @@ def openapi_document(operations: Sequence[APIRoute], view: str) -> Document:
         title="Audience Activations",
         version=VERSION,
         openapi_version="3.1.0",
-        description=_ABOUT[view],
+        description=introduction(view),
         routes=routes,
         servers=[{"url": "/"}],
     )
     components = found["components"]
+    found["tags"] = tags_of(found)
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"token": []}]
     for _, operation in _operations(found):
         _complete(operation, components["schemas"], view)
     add_links({item["operationId"]: (path, item) for path, item in _operations(found)})
     _rename(found)
+    add_accounts(components["schemas"])
+    add_field_examples(components["schemas"])
     _tidy(found, {route.operation_id or "" for route in routes if _described(route) == "segment"})
     _drop_unused(found)
+    add_answer_examples(found)
     return found
 
 
@@ -108,6 +109,7 @@ def _operations(found: Document) -> Iterator[tuple[str, Document]]:
 
 def _complete(operation: Document, schemas: Document, view: str) -> None:
     extra = operation.pop(EXTRA, {})
+    extra |= {"examples": json.loads(extra["examples"])}
     types = [PLAIN, *(vendor_type(name) for name in extra.get("versions", ()))]
     if view == "segment" and operation["operationId"] == "forceExecuteAudienceRun":
         operation.pop("requestBody")  # its body is an extension of this service
@@ -118,7 +120,7 @@ def _complete(operation: Document, schemas: Document, view: str) -> None:
 
 
 def _complete_answers(operation: Document, types: list[str], extra: Document) -> None:
-    example = extra.get("answerExample")
+    example = extra["examples"]["answer"]
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422", "")):
         responses["422"] = _error("The input fails validation.")
@@ -146,7 +148,7 @@ def _complete_answers(operation: Document, types: list[str], extra: Document) ->
 
 
 def _error(description: str) -> Document:
-    schema = {"$ref": f"{_SCHEMAS}RequestErrorEnvelope"}
+    schema = {"$ref": f"{SCHEMAS}RequestErrorEnvelope"}
     return {"description": description, "content": {PLAIN: {"schema": schema}}}
 
 
@@ -159,10 +161,8 @@ def _complete_body(operation: Document, extra: Document) -> None:
     if "anyOf" in schema and not body.get("required"):
         # An optional body may be missing, but not the JSON value null.
         shown["schema"] = next(part for part in schema["anyOf"] if "$ref" in part)
-    if extra.get("requestExamples"):
-        shown["examples"] = {
-            name: {"value": value} for name, value in extra["requestExamples"].items()
-        }
+    if examples := extra["examples"]["request"]:
+        shown["examples"] = {name: {"value": value} for name, value in examples.items()}
     # The media type that Segment's SDKs send. The service accepts more, but generators create a method for each.
     alpha_alone = extra["view"] == "segment" and extra["versions"] == list(ALPHA)
     body["content"] = {vendor_type("v1alpha") if alpha_alone else PLAIN: shown}
@@ -174,7 +174,7 @@ def _name_schema(parameter: Document, schemas: Document) -> None:
     name = schema.get("title")
     if schema.get("type") == "object" and name:
         schemas[name] = schema
-        parameter["schema"] = {"$ref": _SCHEMAS + name}
+        parameter["schema"] = {"$ref": SCHEMAS + name}
 
 
 def _rename(found: Document) -> None:
@@ -197,7 +197,7 @@ def _rename(found: Document) -> None:
         schema["title"] = wanted
         renamed[wanted] = schema
     found["components"]["schemas"] = dict(sorted(renamed.items()))
-    _point(found, {_SCHEMAS + old: _SCHEMAS + new for old, new in names.items()})
+    _point(found, {SCHEMAS + old: SCHEMAS + new for old, new in names.items()})
 
 
 def _point(value: Any, references: dict[str, str]) -> None:
@@ -249,7 +249,7 @@ def _gather(value: Any, found: Document, into: set[str]) -> None:
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str):
-            name = reference.removeprefix(_SCHEMAS)
+            name = reference.removeprefix(SCHEMAS)
             if name not in into:
                 into.add(name)
                 _gather(found["components"]["schemas"][name], found, into)

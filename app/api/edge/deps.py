@@ -94,13 +94,25 @@ async def scene_of(request: Request) -> Scene:
 
 CurrentSpace = Annotated[Scene, Depends(scene_of)]
 
-# Path parameters: opaque ids of 1 to 255 characters. CurrentSpace checks that the space exists.
-_ID: dict[str, Any] = {"min_length": 1, "max_length": 255}
-SpaceId = Annotated[str, Path(alias="spaceId", **_ID)]
-AudienceId = Annotated[str, Path(alias="audienceId", **_ID)]
-ConnectionId = Annotated[str, Path(alias="connectionId", **_ID)]
-DestinationId = Annotated[str, Path(alias="destinationId", **_ID)]
-Id = Annotated[str, Path(alias="id", **_ID)]
+
+def path_id(name: str, what: str, example: str) -> Any:
+    """Return the path parameter of an opaque id, 1 to 255 characters. CurrentSpace checks that the space exists."""
+    return Path(
+        alias=name, min_length=1, max_length=255, description=f"Id of {what}.", examples=[example]
+    )
+
+
+SpaceId = Annotated[str, path_id("spaceId", "the space", "spa_0vK3mQ7ZtB5xR1nW9cYdEf")]
+AudienceId = Annotated[str, path_id("audienceId", "the audience", "aud_0vK3mR2HsD8pL4jT6uXaGb")]
+ConnectionId = Annotated[
+    str, path_id("connectionId", "the connection", "ii_0vK3mRaWqF1yN7kC3eZoIh")
+]
+DestinationId = Annotated[
+    str, path_id("destinationId", "the account (destination)", "66be7aeca665bd11f8908630")
+]
+#: The parameter ``id``: of an activation below its audience, and of an audience.
+Id = Annotated[str, path_id("id", "the activation", "act_0vK3mS5VgJ9bM2rP8iUwLt")]
+OneAudienceId = Annotated[str, path_id("id", "the audience", "aud_0vK3mR2HsD8pL4jT6uXaGb")]
 
 _NUMBERS = frozenset({"count"})
 
@@ -141,14 +153,14 @@ def query_object(name: str, schema: dict[str, Any], description: str) -> dict[st
     }
 
 
-def query_text(name: str, description: str, **schema: Any) -> dict[str, Any]:
+def query_text(name: str, description: str, example: str, **schema: Any) -> dict[str, Any]:
     """Return the OpenAPI parameter of a text in the query: ``{"in": "query", "name": …, "schema": …, …}``."""
     return {
         "in": "query",
         "name": name,
         "required": False,
         "description": description,
-        "schema": {"type": "string", **schema},
+        "schema": {"type": "string", "examples": [example], **schema},
     }
 
 
@@ -159,8 +171,18 @@ def pagination_parameter(most: int = 1000) -> dict[str, Any]:
         "type": "object",
         "required": ["count"],
         "properties": {
-            "count": {"type": "integer", "minimum": 1, "maximum": most},
-            "cursor": {"type": "string"},
+            "count": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": most,
+                "description": f"Maximum number of entries of the page, from 1 to {most}.",
+                "examples": [50],
+            },
+            "cursor": {
+                "type": "string",
+                "description": "A `current`, `next` or `previous` of an earlier response. Left out for the first page.",
+                "examples": ["WyJmIl0="],
+            },
         },
     }
     return query_object(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.contract.envelope import Output, RequestErrorEnvelope
+from app.core.json_bytes import to_json
 
 EXTRA = "x-activations"  # key in openapi_extra of the properties that admission reads
 ALPHA = ("v1alpha",)
@@ -68,21 +69,18 @@ def described(
     OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the generated one. With ``warns``
     the response has the header ``X-Activations-Warnings``.
     """
-    statuses = sorted({401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())})
-    responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": RequestErrorEnvelope, "description": DESCRIPTIONS[status]}
-        for status in statuses
-    }
-    if output is not None:
-        responses[200] = {"model": output, "description": "OK"}
+    statuses = {401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())}
+    responses = _responses(statuses, output)
     extra: dict[str, Any] = {
         EXTRA: {
             "versions": list(versions),
             "scope": scope,
             "upload": upload,
             "view": view,
-            "requestExamples": dict(request_examples or {}),
-            "answerExample": answer_example,
+            # FastAPI drops null from dictionaries, but not from texts.
+            "examples": to_json(
+                {"request": request_examples or {}, "answer": answer_example}
+            ).decode(),
             "warns": warns,
         }
     }
@@ -98,6 +96,19 @@ def described(
         "openapi_extra": extra,
         "tags": [tag] if tag else None,
     }
+
+
+def _responses(
+    statuses: Iterable[int], output: type[Output] | None
+) -> dict[int | str, dict[str, Any]]:
+    """Return FastAPI's ``{status: {"model": …, "description": …}}``."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": RequestErrorEnvelope, "description": DESCRIPTIONS[status]}
+        for status in sorted(statuses)
+    }
+    if output is not None:
+        responses[200] = {"model": output, "description": "OK"}
+    return responses
 
 
 def operation_of(operation_id: str, extra: Mapping[str, Any] | None) -> Operation:

@@ -69,6 +69,34 @@ def _wire(
                 "slug": "webhook",
                 "name": "Our receiver",
                 "settings": {"url": "https://hooks.example.com/audiences"},
+            },
+            "klaviyo": {
+                "slug": "klaviyo",
+                "name": "Klaviyo EU",
+                "settings": {"api_key": "pk_6f1d2c3b4a5968778695a4b3c2d1e0f9a8"},
+            },
+        },
+        answer_example={
+            "data": {
+                "destination": {
+                    "id": "66be7aeca665bd11f8908630",
+                    "spaceId": "spa_0vK3mQ7ZtB5xR1nW9cYdEf",
+                    "slug": "webhook",
+                    "name": "Our receiver",
+                    "settings": {
+                        "url": "https://hooks.example.com/audiences",
+                        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwqKxNn7fBd0Y=",
+                        "method": "POST",
+                        "headers": {},
+                        "batch_size": 100,
+                        "form": "batch",
+                    },
+                    "breaker": None,
+                    "createdBy": "public-api-token/TJ7z8cg6",
+                    "updatedBy": "public-api-token/TJ7z8cg6",
+                    "createdAt": "2026-01-31T12:00:00.000Z",
+                    "updatedAt": "2026-01-31T12:00:00.000Z",
+                }
             }
         },
         tag=TAG,

@@ -60,11 +60,24 @@ def _wire(row: reports.Overview) -> contract.OverviewOutput:
         parameters=(
             PAGINATION,
             query_text(
-                "state", "Only activations in this state.", enum=list(reports.OVERVIEW_STATES)
+                "state",
+                "Only activations in this state.",
+                "active",
+                enum=list(reports.OVERVIEW_STATES),
             ),
-            query_text("audienceId", "Only activations of this audience.", **_ID),
-            query_text("destinationId", "Only activations to this account.", **_ID),
-            query_text("search", "Part of a name.", **_ID),
+            query_text(
+                "audienceId",
+                "Only activations of this audience.",
+                "aud_0vK3mR2HsD8pL4jT6uXaGb",
+                **_ID,
+            ),
+            query_text(
+                "destinationId",
+                "Only activations to this account.",
+                "66be7aeca665bd11f8908630",
+                **_ID,
+            ),
+            query_text("search", "Part of a name.", "buyers", **_ID),
         ),
         tag="Activations",
     ),

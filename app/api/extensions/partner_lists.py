@@ -33,7 +33,7 @@ router = APIRouter(route_class=ApiRoute)
         errors=(404, 409, 422),
         parameters=(
             PAGINATION,
-            query_text("search", "Part of a name or id.", maxLength=255),
+            query_text("search", "Part of a name or id.", "newsletter", maxLength=255),
         ),
         tag="Destinations",
     ),

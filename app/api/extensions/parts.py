@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 
-from app.api.edge import CurrentSpace, SessionDep, query_text
+from app.api.edge import CurrentSpace, SessionDep, path_id, query_text
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
 from app.services import activations
 
 T = TypeVar("T")
 
-_ID: dict[str, Any] = {"min_length": 1, "max_length": 255}
-DatasetId = Annotated[str, Path(alias="datasetId", **_ID)]
-RunId = Annotated[str, Path(alias="runId", **_ID)]
-SnapshotId = Annotated[str, Path(alias="snapshotId", **_ID)]
-SyncId = Annotated[str, Path(alias="syncId", **_ID)]
-ProfileId = Annotated[str, Path(alias="profileId", **_ID)]
+DatasetId = Annotated[str, path_id("datasetId", "the dataset", "dst_0vK3mQp4XcT6hY1aK7nRzS")]
+RunId = Annotated[str, path_id("runId", "the run", "run_0vK3mWh5PzB8vD4kY2jTrA")]
+SnapshotId = Annotated[str, path_id("snapshotId", "the snapshot", "snp_0vK3mXw2FbQ9tG6nZ5cLsJ")]
+SyncId = Annotated[str, path_id("syncId", "the sync", "syn_0vK3mYd7RgX5uH8pA4fMtB")]
+ProfileId = Annotated[str, path_id("profileId", "the profile", "u-1001")]
 
 AUDIENCE = "/spaces/{spaceId}/audiences/{audienceId}"
 ACTIVATION = AUDIENCE + "/activations/{id}"
@@ -50,6 +49,7 @@ DELIMITER = query_text(
     "delimiter",
     "Of a CSV file: `comma`, `semicolon`, `tab`, `pipe`, or one other character. By default it is detected; a response 422 "
     "asks for it if two delimiters fit every line.",
+    "semicolon",
     maxLength=9,
 )
 

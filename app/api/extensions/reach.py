@@ -38,12 +38,21 @@ _LONGEST = 2_000  # characters of a list of ids
         parameters=(
             PAGINATION,
             query_text(
-                "runId", "The reach after this run; by default the reach now.", maxLength=255
+                "runId",
+                "The reach after this run; by default the reach now.",
+                "run_0vK3mWh5PzB8vD4kY2jTrA",
+                maxLength=255,
             ),
-            query_text("destinationId", "An estimate for this account only.", maxLength=255),
+            query_text(
+                "destinationId",
+                "An estimate for this account only.",
+                "66be7aeca665bd11f8908630",
+                maxLength=255,
+            ),
             query_text(
                 "audienceIds",
                 "With destinationId: ids of more audiences, separated by commas; the union is counted.",
+                "aud_0vK3mR2HsD8pL4jT6uXaGb,aud_0vK3mZ1SoE9wP7yJ2bLrUc",
                 maxLength=_LONGEST,
             ),
         ),

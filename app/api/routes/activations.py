@@ -125,9 +125,19 @@ async def list_activations(
                 "in": "path",
                 "name": name,
                 "required": True,
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": f"Id of the {what}.",
+                "schema": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 255,
+                    "examples": [example],
+                },
             }
-            for name in ("spaceId", "audienceId", "id")
+            for name, what, example in (
+                ("spaceId", "space", "spa_0vK3mQ7ZtB5xR1nW9cYdEf"),
+                ("audienceId", "audience", "aud_0vK3mR2HsD8pL4jT6uXaGb"),
+                ("id", "activation", "act_0vK3mS5VgJ9bM2rP8iUwLt"),
+            )
         ],
         view="segment",
         tag="Activations",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
@@ -10,18 +10,19 @@ from app.api.edge import (
     ALL_VERSIONS,
     ApiRoute,
     CurrentSpace,
-    Id,
     SessionDep,
     SpaceId,
     answer,
     described,
+    path_id,
 )
 from app.api.routes import examples
-from app.contract import audiences as contract
+from app.contract import audience_previews as contract
 from app.core import clock
 from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
+PreviewId = Annotated[str, path_id("id", "the preview", "pre_0vK3mUc8NdR5gS1xW4jFqZ")]
 
 
 @router.post(
@@ -73,7 +74,7 @@ async def create_preview(
     ),
 )
 async def get_preview(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, preview_id: Id
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, preview_id: PreviewId
 ) -> Response:
     """Get a preview. When it is completed, it has the size and the first 100 members."""
     preview = await audiences.get_preview(session, space_id, preview_id)

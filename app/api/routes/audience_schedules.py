@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from app.api.edge import (
     STABLE_AND_ALPHA,
     ApiRoute,
     CurrentSpace,
-    Id,
+    OneAudienceId,
     SessionDep,
     SpaceId,
     answer,
     described,
+    path_id,
 )
 from app.api.routes import examples
-from app.contract import audiences as contract
+from app.contract import audience_schedules as contract
 from app.core import clock
 from app.core.clock import to_wire
 from app.services import audiences
@@ -26,7 +27,7 @@ router = APIRouter(route_class=ApiRoute)
 
 ALL = "/spaces/{spaceId}/audiences/{id}/schedules"
 ONE = ALL + "/{scheduleId}"
-ScheduleId = Annotated[str, Path(alias="scheduleId", min_length=1, max_length=255)]
+ScheduleId = Annotated[str, path_id("scheduleId", "the schedule", "sch_0vK3mT4YbL6fQ3zV7oHrXe")]
 
 
 @router.get(
@@ -42,7 +43,7 @@ ScheduleId = Annotated[str, Path(alias="scheduleId", min_length=1, max_length=25
     ),
 )
 async def list_schedules(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: OneAudienceId
 ) -> Response:
     """List all schedules of an audience, oldest first."""
     found = await audiences.list_schedules(session, space_id, audience_id)
@@ -67,7 +68,7 @@ async def add_schedule(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     body: contract.AddAudienceScheduleToAudienceInput,
 ) -> Response:
     """Add a schedule to an audience of any type. Its members must be computed, not supplied."""
@@ -99,7 +100,7 @@ async def get_schedule(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     schedule_id: ScheduleId,
 ) -> Response:
     """Get a schedule."""
@@ -125,7 +126,7 @@ async def update_schedule(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     schedule_id: ScheduleId,
     body: contract.UpdateAudienceScheduleForAudienceInput,
 ) -> Response:
@@ -159,7 +160,7 @@ async def remove_schedule(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     schedule_id: ScheduleId,
 ) -> Response:
     """Remove a schedule. Its open runs continue."""

@@ -13,7 +13,7 @@ from app.api.edge import (
     ApiRoute,
     AudienceId,
     CurrentSpace,
-    Id,
+    OneAudienceId,
     PageDep,
     SessionDep,
     ShortPageDep,
@@ -22,12 +22,11 @@ from app.api.edge import (
     described,
     pagination,
     pagination_parameter,
-    query_object,
-    query_text,
     read_object,
     validated,
 )
 from app.api.routes import examples
+from app.api.routes.audience_parameters import INCLUDE, SEARCH, SORT
 from app.api.routes.audience_schedules import schedule_to_wire
 from app.contract import audiences as contract
 from app.core import clock
@@ -40,36 +39,6 @@ router = APIRouter(route_class=ApiRoute)
 ALL = "/spaces/{spaceId}/audiences"
 ONE = ALL + "/{id}"
 
-_SEARCH = query_object(
-    "search",
-    {
-        "title": "ListAudienceSearchInput",
-        "type": "object",
-        "required": ["type", "query"],
-        "properties": {
-            "type": {"type": "string", "enum": ["NAME", "KEY", "DEFINITION"]},
-            "query": {"type": "string", "maxLength": 255},
-        },
-    },
-    "Only audiences whose name or definition contains the query, or whose key starts with it.",
-)
-_SORT = query_object(
-    "sort",
-    {
-        "title": "ListAudienceConsumersSortInput",
-        "type": "object",
-        "required": ["field"],
-        "properties": {
-            "field": {"type": "string", "enum": ["NAME", "CREATED_AT", "UPDATED_AT"]},
-            "direction": {"type": "string", "enum": ["ASC", "DESC"]},
-        },
-    },
-    "The order of the list.",
-)
-_INCLUDE = query_text(
-    "include", "`schedules`: include the schedules of each audience.", enum=["schedules"]
-)
-
 
 @router.get(
     ALL,
@@ -78,7 +47,7 @@ _INCLUDE = query_text(
         output=contract.ListAudiencesPaginatedOutput,
         summary="List audiences",
         errors=(404, 422),
-        parameters=(_SEARCH, pagination_parameter(200), _INCLUDE),
+        parameters=(SEARCH, pagination_parameter(200), INCLUDE),
         versions=ALL_VERSIONS,
         view="segment",
         tag="Audiences",
@@ -154,14 +123,18 @@ async def create_audience(
         output=contract.GetAudienceOutput,
         summary="Get an audience",
         errors=(404, 422),
-        parameters=(_INCLUDE,),
+        parameters=(INCLUDE,),
         versions=ALL_VERSIONS,
         view="segment",
         tag="Audiences",
     ),
 )
 async def get_audience(
-    request: Request, session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+    request: Request,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    audience_id: OneAudienceId,
 ) -> Response:
     """Get an audience, with its size if it was computed."""
     schedules = None
@@ -190,7 +163,7 @@ async def update_audience(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     body: contract.UpdateAudienceForSpaceInput,
 ) -> Response:
     """Update the fields that are given. An update does not recompute the audience."""
@@ -226,7 +199,7 @@ async def update_audience(
     ),
 )
 async def remove_audience(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: Id
+    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, audience_id: OneAudienceId
 ) -> Response:
     """Remove an audience. Returns 409 while destinations or activations use it."""
     await audiences.remove_audience(session, space_id, audience_id, actor=scene.actor)
@@ -240,7 +213,7 @@ async def remove_audience(
         output=contract.ListAudienceConsumersFromSpaceAndAudienceAlphaOutput,
         summary="List the audiences that use an audience",
         errors=(404, 422),
-        parameters=(PAGINATION, _SEARCH, _SORT),
+        parameters=(PAGINATION, SEARCH, SORT),
         view="segment",
         tag="Audiences",
     ),
@@ -250,7 +223,7 @@ async def list_consumers(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_id: Id,
+    audience_id: OneAudienceId,
     page: PageDep,
 ) -> Response:
     """List other audiences whose activations also send the members of this audience."""

@@ -35,10 +35,18 @@ router = APIRouter(route_class=ApiRoute)
         summary="List audit events",
         errors=(422,),
         parameters=(
-            query_text("startTime", "Only events at or after this time (RFC 3339)."),
-            query_text("endTime", "Only events before this time (RFC 3339)."),
-            query_text("resourceId", "Only events of the resource with this id."),
-            query_text("resourceType", "Only events of resources of this type."),
+            query_text(
+                "startTime", "Only events at or after this time (RFC 3339).", "2026-01-01T00:00:00Z"
+            ),
+            query_text(
+                "endTime", "Only events before this time (RFC 3339).", "2026-02-01T00:00:00Z"
+            ),
+            query_text(
+                "resourceId",
+                "Only events of the resource with this id.",
+                "act_0vK3mS5VgJ9bM2rP8iUwLt",
+            ),
+            query_text("resourceType", "Only events of resources of this type.", "activation"),
             PAGINATION,
         ),
         versions=ALL_VERSIONS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
@@ -11,13 +11,13 @@ from app.api.edge import (
     ApiRoute,
     AudienceId,
     CurrentSpace,
-    DestinationId,
     PageDep,
     SessionDep,
     SpaceId,
     answer,
     described,
     pagination,
+    path_id,
 )
 from app.api.routes import examples
 from app.contract import destination_connections as contract
@@ -26,6 +26,15 @@ from app.core.clock import to_wire
 from app.services import activations
 
 router = APIRouter(route_class=ApiRoute)
+#: Segment names the connection ``destinationId`` here.
+UpdatedId = Annotated[
+    str,
+    path_id(
+        "destinationId",
+        "the connection, from `addDestinationToAudience`",
+        "ii_0vK3mRaWqF1yN7kC3eZoIh",
+    ),
+]
 
 ALL = "/spaces/{spaceId}/audiences/{audienceId}/destination-connections"
 ONE = ALL + "/{destinationId}"
@@ -115,7 +124,7 @@ async def update_destination(
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,
-    destination_id: DestinationId,
+    destination_id: UpdatedId,
     body: contract.UpdateDestinationForAudienceAlphaInput,
 ) -> Response:
     """Update a connection, named by its id or the id of its account. Each given field replaces the stored value."""
@@ -148,7 +157,7 @@ async def remove_destination(
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,
-    destination_id: DestinationId,
+    destination_id: UpdatedId,
 ) -> Response:
     """Remove a connection. Returns 409 while it has an activation."""
     await activations.remove_connection(

@@ -31,8 +31,8 @@ router = APIRouter(route_class=ApiRoute)
         summary="List the destinations that support a type of audience",
         errors=(404, 422),
         parameters=(
-            query_text("slug", "Only the destination with this slug."),
-            query_text("actionId", "Only destinations with this action."),
+            query_text("slug", "Only the destination with this slug.", "webhook"),
+            query_text("actionId", "Only destinations with this action.", "webhook-send"),
         ),
         view="segment",
         tag="Activations",
@@ -43,7 +43,14 @@ async def list_supported_destinations(
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    audience_type: Annotated[audiences.AudienceType, Path(alias="audienceType")],
+    audience_type: Annotated[
+        audiences.AudienceType,
+        Path(
+            alias="audienceType",
+            description="What the members are: profiles (`USERS`), accounts (`ACCOUNTS`) or entities (`LINKED`).",
+            examples=["USERS"],
+        ),
+    ],
 ) -> Response:
     """List destinations by slug, each with its actions, their fields, presets and connection settings."""
     found = await activations.list_supported_destinations(

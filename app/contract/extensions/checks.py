@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from app.contract.extensions.base import Output
+from app.core.described import about
 
 
 class WarningOutput(Output):
@@ -14,7 +17,13 @@ class WarningOutput(Output):
         description="The part that the warning is about, as errors name it.",
         examples=["definition.query"],
     )
-    message: str = Field(description="What is wrong, and the way out.")
+    message: Annotated[
+        str,
+        about(
+            "What is wrong, and the way out, as a sentence for people.",
+            "The result depends on the order of rows, which is not defined. Add ORDER BY to the definition.",
+        ),
+    ]
     code: str = Field(
         description="order_dependent: the result of a definition depends on the order of rows. "
         "ambiguous_trait: a name means several columns of the members. "
@@ -27,4 +36,6 @@ class WarningOutput(Output):
 class ChecksData(Output):
     """The warnings about a saved resource, computed at the request."""
 
-    warnings: list[WarningOutput]
+    warnings: Annotated[
+        list[WarningOutput], about("All warnings about the resource. Empty if there are none.")
+    ]

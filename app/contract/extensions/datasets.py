@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.contract.extensions.base import Output, PaginationOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
+from app.contract.fields import CreatedAt, CreatedBy, DatasetId, SpaceId, UpdatedAt, UpdatedBy
+from app.core.described import about
 from app.sources import Certificates, DatabaseName, Host, Password, Port, Query, SslMode, Table
 
 DatasetName = Annotated[
@@ -28,15 +30,42 @@ _ROWS = "Definitions read the `table` or the rows of the `query` under the datas
 class PostgresSourceInput(StrictInput):
     """A PostgreSQL database, and the table or query to read."""
 
-    host: Host
-    port: Port = 5432
-    database: DatabaseName
-    user: DatabaseName
-    password: Password
-    ssl_mode: Annotated[SslMode, Field(description=_MODE)] = "verify-full"
-    ca_certificate: Annotated[Certificates, Field(description=_AUTHORITY)] | None = None
-    table: Table | None = None
-    query: Annotated[Query, Field(description=_ROWS)] | None = None
+    host: Annotated[
+        Host,
+        about(
+            "Name or address of the database server. One only; no list, no socket.",
+            "warehouse.example.com",
+        ),
+    ]
+    port: Annotated[Port, about("TCP port of the server, from 1 to 65535.", 5432)] = 5432
+    database: Annotated[DatabaseName, about("Name of the database, 1 to 63 characters.", "shop")]
+    user: Annotated[
+        DatabaseName,
+        about("Name of the database user. It needs the right to read only.", "activations_reader"),
+    ]
+    password: Annotated[
+        Password,
+        about(
+            "Password of the user, 1 to 1024 characters. It is stored encrypted and never returned.",
+            "correct-horse-battery-staple",
+        ),
+    ]
+    ssl_mode: Annotated[SslMode, about(_MODE, "verify-full")] = "verify-full"
+    ca_certificate: Annotated[
+        Certificates | None,
+        about(_AUTHORITY, "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
+    ] = None
+    table: Annotated[
+        Table | None,
+        about(
+            "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
+            "Excludes `query`.",
+            "public.orders",
+        ),
+    ] = None
+    query: Annotated[Query | None, about(_ROWS, "SELECT id, email, total FROM public.orders")] = (
+        None
+    )
 
 
 class PostgresSourcePatch(StrictInput):
@@ -44,56 +73,122 @@ class PostgresSourcePatch(StrictInput):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"caCertificate", "table", "query"})
 
-    host: Host | None = None
-    port: Port | None = None
-    database: DatabaseName | None = None
-    user: DatabaseName | None = None
-    password: Password | None = None
-    ssl_mode: SslMode | None = None
-    ca_certificate: Certificates | None = None
-    table: Table | None = None
-    query: Query | None = None
+    host: Annotated[
+        Host | None,
+        about(
+            "Name or address of the database server. One only; no list, no socket.",
+            "warehouse.example.com",
+        ),
+    ] = None
+    port: Annotated[Port | None, about("TCP port of the server, from 1 to 65535.", 5432)] = None
+    database: Annotated[
+        DatabaseName | None, about("Name of the database, 1 to 63 characters.", "shop")
+    ] = None
+    user: Annotated[
+        DatabaseName | None,
+        about("Name of the database user. It needs the right to read only.", "activations_reader"),
+    ] = None
+    password: Annotated[
+        Password | None,
+        about(
+            "Password of the user, 1 to 1024 characters. It is stored encrypted and never returned.",
+            "correct-horse-battery-staple",
+        ),
+    ] = None
+    ssl_mode: Annotated[SslMode | None, about(_MODE, "verify-full")] = None
+    ca_certificate: Annotated[
+        Certificates | None,
+        about(_AUTHORITY, None, "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
+    ] = None
+    table: Annotated[
+        Table | None,
+        about(
+            "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
+            "Excludes `query`.",
+            "public.orders",
+        ),
+    ] = None
+    query: Annotated[
+        Query | None, about(_ROWS, None, "SELECT id, email, total FROM public.orders")
+    ] = None
 
 
 class DatasetInput(StrictInput):
     """A new dataset: an upload, empty until its content is put, or a database."""
 
-    name: DatasetName
-    kind: Literal["upload", "postgres"]
-    source: PostgresSourceInput | None = None
+    name: Annotated[
+        DatasetName,
+        about(
+            "Name of the table in SQL: at most 63 letters, digits and underscores; the first is no digit.",
+            "orders",
+        ),
+    ]
+    kind: Annotated[
+        Literal["upload", "postgres"],
+        about(
+            "`upload`: its content is put with a file. `postgres`: it is read from a database.",
+            "upload",
+        ),
+    ]
+    source: Annotated[
+        PostgresSourceInput | None, about("The database, for the kind `postgres` only.")
+    ] = None
 
 
 class DatasetPatch(StrictInput):
     """Changes to the source of a dataset in a database."""
 
-    source: PostgresSourcePatch | None = None
+    source: Annotated[
+        PostgresSourcePatch | None, about("Changes to the database, for the kind `postgres` only.")
+    ] = None
 
 
 class Column(Output):
     """A column and its DuckDB type."""
 
-    name: str
-    type: str
+    name: Annotated[str, about("Name of the column.", "email")]
+    type: Annotated[str, about("Type of the column in DuckDB.", "VARCHAR")]
 
 
 class SecretSet(Output):
     """Whether a secret is stored. Its value is never returned."""
 
-    set: bool
+    set: Annotated[bool, about("Always true: a secret is stored.", True)]
 
 
 class PostgresSourceOutput(Output):
     """A PostgreSQL database, and the table or query that is read."""
 
-    host: str
-    port: int
-    database: str
-    user: str
-    password: SecretSet
-    ssl_mode: str
-    ca_certificate: str | None
-    table: str | None
-    query: str | None
+    host: Annotated[
+        str,
+        about(
+            "Name or address of the database server. One only; no list, no socket.",
+            "warehouse.example.com",
+        ),
+    ]
+    port: Annotated[int, about("TCP port of the server, from 1 to 65535.", 5432)]
+    database: Annotated[str, about("Name of the database, 1 to 63 characters.", "shop")]
+    user: Annotated[
+        str,
+        about("Name of the database user. It needs the right to read only.", "activations_reader"),
+    ]
+    password: Annotated[
+        SecretSet, about("Whether a password is stored. Its value is never returned.")
+    ]
+    ssl_mode: Annotated[str, about(_MODE, "verify-full")]
+    ca_certificate: Annotated[
+        str | None,
+        about(_AUTHORITY, None, "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
+    ]
+    table: Annotated[
+        str | None,
+        about(
+            "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
+            "Excludes `query`.",
+            "public.orders",
+        ),
+    ]
+    query: Annotated[str | None, about(_ROWS, None, "SELECT id, email, total FROM public.orders")]
 
 
 class DatasetOutput(Output):
@@ -102,44 +197,78 @@ class DatasetOutput(Output):
     ``reading`` reports how the content was read; lists of datasets leave it out.
     """
 
-    id: str
-    space_id: str
-    name: str
-    kind: str
-    source: PostgresSourceOutput | None
-    columns: list[Column]
-    reading: UploadReport | None = None
-    rows: int | None
-    bytes: int | None
-    created_by: str
-    updated_by: str
-    created_at: Time
-    updated_at: Time
+    id: DatasetId
+    space_id: SpaceId
+    name: Annotated[str, about("Name of the table in SQL.", "orders")]
+    kind: Annotated[str, about("`upload` or `postgres`.", "upload")]
+    source: Annotated[PostgresSourceOutput | None, about("The database; null for an upload.", None)]
+    columns: Annotated[
+        list[Column],
+        about("Columns of the content, in their order. Empty before the first upload."),
+    ]
+    reading: Annotated[UploadReport | None, about("How the newest content was read.")] = None
+    rows: Annotated[
+        int | None,
+        about(
+            "Number of rows. Null before the first upload, and for a database, whose rows each run counts.",
+            15230,
+        ),
+    ]
+    bytes: Annotated[
+        int | None,
+        about(
+            "Size of the stored content in bytes. Null before the first upload, and for a database.",
+            481254,
+        ),
+    ]
+    created_by: CreatedBy
+    updated_by: UpdatedBy
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 class DatasetCheckOutput(Output):
     """Whether the database can be read, with its message, and the columns of the table or query."""
 
-    ok: bool
-    message: str
-    columns: list[Column] | None
-    warnings: list[str]
+    ok: Annotated[bool, about("Whether the database can be read.", True)]
+    message: Annotated[
+        str,
+        about(
+            "What the check found, as a sentence.",
+            "Connected to warehouse.example.com:5432, and 4 columns can be read.",
+        ),
+    ]
+    columns: Annotated[
+        list[Column] | None,
+        about(
+            "Columns of the table or query. Null if the dataset has neither, or if the check failed."
+        ),
+    ]
+    warnings: Annotated[
+        list[str],
+        about(
+            "What works, but should be changed.",
+            ["The user may write. Use one that can read only."],
+        ),
+    ]
 
 
 class DatasetCheckData(Output):
     """The result of a check."""
 
-    check: DatasetCheckOutput
+    check: Annotated[DatasetCheckOutput, about("The result of the check.")]
 
 
 class DatasetData(Output):
     """One dataset."""
 
-    dataset: DatasetOutput
+    dataset: Annotated[DatasetOutput, about("The dataset.")]
 
 
 class DatasetsData(Output):
     """A page of datasets."""
 
-    datasets: list[DatasetOutput]
-    pagination: PaginationOutput
+    datasets: Annotated[list[DatasetOutput], about("The datasets of this page, oldest first.")]
+    pagination: Annotated[
+        PaginationOutput, about("The cursors of this page, the next and the previous one.")
+    ]

@@ -4,80 +4,144 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from app.contract.envelope import Name
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.contract.fields import (
+    CreatedAt,
+    CreatedBy,
+    DestinationId,
+    Slug,
+    SpaceId,
+    UpdatedAt,
+    UpdatedBy,
+)
+from app.core.described import about
 
 
 class DestinationInput(StrictInput):
     """A new account."""
 
-    slug: Annotated[Name, Field(description="Slug of the partner in the catalogue.")]
-    name: Name
+    slug: Annotated[
+        Name,
+        about(
+            "Slug of the partner in the catalogue. It decides which settings there are.", "webhook"
+        ),
+    ]
+    name: Annotated[Name, about("Name of the account, 1 to 255 characters.", "Our receiver")]
     settings: Annotated[
         dict[str, Any],
-        Field(description="Settings of the account, with the names that the catalogue shows."),
+        about(
+            "Settings of the account, by the slug.", {"url": "https://hooks.example.com/audiences"}
+        ),
     ] = {}
 
 
 class DestinationPatch(StrictInput):
     """Changes to an account. Settings are merged; null removes a setting, or regenerates a secret that the service creates."""
 
-    name: Name | None = None
-    settings: dict[str, Any] | None = None
+    name: Annotated[
+        Name | None, about("New name of the account, 1 to 255 characters.", "Our other receiver")
+    ] = None
+    settings: Annotated[
+        dict[str, Any] | None,
+        about(
+            "Settings to change, with the names that the account's slug has; others stay. Null removes a "
+            "setting, or generates a new secret if the service creates it. A setting that decides the target "
+            "host requires its secrets to be entered again.",
+            {"batch_size": 500},
+        ),
+    ] = None
 
 
 class CheckInput(StrictInput):
     """Connection settings to check together with the settings of the account."""
 
-    connection_settings: dict[str, Any] = {}
+    connection_settings: Annotated[
+        dict[str, Any],
+        about(
+            "Settings of a connection that are checked, too. They are not stored.",
+            {"list_id": "XyZ12a"},
+        ),
+    ] = {}
 
 
 class Breaker(Output):
     """The open circuit breaker of an account: no calls until ``openUntil``, and the reason."""
 
-    open_until: Time | None
-    reason: str | None
+    open_until: Annotated[
+        Time | None, about("Time until which no calls are made.", "2026-01-31T12:05:00.000Z")
+    ]
+    reason: Annotated[
+        str | None, about("Why the calls were stopped.", "16 of the last 20 calls failed: HTTP 503")
+    ]
 
 
 class DestinationOutput(Output):
     """An account at a partner."""
 
-    id: str
-    space_id: str
-    slug: str
-    name: str
-    settings: dict[str, Any]
-    breaker: Breaker | None
-    created_by: str
-    updated_by: str
-    created_at: Time
-    updated_at: Time
+    id: DestinationId
+    space_id: SpaceId
+    slug: Slug
+    name: Annotated[str, about("Name of the account.", "Our receiver")]
+    settings: Annotated[
+        dict[str, Any],
+        about(
+            "Settings of the account, by the slug. A secret is shown as set, with its last four characters.",
+            {
+                "url": "https://hooks.example.com/audiences",
+                "secret": {"set": True, "last4": "t9Qw"},
+                "method": "POST",
+                "headers": {},
+                "batch_size": 100,
+                "form": "batch",
+            },
+        ),
+    ]
+    breaker: Annotated[
+        Breaker | None,
+        about(
+            "The open circuit breaker. Null while calls are made.",
+            None,
+            {
+                "openUntil": "2026-01-31T12:05:00.000Z",
+                "reason": "16 of the last 20 calls failed: HTTP 503",
+            },
+        ),
+    ]
+    created_by: CreatedBy
+    updated_by: UpdatedBy
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 class CheckOutput(Output):
     """Whether the account works, and the partner's message."""
 
-    ok: bool
-    message: str
-    warnings: list[str]
+    ok: Annotated[bool, about("Whether the account works.", True)]
+    message: Annotated[
+        str, about("What the partner said, as a sentence.", "The receiver responded with HTTP 204.")
+    ]
+    warnings: Annotated[list[str], about("What works, but should be changed.", [])]
 
 
 class DestinationData(Output):
     """One account."""
 
-    destination: DestinationOutput
+    destination: Annotated[DestinationOutput, about("The account.")]
 
 
 class DestinationsData(Output):
     """A page of accounts."""
 
-    destinations: list[DestinationOutput]
-    pagination: PaginationOutput
+    destinations: Annotated[
+        list[DestinationOutput], about("The accounts of this page, oldest first.")
+    ]
+    pagination: Annotated[
+        PaginationOutput, about("The cursors of this page, the next and the previous one.")
+    ]
 
 
 class CheckData(Output):
     """The result of a check."""
 
-    check: CheckOutput
+    check: Annotated[CheckOutput, about("The result of the check.")]

@@ -2,71 +2,106 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
 from app.contract.extensions.base import Output, StrictInput
+from app.contract.fields import ProfileId
+from app.core.described import about
 
 
 class DriftInput(StrictInput):
     """Whether to repair the differences."""
 
-    repair: bool = Field(
-        default=False,
-        description="The next sync sends the missing keys and removes the extra keys. Foreign members are not changed.",
-    )
+    repair: Annotated[
+        bool,
+        about(
+            "Whether to repair: the next sync sends the missing keys and removes the extra keys. Foreign "
+            "members are not changed.",
+            True,
+        ),
+    ] = False
 
 
 class DriftKeyOutput(Output):
     """A key that this service has sent."""
 
-    key_type: str
-    key: str
-    profile_id: str
+    key_type: Annotated[
+        str,
+        about(
+            "Type of the key: `email`, `phone`, `user_id`, another identifier, or `member` for the id of the "
+            "member.",
+            "email",
+        ),
+    ]
+    key: Annotated[
+        str, about("The normalised value by which the partner knows the member.", "ada@example.com")
+    ]
+    profile_id: ProfileId
 
 
 class DriftMemberOutput(Output):
     """A member of the partner's list."""
 
-    partner_id: str | None
-    identifiers: dict[str, str]
+    partner_id: Annotated[
+        str | None,
+        about(
+            "Id of the profile at the partner, if the partner returns one.",
+            "01HV6ZK9Y3T4N8Q2W5R7X1B6CD",
+        ),
+    ]
+    identifiers: Annotated[
+        dict[str, str],
+        about(
+            "Identifiers that the partner returns, by their names.", {"email": "grace@example.com"}
+        ),
+    ]
 
 
 class DriftKeysOutput(Output):
     """The number of keys, and up to 100 samples."""
 
-    count: int
-    samples: list[DriftKeyOutput]
+    count: Annotated[int, about("Number of keys.", 2)]
+    samples: Annotated[list[DriftKeyOutput], about("Up to 100 of them.")]
 
 
 class DriftMembersOutput(Output):
     """The number of members, and up to 100 samples."""
 
-    count: int
-    samples: list[DriftMemberOutput]
+    count: Annotated[int, about("Number of members.", 1)]
+    samples: Annotated[list[DriftMemberOutput], about("Up to 100 of them.")]
 
 
 class DriftOutput(Output):
     """Differences between the partner's list and the recorded holdings."""
 
-    there: int = Field(description="Number of members of the partner's list.")
-    held: int = Field(description="Number of held keys, including those whose delivery is unknown.")
-    missing: DriftKeysOutput = Field(
-        description="Held keys that the partner's list does not contain."
-    )
-    extra: DriftKeysOutput = Field(
-        description="Keys in the partner's list that this service has added and removed again."
-    )
-    foreign: DriftMembersOutput = Field(
-        description="Members of the partner's list that this service has never sent."
-    )
-    of_others: int = Field(
-        description="Number of members of the partner's list that only other activations with this list hold. They are neither "
-        "extra nor foreign."
-    )
-    repaired: bool
+    there: Annotated[int, about("Number of members of the partner's list.", 1203)]
+    held: Annotated[
+        int, about("Number of held keys, including those whose delivery is unknown.", 1204)
+    ]
+    missing: Annotated[
+        DriftKeysOutput, about("Held keys that the partner's list does not contain.")
+    ]
+    extra: Annotated[
+        DriftKeysOutput,
+        about("Keys in the partner's list that this service has added and removed again."),
+    ]
+    foreign: Annotated[
+        DriftMembersOutput, about("Members of the partner's list that this service has never sent.")
+    ]
+    of_others: Annotated[
+        int,
+        about(
+            "Number of members of the partner's list that only other activations with this list hold. They are "
+            "neither extra nor foreign.",
+            0,
+        ),
+    ]
+    repaired: Annotated[
+        bool, about("Whether the repair was requested: the next sync does it.", False)
+    ]
 
 
 class DriftData(Output):
     """The result of a drift check."""
 
-    drift: DriftOutput
+    drift: Annotated[DriftOutput, about("The differences.")]

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
-
-from app.contract.extensions.base import Output, PaginationOutput, Time
+from app.contract.extensions.base import Output, PaginationOutput
+from app.contract.fields import CreatedAt, CreatedBy, RevisionId
+from app.core.described import about
 
 
 class RevisionOutput(Output):
     """An immutable configuration of an activation."""
 
-    id: str
-    number: int
-    created_at: Time
-    created_by: str
-    changed: list[str] = Field(description="Parts that differ from the previous revision")
-    config: dict[str, Any]
+    id: RevisionId
+    number: Annotated[int, about("Number of the revision, from 1.", 3)]
+    created_at: CreatedAt
+    created_by: CreatedBy
+    changed: Annotated[
+        list[str], about("Parts that differ from the previous revision.", ["personalization"])
+    ]
+    config: Annotated[
+        dict[str, Any],
+        about(
+            "Everything that decides what is sent: activation type, personalization, mapping, identifiers, "
+            "delivery options of the revision.",
+            {
+                "activationType": "Audience Membership Changed",
+                "personalization": {"profile": {"properties": ["plan"]}},
+                "mode": "maintain",
+                "split": None,
+                "updates": False,
+                "list": None,
+                "consent": None,
+                "idSync": [{"externalId": "email", "strategy": "last"}],
+                "idSyncGiven": False,
+                "connectionSettings": {},
+            },
+        ),
+    ]
 
 
 class RevisionsData(Output):
     """A page of revisions, newest first."""
 
-    revisions: list[RevisionOutput]
-    delivered: int | None = Field(
-        description="Number of the revision that the last complete sync sent"
-    )
-    pagination: PaginationOutput
+    revisions: Annotated[list[RevisionOutput], about("The revisions of this page, newest first.")]
+    delivered: Annotated[
+        int | None,
+        about("Number of the revision that the last complete sync sent. Null before the first.", 3),
+    ]
+    pagination: Annotated[
+        PaginationOutput, about("The cursors of this page, the next and the previous one.")
+    ]

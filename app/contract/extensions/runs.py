@@ -2,74 +2,145 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, Time
 from app.contract.extensions.upload_reports import Counts, UploadReport
+from app.contract.fields import AudienceId, CreatedAt, DatasetId, RunId
+from app.core.described import about
 
 
 class RunSource(Output):
     """A dataset that a run has read: the content of an upload, or the rows of a database and the time of reading."""
 
-    dataset_id: str
-    name: str
-    kind: str
-    rows: int
-    bytes: int
-    sha256: str | None = None
-    pushed_down: bool | None = None
-    read_at: Time | None = None
+    dataset_id: DatasetId
+    name: Annotated[str, about("Name of the dataset in SQL.", "orders")]
+    kind: Annotated[str, about("`upload` or `postgres`.", "upload")]
+    rows: Annotated[int, about("Number of rows that were read.", 15230)]
+    bytes: Annotated[int, about("Number of bytes that were read.", 481254)]
+    sha256: Annotated[
+        str | None,
+        about(
+            "SHA-256 of the content of an upload.",
+            "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        ),
+    ] = None
+    pushed_down: Annotated[
+        bool | None, about("Whether the definition ran in the database.", False)
+    ] = None
+    read_at: Annotated[
+        Time | None, about("Time at which the database was read.", "2026-01-31T12:00:00.000Z")
+    ] = None
 
 
 class TypeChange(Output):
     """A trait whose type changed with an upload, because a value did not fit the type before."""
 
-    trait: str
-    before: str
-    after: str
+    trait: Annotated[str, about("Name of the trait.", "zip")]
+    before: Annotated[str, about("Type before the upload.", "BIGINT")]
+    after: Annotated[str, about("Type since the upload.", "VARCHAR")]
 
 
 class RunOutput(Output):
     """A computation of an audience. ``reading`` reports how its upload was read; lists of runs leave it out."""
 
-    id: str
-    audience_id: str
-    kind: str
-    trigger: str
-    status: str
-    as_of: Time
-    make_current: bool
-    became_current: bool | None
-    members: int | None
-    entered: int | None
-    exited: int | None
-    snapshot_id: str | None
-    sources: list[RunSource] | None
-    notes: list[str] = []
-    type_changes: list[TypeChange] = []
+    id: RunId
+    audience_id: AudienceId
+    kind: Annotated[
+        str,
+        about(
+            "`definition`, `upload` (a file of members) or `patch` (changes of single members).",
+            "definition",
+        ),
+    ]
+    trigger: Annotated[
+        str, about("What started the run: `api`, `schedule`, `upload` or `patch`.", "api")
+    ]
+    status: Annotated[str, about("`new`, `running`, `complete` or `failed`.", "complete")]
+    as_of: Annotated[
+        Time,
+        about(
+            "Time as of which the audience is computed: the value of `$as_of`.",
+            "2026-01-31T12:00:00.000Z",
+        ),
+    ]
+    make_current: Annotated[
+        bool, about("Whether its snapshot becomes current although a newer one exists.", False)
+    ]
+    became_current: Annotated[
+        bool | None,
+        about("Whether its snapshot became current. Null until the run is complete.", True),
+    ]
+    members: Annotated[
+        int | None, about("Number of members. Null until the run is complete.", 1204)
+    ]
+    entered: Annotated[
+        int | None, about("Number of members that the snapshot before did not have.", 37)
+    ]
+    exited: Annotated[int | None, about("Number of members of the snapshot before that left.", 12)]
+    snapshot_id: Annotated[
+        str | None,
+        about(
+            "Id of the snapshot that the run wrote. Null until it is complete.",
+            "snp_0vK3mXw2FbQ9tG6nZ5cLsJ",
+        ),
+    ]
+    sources: Annotated[
+        list[RunSource] | None,
+        about("Datasets that the run has read. Null until it has read them."),
+    ]
+    notes: Annotated[
+        list[str],
+        about(
+            "What a person should know about the result, as sentences.",
+            ["12 members have the same email as another member."],
+        ),
+    ] = []
+    type_changes: Annotated[
+        list[TypeChange], about("Traits whose type changed with the upload.")
+    ] = []
     absent: Counts = Field(
         default_factory=dict,
         description="Values of identifiers that are none, by column and reason: word, shared_word, display_name, address_list, "
         "not_an_address, not_a_number, not_a_text.",
         examples=[{"email": {"word": 3, "display_name": 1}}],
     )
-    reading: UploadReport | None = None
-    error: Any
-    created_at: Time
-    started_at: Time | None
-    finished_at: Time | None
+    reading: Annotated[
+        UploadReport | None,
+        about("How the upload was read; absent in lists, and for a definition."),
+    ] = None
+    error: Annotated[
+        Any,
+        about(
+            "Why the run failed: `message` for people, `code` for programs. Null if it did not.",
+            None,
+            {
+                "code": "definition_failed",
+                "message": "There is no table order; did you mean orders?",
+            },
+        ),
+    ]
+    created_at: CreatedAt
+    started_at: Annotated[
+        Time | None, about("Time at which the work began. Null before.", "2026-01-31T12:00:01.000Z")
+    ]
+    finished_at: Annotated[
+        Time | None, about("Time at which the work ended. Null before.", "2026-01-31T12:00:09.000Z")
+    ]
 
 
 class RunData(Output):
     """One run."""
 
-    run: RunOutput
+    run: Annotated[RunOutput, about("The run.")]
 
 
 class RunsData(Output):
     """A page of runs."""
 
-    runs: list[RunOutput]
-    pagination: PaginationOutput
+    runs: Annotated[list[RunOutput], about("The runs of this page, newest first.")]
+    pagination: Annotated[
+        PaginationOutput, about("The cursors of this page, the next and the previous one.")
+    ]

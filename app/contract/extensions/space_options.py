@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.contract.extensions.base import Output, StrictInput
+from app.core.described import about
 
 _WORDS = (
     'Further words that mean "no value" in identifiers, compared with the whole value in any case. At most 100, each of up '
@@ -32,4 +33,4 @@ class SpaceOptionsOutput(Output):
 class SpaceOptionsData(Output):
     """The options of a space."""
 
-    options: SpaceOptionsOutput
+    options: Annotated[SpaceOptionsOutput, about("The options.")]

@@ -2,61 +2,117 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import Field
+from typing import Annotated, Any
 
 from app.contract.extensions.base import Output, Time
+from app.contract.fields import ActivationId, ActivationName, AudienceId, SpaceId, SyncId
+from app.core.described import about
 
 
 class OpenSyncOutput(Output):
     """The progress of the open sync of an activation."""
 
-    id: str
-    number: int
-    kind: str
-    status: str
-    planned: int
-    delivered: int
-    rejected: int
-    skipped: int
-    pending: int
-    batches: int
-    batches_settled: int
-    opened_at: Time
+    id: SyncId
+    number: Annotated[int, about("Number of the sync in its activation, from 1.", 12)]
+    kind: Annotated[
+        str,
+        about(
+            "`incremental` (sends differences), `resync` (sends all), `baseline` (records members as "
+            "delivered), `dry_run` (sends nothing) or `test` (a test send).",
+            "incremental",
+        ),
+    ]
+    status: Annotated[
+        str, about("`new`, `pending`, `held` (waits for an approval) or `running`.", "running")
+    ]
+    planned: Annotated[int, about("Number of changes of the plan.", 1204)]
+    delivered: Annotated[int, about("Number of delivered changes so far.", 800)]
+    rejected: Annotated[int, about("Number of changes that the partner refused so far.", 3)]
+    skipped: Annotated[
+        int,
+        about("Number of changes that were not sent so far, because they could not succeed.", 1),
+    ]
+    pending: Annotated[int, about("Number of changes without a result yet.", 400)]
+    batches: Annotated[int, about("Number of batches of the plan. A batch is sent as a unit.", 13)]
+    batches_settled: Annotated[int, about("Number of batches whose result is recorded.", 9)]
+    opened_at: Annotated[
+        Time, about("Time at which the sync was opened.", "2026-01-31T12:00:00.000Z")
+    ]
 
 
 class SharerOutput(Output):
     """Another activation at a place of an activation."""
 
-    space_id: str
-    audience_id: str
-    activation_id: str
-    name: str
+    space_id: SpaceId
+    audience_id: AudienceId
+    activation_id: ActivationId
+    name: ActivationName
 
 
 class StatusOutput(Output):
     """The status of an activation. ``note`` explains why nothing was sent."""
 
-    state: str
-    last_synced_at: Time | None
-    last_error: Any
-    open_sync: Any
-    revision: int = Field(description="Number of the current revision")
-    delivered_revision: int | None = Field(
-        description="Number of the revision that the last complete sync sent"
-    )
-    next_due_at: Time | None = Field(description="Time at which the frequency starts the next sync")
-    held: int
-    assumed: int
-    note: str | None
-    shared_with: list[SharerOutput] = Field(
-        description="Other activations of the workspace that write to the same list, attribute or audience at the partner. "
-        "While one holds a member there, an exit by another is not sent and counts in leftOut as held_by_another."
-    )
+    state: Annotated[
+        str,
+        about(
+            "`active`, `inactive` (not enabled) or `error` (paused until it is fixed).", "active"
+        ),
+    ]
+    last_synced_at: Annotated[
+        Time | None,
+        about(
+            "Time at which the last sync was complete. Null before the first.",
+            "2026-01-31T05:31:07.000Z",
+        ),
+    ]
+    last_error: Annotated[
+        Any,
+        about(
+            "The last error: `message` for people, `code` for programs. Null without one.",
+            None,
+            {
+                "code": "unauthorized",
+                "message": "Klaviyo refuses the API key (HTTP 401).",
+                "at": "2026-01-31T12:00:00.000Z",
+            },
+        ),
+    ]
+    open_sync: Annotated[
+        OpenSyncOutput | None, about("The open sync with its progress. Null if none is open.")
+    ]
+    revision: Annotated[int, about("Number of the current revision.", 3)]
+    delivered_revision: Annotated[
+        int | None,
+        about("Number of the revision that the last complete sync sent. Null before the first.", 3),
+    ]
+    next_due_at: Annotated[
+        Time | None,
+        about(
+            "Time at which the frequency starts the next sync. Null if it does not depend on the clock.",
+            "2026-02-01T05:30:00.000Z",
+        ),
+    ]
+    held: Annotated[int, about("Number of held keys.", 1204)]
+    assumed: Annotated[int, about("Number of held keys that this service has not sent.", 0)]
+    note: Annotated[
+        str | None,
+        about(
+            "Why nothing was sent, and what happens next, as a sentence. Null if there is nothing to say.",
+            None,
+            "On hold: 700 of 1,204 held would be removed (58.14 %); the limit is 30 %.",
+        ),
+    ]
+    shared_with: Annotated[
+        list[SharerOutput],
+        about(
+            "Other activations of the workspace that write to the same list, attribute or audience at the "
+            "partner. While one holds a member there, an exit by another is not sent and counts in leftOut as "
+            "held_by_another."
+        ),
+    ]
 
 
 class StatusData(Output):
     """The status of an activation."""
 
-    status: StatusOutput
+    status: Annotated[StatusOutput, about("The status.")]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
 from app.contract.extensions.base import Output
+from app.core.described import about
 
 Counts = dict[str, dict[str, int]]
 
@@ -14,56 +13,76 @@ Counts = dict[str, dict[str, int]]
 class DialectOutput(Output):
     """How an upload is written. Null is what its format does not have."""
 
-    encoding: Annotated[str | None, Field(examples=["utf-8", "utf-16-le"])]
-    byte_order_mark: bool
-    compression: Annotated[str | None, Field(examples=["gzip"])]
-    line_ends: Annotated[list[str], Field(description="`LF`, `CRLF` and `CR`, as they were found.")]
-    delimiter: Annotated[str | None, Field(examples=[";"])]
-    quote: str | None
+    encoding: Annotated[
+        str | None, about("Encoding of the text. Null for Parquet.", "utf-8", "utf-16-le")
+    ]
+    byte_order_mark: Annotated[
+        bool, about("Whether the text begins with a byte order mark.", False)
+    ]
+    compression: Annotated[
+        str | None, about("`gzip` or `zstd`; null without compression.", None, "gzip")
+    ]
+    line_ends: Annotated[list[str], about("`LF`, `CRLF` and `CR`, as they were found.", ["LF"])]
+    delimiter: Annotated[str | None, about("The delimiter of a CSV file.", ",", ";")]
+    quote: Annotated[str | None, about("The quote of a CSV file.", '"')]
     skips_blanks: Annotated[
-        bool, Field(description="Blanks after a delimiter are not part of the value.")
+        bool, about("Blanks after a delimiter are not part of the value.", False)
     ]
 
 
 class ReadColumnOutput(Output):
     """A column of an upload: what it was read as, its DuckDB type, and why."""
 
-    name: str
+    name: Annotated[str, about("Name of the column.", "email")]
     role: Annotated[
-        str,
-        Field(description="`id`, `identifier`, `trait`, `entity`; of a dataset `column`."),
+        str, about("`id`, `identifier`, `trait`, `entity`; of a dataset `column`.", "identifier")
     ]
     identifier: Annotated[
         str | None,
-        Field(
-            description="The identifier that the column holds. In another spelling, the column is a trait, too."
+        about(
+            "The identifier that the column holds. In another spelling, the column is a trait, too.",
+            "email",
+            None,
         ),
     ]
-    type: str
-    reason: str
+    type: Annotated[str, about("Type of the column in DuckDB.", "VARCHAR")]
+    reason: Annotated[
+        str,
+        about(
+            "Why the column has its role and type, as a sentence.",
+            "The name is that of the identifier email.",
+        ),
+    ]
 
 
 class UploadReport(Output):
     """How an upload was read. Counts of values are by column, then by reason."""
 
-    format: str
-    dialect: DialectOutput
-    columns: list[ReadColumnOutput]
+    format: Annotated[str, about("`csv`, `ndjson` or `parquet`.", "csv")]
+    dialect: Annotated[DialectOutput, about("How the file is written.")]
+    columns: Annotated[list[ReadColumnOutput], about("The columns, in their order.")]
     skipped: Annotated[
         dict[str, int],
-        Field(
-            description="What was skipped: `empty_row`, `repeated_header`, `empty_column` (without name and values).",
-            examples=[{"empty_row": 2}],
+        about(
+            "What was skipped: `empty_row`, `repeated_header`, `empty_column` (without name and values).",
+            {"empty_row": 2},
         ),
     ]
     replaced: Annotated[
         Counts,
-        Field(
-            description="Values in which something was replaced.",
-            examples=[{"note": {"half_character": 1}}],
+        about(
+            "Values in which something was replaced, by column and reason.",
+            {"note": {"half_character": 1}},
         ),
     ]
-    dropped: Annotated[Counts, Field(description="Values that were left out.")]
+    dropped: Annotated[
+        Counts,
+        about(
+            "Values that were left out, by column and reason.",
+            {},
+            {"entities": {"not_an_object": 1}},
+        ),
+    ]
     absent: Annotated[
-        Counts, Field(description='Values that mean "no value".', examples=[{"email": {"word": 3}}])
+        Counts, about('Values that mean "no value", by column and reason.', {"email": {"word": 3}})
     ]

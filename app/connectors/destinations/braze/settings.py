@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from app.connectors.base import ConnectorSettings
 from app.connectors.phone_country import PhoneCountry
+from app.core.described import about
 
 DEFAULT_ROWS = 50  # valid under every contract
 MOST_ROWS = 75  # https://www.braze.com/docs/api/endpoints/user_data/post_user_track/
@@ -119,9 +120,27 @@ class BrazeSettings(ConnectorSettings):
 
     where_to: ClassVar[Sequence[str]] = ("rest_endpoint",)
 
-    api_key: Annotated[SecretStr, Field(min_length=1)]
-    rest_endpoint: Annotated[str, AfterValidator(checked_endpoint)]
-    app_id: str | None = Field(default=None, max_length=100)
+    api_key: Annotated[
+        SecretStr,
+        Field(min_length=1),
+        about(
+            "REST API key with `users.track`, and `subscription.status.set` for subscription groups.",
+            "8f14e45f-ceea-467f-a0e6-5d2b1c3e4f60",
+        ),
+    ]
+    rest_endpoint: Annotated[
+        str,
+        AfterValidator(checked_endpoint),
+        about("REST endpoint of the workspace's instance.", "https://rest.fra-01.braze.eu"),
+    ]
+    app_id: Annotated[
+        str | None,
+        Field(max_length=100),
+        about(
+            "Id of the app to which events belong. By default none.",
+            "b8d2f0a1-5c3e-4f76-9a08-7e6d5c4b3a21",
+        ),
+    ] = None
 
 
 class BrazeConnectionSettings(BaseModel):

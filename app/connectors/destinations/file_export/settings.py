@@ -17,6 +17,7 @@ from app.connectors.destinations.file_export.options import (
     checked_prefix,
 )
 from app.connectors.urls import checked_callable
+from app.core.described import about
 
 Bucket = Annotated[
     str, Field(min_length=3, max_length=222, pattern=r"^[a-z0-9][a-z0-9._-]*[a-z0-9]$")
@@ -26,15 +27,55 @@ Bucket = Annotated[
 class _FileSettings(ConnectorSettings):
     """The options of a file: each unset, or the default of all connections."""
 
-    format: Literal["csv", "parquet"] | None = None
-    contents: Literal["delta", "snapshot"] | None = None
-    delimiter: Literal[",", "|", "\t", ";", ":"] | None = None
-    compression: Literal["zstd", "snappy", "gzip", "none"] | None = None
-    filename_prefix: Annotated[str, AfterValidator(checked_file_prefix)] | None = None
-    prefix: Annotated[str, AfterValidator(checked_prefix)] | None = None
-    empty_delta: Literal["file", "skip"] | None = None
-    formula_guard: bool | None = None
-    byte_order_mark: bool | None = None
+    format: Annotated[
+        Literal["csv", "parquet"] | None, about("Format of the files. By default CSV.", "csv")
+    ] = None
+    contents: Annotated[
+        Literal["delta", "snapshot"] | None,
+        about(
+            "`delta` (default): the changes, with an action column. `snapshot`: all members, each time.",
+            "delta",
+        ),
+    ] = None
+    delimiter: Annotated[
+        Literal[",", "|", "\t", ";", ":"] | None,
+        about("Delimiter of CSV files. By default a comma.", ";"),
+    ] = None
+    compression: Annotated[
+        Literal["zstd", "snappy", "gzip", "none"] | None,
+        about(
+            "Of CSV: `none` (default) or `gzip`. Of Parquet: `zstd` (default), `snappy` or `none`.",
+            "gzip",
+        ),
+    ] = None
+    filename_prefix: Annotated[
+        Annotated[str, AfterValidator(checked_file_prefix)] | None,
+        about(
+            "Beginning of the names of files: letters, digits, `_` and `-`, at most 100.", "shop_"
+        ),
+    ] = None
+    prefix: Annotated[
+        Annotated[str, AfterValidator(checked_prefix)] | None,
+        about("Folder inside the bucket, at most 500 characters.", "exports/audiences/"),
+    ] = None
+    empty_delta: Annotated[
+        Literal["file", "skip"] | None,
+        about("Without changes: a `file` with a header only (default), or none (`skip`).", "skip"),
+    ] = None
+    formula_guard: Annotated[
+        bool | None,
+        about(
+            "Whether `'` is put before CSV cells that a spreadsheet would run. By default on for downloads only.",
+            True,
+        ),
+    ] = None
+    byte_order_mark: Annotated[
+        bool | None,
+        about(
+            "Whether a CSV file begins with a byte order mark, which some spreadsheets need. By default false.",
+            False,
+        ),
+    ] = None
 
     def options(self, connection_settings: Mapping[str, Any]) -> FileOptions:
         """Return the options of one connection's files. pydantic raises ValidationError if they contradict each other."""
@@ -54,7 +95,9 @@ class _FileSettings(ConnectorSettings):
 class DownloadSettings(_FileSettings):
     """Files that the service stores for download."""
 
-    retention_days: int = Field(default=7, ge=1, le=365)
+    retention_days: Annotated[
+        int, Field(ge=1, le=365), about("Days for which files and links are kept, 1 to 365.", 7)
+    ] = 7
 
 
 class S3Settings(_FileSettings):
@@ -66,13 +109,43 @@ class S3Settings(_FileSettings):
     where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
     own_identity: ClassVar[str | None] = "role_arn"
 
-    bucket: Bucket
-    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
-    access_key_id: str | None = Field(default=None, max_length=200)
-    secret_access_key: SecretStr | None = None
-    role_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
-    external_id: SecretStr | None = None
-    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+/?$")
+    bucket: Annotated[Bucket, about("Name of the bucket.", "shop-audiences")]
+    region: Annotated[
+        str | None,
+        Field(pattern=r"^[a-z0-9-]{1,40}$"),
+        about("Region of the bucket. By default the store's.", "eu-central-1"),
+    ] = None
+    access_key_id: Annotated[
+        str | None,
+        Field(max_length=200),
+        about("Id of the access key. Needs `secret_access_key`.", "AKIAIOSFODNN7EXAMPLE"),
+    ] = None
+    secret_access_key: Annotated[
+        SecretStr | None,
+        about(
+            "The access key. It needs `s3:PutObject`.", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+        ),
+    ] = None
+    role_arn: Annotated[
+        str | None,
+        Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"),
+        about(
+            "AWS role that the service assumes instead of a key, if the operator permits it.",
+            "arn:aws:iam::111122223333:role/activations",
+        ),
+    ] = None
+    external_id: Annotated[
+        SecretStr | None,
+        about(
+            "External id that the trust policy of the role must require. The service sets it.",
+            "audience-activations-ws_0vK3mPzRkC4eT8wJ1xGbNa",
+        ),
+    ] = None
+    endpoint_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^/@\s]+/?$"),
+        about("Address of a compatible store. By default Amazon S3.", "https://minio.example.com"),
+    ] = None
 
     @model_validator(mode="after")
     def _has_credentials(self) -> S3Settings:
@@ -121,11 +194,19 @@ class GCSSettings(_FileSettings):
 
     where_to: ClassVar[Sequence[str]] = ("endpoint_url",)
 
-    bucket: Bucket
-    service_account_json: Annotated[SecretStr, AfterValidator(checked_service_account)] | None = (
-        None
-    )
-    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+/?$")
+    bucket: Annotated[Bucket, about("Name of the bucket.", "shop-audiences")]
+    service_account_json: Annotated[
+        Annotated[SecretStr, AfterValidator(checked_service_account)] | None,
+        about(
+            "JSON key file of a service account that may write to the bucket, as a text.",
+            '{"type": "service_account", "client_email": "writer@shop.iam.gserviceaccount.com", "private_key": "…"}',
+        ),
+    ] = None
+    endpoint_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^/@\s]+/?$"),
+        about("Address of an emulator. By default Google Cloud Storage.", "http://127.0.0.1:4443"),
+    ] = None
 
     @model_validator(mode="after")
     def _has_credentials(self) -> GCSSettings:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 
 from app.connectors.base import ConnectorSettings
 from app.connectors.phone_country import PhoneCountry
+from app.core.described import about
 
 BASE_URL = "https://a.klaviyo.com"
 _LIST_ID = re.compile(r"[A-Za-z0-9]{6}")
@@ -52,8 +53,19 @@ class KlaviyoSettings(ConnectorSettings):
 
     where_to: ClassVar[Sequence[str]] = ("base_url",)
 
-    api_key: Annotated[SecretStr, AfterValidator(_checked_key)]
-    base_url: Annotated[str, AfterValidator(checked_base_url)] = BASE_URL
+    api_key: Annotated[
+        SecretStr,
+        AfterValidator(_checked_key),
+        about(
+            "Private key with read and write access to Lists and Profiles. It begins with `pk_`.",
+            "pk_6f1d2c3b4a5968778695a4b3c2d1e0f9a8",
+        ),
+    ]
+    base_url: Annotated[
+        str,
+        AfterValidator(checked_base_url),
+        about("Address of the API. Only for tests with an emulator.", BASE_URL),
+    ] = BASE_URL
 
 
 class KlaviyoConnectionSettings(BaseModel):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from app.connectors.base import ConnectorSettings
+from app.core.described import about
 
 
 def checked_base_url(url: str) -> str:
@@ -65,11 +66,26 @@ class TalonOneSettings(ConnectorSettings):
 
     where_to: ClassVar[Sequence[str]] = ("base_url",)
 
-    base_url: Annotated[str, AfterValidator(checked_base_url)]
-    api_key: Annotated[SecretStr, _without_prefix("ApiKey-v1", "ManagementKey-v1")]
-    management_key: (
-        Annotated[SecretStr, _without_prefix("ManagementKey-v1", "ApiKey-v1")] | None
-    ) = None
+    base_url: Annotated[
+        str,
+        AfterValidator(checked_base_url),
+        about("Address of the deployment.", "https://yourcompany.europe-west1.talon.one"),
+    ]
+    api_key: Annotated[
+        SecretStr,
+        _without_prefix("ApiKey-v1", "ManagementKey-v1"),
+        about(
+            "Integration API key, without the word `ApiKey-v1`.",
+            "7d793037a0760186574b0282f2f435e7d793037a0760186574b0282f2f435e7a",
+        ),
+    ]
+    management_key: Annotated[
+        Annotated[SecretStr, _without_prefix("ManagementKey-v1", "ApiKey-v1")] | None,
+        about(
+            "Management API key, without the word `ManagementKey-v1`. It lists audiences and reads members.",
+            "2f435e7d793037a0760186574b0282f2f435e7a7d793037a0760186574b0282f",
+        ),
+    ] = None
 
 
 class TalonOneConnectionSettings(BaseModel):

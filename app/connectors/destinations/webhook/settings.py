@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.connectors.base import ConnectorSettings
 from app.connectors.urls import checked_callable
+from app.core.described import about
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not a secret
 SECRET_BYTES = 32
@@ -95,14 +96,50 @@ class WebhookSettings(ConnectorSettings):
     write_only: ClassVar[Sequence[str]] = ("headers",)
     hidden_queries: ClassVar[Sequence[str]] = ("url",)
 
-    url: Url
-    secret: Secret
-    previous_secret: Secret | None = None
-    previous_secret_expires_at: AwareDatetime | None = None
-    method: Method = "POST"
-    headers: Headers = Field(default_factory=dict)
-    batch_size: Rows = 100
-    form: Literal["batch", "single"] = "batch"
+    url: Annotated[
+        Url,
+        about(
+            "Address that receives the messages, at most 2048 characters. Values in its query are shown as `<hidden>`.",
+            "https://hooks.example.com/audiences",
+        ),
+    ]
+    secret: Annotated[
+        Secret,
+        about(
+            "Secret that signs the messages: `whsec_` and the base64 of 24 to 64 bytes. Without one, or with null, the service "
+            "generates it, and shows it once.",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwqKxNn7fBd0Y=",
+        ),
+    ]
+    previous_secret: Annotated[
+        Secret | None,
+        about(
+            "The secret before the last change. It signs, too, until it expires.",
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDZ0Lb6rW1G3M=",
+        ),
+    ] = None
+    previous_secret_expires_at: Annotated[
+        AwareDatetime | None,
+        about(
+            "Time at which the previous secret expires: 24 hours after the change.",
+            "2026-02-01T12:00:00+00:00",
+        ),
+    ] = None
+    method: Annotated[Method, about("HTTP method of the messages.", "POST")] = "POST"
+    headers: Annotated[
+        Headers,
+        about(
+            "Further headers, at most 32, for example an authorization. Their values are never shown.",
+            {"Authorization": "Bearer c2VjcmV0"},
+        ),
+    ] = Field(default_factory=dict)
+    batch_size: Annotated[
+        Rows, about("Number of changes in one message, up to 10000. 0 and 1: one by one.", 100)
+    ] = 100
+    form: Annotated[
+        Literal["batch", "single"],
+        about("`batch`: a message lists its changes. `single`: a message is one change.", "batch"),
+    ] = "batch"
 
     def keys_at(self, moment: datetime) -> list[bytes]:
         """Return the keys that sign at this time, the current key first."""
