@@ -80,12 +80,12 @@ class Published:
         assert declared is not None, f"{operation_id} does not declare {status}: {answer.text}"
         content_type = answer.headers["content-type"]
         assert content_type in declared["content"], (operation_id, status, content_type)
-        faults = self._faults(declared["content"][content_type]["schema"], answer.json())
+        faults = self.faults(declared["content"][content_type]["schema"], answer.json())
         assert not faults, (operation_id, status, faults, answer.text)
         self.seen.add((operation_id, answer.status_code))
         return answer
 
-    def _faults(self, schema: dict[str, Any], value: Any) -> list[str]:
+    def faults(self, schema: dict[str, Any], value: Any) -> list[str]:
         """Return how a value differs from a schema of the document."""
         from jsonschema import Draft202012Validator  # its import compiles grammars for a second
 
@@ -95,7 +95,7 @@ class Published:
     def misfits(self) -> Iterator[str]:
         """Yield how examples of fields, parameters, bodies and responses differ from their schemas."""
         for place, schema, value in self._examples():
-            yield from (f"{place}: {fault}" for fault in self._faults(schema, value))
+            yield from (f"{place}: {fault}" for fault in self.faults(schema, value))
 
     def _examples(self) -> Iterator[tuple[str, dict[str, Any], Any]]:
         components = self.document["components"]

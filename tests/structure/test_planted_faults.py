@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from checks import (
     docstrings,
     faces,
     module_map,
+    published,
     references,
     sizes,
     states,
@@ -486,3 +488,62 @@ def test_module_map(tmp_path: Path) -> None:
     ]
     plant(tmp_path, "app/services/syncs/added.py", '"""Added."""\n')
     assert len(module_map.check(tmp_path)) == 1
+
+
+class TestPublished:
+    FIELD = {"type": "string", "description": "Name of the space.", "examples": ["Shop"]}
+    OPERATION = {
+        "operationId": "getSpace",
+        "tags": ["Spaces"],
+        "parameters": [{"name": "id", "description": "Id of the space.", "schema": FIELD}],
+        "responses": {
+            "200": {
+                "headers": {"Retry-After": {"description": "Seconds to wait."}},
+                "content": {"application/json": {"examples": {"one": {"value": {}}}}},
+            }
+        },
+    }
+
+    def document(self, **changes: Any) -> dict[str, Any]:
+        operation = {**self.OPERATION, **changes}
+        return {
+            "tags": [{"name": "Spaces", "description": "Parts of a workspace."}],
+            "paths": {"/spaces/{id}": {"get": operation}},
+            "components": {"schemas": {"Space": {"properties": {"name": self.FIELD}}}},
+        }
+
+    def test_a_described_document_has_no_fault(self) -> None:
+        assert list(published.faults_of(self.document())) == []
+
+    def test_fields(self) -> None:
+        document = self.document()
+        document["components"]["schemas"]["Space"]["properties"]["name"] = {"type": "string"}
+        assert list(published.faults_of(document)) == [
+            "Space.name has no description",
+            "Space.name has no example",
+        ]
+
+    @pytest.mark.parametrize(
+        ("changes", "fault"),
+        [
+            ({"tags": ["Others"]}, "getSpace: the tag Others has no description"),
+            (
+                {"parameters": [{"name": "id", "schema": FIELD}]},
+                "getSpace, id has no description",
+            ),
+            (
+                {"responses": {"200": {"headers": {"Retry-After": {}}}}},
+                "getSpace, 200: the header Retry-After has no description",
+            ),
+            (
+                {"responses": {"200": {"content": {"application/json": {}}}}},
+                "getSpace, 200: the response as application/json has no example",
+            ),
+            (
+                {"requestBody": {"content": {"application/json": {}}}},
+                "getSpace: the body as application/json has no example",
+            ),
+        ],
+    )
+    def test_operations(self, changes: dict[str, Any], fault: str) -> None:
+        assert list(published.faults_of(self.document(**changes))) == [fault]

@@ -12,6 +12,7 @@ from app.core import clock
 
 _SENT = "OwnDestinationInput"
 _MASK = "SecretMask"
+_IN_RESPONSES = "ShownSecret"
 #: Limits of what is sent. A response may differ: a URL with hidden parameters is longer.
 _LIMITS = (
     "pattern",
@@ -28,7 +29,7 @@ def add_accounts(schemas: Document) -> None:
     """Replace the schemas of an account, sent and shown, by one for each destination."""
     for name, described in ((_SENT, _sent), ("DestinationOutput", _shown)):
         if name in schemas:
-            schemas[_MASK] = _mask()
+            schemas |= {_MASK: _mask(), _IN_RESPONSES: _shown_secret()}
             schemas[name] = _union(name, schemas, described)
 
 
@@ -98,8 +99,7 @@ def _shown(connector: type[Connector], schemas: Document) -> Document:
             field.pop(limit, None)
         if is_secret:
             field.pop("type")
-            field |= {"anyOf": [{"$ref": SCHEMAS + _MASK}, {"type": "string"}]}
-            field["examples"] = [{"set": True, "last4": "t9Qw"}]
+            field |= {"$ref": SCHEMAS + _IN_RESPONSES, "examples": [{"set": True, "last4": "t9Qw"}]}
         elif name in model.write_only:
             field["additionalProperties"] = {"$ref": SCHEMAS + _MASK}
             field["examples"] = [{"Authorization": {"set": True, "last4": "cmV0"}}]
@@ -147,6 +147,15 @@ def _mask() -> Document:
                 "examples": ["t9Qw"],
             },
         },
+    }
+
+
+def _shown_secret() -> Document:
+    """Return the schema of a secret in a response."""
+    return {
+        "title": _IN_RESPONSES,
+        "description": "A secret in a response: masked. The response that creates it has its value, if the service generated it.",
+        "anyOf": [{"$ref": SCHEMAS + _MASK}, {"type": "string"}],
     }
 
 

@@ -222,6 +222,7 @@ def _tidy(found: Document, segments: set[str]) -> None:
                 part["enum"] = [part.pop("const")]
             if name in answered and field not in _NULLABLE:
                 _drop_null(part)
+            _join_null(part)
     for _, operation in _operations(found):
         for parameter in operation.get("parameters", ()):
             parameter["schema"].pop("title", None)
@@ -270,3 +271,12 @@ def _drop_null(part: Document) -> None:
         part.update(kept[0])
     else:
         part["anyOf"] = kept
+
+
+def _join_null(part: Document) -> None:
+    """Write a nullable simple type as ``type: [string, "null"]``: a generator confuses fields whose ``anyOf`` is equal."""
+    options = part.get("anyOf", ())
+    kept = [option for option in options if option.get("type") != "null"]
+    if len(options) == 2 and len(kept) == 1 and "type" in kept[0] and "enum" not in kept[0]:
+        del part["anyOf"]
+        part.update({**kept[0], "type": [kept[0]["type"], "null"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from app.contract.extensions.base import Output
 from app.core.described import about
@@ -74,7 +75,11 @@ class FrequencyCron(Output):
     zone: Zone = None
 
 
-Frequency = Annotated[
-    FrequencyOnRun | FrequencyOnce | FrequencyDaily | FrequencyInterval | FrequencyCron,
-    Field(discriminator="type"),
-]
+#: A name of its own in the documents, which generated clients take over.
+Frequency = TypeAliasType(
+    "Frequency",
+    Annotated[
+        FrequencyOnRun | FrequencyOnce | FrequencyDaily | FrequencyInterval | FrequencyCron,
+        Field(discriminator="type", description="When syncs start. The type decides the fields."),
+    ],
+)
