@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients bench spec migration lock sbom licences clean
+.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients browser vendor bench spec migration lock sbom licences clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -87,6 +87,13 @@ surroundings: $(STAMP) ## run on Debian's postgresql, pgbouncer and redis-server
 
 clients: $(STAMP) ## generate clients from openapi/ and run them against the service
 	$(BIN)/pytest -q -m clients --timeout 1200 $(ARGS)
+
+browser: $(STAMP) ## open the console in Chromium: policy, accessibility, scripts off (needs the package chromium)
+	$(BIN)/pytest -q -m browser --timeout 600 $(ARGS) tests/browser
+
+vendor: ## fetch what the console takes from npm, bundle the editor, write it to app/console/static/vendor (needs npm)
+	cd vendor && npm ci --ignore-scripts --no-audit --no-fund
+	$(PYTHON) vendor/build.py
 
 bench: $(STAMP) ## measure the performance promises, each compared with a similar program
 	$(BIN)/python -m benchmarks

@@ -12,6 +12,7 @@ from app.api.docs import OPENAPI_FILES, explorer_router, openapi_document
 from app.api.edge import ApiRouter, Gate, RateLimiter, health_router, install_error_handlers
 from app.api.extensions import router as extensions
 from app.api.routes import router as segment
+from app.console import Desk, console_router
 from app.core.config import Settings
 from app.services.platform import Platform, WorkerWatch, open_platform
 from app.services.tenancy import Authenticator
@@ -43,7 +44,7 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
         redoc_url=None,
     )
     router = ApiRouter(lifespan=lifespan)
-    for part in (segment, extensions, health_router, explorer_router):
+    for part in (segment, extensions, health_router, explorer_router, console_router):
         router.take(part)
     app.router = router
     install_error_handlers(app)
@@ -57,11 +58,10 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
 def _equip(app: FastAPI, settings: Settings, platform: Platform) -> None:
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     app.state.platform = platform
-    app.state.gate = Gate(
-        Authenticator(platform.hot, platform.keyring, settings.token_cache),
-        RateLimiter(settings, redis_url),
-        settings.max_body_bytes,
-    )
+    authenticator = Authenticator(platform.hot, platform.keyring, settings.token_cache)
+    limiter = RateLimiter(settings, redis_url)
+    app.state.gate = Gate(authenticator, limiter, settings.max_body_bytes)
+    app.state.console = Desk(authenticator, limiter.wrong_token)
 
 
 def openapi_documents(settings: Settings) -> dict[str, dict[str, object]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CODE = ("app", "workers")
 #: Written by other people, or by a tool.
-FOREIGN = ("__pycache__", "swagger-ui", "node_modules")
+FOREIGN = ("__pycache__", "swagger-ui", "node_modules", "static/vendor")
 #: Texts with faults on purpose.
 PLANTED = "tests/structure/test_planted_faults.py"
 

@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 #: Folders whose tests all have the marker of their name.
-_APART = frozenset({"attack", "clients", "upgrades"})
+_APART = frozenset({"attack", "browser", "clients", "upgrades"})
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from app.cli import serving, tools
+from app.cli.console import console
 from app.cli.environment import read_settings
 from app.cli.keys import keys
 from app.cli.tokens import tokens
@@ -65,6 +66,7 @@ def begin(
 
 for _command in (serving.up, serving.api, serving.worker, serving.migrate):
     application.command()(_command)
+application.command()(console)
 application.command("export-openapi")(tools.export_openapi)
 application.command(
     context_settings={

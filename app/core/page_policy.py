@@ -17,3 +17,20 @@ PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 )
+
+# The console sets no style attributes. Its forms send Origin, which "no-referrer" would remove.
+_CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+CONSOLE_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Content-Security-Policy": _CONSOLE_POLICY,
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
+
+ERROR_PAGE = "activations.error_page"
+"""In the ASGI scope of a page: the function that shows an error response as a page, in place of JSON."""

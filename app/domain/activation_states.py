@@ -30,3 +30,11 @@ class ActivationState(StrEnum):
 TRANSITIONS: Mapping[ActivationState, frozenset[ActivationState]] = {
     state: frozenset(ActivationState) - {state} for state in ActivationState
 }
+
+
+class Activity(StrEnum):
+    """The lists of activations that people look at: ``activity`` on the wire."""
+
+    ACTIVE = "active"  # will send again
+    INACTIVE = "inactive"  # all others, such as a one-time send that was sent
+    ERROR = "error"  # stopped by an error

@@ -56,6 +56,29 @@ class Frequency:
         """Whether a run of a source opens a sync at once."""
         return self.type == "on_run"
 
+    def in_words(self) -> str:
+        """Return the frequency as people read it, such as ``daily at 06:30 (Europe/Berlin)``."""
+        match self.type:
+            case "on_run":
+                return "after each run"
+            case "once":
+                return f"once, at {self.at}" if self.at else "once"
+            case "daily":
+                return f"daily at {self.at} ({self.zone})"
+            case "interval":
+                return f"every {_span(self.minutes or 0)}"
+            case "cron":
+                return f"cron {self.expression} ({self.zone})"
+
+
+def _span(minutes: int) -> str:
+    """Return ``15 minutes``, ``hour``, ``6 hours``, ``day`` or ``2 days``."""
+    for size, name in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes % size == 0:
+            count = minutes // size
+            return name if count == 1 else f"{count} {name}s"
+    return f"{minutes} minutes"
+
 
 def parse_frequency(
     value: Any, *, field: str = "frequency", stored: bool = False

@@ -1,4 +1,4 @@
-"""The status of an activation, as shown to users."""
+"""The status of activations and syncs, as shown to users."""
 
 from __future__ import annotations
 
@@ -18,6 +18,22 @@ TELLING: Mapping[SyncState, Status] = {
     SyncState.RUNNING: "Running",
     SyncState.COMPLETE: "Complete",
     SyncState.FAILED: "Failed",
+}
+
+SyncWord = Literal[
+    "New", "Pending", "On hold", "Running", "Complete", "Failed", "Cancelled", "Superseded"
+]
+
+#: State of a sync in words for people; on the wire, ``status`` is the state itself.
+SYNC_WORDS: Mapping[SyncState, SyncWord] = {
+    SyncState.NEW: "New",
+    SyncState.PENDING: "Pending",
+    SyncState.HELD: "On hold",
+    SyncState.RUNNING: "Running",
+    SyncState.COMPLETE: "Complete",
+    SyncState.FAILED: "Failed",
+    SyncState.CANCELLED: "Cancelled",
+    SyncState.SUPERSEDED: "Superseded",
 }
 
 

@@ -36,6 +36,7 @@ READY_SECONDS = 60.0
 END_SECONDS = 5.0  # for API and worker; the servers may take 5 more
 CHECK_SECONDS = 0.2
 FAILURES_BEFORE_READY = 3
+ADDRESS_FILE = "address"
 
 
 class Stop(BaseException):
@@ -63,6 +64,13 @@ def keep_token(data_dir: Path, token: str | None) -> Path | None:
         return file
     log.warning("token_file_missing", advice="create another token with `activations token create`")
     return None
+
+
+def keep_address(data_dir: Path, url: str) -> None:
+    """Write the address of the API to its file, from which `activations console` reads it."""
+    file = data_dir / ADDRESS_FILE
+    with explain_folder_errors(file):
+        write_atomically(file, url + "\n")
 
 
 def _dialled(host: str) -> str:
@@ -196,6 +204,7 @@ def _ready_line(up: Up, bootstrap: Bootstrap, token_file: Path | None) -> str:
     line: dict[str, Any] = {
         "ready": True,
         "url": up.url,
+        "console": f"{up.url.rstrip('/')}/console",
         "spaceId": bootstrap.space_id,
         "tokenFile": str(token_file) if token_file else None,
         "workspaceId": bootstrap.workspace_id,
@@ -235,6 +244,7 @@ def _serve(up: Up, bootstrap: Bootstrap) -> None:
     token_file = keep_token(up.settings.data_dir, bootstrap.token)
     try:
         up.start()
+        keep_address(up.settings.data_dir, up.url)
         sys.stdout.write(_ready_line(up, bootstrap, token_file) + "\n")
         sys.stdout.flush()
         while True:

@@ -26,6 +26,11 @@ PLANTED = [
     ("Rules do no I/O", "app/mapping/planted.py", "import httpx"),
     ("Routes and pages do not query", "app/api/routes/planted.py", "import sqlalchemy"),
     (
+        "Pages do not know each other",
+        "app/console/pages/planted.py",
+        "import app.console.pages.home",
+    ),
+    (
         "Destinations do not know each other",
         "app/connectors/destinations/webhook/planted.py",
         "import app.connectors.destinations.file_export.options",

@@ -24,6 +24,7 @@ from app.core.errors import (
 from app.core.json_bytes import to_json
 from app.core.logging import get_logger
 from app.core.objects import StoreError
+from app.core.page_policy import ERROR_PAGE
 
 log = get_logger(__name__)
 
@@ -69,7 +70,10 @@ def error_answer(
     entries: Sequence[Mapping[str, Any]],
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Create the response ``{"errors": […]}`` as application/json."""
+    """Create the response ``{"errors": […]}`` as application/json; for a page of the console, the page that shows the errors."""
+    if (show := request.scope.get(ERROR_PAGE)) is not None:
+        page: Response = show(request, status, entries, headers or {})
+        return page
     return Response(
         to_json({"errors": list(entries)}),
         status_code=status,

@@ -22,6 +22,8 @@ from app.api.extensions import (
     snapshots,
     space_options,
     status,
+    summary,
+    sync_log,
     syncs,
     test_sends,
 )
@@ -36,6 +38,8 @@ for _part in (
     snapshots.router,
     reach.router,
     status.router,
+    summary.router,
+    sync_log.router,
     syncs.router,
     explain.router,
     test_sends.router,

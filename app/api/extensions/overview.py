@@ -66,6 +66,13 @@ def _wire(row: reports.Overview) -> contract.OverviewOutput:
                 enum=list(reports.OVERVIEW_STATES),
             ),
             query_text(
+                "activity",
+                "`active`: activations that will send again. `inactive`: all others, such as a one-time send that was sent. "
+                "`error`: those that an error stopped.",
+                "active",
+                enum=list(reports.ACTIVITIES),
+            ),
+            query_text(
                 "audienceId",
                 "Only activations of this audience.",
                 "aud_0vK3mR2HsD8pL4jT6uXaGb",
@@ -92,6 +99,7 @@ async def list_activations(
     """List activations of a space, oldest first. ``active``: sends automatically. ``error``: stopped until it is fixed."""
     sought = reports.Sought(
         state=request.query_params.get("state"),
+        activity=request.query_params.get("activity"),
         audience_id=read_text(request, "audienceId"),
         destination_id=read_text(request, "destinationId"),
         name=read_text(request, "search"),

@@ -32,12 +32,9 @@ TAG = "Syncs"
 _ONE = ACTIVATION + "/syncs/{syncId}"
 
 
-def sync_wire(view: Any) -> contract.SyncOutput:
+def sync_wire(view: syncs.SyncView) -> contract.SyncOutput:
     """Convert a sync to the model of the response. While it is in progress, the counts are those of its batches."""
-    sync, counts = view.sync, view.counts
-    under_way = sync.finished_at is None and counts is not None
-    done = counts if under_way else sync
-    planned = sync.planned
+    sync = view.sync
     return contract.SyncOutput(
         id=sync.id,
         activation_id=sync.activation_id,
@@ -50,11 +47,11 @@ def sync_wire(view: Any) -> contract.SyncOutput:
         entered=sync.entered,
         exited=sync.exited,
         updated=sync.updated,
-        planned=planned,
-        delivered=done.delivered,
-        rejected=done.rejected,
-        skipped=done.skipped,
-        pending=planned - done.delivered - done.rejected - done.skipped,
+        planned=sync.planned,
+        delivered=view.delivered,
+        rejected=view.rejected,
+        skipped=view.skipped,
+        pending=view.pending,
         left_out=sync.left_out,
         batches=sync.batches,
         snapshots=[

@@ -8,7 +8,7 @@ from app.services.platform.leases import (
     release_lease,
     run_leased,
 )
-from app.services.platform.platform import Platform, open_platform, open_store
+from app.services.platform.platform import Platform, Session, open_platform, open_store
 from app.services.platform.rate_budgets import new_batch, writes_before
 from app.services.platform.readiness import check_readiness
 from app.services.platform.stored_files import (
@@ -47,6 +47,7 @@ __all__ = [
     "MAX_LOST_LEASES",
     "LeaseLost",
     "Platform",
+    "Session",
     "WorkerName",
     "WorkerWatch",
     "activation_folder",

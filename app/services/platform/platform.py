@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.addresses import OutboundPolicy
 from app.connectors.http import OutboundClient, make_client
@@ -27,6 +28,9 @@ from app.storage.engine import Database, open_database
 from app.storage.notifications import announce
 from app.storage.repositories.spaces import workspace_of
 from app.storage.session import UnitOfWork, unit_of_work_of
+
+Session = AsyncSession
+"""A transaction, as :attr:`Platform.unit_of_work` opens it; programs that do not query pass it on to services."""
 
 
 class NotConfigured(Exception):

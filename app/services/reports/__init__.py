@@ -1,5 +1,6 @@
-"""Read-only reports: explain, status, overview, reach and membership history."""
+"""Read-only reports: explain, status, overview, summary, sync log, reach and membership history."""
 
+from app.services.reports.attention import HeldSync, SpaceSummary, space_summary
 from app.services.reports.explain import explain_profile
 from app.services.reports.explanation import (
     DeliveryEvent,
@@ -9,31 +10,50 @@ from app.services.reports.explanation import (
     WantedKey,
 )
 from app.services.reports.overview import (
+    ACTIVITIES,
     OVERVIEW_STATES,
     Overview,
     Sought,
+    count_overview,
     overview_status,
     page_overview,
 )
 from app.services.reports.reach import ReachRow, audience_reach, destination_reach
 from app.services.reports.status import ActivationStatus, OpenSync, activation_status
+from app.services.reports.sync_log import (
+    LoggedSync,
+    RecentSync,
+    SoughtSyncs,
+    page_sync_log,
+    recent_syncs,
+)
 
 __all__ = [
+    "ACTIVITIES",
     "OVERVIEW_STATES",
     "ActivationStatus",
     "DeliveryEvent",
     "Explanation",
     "HeldKey",
+    "HeldSync",
+    "LoggedSync",
     "Membership",
     "OpenSync",
     "Overview",
     "ReachRow",
+    "RecentSync",
     "Sought",
+    "SoughtSyncs",
+    "SpaceSummary",
     "WantedKey",
     "activation_status",
     "audience_reach",
+    "count_overview",
     "destination_reach",
     "explain_profile",
     "overview_status",
     "page_overview",
+    "page_sync_log",
+    "recent_syncs",
+    "space_summary",
 ]

@@ -8,9 +8,16 @@ from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_states import ActivationState
 from app.domain.status_words import Status, status_of
-from app.storage.repositories.overview import Overview, OverviewQueries, Sought
+from app.storage.repositories.overview import ACTIVITIES, Overview, OverviewQueries, Sought
 
-__all__ = ["Overview", "Sought", "overview_status", "page_overview"]
+__all__ = [
+    "ACTIVITIES",
+    "Overview",
+    "Sought",
+    "count_overview",
+    "overview_status",
+    "page_overview",
+]
 
 OVERVIEW_STATES = (ActivationState.ACTIVE, ActivationState.INACTIVE, ActivationState.ERROR)
 
@@ -21,6 +28,8 @@ async def page_overview(
     """Read a page of the activations of all audiences, oldest first. Raises Invalid for an unknown state."""
     if sought.state is not None and sought.state not in OVERVIEW_STATES:
         raise Invalid(f'"state": must be one of {", ".join(OVERVIEW_STATES)}', field="state")
+    if sought.activity is not None and sought.activity not in ACTIVITIES:
+        raise Invalid(f'"activity": must be one of {", ".join(ACTIVITIES)}', field="activity")
     repository = OverviewQueries(session)
     position = request.position()
     found = await repository.walk(space_id, sought, position, request.count + 1)
@@ -28,6 +37,11 @@ async def page_overview(
     return make_page(
         found, request=request, position=position, key=lambda row: (row.activation.id,), total=total
     )
+
+
+async def count_overview(session: AsyncSession, space_id: str, sought: Sought) -> dict[str, int]:
+    """Return how many activations there are of each activity: ``{"active": …, "inactive": …, "error": …}``."""
+    return await OverviewQueries(session).count_each(space_id, sought)
 
 
 def overview_status(row: Overview) -> Status:

@@ -31,6 +31,7 @@ from app.services.syncs.renames import PLACE_TRIGGER
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, settle_sync
 from app.services.syncs.syncs import (
+    SyncView,
     approve_sync,
     cancel_sync,
     get_sync,
@@ -38,12 +39,14 @@ from app.services.syncs.syncs import (
     retry_sync,
     start_sync,
     sync_rejections,
+    view_syncs,
 )
 
 __all__ = [
     "PLACE_TRIGGER",
     "AttemptView",
     "SentTimes",
+    "SyncView",
     "account_healed",
     "all_have_snapshots",
     "approve_sync",
@@ -80,5 +83,6 @@ __all__ = [
     "stop_for",
     "sync_rejections",
     "view_attempt",
+    "view_syncs",
     "write_state",
 ]

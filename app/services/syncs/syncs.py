@@ -32,6 +32,31 @@ class SyncView:
     counts: BatchCounts | None
     snapshots: dict[str, str]
 
+    @property
+    def delivered(self) -> int:
+        """Number of delivered changes; while the sync is in progress, by its batches."""
+        return self._done.delivered
+
+    @property
+    def rejected(self) -> int:
+        """Number of changes that the destination refused."""
+        return self._done.rejected
+
+    @property
+    def skipped(self) -> int:
+        """Number of changes that the service did not send."""
+        return self._done.skipped
+
+    @property
+    def pending(self) -> int:
+        """Number of planned changes without a result."""
+        return self.sync.planned - self.delivered - self.rejected - self.skipped
+
+    @property
+    def _done(self) -> Sync | BatchCounts:
+        under_way = self.sync.finished_at is None and self.counts is not None
+        return self.counts if under_way and self.counts is not None else self.sync
+
 
 @dataclass(frozen=True, slots=True)
 class SyncRejections:
@@ -248,9 +273,18 @@ async def get_sync(
 
 
 async def _views(session: AsyncSession, space_id: str, page: Sequence[Sync]) -> list[SyncView]:
-    ids = [sync.id for sync in page]
-    counts = await BatchRepository(session).counts(space_id, ids)
-    snapshots = await PinRepository(session).pinned_by_each(space_id, ids)
+    counts = await BatchRepository(session).counts(space_id, [sync.id for sync in page])
+    return await view_syncs(session, space_id, page, counts)
+
+
+async def view_syncs(
+    session: AsyncSession,
+    space_id: str,
+    page: Sequence[Sync],
+    counts: Mapping[str, BatchCounts],
+) -> list[SyncView]:
+    """Add the snapshots that syncs were planned from, and their progress in ``counts``, which is ``{sync id: counts}``."""
+    snapshots = await PinRepository(session).pinned_by_each(space_id, [sync.id for sync in page])
     return [SyncView(sync, counts.get(sync.id), snapshots[sync.id]) for sync in page]
 
 

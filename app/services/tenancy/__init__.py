@@ -8,6 +8,14 @@ from app.services.tenancy.audit import (
     record_event,
 )
 from app.services.tenancy.authenticator import Authenticator, Caller
+from app.services.tenancy.console_sessions import (
+    LINK_LIFE,
+    ConsoleSession,
+    create_console_link,
+    open_console,
+    read_console,
+    use_console_link,
+)
 from app.services.tenancy.first_start import Bootstrap, bootstrap_service
 from app.services.tenancy.idempotency import (
     claim_key,
@@ -27,12 +35,15 @@ from app.services.tenancy.tokens import (
 from app.services.tenancy.workspaces import create_workspace, list_workspaces
 
 __all__ = [
+    "LINK_LIFE",
     "Authenticator",
     "Bootstrap",
     "Caller",
+    "ConsoleSession",
     "Filter",
     "bootstrap_service",
     "claim_key",
+    "create_console_link",
     "create_space",
     "create_token",
     "create_workspace",
@@ -42,8 +53,10 @@ __all__ = [
     "keep_response",
     "list_tokens",
     "list_workspaces",
+    "open_console",
     "page_events",
     "page_spaces",
+    "read_console",
     "record_change",
     "record_event",
     "release_key",
@@ -51,5 +64,6 @@ __all__ = [
     "rotate_keys",
     "set_absent_words",
     "settle_key",
+    "use_console_link",
     "workspace_of",
 ]

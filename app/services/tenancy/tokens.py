@@ -66,7 +66,30 @@ async def create_token(
     now: datetime,
 ) -> tuple[ApiToken, str]:
     """Create a token. Returns its row and its text, which is not stored. Raises Invalid if a scope is unknown."""
-    granted = _checked(scopes)
+    return write_token(
+        session,
+        keyring=keyring,
+        workspace_id=workspace_id,
+        name=name,
+        scopes=_checked(scopes),
+        environment=environment,
+        expires_at=expires_at,
+        now=now,
+    )
+
+
+def write_token(
+    session: AsyncSession,
+    *,
+    keyring: Keyring,
+    workspace_id: str,
+    name: str,
+    scopes: list[str],
+    environment: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> tuple[ApiToken, str]:
+    """Add the row of a token with these scopes, whatever they are. Returns the row and the text of the token."""
     secret = random_text(SECRET)
     token_id = random_text(ID)
     body = f"aact_{environment}_{token_id}_{secret}"
@@ -75,7 +98,7 @@ async def create_token(
         workspace_id=workspace_id,
         name=name,
         secret_hash=keyring.token_hash(secret),
-        scopes=granted,
+        scopes=scopes,
         created_at=now,
         expires_at=expires_at,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 
 from app.core.pagination import Position
+from app.domain.activation_states import ActivationState, Activity
 from app.domain.status_words import TELLING
 from app.storage.models import (
     ASIDE_KINDS,
@@ -25,9 +26,13 @@ from app.storage.repositories.revisions import CURRENT_REVISION
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Filter of the list; None means all. ``name`` is a part of the name, in upper or lower case."""
+    """Filter of the list; None means all. ``name`` is a part of the name, in upper or lower case.
+
+    ``activity`` is ``active`` (will send again), ``inactive`` (all others, such as a one-time send that was sent) or ``error``.
+    """
 
     state: str | None = None
+    activity: str | None = None
     audience_id: str | None = None
     destination_id: str | None = None
     name: str | None = None
@@ -98,6 +103,32 @@ class OverviewQueries(Reader):
         query = select(func.count()).where(*_conditions(space_id, sought))
         return await self._number(query)
 
+    async def count_each(self, space_id: str, sought: Sought) -> dict[str, int]:
+        """Return the length of the list for each activity: ``{"active": …, "inactive": …, "error": …}``."""
+        query = (
+            select(_activity, func.count())
+            .where(*_conditions(space_id, replace(sought, activity=None)))
+            .group_by(_activity)
+        )
+        rows = (await self.session.execute(query)).all()
+        return {**dict.fromkeys(ACTIVITIES, 0), **{name: count for name, count in rows}}  # noqa: C416  typed
+
+
+ACTIVITIES = tuple(Activity)
+_IS_ONCE = Activation.options["frequency"]["type"].astext.is_not_distinct_from("once")
+#: Whether an activation will send again: a one-time send will only until it was opened.
+_activity = case(
+    (Activation.state == ActivationState.ERROR, Activity.ERROR.value),
+    (
+        and_(
+            Activation.state == ActivationState.ACTIVE,
+            or_(~_IS_ONCE, Activation.next_due_at.is_not(None)),
+        ),
+        Activity.ACTIVE.value,
+    ),
+    else_=Activity.INACTIVE.value,
+)
+
 
 def _conditions(space_id: str, sought: Sought) -> list[ColumnElement[Any]]:
     conditions: list[ColumnElement[Any]] = [
@@ -106,6 +137,8 @@ def _conditions(space_id: str, sought: Sought) -> list[ColumnElement[Any]]:
     ]
     if sought.state is not None:
         conditions.append(Activation.state == sought.state)
+    if sought.activity is not None:
+        conditions.append(_activity == sought.activity)
     if sought.audience_id is not None:
         conditions.append(Activation.audience_id == sought.audience_id)
     if sought.destination_id is not None:

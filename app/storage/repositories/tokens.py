@@ -80,3 +80,31 @@ class TokenRepository(Repository[ApiToken]):
             .returning(ApiToken.id)
         )
         return revoked is not None
+
+    async def convert(
+        self,
+        token_id: str,
+        presented: bytes,
+        *,
+        scopes: tuple[list[str], list[str]],
+        now: datetime,
+        **values: object,
+    ) -> str | None:
+        """Give a valid token other scopes, ``(before, after)``, and other values, if its secret has the hash ``presented``.
+
+        Returns the workspace of the token. Returns None if there is no such token, for example because it was converted before.
+        """
+        before, after = scopes
+        converted: str | None = await self.session.scalar(
+            update(ApiToken)
+            .where(
+                ApiToken.id == token_id,
+                ApiToken.secret_hash == presented,
+                ApiToken.scopes == before,
+                ApiToken.revoked_at.is_(None),
+                ApiToken.expires_at > now,
+            )
+            .values(scopes=after, **values)
+            .returning(ApiToken.workspace_id)
+        )
+        return converted

@@ -1,0 +1,36 @@
+"""Error pages. The status and the sentences are those of the API's error responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.console.rendering import render
+
+_TITLES = {
+    403: "Not permitted",
+    404: "Not found",
+    409: "Not possible now",
+    422: "Not valid",
+    429: "Too many requests",
+    503: "Not available",
+}
+
+
+def error_page(
+    request: Request,
+    status: int,
+    entries: Sequence[Mapping[str, Any]],
+    headers: Mapping[str, str],
+) -> Response:
+    """Show an error response as a page."""
+    texts = [text for entry in entries if (text := str(entry.get("message") or ""))]
+    values = {
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "messages": texts or ["The service could not do this. Its log has the reason."],
+    }
+    return render("error.html", values, status=status, headers=headers)

@@ -1,0 +1,63 @@
+"""Templates: their environment, and what each of them may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from app.console import words
+from app.console.files import address
+from app.console.navigation import NAVIGATION
+from app.console.shapes import shape_of
+from app.console.visits import space_link
+from app.core.page_policy import CONSOLE_HEADERS
+from app.core.version import VERSION
+
+_FOLDER = Path(__file__).parent / "templates"
+_HEADERS = {**CONSOLE_HEADERS, "Cache-Control": "no-store"}
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(
+        number=words.number,
+        duration=words.duration,
+        distance=words.distance,
+        utc=words.utc_text,
+        short_time=words.short_time,
+        plural=words.plural,
+    )
+    made.globals.update(
+        file=address,
+        version=VERSION,
+        percent=words.percent,
+        navigation=NAVIGATION,
+        shape_of=shape_of,
+        space_link=space_link,
+    )
+    return made
+
+
+def render(
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Render a template as a response with the headers of the console."""
+    text = _environment().get_template(template).render(values)
+    return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})

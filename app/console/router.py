@@ -1,0 +1,52 @@
+"""All routes of the console. A page module has its own in ``ROUTES``; it is added here."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from app.console.errors import error_page
+from app.console.files import CONSOLE_FILES, FOLDER
+from app.console.pages import activations, home
+from app.console.routing import SIGN_IN, post
+from app.console.sign_in import show_sign_in, sign_in, sign_out
+from app.core.errors import NotFound
+from app.core.page_policy import ERROR_PAGE
+
+_PAGES = (home, activations)
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+async def root(request: Request) -> Response:
+    """Redirect browsers to the console. Raises HTTPException for other clients: this path has nothing for them."""
+    if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/console", 303)
+    raise HTTPException(404)
+
+
+async def favicon(request: Request) -> Response:
+    """Return the icon, for browsers that ask for it without a page."""
+    return FileResponse(FOLDER / "favicon.svg", media_type="image/svg+xml")
+
+
+async def missing(request: Request) -> Response:
+    """Show that there is no such page. Raises NotFound."""
+    request.scope[ERROR_PAGE] = error_page
+    raise NotFound("This page does not exist.")
+
+
+console_router = APIRouter(
+    routes=[
+        Route("/", root, methods=_METHODS),
+        Route("/favicon.ico", favicon),
+        CONSOLE_FILES,
+        Route(SIGN_IN, show_sign_in),
+        Route(SIGN_IN, sign_in, methods=["POST"]),
+        Route("/console/sign-out", post(sign_out, home.show_home, scope="read"), methods=["POST"]),
+        *(route for page in _PAGES for route in page.ROUTES),
+        Route("/console/{path:path}", missing),
+    ]
+)

@@ -1,0 +1,182 @@
+"""Endpoints of pages and actions: sign-in, space, transaction, permission, and what is shown after a fault.
+
+A page is a function from a :class:`Visit` to :class:`Shown`, an action one to :class:`Done`. Both may raise the errors of services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.console import cookies
+from app.console.errors import error_page
+from app.console.forms import FORM_TOKEN, read_form
+from app.console.rendering import render
+from app.console.visits import Done, Shown, SpaceLink, Visit
+from app.core import clock
+from app.core.errors import AppError, Forbidden, NotFound, Problem
+from app.core.page_policy import ERROR_PAGE
+from app.core.pagination import PageRequest
+from app.services import tenancy
+from app.services.platform import Platform, Session
+from app.services.tenancy import ConsoleSession
+
+Page = Callable[[Visit], Awaitable[Shown | Response]]
+Action = Callable[[Visit], Awaitable[Done | Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+SIGN_IN = "/console/sign-in"
+_MOST_SPACES = 200
+
+
+def get(page: Page) -> Endpoint:
+    """Return the endpoint of a page. A visitor who is not signed in is led to the sign-in, and back to the page."""
+
+    async def endpoint(request: Request) -> Response:
+        signed_in = await _signed_in(request)
+        if signed_in is None:
+            return _to_sign_in(request)
+        return await _shown(request, signed_in, page)
+
+    return endpoint
+
+
+def post(action: Action, on: Page, *, scope: str = "write") -> Endpoint:
+    """Return the endpoint of an action, whose form is on the page ``on``. After a fault, the page shows it with the fields as sent."""
+
+    async def endpoint(request: Request) -> Response:
+        signed_in = await _signed_in(request)
+        if signed_in is None:
+            return _to_sign_in(request)
+        platform = _platform(request)
+        form = await read_form(request, platform, signed_in.nonce)
+        if scope not in signed_in.caller.scopes:
+            raise Forbidden(f"this token lacks the scope {scope}")
+        try:
+            async with platform.unit_of_work() as session:
+                done = await action(await _visit(request, signed_in, session, form))
+        except AppError as error:
+            if error.status >= 500 or isinstance(error, NotFound):
+                raise
+            return await _shown(
+                request, signed_in, on, form=form, problems=error.problems, status=error.status
+            )
+        if isinstance(done, Response):
+            return done
+        response = RedirectResponse(done.to, 303)
+        if done.note:
+            text = cookies.note_text(platform.keyring, done.note)
+            settings = platform.settings
+            cookies.set_cookie(response, request, settings, "note", text, cookies.NOTE_SECONDS)
+        return response
+
+    return endpoint
+
+
+async def _signed_in(request: Request) -> ConsoleSession | None:
+    request.scope[ERROR_PAGE] = error_page
+    platform = _platform(request)
+    text = cookies.read_cookie(request, "session")
+    if not text:
+        return None
+    return await tenancy.read_console(platform.hot, platform.keyring, text, clock.now())
+
+
+def _platform(request: Request) -> Platform:
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+def _to_sign_in(request: Request) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        return RedirectResponse(SIGN_IN, 303)
+    query = request.url.query
+    wanted = request.url.path + (f"?{query}" if query else "")
+    return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303)
+
+
+async def _visit(
+    request: Request,
+    signed_in: ConsoleSession,
+    session: Session,
+    form: Mapping[str, Sequence[str]],
+    problems: Sequence[Problem] = (),
+) -> Visit:
+    """Return the visit. Raises NotFound if the space of the path is not one of the visitor's workspace."""
+    if any(len(str(value)) > 255 or "\x00" in str(value) for value in request.path_params.values()):
+        raise NotFound("This page does not exist.")
+    workspace_id = signed_in.caller.workspace_id
+    found = await tenancy.page_spaces(session, workspace_id, PageRequest(_MOST_SPACES))
+    visit = Visit(
+        request=request,
+        platform=_platform(request),
+        signed_in=signed_in,
+        session=session,
+        now=clock.now(),
+        spaces=[SpaceLink(space.id, space.name) for space in found.entries],
+        form=form,
+        problems=problems,
+    )
+    if (wanted := request.path_params.get("spaceId")) is not None:
+        visit.space = next((one for one in visit.spaces if one.id == wanted), None)
+        if visit.space is None:
+            space = await tenancy.get_space(session, workspace_id, wanted)
+            visit.space = SpaceLink(space.id, space.name)
+    return visit
+
+
+async def _shown(
+    request: Request,
+    signed_in: ConsoleSession,
+    page: Page,
+    *,
+    form: Mapping[str, Sequence[str]] | None = None,
+    problems: Sequence[Problem] = (),
+    status: int = 200,
+) -> Response:
+    platform = _platform(request)
+    async with platform.unit_of_work() as session:
+        visit = await _visit(request, signed_in, session, form or {}, problems)
+        shown = await page(visit)
+    if isinstance(shown, Response):
+        return shown
+    note = cookies.read_note(platform.keyring, cookies.read_cookie(request, "note"))
+    response = render(
+        shown.template, {**_common(visit, note), **_values(visit, shown)}, status=status
+    )
+    if note:
+        cookies.drop_cookie(response, request, platform.settings, "note")
+    return response
+
+
+def _common(visit: Visit, note: str) -> dict[str, Any]:
+    return {
+        "visit": visit,
+        "now": visit.now,
+        "note": note,
+        "form_token": visit.form_token,
+        "form_token_name": FORM_TOKEN,
+        "may_write": visit.may_write,
+    }
+
+
+def _values(visit: Visit, shown: Shown) -> dict[str, Any]:
+    base = (visit.platform.settings.public_url or str(visit.request.base_url)).rstrip("/")
+    return {
+        "title": shown.title,
+        "section": shown.section,
+        "view": shown.view,
+        "api": [f"{base}{path}" for path in shown.api],
+        "faults": _faults(visit.problems),
+    }
+
+
+def _faults(problems: Sequence[Problem]) -> Mapping[str, Sequence[str]]:
+    """Return the messages of each field; those without a field are under the empty name."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        found.setdefault(problem.field or "", []).append(problem.message)
+    return found

@@ -1,0 +1,85 @@
+// What scripts add to the console. Each page works without them.
+document.documentElement.classList.add("js");
+
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+
+/** Show times in the viewer's zone; the title keeps UTC. */
+function localise(within) {
+  for (const time of within.querySelectorAll("time[data-local]")) {
+    time.textContent = short.format(new Date(time.dateTime));
+    time.removeAttribute("data-local");
+  }
+}
+
+/** Copy the text of the button's data-copy, and say so to screen readers too. */
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.dataset.label ??= button.textContent;
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    button.textContent = "Not copied";
+  }
+  setTimeout(() => { button.textContent = button.dataset.label ?? "Copy"; }, 1500);
+}
+
+function say(text) {
+  const live = document.getElementById("live-region");
+  if (live) live.textContent = text;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+  // A menu closes when something outside of it is clicked.
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable], .editor");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const search = document.querySelector("[data-search]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    }
+  }
+  if (event.key === "Escape") {
+    const menu = event.target.closest?.("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+});
+
+// A filter is applied when it is changed; its button is for visitors without scripts.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-filter]");
+  if (form && event.target.matches("select, [type=checkbox]")) form.requestSubmit();
+});
+
+// A form is sent once: a second click does nothing.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+localise(document);
+document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
+// What is open stays open, and what has the focus keeps it, when a part of the page is replaced.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const kept = [...event.detail.target.querySelectorAll("details[id][open]")].map((one) => one.id);
+  const focused = document.activeElement?.id;
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of kept) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }, { once: true });
+});

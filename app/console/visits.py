@@ -1,0 +1,112 @@
+"""A visit: one request for a page, with what its page may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+
+from app.console.cookies import form_token
+from app.core.errors import Problem
+from app.services.platform import Platform, Session
+from app.services.tenancy import Caller, ConsoleSession
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceLink:
+    """A space in the switcher."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows: its template, its title, the view model, and the API's paths for the same content.
+
+    ``section`` is the entry of the navigation that is marked.
+    """
+
+    template: str
+    title: str
+    view: Any
+    section: str = ""
+    api: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action did, in a sentence, and the page that shows it."""
+
+    to: str
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request for a page by a signed-in visitor, in one transaction."""
+
+    request: Request
+    platform: Platform
+    signed_in: ConsoleSession
+    session: Session
+    now: datetime
+    spaces: Sequence[SpaceLink] = ()
+    space: SpaceLink | None = None
+    form: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()  # of the form that was sent
+
+    @property
+    def caller(self) -> Caller:
+        """The token of the visitor."""
+        return self.signed_in.caller
+
+    @property
+    def space_id(self) -> str:
+        """The space of the path; pages below ``/console/spaces/{spaceId}`` have one."""
+        assert self.space is not None  # noqa: S101  routing.py has checked it
+        return self.space.id
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the visitor's token permits changes."""
+        return "write" in self.caller.scopes
+
+    def path(self, name: str) -> str:
+        """Return a parameter of the path."""
+        value: str = self.request.path_params[name]
+        return value
+
+    def asked(self, name: str) -> str | None:
+        """Return a parameter of the query without blanks around it, None if it is empty."""
+        return self.request.query_params.get(name, "").strip() or None
+
+    def sent(self, name: str) -> str:
+        """Return a field of the form without blanks around it, empty if it was not sent."""
+        values = self.form.get(name)
+        return values[-1].strip() if values else ""
+
+    def here(self, **changes: str | None) -> str:
+        """Return the address of this page with other parameters in its query; None removes one."""
+        params = {**dict(self.request.query_params), **changes}
+        kept = {name: value for name, value in params.items() if value}
+        path = str(self.request.scope["path"])
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def link(self, *parts: str) -> str:
+        """Return the address of a page of this space: ``visit.link("syncs")``."""
+        return space_link(self.space_id, *parts)
+
+    @property
+    def form_token(self) -> str:
+        """The token that each form contains."""
+        return form_token(self.platform.keyring, self.signed_in.nonce)
+
+
+def space_link(space_id: str, *parts: str) -> str:
+    """Return the address of a page of a space, with each part escaped."""
+    return "/".join(["/console/spaces", *(quote(part, safe="") for part in (space_id, *parts))])

@@ -1,0 +1,65 @@
+"""How pages write numbers, times and durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+NOTHING = "\N{EN DASH}"
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def number(value: float | None) -> str:
+    """Return ``1,204``, or a dash for None."""
+    return NOTHING if value is None else f"{value:,}"
+
+
+def utc_text(moment: datetime) -> str:
+    """Return ``2026-01-31 12:00:05 UTC``, which the title of each time shows."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def short_time(moment: datetime) -> str:
+    """Return ``31 Jan 2026, 12:00 UTC``; scripts replace it by the time in the viewer's zone."""
+    return moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
+
+
+def duration(span: timedelta | None) -> str:
+    """Return ``250 ms``, ``4 s``, ``2 min 5 s`` or ``3 h 20 min``; a dash for None."""
+    if span is None:
+        return NOTHING
+    seconds = max(span.total_seconds(), 0)
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole, found = int(seconds), []
+    for name, size in _UNITS:
+        count, whole = divmod(whole, size)
+        if count:
+            found.append(f"{count} {name}{'s' if name == 'day' and count > 1 else ''}")
+    return " ".join(found[:2])
+
+
+def distance(moment: datetime, now: datetime) -> str:
+    """Return the distance from now in words: ``4 min ago``, ``in 2 h``, ``just now``."""
+    seconds = (moment - now).total_seconds()
+    if abs(seconds) < 5:
+        return "just now" if seconds <= 0 else "now"
+    for name, size in _UNITS:
+        if abs(seconds) >= size:
+            count = int(abs(seconds) // size)
+            text = f"{count} {name}{'s' if name == 'day' and count > 1 else ''}"
+            break
+    else:
+        text = "1 s"
+    return f"{text} ago" if seconds < 0 else f"in {text}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Return ``1 batch`` or ``1,204 batches``."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def percent(part: float, whole: float) -> float:
+    """Return a share in percent with one decimal, 0 of nothing."""
+    return round(part * 100 / whole, 1) if whole else 0

@@ -1,0 +1,40 @@
+"""Pages: what they show, and what they permit."""
+
+from __future__ import annotations
+
+from tests.integration.console.conftest import Browser
+
+
+async def test_home_shows_what_needs_attention(browser: Browser) -> None:
+    page = await browser.open("")
+    assert page.status_code == 200
+    assert "No worker is live." in browser.text
+    assert "Upload a list" in browser.text, "an empty space shows two ways to begin"
+    flow = browser.flow
+    await flow.members(range(20))
+    activation = await flow.activate(resync=True, brake=True)
+    await flow.quiet(activation)
+    await flow.upload([{"profile_id": "new"}])
+    assert (await flow.quiet(activation)).state == "held"
+    await browser.open("")
+    assert "Test, sync 2 is on hold" in browser.text
+    assert "Delivered 20" in browser.text
+
+
+async def test_activations_are_listed_by_activity(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    sent = await flow.activate(resync=True)
+    await flow.quiet(sent)
+    await flow.activate(enabled=False)
+    await browser.open("activations")
+    assert "Active 1 Inactive 1 Error 0" in browser.text
+    assert "Complete" in browser.text
+    assert "after each run" in browser.text
+    await browser.open("activations?activity=inactive")
+    assert "New" in browser.text
+    await browser.open("activations?search=none-has-this-name")
+    assert "No activation matches" in browser.text
+    page = await browser.open("activations?activity=other")
+    assert page.status_code == 422
+    assert "must be one of" in browser.text
