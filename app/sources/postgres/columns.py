@@ -21,6 +21,7 @@ JSON = pa.json_(pa.utf8())
 _TEXT = pa.utf8()
 _MOMENT = pa.timestamp("us")
 _BYTEA = {17, 1001}
+_LIST = "to_json(({})::text[])::text"  # a list of texts, whatever the elements are
 
 # By OID, which is equal in every PostgreSQL: cast ({} is the column), type.
 _PLAIN: dict[int, tuple[str, Any]] = {
@@ -111,6 +112,8 @@ def _column(attribute: Attribute) -> Column:
         cast, of = "to_json({})::text", JSON
     else:
         cast, of = "{}::text", _TEXT
+    if pa.types.is_list(of):
+        cast = _LIST.format(cast)
     return Column(attribute.name, cast.format(quoted(attribute.name)), of)
 
 

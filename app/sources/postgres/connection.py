@@ -28,6 +28,7 @@ _SESSION = {
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
     "standard_conforming_strings": "on",
+    "extra_float_digits": "3",  # texts of floating-point numbers are exact, also before version 12
     "idle_in_transaction_session_timeout": "600000",  # writing a file can take long
     "client_connection_check_interval": "5000",  # ends the query of a killed worker
 }

@@ -2,6 +2,7 @@
 
 The driver keeps all bytes of a row until it has the whole row, and then copies it. If that copy finds no memory, the driver
 drops it, takes the content of the row for messages, and waits for an end that never comes. So the connection is cut before.
+A step is all that is received for one piece of rows.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 
 from app.sources.postgres.failures import QueryRejected
 
-MOST = 256 * 1024 * 1024  # bytes of one step: a row, or the rows of one fetch
-_COPIES = 6  # of a row: as received, as one piece, as a value, as a column, and room for what grows by doubling
+MOST = 256 * 1024 * 1024  # bytes of one step
+_COPIES = 16  # of a row at most, with what libraries reserve: as received, parsed, as a column, as a page of the file, compressed
 
 
 class Intake:

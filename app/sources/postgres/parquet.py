@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.sources.postgres.columns import NUMERIC, Column
+from app.sources.postgres.columns import Column
 from app.sources.postgres.failures import QueryRejected
 
 _GROUP_ROWS = 122_880
@@ -26,26 +25,20 @@ class RowFile:
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._path = path
-        self._columns = columns
         self._schema = pa.schema([(column.name, column.type) for column in columns])
         self._waiting: list[Any] = []
         self._waiting_bytes = 0
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = _writer(path, self._schema)
         self._written = False
         self.rows = 0
         self.bytes = 0  # in memory
 
-    def add(self, rows: Sequence[Any]) -> int:
-        """Add rows. Returns their size in bytes. Raises QueryRejected, with the column, if a value does not fit."""
-        values = list(zip(*rows, strict=True))
-        arrays = [
-            _array(column, column_values)
-            for column, column_values in zip(self._columns, values, strict=True)
-        ]
-        batch = pa.table(arrays, names=self._schema.names)
+    def add(self, rows: Any) -> int:
+        """Add a record batch. Returns its size in bytes. Raises QueryRejected if a number does not fit."""
+        batch = pa.Table.from_batches([rows])
         self._waiting.append(batch)
         self._waiting_bytes += batch.nbytes
-        self.rows += len(rows)
+        self.rows += len(batch)
         self.bytes += batch.nbytes
         if self._waiting_bytes >= _GROUP_BYTES or sum(map(len, self._waiting)) >= _GROUP_ROWS:
             self._flush()
@@ -86,7 +79,7 @@ class RowFile:
     def _rewrite(self, schema: Any) -> None:
         self._writer.close()
         rewritten = _wider(self._path)
-        self._writer = pq.ParquetWriter(rewritten, schema, compression="zstd")
+        self._writer = _writer(rewritten, schema)
         self._schema = schema
         if self._written:
             with pq.ParquetFile(self._path) as former:
@@ -105,30 +98,12 @@ def _wider(path: Path) -> Path:
     return path.with_name(f"{path.name}.wider")
 
 
-def _array(column: Column, values: Sequence[Any]) -> Any:
-    exact = column.type == NUMERIC
-    try:
-        return _numbers(values) if exact else pa.array(values, column.type)
-    except MemoryError:  # of Arrow, whose class is an error of Arrow as well
-        raise
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        fault = (
-            "a number that no exact column can hold (more than 38 digits, NaN or infinity); round it, or cast it to "
-            "double precision"
-            if exact
-            else f"a value that does not fit {column.engine_type}; cast it to text"
-        )
-        raise QueryRejected(f"The column {column.name} has {fault}.") from None
-
-
-def _numbers(values: Sequence[Decimal | None]) -> Any:
-    """Return exact numbers in the smallest scale that fits all of them."""
-    array: Any = pa.array(values)
-    if pa.types.is_null(array.type):
-        return array.cast(NUMERIC)
-    if pa.types.is_decimal256(array.type):
-        raise ValueError
-    return array.cast(pa.decimal128(38, max(array.type.scale, 0)))
+def _writer(path: Path, schema: Any) -> Any:
+    # The smallest and largest text of each column would be copies of rows that can be large.
+    ranged = [field.name for field in schema if pa.types.is_primitive(field.type)]
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=False, write_statistics=ranged
+    )
 
 
 def _cast(table: Any, schema: Any) -> Any:

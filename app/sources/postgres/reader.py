@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 from app.connectors.addresses import OutboundPolicy
-from app.sources.postgres.clock_check import refuse_clock_texts
-from app.sources.postgres.columns import Column, columns_of, select
 from app.sources.postgres.connection import Connection, read_only
 from app.sources.postgres.failures import QueryRejected, connector_errors
-from app.sources.postgres.intake import begin_step
 from app.sources.postgres.parquet import RowFile
+from app.sources.postgres.session import Session
 from app.sources.postgres.settings import PostgresSource
 from app.sources.postgres.statement import (
     Statement,
     StatementRejected,
     read_statement,
 )
+from app.sources.threads import in_thread
 
-T = TypeVar("T")
+Progress: TypeAlias = Callable[[int, int], None]
 
-_FIRST_ROWS = 4  # the width of the rows is not known yet
-_MOST_ROWS = 10_000
-_FETCH_BYTES = (
-    8 * 1024 * 1024
-)  # target of one fetch; memory holds one fetch and one group of the file
 CHECK_SECONDS = 20.0
 
 
@@ -70,7 +64,7 @@ async def read_rows(
     *,
     policy: OutboundPolicy,
     limits: ReadLimits,
-    progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+    progress: Progress = lambda _rows, _bytes: None,
 ) -> ReadStats:
     """Stream the rows of a SELECT into a Parquet file; memory stays flat.
 
@@ -87,15 +81,15 @@ async def read_rows(
     deadline = asyncio.timeout(seconds)
     try:
         async with deadline, read_only(source, policy, statement_seconds=seconds) as connection:
-            columns = await _columns(connection, source, statement)
-            with connector_errors(source):
-                moment = await connection.fetchval("SELECT transaction_timestamp()")
+            opened = Session(connection, source)
+            columns = await opened.describe(statement)
+            moment = await opened.moment()
             file = RowFile(out, columns)
             try:
-                await _stream(connection, source, statement, columns, as_of, file, limits, progress)
-                await _in_thread(file.close)
+                await _write(opened.stream(statement, columns, as_of), file, limits, progress)
+                await in_thread(file.close)
             except BaseException:
-                await _in_thread(file.abandon)
+                await in_thread(file.abandon)
                 raise
     except TimeoutError:
         if not deadline.expired():
@@ -114,62 +108,18 @@ def _statement(sql: str) -> Statement:
         raise QueryRejected("; ".join(error.reasons)) from None
 
 
-async def _columns(
-    connection: Connection, source: PostgresSource, statement: Statement
-) -> list[Column]:
-    """Return the columns of the unchanged text: it must be a complete statement before it becomes a subquery."""
-    with connector_errors(source, statement):
-        prepared = await connection.prepare(statement.sql)
-    with connector_errors(source):
-        await refuse_clock_texts(connection, statement)
-    return columns_of(prepared.get_attributes())
-
-
-async def _stream(
-    connection: Connection,
-    source: PostgresSource,
-    statement: Statement,
-    columns: Sequence[Column],
-    as_of: datetime,
-    file: RowFile,
-    limits: ReadLimits,
-    progress: Callable[[int, int], None],
+async def _write(
+    batches: AsyncGenerator[Any, None], file: RowFile, limits: ReadLimits, progress: Progress
 ) -> None:
-    with connector_errors(source):
-        cursor = await connection.cursor(
-            select(columns, statement.sql), *_arguments(statement, as_of)
-        )
-    wanted = _FIRST_ROWS
-    while True:
-        begin_step(connection)
-        with connector_errors(source):
-            rows = await cursor.fetch(wanted)
-        if not rows:
-            return
-        size = await _in_thread(file.add, rows)
-        if file.rows > limits.rows or file.bytes > limits.bytes:
-            raise QueryRejected(
-                f"The query returns more than the limit ({limits.rows:,} rows, {limits.bytes:,} bytes); select less, "
-                "or let the definition run in the database."
-            )
-        progress(file.rows, file.bytes)
-        # The next fetch follows the size of this one: rows can be wide.
-        wanted = max(1, min(_MOST_ROWS, wanted * 4, len(rows) * _FETCH_BYTES // max(size, 1)))
-
-
-async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Call it in a thread. A cancelled caller waits for its end, so that no thread writes to a file being closed."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
-    try:
-        return await asyncio.shield(work)
-    finally:
-        while not work.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([work])
-
-
-def _arguments(statement: Statement, as_of: datetime) -> list[datetime]:
-    return [as_of.astimezone(UTC).replace(tzinfo=None)] if statement.parameters else []
+    async with aclosing(batches):
+        async for batch in batches:
+            await in_thread(file.add, batch)
+            if file.rows > limits.rows or file.bytes > limits.bytes:
+                raise QueryRejected(
+                    f"The query returns more than the limit ({limits.rows:,} rows, {limits.bytes:,} bytes); select less, "
+                    "or let the definition run in the database."
+                )
+            progress(file.rows, file.bytes)
 
 
 async def check_source(
@@ -191,12 +141,10 @@ async def check_source(
             message = f"PostgreSQL {version} at {source.server} responds."
             if statement is None:
                 return SourceCheck(message, None, warnings)
-            columns = await _columns(connection, source, statement)
+            opened = Session(connection, source)
+            columns = await opened.describe(statement)
             # Planning also checks the privileges of the role, which otherwise only reading would do.
-            with connector_errors(source):
-                await connection.fetch(
-                    f"EXPLAIN {select(columns, statement.sql)}", *_arguments(statement, as_of)
-                )
+            await opened.plan(statement, columns, as_of)
     except TimeoutError:
         raise QueryRejected(f"{source.server} did not finish within {CHECK_SECONDS:g} s.") from None
     kinds = {column.name: column.engine_type for column in columns}

@@ -65,6 +65,14 @@ class Statement:
     parameters: tuple[int, ...]  # positions of the parameters in ``sql``
     clock_texts: tuple[tuple[int, int], ...] = ()  # where in ``sql`` texts such as 'today' are
 
+    def at(self, moment: str) -> str:
+        """Return the SQL with a moment (ISO, without a zone) in the place of each parameter, for a server that binds none."""
+        parts, done = [], 0
+        for place in self.parameters:
+            parts += [self.sql[done:place], f"('{moment}'::timestamp)"]
+            done = place + len(PARAMETER)
+        return "".join([*parts, self.sql[done:]])
+
     def line_and_column(self, position: int) -> tuple[int, int]:
         """Return line and column in the original text for a position (from 1) that the server reported."""
         at = position - 1

@@ -157,14 +157,14 @@ class TestRead:
         told: list[int] = []
         await read_rows(
             source(reader.database),
-            "SELECT generate_series(1, 30000) AS i",
+            "SELECT generate_series(1, 60000) AS i",
             AS_OF,
             reader.out,
             policy=OPEN,
             limits=LIMITS,
             progress=lambda rows, _bytes: told.append(rows),
         )
-        assert told[-1] == 30_000
+        assert told[-1] == 60_000
         assert len(told) > 3
 
     async def test_sees_one_snapshot(self, reader: Reader) -> None:

@@ -121,3 +121,8 @@ async def test_rows_of_one_column(reader: Reader) -> None:  # noqa: F811
         r"SELECT * FROM (VALUES (NULL), (''), ('\.'), ('\N'), (NULL), ('x')) AS t(x)"
     )
     assert [row["x"] for row in rows] == [None, "", r"\.", r"\N", None, "x"]
+
+
+async def test_a_byte_order_mark_is_part_of_a_text(reader: Reader) -> None:  # noqa: F811
+    rows = await reader.rows("SELECT chr(65279) || g AS x FROM generate_series(1, 2) AS g")
+    assert [row["x"] for row in rows] == ["\ufeff1", "\ufeff2"]

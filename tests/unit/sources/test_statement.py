@@ -90,6 +90,11 @@ class TestReadStatement:
         statement = read_statement("SELECT $as_of, '$as_of', $AS_OF::date ; -- end")
         assert statement.sql == "SELECT ($1::timestamp), '$as_of', ($1::timestamp)::date"
 
+    def test_a_moment_takes_the_place_of_each_parameter(self) -> None:
+        statement = read_statement("SELECT $as_of, '$as_of' AS b, $AS_OF -- $as_of")
+        moment = "('2026-02-01 00:00:00'::timestamp)"
+        assert statement.at("2026-02-01 00:00:00") == f"SELECT {moment}, '$as_of' AS b, {moment}"
+
     def test_a_comment_ends_where_postgresql_ends_it(self) -> None:
         assert read_statement("SELECT 1 -- x\rUNION SELECT 2").sql.endswith("UNION SELECT 2")
 
