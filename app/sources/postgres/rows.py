@@ -26,7 +26,7 @@ _LAST = {"date": "9999-12-31", "moment": "9999-12-31 23:59:59.999999"}
 _FIRST = {"date": "0001-01-01", "moment": "0001-01-01 00:00:00"}
 
 
-def read_batch(columns: Sequence[Column], text: bytes) -> Any:
+def read_batch(columns: Sequence[Column], text: bytes | bytearray) -> Any:
     """Return complete rows of CSV as a record batch. An exact number has the smallest scale that fits all of its column.
 
     Raises QueryRejected, with the column, if a value does not fit its type; UnicodeError, ValueError or OverflowError for text,
