@@ -100,7 +100,9 @@ class Recomputes:
     """A large definition that is computed again and again in a thread."""
 
     def __init__(self, running: Service, rows: int) -> None:
-        dataset = running.call("POST", "/datasets", json={"name": "large"})["dataset"]["id"]
+        dataset = running.call("POST", "/datasets", json={"name": "large", "kind": "upload"})[
+            "dataset"
+        ]["id"]
         lines = ("id,email\n", *(f"m{i},m{i}@example.com\n" for i in range(rows)))
         running.call("PUT", f"/datasets/{dataset}/content", content="".join(lines).encode(),
                      headers={"Content-Type": "text/csv"})  # fmt: skip

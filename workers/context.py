@@ -89,6 +89,7 @@ class WorkerProcess:
         more = {Task.RECOMPUTE: self.platform.settings.source_concurrency}
         self.slots = {task: JobSlots(limit) for task, limit in LIMITS.items()}
         self.large = {task: JobSlots(limit + more.get(task, 0)) for task, limit in LIMITS.items()}
+        del self.large[Task.PREVIEW]  # their size is not known
 
     @property
     def limit(self) -> int:

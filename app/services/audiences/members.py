@@ -88,7 +88,9 @@ async def find_member(
     since = snapshot
     for older in earlier:
         if await _look_up(platform, older, profile_id) is None:
-            return Membership(profile_id, snapshot, member, since, True)
+            # Of history that has thinned out, not every snapshot is kept.
+            is_next = since.version == older.version + 1
+            return Membership(profile_id, snapshot, member, since, is_next)
         since = older
     return Membership(profile_id, snapshot, member, since, since.version == 1)
 

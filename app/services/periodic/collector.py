@@ -1,6 +1,10 @@
-"""The collector: removes files that no row names, and history that is too old."""
+"""The collector: removes files that no row names, and history that is too old or dense (``app.domain.history``)."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.logging import get_logger
@@ -15,11 +19,13 @@ from app.storage.repositories.syncs import SyncRepository
 log = get_logger(__name__)
 
 SYNCS_AT_ONCE = 500
+SNAPSHOTS_AT_ONCE = 20_000
+Find = Callable[[Platform, AsyncSession], Awaitable[Sequence[tuple[str, str]]]]
 BATCHES_AT_ONCE = 20_000  # deleted well within the time limit of a statement
 
 
 async def collect_files(platform: Platform) -> int:
-    """Forget history older than ``history_kept``, then remove orphans older than ``orphan_age``. Returns their number.
+    """Forget history that is too dense, or older than ``history_kept``, then remove orphans older than ``orphan_age``. Returns their number.
 
     A file is written before the row that names it (R2), so a young file may still be named. The rows are read after
     the files are listed, so that a row written between the two is seen.
@@ -34,7 +40,9 @@ async def collect_files(platform: Platform) -> int:
             candidates.append(key)
     # Finished exports are named by links, not by rows; their age decides.
     candidates += await outdated_exports(platform, written, clock.now())
-    await _forget_syncs(platform)
+    await _forget_syncs(platform, _old_syncs)
+    await _forget_syncs(platform, _followed_syncs)
+    await _thin_out_snapshots(platform)
     async with platform.unit_of_work() as session:
         await BatchRepository(session).forget_attempts(platform.settings.history_kept)
         await SnapshotRepository(session).forget_unused(platform.settings.history_kept)
@@ -48,22 +56,38 @@ async def collect_files(platform: Platform) -> int:
     return len(orphans)
 
 
-async def _forget_syncs(platform: Platform) -> None:
-    """Forget plans, outcomes, batches and attempts of old syncs, in small transactions; the syncs' rows stay."""
-    while True:
+async def _old_syncs(platform: Platform, session: AsyncSession) -> Sequence[tuple[str, str]]:
+    kept = platform.settings.history_kept
+    return await CollectionQueries(session).old_syncs(kept, SYNCS_AT_ONCE)
+
+
+async def _followed_syncs(_: Platform, session: AsyncSession) -> Sequence[tuple[str, str]]:
+    return await CollectionQueries(session).followed_syncs(SYNCS_AT_ONCE)
+
+
+async def _forget_syncs(platform: Platform, find: Find) -> None:
+    """Forget plans, outcomes, batches and attempts of the syncs that are found; the syncs' rows stay."""
+    found: Sequence[tuple[str, str]] | None = None
+    while found is None or len(found) == SYNCS_AT_ONCE:
         async with platform.unit_of_work() as session:
-            old = await CollectionQueries(session).old_syncs(
-                platform.settings.history_kept, SYNCS_AT_ONCE
-            )
-        for space_id, sync_id in old:
-            done = False
-            while not done:
-                async with platform.unit_of_work() as session:
-                    removed = await BatchRepository(session).forget(
-                        space_id, sync_id, BATCHES_AT_ONCE
-                    )
-                    done = removed < BATCHES_AT_ONCE
-                    if done:
-                        await SyncRepository(session).forget_files(space_id, sync_id)
-        if len(old) < SYNCS_AT_ONCE:
-            return
+            found = await find(platform, session)
+        for space_id, sync_id in found:
+            await _forget_sync(platform, space_id, sync_id)
+
+
+async def _forget_sync(platform: Platform, space_id: str, sync_id: str) -> None:
+    """Forget one sync, in small transactions."""
+    removed = BATCHES_AT_ONCE
+    while removed == BATCHES_AT_ONCE:
+        async with platform.unit_of_work() as session:
+            removed = await BatchRepository(session).forget(space_id, sync_id, BATCHES_AT_ONCE)
+            if removed < BATCHES_AT_ONCE:
+                await SyncRepository(session).forget_files(space_id, sync_id)
+
+
+async def _thin_out_snapshots(platform: Platform) -> None:
+    """Forget snapshots that are followed by another of the same hour or day, in small transactions."""
+    removed = SNAPSHOTS_AT_ONCE
+    while removed == SNAPSHOTS_AT_ONCE:
+        async with platform.unit_of_work() as session:
+            removed = await SnapshotRepository(session).thin_out(SNAPSHOTS_AT_ONCE)

@@ -33,6 +33,14 @@ class Sync(Base):
             "state",
             postgresql_where=text("state IN ('new', 'pending', 'held', 'running')"),
         ),
+        # Syncs whose plan or outcome is still kept
+        Index(
+            "ix_sync_files",
+            "space_id",
+            "activation_id",
+            "number",
+            postgresql_where=text("plan IS NOT NULL OR outcome IS NOT NULL"),
+        ),
         Index("ix_sync_listing", "space_id", "activation_id", "id"),
     )
 

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from app.domain.batch_states import BatchState
 from app.domain.run_states import RunState
 from app.domain.sync_states import FINAL_STATES
-from app.storage.models import Activation, Batch, Dataset, Destination, Run, Snapshot, Space, Sync
+from app.storage.models import (
+    Activation,
+    Audience,
+    Batch,
+    Dataset,
+    Destination,
+    Run,
+    Snapshot,
+    Space,
+    Sync,
+)
 from app.storage.repositories.base import Reader
+from app.storage.repositories.thinning import is_followed
 
 
 class CollectionQueries(Reader):
@@ -19,13 +34,15 @@ class CollectionQueries(Reader):
     async def named_keys(self) -> set[str]:
         """Return the keys of all files that a row refers to."""
         keys: set[str] = set()
-        for column in (Snapshot.manifest, Activation.holdings):
-            for manifest in await self.session.scalars(select(column).where(column.is_not(None))):
-                for part in ("base", "deltas"):
-                    keys.update(file["key"] for file in (manifest or {}).get(part, ()))
+        for space_id, audience_id in await self.session.execute(
+            select(Audience.space_id, Audience.id)
+        ):
+            where = (Snapshot.space_id == space_id, Snapshot.audience_id == audience_id)
+            keys.update(await self.session.scalars(_keys_in(Snapshot.manifest, *where)))
+        keys.update(await self.session.scalars(_keys_in(Activation.holdings)))
         for column in (Dataset.file, Sync.plan, Sync.outcome, Batch.receipts_file):
-            for file in await self.session.scalars(select(column).where(column.is_not(None))):
-                keys.add((file or {})["key"])
+            query = select(column["key"].as_string()).where(column.is_not(None))
+            keys.update(await self.session.scalars(query))
         # The rows of a complete run are in its snapshot.
         unread = select(Run.input).where(Run.input.is_not(None), Run.state != RunState.COMPLETE)
         for supplied in await self.session.scalars(unread):
@@ -37,10 +54,40 @@ class CollectionQueries(Reader):
         query = (
             select(Sync.space_id, Sync.id)
             .where(
-                Sync.state.in_(FINAL_STATES),
-                Sync.finished_at < func.clock_timestamp() - age,
-                or_(Sync.plan.is_not(None), Sync.outcome.is_not(None)),
+                *_with_files(Sync),
+                Sync.finished_at < func.now() - age,
             )
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self.session.execute(query)]
+
+    async def followed_syncs(self, limit: int) -> Sequence[tuple[str, str]]:
+        """Return space and id of ended syncs with files that are followed by another of the same hour or day.
+
+        A sync whose calls the partner may still apply is left out.
+        """
+        later = aliased(Sync)
+        following = (
+            select(later.finished_at)
+            .where(
+                later.space_id == Sync.space_id,
+                later.activation_id == Sync.activation_id,
+                later.number > Sync.number,
+                *_with_files(later),
+            )
+            .order_by(later.number)
+            .limit(1)
+            .scalar_subquery()
+        )
+        left = exists().where(
+            Batch.space_id == Sync.space_id,
+            Batch.sync_id == Sync.id,
+            Batch.state != BatchState.RECORDED,
+            Batch.continuation.is_not(None),
+        )
+        query = (
+            select(Sync.space_id, Sync.id)
+            .where(*_with_files(Sync), is_followed(Sync.finished_at.expression, following), ~left)
             .limit(limit)
         )
         return [(row[0], row[1]) for row in await self.session.execute(query)]
@@ -60,3 +107,16 @@ class CollectionQueries(Reader):
             .where(Activation.id.in_(activation_ids))
         )
         return [(row[0], row[1], row[2]) for row in (await self.session.execute(query)).all()]
+
+
+def _with_files(sync: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a sync has ended and still refers to files, as the index ``ix_sync_files`` has them."""
+    return sync.state.in_(FINAL_STATES), or_(sync.plan.is_not(None), sync.outcome.is_not(None))
+
+
+def _keys_in(manifest: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> Select[str]:
+    """Select the keys in manifests. PostgreSQL takes them out: with many snapshots, most manifests name the same files."""
+    both = manifest["base"].op("||", return_type=JSONB())(manifest["deltas"])
+    files = select(func.jsonb_array_elements(both, type_=JSONB()).label("file"))
+    listed = files.where(manifest.is_not(None), *where).subquery()
+    return select(listed.c.file["key"].as_string()).distinct()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, func, or_
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from app.domain.sync_states import FINAL_STATES
 from app.storage.models import Audience, Snapshot, Sync, SyncSource
 from app.storage.repositories.base import Repository
+from app.storage.repositories.thinning import is_followed
 
 
 class SnapshotRepository(Repository[Snapshot]):
@@ -30,21 +32,34 @@ class SnapshotRepository(Repository[Snapshot]):
 
     async def forget_unused(self, age: timedelta) -> None:
         """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""
-        in_use = [
-            exists().where(Audience.space_id == Snapshot.space_id, column == Snapshot.id)
-            for column in (Audience.current_snapshot_id, Audience.pinned_snapshot_id)
-        ]
-        in_use.append(
-            exists().where(
-                SyncSource.space_id == Snapshot.space_id,
-                SyncSource.snapshot_id == Snapshot.id,
-                Sync.space_id == SyncSource.space_id,
-                Sync.id == SyncSource.sync_id,
-                ~Sync.state.in_(FINAL_STATES),
-            )
-        )
         past = func.clock_timestamp() - age
-        await self._write(delete(Snapshot).where(Snapshot.created_at < past, ~or_(*in_use)))
+        await self._write(delete(Snapshot).where(Snapshot.created_at < past, ~_is_in_use()))
+
+    async def thin_out(self, most: int) -> int:
+        """Delete up to ``most`` snapshots that are followed by another of the same hour or day, if they are not in use.
+
+        Returns their number.
+        """
+        later = aliased(Snapshot)
+        following = (
+            select(later.created_at)
+            .where(
+                later.space_id == Snapshot.space_id,
+                later.audience_id == Snapshot.audience_id,
+                later.version > Snapshot.version,
+            )
+            .order_by(later.version)
+            .limit(1)
+            .scalar_subquery()
+        )
+        some = (
+            select(Snapshot.space_id, Snapshot.id)
+            .where(is_followed(Snapshot.created_at.expression, following), ~_is_in_use())
+            .limit(most)
+        )
+        return await self._write(
+            delete(Snapshot).where(tuple_(Snapshot.space_id, Snapshot.id).in_(some))
+        )
 
     async def delete_all(self, space_id: str, audience_id: str) -> None:
         """Delete all snapshots of an audience."""
@@ -53,3 +68,19 @@ class SnapshotRepository(Repository[Snapshot]):
                 Snapshot.space_id == space_id, Snapshot.audience_id == audience_id
             )
         )
+
+
+def _is_in_use() -> ColumnElement[bool]:
+    """Return the condition that an audience reads a snapshot, or that an open sync has pinned it."""
+    read = [
+        exists().where(Audience.space_id == Snapshot.space_id, column == Snapshot.id)
+        for column in (Audience.current_snapshot_id, Audience.pinned_snapshot_id)
+    ]
+    pinned = exists().where(
+        SyncSource.space_id == Snapshot.space_id,
+        SyncSource.snapshot_id == Snapshot.id,
+        Sync.space_id == SyncSource.space_id,
+        Sync.id == SyncSource.sync_id,
+        ~Sync.state.in_(FINAL_STATES),
+    )
+    return or_(*read, pinned)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -11,7 +13,8 @@ from sqlalchemy import func, select, update
 from app.services.audiences.members import Membership, find_member
 from app.services.periodic import collector as collecting
 from app.services.periodic.collector import collect_files
-from app.storage.models import Audience, Batch, Snapshot, Sync
+from app.storage.models import Audience, Batch, Snapshot, Sync, SyncSource
+from app.storage.repositories.runs import RunRepository
 from tests.flow import Flow
 
 pytestmark = pytest.mark.installation(stepped=True)
@@ -118,3 +121,76 @@ async def test_pinned_snapshots_and_those_of_open_syncs_stay(flow: Flow) -> None
     await grown_old(flow)
     assert await snapshots(flow) == {first, held_from}
     assert len(await flow.batches(held.id)) == held.batches
+
+
+def kept_of(moments: list[datetime], now: datetime) -> set[datetime]:
+    """What is kept of a history, written the other way round: all of a day, else the last one of its hour or day."""
+    hours = {moment.strftime("%F %H"): moment for moment in sorted(moments)}
+    days = {moment.strftime("%F"): moment for moment in sorted(moments)}
+    recent = {moment for moment in moments if now - moment < timedelta(days=1)}
+    week = {moment for moment in hours.values() if now - moment < timedelta(days=7)}
+    month = {moment for moment in days.values() if now - moment < timedelta(days=30)}
+    return recent | week | month
+
+
+def history(now: datetime) -> list[datetime]:
+    """A change every few minutes to hours, for 40 days, with days and hours that the limits of age cut."""
+    steps = random.Random(5)
+    moments, age = [], timedelta(minutes=3)
+    while age < timedelta(days=40):
+        # not within seconds of a limit, where the oracle's clock and that of the database could differ
+        if min(abs(age - timedelta(days=days)) for days in (1, 7, 30)) > timedelta(minutes=2):
+            moments.append(now - age)
+        age += timedelta(minutes=steps.choice([5, 20, 45, 700]))
+    return moments[::-1]
+
+
+async def test_history_thins_out(flow: Flow) -> None:
+    activation = await flow.activate(resync=True)
+    await flow.members(range(5))
+    done = await flow.quiet(activation)
+    async with flow.platform.unit_of_work() as session:
+        now = await RunRepository(session).database_now()
+        moments = history(now)
+        snapshot = (await session.scalars(select(Snapshot))).one()
+        audience = await session.get(Audience, (flow.space_id, flow.audience_id))
+        assert audience is not None
+        audience.pinned_snapshot_id = "snp_7"  # a rollback to a snapshot that would not be kept
+        for number, moment in enumerate(moments):
+            session.add(
+                _copy(snapshot, id=f"snp_{number}", version=number - 5000, created_at=moment)
+            )
+            session.add(_copy(done, id=f"syn_{number}", number=number - 5000, finished_at=moment))
+        session.add(
+            SyncSource(
+                space_id=flow.space_id,
+                sync_id="syn_open",
+                audience_id=flow.audience_id,
+                snapshot_id="snp_9",
+            )
+        )
+        session.add(_copy(done, id="syn_open", number=9, state="pending", finished_at=None))
+        left = _copy(done, id="syn_left", number=-6000, finished_at=moments[0])
+        session.add(left)
+        await session.flush()
+        batch = (await session.scalars(select(Batch).where(Batch.sync_id == done.id))).first()
+        assert batch is not None
+        session.add(_copy(batch, sync_id="syn_left", state="waiting", continuation={"id": "job"}))
+    assert await collect_files(flow.platform) == 0
+    kept = kept_of(moments, now)
+    assert len(kept) < len(moments) / 2
+    async with flow.platform.unit_of_work() as session:
+        left_over = set((await session.scalars(select(Snapshot.id))).all()) - {snapshot.id}
+        named = select(Sync.finished_at).where(
+            Sync.plan.is_not(None), Sync.id.like("syn_%"), Sync.number < -5
+        )
+        syncs = set((await session.scalars(named.where(Sync.number > -6000))).all())
+    wanted = {f"snp_{n}" for n, moment in enumerate(moments) if moment in kept}
+    assert left_over == wanted | {"snp_7", "snp_9"}
+    assert syncs == kept
+    assert await flow.batches("syn_left") == [], "30 days are over"
+
+
+def _copy(row: Any, **changes: Any) -> Any:
+    values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
+    return type(row)(**{**values, **changes})

@@ -1,0 +1,37 @@
+"""sync files
+
+Revision ID: 0012
+Revises: 0011
+Create Date: 2026-11-29 10:00:00.000000
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0012"
+down_revision: str | None = "0011"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    # A statement that waits long for its lock would block all later statements on the table.
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.create_index(
+        "ix_sync_files",
+        "sync",
+        ["space_id", "activation_id", "number"],
+        unique=False,
+        postgresql_where=sa.text("plan IS NOT NULL OR outcome IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.drop_index(
+        "ix_sync_files",
+        table_name="sync",
+        postgresql_where=sa.text("plan IS NOT NULL OR outcome IS NOT NULL"),
+    )
