@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ async def _keep(connection: Connection) -> None:
     """Skip the reset of a connection: single reads leave no state, and a reset costs a round trip."""
 
 
+async def _read_json(connection: Connection) -> None:
+    """Let JSON be read as the ORM reads it."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=str, decoder=json.loads, format="text"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An engine and its session factory."""
@@ -56,6 +65,7 @@ class Database:
             connect=open_connection,
             connection_class=PooledConnection if self.address.pooled else asyncpg.Connection,
             reset=_keep,
+            init=_read_json,
         )
 
     async def close(self) -> None:

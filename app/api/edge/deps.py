@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,6 +19,8 @@ from app.services import tenancy
 from app.services.platform import Platform
 from app.services.tenancy import Caller
 
+_READING = frozenset({"GET", "HEAD"})
+
 
 def platform_of(request: Request) -> Platform:
     """Return the platform of this process."""
@@ -31,11 +34,23 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
+async def transaction_of(request: Request) -> AsyncIterator[AsyncSession]:
     """Open one transaction for the request. It is committed before the response is sent."""
     async with platform_of(request).unit_of_work() as session:
         await repeats.claim_repeat(request, session, caller_of(request))
         yield session
+
+
+async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
+    """Open one transaction for the request. A GET reads without one."""
+    if request.method in _READING:
+        yield platform_of(request).reading()
+        return
+    async with _TRANSACTION(request) as session:
+        yield session
+
+
+_TRANSACTION = asynccontextmanager(transaction_of)
 
 
 async def platform_once(request: Request) -> Platform:
@@ -44,10 +59,24 @@ async def platform_once(request: Request) -> Platform:
     return platform_of(request)
 
 
-PlatformDep = Annotated[Platform, Depends(platform_of)]
+# Dependencies are coroutines: FastAPI runs functions in threads, which takes longer than what they do.
+
+
+async def _platform(request: Request) -> Platform:
+    return platform_of(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+PlatformDep = Annotated[Platform, Depends(_platform)]
 PlatformOnceDep = Annotated[Platform, Depends(platform_once)]
-CurrentToken = Annotated[Caller, Depends(caller_of)]
+CurrentToken = Annotated[Caller, Depends(_caller)]
 SessionDep = Annotated[AsyncSession, Depends(session_of, scope="function")]
+TransactionDep = Annotated[
+    AsyncSession, Depends(transaction_of, scope="function")
+]  # of a GET that writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +157,11 @@ def read_page(request: Request, *, most: int = 1000) -> PageRequest:
     return PageRequest(given.count, given.cursor or None)
 
 
-def _page(request: Request) -> PageRequest:
+async def _page(request: Request) -> PageRequest:
     return read_page(request)
 
 
-def _short_page(request: Request) -> PageRequest:
+async def _short_page(request: Request) -> PageRequest:
     return read_page(request, most=200)
 
 

@@ -14,6 +14,7 @@ from app.api.edge import (
     PageDep,
     SessionDep,
     SpaceId,
+    TransactionDep,
     answer,
     described,
     pagination,
@@ -88,7 +89,7 @@ async def add_destination(
     ),
 )
 async def list_destinations(
-    session: SessionDep,
+    session: TransactionDep,  # the list is an event of the audit trail
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,

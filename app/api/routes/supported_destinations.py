@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api.edge import (
     ApiRoute,
     CurrentSpace,
-    SessionDep,
     SpaceId,
+    TransactionDep,
     answer,
     described,
     query_text,
@@ -40,7 +40,7 @@ router = APIRouter(route_class=ApiRoute)
 )
 async def list_supported_destinations(
     request: Request,
-    session: SessionDep,
+    session: TransactionDep,  # the list is an event of the audit trail
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_type: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from app.services.platform.wakeups import QUEUE
 from app.snapshots.engine import Engine
 from app.storage.engine import Database, open_database
 from app.storage.notifications import announce
+from app.storage.reads import reads_of
 from app.storage.repositories.spaces import workspace_of
 from app.storage.session import UnitOfWork, unit_of_work_of
 
@@ -45,6 +47,7 @@ class Platform:
     database: Database
     unit_of_work: UnitOfWork
     hot: asyncpg.Pool[asyncpg.Record]
+    reading: Callable[[], AsyncSession]  # what a request that only reads has in place of a session
     queue: Queue
     objects: ObjectStore
     engine: Engine
@@ -89,6 +92,7 @@ async def open_platform(settings: Settings) -> Platform:
         database=database,
         unit_of_work=unit_of_work_of(database.sessions, **{QUEUE: queue}),
         hot=hot,
+        reading=reads_of(hot, database.engine.dialect),
         queue=queue,
         objects=open_store(settings),
         engine=_open_engine(settings),

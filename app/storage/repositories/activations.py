@@ -17,15 +17,16 @@ from app.domain.activation_states import ActivationState
 from app.storage.models import Activation, ActivationRevision, ActivationSource
 from app.storage.repositories import keyset
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
+from app.storage.repositories.built import built
 from app.storage.repositories.revisions import CURRENT_REVISION, RevisionRepository
 
 # JSON is read and returned as text: parsing it would take longer than the rest of the read.
 _READ = """
 SELECT a.id, a.enabled, a.connection_id, a.name, a.resync_wanted > a.resync_done AS resync,
        r.config ->> 'activationType' AS activation_type,
-       r.config -> 'personalization' AS personalization,
-       r.config -> 'destinationMapping' AS mapping,
-       r.config -> 'displayName' AS display_name
+       (r.config -> 'personalization')::text AS personalization,
+       (r.config -> 'destinationMapping')::text AS mapping,
+       (r.config -> 'displayName')::text AS display_name
 FROM activation a
 JOIN activation_revision r ON r.space_id = a.space_id AND r.id = a.revision_id
 WHERE a.space_id = $1 AND a.id = $2 AND a.audience_id = $3 AND a.deleted_at IS NULL
@@ -89,10 +90,7 @@ class ActivationRepository(Repository[Activation]):
         self, space_id: str, activation_id: str, *, lock: Lock = None
     ) -> Activation | None:
         """Read an activation, even a deleted one: its syncs must still be settled."""
-        query = select(Activation).where(
-            Activation.space_id == space_id, Activation.id == activation_id
-        )
-        return await self._first(query, lock)
+        return await self._first(_any(space_id, activation_id), lock)
 
     async def require_any(
         self, space_id: str, activation_id: str, *, lock: Lock = None
@@ -115,74 +113,31 @@ class ActivationRepository(Repository[Activation]):
         self, space_id: str, audience_id: str, position: Position, limit: int
     ) -> list[ActivationView]:
         """Read activations with their configurations, oldest first; before a position newest first."""
-        query = self._where(
-            select(Activation, ActivationRevision.config).join(
-                ActivationRevision, CURRENT_REVISION
-            ),
-            self.parent,
-            (space_id, audience_id),
-        )
-        query = keyset.walk(query, (Activation.id,), position.key, position, limit=limit)
-        return [ActivationView(row[0], row[1]) for row in await self.session.execute(query)]
+        start, key = Position(position.side), position.key
+        query = _views(space_id, audience_id, start, limit, *key)
+        return [ActivationView(row[0], row[1]) for row in await self._rows(query)]
 
     async def of_destination(
         self, space_id: str, destination_id: str, *, lock: Lock = None
     ) -> Sequence[Activation]:
         """Read the activations of a destination by id, the order in which they are locked (R7)."""
-        query = select(Activation).where(
-            Activation.space_id == space_id,
-            Activation.destination_id == destination_id,
-            _LIVING,
-        )
-        return await self._all(query.order_by(Activation.id), lock)
+        return await self._all(_of_destination(space_id, destination_id), lock)
 
     async def of_connection(
         self, space_id: str, connection_id: str, *, lock: Lock = None
     ) -> Sequence[Activation]:
         """Read the activations of a destination connection, oldest first."""
-        query = select(Activation).where(
-            Activation.space_id == space_id,
-            Activation.connection_id == connection_id,
-            _LIVING,
-        )
-        return await self._all(query.order_by(Activation.id), lock)
+        return await self._all(_of_connection(space_id, connection_id), lock)
 
     async def reading(
         self, space_id: str, audience_id: str, *, lock: Lock = None
     ) -> Sequence[Activation]:
         """Read the activations with the audience among their sources by id, the order in which they are locked (R7)."""
-        query = (
-            select(Activation)
-            .join(
-                ActivationSource,
-                (ActivationSource.space_id == Activation.space_id)
-                & (ActivationSource.activation_id == Activation.id),
-            )
-            .where(
-                Activation.space_id == space_id,
-                ActivationSource.audience_id == audience_id,
-                _LIVING,
-            )
-            .order_by(Activation.id)
-        )
-        return await self._all(query, lock, of=Activation)
+        return await self._all(_reading(space_id, audience_id), lock, of=Activation)
 
     async def ids_reading(self, space_id: str, audience_id: str) -> Sequence[str]:
         """Return the ids of the activations that have the audience among their sources."""
-        query = (
-            select(ActivationSource.activation_id)
-            .join(
-                Activation,
-                (Activation.space_id == ActivationSource.space_id)
-                & (Activation.id == ActivationSource.activation_id),
-            )
-            .where(
-                ActivationSource.space_id == space_id,
-                ActivationSource.audience_id == audience_id,
-                _LIVING,
-            )
-        )
-        return await self._all(query.order_by(ActivationSource.activation_id))
+        return await self._all(_ids_reading(space_id, audience_id))
 
     async def take_due(self, now: datetime, limit: int) -> Sequence[Activation]:
         """Lock activations whose own schedule is due. Rows that another worker has locked are left out."""
@@ -249,3 +204,71 @@ class ActivationRepository(Repository[Activation]):
                 Activation.space_id == space_id, Activation.id.in_(activation_ids)
             )
         )
+
+
+@built
+def _any(space_id: str, activation_id: str) -> Select[Activation]:
+    return select(Activation).where(Activation.space_id == space_id, Activation.id == activation_id)
+
+
+@built
+def _views(
+    space_id: str, audience_id: str, start: Position, limit: int, *key: str
+) -> Select[Activation, dict[str, Any]]:
+    query = (
+        select(Activation, ActivationRevision.config)
+        .join(ActivationRevision, CURRENT_REVISION)
+        .where(Activation.space_id == space_id, Activation.audience_id == audience_id, _LIVING)
+    )
+    return keyset.walk(query, (Activation.id,), key, start, limit=limit)
+
+
+@built
+def _of_destination(space_id: str, destination_id: str) -> Select[Activation]:
+    return (
+        select(Activation)
+        .where(
+            Activation.space_id == space_id, Activation.destination_id == destination_id, _LIVING
+        )
+        .order_by(Activation.id)
+    )
+
+
+@built
+def _of_connection(space_id: str, connection_id: str) -> Select[Activation]:
+    return (
+        select(Activation)
+        .where(Activation.space_id == space_id, Activation.connection_id == connection_id, _LIVING)
+        .order_by(Activation.id)
+    )
+
+
+_HAS_SOURCE = (ActivationSource.space_id == Activation.space_id) & (
+    ActivationSource.activation_id == Activation.id
+)
+
+
+@built
+def _reading(space_id: str, audience_id: str) -> Select[Activation]:
+    return (
+        select(Activation)
+        .join(ActivationSource, _HAS_SOURCE)
+        .where(
+            Activation.space_id == space_id, ActivationSource.audience_id == audience_id, _LIVING
+        )
+        .order_by(Activation.id)
+    )
+
+
+@built
+def _ids_reading(space_id: str, audience_id: str) -> Select[str]:
+    return (
+        select(ActivationSource.activation_id)
+        .join(Activation, _HAS_SOURCE)
+        .where(
+            ActivationSource.space_id == space_id,
+            ActivationSource.audience_id == audience_id,
+            _LIVING,
+        )
+        .order_by(ActivationSource.activation_id)
+    )

@@ -26,6 +26,7 @@ from app.storage.models import (
 from app.storage.repositories import keyset
 from app.storage.repositories.activations import ActivationRepository, deleted_activations
 from app.storage.repositories.base import Repository
+from app.storage.repositories.built import built
 from app.storage.repositories.notices import NoticeRepository
 from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.runs import RunRepository
@@ -90,24 +91,22 @@ class AudienceRepository(Repository[Audience]):
 
     async def require_view(self, space_id: str, audience_id: str) -> AudienceView:
         """Read an audience with its state and size. Raises NotFound if it does not exist."""
-        row = (
-            await self.session.execute(_views(space_id).where(Audience.id == audience_id))
-        ).first()
-        if row is None:
+        rows = await self._rows(_view_of(space_id, audience_id))
+        if not rows:
             raise NotFound("audience not found")
-        return _view(row)
+        return _view(rows[0])
 
     async def walk_views(
         self, space_id: str, search: Search | None, sort: Sort, position: Position, limit: int
     ) -> list[AudienceView]:
         """Read audiences in an order from a position on; before a position in reverse order."""
-        query = _sorted(_searched(_views(space_id), search), sort, position, limit)
-        return [_view(row) for row in await self.session.execute(query)]
+        listing = _Listing(_kind(search), sort, Position(position.side))
+        query = _listed(space_id, listing, _text(search), limit, *_values(sort, position))
+        return [_view(row) for row in await self._rows(query)]
 
     async def count_found(self, space_id: str, search: Search | None) -> int:
         """Return how many audiences match a search."""
-        query = select(func.count()).select_from(Audience).where(Audience.space_id == space_id)
-        return await self._number(_searched(query, search))
+        return await self._number(_count_found(space_id, _kind(search), _text(search)))
 
     async def walk_consumers(
         self,
@@ -119,48 +118,23 @@ class AudienceRepository(Repository[Audience]):
         limit: int,
     ) -> list[AudienceView]:
         """Read the other audiences whose activations also send the members of this one."""
-        query = _views(space_id).where(_consumes(space_id, audience_id))
-        query = _sorted(_searched(query, search), sort, position, limit)
-        return [_view(row) for row in await self.session.execute(query)]
+        listing = _Listing(_kind(search), sort, Position(position.side))
+        values = _values(sort, position)
+        query = _consumers(space_id, audience_id, listing, _text(search), limit, *values)
+        return [_view(row) for row in await self._rows(query)]
 
     async def count_consumers(self, space_id: str, audience_id: str, search: Search | None) -> int:
         """Return how many other audiences have activations that also send the members of this one."""
-        query = select(func.count()).select_from(Audience).where(_consumes(space_id, audience_id))
-        return await self._number(_searched(query, search))
+        query = _count_consumers(space_id, audience_id, _kind(search), _text(search))
+        return await self._number(query)
 
     async def sources_of(self, space_id: str, activation_id: str) -> Sequence[Audience]:
         """Read the audiences whose union an activation sends, in their order."""
-        query = (
-            select(Audience)
-            .join(
-                ActivationSource,
-                (ActivationSource.space_id == Audience.space_id)
-                & (ActivationSource.audience_id == Audience.id),
-            )
-            .where(
-                ActivationSource.space_id == space_id,
-                ActivationSource.activation_id == activation_id,
-            )
-            .order_by(ActivationSource.position)
-        )
-        return await self._all(query)
+        return await self._all(_sources_of(space_id, activation_id))
 
     async def connected_to(self, space_id: str, destination_id: str) -> Sequence[Audience]:
         """Read the audiences that have a connection to a destination, oldest first."""
-        query = (
-            select(Audience)
-            .join(
-                DestinationConnection,
-                (DestinationConnection.space_id == Audience.space_id)
-                & (DestinationConnection.audience_id == Audience.id),
-            )
-            .where(
-                Audience.space_id == space_id,
-                DestinationConnection.destination_id == destination_id,
-            )
-            .order_by(Audience.created_at)
-        )
-        return await self._all(query)
+        return await self._all(_connected_to(space_id, destination_id))
 
     async def naming(self, space_id: str, name: str) -> Sequence[Audience]:
         """Read the audiences whose definition contains a name as a whole word, oldest first."""
@@ -253,31 +227,120 @@ def _view(row: Row[Audience, str | None, int | None]) -> AudienceView:
     return AudienceView(audience, run_state, members)
 
 
-def _searched(query: S, search: Search | None) -> S:
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The form of a listing: what is searched, if anything, the order, and on which side of a position."""
+
+    search: Search | None
+    sort: Sort
+    start: Position
+
+
+def _kind(search: Search | None) -> Search | None:
+    return Search(search.type, "") if search is not None else None
+
+
+def _text(search: Search | None) -> str:
+    """Return the text of a search as a part of a pattern."""
+    text = search.query if search is not None else ""
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def _searched(query: S, search: Search | None, text: str) -> S:
     if search is None:
         return query
     condition: ColumnElement[bool]
     if search.type == "KEY":
-        condition = Audience.key.startswith(search.query, autoescape=True)
+        condition = Audience.key.startswith(text, escape="/")
     elif search.type == "NAME":
-        condition = Audience.name.icontains(search.query, autoescape=True)
+        condition = Audience.name.icontains(text, escape="/")
     else:
-        condition = Audience.query.icontains(search.query, autoescape=True)
+        condition = Audience.query.icontains(text, escape="/")
     return query.where(condition)
 
 
-def _sorted(query: Views, sort: Sort, position: Position, limit: int) -> Views:
-    values: tuple[Any, ...] = ()
-    if position.side != "start":
-        first = position.key[0]
-        values = (first if sort.field == "NAME" else keyset.moment_of(first), position.key[1])
+def _values(sort: Sort, position: Position) -> tuple[Any, ...]:
+    if position.side == "start":
+        return ()
+    first = position.key[0]
+    return first if sort.field == "NAME" else keyset.moment_of(first), position.key[1]
+
+
+def _in_order(query: Views, listing: _Listing, text: str, limit: int, values: Any) -> Views:
+    sort = listing.sort
     return keyset.walk(
-        query,
+        _searched(query, listing.search, text),
         (_SORTED[sort.field], Audience.id),
         values,
-        position,
+        listing.start,
         limit=limit,
         descending=sort.descending,
+    )
+
+
+@built
+def _view_of(space_id: str, audience_id: str) -> Views:
+    return _views(space_id).where(Audience.id == audience_id)
+
+
+@built
+def _listed(space_id: str, listing: _Listing, text: str, limit: int, *values: Any) -> Views:
+    return _in_order(_views(space_id), listing, text, limit, values)
+
+
+@built
+def _count_found(space_id: str, search: Search | None, text: str) -> Select[int]:
+    query = select(func.count()).select_from(Audience).where(Audience.space_id == space_id)
+    return _searched(query, search, text)
+
+
+@built
+def _consumers(
+    space_id: str, audience_id: str, listing: _Listing, text: str, limit: int, *values: Any
+) -> Views:
+    query = _views(space_id).where(_consumes(space_id, audience_id))
+    return _in_order(query, listing, text, limit, values)
+
+
+@built
+def _count_consumers(
+    space_id: str, audience_id: str, search: Search | None, text: str
+) -> Select[int]:
+    query = select(func.count()).select_from(Audience).where(_consumes(space_id, audience_id))
+    return _searched(query, search, text)
+
+
+@built
+def _sources_of(space_id: str, activation_id: str) -> Select[Audience]:
+    return (
+        select(Audience)
+        .join(
+            ActivationSource,
+            (ActivationSource.space_id == Audience.space_id)
+            & (ActivationSource.audience_id == Audience.id),
+        )
+        .where(
+            ActivationSource.space_id == space_id,
+            ActivationSource.activation_id == activation_id,
+        )
+        .order_by(ActivationSource.position)
+    )
+
+
+@built
+def _connected_to(space_id: str, destination_id: str) -> Select[Audience]:
+    return (
+        select(Audience)
+        .join(
+            DestinationConnection,
+            (DestinationConnection.space_id == Audience.space_id)
+            & (DestinationConnection.audience_id == Audience.id),
+        )
+        .where(
+            Audience.space_id == space_id,
+            DestinationConnection.destination_id == destination_id,
+        )
+        .order_by(Audience.created_at)
     )
 
 

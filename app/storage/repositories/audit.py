@@ -13,6 +13,7 @@ from app.core.pagination import Position
 from app.storage.models import AuditEvent
 from app.storage.repositories import keyset
 from app.storage.repositories.base import Repository
+from app.storage.repositories.built import built
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,16 @@ class AuditRepository(Repository[AuditEvent]):
         values: tuple[Any, ...] = ()
         if position.side != "start":
             values = (keyset.moment_of(position.key[0]), position.key[1])
-        query = keyset.walk(
-            _filtered(workspace_id, wanted),
-            (AuditEvent.timestamp, AuditEvent.id),
-            values,
-            position,
-            limit=limit,
-            descending=True,
+        start = Position(position.side)
+        query = _found(
+            workspace_id,
+            wanted.start,
+            wanted.end,
+            wanted.resource_id,
+            wanted.resource_type,
+            start,
+            limit,
+            *values,
         )
         return await self._all(query)
 
@@ -63,14 +67,25 @@ class AuditRepository(Repository[AuditEvent]):
         return len(forgotten.all())
 
 
-def _filtered(workspace_id: str, wanted: Filter) -> Select[AuditEvent]:
+@built
+def _found(
+    workspace_id: str,
+    begin: datetime | None,
+    end: datetime | None,
+    resource_id: str | None,
+    resource_type: str | None,
+    start: Position,
+    limit: int,
+    *values: Any,
+) -> Select[AuditEvent]:
     query = select(AuditEvent).where(AuditEvent.workspace_id == workspace_id)
-    if wanted.start is not None:
-        query = query.where(AuditEvent.timestamp >= wanted.start)
-    if wanted.end is not None:
-        query = query.where(AuditEvent.timestamp < wanted.end)
-    if wanted.resource_id is not None:
-        query = query.where(AuditEvent.resource_id == wanted.resource_id)
-    if wanted.resource_type is not None:
-        query = query.where(AuditEvent.resource_type == wanted.resource_type)
-    return query
+    if begin is not None:
+        query = query.where(AuditEvent.timestamp >= begin)
+    if end is not None:
+        query = query.where(AuditEvent.timestamp < end)
+    if resource_id is not None:
+        query = query.where(AuditEvent.resource_id == resource_id)
+    if resource_type is not None:
+        query = query.where(AuditEvent.resource_type == resource_type)
+    columns = (AuditEvent.timestamp, AuditEvent.id)
+    return keyset.walk(query, columns, values, start, limit=limit, descending=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, TypeVarTuple
 
-from sqlalchemy import DateTime, Delete, Select, Update, func, select
+from sqlalchemy import DateTime, Delete, Row, Select, Update, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnElement
@@ -15,8 +15,10 @@ from app.core.errors import NotFound
 from app.core.pagination import Page, PageRequest, Position, make_page
 from app.storage.models import Space
 from app.storage.repositories import keyset
+from app.storage.repositories.built import Built, built
 
 M = TypeVar("M")
+Ts = TypeVarTuple("Ts")
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 #: What a lock keeps others from. ``keep``: removing the row (FOR KEY SHARE). ``read``: changing it, too (FOR SHARE).
@@ -52,6 +54,26 @@ def locked(query: S, lock: Lock, *, of: type[Any] | None = None, skip_locked: bo
     return query.with_for_update(read=read, key_share=key_share, of=of, skip_locked=skip_locked)
 
 
+_AS_STORED = {"populate_existing": True}
+_UNSYNCHRONIZED = {"synchronize_session": False}
+
+
+def _ready(
+    query: S | Built[S], lock: Lock, of: type[Any] | None, skip_locked: bool
+) -> tuple[S, Mapping[str, Any] | None]:
+    """Return a query with a lock, and its values."""
+    if not isinstance(query, Built):
+        return locked(query, lock, of=of, skip_locked=skip_locked), None
+    form = query.form
+    if lock is None:
+        return form.statement, query.values
+    key = lock, of, skip_locked
+    found = form.locked.get(key)
+    if found is None:
+        found = form.locked[key] = locked(form.statement, lock, of=of, skip_locked=skip_locked)
+    return found, query.values
+
+
 class Reader:
     """Queries in the transaction of a session. Base class of repositories and of ``…Queries``."""
 
@@ -63,27 +85,49 @@ class Reader:
         return (await self.session.execute(select(DATABASE_NOW))).scalar_one()
 
     async def _first(
-        self, query: Select[M], lock: Lock = None, *, of: type[Any] | None = None
+        self, query: Select[M] | Built[Select[M]], lock: Lock = None, *, of: type[Any] | None = None
     ) -> M | None:
         """Return the first row of a query as the database has it now, even if the session has loaded it before."""
-        query = locked(query, lock, of=of).execution_options(populate_existing=True)
-        return (await self.session.scalars(query)).first()
+        found = await self._scalars(query, lock, of, False)
+        return found[0] if found else None
 
     async def _all(
         self,
-        query: Select[M],
+        query: Select[M] | Built[Select[M]],
         lock: Lock = None,
         *,
         of: type[Any] | None = None,
         skip_locked: bool = False,
     ) -> Sequence[M]:
         """Return the rows of a query as the database has them now, even if the session has loaded them before."""
-        query = locked(query, lock, of=of, skip_locked=skip_locked)
-        return (await self.session.scalars(query.execution_options(populate_existing=True))).all()
+        return await self._scalars(query, lock, of, skip_locked)
 
-    async def _number(self, query: Select[Any]) -> int:
+    async def _scalars(
+        self,
+        query: Select[M] | Built[Select[M]],
+        lock: Lock,
+        of: type[Any] | None,
+        skip_locked: bool,
+    ) -> Sequence[M]:
+        statement, values = _ready(query, lock, of, skip_locked)
+        found = await self.session.scalars(statement, values, execution_options=_AS_STORED)
+        return found.all()
+
+    async def _rows(
+        self, query: Select[*Ts] | Built[Select[*Ts]], lock: Lock = None
+    ) -> Sequence[Row[*Ts]]:
+        """Return the rows of a query of several columns."""
+        statement, values = _ready(query, lock, None, False)
+        return (await self.session.execute(statement, values)).all()
+
+    async def _number(self, query: Select[Any] | Built[Select[Any]]) -> int:
         """Return the number that a query selects, 0 for NULL."""
-        return int(await self.session.scalar(query) or 0)
+        return int(await self._value(query) or 0)
+
+    async def _value(self, query: Select[M] | Built[Select[M]]) -> M | None:
+        """Return the first value of the first row of a query, None without rows."""
+        statement, values = _ready(query, None, None, False)
+        return await self.session.scalar(statement, values)
 
 
 class Repository(Reader, Generic[M]):
@@ -101,7 +145,7 @@ class Repository(Reader, Generic[M]):
 
     async def get(self, *key: str, lock: Lock = None) -> M | None:
         """Read a row by its key, such as space and id. Returns None if it does not exist."""
-        return await self._first(self._where(select(self.model), self.key, key), lock)
+        return await self._first(_by_key(type(self), *key), lock)
 
     async def require(self, *key: str, lock: Lock = None) -> M:
         """Read a row by its key. Raises NotFound if it does not exist."""
@@ -112,23 +156,19 @@ class Repository(Reader, Generic[M]):
 
     async def require_in(self, *path: str, lock: Lock = None) -> M:
         """Read a row of a listing by the values of ``parent`` and its id. Raises NotFound if it is not in the listing."""
-        query = self._where(select(self.model), (*self.parent, self.key[-1]), path)
-        row = await self._first(query, lock)
+        row: M | None = await self._first(_by_path(type(self), *path), lock)
         if row is None:
             raise NotFound(f"{self.noun} not found")
         return row
 
     async def walk(self, *parent: str, position: Position, limit: int) -> Sequence[M]:
         """Read a part of a listing, oldest first; before a position newest first."""
-        query = self._where(select(self.model), self.parent, parent)
-        return await self._all(
-            keyset.walk(query, self.key[-1:], position.key, position, limit=limit)
-        )
+        key = position.key[0] if position.key else None
+        return await self._all(_walk(type(self), Position(position.side), key, limit, *parent))
 
     async def count(self, *parent: str) -> int:
         """Return the length of a listing."""
-        query = select(func.count()).select_from(self.model)
-        return await self._number(self._where(query, self.parent, parent))
+        return await self._number(_count(type(self), *parent))
 
     async def page(self, *parent: str, request: PageRequest) -> Page[M]:
         """Read a page of a listing, oldest first."""
@@ -154,20 +194,50 @@ class Repository(Reader, Generic[M]):
 
     async def _newest(self, *parent: str, column: Any, before: Any, limit: int) -> Sequence[M]:
         """Read a part of a listing in descending order of ``column``, below the value ``before`` if it is given."""
-        query = self._where(select(self.model), self.parent, parent)
-        if before is not None:
-            query = query.where(column < before)
-        return await self._all(query.order_by(column.desc()).limit(limit))
+        return await self._all(_newest(type(self), column, before, limit, *parent))
 
     async def _write(self, statement: Update | Delete) -> int:
         """Run a statement without looking for its rows in the session. Returns the number of rows that it changed."""
-        result = await self.session.execute(statement.execution_options(synchronize_session=False))
+        result = await self.session.execute(statement, execution_options=_UNSYNCHRONIZED)
         return int(getattr(result, "rowcount", 0))
 
-    def _where(self, query: S, columns: Columns, values: Sequence[str]) -> S:
+    @classmethod
+    def _where(cls, query: S, columns: Columns, values: Sequence[str]) -> S:
         conditions: list[ColumnElement[bool]] = [
             column == value for column, value in zip(columns, values, strict=True)
         ]
-        if self.living is not None:
-            conditions.append(self.living)
+        if cls.living is not None:
+            conditions.append(cls.living)
         return query.where(*conditions)
+
+
+Rows = type[Repository[Any]]
+
+
+@built
+def _by_key(rows: Rows, *key: str) -> Select[Any]:
+    return rows._where(select(rows.model), rows.key, key)
+
+
+@built
+def _by_path(rows: Rows, *path: str) -> Select[Any]:
+    return rows._where(select(rows.model), (*rows.parent, rows.key[-1]), path)
+
+
+@built
+def _walk(rows: Rows, start: Position, key: str | None, limit: int, *parent: str) -> Select[Any]:
+    query = rows._where(select(rows.model), rows.parent, parent)
+    return keyset.walk(query, rows.key[-1:], (key,), start, limit=limit)
+
+
+@built
+def _count(rows: Rows, *parent: str) -> Select[int]:
+    return rows._where(select(func.count()).select_from(rows.model), rows.parent, parent)
+
+
+@built
+def _newest(rows: Rows, column: Any, before: Any, limit: int, *parent: str) -> Select[Any]:
+    query = rows._where(select(rows.model), rows.parent, parent)
+    if before is not None:
+        query = query.where(column < before)
+    return query.order_by(column.desc()).limit(limit)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Select, case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.batch_states import BatchState
 from app.storage.models import Attempt, Batch
 from app.storage.repositories.base import DATABASE_NOW, Repository
 from app.storage.repositories.batch_counts import SUSPECT, BatchCounts, Claimed, Recorded
+from app.storage.repositories.built import built
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import batch_is_due, no_exit_is_left, owners_are_recorded
 from app.storage.repositories.syncs import Candidate, SyncRepository
@@ -329,23 +330,8 @@ class BatchRepository(Repository[Batch]):
 
     async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
         """Return the sums over the batches of each sync, by sync id. Syncs without batches are missing."""
-        query = (
-            select(
-                Batch.sync_id,
-                func.count(),
-                func.count().filter(Batch.state == BatchState.RECORDED),
-                func.count().filter(Batch.state == BatchState.SENDING),
-                func.coalesce(func.sum(Batch.delivered), 0),
-                func.coalesce(func.sum(Batch.rejected), 0),
-                func.coalesce(func.sum(Batch.skipped), 0),
-            )
-            .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
-            .group_by(Batch.sync_id)
-        )
-        return {
-            row[0]: BatchCounts(*(int(value) for value in row[1:]))
-            for row in await self.session.execute(query)
-        }
+        rows = await self._rows(_counts(space_id, list(sync_ids)))
+        return {row[0]: BatchCounts(*(int(value) for value in row[1:])) for row in rows}
 
     async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
         """Return until when a batch of a sync may be in flight, None if none is."""
@@ -395,3 +381,20 @@ def _columns(batches: Sequence[Batch]) -> dict[str, Any]:
         "numbers": [batch.number for batch in batches],
         "tokens": [batch.lease_token for batch in batches],
     }
+
+
+@built
+def _counts(space_id: str, sync_ids: list[str]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Batch.sync_id,
+            func.count(),
+            func.count().filter(Batch.state == BatchState.RECORDED),
+            func.count().filter(Batch.state == BatchState.SENDING),
+            func.coalesce(func.sum(Batch.delivered), 0),
+            func.coalesce(func.sum(Batch.rejected), 0),
+            func.coalesce(func.sum(Batch.skipped), 0),
+        )
+        .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
+        .group_by(Batch.sync_id)
+    )

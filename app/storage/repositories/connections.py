@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import Select, and_, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Conflict
@@ -13,6 +13,7 @@ from app.storage.models import Activation, Destination, DestinationConnection
 from app.storage.repositories import keyset
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.base import Lock, Repository
+from app.storage.repositories.built import built
 
 Connected = tuple[DestinationConnection, Destination]
 
@@ -35,10 +36,7 @@ class ConnectionRepository(Repository[DestinationConnection]):
         """Read the connection of an activation. Returns None if it was deleted with the activation."""
         if activation.connection_id is None:
             return None
-        query = select(DestinationConnection).where(
-            DestinationConnection.space_id == activation.space_id,
-            DestinationConnection.id == activation.connection_id,
-        )
+        query = _with_id(activation.space_id, activation.connection_id)
         return await self._first(query, lock)
 
     async def made_lists(self, activation: Activation) -> Mapping[str, str]:
@@ -62,11 +60,7 @@ class ConnectionRepository(Repository[DestinationConnection]):
 
     async def ids_of_audience(self, space_id: str, audience_id: str) -> Sequence[str]:
         """Return the ids of all connections of an audience."""
-        query = select(DestinationConnection.id).where(
-            DestinationConnection.space_id == space_id,
-            DestinationConnection.audience_id == audience_id,
-        )
-        return await self._all(query.order_by(DestinationConnection.id))
+        return await self._all(_ids_of_audience(space_id, audience_id))
 
     async def insert(self, connection: DestinationConnection) -> None:
         """Insert a connection. Raises Conflict if the audience is connected to the destination already."""
@@ -82,19 +76,9 @@ class ConnectionRepository(Repository[DestinationConnection]):
         self, space_id: str, audience_id: str, position: Position, limit: int
     ) -> list[Connected]:
         """Read connections and their destinations, oldest first; before a position newest first."""
-        query = self._where(
-            select(DestinationConnection, Destination).join(
-                Destination,
-                and_(
-                    Destination.space_id == DestinationConnection.space_id,
-                    Destination.id == DestinationConnection.destination_id,
-                ),
-            ),
-            self.parent,
-            (space_id, audience_id),
-        )
-        query = keyset.walk(query, (DestinationConnection.id,), position.key, position, limit=limit)
-        return [(row[0], row[1]) for row in await self.session.execute(query)]
+        start, key = Position(position.side), position.key
+        rows = await self._rows(_connected(space_id, audience_id, start, limit, *key))
+        return [(row[0], row[1]) for row in rows]
 
     async def remove(self, connection: DestinationConnection) -> None:
         """Delete a connection that only deleted activations refer to; their reference is cleared."""
@@ -107,3 +91,43 @@ class ConnectionRepository(Repository[DestinationConnection]):
             )
         )
         self.session.expunge(connection)
+
+
+@built
+def _with_id(space_id: str, connection_id: str) -> Select[DestinationConnection]:
+    return select(DestinationConnection).where(
+        DestinationConnection.space_id == space_id, DestinationConnection.id == connection_id
+    )
+
+
+@built
+def _ids_of_audience(space_id: str, audience_id: str) -> Select[str]:
+    return (
+        select(DestinationConnection.id)
+        .where(
+            DestinationConnection.space_id == space_id,
+            DestinationConnection.audience_id == audience_id,
+        )
+        .order_by(DestinationConnection.id)
+    )
+
+
+@built
+def _connected(
+    space_id: str, audience_id: str, start: Position, limit: int, *key: str
+) -> Select[DestinationConnection, Destination]:
+    query = (
+        select(DestinationConnection, Destination)
+        .join(
+            Destination,
+            and_(
+                Destination.space_id == DestinationConnection.space_id,
+                Destination.id == DestinationConnection.destination_id,
+            ),
+        )
+        .where(
+            DestinationConnection.space_id == space_id,
+            DestinationConnection.audience_id == audience_id,
+        )
+    )
+    return keyset.walk(query, (DestinationConnection.id,), key, start, limit=limit)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from app.storage.models import Dataset
 from app.storage.repositories.base import Lock, Repository
+from app.storage.repositories.built import built
 
 
 class DatasetRepository(Repository[Dataset]):
@@ -20,15 +21,25 @@ class DatasetRepository(Repository[Dataset]):
 
     async def readable(self, space_id: str) -> Sequence[Dataset]:
         """Read the datasets that have content: an uploaded file, or a database."""
-        query = select(Dataset).where(
-            Dataset.space_id == space_id,
-            or_(Dataset.file.is_not(None), Dataset.settings.is_not(None)),
-        )
-        return await self._all(query.order_by(Dataset.name))
+        return await self._all(_readable(space_id))
 
     async def named(self, space_id: str, name: str, *, lock: Lock = None) -> Dataset | None:
         """Read the dataset of a name, in upper or lower case, as SQL does."""
-        query = select(Dataset).where(
-            Dataset.space_id == space_id, func.lower(Dataset.name) == name.lower()
+        return await self._first(_named(space_id, name.lower()), lock)
+
+
+@built
+def _readable(space_id: str) -> Select[Dataset]:
+    return (
+        select(Dataset)
+        .where(
+            Dataset.space_id == space_id,
+            or_(Dataset.file.is_not(None), Dataset.settings.is_not(None)),
         )
-        return await self._first(query, lock)
+        .order_by(Dataset.name)
+    )
+
+
+@built
+def _named(space_id: str, name: str) -> Select[Dataset]:
+    return select(Dataset).where(Dataset.space_id == space_id, func.lower(Dataset.name) == name)

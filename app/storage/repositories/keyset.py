@@ -31,8 +31,9 @@ def walk(
     """
     if position.side != "start":
         row = tuple_(*columns)
+        place = tuple_(*values, types=[column.type for column in columns])
         onward = (position.side == "after") != descending
-        query = query.where(row > tuple(values) if onward else row < tuple(values))
+        query = query.where(row > place if onward else row < place)
     backward = (position.side == "before") != descending
     order = [column.desc() if backward else column.asc() for column in columns]
     return query.order_by(*order).limit(limit)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.storage.models import Sync, SyncSource
 from app.storage.repositories.base import Repository
+from app.storage.repositories.built import built
 
 
 class PinRepository(Repository[SyncSource]):
@@ -37,10 +38,14 @@ class PinRepository(Repository[SyncSource]):
         self, space_id: str, sync_ids: Sequence[str]
     ) -> dict[str, dict[str, str]]:
         """Return the pinned snapshots of syncs as ``{sync id: {audience id: snapshot id}}``."""
-        query = select(SyncSource.sync_id, SyncSource.audience_id, SyncSource.snapshot_id).where(
-            SyncSource.space_id == space_id, SyncSource.sync_id.in_(sync_ids)
-        )
         found: dict[str, dict[str, str]] = {sync_id: {} for sync_id in sync_ids}
-        for sync_id, audience, snapshot in await self.session.execute(query):
+        for sync_id, audience, snapshot in await self._rows(_pinned(space_id, list(sync_ids))):
             found[sync_id][audience] = snapshot
         return found
+
+
+@built
+def _pinned(space_id: str, sync_ids: list[str]) -> Select[str, str, str]:
+    return select(SyncSource.sync_id, SyncSource.audience_id, SyncSource.snapshot_id).where(
+        SyncSource.space_id == space_id, SyncSource.sync_id.in_(sync_ids)
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, Activation, ActivationRevision, Sync
 from app.storage.repositories.base import Repository
+from app.storage.repositories.built import built
 
 #: Joins activations with their current configuration.
 CURRENT_REVISION = and_(
@@ -28,19 +29,12 @@ class RevisionRepository(Repository[ActivationRevision]):
 
     async def config_of(self, activation: Activation) -> dict[str, Any]:
         """Read the current configuration of an activation, as JSON in the form of ``ActivationRevision.config``."""
-        query = select(ActivationRevision.config).where(
-            ActivationRevision.space_id == activation.space_id,
-            ActivationRevision.id == activation.revision_id,
-        )
-        return (await self.session.execute(query)).scalar_one()
+        rows = await self._rows(_config(activation.space_id, activation.revision_id))
+        return rows[0][0]
 
     async def newest_number(self, space_id: str, activation_id: str) -> int:
         """Return the number of the newest revision, 0 if there is none."""
-        query = select(func.max(ActivationRevision.number)).where(
-            ActivationRevision.space_id == space_id,
-            ActivationRevision.activation_id == activation_id,
-        )
-        return await self._number(query)
+        return await self._number(_newest_number(space_id, activation_id))
 
     async def newest(
         self, space_id: str, activation_id: str, *, before: int | None, limit: int
@@ -52,20 +46,39 @@ class RevisionRepository(Repository[ActivationRevision]):
 
     async def delivered(self, space_id: str, activation_id: str) -> int | None:
         """Return the number of the revision that the newest complete sync was planned with."""
-        query = (
-            select(ActivationRevision.number)
-            .join(
-                Sync,
-                (Sync.space_id == ActivationRevision.space_id)
-                & (Sync.revision_id == ActivationRevision.id),
-            )
-            .where(
-                Sync.space_id == space_id,
-                Sync.activation_id == activation_id,
-                Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state == SyncState.COMPLETE,
-            )
-            .order_by(Sync.number.desc())
-            .limit(1)
+        return await self._value(_delivered(space_id, activation_id))
+
+
+@built
+def _config(space_id: str, revision_id: str) -> Select[dict[str, Any]]:
+    return select(ActivationRevision.config).where(
+        ActivationRevision.space_id == space_id, ActivationRevision.id == revision_id
+    )
+
+
+@built
+def _newest_number(space_id: str, activation_id: str) -> Select[Any]:
+    return select(func.max(ActivationRevision.number)).where(
+        ActivationRevision.space_id == space_id,
+        ActivationRevision.activation_id == activation_id,
+    )
+
+
+@built
+def _delivered(space_id: str, activation_id: str) -> Select[int]:
+    return (
+        select(ActivationRevision.number)
+        .join(
+            Sync,
+            (Sync.space_id == ActivationRevision.space_id)
+            & (Sync.revision_id == ActivationRevision.id),
         )
-        return await self.session.scalar(query)
+        .where(
+            Sync.space_id == space_id,
+            Sync.activation_id == activation_id,
+            Sync.kind.not_in(ASIDE_KINDS),
+            Sync.state == SyncState.COMPLETE,
+        )
+        .order_by(Sync.number.desc())
+        .limit(1)
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Conflict
 from app.storage.models import Space
 from app.storage.repositories.base import Repository
+from app.storage.repositories.built import built
 
 
 async def workspace_of(pool: asyncpg.Pool[asyncpg.Record], space_id: str) -> str | None:
@@ -29,13 +32,11 @@ class SpaceRepository(Repository[Space]):
 
     async def workspace_of(self, space_id: str) -> str:
         """Return the workspace of a space, which must exist."""
-        query = select(Space.workspace_id).where(Space.id == space_id)
-        return (await self.session.execute(query)).scalar_one()
+        return (await self._rows(_workspace_of(space_id)))[0][0]
 
     async def absent_words(self, space_id: str) -> frozenset[str]:
         """Return a space's own words for "no value", in lower case."""
-        query = select(Space.absent_words).where(Space.id == space_id)
-        return frozenset((await self.session.execute(query)).scalar_one_or_none() or ())
+        return frozenset(await self._value(_absent_words(space_id)) or ())
 
     async def first(self, workspace_id: str) -> Space | None:
         """Read the oldest space of a workspace."""
@@ -44,9 +45,7 @@ class SpaceRepository(Repository[Space]):
 
     async def lock(self, space_id: str) -> None:
         """Lock the row of a space (FOR NO KEY UPDATE)."""
-        await self.session.execute(
-            select(Space.id).where(Space.id == space_id).with_for_update(key_share=True)
-        )
+        await self._first(_id_of(space_id), "update")
 
     async def insert(self, space: Space) -> None:
         """Insert a space. Raises Conflict if its slug is taken."""
@@ -55,3 +54,18 @@ class SpaceRepository(Repository[Space]):
             await self.session.flush()
         except IntegrityError:
             raise Conflict(f"there is a space with the slug {space.slug!r}") from None
+
+
+@built
+def _workspace_of(space_id: str) -> Select[str]:
+    return select(Space.workspace_id).where(Space.id == space_id)
+
+
+@built
+def _absent_words(space_id: str) -> Select[Any]:
+    return select(Space.absent_words).where(Space.id == space_id)
+
+
+@built
+def _id_of(space_id: str) -> Select[str]:
+    return select(Space.id).where(Space.id == space_id)

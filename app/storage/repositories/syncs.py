@@ -33,6 +33,7 @@ from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, OPEN_STATES, Sync
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
 from app.storage.repositories.batch_counts import SUSPECT
+from app.storage.repositories.built import built
 from app.storage.repositories.due import is_free
 
 ENDED_STATES = (
@@ -112,42 +113,19 @@ class SyncRepository(Repository[Sync]):
 
     async def open_of(self, space_id: str, activation_id: str, *, lock: Lock = None) -> Sync | None:
         """Read the open sync of an activation, of which there is at most one. Dry runs are left out."""
-        query = select(Sync).where(
-            Sync.space_id == space_id,
-            Sync.activation_id == activation_id,
-            Sync.kind != "dry_run",
-            Sync.state.in_(OPEN_STATES),
-        )
-        return await self._first(query, lock)
+        return await self._first(_open_of(space_id, activation_id), lock)
 
     async def last_planned(self, space_id: str, activation_id: str) -> Sync | None:
         """Read the newest sync that was planned and is running or has ended."""
-        return await self._last(space_id, activation_id, Sync.revision_id.is_not(None))
+        return await self._first(_last_planned(space_id, activation_id))
 
     async def last_complete(self, space_id: str, activation_id: str) -> Sync | None:
         """Read the newest sync that was completed."""
-        return await self._last(space_id, activation_id, Sync.state == SyncState.COMPLETE)
+        return await self._first(_last_complete(space_id, activation_id))
 
     async def last_begun(self, space_id: str, activation_id: str) -> Sync | None:
         """Read the newest sync that is running or has ended, planned or not."""
-        return await self._last(space_id, activation_id)
-
-    async def _last(
-        self, space_id: str, activation_id: str, *conditions: ColumnElement[bool]
-    ) -> Sync | None:
-        query = (
-            select(Sync)
-            .where(
-                Sync.space_id == space_id,
-                Sync.activation_id == activation_id,
-                Sync.kind.not_in(ASIDE_KINDS),
-                Sync.state.in_((*ENDED_STATES, SyncState.RUNNING)),
-                *conditions,
-            )
-            .order_by(Sync.number.desc())
-            .limit(1)
-        )
-        return await self._first(query)
+        return await self._first(_last_begun(space_id, activation_id))
 
     async def is_delivered(self, space_id: str, activation_id: str, revision_id: str) -> bool:
         """Return whether a sync with a revision was completed."""
@@ -373,3 +351,42 @@ class SyncRepository(Repository[Sync]):
 
 def _row(space_id: str, sync_id: str) -> Update:
     return update(Sync).where(Sync.space_id == space_id, Sync.id == sync_id)
+
+
+@built
+def _open_of(space_id: str, activation_id: str) -> Select[Sync]:
+    return select(Sync).where(
+        Sync.space_id == space_id,
+        Sync.activation_id == activation_id,
+        Sync.kind != "dry_run",
+        Sync.state.in_(OPEN_STATES),
+    )
+
+
+@built
+def _last_begun(space_id: str, activation_id: str) -> Select[Sync]:
+    return _last(space_id, activation_id)
+
+
+@built
+def _last_planned(space_id: str, activation_id: str) -> Select[Sync]:
+    return _last(space_id, activation_id).where(Sync.revision_id.is_not(None))
+
+
+@built
+def _last_complete(space_id: str, activation_id: str) -> Select[Sync]:
+    return _last(space_id, activation_id).where(Sync.state == SyncState.COMPLETE)
+
+
+def _last(space_id: str, activation_id: str) -> Select[Sync]:
+    return (
+        select(Sync)
+        .where(
+            Sync.space_id == space_id,
+            Sync.activation_id == activation_id,
+            Sync.kind.not_in(ASIDE_KINDS),
+            Sync.state.in_((*ENDED_STATES, SyncState.RUNNING)),
+        )
+        .order_by(Sync.number.desc())
+        .limit(1)
+    )
