@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.api.docs import OPENAPI_FILES, explorer_router, openapi_document
-from app.api.edge import ApiRouter, Gate, RateLimiter, health_router, install_error_handlers
+from app.api.edge import (
+    ApiRouter,
+    Entrances,
+    Gate,
+    RateLimiter,
+    health_router,
+    install_error_handlers,
+)
 from app.api.extensions import router as extensions
 from app.api.routes import router as segment
 from app.console import Desk, console_router
@@ -49,6 +56,7 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
     app.router = router
     install_error_handlers(app)
     app.state.known_spaces = {}
+    app.state.entrances = Entrances()
     app.state.documents = {}
     if platform is not None:
         _equip(app, settings, platform)

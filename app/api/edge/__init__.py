@@ -26,6 +26,7 @@ from app.api.edge.deps import (
     query_text,
     scene_of,
 )
+from app.api.edge.entrances import Entrance, Entrances
 from app.api.edge.errors import install_error_handlers
 from app.api.edge.health import health_router
 from app.api.edge.operation import (
@@ -58,6 +59,8 @@ __all__ = [
     "CurrentToken",
     "DestinationId",
     "DirectRoute",
+    "Entrance",
+    "Entrances",
     "Gate",
     "Id",
     "OneAudienceId",

@@ -51,7 +51,7 @@ _BUSY_STATES = {"40001", "40P01", "55P03"}
 
 def install_error_handlers(app: FastAPI) -> None:
     """Register a handler for each kind of exception."""
-    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(AppError, app_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _cut)
@@ -88,7 +88,8 @@ def entry(kind: str, message: str, field: str | None = None, data: Any = None) -
     return {key: value for key, value in found.items() if value is not None}
 
 
-async def _app_error(request: Request, error: Exception) -> Response:
+async def app_error(request: Request, error: Exception) -> Response:
+    """Create the response for an ``AppError``."""
     assert isinstance(error, AppError)  # noqa: S101  registered for AppError only
     entries = [
         entry(error.type, problem.message, problem.field, error.data) for problem in error.problems
@@ -102,7 +103,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     if any(fault["type"] == "json_invalid" for fault in faults):
         return error_answer(request, 400, [entry("bad-request", "the body is not valid JSON")])
     problems = [Problem(_explain(fault), _path(fault["loc"]) or None) for fault in faults]
-    return await _app_error(request, Invalid("invalid input", problems=problems))
+    return await app_error(request, Invalid("invalid input", problems=problems))
 
 
 def _path(location: Sequence[int | str]) -> str:
@@ -133,7 +134,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _cut(request: Request, error: Exception) -> Response:
     # The client closed the connection: not an error of the service, and nobody reads the response.
-    return await _app_error(request, BadRequest("the body is incomplete"))
+    return await app_error(request, BadRequest("the body is incomplete"))
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
@@ -163,7 +164,7 @@ async def _system_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)  # noqa: S101  registered for OSError only
     if is_full(error):
         log.error("disk_full")
-        return await _app_error(request, disk_full())
+        return await app_error(request, disk_full())
     if isinstance(error, StoreError):
         log.error("object_store_away", reason=str(error))
         return await _unavailable(request, "the object store is unavailable; try again")
@@ -179,7 +180,7 @@ async def _database_away(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, message: str) -> Response:
-    return await _app_error(request, Unavailable(message, headers={"Retry-After": "1"}))
+    return await app_error(request, Unavailable(message, headers={"Retry-After": "1"}))
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+from fastapi import Request
 from fastapi.routing import APIRoute
 from prometheus_client import Histogram
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.edge.entrances import Entrance
+from app.api.edge.errors import app_error
+from app.core.errors import Unavailable
 from app.core.logging import correlation_id, log_context
 
 _HEADER = b"x-request-id"
@@ -21,10 +25,12 @@ SECONDS = Histogram(
 )
 
 
-async def observe(route: APIRoute, scope: Scope, receive: Receive, send: Send) -> None:
+async def observe(
+    route: APIRoute, entrance: Entrance, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Run an operation. Its log lines and the response header ``X-Request-Id`` carry one correlation id."""
-    sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-    identity = correlation_id(sent.decode("latin-1"))
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    identity = correlation_id(headers.get(_HEADER, b"").decode("latin-1"))
     began = time.perf_counter()
     status = 500  # the framework sends 500 if the operation ends without a response
 
@@ -35,8 +41,15 @@ async def observe(route: APIRoute, scope: Scope, receive: Receive, send: Send) -
             message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
         await send(message)
 
+    try:
+        await entrance.enter(headers.get(b"authorization"))
+    except Unavailable as error:
+        await (await app_error(Request(scope), error))(scope, receive, passing)
+        SECONDS.labels(route.operation_id, status).observe(time.perf_counter() - began)
+        return
     with log_context(correlation_id=identity):
         try:
             await route.app(scope, receive, passing)
         finally:
+            entrance.leave()
             SECONDS.labels(route.operation_id, status).observe(time.perf_counter() - began)

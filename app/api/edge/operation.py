@@ -15,6 +15,7 @@ ALL_VERSIONS = ("v1", "v1beta", "v1alpha")
 STABLE_AND_ALPHA = ("v1", "v1alpha")
 
 View = Literal["segment", "ours"]
+Work = Literal["quick", "lasting", "upload"]  # the entrance that requests come in by
 
 DESCRIPTIONS = {
     400: "The request is malformed or empty.",
@@ -42,6 +43,12 @@ class Operation:
     scope: str | None = None  # None: read for GET, write for other methods
     upload: bool = False
     view: View = "ours"
+    lasting: bool = False
+
+    @property
+    def work(self) -> Work:
+        """The entrance of its requests."""
+        return "upload" if self.upload else "lasting" if self.lasting else "quick"
 
 
 def described(
@@ -54,6 +61,7 @@ def described(
     scope: str | None = None,
     view: View = "ours",
     upload: bool = False,
+    lasting: bool = False,
     has_body: bool = False,
     parameters: Sequence[Mapping[str, Any]] = (),
     request_examples: Mapping[str, Any] | None = None,
@@ -64,10 +72,10 @@ def described(
 ) -> dict[str, Any]:
     """Return the keyword arguments of a FastAPI route decorator: ``{"operation_id": …, "responses": …, …}``.
 
-    ``errors`` are the statuses besides 401, 403, 406, 429 and 503, which every operation declares. With ``upload`` the
-    route reads the stream of the body, and the edge checks neither its content type nor its size. ``parameters`` are
-    OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the generated one. With ``warns``
-    the response has the header ``X-Activations-Warnings``.
+    ``errors`` are the statuses besides those that every operation declares. With ``upload`` the route reads the stream of the
+    body, and the edge checks neither its content type nor its size. ``lasting`` operations also use a partner, a user's database
+    or files (R44). ``parameters`` are OpenAPI parameters of the query (see ``app.api.edge.deps``). ``request_body`` replaces the
+    generated one. With ``warns`` the response has the header ``X-Activations-Warnings``.
     """
     statuses = {401, 403, 406, 429, 503, *errors, *((400, 413, 415) if has_body else ())}
     responses = _responses(statuses, output)
@@ -76,6 +84,7 @@ def described(
             "versions": list(versions),
             "scope": scope,
             "upload": upload,
+            "lasting": lasting,
             "view": view,
             # FastAPI drops null from dictionaries, but not from texts.
             "examples": to_json(
@@ -120,4 +129,5 @@ def operation_of(operation_id: str, extra: Mapping[str, Any] | None) -> Operatio
         found.get("scope"),
         bool(found.get("upload")),
         found.get("view", "ours"),
+        bool(found.get("lasting")),
     )

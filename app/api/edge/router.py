@@ -16,7 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.edge.entrances import Entrances
 from app.api.edge.observation import observe
+from app.api.edge.route import ApiRoute
 
 _ALIASES = {"HEAD": "GET"}
 
@@ -125,7 +127,9 @@ async def _dispatch(
     scope["route"] = route
     scope["endpoint"] = route.endpoint
     scope["path_params"] = dict(zip(names, values, strict=True))
-    await observe(route, scope, receive, send)
+    entrances: Entrances = scope["app"].state.entrances
+    work = route.operation.work if isinstance(route, ApiRoute) else "quick"
+    await observe(route, getattr(entrances, work), scope, receive, send)
 
 
 def _allowed(node: _Node) -> list[str]:

@@ -234,6 +234,7 @@ async def update_dataset(
     _ONE + "/checks",
     **described(
         "checkDataset",
+        lasting=True,
         output=contract.DatasetCheckData,
         summary="Check the database of a dataset",
         errors=(404, 409, 422),

@@ -236,6 +236,7 @@ async def remove_destination(
     _ONE + "/checks",
     **described(
         "checkDestination",
+        lasting=True,
         output=contract.CheckData,
         summary="Check the credentials of an account",
         errors=(404, 409, 422),

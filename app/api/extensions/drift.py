@@ -29,6 +29,7 @@ router = APIRouter(route_class=ApiRoute)
     ACTIVATION + "/holdings/drift",
     **described(
         "checkActivationDrift",
+        lasting=True,
         output=contract.DriftData,
         summary="Compare the partner's list with the holdings",
         errors=(404, 409, 422, 503),

@@ -29,6 +29,7 @@ router = APIRouter(route_class=ApiRoute)
     ACTIVATION + "/profiles/{profileId}",
     **described(
         "explainActivationProfile",
+        lasting=True,
         output=contract.ExplanationData,
         summary="Explain what was sent for a profile",
         errors=(404, 422),

@@ -36,6 +36,7 @@ _TYPES = {
     ACTIVATION + "/syncs/{syncId}/exports",
     **described(
         "listActivationSyncExports",
+        lasting=True,
         output=contract.ExportsData,
         summary="List the files of a sync",
         errors=(404, 422),

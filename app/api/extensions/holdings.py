@@ -55,6 +55,7 @@ _SEED_BODY = {
     _PATH,
     **described(
         "listActivationHoldings",
+        lasting=True,
         output=contract.HoldingsData,
         summary="List holdings",
         errors=(404, 422),

@@ -138,6 +138,7 @@ async def patch_members(
     AUDIENCE + "/members",
     **described(
         "listAudienceMembers",
+        lasting=True,
         output=contract.MembersData,
         summary="List members",
         errors=(404, 422),
@@ -169,6 +170,7 @@ async def list_members(
     AUDIENCE + "/members/{profileId}",
     **described(
         "getAudienceMember",
+        lasting=True,
         output=contract.MembershipData,
         summary="Look up a profile",
         errors=(404, 422),

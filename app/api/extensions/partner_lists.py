@@ -28,6 +28,7 @@ router = APIRouter(route_class=ApiRoute)
     "/spaces/{spaceId}/destinations/{destinationId}/lists",
     **described(
         "listDestinationLists",
+        lasting=True,
         output=contract.PartnerListsData,
         summary="List the lists at a partner",
         errors=(404, 409, 422),

@@ -32,6 +32,7 @@ _LONGEST = 2_000  # characters of a list of ids
     AUDIENCE + "/reach",
     **described(
         "getAudienceReach",
+        lasting=True,
         output=contract.ReachData,
         summary="Count the members that each destination can receive",
         errors=(404, 409, 422),

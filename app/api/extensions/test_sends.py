@@ -34,6 +34,7 @@ _SAMPLE = {
     ACTIVATION + "/test-sends",
     **described(
         "sendActivationTest",
+        lasting=True,
         output=contract.TestSendData,
         summary="Send one profile now",
         errors=(404, 409, 422),
