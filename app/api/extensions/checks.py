@@ -14,6 +14,7 @@ from app.api.edge import (
     PlatformDep,
     SessionDep,
     SpaceId,
+    TransactionDep,
     answer,
     described,
 )
@@ -54,7 +55,7 @@ async def check_audience(
     ),
 )
 async def check_activation(
-    session: SessionDep,
+    session: TransactionDep,  # places that are named in another way now are recorded
     scene: CurrentSpace,
     space_id: SpaceId,
     audience_id: AudienceId,
