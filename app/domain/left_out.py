@@ -14,6 +14,7 @@ class LeftOut(StrEnum):
     PHONE_WITHOUT_COUNTRY = "phone_without_country"  # only a national number, and no country
     SHARED_KEY = "shared_key"  # another member has the same destination key
     REFUSED_BEFORE = "refused_before"  # the destination refused exactly these inputs before
+    LIST_NOT_CREATED = "list_not_created"  # an exit: its list does not exist at the destination yet
     HELD_BY_ANOTHER = (
         "held_by_another"  # an exit: another activation holds the key at the same place
     )

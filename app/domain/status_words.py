@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from app.domain.activation_states import ActivationState
-from app.domain.sync_states import SyncState
+from app.domain.sync_states import ASIDE_KINDS, SyncKind, SyncState
 
 Status = Literal["New", "Pending", "Running", "Complete", "Failed", "Disabled"]
 
@@ -36,13 +36,16 @@ SYNC_WORDS: Mapping[SyncState, SyncWord] = {
     SyncState.SUPERSEDED: "Superseded",
 }
 
+#: Kinds of syncs that do not change the status. A baseline sends nothing: the activation stays New after it.
+SILENT_KINDS = (*ASIDE_KINDS, SyncKind.BASELINE)
+
 
 def status_of(state: str, paused_by: str | None, sync_state: str | None) -> Status:
     """Return the status of an activation.
 
     ``state`` is the state of the activation, ``sync_state`` the state of its newest sync that is a key of
-    :data:`TELLING`, or None. An activation in state ``error`` is Disabled if its account paused it (the credentials
-    are refused), else Failed.
+    :data:`TELLING` and not of the :data:`SILENT_KINDS`, or None. An activation in state ``error`` is Disabled if its
+    account paused it (the credentials are refused), else Failed.
     """
     if state == ActivationState.ERROR:
         return "Disabled" if paused_by == "account" else "Failed"

@@ -104,9 +104,10 @@ class SyncOutput(Output):
         dict[str, int],
         about(
             "Number of changes that are not in the plan, by reason: `no_identifier`, `phone_without_country`, "
-            "`no_consent`, `control`, `shared_key`, `refused_before`; `held_by_another` (an exit of a key that "
-            "another activation holds at the same place), `leaving_by_another` (an entry that waits until the "
-            "exit by another activation is over).",
+            "`no_consent`, `control`, `shared_key`, `refused_before`; `list_not_created` (an exit from a list that "
+            "the service has not created yet, because nobody was added to it), `held_by_another` (an exit of a "
+            "key that another activation holds at the same place), `leaving_by_another` (an entry that waits "
+            "until the exit by another activation is over).",
             {"no_identifier": 20},
         ),
     ]

@@ -34,10 +34,9 @@ from app.services.revision import (
     Revision,
     action_of,
     constants,
-    list_key,
+    lacks_list,
     settings_at,
     target_of,
-    uses_list,
 )
 from app.snapshots.engine import PlanSpec
 from app.storage.models import Activation, Audience, Batch, Sync
@@ -158,11 +157,9 @@ class LoadedSync:
 
     def lacks_a_list(self, batch: Batch) -> bool:
         """Return whether the list that a batch writes to does not exist yet."""
-        definition, place = self.account.definition, place_of(self._place_text(batch))
-        if definition.arm_places != "lists" or not uses_list(definition, self.revision):
-            return False
-        made = list_key(self.activation.id, place) in self.made_lists
-        return not place.settings and not made
+        text = self._place_text(batch)
+        definition = self.account.definition
+        return lacks_list(definition, self.revision, self.made_lists, self.activation.id, text)
 
     def connector_with(self, client: httpx.AsyncClient) -> Connector:
         """Return the connector with another HTTP client."""

@@ -140,6 +140,7 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         sharers=await fetch_sharers(platform, inputs.neighbours),
         withheld=None if inputs.sync.kind == "dry_run" else rest,
         holders=holders,
+        lacks_list=inputs.lacks_list,
         lane=lane_of(inputs.rows),
     )
 

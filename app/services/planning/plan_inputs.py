@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from app.connectors import registry
 from app.services.accounts import Account, open_account
 from app.services.places import Neighbours, find_neighbours, refresh_places, shares_places
 from app.services.platform import Platform, wake_plan
-from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants
+from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants, lacks_list
 from app.services.syncs import pin_snapshots, pinned_snapshots
 from app.snapshots.engine import Manifest, PlanSpec
 from app.storage.models import Activation, ActivationRevision, Sync
@@ -41,6 +42,7 @@ class PlanInputs:
     spec: PlanSpec
     audience_name: str
     known_rules: frozenset[str]  # by which the keys in the holdings were decided
+    made_lists: Mapping[str, str]  # of the connection, by ``placement.list_key``
     neighbours: Neighbours = field(default_factory=Neighbours)
 
     @property
@@ -48,6 +50,11 @@ class PlanInputs:
         """Return how many rows the plan reads: the larger the sides, the longer it takes."""
         others = self.neighbours.others.values()
         return sum(manifest.rows for manifest in (self.holdings, *self.wanted, *others))
+
+    def lacks_list(self, place: str | None) -> bool:
+        """Return whether a place is a list that is still to be created at the partner."""
+        definition, activation_id = self.account.definition, self.activation.id
+        return lacks_list(definition, self.revision, self.made_lists, activation_id, place)
 
 
 async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -> PlanInputs | None:
@@ -66,6 +73,7 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
     revision = Revision.parse(stored.config)
     wanted = await _wanted(session, sync, activation, revision)
     account = await _account(platform, session, sync)
+    made_lists = await ConnectionRepository(session).made_lists(activation)
     return PlanInputs(
         sync=sync,
         activation=activation,
@@ -75,9 +83,10 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
         wanted=wanted,
         holdings=Manifest.from_json(activation.holdings),
         first_plan=await _is_first(session, activation),
-        spec=await _spec(session, sync, activation, stored, account),
+        spec=await _spec(session, sync, activation, stored, account, made_lists),
         audience_name=audience.name,
         known_rules=await _known_rules(session, sync),
+        made_lists=made_lists,
     )
 
 
@@ -146,6 +155,7 @@ async def _spec(
     activation: Activation,
     stored: ActivationRevision,
     account: Account,
+    made_lists: Mapping[str, str],
 ) -> PlanSpec:
     definition, revision = account.definition, Revision.parse(stored.config)
     # Changes refused under another revision are sent once more; that is done when a sync under this one has ended.
@@ -165,6 +175,6 @@ async def _spec(
             revision.connection_settings,
             constants(definition, revision),
         ),
-        made_lists=await ConnectionRepository(session).made_lists(activation),
+        made_lists=made_lists,
         retry_refused=sync.retry_refused or is_new,
     )

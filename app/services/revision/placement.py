@@ -133,6 +133,20 @@ def list_key(activation_id: str, place: Place) -> str:
     return f"{activation_id}:{place.arm}" if place.arm is not None else OWN_LIST
 
 
+def lacks_list(
+    definition: Definition,
+    revision: Revision,
+    made_lists: Mapping[str, str],
+    activation_id: str,
+    text: str | None,
+) -> bool:
+    """Return whether a place is a list that the service has still to create at the partner. ``text`` names the place."""
+    if definition.arm_places != "lists" or not uses_list(definition, revision):
+        return False
+    place = place_of(text)
+    return not place.settings and list_key(activation_id, place) not in made_lists
+
+
 def target_of(made_lists: Mapping[str, str], activation_id: str, place: Place) -> str | None:
     """Return the list that was created at the partner for a place, or None if settings name it or none was created."""
     named = bool(place.settings) and place.arm is None

@@ -16,14 +16,20 @@ _MEMBER = f"hash(coalesce(member_id, {VALUE}))"
 
 
 def count_leaving(
-    cursor: Cursor, spec: PlanSpec, sides: Sides, holdings: LocalManifest, out: Path
+    cursor: Cursor,
+    spec: PlanSpec,
+    sides: Sides,
+    holdings: LocalManifest,
+    out: Path,
+    silenced: str = "false",
 ) -> tuple[int, int]:
     """Count the members of the plan's exits, and the members that they are a part of: held, in mode remove wanted.
 
     A member that stays under another key (a new address, another list) does not leave, except in mode remove.
+    ``silenced``: the condition of exits that count although they are not sent (``unmade_lists``).
     """
     exits = f"""SELECT DISTINCT {_MEMBER} AS member FROM {parquet_relation([out])}
-        WHERE kind = '{ChangeKind.EXITED}' AND row IS NOT NULL"""
+        WHERE kind = '{ChangeKind.EXITED}' AND (row IS NOT NULL OR ({silenced}))"""
     wanted = f"SELECT hash(member_id) AS member FROM {sides.keys} AS keys"
     exited = _count(cursor, exits)
     if spec.mode == Mode.REMOVE:

@@ -8,7 +8,7 @@ one range after another. Then identities and traits are computed for these keys 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
 from app.snapshots.plans.sharing import withhold
 from app.snapshots.plans.sides import Sides, plan_sides
+from app.snapshots.plans.unmade_lists import silence_exits
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
 _TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED)
@@ -50,6 +51,7 @@ def write_plan(
     sharers: Sequence[Sharer] = (),
     withheld: Path | None = None,
     holders: Sequence[Holder] = (),
+    lacks_list: Callable[[str | None], bool] | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
@@ -59,6 +61,7 @@ def write_plan(
     ``sharers`` are other activations at the same places (``sharing``); what is withheld because of them is written to
     ``withheld``, as rows of the holdings. ``holders``: the activation and those others, if the partner can rename
     profiles (``holdings.renamed``): a wanted key whose profile may have another key by now is entered again.
+    ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
     """
     try:
         sides = plan_sides(cursor, spec, wanted, holdings)
@@ -67,15 +70,16 @@ def write_plan(
         for part, span in enumerate(sides.ranges):
             _decide(cursor, spec, sides, part, span)
         kept = withhold(cursor, spec, sides, sharers, withheld)
+        silenced = silence_exits(cursor, sides, lacks_list)
         counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, sides, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
         stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
         stats = replace(stats, withheld=kept.rows, waits_for=kept.waits_for)
-        if not stats.exited:
+        if not stats.exited and silenced == "false":
             return stats
-        leaving, of_members = count_leaving(cursor, spec, sides, holdings, out)
+        leaving, of_members = count_leaving(cursor, spec, sides, holdings, out, silenced)
         moves = _profile_moves(cursor, stats, out)
         return replace(stats, moves=moves, leaving=leaving, of_members=of_members)
     except BaseException:

@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 
 from app.core.pagination import Position
 from app.domain.activation_states import ActivationState, Activity
-from app.domain.status_words import TELLING
+from app.domain.status_words import SILENT_KINDS, TELLING
 from app.storage.models import (
-    ASIDE_KINDS,
     Activation,
     ActivationRevision,
     Audience,
@@ -62,7 +61,7 @@ class OverviewQueries(Reader):
             .where(
                 Sync.space_id == Activation.space_id,
                 Sync.activation_id == Activation.id,
-                Sync.kind.not_in(ASIDE_KINDS),
+                Sync.kind.not_in(SILENT_KINDS),
                 Sync.state.in_(TELLING),
             )
             .order_by(Sync.number.desc())

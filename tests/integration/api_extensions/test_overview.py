@@ -138,6 +138,7 @@ class TestListActivations:
         await add_sync(platform, scenes[0], 4, "new", kind="dry_run")
         await add_sync(platform, scenes[1], 1, "complete")
         await add_sync(platform, scenes[1], 2, "held")
+        await add_sync(platform, scenes[2], 1, "complete", kind="baseline")
         assert [one["status"] for one in await listed(api)] == ["Complete", "Pending", "New"]
 
     async def test_one_that_was_removed_is_not_listed(

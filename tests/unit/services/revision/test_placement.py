@@ -100,3 +100,26 @@ class TestArmOf:
         revision = create_revision(split=[{"name": "A", "weight": 100, "sent": True}])
         assert placement.arm_of(revision, "act_1", Place("B").text, "p1") == "B"
         assert placement.arm_of(revision, "act_1", None, "p1") == "A"
+
+
+class TestLacksList:
+    @pytest.mark.parametrize(
+        ("place", "action", "expected"),
+        [
+            (Place(), "act-enter", False),
+            (Place("A"), "act-enter", False),
+            (Place("B"), "act-enter", True),
+            (Place(settings={"listId": "named"}), "act-enter", False),
+            (Place("B"), "act-event", False),  # an action that writes to no list
+        ],
+    )
+    def test_is_a_list_that_is_neither_named_nor_created(
+        self, place: Place, action: str, expected: bool
+    ) -> None:
+        revision = create_revision(destinationMapping={"actionId": action, "settings": {}})
+        created = {"list": "created", "act_1:A": "of arm A"}
+        assert placement.lacks_list(LISTS, revision, created, "act_1", place.text) is expected
+
+    def test_a_destination_without_lists_lacks_none(self) -> None:
+        names = create_definition(arm_places="names")
+        assert not placement.lacks_list(names, create_revision(), {}, "act_1", None)
