@@ -32,6 +32,7 @@ from app.connectors.destinations.file_export.connector import (
 from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.connectors.destinations.talon_one.connector import TalonOneConnector
 from app.connectors.destinations.webhook.connector import WebhookConnector
+from app.core.suggestions import did_you_mean, shown_name
 
 ENTRY_POINTS = "audience_activations.destinations"
 
@@ -50,7 +51,10 @@ class UnknownDestination(LookupError):
     """No destination has this slug or alias."""
 
     def __init__(self, slug: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no destination {slug!r}; available: {', '.join(sorted(known))}")
+        slugs = sorted(known)
+        super().__init__(
+            f"There is no destination {shown_name(slug)}.{did_you_mean(slug, slugs)} The destinations are {', '.join(slugs)}."
+        )
         self.slug = slug
 
 

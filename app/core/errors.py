@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+from app.core.suggestions import shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ class NotFound(AppError):
 
     status = 404
     type = "not-found"
+
+    @classmethod
+    def of(cls, noun: str, id: str) -> Self:
+        """Create the error for an id that is not known, such as ``NotFound.of("dataset", "dst_1")``."""
+        return cls(
+            f"There is no {noun} {shown_name(id)} at this path. Check the id: it may belong to another space or audience, or "
+            f"the {noun} was removed."
+        )
 
 
 class NotAcceptable(AppError):

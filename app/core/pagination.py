@@ -39,6 +39,9 @@ class Position:
 
 
 START = Position()
+UNREADABLE = (
+    "The cursor cannot be read. Send `next` or `previous` of a page of this list, unchanged."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class PageRequest:
         """
         if not self.cursor:
             return START
-        fault = Invalid("the cursor cannot be read", field="pagination.cursor")
+        fault = Invalid(UNREADABLE, field="pagination.cursor")
         if len(self.cursor) > _MAX_CURSOR:
             raise fault
         try:

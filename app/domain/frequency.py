@@ -16,7 +16,9 @@ from typing import Any, Literal, cast, get_args
 
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Problem
-from app.domain.local_time import is_cron, is_steady, is_zone, is_zone_everywhere, next_match
+from app.core.suggestions import did_you_mean
+from app.domain.cron_faults import cron_fault
+from app.domain.local_time import is_cron, is_zone, is_zone_everywhere, next_match, zone_fault
 
 FrequencyType = Literal["on_run", "once", "daily", "interval", "cron"]
 
@@ -92,9 +94,9 @@ def parse_frequency(
         return [Problem("must be an object", field)]
     kind = value.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
-        return [Problem(f"must be one of {', '.join(get_args(FrequencyType))}", f"{field}.type")]
+        return [_unknown_type(kind, f"{field}.type")]
     problems = [
-        Problem(f"is not a field of the type {kind}", f"{field}.{key}")
+        Problem(_misplaced(kind, str(key)), f"{field}.{key}")
         for key in value
         if key not in ("type", *_KEYS[kind])
     ]
@@ -132,6 +134,18 @@ def next_due(frequency: Frequency, after: datetime) -> datetime | None:
     return None
 
 
+def _unknown_type(kind: Any, field: str) -> Problem:
+    choices = get_args(FrequencyType)
+    hint = did_you_mean(kind, choices) if isinstance(kind, str) else ""
+    return Problem(f"must be one of {', '.join(choices)}.{hint}", field)
+
+
+def _misplaced(kind: str, key: str) -> str:
+    known = _KEYS[kind]
+    words = f"is not a field of the type {kind}.{did_you_mean(key, known)}"
+    return f"{words} Its fields are {', '.join(known)}." if known else f"{words} It has no fields."
+
+
 def _fault(kind: str, key: str, value: Any, stored: bool) -> str:
     if key == "minutes":
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_MINUTES
@@ -140,10 +154,9 @@ def _fault(kind: str, key: str, value: Any, stored: bool) -> str:
         return "must be text"
     if key == "zone":
         is_fit = is_zone if stored else is_zone_everywhere
-        return "" if is_fit(value) else "must be a time zone's name, such as Europe/Berlin"
+        return "" if is_fit(value) else zone_fault(value)
     if key == "expression":
-        fits = is_cron(value) if stored else is_steady(value)
-        return "" if fits else "must be a cron expression of five fields, without random times (R)"
+        return "" if stored and is_cron(value) else cron_fault(value)
     if kind == "daily":
         fits = bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value))
         return "" if fits else "must be a time of the day, such as 06:30"

@@ -21,9 +21,11 @@ import re
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterError, croniter
+
+from app.core.suggestions import nearest
 
 _LONGEST_EXPRESSION = 255
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
@@ -59,6 +61,14 @@ def is_cron(expression: str) -> bool:
 def is_zone_everywhere(name: str) -> bool:
     """Return whether a time zone means the same on each host. ``localtime`` is the host's own, ``right/UTC`` counts leap seconds."""
     return is_zone(name) and name not in _OWN_ZONES and not name.startswith(_OWN_FOLDERS)
+
+
+def zone_fault(name: str) -> str:
+    """Return what is wrong with a name that is no time zone, and the zone that is meant, if one is nearly the same."""
+    cities = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones())}
+    meant = nearest(name.replace(" ", "_").rpartition("/")[2], cities)
+    hint = f" Did you mean {cities[meant]}?" if meant else ""
+    return f"must be the name of a time zone, such as Europe/Berlin.{hint}"
 
 
 def is_steady(expression: str) -> bool:

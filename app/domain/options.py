@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from app.core.errors import Problem
+from app.core.suggestions import did_you_mean
 from app.domain.changes import Mode
 from app.domain.frequency import Frequency, parse_frequency
 from app.domain.notices import NoticeEvent
@@ -264,7 +265,10 @@ def unknown_keys(
 ) -> list[Problem]:
     """Return a problem for each unknown key. Unknown keys of our own extensions are refused, not ignored."""
     return [
-        Problem(f"unknown field; allowed are {', '.join(known)}", f"{field}.{key}")
+        Problem(
+            f"is not a field here.{did_you_mean(str(key), known)} The fields are {', '.join(known)}.",
+            f"{field}.{key}",
+        )
         for key in value
         if key not in known
     ]

@@ -10,6 +10,16 @@ class WarningCode(StrEnum):
     """What a warning is about: the field ``code`` on the wire."""
 
     ORDER_DEPENDENT = "order_dependent"  # the result of a definition depends on the order of rows
+    UNRESOLVED_NAME = "unresolved_name"  # a definition names what its datasets do not have (now)
+    DATASET_WITHOUT_CONTENT = "dataset_without_content"  # a definition reads an empty dataset
+    DATASET_NOT_CHECKED = "dataset_not_checked"  # the columns of a database are not known
+    UNKNOWN_TRAIT = "unknown_trait"  # no audience of the activation has such a trait
+    UNKNOWN_PATH = "unknown_path"  # a mapping reads what events do not have
+    UNKNOWN_FIELD = "unknown_field"  # a mapping fills a field that the action does not have
+    CLOCKS_DO_NOT_FIT = (
+        "clocks_do_not_fit"  # syncs by the clock, and members that are never computed
+    )
+    LIST_NOT_CHECKED = "list_not_checked"  # the partner did not say whether the list exists
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members
     MAIL_WITHOUT_SMTP = "mail_without_smtp"  # notices by mail, and the service has no mail server
     SHARED_PLACE = "shared_place"  # another activation writes to the same place at the partner

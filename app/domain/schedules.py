@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.core.errors import Problem
-from app.domain.local_time import is_zone_everywhere, next_match
+from app.domain.local_time import is_zone_everywhere, next_match, zone_fault
 
 INTERVALS = {
     "15m": timedelta(minutes=15),
@@ -28,11 +28,12 @@ def problems_of(strategy: str, config: Mapping[str, Any]) -> list[Problem]:
     if strategy == "PERIODIC":
         if isinstance(config.get("interval"), str) and config["interval"] in INTERVALS:
             return []
-        return [Problem(f'"config.interval": one of {", ".join(INTERVALS)}', "config.interval")]
+        return [Problem(f"must be one of {', '.join(INTERVALS)}", "config.interval")]
     if strategy == "SPECIFIC_DAYS":
-        found = [_numbers(config, "days", 6), _numbers(config, "hours", 23), _zone(config)]
+        days = _numbers(config, "days", 6, ", where 0 is Sunday")
+        found = [days, _numbers(config, "hours", 23), _zone(config)]
         return [problem for problem in found if problem]
-    return [Problem('"strategy": PERIODIC or SPECIFIC_DAYS', "strategy")]
+    return [Problem("must be PERIODIC or SPECIFIC_DAYS", "strategy")]
 
 
 def normal(strategy: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def next_due(config: Mapping[str, Any], after: datetime) -> datetime:
     return next_match(f"0 {hours} * * {days}", config["timezone"], after)
 
 
-def _numbers(config: Mapping[str, Any], name: str, most: int) -> Problem | None:
+def _numbers(config: Mapping[str, Any], name: str, most: int, meaning: str = "") -> Problem | None:
     values = config.get(name)
     fine = (
         isinstance(values, list)
@@ -71,11 +72,12 @@ def _numbers(config: Mapping[str, Any], name: str, most: int) -> Problem | None:
     )
     if fine:
         return None
-    return Problem(f'"config.{name}": a list of numbers from 0 to {most}', f"config.{name}")
+    return Problem(f"must be a list of numbers from 0 to {most}{meaning}", f"config.{name}")
 
 
 def _zone(config: Mapping[str, Any]) -> Problem | None:
     name = config.get("timezone")
     if isinstance(name, str) and is_zone_everywhere(name):
         return None
-    return Problem('"config.timezone": a name such as Europe/Berlin', "config.timezone")
+    fault = zone_fault(name) if isinstance(name, str) else zone_fault("")
+    return Problem(fault, "config.timezone")

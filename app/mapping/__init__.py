@@ -6,18 +6,21 @@ Liquid templates inside it use ``python-liquid``.
 
 from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
 from app.mapping.identity import plain_path
+from app.mapping.liquid_faults import liquid_faults
 from app.mapping.reads import paths_read
 from app.mapping.transform import CompiledMapping, compile_mapping, resolve, resolve_batch
-from app.mapping.validate import validate
+from app.mapping.validate import DIRECTIVES, validate
 from app.mapping.values import is_plain_data
 
 __all__ = [
+    "DIRECTIVES",
     "CompiledMapping",
     "InvalidMapping",
     "MappingError",
     "MappingFailed",
     "compile_mapping",
     "is_plain_data",
+    "liquid_faults",
     "paths_read",
     "plain_path",
     "resolve",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TextIO
 
 from liquid import BoundTemplate, Environment, RenderContext
@@ -180,7 +180,7 @@ def compile_liquid(source: str, location: str) -> Evaluate:
     `LiquidError` of a malformed template is not raised here.
     """
     try:
-        template = _parse(source)
+        template = parse_template(source)
     except LiquidError as error:
         return _failing(f"is no usable template: {_reason(error)}.", location)
 
@@ -196,16 +196,46 @@ def compile_liquid(source: str, location: str) -> Evaluate:
 def parsed_template(source: str) -> BoundTemplate | None:
     """Return the nodes of a template, or None if it is too long or malformed."""
     try:
-        return _parse(source)
+        return parse_template(source)
     except LiquidError:
         return None
 
 
-def _parse(source: str) -> BoundTemplate:
+def parse_template(source: str) -> BoundTemplate:
+    """Parse a template. Raises `LiquidError` if it is too long or malformed."""
     length = units(source)
     if length > MAXIMUM_SOURCE:
         raise LiquidError(f"has {length} units, more than {MAXIMUM_SOURCE}", token=None)
     return _ENVIRONMENT.from_string(source)
+
+
+def known_filters() -> list[str]:
+    """Return the names of all filters."""
+    return sorted({*FILTERS, "date"})
+
+
+def known_tags() -> list[str]:
+    """Return the names of all tags."""
+    return sorted(_TAGS - {"#"})
+
+
+def filters_of(template: BoundTemplate) -> Iterator[str]:
+    """Yield the name of each filter that a template uses."""
+    context = RenderContext(template)
+    nodes = list(template.nodes)
+    while nodes:
+        node = nodes.pop(0)
+        for expression in node.expressions():
+            yield from _filters_in(expression)
+        nodes = [*node.children(context), *nodes]
+
+
+def _filters_in(expression: Expression) -> Iterator[str]:
+    for attribute in ("filters", "tail_filters"):
+        for used in getattr(expression, attribute, None) or ():
+            yield str(used.name)
+    for child in expression.children():
+        yield from _filters_in(child)
 
 
 def _failing(reason: str, location: str) -> Evaluate:

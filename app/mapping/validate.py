@@ -230,3 +230,6 @@ ARGUMENTS: Final[dict[str, Rule]] = {
         Option("apply", _object_kind, required=True), Option("mapping", _object_kind, required=True)
     ),
 }
+
+DIRECTIVES: Final = tuple(ARGUMENTS)
+"""The names of all directives, such as `@path`."""

@@ -46,14 +46,23 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         value = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not valid JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not valid JSON: {_where(error)}") from None
     check_value(value)
     return value
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(name)
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _where(error: ValueError | RecursionError) -> str:
+    """Return the place of a fault in a JSON text, and the fault."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def check_value(value: Any) -> None:

@@ -117,7 +117,7 @@ async def scene_of(request: Request) -> Scene:
         if workspace_id is not None:
             known[space_id] = workspace_id
     if workspace_id != caller.workspace_id:
-        raise NotFound("space not found")
+        raise NotFound.of("space", space_id)
     return Scene(caller.workspace_id, space_id, caller.actor)
 
 

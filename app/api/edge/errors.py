@@ -13,6 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.api.edge.known_fields import description_of, known_fields
+from app.api.edge.near_paths import path_advice
 from app.core.disk_reserve import disk_full, is_full
 from app.core.errors import (
     AppError,
@@ -25,6 +27,7 @@ from app.core.json_bytes import to_json
 from app.core.logging import get_logger
 from app.core.objects import StoreError
 from app.core.page_policy import ERROR_PAGE
+from app.core.sentences import sentence, validation_words
 
 log = get_logger(__name__)
 
@@ -44,7 +47,6 @@ _TYPES = {
     429: "RequestError",
     503: "unavailable",
 }
-_MESSAGES = {404: "not found", 405: "this path does not support this method"}
 # Lock timeouts, deadlocks and serialization failures: the client can retry.
 _BUSY_STATES = {"40001", "40P01", "55P03"}
 
@@ -83,8 +85,12 @@ def error_answer(
 
 
 def entry(kind: str, message: str, field: str | None = None, data: Any = None) -> dict[str, Any]:
-    """Create one error of the envelope: ``{"type", "message", "field", "data"}`` without the fields that are None."""
-    found: dict[str, Any] = {"type": kind, "message": message, "field": field, "data": data}
+    """Create one error of the envelope: ``{"type", "message", "field", "data"}`` without the fields that are None.
+
+    The message becomes a full sentence that names its field (``app.core.sentences``).
+    """
+    words = sentence(message, field)
+    found: dict[str, Any] = {"type": kind, "message": words, "field": field, "data": data}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -99,11 +105,26 @@ async def app_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return error_answer(request, 400, [entry("bad-request", "the body is not valid JSON")])
-    problems = [Problem(_explain(fault), _path(fault["loc"]) or None) for fault in faults]
+    body = _body_of(request)
+    problems = [_problem(fault, body) for fault in error.errors()]
     return await app_error(request, Invalid("invalid input", problems=problems))
+
+
+def _body_of(request: Request) -> Any:
+    """Return the type of the body of the request's operation, or None."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return field.field_info.annotation if field is not None else None
+
+
+def _problem(fault: Mapping[str, Any], body: Any) -> Problem:
+    path = _path(fault["loc"])
+    if not path:
+        return Problem("the body must be a JSON object")
+    location = fault["loc"][1:]
+    if fault["type"] == "string_pattern_mismatch" and (text := description_of(body, location)):
+        return Problem(f"is not in the right form. {text}", path)
+    known = known_fields(body, location[:-1]) if fault["type"] == "extra_forbidden" else ()
+    return Problem(validation_words(fault, known), path)
 
 
 def _path(location: Sequence[int | str]) -> str:
@@ -114,22 +135,24 @@ def _path(location: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in parts)
 
 
-def _explain(fault: Mapping[str, Any]) -> str:
-    path = _path(fault["loc"])
-    if not path:
-        return "the body must be a JSON object"
-    if fault["type"] == "missing":
-        return f'"{path}" is required'
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return f'"{path}": {message[:1].lower()}{message[1:]}'
-
-
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     status = error.status_code
     kind = _TYPES.get(status, "internal" if status >= 500 else "bad-request")
-    message = _MESSAGES.get(status, str(error.detail))
-    return error_answer(request, status, [entry(kind, message)], error.headers)
+    return error_answer(request, status, [entry(kind, _words(request, error))], error.headers)
+
+
+def _words(request: Request, error: HTTPException) -> str:
+    """Return the message of an error of routing: what is wrong with the path or method, and which ones there are."""
+    match error.status_code:
+        case 404:
+            operations = getattr(request.app.router, "operations", ())
+            return path_advice(request.scope["path"], [route.path for route in operations])
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            return f"The path {request.scope['path']} does not support {request.method}; it supports {allowed}"
+        case _:
+            return str(error.detail)
 
 
 async def _cut(request: Request, error: Exception) -> Response:

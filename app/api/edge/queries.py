@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from app.api.edge.body import check_value
 from app.contract.envelope import Input
 from app.core.errors import Invalid, Problem
+from app.core.sentences import validation_words
 
 M = TypeVar("M", bound=Input)
 
@@ -92,10 +93,7 @@ def validated(model: type[M], value: Mapping[str, Any], name: str) -> M:
 
 def _problem(fault: dict[str, Any], name: str) -> Problem:
     path = ".".join(str(part) for part in (name, *fault["loc"]) if part != "")
-    if fault["type"] == "missing":
-        return Problem(f'"{path}" is required', path)
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path)
+    return Problem(validation_words(fault), path)
 
 
 def read_text(request: Request, name: str, *, longest: int = 255) -> str | None:

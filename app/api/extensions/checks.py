@@ -41,7 +41,7 @@ async def check_audience(
 ) -> Response:
     """Check an audience. Each warning names a part that is accepted, and may not do what its author expects."""
     found = await audiences.audience_warnings(session, scene.space_id, audience_id)
-    return answer(_wire(found))
+    return answer(contract.ChecksData(warnings=warnings_to_wire(found)))
 
 
 @router.get(
@@ -65,13 +65,11 @@ async def check_activation(
 ) -> Response:
     """Check an activation against the newest members of its audiences."""
     found = await activations.activation_warnings(session, platform, scene.workspace_id, activation)
-    return answer(_wire(found))
+    return answer(contract.ChecksData(warnings=warnings_to_wire(found)))
 
 
-def _wire(found: Sequence[SaveWarning]) -> contract.ChecksData:
-    return contract.ChecksData(
-        warnings=[
-            contract.WarningOutput(field=one.field, message=one.message, code=one.code)
-            for one in found
-        ]
-    )
+def warnings_to_wire(found: Sequence[SaveWarning]) -> list[contract.WarningOutput]:
+    """Return warnings as responses contain them: ``{field, message, code}``."""
+    return [
+        contract.WarningOutput(field=one.field, message=one.message, code=one.code) for one in found
+    ]

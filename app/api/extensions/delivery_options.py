@@ -9,11 +9,13 @@ from app.api.edge import (
     AudienceId,
     CurrentSpace,
     Id,
+    PlatformDep,
     SessionDep,
     SpaceId,
     answer,
     described,
 )
+from app.api.extensions.checks import warnings_to_wire
 from app.api.extensions.parts import ACTIVATION
 from app.contract.extensions import delivery_options as contract
 from app.core import clock
@@ -78,6 +80,7 @@ async def get_delivery_options(
             },
         },
         tag=TAG,
+        warns=True,
     ),
 )
 async def update_delivery_options(
@@ -87,6 +90,7 @@ async def update_delivery_options(
     audience_id: AudienceId,
     id: Id,
     body: contract.DeliveryOptionsPatch,
+    platform: PlatformDep,
 ) -> Response:
     """Update delivery options: the brake is merged, other options are replaced.
 
@@ -102,4 +106,9 @@ async def update_delivery_options(
         actor=scene.actor,
         now=clock.now(),
     )
-    return _answer(options)
+    activation = await activations.require_activation(session, scene.space_id, audience_id, id)
+    found = await activations.activation_warnings(session, platform, scene.workspace_id, activation)
+    data = contract.DeliveryOptionsData(
+        delivery_options=_wire(options), warnings=warnings_to_wire(found)
+    )
+    return answer(data, warnings=len(found))

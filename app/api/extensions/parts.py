@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from app.api.edge import CurrentSpace, SessionDep, path_id, query_text
 from app.core.errors import Invalid
-from app.core.pagination import Page, PageRequest, Position
+from app.core.pagination import UNREADABLE, Page, PageRequest, Position
 from app.services import activations
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def before_number(request: PageRequest) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or len(text) > 9:  # no list has a longer number
-        raise Invalid("the cursor cannot be read", field="pagination.cursor")
+        raise Invalid(UNREADABLE, field="pagination.cursor")
     return int(text)
 
 

@@ -26,6 +26,14 @@ class WarningOutput(Output):
     ]
     code: str = Field(
         description="order_dependent: the result of a definition depends on the order of rows. "
+        "unresolved_name: a definition names a table, column or function that its datasets do not have now. "
+        "dataset_without_content: a definition reads a dataset that is empty. "
+        "dataset_not_checked: the columns of a database are not known; check its dataset. "
+        "unknown_trait: no audience of the activation has such a trait. "
+        "unknown_path: a mapping reads what events do not have. "
+        "unknown_field: a mapping fills a field that the action does not have. "
+        "clocks_do_not_fit: syncs are opened by the clock, and an audience is never computed. "
+        "list_not_checked: the partner did not say in time whether a list exists. "
         "ambiguous_trait: a name means several columns of the members. "
         "mail_without_smtp: notices by mail are wanted, and the service has no mail server. "
         "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",

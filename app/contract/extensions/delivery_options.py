@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, WithJsonSchema
 
 from app.contract.extensions.base import Output, StrictInput
+from app.contract.extensions.checks import WarningOutput
 from app.contract.extensions.frequencies import Frequency
 from app.contract.fields import AudienceId
 from app.core.described import SchemaOf, about
@@ -201,6 +202,12 @@ class DeliveryOptionsOutput(Output):
 
 
 class DeliveryOptionsData(Output):
-    """The delivery options of an activation."""
+    """The delivery options of an activation, and the warnings about the activation (see `checks`)."""
 
     delivery_options: Annotated[DeliveryOptionsOutput, about("The delivery options.")]
+    warnings: Annotated[
+        list[WarningOutput],
+        about(
+            "Warnings about the activation as it is saved now. Only responses to changes have them."
+        ),
+    ] = []

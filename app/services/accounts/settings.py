@@ -14,6 +14,7 @@ from app.connectors.base import Connector, ConnectorSettings
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
 from app.core.redaction import is_secret_field
+from app.core.sentences import validation_words
 from app.services.accounts import bound_secrets
 from app.services.accounts.account import register_secrets, secrets_in, settings_binding
 from app.services.accounts.own_identity import (
@@ -87,17 +88,13 @@ def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> Conne
     try:
         return connector.settings_model.model_validate(dict(settings))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False, include_input=False)
     problems = []
     for fault in faults:
         path = ".".join(["settings", *(str(part) for part in fault["loc"])])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "missing":
-            message = "is required"
-        elif fault["type"] == "extra_forbidden":
-            known = ", ".join(connector.settings_model.model_fields)
-            message = f"is not a setting here; there are {known}"
-        problems.append(Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path))
+        problems.append(
+            Problem(validation_words(fault, connector.settings_model.model_fields), path)
+        )
     raise Invalid("the settings do not fit", problems=problems)
 
 

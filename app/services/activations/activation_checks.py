@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.connectors import registry
+from app.connectors.base import Definition
 from app.core.config import Settings
 from app.domain.column_names import meaning
+from app.domain.options import frequency_of
 from app.domain.save_warnings import SaveWarning, WarningCode
+from app.services.activations.mapping_checks import (
+    Members,
+    added_names,
+    name_warnings,
+    trait_names,
+)
 from app.services.activations.shared_place_checks import shared_place_warnings
 from app.services.platform import Platform
-from app.services.revision import Revision, read_traits
-from app.storage.models import Activation
+from app.services.revision import Revision
+from app.storage.models import Activation, Audience
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.schedules import ScheduleRepository
 from app.storage.repositories.snapshots import SnapshotRepository
 
 
@@ -24,7 +34,9 @@ async def activation_warnings(
 ) -> Sequence[SaveWarning]:
     """Return the warnings about an activation; those about members are empty until an audience has been computed."""
     found = [*_mail_warnings(platform.settings, activation)]
-    found += await _trait_warnings(session, activation)
+    sources = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
+    found += await _clock_warnings(session, activation, sources)
+    found += await _trait_warnings(session, activation, sources)
     found += await shared_place_warnings(session, platform.keyring, workspace_id, activation)
     return found
 
@@ -40,37 +52,66 @@ def _mail_warnings(settings: Settings, activation: Activation) -> Iterator[SaveW
         )
 
 
-async def _trait_warnings(session: AsyncSession, activation: Activation) -> Sequence[SaveWarning]:
+async def _clock_warnings(
+    session: AsyncSession, activation: Activation, sources: Sequence[Audience]
+) -> Sequence[SaveWarning]:
+    """Return a warning for each audience that nothing computes before the clock of the activation opens a sync."""
+    idle = [one for one in sources if one.query and one.snapshot_id is None]
+    if not idle or frequency_of(activation.options).follows_runs:
+        return ()
+    ids = [audience.id for audience in idle]
+    planned = await ScheduleRepository(session).of_audiences(activation.space_id, ids)
+    scheduled = {schedule.audience_id for schedule in planned}
+    return [_never_computed(audience) for audience in idle if audience.id not in scheduled]
+
+
+def _never_computed(audience: Audience) -> SaveWarning:
+    return SaveWarning(
+        WarningCode.CLOCKS_DO_NOT_FIT,
+        "frequency",
+        f"The audience {audience.name} ({audience.id}) was never computed and has no schedule, so no sync of this frequency "
+        f"has members. Add a schedule (POST …/audiences/{audience.id}/schedules), or compute it (POST …/audiences/"
+        f"{audience.id}/runs).",
+    )
+
+
+async def _trait_warnings(
+    session: AsyncSession, activation: Activation, sources: Sequence[Audience]
+) -> Sequence[SaveWarning]:
     stored = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     assert stored is not None  # noqa: S101  a foreign key
-    columns_of = await _columns(session, activation)
-    found = {
+    revision = Revision.parse(stored.config)
+    columns_of = await _columns(session, activation, sources)
+    ambiguous = {
         (field, name): columns
-        for field, name in _names(Revision.parse(stored.config))
+        for field, name in trait_names(revision)
         for known in columns_of
         if len(columns := meaning(name, known)[1]) > 1
     }
-    return [_ambiguous(field, name, columns) for (field, name), columns in found.items()]
+    definition = await _definition(session, activation)
+    added = added_names(definition, revision, [audience.key for audience in sources])
+    return [
+        *(_ambiguous(field, name, columns) for (field, name), columns in ambiguous.items()),
+        *name_warnings(definition, revision, Members(columns_of, added)),
+    ]
 
 
-async def _columns(session: AsyncSession, activation: Activation) -> Sequence[Collection[str]]:
+async def _definition(session: AsyncSession, activation: Activation) -> Definition:
+    destination = await DestinationRepository(session).get(
+        activation.space_id, activation.destination_id
+    )
+    assert destination is not None  # noqa: S101  it is kept while an activation uses it
+    return registry.get(destination.slug).definition
+
+
+async def _columns(
+    session: AsyncSession, activation: Activation, sources: Sequence[Audience]
+) -> Sequence[Collection[str]]:
     """Return the names of the traits and identifiers in the newest snapshot of each audience that the activation sends."""
     repository = SnapshotRepository(session)
-    sources = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     ids = [audience.snapshot_id for audience in sources if audience.snapshot_id is not None]
     found = [await repository.get(activation.space_id, snapshot) for snapshot in ids]
     return [(*snapshot.traits, *snapshot.identifiers) for snapshot in found if snapshot is not None]
-
-
-def _names(revision: Revision) -> Iterator[tuple[str, str]]:
-    """Yield each name of a trait in a revision, after the field that names it."""
-    for index, name in enumerate(revision.properties):
-        yield f"personalization.profile.properties.{index}", name
-    for key, value in revision.mapping.items():
-        for path in read_traits(replace(revision, mapping={key: value})) or ():
-            yield f"/destinationMapping/settings/{key}", path
-    if revision.consent:
-        yield "consent", revision.consent
 
 
 def _ambiguous(field: str, name: str, columns: Sequence[str]) -> SaveWarning:

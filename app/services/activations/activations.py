@@ -145,7 +145,7 @@ async def read_activation(
     """Read an activation without the ORM, for the most frequent request. Raises NotFound."""
     found = await read_raw(pool, space_id, audience_id, activation_id)
     if found is None:
-        raise NotFound("activation not found")
+        raise NotFound.of("activation", activation_id)
     return found
 
 

@@ -14,12 +14,13 @@ from app.connectors.base import Definition
 from app.core.errors import BadRequest, Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
+from app.core.suggestions import listed
 from app.domain.activation_config import connection_part
 from app.services.activations.revisions import new_revision
 from app.services.revision import check_connection_settings, default_id_sync
 from app.services.syncs import configuration_changed
 from app.services.tenancy import record_event
-from app.storage.models import Audience, Destination, DestinationConnection
+from app.storage.models import Activation, Audience, Destination, DestinationConnection
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.base import Lock
@@ -62,6 +63,7 @@ async def add_connection(
     connector = registry.get(destination.slug)
     definition = connector.definition
     _check_audience(audience, definition)
+    await _refuse_connected(session, space_id, audience_id, destination_id)
     settings = dict(connection_settings) if connection_settings else None
     check_connection_settings(connector, settings or {})
     connection = DestinationConnection(
@@ -78,6 +80,20 @@ async def add_connection(
     await ConnectionRepository(session).insert(connection)
     await _record(session, connection, destination.name, "Destination Added into Audience", actor)
     return connection
+
+
+async def _refuse_connected(
+    session: AsyncSession, space_id: str, audience_id: str, destination_id: str
+) -> None:
+    found = await ConnectionRepository(session).id_of_destination(
+        space_id, audience_id, destination_id
+    )
+    if found is not None:
+        raise Conflict(
+            f"This destination is connected to the audience already, by the connection {found}. Add activations to that one, "
+            "or change it (PATCH).",
+            field="destination.id",
+        )
 
 
 def _check_type(destination_type: str) -> None:
@@ -160,12 +176,22 @@ async def remove_connection(
     await _audience(session, space_id, audience_id)
     connection = await _locked(session, space_id, audience_id, path_id, "remove")
     repository = ConnectionRepository(session)
-    if await ActivationRepository(session).of_connection(space_id, connection.id, lock="update"):
-        raise Conflict("The connection still has activations.")
+    _refuse_used(
+        await ActivationRepository(session).of_connection(space_id, connection.id, lock="update")
+    )
     destination = await DestinationRepository(session).get(space_id, connection.destination_id)
     name = destination.name if destination else connection.destination_id
     await _record(session, connection, name, "Destination Removed from Audience", actor)
     await repository.remove(connection)
+
+
+def _refuse_used(activations: Sequence[Activation]) -> None:
+    if activations:
+        named = listed([f"{activation.name} ({activation.id})" for activation in activations])
+        raise Conflict(
+            f"The connection still has activations: {named}. Remove them first.",
+            data={"activations": [activation.id for activation in activations]},
+        )
 
 
 def _plain(id_sync: IdSync) -> list[dict[str, Any]]:
@@ -188,7 +214,7 @@ async def _locked(
         if found is not None:
             connection = await repository.get(space_id, audience_id, found, lock=lock)
     if connection is None:
-        raise NotFound("destination connection not found")
+        raise NotFound.of("destination connection", path_id)
     return connection
 
 

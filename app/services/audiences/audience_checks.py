@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.audiences.definitions import FIELD, run_in
+from app.services.audiences.resolution import resolution_warnings, resolve_definition
 from app.snapshots.definitions import analyse_with_floats, tables_of
 from app.storage.models import Dataset
 from app.storage.repositories.audiences import AudienceRepository
@@ -25,8 +26,10 @@ async def audience_warnings(
     audience = await AudienceRepository(session).require(space_id, audience_id)
     if not audience.query:
         return ()
+    found = await resolve_definition(session, space_id, audience.query, audience.audience_type)
     notes = await _order_notes(session, space_id, audience.query)
-    return [SaveWarning(WarningCode.ORDER_DEPENDENT, FIELD, note) for note in notes]
+    order = [SaveWarning(WarningCode.ORDER_DEPENDENT, FIELD, note) for note in notes]
+    return [*resolution_warnings(found), *order]
 
 
 async def _order_notes(session: AsyncSession, space_id: str, query: str) -> Sequence[str]:

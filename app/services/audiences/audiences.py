@@ -14,7 +14,8 @@ from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.run_states import RunState
 from app.domain.slugs import slug_of
-from app.services.audiences import definitions, runs
+from app.services.audiences import runs
+from app.services.audiences.resolution import saved_definition
 from app.services.tenancy import record_change
 from app.storage.models import Audience, Run
 from app.storage.repositories.activations import ActivationRepository
@@ -73,7 +74,7 @@ async def create_audience(
 ) -> AudienceView:
     """Create an audience; nothing is computed yet. Raises Invalid if the definition is not valid."""
     repository = AudienceRepository(session)
-    query = await definitions.checked_definition(session, space_id, query)
+    query = await saved_definition(session, space_id, query, audience_type)
     key = await _free_key(repository, space_id, name)
     audience = Audience(
         space_id=space_id,
@@ -156,8 +157,10 @@ async def update_audience(
     """Change an audience; nothing is computed. Raises NotFound, and Invalid if the new definition is not valid."""
     repository = AudienceRepository(session)
     audience = await repository.require(space_id, audience_id, lock="update")
-    if changes.query is not None:
-        audience.query = await definitions.checked_definition(session, space_id, changes.query)
+    if changes.query is not None and changes.query != audience.query:
+        audience.query = await saved_definition(
+            session, space_id, changes.query, audience.audience_type
+        )
     _apply(changes, audience)
     audience.updated_by, audience.updated_at = actor, now
     await session.flush()
@@ -186,7 +189,10 @@ async def remove_audience(
     ]
     if users:
         more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
-        raise Conflict(f"the audience is used by {', '.join(users[:_NAMED])}{more}")
+        raise Conflict(
+            f"The audience is used by {', '.join(users[:_NAMED])}{more}. Remove these connections and activations first.",
+            data={"users": list(users)},
+        )
     if await repository.has_open_sync(space_id, audience_id):
         raise Conflict("a sync of a removed activation is still ending; try again in a moment")
     await record_change(session, "audience", audience, "Audience Deleted", actor)
@@ -232,9 +238,12 @@ async def force_run(
 
 def _require_computed(audience: Audience) -> None:
     if not audience.query:
-        raise Conflict("the audience has no definition: its members are supplied, not computed")
+        raise Conflict(
+            "The audience has no definition: its members are supplied, not computed. Upload them (PUT …/members), or give it "
+            "a definition first."
+        )
     if not audience.enabled:
-        raise Conflict("the audience is disabled; enable it first")
+        raise Conflict("The audience is disabled. Enable it first (PATCH with enabled: true).")
 
 
 async def _free_key(repository: AudienceRepository, space_id: str, name: str) -> str:

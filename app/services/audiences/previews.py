@@ -18,8 +18,8 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.core.objects import StoreError
 from app.domain.preview_states import PreviewState
-from app.services.audiences import definitions
 from app.services.audiences.definition_rows import Reading, write_rows
+from app.services.audiences.resolution import saved_definition
 from app.services.platform import (
     Platform,
     is_lost,
@@ -59,7 +59,7 @@ async def create_preview(
     now: datetime,
 ) -> AudiencePreview:
     """Create a preview and wake a worker for it. Raises Invalid if the definition is empty or not valid."""
-    query = await definitions.checked_definition(session, space_id, query)
+    query = await saved_definition(session, space_id, query, audience_type)
     if not query:
         raise Invalid(
             "there is nothing to preview in an empty definition", field="definition.query"

@@ -106,7 +106,9 @@ async def remove_schedule(
 async def _require_room(session: AsyncSession, audience: Audience) -> None:
     """Raise Conflict if an audience can have no further schedule."""
     if not audience.query:
-        raise Conflict("the audience has no definition: its members are supplied, not computed")
+        raise Conflict(
+            "The audience has no definition: its members are supplied, not computed. Give it a definition first."
+        )
     schedules = await ScheduleRepository(session).of_audiences(audience.space_id, [audience.id])
     if len(schedules) >= _MOST:
         raise Conflict(f"an audience has at most {_MOST} schedules")

@@ -54,8 +54,12 @@ async def create_dataset(
     """
     _check_kind(kind, source)
     repository = DatasetRepository(session)
-    if await repository.named(space_id, name) is not None:
-        raise Conflict(f"There is a dataset of the name {name!r} in this space.", field="name")
+    if (known := await repository.named(space_id, name)) is not None:
+        raise Conflict(
+            f"There is a dataset {known.name} ({known.id}) in this space; upper and lower case do not matter. Choose another "
+            "name, or put the content of that one.",
+            field="name",
+        )
     dataset = Dataset(
         space_id=space_id,
         id=new_id("dst"),

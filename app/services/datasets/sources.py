@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from app.core.crypto import Binding, Keyring
 from app.core.errors import Invalid, Problem
 from app.core.logging import register_secret
+from app.core.sentences import validation_words
 from app.services.accounts import first_moved, secret_required
 from app.sources import PostgresSource
 from app.storage.models import Dataset
@@ -42,16 +43,14 @@ def new_source(given: Mapping[str, Any]) -> PostgresSource:
     try:
         source = PostgresSource.model_validate(dict(given))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False, include_input=False)
     else:
         register_secret(source.password.get_secret_value())
         return source
     problems = []
     for fault in faults:
         path = ".".join(["source", *(to_camel(str(part)) for part in fault["loc"])])
-        message = "is required" if fault["type"] == "missing" else fault["msg"]
-        message = message.removeprefix("Value error, ")
-        problems.append(Problem(f'"{path}": {message[:1].lower()}{message[1:]}', path))
+        problems.append(Problem(validation_words(fault), path))
     raise Invalid("the source does not fit", problems=problems)
 
 

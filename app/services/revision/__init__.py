@@ -10,7 +10,7 @@ from app.services.revision.kept_fields import (
     sent_fields,
     text_fields,
 )
-from app.services.revision.mapped_columns import read_traits, sent_traits
+from app.services.revision.mapped_columns import TRAIT_PATHS, read_traits, sent_traits
 from app.services.revision.partner_names import partner_places
 from app.services.revision.placement import (
     arm_of,
@@ -45,6 +45,7 @@ __all__ = [
     "OWNERS_UNTIL",
     "PLACES",
     "RULE_CHANGES",
+    "TRAIT_PATHS",
     "IncludedAttribute",
     "Revision",
     "action_of",

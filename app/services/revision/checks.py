@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from app.connectors import registry
 from app.connectors.base import Action, Connector, Definition
 from app.core.errors import Invalid, Problem
-from app.mapping import plain_path, validate
+from app.core.sentences import validation_words
+from app.core.suggestions import did_you_mean
+from app.mapping import DIRECTIVES, liquid_faults, plain_path, validate
 from app.services.revision import constant_fields
 from app.services.revision.mapped_columns import column_of
 
@@ -25,7 +27,8 @@ def check_connection_settings(connector: type[Connector], settings: Mapping[str,
         try:
             model.model_validate(dict(settings))
         except ValidationError as error:
-            problems = [_problem(dict(fault)) for fault in error.errors(include_input=False)]
+            known = [field.name for field in connector.definition.connection_settings]
+            problems = [_problem(dict(fault), known) for fault in error.errors()]
     if problems:
         raise Invalid("invalid connectionSettings", problems=problems)
 
@@ -40,10 +43,9 @@ def _missing(connector: type[Connector], settings: Mapping[str, Any]) -> list[Pr
     ]
 
 
-def _problem(fault: Mapping[str, Any]) -> Problem:
+def _problem(fault: Mapping[str, Any], known: Sequence[str]) -> Problem:
     path = ".".join(["connectionSettings", *(str(part) for part in fault["loc"])])
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return Problem(f'"{path}": {message}', path)
+    return Problem(validation_words(fault, known), path)
 
 
 def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
@@ -57,11 +59,11 @@ def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:
     action = actions.get(mapping["actionId"])
     if action is None:
         raise Invalid(
-            f'"destinationMapping.actionId": {definition.name} has the actions {", ".join(actions)}',
+            f"must be an action of {definition.name}: {', '.join(actions)}.{did_you_mean(mapping['actionId'], actions)}",
             field="destinationMapping.actionId",
         )
     settings = mapping.get("settings") or {}
-    problems = [_fault(fault) for fault in validate(settings)]
+    problems = [_fault(fault) for fault in (*validate(settings), *liquid_faults(settings))]
     problems += _required_faults(action, settings)
     problems += constant_fields.constant_field_faults(action, settings, _MAPPING)
     problems += _identity_faults(definition, settings)
@@ -73,7 +75,15 @@ def _fault(fault: str) -> Problem:
     """Return the problem of a fault of the mapping language: its location, a space, and the message."""
     location, _, message = fault.partition(" ")
     pointer = (_MAPPING + location).rstrip("/")
-    return Problem(f"{pointer} {message}", pointer)
+    return Problem(f"{pointer} {message}{_directive_meant(message)}", pointer)
+
+
+def _directive_meant(message: str) -> str:
+    """Return the directive that is meant by an unknown one. The mapping language words its faults as Segment does."""
+    _, found, name = message.rstrip(".").partition("an invalid directive: ")
+    if not found:
+        return ""
+    return f"{did_you_mean(name, DIRECTIVES)} The directives are {', '.join(DIRECTIVES)}."
 
 
 def _required_faults(action: Action, settings: Mapping[str, Any]) -> list[Problem]:

@@ -10,6 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.connectors.base import Action, ActionField
 from app.core.errors import Problem
+from app.core.sentences import validation_words
+from app.core.suggestions import did_you_mean
 
 # JSON types by type of field; all other types are strings.
 _TYPES: Mapping[str, Any] = {
@@ -17,14 +19,6 @@ _TYPES: Mapping[str, Any] = {
     "NUMBER": float,
     "BOOLEAN": bool,
     "OBJECT": dict[str, Any],
-}
-_WORDS = {
-    "string_type": "must be a string",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "dict_type": "must be an object",
-    "list_type": "must be a list",
 }
 
 
@@ -59,12 +53,13 @@ def _faults(field: ActionField, value: Any, pointer: str) -> list[Problem]:
     try:
         TypeAdapter(expected).validate_python(value, strict=True)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False)
         return [_problem(dict(fault), pointer) for fault in faults]
     choices = field.choices if field.accepts is None else None
     if choices is not None and any(entry not in choices for entry in _each(field, value)):
-        named = ", ".join(str(choice) for choice in choices)
-        return [Problem(f"{pointer} must be one of {named}", pointer)]
+        named = [str(choice) for choice in choices]
+        hint = did_you_mean(value, named) if isinstance(value, str) else ""
+        return [Problem(f"{pointer} must be one of {', '.join(named)}.{hint}", pointer)]
     return []
 
 
@@ -75,9 +70,7 @@ def _each(field: ActionField, value: Any) -> list[Any]:
 def _problem(fault: Mapping[str, Any], pointer: str) -> Problem:
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in fault["loc"]]
     where = "/".join([pointer, *parts])
-    message = _WORDS.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
-    message = message.replace("Input should be", "must be", 1)
-    return Problem(f"{where} {message[:1].lower()}{message[1:]}", where)
+    return Problem(f"{where} {validation_words(fault)}", where)
 
 
 def _has_directive(value: Any) -> bool:

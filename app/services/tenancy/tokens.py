@@ -124,4 +124,4 @@ async def revoke_token(
 ) -> None:
     """Revoke a token; other processes notice when they stop remembering it. Raises NotFound if none is valid."""
     if not await TokenRepository(session).revoke(workspace_id, token_id, now):
-        raise NotFound("token not found")
+        raise NotFound.of("valid token", token_id)

@@ -1,5 +1,6 @@
 """Definitions in SQL: their check, and the process that runs them."""
 
+from app.snapshots.definitions.binding import Binding, bind_definition, key_faults
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import RowOrder, analyse_order, analyse_with_floats
 from app.snapshots.definitions.syntax import tables_of
@@ -7,12 +8,15 @@ from app.snapshots.definitions.user_sql import run_definition
 from app.snapshots.definitions.user_sql_process import DefinitionFailed, ResultLimits
 
 __all__ = [
+    "Binding",
     "DefinitionFailed",
     "ResultLimits",
     "RowOrder",
     "analyse_order",
     "analyse_with_floats",
+    "bind_definition",
     "check_definition",
+    "key_faults",
     "run_definition",
     "tables_of",
 ]

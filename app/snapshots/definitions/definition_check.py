@@ -6,15 +6,17 @@ Nothing is run here. The check gives early and clear messages; the child process
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import duckdb
 import orjson
 
 from app.core.errors import Problem
+from app.snapshots.definitions.engine_faults import fault_of
 from app.snapshots.definitions.query_faults import forbidden, unknown_tables
-from app.snapshots.definitions.syntax import readable
 
 FIELD = "definition.query"
+_CONFIG: dict[str, Any] = {"threads": "1", "errors_as_json": "true"}
 _MAX_LENGTH = 64 * 1024
 _MAX_NESTING = 100  # many thousands crash the engine's parser
 
@@ -32,7 +34,7 @@ def check_definition(sql: str, datasets: Collection[str] | None = None) -> list[
         return [
             _problem(f"The query nests deeper than {_MAX_NESTING} levels, or has NUL characters.")
         ]
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+    with duckdb.connect(":memory:", config=_CONFIG) as connection:
         return _checked(connection, sql, datasets)
 
 
@@ -58,17 +60,17 @@ def _checked(
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
-        return [_problem(f"The query is not valid SQL: {readable(error)}")]
+        return [_problem(f"The query is not valid SQL. {fault_of(str(error), sql, ())}")]
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         return [_problem("A definition is exactly one SELECT (or WITH … SELECT).")]
     unknown = sorted(name for name in statements[0].named_parameters if name.lower() != "as_of")
     if unknown:
         return [_problem(f"The only parameter is $as_of, not ${unknown[0]}.")]
     tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
-    return _tree_problems(tree, datasets)
+    return _tree_problems(tree, sql, datasets)
 
 
-def _tree_problems(tree: str, datasets: Collection[str] | None) -> list[Problem]:
+def _tree_problems(tree: str, sql: str, datasets: Collection[str] | None) -> list[Problem]:
     try:
         parsed = orjson.loads(tree)
     except orjson.JSONDecodeError:
@@ -76,5 +78,5 @@ def _tree_problems(tree: str, datasets: Collection[str] | None) -> list[Problem]
         return [_problem("The query nests too deep; join fewer tables in one FROM.")]
     if parsed.get("error"):
         return [_problem(f"The query is not valid SQL: {parsed.get('error_message')}")]
-    messages = (*forbidden(parsed), *unknown_tables(parsed, datasets))
+    messages = (*forbidden(parsed), *unknown_tables(parsed, sql, datasets))
     return [_problem(message) for message in dict.fromkeys(messages)]

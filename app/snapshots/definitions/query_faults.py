@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from app.core.suggestions import did_you_mean, listed
 from app.snapshots.definitions.clock_texts import clock_texts
+from app.snapshots.definitions.engine_faults import place_of
 from app.snapshots.definitions.syntax import nodes
 
 _CLOCK = frozenset(
@@ -112,7 +114,7 @@ def _relation(node: dict[str, Any]) -> Iterator[str]:
 
 
 def _clock(function: str) -> str:
-    return f"{function} depends on when the query runs; use $as_of, the moment of the run."
+    return f"The query depends on when it runs, by {function}; use $as_of, the moment of the run."
 
 
 def _table(node: dict[str, Any]) -> Iterator[str]:
@@ -123,16 +125,20 @@ def _table(node: dict[str, Any]) -> Iterator[str]:
         yield f"{table} is not available to definitions; they read the space's datasets by name."
 
 
-def unknown_tables(tree: Any, datasets: Collection[str] | None) -> Iterator[str]:
+def unknown_tables(tree: Any, sql: str, datasets: Collection[str] | None) -> Iterator[str]:
     """Yield a message for each table of a parsed query that is not a dataset. ``datasets`` None: do not check."""
     if datasets is None:
         return
     known = {name.lower() for name in datasets}
     every = list(nodes(tree))
-    shown = ", ".join(sorted(datasets)[:20]) or "none yet"
+    shown = (
+        f"The datasets are {listed(sorted(datasets))}." if datasets else "It has no dataset yet."
+    )
     for node in every:
         known |= {str(entry["key"]).lower() for entry in (node.get("cte_map") or {}).get("map", ())}
     for node in every:
         table = str(node.get("table_name", ""))
         if node.get("type") == "BASE_TABLE" and table.lower() not in known:
-            yield f"There is no dataset {table[:100]} in this space; there are: {shown}."
+            place = place_of(sql, int(node.get("query_location") or 0))
+            meant = did_you_mean(table, datasets)
+            yield f"{place}: there is no dataset {table[:100]} in this space.{meant} {shown}"

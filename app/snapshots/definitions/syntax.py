@@ -42,11 +42,3 @@ def without_semicolon(sql: str) -> str:
         elif kind != duckdb.token_type.comment:
             break
     return text[:end].decode()
-
-
-def readable(error: Exception) -> str:
-    """Reduce an error of the engine to its first line, without its class, and the place in the query."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0].split(" Error: ", 1)[-1] if lines else type(error).__name__
-    place = next((line for line in lines[1:] if line.startswith("LINE ")), None)
-    return f"{text} ({place})" if place else text

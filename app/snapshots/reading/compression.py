@@ -19,7 +19,7 @@ _ADVICE = "Upload the file in it, compressed with gzip or zstd if needed."
 _OTHERS: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     (
         (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"),
-        "a workbook (xlsx, xls) or a zip archive",
+        "a workbook of Excel (xlsx, xls) or a zip archive",
         'Save the sheet as "CSV UTF-8", or upload the file of the archive, compressed with gzip if needed.',
     ),
     ((b"BZh",), "a bzip2 archive", _ADVICE),

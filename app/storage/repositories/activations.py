@@ -98,7 +98,7 @@ class ActivationRepository(Repository[Activation]):
         """Read an activation, even a deleted one. Raises NotFound if it does not exist."""
         activation = await self.get_any(space_id, activation_id, lock=lock)
         if activation is None:
-            raise NotFound("activation not found")
+            raise NotFound.of("activation", activation_id)
         return activation
 
     async def require_view(

@@ -93,7 +93,7 @@ class AudienceRepository(Repository[Audience]):
         """Read an audience with its state and size. Raises NotFound if it does not exist."""
         rows = await self._rows(_view_of(space_id, audience_id))
         if not rows:
-            raise NotFound("audience not found")
+            raise NotFound.of("audience", audience_id)
         return _view(rows[0])
 
     async def walk_views(

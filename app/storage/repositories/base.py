@@ -151,14 +151,14 @@ class Repository(Reader, Generic[M]):
         """Read a row by its key. Raises NotFound if it does not exist."""
         row = await self.get(*key, lock=lock)
         if row is None:
-            raise NotFound(f"{self.noun} not found")
+            raise NotFound.of(self.noun, key[-1])
         return row
 
     async def require_in(self, *path: str, lock: Lock = None) -> M:
         """Read a row of a listing by the values of ``parent`` and its id. Raises NotFound if it is not in the listing."""
         row: M | None = await self._first(_by_path(type(self), *path), lock)
         if row is None:
-            raise NotFound(f"{self.noun} not found")
+            raise NotFound.of(self.noun, path[-1])
         return row
 
     async def walk(self, *parent: str, position: Position, limit: int) -> Sequence[M]:

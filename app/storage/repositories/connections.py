@@ -70,7 +70,7 @@ class ConnectionRepository(Repository[DestinationConnection]):
         except IntegrityError as error:
             if getattr(error.orig, "sqlstate", None) != "23505":
                 raise
-            raise Conflict("this destination is connected to the audience already") from None
+            raise Conflict("This destination is connected to the audience already.") from None
 
     async def walk_connected(
         self, space_id: str, audience_id: str, position: Position, limit: int

@@ -23,6 +23,11 @@ class DatasetRepository(Repository[Dataset]):
         """Read the datasets that have content: an uploaded file, or a database."""
         return await self._all(_readable(space_id))
 
+    async def in_space(self, space_id: str) -> Sequence[Dataset]:
+        """Read all datasets of a space, by name."""
+        query = select(Dataset).where(Dataset.space_id == space_id)
+        return await self._all(query.order_by(Dataset.name))
+
     async def named(self, space_id: str, name: str, *, lock: Lock = None) -> Dataset | None:
         """Read the dataset of a name, in upper or lower case, as SQL does."""
         return await self._first(_named(space_id, name.lower()), lock)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.clock import from_wire
 from app.core.errors import Invalid
-from app.core.pagination import Position
+from app.core.pagination import UNREADABLE, Position
 
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
@@ -49,4 +49,4 @@ def moment_of(text: str) -> datetime:
     try:
         return from_wire(text)
     except ValueError:
-        raise Invalid("the cursor cannot be read", field="pagination.cursor") from None
+        raise Invalid(UNREADABLE, field="pagination.cursor") from None

@@ -79,4 +79,4 @@ async def test_an_upload_names_a_store_that_is_away(
     assert "Not a directory" in ready.json()["reasons"]["store"]
     away = await api.put(path, content=b"profile_id\np1\n", headers=CSV)
     assert away.status_code == 503
-    assert away.json()["errors"][0]["message"] == "the object store is unavailable; try again"
+    assert away.json()["errors"][0]["message"] == "The object store is unavailable; try again."

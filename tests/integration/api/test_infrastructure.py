@@ -15,7 +15,8 @@ class TestRouting:
     async def test_unknown_route_is_404_in_the_envelope(self, api: httpx.AsyncClient) -> None:
         answer = await api.get("/nothing/here")
         assert answer.status_code == 404
-        assert answer.json() == {"errors": [{"type": "not-found", "message": "not found"}]}
+        words = "There is no path /nothing/here. The page /docs lists all operations."
+        assert answer.json() == {"errors": [{"type": "not-found", "message": words}]}
 
     async def test_wrong_method_is_405(self, api: httpx.AsyncClient) -> None:
         answer = await api.delete("/spaces")

@@ -36,7 +36,12 @@ class TestPreviews:
 
     async def test_failed(self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform) -> None:
         path = f"/spaces/{tenant.space_id}/audiences/previews"
-        body = {"definition": {"query": "SELECT email FROM nowhere"}, "audienceType": "USERS"}
+        body = {
+            "definition": {
+                "query": "SELECT CAST(CAST('nowhere' AS INTEGER) AS VARCHAR) AS profile_id"
+            },
+            "audienceType": "USERS",
+        }
         preview_id = (await api.post(path, json=body)).json()["data"]["audiencePreview"]["id"]
         await previews.compute_preview(platform, tenant.space_id, preview_id)
         done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]

@@ -37,7 +37,7 @@ async def test_a_row_that_is_missing(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         repository = DatasetRepository(session)
         assert await repository.get(flow.space_id, "dst_none") is None
-        with pytest.raises(NotFound, match=r"^dataset not found$"):
+        with pytest.raises(NotFound, match=r"^There is no dataset dst_none at this path"):
             await repository.require(flow.space_id, "dst_none")
         with pytest.raises(ValueError, match="zip"):
             await repository.get(flow.space_id)
