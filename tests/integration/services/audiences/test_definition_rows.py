@@ -489,8 +489,9 @@ class TestSaving:
             stranger = Shop(other, shop.database, shop.workspace_id)
             with pytest.raises(Invalid, match="no database"):
                 await stranger.define("-- run in: warehouse\nSELECT 1")
-            run = await stranger.run(await stranger.define("SELECT 1 AS profile_id FROM orders"))
-            assert "no dataset orders" in str(run.error)
+            with pytest.raises(Invalid) as refused:
+                await stranger.define("SELECT 1 AS profile_id FROM orders")
+            assert "no dataset orders" in refused.value.problems[0].message
 
 
 class TestPreviews:
