@@ -6,17 +6,15 @@ Nothing is run here. The check gives early and clear messages; the child process
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
-import duckdb
 import orjson
 
 from app.core.errors import Problem
 from app.snapshots.definitions.engine_faults import fault_of
 from app.snapshots.definitions.query_faults import forbidden, unknown_tables
+from app.snapshots.definitions.syntax import parse
 
 FIELD = "definition.query"
-_CONFIG: dict[str, Any] = {"threads": "1", "errors_as_json": "true"}
 _MAX_LENGTH = 64 * 1024
 _MAX_NESTING = 100  # many thousands crash the engine's parser
 
@@ -34,8 +32,7 @@ def check_definition(sql: str, datasets: Collection[str] | None = None) -> list[
         return [
             _problem(f"The query nests deeper than {_MAX_NESTING} levels, or has NUL characters.")
         ]
-    with duckdb.connect(":memory:", config=_CONFIG) as connection:
-        return _checked(connection, sql, datasets)
+    return _checked(sql, datasets)
 
 
 def _problem(message: str) -> Problem:
@@ -54,20 +51,16 @@ def _nesting(sql: str) -> int:
     return deepest
 
 
-def _checked(
-    connection: duckdb.DuckDBPyConnection, sql: str, datasets: Collection[str] | None
-) -> list[Problem]:
-    try:
-        statements = connection.extract_statements(sql)
-    except duckdb.Error as error:
-        return [_problem(f"The query is not valid SQL. {fault_of(str(error), sql, ())}")]
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+def _checked(sql: str, datasets: Collection[str] | None) -> list[Problem]:
+    query = parse(sql)
+    if query.fault is not None:
+        return [_problem(f"The query is not valid SQL. {fault_of(query.fault, sql, ())}")]
+    if not query.is_select:
         return [_problem("A definition is exactly one SELECT (or WITH … SELECT).")]
-    unknown = sorted(name for name in statements[0].named_parameters if name.lower() != "as_of")
+    unknown = sorted(name for name in query.parameters if name.lower() != "as_of")
     if unknown:
         return [_problem(f"The only parameter is $as_of, not ${unknown[0]}.")]
-    tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
-    return _tree_problems(tree, sql, datasets)
+    return _tree_problems(query.tree, sql, datasets)
 
 
 def _tree_problems(tree: str, sql: str, datasets: Collection[str] | None) -> list[Problem]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +24,7 @@ from app.snapshots.definitions.query_tree import (
     order_keys,
     shown,
 )
-from app.snapshots.definitions.syntax import nodes
+from app.snapshots.definitions.syntax import nodes, parse
 
 _PICKS = frozenset(["first", "last", "any_value", "arbitrary"])
 _BY = frozenset(["arg_max", "arg_min", "argmax", "argmin", "max_by", "min_by"])
@@ -156,9 +155,7 @@ def analyse_order(sql: str, datasets: Mapping[str, Path]) -> RowOrder:
 
 def analyse_with_floats(sql: str, floats: Collection[str]) -> RowOrder:
     """Analyse a definition, as ``analyse_order`` does. ``floats`` are columns of floating-point numbers, in lower case."""
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
-        text = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
-    tree = orjson.loads(text)
+    tree = orjson.loads(parse(sql).tree)
     if tree.get("error"):
         return RowOrder(False, ())
     every = list(nodes(tree))

@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import orjson
+
+_CONFIG: dict[str, Any] = {"threads": "1", "errors_as_json": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text as the engine's parser reads it. ``tree`` is JSON, in the form of ``json_serialize_sql``."""
+
+    fault: str | None  # why it is not SQL, in the engine's JSON
+    is_select: bool  # exactly one
+    parameters: frozenset[str]
+    tree: str
+
+
+@lru_cache(
+    maxsize=32
+)  # a run asks for its definition several times, and opening an engine takes longer than parsing
+def parse(sql: str) -> Parsed:
+    """Parse a text."""
+    fault, is_select, parameters = None, False, frozenset[str]()
+    with duckdb.connect(":memory:", config=_CONFIG) as connection:
+        try:
+            statements = connection.extract_statements(sql)
+        except duckdb.Error as error:
+            fault = str(error)
+        else:
+            if len(statements) == 1:
+                is_select = statements[0].type == duckdb.StatementType.SELECT
+                parameters = frozenset(statements[0].named_parameters)
+        tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
+    return Parsed(fault, is_select, parameters, tree)
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -23,11 +56,9 @@ def nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def tables_of(sql: str) -> set[str]:
     """List the tables that a definition reads, in lower case. CTEs are included."""
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
-        tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
     return {
         str(node.get("table_name", "")).lower()
-        for node in nodes(orjson.loads(tree))
+        for node in nodes(orjson.loads(parse(sql).tree))
         if node.get("type") == "BASE_TABLE"
     }
 

@@ -15,6 +15,8 @@ from app.processes import Child, ChildEnded
 from app.snapshots.definitions.result_shape import ShapeRefused, refuse_shape
 
 _MESSAGE = 64 * 1024**2  # bytes of one read; a child cuts its batches far below
+_GROUP_ROWS = 122_880  # as in the engine's files
+_GROUP_BYTES = 32 * 1024**2
 _BETWEEN_LOOKS = 64 * 1024**2  # bytes between two looks at the disk
 _TOO_MUCH_MEMORY = "The query was stopped: it needs more memory than a definition may use."
 
@@ -93,7 +95,7 @@ def _write(stream: Any, out: Path, limits: ResultLimits) -> None:
     rows = size = seen = 0
     with pa.ipc.open_stream(stream) as reader:
         refuse_shape(reader.schema)
-        with pq.ParquetWriter(out, reader.schema, compression="zstd") as writer:
+        with _Rows(out, reader.schema) as written:
             for batch in reader:
                 batch.validate(full=True)
                 rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -105,7 +107,38 @@ def _write(stream: Any, out: Path, limits: ResultLimits) -> None:
                     seen = size
                     if not has_room(out.parent):
                         raise disk_full()
-                writer.write_batch(batch)
+                written.add(batch)
+
+
+class _Rows:
+    """A file whose groups have many batches: each group costs time when it is read."""
+
+    def __init__(self, out: Path, schema: Any) -> None:
+        self._writer = pq.ParquetWriter(out, schema, compression="zstd", use_dictionary=False)
+        self._waiting: list[Any] = []
+        self._size = 0
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._writer.close()
+
+    def add(self, batch: Any) -> None:
+        """Add a batch."""
+        self._waiting.append(batch)
+        self._size += batch.nbytes
+        if self._size >= _GROUP_BYTES or sum(map(len, self._waiting)) >= _GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting))
+            self._waiting, self._size = [], 0
 
 
 def reason_of(ended: ChildEnded) -> str:
