@@ -42,31 +42,41 @@ def is_silent(code: int) -> bool:
     return bool(code & SILENT)
 
 
-def decision_sql(spec: PlanSpec, *, owned: bool) -> str:
+def needs_hashes(spec: PlanSpec, *, refusals: bool) -> bool:
+    """Return whether the decisions depend on the hashes of the wanted side: without updates and refusals they do not."""
+    return "w.fp1" in decision_sql(spec, owned=True, refusals=refusals)
+
+
+def decision_sql(spec: PlanSpec, *, owned: bool, refusals: bool = True) -> str:
     """Return the expression of the code for wanted ``w`` FULL JOIN held ``h`` on ``k``.
 
-    ``owned``: both sides have an ``owner``, the profile. Otherwise a key cannot change hands.
+    ``owned``: both sides have an ``owner``, the profile. Otherwise a key cannot change hands. ``refusals``: some held rows
+    have a hash that was refused.
     """
     unwanted = " ".join(f"WHEN '{held}' THEN {_code(spec, False, held)}" for held in _STATES)
-    both = " ".join(f"WHEN '{held}' THEN {_wanted(spec, held, owned)}" for held in _STATES)
+    both = " ".join(
+        f"WHEN '{held}' THEN {_wanted(spec, held, owned, refusals)}" for held in _STATES
+    )
     return f"""CASE WHEN h.k IS NULL THEN {_code(spec, True, Held.NO, differs=True)}
         WHEN w.k IS NULL THEN CASE h.held {unwanted} ELSE {_code(spec, False, Held.NO)} END
-        ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO, owned)} END END"""
+        ELSE CASE h.held {both} ELSE {_wanted(spec, Held.NO, owned, refusals)} END END"""
 
 
-def _wanted(spec: PlanSpec, held: Held, owned: bool) -> str:
+def _wanted(spec: PlanSpec, held: Held, owned: bool, refusals: bool) -> str:
     """Return the expression of the code if both sides have the key, with as few comparisons as possible."""
-    same = _by_hash(spec, held, other_owner=False)
+    same = _by_hash(spec, held, other_owner=False, refusals=refusals)
     if not owned:
         return same
-    return _case("w.owner <> h.owner", _by_hash(spec, held, other_owner=True), same)
+    return _case(
+        "w.owner <> h.owner", _by_hash(spec, held, other_owner=True, refusals=refusals), same
+    )
 
 
-def _by_hash(spec: PlanSpec, held: Held, *, other_owner: bool) -> str:
+def _by_hash(spec: PlanSpec, held: Held, *, other_owner: bool, refusals: bool) -> str:
     by_hash = {
         differs: _case(
             "w.fp1 = h.fp1_refused",
-            str(_code(spec, True, held, differs, refused=True, other_owner=other_owner)),
+            str(_code(spec, True, held, differs, refused=refusals, other_owner=other_owner)),
             str(_code(spec, True, held, differs, other_owner=other_owner)),
         )
         for differs in (True, False)

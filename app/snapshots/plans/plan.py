@@ -23,8 +23,23 @@ from app.snapshots.engine import (
     fetch_one,
     parquet_relation,
 )
-from app.snapshots.holdings import PROFILE, RENAMED, Holder, count_held, find_renamed, unsure
-from app.snapshots.plans.decisions import KINDS, REFUSED_BEFORE, decision_sql, is_silent, kind_code
+from app.snapshots.holdings import (
+    PROFILE,
+    RENAMED,
+    Holder,
+    count_held,
+    find_renamed,
+    holdings_relation,
+    unsure,
+)
+from app.snapshots.plans.decisions import (
+    KINDS,
+    REFUSED_BEFORE,
+    decision_sql,
+    is_silent,
+    kind_code,
+    needs_hashes,
+)
 from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
@@ -64,7 +79,8 @@ def write_plan(
     ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
     """
     try:
-        sides = plan_sides(cursor, spec, wanted, holdings)
+        refusals = _has_refusals(cursor, spec, holdings)
+        sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals)
         if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
             sides.held = unsure(sides.held)
         for part, span in enumerate(sides.ranges):
@@ -107,6 +123,14 @@ def _with_rules(
     return replace(stats, rules=rules, rule_changes=changes)
 
 
+def _has_refusals(cursor: Cursor, spec: PlanSpec, holdings: LocalManifest) -> bool:
+    """Return whether a held row has a hash that was refused; True also if that does not matter."""
+    if needs_hashes(spec, refusals=False):
+        return True
+    query = f"SELECT count(fp1_refused) FROM {holdings_relation(holdings)} AS rows"
+    return bool(fetch_one(cursor, query)[0])
+
+
 def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRange) -> None:
     """Add the keys of a range that change, with the code of their decision, to the table ``decided``."""
     keys = f"""SELECT source, member_id, coalesce(owner, member_id) AS owner, k, place, fp1
@@ -116,7 +140,7 @@ def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRa
             ANTI JOIN repeated_keys USING (k, source, member_id)"""
     cursor.execute(
         f"""INSERT INTO decided SELECT {part}, code, k, place, source, member_id, has_row FROM (
-            SELECT {decision_sql(spec, owned=sides.owned)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
+            SELECT {decision_sql(spec, owned=sides.owned, refusals=sides.refusals)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
                 w.source AS source, w.member_id AS member_id, h.k IS NOT NULL AS has_row
             FROM ({keys}) AS w FULL JOIN (SELECT k, place, held, fp1, fp1_refused, {PROFILE} AS owner FROM {sides.held} AS rows
                 WHERE {span.holds("k")}) AS h ON w.k = h.k

@@ -18,6 +18,7 @@ from app.snapshots.engine import (
     row_group_weights,
 )
 from app.snapshots.holdings import holdings_relation
+from app.snapshots.plans.decisions import needs_hashes
 from app.snapshots.plans.wanted import Wanted, wanted_sources
 
 
@@ -32,6 +33,7 @@ class Sides:
     ranges: list[KeyRange]
     wanted: int
     left_out: dict[str, int]
+    refusals: bool = True  # whether a held row has a hash that was refused
 
     @property
     def owned(self) -> bool:
@@ -40,10 +42,19 @@ class Sides:
 
 
 def plan_sides(
-    cursor: Cursor, spec: PlanSpec, wanted: Sequence[LocalManifest], holdings: LocalManifest
+    cursor: Cursor,
+    spec: PlanSpec,
+    wanted: Sequence[LocalManifest],
+    holdings: LocalManifest,
+    *,
+    refusals: bool = True,
 ) -> Sides:
-    """Prepare both sides, and the empty table ``decided``. Keys of plain sources are read from the file, others staged."""
-    sources = wanted_sources(cursor, spec, wanted)
+    """Prepare both sides, and the empty table ``decided``. Keys of plain sources are read from the file, others staged.
+
+    Hashes are computed only if the decisions depend on them; ``refusals`` as in ``Sides``.
+    """
+    hashed = needs_hashes(spec, refusals=refusals)
+    sources = wanted_sources(cursor, spec, wanted, hashed=hashed)
     held = holdings_relation(holdings)
     held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
     cursor.execute(
@@ -55,12 +66,13 @@ def plan_sides(
         weights = row_group_weights((*manifest.base, *manifest.deltas), "member_id")
         keys = f"({sources[0].narrow})"
         count = _count(cursor, sources[0].whole.sql)
-        return Sides(sources, keys, True, held, key_ranges([weights, held_weights]), count, {})
+        ranges = key_ranges([weights, held_weights])
+        return Sides(sources, keys, True, held, ranges, count, {}, refusals)
     left_out = _stage(cursor, sources)
     rows = _count(cursor, "wanted_keys")
     weights = _sampled(cursor, rows)
     ranges = key_ranges([weights, held_weights])
-    return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out)
+    return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out, refusals)
 
 
 def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:

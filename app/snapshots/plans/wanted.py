@@ -61,22 +61,28 @@ class Wanted:
 
 
 def wanted_sources(
-    cursor: Cursor, spec: PlanSpec, manifests: Sequence[LocalManifest]
+    cursor: Cursor, spec: PlanSpec, manifests: Sequence[LocalManifest], *, hashed: bool = True
 ) -> list[Wanted]:
-    """Return the sources of a plan, in order."""
+    """Return the sources of a plan, in order; ``hashed`` as in :func:`wanted_source`."""
     return [
-        wanted_source(spec, number, with_shared(cursor, members_relation(cursor, manifest), spec))
+        wanted_source(
+            spec,
+            number,
+            with_shared(cursor, members_relation(cursor, manifest), spec),
+            hashed=hashed,
+        )
         for number, manifest in enumerate(manifests)
     ]
 
 
-def wanted_source(spec: PlanSpec, number: int, whole: Members) -> Wanted:
-    """Return one source. ``number`` is its position in the plan."""
+def wanted_source(spec: PlanSpec, number: int, whole: Members, *, hashed: bool = True) -> Wanted:
+    """Return one source. ``number`` is its position in the plan. Unless ``hashed``, the hashes of ``narrow`` are 0."""
     plain = spec.key == "member" and not spec.arms and not spec.place and not spec.consent
     rows, fields, shown = _spread_rows(spec, number, whole)
     key, _, value = _key(spec)
+    fp1 = hash_sql(spec, shown, fields) if hashed else "CAST(0 AS UBIGINT)"
     narrow = f"""SELECT source, member_id, nullif(profile_id, member_id) AS owner, {key} AS k, place, {_reason(spec, value)} AS reason,
-        {hash_sql(spec, shown, fields)} AS fp1 FROM {rows}"""
+        {fp1} AS fp1 FROM {rows}"""
     return Wanted(spec, number, whole, narrow, plain)
 
 

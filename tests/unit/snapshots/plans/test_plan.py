@@ -29,7 +29,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import plan_changes, read_plan, read_wanted, sides, write_plan
+from app.snapshots.plans import plan, plan_changes, read_plan, read_wanted, sides, write_plan
 from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
@@ -443,3 +443,43 @@ class TestOutcome:
         assert [row["assumed"] for row in page_holdings(cursor, held, None, 9)] == [True, True]
         _, changes, _ = planned(cursor, folder, rows[:1], held)
         assert [(c.kind, c.key) for c in changes] == [(ChangeKind.EXITED, "b")]
+
+
+class TestHashesThatNobodyCompares:
+    ROWS: list[dict[str, Any]] = [{"profile_id": f"p{n}", "email": f"e{n}@x.io"} for n in range(9)]
+
+    @pytest.mark.parametrize("key", ["member", "identifiers"])
+    @pytest.mark.parametrize("updates", [False, True])
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_leaving_them_out_changes_no_plan(
+        self,
+        cursor: Cursor,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        key: Literal["member", "identifiers"],
+        updates: bool,
+        refused: bool,
+    ) -> None:
+        sends = set(ChangeKind) if updates else {ChangeKind.ENTERED, ChangeKind.EXITED}
+        spec = create_spec(key=key, fields=EMAIL_THEN_USER, sends=frozenset(sends))
+        first, second, whole, least = (fresh(folder) for _ in range(4))
+        before, after = (
+            snapshot(cursor, folder, self.ROWS),
+            snapshot(
+                cursor, folder, [*self.ROWS[1:], {"profile_id": "p1", "email": "new@x.io"}][1:]
+            ),
+        )
+        stats = write_plan(cursor, spec, [before], NOTHING, first)
+        outcomes = [
+            BatchOutcome(number, cut.first_row, cut.rows, BatchEnd.RECORDED,
+                         rejected={cut.rows - 1: ("bad", "refused")} if refused else {})
+            for number, cut in enumerate(stats.cuts, 1)
+        ]  # fmt: skip
+        fold_outcome(cursor, first, NOTHING, outcomes, spec, second)
+        held = LocalManifest((second,))
+        assert plan._has_refusals(cursor, spec, held) is (refused or updates)
+        found = write_plan(cursor, spec, [after], held, least)
+        monkeypatch.setattr(plan, "_has_refusals", lambda *_: True)
+        assert write_plan(cursor, spec, [after], held, whole) == found
+        assert found.changes
+        assert pq.read_table(whole).equals(pq.read_table(least))
