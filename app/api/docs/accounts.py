@@ -155,7 +155,7 @@ def _shown_secret() -> Document:
     return {
         "title": _IN_RESPONSES,
         "description": "A secret in a response: masked. The response that creates it has its value, if the service generated it.",
-        "anyOf": [{"$ref": SCHEMAS + _MASK}, {"type": "string"}],
+        "oneOf": [{"$ref": SCHEMAS + _MASK}, {"type": "string"}],
     }
 
 

@@ -223,6 +223,7 @@ def _tidy(found: Document, segments: set[str]) -> None:
             if name in answered and field not in _NULLABLE:
                 _drop_null(part)
             _join_null(part)
+            _choose_one(part)
     for _, operation in _operations(found):
         for parameter in operation.get("parameters", ()):
             parameter["schema"].pop("title", None)
@@ -280,3 +281,10 @@ def _join_null(part: Document) -> None:
     if len(options) == 2 and len(kept) == 1 and "type" in kept[0] and "enum" not in kept[0]:
         del part["anyOf"]
         part.update({**kept[0], "type": [kept[0]["type"], "null"]})
+
+
+def _choose_one(part: Document) -> None:
+    """Write a choice of several forms as ``oneOf``: a generator makes one form with all fields of an ``anyOf``."""
+    options = part.get("anyOf", ())
+    if len([option for option in options if option.get("type") != "null"]) > 1:
+        part["oneOf"] = part.pop("anyOf")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from app.contract.envelope import Name
 from app.contract.extensions.base import Output, StrictInput, Time
 from app.contract.fields import ProfileId, SyncId
-from app.core.described import about
+from app.core.described import SchemaOf, about
 
 
 class SampleProfile(StrictInput):
@@ -22,6 +22,8 @@ class SampleProfile(StrictInput):
     identifiers: Annotated[
         dict[str, str | list[str]],
         Field(max_length=100),
+        # A generator of Java clients knows no "text or list of texts".
+        SchemaOf(Annotated[dict[str, Any], Field(max_length=100)]),
         about(
             "Values of identifiers, by their names; a list is oldest first. At most 100.",
             {"email": "ada@example.com"},

@@ -24,6 +24,11 @@ Bucket = Annotated[
 ]
 
 
+#: Generated clients name the values by words: signs are no names.
+_SIGNS: dict[str, Any] = {"x-enum-varnames": ["COMMA", "PIPE", "TAB", "SEMICOLON", "COLON"]}
+Delimiter = Annotated[Literal[",", "|", "\t", ";", ":"], Field(json_schema_extra=_SIGNS)]
+
+
 class _FileSettings(ConnectorSettings):
     """The options of a file: each unset, or the default of all connections."""
 
@@ -38,8 +43,7 @@ class _FileSettings(ConnectorSettings):
         ),
     ] = None
     delimiter: Annotated[
-        Literal[",", "|", "\t", ";", ":"] | None,
-        about("Delimiter of CSV files. By default a comma.", ";"),
+        Delimiter | None, about("Delimiter of CSV files. By default a comma.", ";")
     ] = None
     compression: Annotated[
         Literal["zstd", "snappy", "gzip", "none"] | None,
