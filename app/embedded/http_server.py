@@ -3,10 +3,13 @@
 Headers must arrive within 10 s of the request's first byte (or of the start of the connection) and take at most
 32 KiB. The body must arrive within 60 s of the headers. Uploads (PUT) may take longer, because the code that reads
 them checks their rate.
+
+A request may offer HTTP/2 (``Upgrade: h2c``), as Java's client does. The offer is ignored, and the body is read.
 """
 
 from __future__ import annotations
 
+import sys
 from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, cast
@@ -41,6 +44,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._header_bytes = 0  # received since the request began
         self._parsed_bytes = 0  # of its headers
+        self._received = b""  # the bytes that are being parsed
+        self._continues = (
+            False  # the parser reads framing headers again, of a request that offered an upgrade
+        )
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Start the deadline of the first request's headers."""
@@ -59,22 +66,49 @@ class DeadlineProtocol(HttpToolsProtocol):
             if self._deadline is None:
                 self._set_deadline(self.header_seconds, self._headers_are_late)
             self._header_bytes += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._in_headers and self._header_bytes > LONGEST_HEADERS:
             self._refuse("431 Request Header Fields Too Large")
 
+    def _parse(self, data: bytes) -> None:
+        self._received = data
+        super().data_received(data)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Parse the rest of a request that offers an upgrade, which the parser ends at its headers (RFC 9110, 7.8)."""
+        stopped = sys.exception()
+        rest = self._received[stopped.args[0] :] if stopped is not None else b""
+        framing = b"".join(b"%s: %s\r\n" % header for header in self._framing())
+        if framing:
+            self._continues = True
+            rest = b"POST / HTTP/1.1\r\n" + framing + b"\r\n" + rest
+        if rest:
+            self._parse(rest)
+
+    def _framing(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the request that say where its body ends."""
+        names = (b"content-length", b"transfer-encoding")
+        return [(name, value) for name, value in self.headers if name in names]
+
     def on_message_begin(self) -> None:
         """Start to count the headers of a request."""
+        if self._continues:
+            return
         self._in_headers = True
         self._parsed_bytes = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Keep the URL of a request."""
+        if not self._continues:
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. Drops trailers, because nothing reads them and nothing else limits their size.
 
         Raises HeadersTooLarge, which ends the parsing: received in one piece, headers are not counted before they are parsed.
         """
-        if not self._in_headers:
+        if not self._in_headers or self._continues:
             return
         self._parsed_bytes += len(name) + len(value) + 4
         if self._parsed_bytes > LONGEST_HEADERS:
@@ -89,6 +123,9 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Replace the deadline of the headers by that of the body."""
+        if self._continues:
+            self._continues = False
+            return
         self._in_headers = False
         self._header_bytes = 0
         self._set_deadline(self.body_seconds, self._body_is_late)
@@ -96,6 +133,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Cancel the deadline, because the request is complete."""
+        if self.parser.should_upgrade() and self._framing():
+            return  # its body follows
         self._clear_deadline()
         self._in_headers = True
         super().on_message_complete()

@@ -1,7 +1,7 @@
 // Typed options through the client that OpenAPI Generator made of openapi/activations.json. It refuses unknown keys.
+// Java's HTTP client offers HTTP/2 with each request (Upgrade: h2c).
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
-import java.net.http.HttpClient;
 import java.util.List;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.ApiException;
@@ -17,7 +17,6 @@ public final class TypedLife {
   public static void main(String[] arguments) throws Exception {
     String token = arguments[1], space = arguments[2], audience = arguments[3], destination = arguments[4];
     ApiClient client = new ApiClient();
-    client.setHttpClientBuilder(HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1));
     client.updateBaseUri(arguments[0]);
     client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + token));
     client.setObjectMapper(JSON.getDefault().getMapper());

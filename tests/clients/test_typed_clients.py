@@ -20,7 +20,7 @@ pytestmark = pytest.mark.clients
 
 DOCUMENT = FOLDER / "activations.json"
 GENERATOR = "openapi-generator-cli==7.26.0"  # the package contains the generator
-PYTHON_NEEDS = ("pydantic>=2", "python-dateutil", "typing-extensions", "urllib3")
+PYTHON_NEEDS = ("pydantic>=2", "pytest", "python-dateutil", "typing-extensions", "urllib3")
 NODE_PACKAGES = ("typescript@5", "@types/node@22")
 #: Jars of Debian's packages libjackson2-databind-java, libjakarta-annotation-api-java and libhttpmime-java.
 JARS = [

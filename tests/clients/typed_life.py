@@ -9,6 +9,7 @@ Run as a program of its own: ``typed_life.py URL TOKEN SPACE AUDIENCE DESTINATIO
 import sys
 
 import activations_client as client
+import pytest
 from activations_client.exceptions import UnprocessableEntityException
 
 TIMES = client.SpecificDaysConfigInput(days=[1, 5], hours=[6], timezone="Europe/Berlin")
@@ -104,21 +105,11 @@ def main(url: str, token: str, space: str, audience: str, destination: str) -> N
     assert isinstance(config, client.SpecificDaysConfig)
     assert config.hours == [6]
 
-    try:
-        options.update_delivery_options(
-            space,
-            audience,
-            activation,
-            client.DeliveryOptionsPatch(
-                frequency=client.Frequency(
-                    client.FrequencyCron(type="cron", expression="every day", zone=None)
-                )
-            ),
-        )
-    except UnprocessableEntityException as refused:
-        assert refused.data.errors[0].var_field == "frequency.expression", refused.data
-    else:
-        raise AssertionError("a wrong expression was accepted")
+    wrong = client.FrequencyCron(type="cron", expression="every day", zone=None)
+    patch = client.DeliveryOptionsPatch(frequency=client.Frequency(wrong))
+    with pytest.raises(UnprocessableEntityException) as refused:
+        options.update_delivery_options(space, audience, activation, patch)
+    assert refused.value.data.errors[0].var_field == "frequency.expression"
     print("python client: typed options done")
 
 

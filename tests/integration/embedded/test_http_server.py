@@ -218,3 +218,42 @@ class TestManySlowClients:
 
 def test_the_real_deadlines_are_those_of_the_rule() -> None:
     assert (http_server.HEADER_SECONDS, http_server.BODY_SECONDS) == (10, 60)
+
+
+OFFER = b"host: a\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAE\r\n"
+LENGTH = b"POST / HTTP/1.1\r\n" + OFFER + b"content-length: 5\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\n" + OFFER + b"transfer-encoding: chunked\r\n\r\n"
+NO_BODY = b"GET / HTTP/1.1\r\n" + OFFER + b"\r\n"
+LAST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "lengths"),
+    [
+        ((LENGTH + b"hello", LAST), [5, 0]),
+        ((LENGTH, b"hello", LAST), [5, 0]),
+        ((LENGTH + b"he", b"llo" + LAST), [5, 0]),
+        ((LENGTH[:60], LENGTH[60:] + b"hello" + LAST), [5, 0]),
+        ((LENGTH + b"hello" + LENGTH + b"hello" + LAST,), [5, 5, 0]),
+        ((CHUNKED + b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n", LAST), [5, 0]),
+        ((NO_BODY, LAST), [0, 0]),
+        ((NO_BODY + LAST,), [0, 0]),
+    ],
+)
+async def test_an_offer_of_http_2_loses_no_body(
+    address: tuple[str, int], parts: tuple[bytes, ...], lengths: list[int]
+) -> None:
+    connection = await Connection.open(address)
+    for part in parts:
+        await connection.send(part)
+        await asyncio.sleep(0.02)
+    received = await connection.rest()
+    assert received.count(b"HTTP/1.1 200 OK") == len(lengths), received
+    bodies = [int(answer.rpartition(b"\r\n\r\n")[2]) for answer in received.split(b"HTTP/1.1")[1:]]
+    assert bodies == lengths
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(address: tuple[str, int]) -> None:
+    connection = await Connection.open(address)
+    await connection.send(LENGTH + b"he")
+    assert await connection.rest() == b""
