@@ -21,6 +21,7 @@ from app.snapshots.definitions import (
     ResultLimits,
     analyse_order,
     check_definition,
+    columns_used,
     run_definition,
     tables_of,
 )
@@ -60,8 +61,16 @@ class _Work:
     reading: Reading
     room: AbstractAsyncContextManager[None]  # the slot, entered once for all reads
 
-    async def read(self, dataset: Dataset, sql: str, out: Path, *, pushed_down: bool) -> None:
-        """Stream one statement's rows into a file."""
+    async def read(
+        self,
+        dataset: Dataset,
+        sql: str,
+        out: Path,
+        *,
+        pushed_down: bool,
+        columns: frozenset[str] | None = None,
+    ) -> None:
+        """Stream one statement's rows into a file, of these columns only."""
         settings = self.platform.settings
         entry = self.reading.begin(dataset, pushedDown=pushed_down, rows=0, bytes=0, readAt=None)
         began = asyncio.get_running_loop().time()
@@ -76,6 +85,7 @@ class _Work:
                 settings.source_max_bytes,
                 timedelta(seconds=max(self.seconds, 1.0)),
             ),
+            columns=columns,
             progress=lambda rows, size: entry.update(rows=rows, bytes=size),
         )
         self.seconds -= asyncio.get_running_loop().time() - began
@@ -162,7 +172,8 @@ async def _tables(
     used = [dataset for dataset in datasets if dataset.name.lower() in names_used]
     reads = any(dataset.settings is not None for dataset in used)
     async with work.room if reads else nullcontext():
-        return {dataset.name: await _table(work, dataset, files) for dataset in used}
+        columns = columns_used(query)
+        return {dataset.name: await _table(work, dataset, files, columns) for dataset in used}
 
 
 async def _sort_rows(work: _Work, datasets: Sequence[Dataset], tables: Mapping[str, Path]) -> None:
@@ -172,7 +183,9 @@ async def _sort_rows(work: _Work, datasets: Sequence[Dataset], tables: Mapping[s
             await work.platform.engine.run(sort_rows, tables[dataset.name])
 
 
-async def _table(work: _Work, dataset: Dataset, files: ExitStack) -> Path:
+async def _table(
+    work: _Work, dataset: Dataset, files: ExitStack, columns: frozenset[str] | None
+) -> Path:
     if dataset.settings is None:
         return await _uploaded(work, dataset)
     sql = work.source(dataset).sql
@@ -184,7 +197,7 @@ async def _table(work: _Work, dataset: Dataset, files: ExitStack) -> Path:
     path = work.platform.engine.scratch_file(".dataset.parquet")
     files.callback(path.unlink, missing_ok=True)
     with _named(dataset):
-        await work.read(dataset, sql, path, pushed_down=False)
+        await work.read(dataset, sql, path, pushed_down=False, columns=columns)
     return path
 
 

@@ -4,6 +4,7 @@ from app.snapshots.definitions.binding import Binding, bind_definition, key_faul
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import RowOrder, analyse_order, analyse_with_floats
 from app.snapshots.definitions.syntax import tables_of
+from app.snapshots.definitions.used_columns import columns_used
 from app.snapshots.definitions.user_sql import run_definition
 from app.snapshots.definitions.user_sql_process import DefinitionFailed, ResultLimits
 
@@ -16,6 +17,7 @@ __all__ = [
     "analyse_with_floats",
     "bind_definition",
     "check_definition",
+    "columns_used",
     "key_faults",
     "run_definition",
     "tables_of",

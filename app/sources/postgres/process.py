@@ -41,13 +41,15 @@ async def read_rows(
     *,
     policy: OutboundPolicy,
     limits: ReadLimits,
+    columns: frozenset[str] | None = None,
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> ReadStats:
-    """Run ``reader.read_rows`` in a child process. If it fails, ``out`` is removed.
+    """Run ``reader.read_rows`` in a child process, for these columns (names in lower case; None: all). If it fails, ``out`` is
+    removed.
 
     Raises a ConnectorError, or OSError if the local disk is at fault.
     """
-    job = {"sql": sql, "as_of": as_of, "out": out, "limits": limits}
+    job = {"sql": sql, "as_of": as_of, "out": out, "limits": limits, "used": columns}
     try:
         found: ReadStats = await _result(source, policy, job, limits.time.total_seconds(), progress)
     except BaseException:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from app.connectors.addresses import OutboundPolicy
+from app.sources.postgres.columns import Column
 from app.sources.postgres.connection import Connection, read_only
 from app.sources.postgres.failures import QueryRejected, connector_errors
 from app.sources.postgres.parquet import RowFile
@@ -64,11 +65,13 @@ async def read_rows(
     *,
     policy: OutboundPolicy,
     limits: ReadLimits,
+    used: frozenset[str] | None = None,
     progress: Progress = lambda _rows, _bytes: None,
 ) -> ReadStats:
     """Stream the rows of a SELECT into a Parquet file; memory stays flat.
 
-    ``as_of`` (aware) becomes ``$as_of``. ``progress`` receives the rows and bytes so far. If the task is cancelled, the
+    ``as_of`` (aware) becomes ``$as_of``. ``used`` are the names of the columns to read, in lower case; others are not
+    transferred. ``progress`` receives the rows and bytes so far. If the task is cancelled, the
     query is cancelled at the server.
 
     Raises:
@@ -82,7 +85,7 @@ async def read_rows(
     try:
         async with deadline, read_only(source, policy, statement_seconds=seconds) as connection:
             opened = Session(connection, source)
-            columns = await opened.describe(statement)
+            columns = _used(await opened.describe(statement), used)
             moment = await opened.moment()
             file = RowFile(out, columns)
             try:
@@ -99,6 +102,13 @@ async def read_rows(
         ) from None
     kinds = {column.name: column.engine_type for column in columns}
     return ReadStats(file.rows, file.bytes, kinds, moment)
+
+
+def _used(columns: list[Column], names: frozenset[str] | None) -> list[Column]:
+    """Return the columns with these names; the first column if there is none, because rows are counted."""
+    if names is None:
+        return columns
+    return [column for column in columns if column.name.lower() in names] or columns[:1]
 
 
 def _statement(sql: str) -> Statement:

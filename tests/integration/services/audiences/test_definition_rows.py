@@ -196,6 +196,19 @@ class TestRuns:
         found = await shop.computed("SELECT DISTINCT customer_id AS profile_id FROM recent")
         assert {member["member_id"] for member in found} == {"00017", "00018"}
 
+    async def test_only_the_columns_that_a_definition_names_are_read(self, shop: Shop) -> None:
+        """A column with a number that no file can hold is no fault as long as nobody asks for it."""
+        await shop.dataset("mixed", query="SELECT customer_id, 'NaN'::numeric AS part FROM orders")
+        found = await shop.computed("SELECT DISTINCT Customer_ID AS profile_id FROM mixed")
+        assert len(found) == 3
+        assert len(await shop.computed("SELECT count(*)::text AS profile_id FROM mixed")) == 1
+        for query in (
+            "SELECT customer_id AS profile_id, part FROM mixed",
+            "SELECT DISTINCT customer_id AS profile_id FROM (SELECT * FROM mixed)",
+        ):
+            run = await shop.run(await shop.define(query))
+            assert "column part has a number" in str(run.error)
+
     async def test_databases_and_uploads_are_joined(self, shop: Shop, tmp_path: Path) -> None:
         async with shop.platform.unit_of_work() as session:
             made = await datasets.create_dataset(
