@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from app.console.errors import error_page
 from app.console.files import CONSOLE_FILES, FOLDER
-from app.console.pages import activations, home
+from app.console.pages import activation, activations, home, sync, syncs
 from app.console.routing import SIGN_IN, post
 from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import ERROR_PAGE
 
-_PAGES = (home, activations)
+_PAGES = (home, activations, activation, sync, syncs)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -33,8 +33,10 @@ async def favicon(request: Request) -> Response:
 
 
 async def missing(request: Request) -> Response:
-    """Show that there is no such page. Raises NotFound."""
+    """Show that there is no such page, or redirect to the one without a slash at its end. Raises NotFound."""
     request.scope[ERROR_PAGE] = error_page
+    if request.method == "GET" and (path := str(request.scope["path"])).endswith("/"):
+        return RedirectResponse(path.rstrip("/"), 303)
     raise NotFound("This page does not exist.")
 
 

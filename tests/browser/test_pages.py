@@ -6,26 +6,43 @@ import pytest
 
 from tests.browser.conftest import Console
 
-#: Paths below the space.
-PAGES = ("", "/activations", "/activations?search=none")
+#: Paths below the space; {activation} and {sync} are an activation with a sync on hold.
+PAGES = (
+    "",
+    "/activations",
+    "/activations?search=none",
+    "/syncs",
+    "/syncs?status=failed",
+    "{activation}",
+    "{activation}?tab=mapping",
+    "{activation}?tab=options",
+    "{activation}?tab=held",
+    "{activation}?tab=revisions",
+    "{activation}?tab=audit",
+    "{sync}",
+)
 SCHEMES = ("light", "dark")
 
 
-async def _filled(console: Console) -> None:
+async def _filled(console: Console) -> list[str]:
+    """Fill the space. Returns the paths of all pages."""
     flow = console.flow
     await flow.members(range(20))
     activation = await flow.activate(resync=True, brake=True)
     await flow.quiet(activation)
     await flow.upload([{"profile_id": "new"}])
-    assert (await flow.quiet(activation)).state == "held"
+    sync = await flow.quiet(activation)
+    assert sync.state == "held"
+    path = f"/audiences/{flow.audience_id}/activations/{activation}"
+    return [page.format(activation=path, sync=f"{path}/syncs/{sync.id}") for page in PAGES]
 
 
 @pytest.mark.timeout(300)
 async def test_each_page_is_accessible_and_quiet(console: Console) -> None:
-    await _filled(console)
+    pages = await _filled(console)
     for scheme in SCHEMES:
         page = await console.page(color_scheme=scheme)
-        for path in PAGES:
+        for path in pages:
             response = await page.goto(console.space + path)
             assert response is not None
             assert (path, response.status) == (path, 200)
@@ -36,9 +53,9 @@ async def test_each_page_is_accessible_and_quiet(console: Console) -> None:
 
 
 async def test_each_page_fits_360_pixels(console: Console) -> None:
-    await _filled(console)
+    pages = await _filled(console)
     page = await console.page(viewport={"width": 360, "height": 740})
-    for path in PAGES:
+    for path in pages:
         await page.goto(console.space + path)
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, path
@@ -46,9 +63,9 @@ async def test_each_page_fits_360_pixels(console: Console) -> None:
 
 
 async def test_each_page_works_without_scripts(console: Console) -> None:
-    await _filled(console)
+    pages = await _filled(console)
     page = await console.page(java_script_enabled=False)
-    for path in PAGES:
+    for path in pages:
         await page.goto(console.space + path)
         assert await page.locator("h1").count() == 1
     await page.get_by_role("button", name="Sign out").click()
@@ -78,4 +95,32 @@ async def test_a_wrong_token_is_said_beside_its_field(console: Console) -> None:
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_text("The token is not valid.").wait_for()
     assert await page.get_by_label("API token").get_attribute("aria-describedby") == "token-fault"
+    assert console.faults == []
+
+
+async def test_a_sync_on_hold_is_approved_without_scripts(console: Console) -> None:
+    console.expected.add(422)
+    pages = await _filled(console)
+    page = await console.page(java_script_enabled=False)
+    await page.goto(console.space)
+    await page.get_by_role("link", name="Test, sync 2").click()
+    await page.get_by_role("button", name="Approve").click()
+    await page.get_by_text("Type the number of members that leave.").first.wait_for()
+    await page.get_by_label("Type the number").fill("20")
+    await page.get_by_role("button", name="Approve").click()
+    await page.get_by_text("Sync 2 was approved.").wait_for()
+    assert page.url == console.space + pages[-1]
+    assert console.faults == []
+
+
+async def test_an_open_sync_is_followed_live_and_then_left_alone(console: Console) -> None:
+    flow = console.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    page = await console.page()
+    await page.goto(f"{console.space}/audiences/{flow.audience_id}/activations/{activation}")
+    assert await page.locator("#state[hx-trigger]").count() == 1
+    await flow.quiet(activation)
+    await page.get_by_text("The last sync sent 3 of 3 changes.").wait_for()
+    assert await page.locator("#state[hx-trigger]").count() == 0, "nothing is open any more"
     assert console.faults == []

@@ -207,6 +207,7 @@ async def approve_sync(
         actor=scene.actor,
         now=clock.now(),
         limits=body.brake if body is not None else None,
+        exits=body.exits if body is not None else None,
     )
     return await _shown(session, scene, activation.id, sync_id)
 

@@ -73,6 +73,7 @@ window.addEventListener("pageshow", () => {
 });
 
 localise(document);
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
 // What is open stays open, and what has the focus keeps it, when a part of the page is replaced.
 document.addEventListener("htmx:beforeSwap", (event) => {

@@ -30,6 +30,14 @@ class ApprovalInput(StrictInput):
         SchemaOf(BrakeChanges | None),
         about("New limits of the brake for later plans; those that are missing stay."),
     ] = None
+    exits: Annotated[
+        int | None,
+        about(
+            "The number of exits that is approved. If the plan has another number, the response is 409, and nothing is "
+            "approved.",
+            120,
+        ),
+    ] = None
 
 
 class SyncSourceOutput(Output):
@@ -191,6 +199,73 @@ class RejectionsOutput(Output):
             "Up to 100 rejected changes: the `row` of the plan, `code` and `message`.",
             [{"row": 17, "code": "invalid_email", "message": "The address has no valid domain."}],
         ),
+    ]
+
+
+class AttemptOutput(Output):
+    """An attempt to send a batch."""
+
+    started_at: Annotated[Time, about("When the attempt began.", "2026-01-31T12:00:00.000Z")]
+    ended_at: Annotated[
+        Time | None,
+        about("When the response came; null while it is awaited.", "2026-01-31T12:00:01.000Z"),
+    ]
+    outcome: Annotated[
+        str | None,
+        about(
+            "`delivered`, `unknown` (no definite response), or why it failed; null while it is open.",
+            "delivered",
+        ),
+    ]
+    http_status: Annotated[int | None, about("Status of the partner's response.", 202)]
+    vendor_request_id: Annotated[
+        str | None, about("The partner's id of the request, for its support.", "req_8a1f")
+    ]
+    error: Annotated[str | None, about("What the partner said.", "Rate limit reached.")]
+
+
+class BatchOutput(Output):
+    """A batch of a sync: a numbered range of its plan."""
+
+    number: Annotated[int, about("Number of the batch in its sync, from 1.", 1)]
+    kind: Annotated[
+        str | None, about("`entered`, `exited` or `updated`; null: all kinds.", "entered")
+    ]
+    rows: Annotated[int, about("Number of changes in the batch.", 1000)]
+    status: Annotated[
+        str,
+        about(
+            "`waiting` (for an attempt), `sending` or `settled` (its result is recorded).",
+            "settled",
+        ),
+    ]
+    delivered: Annotated[int, about("Changes that the partner confirmed.", 998)]
+    rejected: Annotated[int, about("Changes that the partner refused.", 2)]
+    skipped: Annotated[int, about("Changes that the service did not send.", 0)]
+    attempts: Annotated[list[AttemptOutput], about("The attempts, the first one first.")]
+
+
+class BatchesData(Output):
+    """A page of batches, in order."""
+
+    batches: Annotated[list[BatchOutput], about("The batches.")]
+    pagination: PaginationOutput
+
+
+class PlannedChangeOutput(Output):
+    """A change of a plan."""
+
+    kind: Annotated[str, about("`entered`, `exited` or `updated`.", "exited")]
+    profile_id: Annotated[str, about("Id of the profile.", "u1")]
+    key: Annotated[str, about("The key at the destination.", "ann@example.com")]
+    key_type: Annotated[str, about("The identifier that the key is.", "email")]
+
+
+class PlannedChangesData(Output):
+    """A sample of a plan."""
+
+    changes: Annotated[
+        list[PlannedChangeOutput], about("Up to 20 changes, in the order of the plan.")
     ]
 
 

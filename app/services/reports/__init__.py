@@ -17,9 +17,11 @@ from app.services.reports.overview import (
     count_overview,
     overview_status,
     page_overview,
+    require_overview,
 )
 from app.services.reports.reach import ReachRow, audience_reach, destination_reach
 from app.services.reports.status import ActivationStatus, OpenSync, activation_status
+from app.services.reports.sync_batches import BatchView, PlannedView, page_batches, sample_plan
 from app.services.reports.sync_log import (
     LoggedSync,
     RecentSync,
@@ -32,6 +34,7 @@ __all__ = [
     "ACTIVITIES",
     "OVERVIEW_STATES",
     "ActivationStatus",
+    "BatchView",
     "DeliveryEvent",
     "Explanation",
     "HeldKey",
@@ -40,6 +43,7 @@ __all__ = [
     "Membership",
     "OpenSync",
     "Overview",
+    "PlannedView",
     "ReachRow",
     "RecentSync",
     "Sought",
@@ -52,8 +56,11 @@ __all__ = [
     "destination_reach",
     "explain_profile",
     "overview_status",
+    "page_batches",
     "page_overview",
     "page_sync_log",
     "recent_syncs",
+    "require_overview",
+    "sample_plan",
     "space_summary",
 ]

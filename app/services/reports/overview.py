@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import Invalid
-from app.core.pagination import Page, PageRequest, make_page
+from app.core.errors import Invalid, NotFound
+from app.core.pagination import START, Page, PageRequest, make_page
 from app.domain.activation_states import ActivationState
 from app.domain.status_words import Status, status_of
 from app.storage.repositories.overview import ACTIVITIES, Overview, OverviewQueries, Sought
@@ -17,6 +17,7 @@ __all__ = [
     "count_overview",
     "overview_status",
     "page_overview",
+    "require_overview",
 ]
 
 OVERVIEW_STATES = (ActivationState.ACTIVE, ActivationState.INACTIVE, ActivationState.ERROR)
@@ -37,6 +38,17 @@ async def page_overview(
     return make_page(
         found, request=request, position=position, key=lambda row: (row.activation.id,), total=total
     )
+
+
+async def require_overview(
+    session: AsyncSession, space_id: str, audience_id: str, activation_id: str
+) -> Overview:
+    """Read one activation as in the list. Raises NotFound if the audience does not have it."""
+    sought = Sought(audience_id=audience_id, activation_id=activation_id)
+    found = await OverviewQueries(session).walk(space_id, sought, START, 1)
+    if not found:
+        raise NotFound("activation not found")
+    return found[0]
 
 
 async def count_overview(session: AsyncSession, space_id: str, sought: Sought) -> dict[str, int]:

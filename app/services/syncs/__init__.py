@@ -31,6 +31,7 @@ from app.services.syncs.renames import PLACE_TRIGGER
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, settle_sync
 from app.services.syncs.syncs import (
+    SyncRejections,
     SyncView,
     approve_sync,
     cancel_sync,
@@ -46,6 +47,7 @@ __all__ = [
     "PLACE_TRIGGER",
     "AttemptView",
     "SentTimes",
+    "SyncRejections",
     "SyncView",
     "account_healed",
     "all_have_snapshots",

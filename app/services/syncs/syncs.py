@@ -177,17 +177,21 @@ async def approve_sync(
     actor: str,
     now: datetime,
     limits: Mapping[str, Any] | None = None,
+    exits: int | None = None,
 ) -> Sync:
     """Let the plan of a sync on hold be sent, and set the activation's brake to ``limits`` if they are given.
 
     ``limits`` is JSON of the wire: ``{enabled, maxRemovalPercent, minRemovals, holdEmptyFrom}``, each optional. Raises
-    Conflict if the sync is not on hold, or was superseded; Invalid if a limit is not valid.
+    Conflict if the sync is not on hold, or was superseded, or if the plan has not the number of ``exits`` that is given;
+    Invalid if a limit is not valid.
     """
     activation, sync = await _locked(session, space_id, activation_id, sync_id)
     if sync.state == SyncState.SUPERSEDED:
         raise Conflict("This plan was superseded by a newer one; see the open sync.")
     if sync.state != SyncState.HELD:
         raise Conflict(f"Only a sync on hold can be approved; this one is {sync.state}.")
+    if exits is not None and exits != sync.exited:
+        raise Conflict(f"The plan has {sync.exited:,} exits, not {exits:,}; nothing was approved.")
     if limits is not None:
         options = with_brake(activation.options, limits)
         if isinstance(options, list):

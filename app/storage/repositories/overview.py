@@ -35,6 +35,7 @@ class Sought:
     audience_id: str | None = None
     destination_id: str | None = None
     name: str | None = None
+    activation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ def _conditions(space_id: str, sought: Sought) -> list[ColumnElement[Any]]:
         conditions.append(Activation.state == sought.state)
     if sought.activity is not None:
         conditions.append(_activity == sought.activity)
+    if sought.activation_id is not None:
+        conditions.append(Activation.id == sought.activation_id)
     if sought.audience_id is not None:
         conditions.append(Activation.audience_id == sought.audience_id)
     if sought.destination_id is not None:

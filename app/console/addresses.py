@@ -1,0 +1,15 @@
+"""Addresses of what several pages link to, and the API's paths for the same resource."""
+
+from __future__ import annotations
+
+from app.console.visits import space_link
+
+
+def activation_link(space_id: str, audience_id: str, activation_id: str, *rest: str) -> str:
+    """Return the address of the page of an activation, or of a page below it."""
+    return space_link(space_id, "audiences", audience_id, "activations", activation_id, *rest)
+
+
+def api_of(address: str) -> str:
+    """Return the path of the API for a page below a space: the console mirrors its paths."""
+    return address.removeprefix("/console")

@@ -1,0 +1,307 @@
+"""Activation: its status, chart and syncs, its configuration, options, holdings, revisions and audit trail; and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.routing import Route
+
+from app.console.addresses import activation_link, api_of
+from app.console.lists import page_of
+from app.console.routing import get, post
+from app.console.visits import Done, Shown, Visit
+from app.core.errors import Invalid
+from app.core.pagination import PageRequest
+from app.domain.status_words import SYNC_WORDS
+from app.domain.sync_states import SyncState
+from app.services import activations, holdings, reports, syncs, tenancy
+
+CHART = 40  # syncs
+REVISIONS = 50
+ROWS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab: what it shows, its template, and the API's path below the activation."""
+
+    label: str
+    template: str
+    read: Callable[[Visit, reports.Overview], Awaitable[Any]]
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationView:
+    """The view model of an activation. ``content`` is that of the tab."""
+
+    overview: reports.Overview
+    word: str
+    status: reports.ActivationStatus
+    options: activations.DeliveryOptions
+    recent: Sequence[reports.RecentSync]
+    address: str
+    tab: str
+    tabs: Mapping[str, Tab]
+    content: Any
+
+    @property
+    def frequency(self) -> str:
+        """The frequency in words."""
+        return self.options.frequency.in_words()
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether it was never enabled: the next start decides what happens to the members of that moment."""
+        return self.overview.activation.baseline_wanted and not self.recent
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the open sync waits for an approval."""
+        open_sync = self.status.open_sync
+        return open_sync is not None and open_sync.sync.state == SyncState.HELD
+
+    @property
+    def ended_as_baseline(self) -> bool:
+        """Whether members were counted as already there, so that a resync can send them."""
+        return self.overview.activation.assumed > 0
+
+
+def _ids(visit: Visit) -> tuple[str, str]:
+    return visit.path("audienceId"), visit.path("activationId")
+
+
+async def show_activation(visit: Visit) -> Shown:
+    """Show an activation with one of its tabs. Raises NotFound; Invalid for a tab that is not known."""
+    session, space_id = visit.session, visit.space_id
+    audience_id, activation_id = _ids(visit)
+    overview = await reports.require_overview(session, space_id, audience_id, activation_id)
+    key = visit.asked("tab") or "syncs"
+    if key not in TABS:
+        raise Invalid(f'"tab": must be one of {", ".join(TABS)}', field="tab")
+    recent = await reports.recent_syncs(session, space_id, [activation_id], CHART)
+    address = activation_link(space_id, audience_id, activation_id)
+    view = ActivationView(
+        overview=overview,
+        word=reports.overview_status(overview),
+        status=await reports.activation_status(session, overview.activation, visit.now),
+        options=await activations.get_delivery_options(
+            session, space_id, audience_id, activation_id
+        ),
+        recent=recent[activation_id],
+        address=address,
+        tab=key,
+        tabs=TABS,
+        content=await TABS[key].read(visit, overview),
+    )
+    api = [api_of(address), f"{api_of(address)}/status"]
+    if TABS[key].api:
+        api.append(api_of(address) + TABS[key].api)
+    return Shown("activation.html", overview.activation.name, view, section="activations", api=api)
+
+
+# Tabs
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRow:
+    """A sync in the tab."""
+
+    view: syncs.SyncView
+    word: str
+
+
+async def _syncs(visit: Visit, overview: reports.Overview) -> Any:
+    sought = reports.SoughtSyncs(activation_id=overview.activation.id)
+    request = page_of(visit, ROWS)
+    page, counts = await reports.page_sync_log(visit.session, visit.space_id, sought, request)
+    views = await syncs.view_syncs(
+        visit.session, visit.space_id, [row.sync for row in page.entries], counts
+    )
+    by_id = {view.sync.id: view for view in views}
+    return page.map(lambda row: SyncRow(by_id[row.sync.id], SYNC_WORDS[row.sync.state]))
+
+
+async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
+    newest, _, _ = await _revisions_of(visit, 1)
+    config: Mapping[str, Any] = newest[0].revision.config
+    stored = orjson.dumps(config.get("destinationMapping"), option=orjson.OPT_INDENT_2).decode()
+    return {
+        "config": config,
+        "mapping": visit.sent("mapping") or ("" if stored == "null" else stored),
+        "identifiers": config.get("idSync") or [],
+    }
+
+
+async def _options(visit: Visit, overview: reports.Overview) -> Any:
+    return {"name": visit.sent("name") or overview.activation.name}
+
+
+async def _held(visit: Visit, overview: reports.Overview) -> Any:
+    page, _ = await holdings.page_held(
+        visit.platform,
+        space_id=visit.space_id,
+        audience_id=overview.activation.audience_id,
+        activation_id=overview.activation.id,
+        request=page_of(visit),
+    )
+    return page
+
+
+async def _revisions(visit: Visit, overview: reports.Overview) -> Any:
+    found, total, delivered = await _revisions_of(visit, REVISIONS)
+    return {"entries": found, "total": total, "delivered": delivered}
+
+
+async def _revisions_of(visit: Visit, most: int) -> tuple[list[Any], int, int | None]:
+    audience_id, activation_id = _ids(visit)
+    found, total, delivered = await activations.list_revisions(
+        visit.session, visit.space_id, audience_id, activation_id, before=None, limit=most
+    )
+    return list(found), total, delivered
+
+
+async def _audit(visit: Visit, overview: reports.Overview) -> Any:
+    wanted = tenancy.Filter(resource_id=overview.activation.id)
+    return await tenancy.page_events(
+        visit.session, visit.caller.workspace_id, wanted, PageRequest(ROWS, visit.asked("cursor"))
+    )
+
+
+TABS: Mapping[str, Tab] = {
+    "syncs": Tab("Syncs", "activation/syncs.html", _syncs, "/syncs"),
+    "mapping": Tab("Mapping and identifiers", "activation/mapping.html", _mapping),
+    "options": Tab("Options", "activation/options.html", _options, "/delivery-options"),
+    "held": Tab("Held members", "activation/held.html", _held, "/holdings"),
+    "revisions": Tab("Revisions", "activation/revisions.html", _revisions, "/revisions"),
+    "audit": Tab("Audit", "activation/audit.html", _audit),
+}
+
+
+# Actions
+
+
+def _address(visit: Visit, tab: str = "") -> str:
+    audience_id, activation_id = _ids(visit)
+    address = activation_link(visit.space_id, audience_id, activation_id)
+    return f"{address}?tab={tab}" if tab else address
+
+
+async def _start(visit: Visit, *, kind: str = "incremental", dry_run: bool = False) -> Done:
+    audience_id, activation_id = _ids(visit)
+    session, space_id = visit.session, visit.space_id
+    activation = await activations.require_activation(session, space_id, audience_id, activation_id)
+    sync = await syncs.start_sync(
+        session,
+        activation,
+        kind=kind,
+        dry_run=dry_run,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    address = activation_link(space_id, audience_id, activation_id, "syncs", sync.id)
+    return Done(address, f"Sync {sync.number} was opened.")
+
+
+async def run_now(visit: Visit) -> Done:
+    """Open a sync that sends what differs, or show the one that already does."""
+    return await _start(visit)
+
+
+async def resync(visit: Visit) -> Done:
+    """Open a sync that sends all members again."""
+    return await _start(visit, kind="resync")
+
+
+async def dry_run(visit: Visit) -> Done:
+    """Plan a sync and report what it would send."""
+    return await _start(visit, dry_run=True)
+
+
+async def _change(visit: Visit, changes: activations.ActivationChanges) -> str:
+    audience_id, activation_id = _ids(visit)
+    view = await activations.update_activation(
+        visit.session,
+        space_id=visit.space_id,
+        audience_id=audience_id,
+        activation_id=activation_id,
+        changes=changes,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    return view.activation.name
+
+
+async def enable(visit: Visit) -> Done:
+    """Enable the activation; with ``resync`` all members are sent."""
+    changes = activations.ActivationChanges(
+        enabled=True, perform_resync=visit.sent("resync") == "yes"
+    )
+    name = await _change(visit, changes)
+    return Done(_address(visit), f"{name} is enabled.")
+
+
+async def stop(visit: Visit) -> Done:
+    """Stop updates: nothing is sent until the activation is enabled again."""
+    name = await _change(visit, activations.ActivationChanges(enabled=False))
+    return Done(_address(visit), f"{name} sends no updates until it is enabled.")
+
+
+async def rename(visit: Visit) -> Done:
+    """Change the name. Raises Invalid if it is empty."""
+    if not visit.sent("name"):
+        raise Invalid("Enter a name.", field="name")
+    name = await _change(visit, activations.ActivationChanges(name=visit.sent("name")))
+    return Done(_address(visit, "options"), f"The name is {name}.")
+
+
+async def save_mapping(visit: Visit) -> Done:
+    """Save the mapping as a new revision. Raises Invalid with each fault."""
+    try:
+        mapping = orjson.loads(visit.sent("mapping"))
+    except orjson.JSONDecodeError as error:
+        raise Invalid(
+            f"The mapping is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
+            field="mapping",
+        ) from None
+    if not isinstance(mapping, dict):
+        raise Invalid("The mapping must be a JSON object.", field="mapping")
+    await _change(visit, activations.ActivationChanges(mapping=mapping))
+    return Done(_address(visit, "mapping"), "The mapping is saved.")
+
+
+async def delete(visit: Visit) -> Done:
+    """Remove the activation; the destination keeps its members."""
+    audience_id, activation_id = _ids(visit)
+    await activations.remove_activation(
+        visit.session,
+        visit.space_id,
+        audience_id,
+        activation_id,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    return Done(visit.link("activations"), "The activation is deleted.")
+
+
+ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}"
+_ACTIONS = {
+    "run": run_now,
+    "resync": resync,
+    "dry-run": dry_run,
+    "enable": enable,
+    "stop": stop,
+    "rename": rename,
+    "mapping": save_mapping,
+    "delete": delete,
+}
+ROUTES = (
+    Route(ONE, get(show_activation)),
+    *(
+        Route(f"{ONE}/{name}", post(action, on=show_activation), methods=["POST"])
+        for name, action in _ACTIONS.items()
+    ),
+)

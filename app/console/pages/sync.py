@@ -1,0 +1,201 @@
+"""Sync: what was planned and what became of it, batch by batch; approve, cancel, retry."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.console.addresses import activation_link, api_of
+from app.console.routing import get, post
+from app.console.visits import Done, Shown, Visit
+from app.core.errors import Invalid
+from app.core.pagination import Page, PageRequest, Position
+from app.domain.changes import ChangeKind
+from app.domain.status_words import SYNC_WORDS
+from app.domain.sync_states import SyncState
+from app.services import reports, syncs
+
+SAMPLE = 10
+BATCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPageView:
+    """The view model of a sync."""
+
+    overview: reports.Overview
+    view: syncs.SyncView
+    word: str
+    batches: Page[reports.BatchView]
+    rejections: syncs.SyncRejections
+    leaving: Sequence[reports.PlannedView]  # a sample, of a sync on hold
+    address: str
+    activation_address: str
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the sync waits for an approval."""
+        return self.view.sync.state == SyncState.HELD
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the sync has not ended."""
+        return self.view.sync.state.is_open
+
+    @property
+    def dry_run(self) -> Mapping[str, Any] | None:
+        """The report of a dry run: ``{calls, minutes, cost, changes, requests}``."""
+        sync = self.view.sync
+        return sync.report if sync.kind == "dry_run" and sync.report else None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The parts of the bar: ``{"delivered": …, "rejected": …, "skipped": …, "pending": …}``."""
+        view = self.view
+        return {
+            "delivered": view.delivered,
+            "rejected": view.rejected,
+            "skipped": view.skipped,
+            "pending": view.pending,
+        }
+
+
+def _path(visit: Visit) -> tuple[str, str, str]:
+    return visit.path("audienceId"), visit.path("activationId"), visit.path("syncId")
+
+
+def _address(visit: Visit) -> str:
+    audience_id, activation_id, sync_id = _path(visit)
+    return activation_link(visit.space_id, audience_id, activation_id, "syncs", sync_id)
+
+
+async def show_sync(visit: Visit) -> Shown:
+    """Show a sync. Raises NotFound."""
+    audience_id, activation_id, sync_id = _path(visit)
+    session, space_id = visit.session, visit.space_id
+    overview = await reports.require_overview(session, space_id, audience_id, activation_id)
+    view = await syncs.get_sync(session, space_id, activation_id, sync_id)
+    is_held = view.sync.state == SyncState.HELD
+    address = _address(visit)
+    shown = SyncPageView(
+        overview=overview,
+        view=view,
+        word=SYNC_WORDS[view.sync.state],
+        batches=await _batches(visit, sync_id),
+        rejections=await syncs.sync_rejections(session, space_id, activation_id, sync_id),
+        leaving=await _leaving(visit, activation_id, sync_id) if is_held else (),
+        address=address,
+        activation_address=activation_link(space_id, audience_id, activation_id),
+    )
+    api = [api_of(address), f"{api_of(address)}/batches", f"{api_of(address)}/rejections"]
+    title = f"Sync {view.sync.number} of {overview.activation.name}"
+    return Shown("sync.html", title, shown, section="syncs", api=api)
+
+
+async def _batches(visit: Visit, sync_id: str) -> Page[reports.BatchView]:
+    asked = PageRequest(BATCHES, visit.asked("cursor"))
+    position = asked.position()
+    after = position.key[0] if position.key else "0"
+    if not after.isdecimal() or len(after) > 9:
+        raise Invalid("the cursor cannot be read", field="cursor")
+    found, total = await reports.page_batches(
+        visit.session, visit.space_id, sync_id, after=int(after), limit=BATCHES + 1
+    )
+    entries = found[:BATCHES]
+    follower = Position("after", (str(entries[-1].number),)) if len(found) > BATCHES else None
+    return Page(
+        entries,
+        current=position.encode(),
+        next=follower.encode() if follower else None,
+        previous=Position().encode() if position.key else None,
+        total=total,
+    )
+
+
+async def _leaving(visit: Visit, activation_id: str, sync_id: str) -> Sequence[reports.PlannedView]:
+    return await reports.sample_plan(
+        visit.platform,
+        visit.session,
+        visit.space_id,
+        activation_id,
+        sync_id,
+        kind=ChangeKind.EXITED,
+        most=SAMPLE,
+    )
+
+
+async def approve(visit: Visit) -> Done:
+    """Approve the plan, whose number of exits is typed. Raises Invalid for a text that is no number, Conflict for another one."""
+    _, activation_id, sync_id = _path(visit)
+    typed = visit.sent("exits").replace(",", "")
+    if not typed.isdecimal() or len(typed) > 12:
+        raise Invalid("Type the number of members that leave.", field="exits")
+    sync = await syncs.approve_sync(
+        visit.session,
+        visit.space_id,
+        activation_id,
+        sync_id,
+        actor=visit.caller.actor,
+        now=visit.now,
+        exits=int(typed),
+    )
+    return Done(_address(visit), f"Sync {sync.number} was approved.")
+
+
+async def cancel(visit: Visit) -> Done:
+    """Cancel the sync; one on hold is rejected by this."""
+    _, activation_id, sync_id = _path(visit)
+    sync = await syncs.cancel_sync(
+        visit.session,
+        visit.space_id,
+        activation_id,
+        sync_id,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    return Done(_address(visit), f"Sync {sync.number} is cancelled.")
+
+
+async def retry(visit: Visit) -> Done:
+    """Open a sync that sends once more what the destination refused."""
+    audience_id, activation_id, sync_id = _path(visit)
+    sync = await syncs.retry_sync(
+        visit.session,
+        visit.space_id,
+        activation_id,
+        sync_id,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    address = activation_link(visit.space_id, audience_id, activation_id, "syncs", sync.id)
+    return Done(address, f"Sync {sync.number} sends once more what was rejected.")
+
+
+async def download_rejections(visit: Visit) -> Response:
+    """Return the rejections of the sync as CSV: counts by reason, then up to 100 samples."""
+    _, activation_id, sync_id = _path(visit)
+    found = await syncs.sync_rejections(visit.session, visit.space_id, activation_id, sync_id)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("code", "changes", "row", "message"))
+    writer.writerows((code, count, "", "") for code, count in found.counts.items())
+    for one in found.samples:
+        writer.writerow((one["code"], "", one["row"], " ".join(str(one.get("message")).split())))
+    headers = {"Content-Disposition": 'attachment; filename="rejections.csv"'}
+    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+
+
+ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}/syncs/{syncId}"
+ROUTES = (
+    Route(ONE, get(show_sync)),
+    Route(f"{ONE}/approve", post(approve, on=show_sync), methods=["POST"]),
+    Route(f"{ONE}/cancel", post(cancel, on=show_sync), methods=["POST"]),
+    Route(f"{ONE}/retry", post(retry, on=show_sync), methods=["POST"]),
+    Route(f"{ONE}/rejections.csv", get(download_rejections)),
+)

@@ -1,0 +1,151 @@
+"""The pages of an activation and its syncs, with their actions."""
+
+from __future__ import annotations
+
+from tests.integration.console.conftest import Browser
+
+
+def _path(browser: Browser, activation: str) -> str:
+    flow = browser.flow
+    return f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+
+
+async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    path = _path(browser, activation)
+    await browser.open(path)
+    assert "Sends Buyers to Hook (webhook) after each run." in browser.text
+    assert 'hx-trigger="every 2s"' in (browser.page.text if browser.page else "")
+    await flow.quiet(activation)
+    page = await browser.open(path)
+    assert "Complete. The last sync sent 3 of 3 changes." in browser.text
+    assert "every 2s" not in page.text, "nothing is open"
+    await browser.send(f"{path}/run")
+    assert "Sync 2 was opened." in browser.text
+    await flow.quiet(activation)
+    await browser.open(path)
+    await browser.send(f"{path}/dry-run")
+    await flow.quiet(activation)
+    await browser.open(path)
+    await browser.send(f"{path}/stop")
+    assert "Disabled: nothing is sent." in browser.text
+    assert "sends no updates" in browser.text
+    page = await browser.post(f"{path}/run", browser.form(f"{path}/enable"))
+    assert page.status_code == 409, "the service's own refusal"
+    assert "The activation is not enabled" in page.text
+    await browser.open(path)
+    await browser.send(f"{path}/enable")
+    assert (await flow.activation(activation)).enabled
+    await browser.open(f"{path}?tab=options")
+    page = await browser.send(f"{path}/rename?tab=options", {"name": ""})
+    assert page.status_code == 422
+    assert 'id="name-fault"' in page.text
+    await browser.open(f"{path}?tab=options")
+    await browser.send(f"{path}/rename?tab=options", {"name": "<b>Best</b>"})
+    assert "&lt;b&gt;Best&lt;/b&gt;" in (browser.page.text if browser.page else "")
+    await browser.send(f"{path}/delete")
+    assert "The activation is deleted." in browser.text
+    assert (await browser.open(path)).status_code == 404
+
+
+async def test_each_tab_shows_its_part(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    await flow.quiet(activation)
+    path = _path(browser, activation)
+    for tab, words in {
+        "syncs": "Complete",
+        "mapping": "Identifiers",
+        "options": "Audience Membership Changed",
+        "held": "p1 member p1 yes",
+        "revisions": "activationType",
+        "audit": "No events",
+    }.items():
+        page = await browser.open(f"{path}?tab={tab}")
+        assert page.status_code == 200
+        assert words in browser.text, tab
+    assert (await browser.open(f"{path}?tab=none")).status_code == 422
+    await browser.open(f"{path}?tab=mapping")
+    page = await browser.send(f"{path}/mapping?tab=mapping", {"mapping": '{"a": }'})
+    assert page.status_code == 422
+    assert "line 1, column 7" in browser.text
+    assert "{&#34;a&#34;: }" in page.text, "what was typed is kept"
+
+
+async def test_a_first_start_asks_what_happens_to_the_members(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    for choice, sent in (({"resync": "yes"}, 3), ({}, 0)):
+        activation = await flow.activate(enabled=False)
+        path = _path(browser, activation)
+        await browser.open(path)
+        assert "Count them as already there" in browser.text
+        fields = {"form_token": browser.form(f"{path}/enable")["form_token"], **choice}
+        await browser.post(f"{path}/enable", fields)
+        assert (await flow.quiet(activation)).delivered == sent
+
+
+async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(20))
+    activation = await flow.activate(resync=True, brake=True)
+    await flow.quiet(activation)
+    await flow.upload([{"profile_id": "new"}])
+    sync = await flow.quiet(activation)
+    path = f"{_path(browser, activation)}/syncs/{sync.id}"
+    await browser.open(path)
+    assert "10 of 20 members that leave." in browser.text
+    assert "p10 p10 member" in browser.text
+    for typed, status, words in (
+        ("", 422, "Type the number of members that leave."),
+        ("19", 409, "The plan has 20 exits, not 19"),
+    ):
+        page = await browser.send(f"{path}/approve", {"exits": typed})
+        assert page.status_code == status
+        assert words in browser.text
+    await browser.send(f"{path}/approve", {"exits": "20"})
+    assert "Sync 2 was approved." in browser.text
+    assert (await flow.quiet(activation)).state == "complete"
+    await browser.open(path)
+    assert "21 delivered" in browser.text
+    assert "HTTP 2" in browser.text
+    page = await browser.open(f"{path}/rejections.csv")
+    assert page.text.splitlines() == ["code,changes,row,message"]
+    page = await browser.open("syncs.csv?status=complete")
+    assert [line.split(",")[7] for line in page.text.splitlines()] == [
+        "status",
+        "complete",
+        "complete",
+    ]
+    await browser.open("syncs?status=complete")
+    assert "2 syncs" in browser.text
+    assert (await browser.open("syncs?status=odd")).status_code == 422
+
+
+async def test_a_read_token_sees_pages_without_what_it_may_not_do(visitor: Browser) -> None:
+    await visitor.sign_in("read")
+    flow = visitor.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    path = _path(visitor, activation)
+    page = await visitor.open(path)
+    assert page.status_code == 200
+    assert page.text.count('method="post"') == 1, "only the sign-out"
+    token = visitor.form("/console/sign-out")
+    for action in ("run", "resync", "dry-run", "enable", "stop", "rename", "mapping", "delete"):
+        refused = await visitor.post(f"{path}/{action}", token)
+        assert refused.status_code == 403, action
+        assert "lacks the scope write" in refused.text
+    assert (await visitor.post(f"{path}/run", {"form_token": "x"})).status_code == 403
+
+
+async def test_another_workspace_is_not_seen(browser: Browser) -> None:
+    await browser.flow.members(range(3))
+    activation = await browser.flow.activate(resync=True)
+    path = _path(browser, activation).replace(browser.flow.space_id, "spa_other")
+    assert (await browser.open(path)).status_code == 404
+    foreign = _path(browser, activation).replace(browser.flow.audience_id, "aud_other")
+    assert (await browser.open(foreign)).status_code == 404
