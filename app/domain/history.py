@@ -9,3 +9,8 @@ from datetime import timedelta
 
 ALL_FOR = timedelta(days=1)
 HOURLY_FOR = timedelta(days=7)
+
+
+def days_of(kept: timedelta) -> list[timedelta]:
+    """Return the ages at which the days begin that thin out. Example: 1 and 2 days of a history of 2.5 days."""
+    return [timedelta(days=age) for age in range(ALL_FOR.days, -(-kept // timedelta(days=1)))]

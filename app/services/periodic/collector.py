@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from datetime import timedelta
+from functools import partial
 
 from app.core import clock
 from app.core.logging import get_logger
+from app.domain.history import days_of
 from app.services.delivery import EXPORTS_FOLDER, outdated_exports
 from app.services.periodic import retention
 from app.services.platform import Platform
@@ -20,7 +21,7 @@ log = get_logger(__name__)
 
 SYNCS_AT_ONCE = 500
 SNAPSHOTS_AT_ONCE = 20_000
-Find = Callable[[Platform, AsyncSession], Awaitable[Sequence[tuple[str, str]]]]
+Find = Callable[..., Awaitable[Sequence[tuple[str, str]]]]
 BATCHES_AT_ONCE = 20_000  # deleted well within the time limit of a statement
 
 
@@ -30,7 +31,7 @@ async def collect_files(platform: Platform) -> int:
     A file is written before the row that names it (R2), so a young file may still be named. The rows are read after
     the files are listed, so that a row written between the two is seen.
     """
-    old = clock.now() - platform.settings.orphan_age
+    old, kept = clock.now() - platform.settings.orphan_age, platform.settings.history_kept
     candidates = []
     written = {}
     async for key, _, modified in platform.objects.list(""):
@@ -40,12 +41,13 @@ async def collect_files(platform: Platform) -> int:
             candidates.append(key)
     # Finished exports are named by links, not by rows; their age decides.
     candidates += await outdated_exports(platform, written, clock.now())
-    await _forget_syncs(platform, _old_syncs)
-    await _forget_syncs(platform, _followed_syncs)
-    await _thin_out_snapshots(platform)
+    await _forget_syncs(platform, partial(CollectionQueries.old_syncs, age=kept))
+    for age in days_of(kept):
+        await _forget_syncs(platform, partial(CollectionQueries.followed_syncs, age=age))
+        await _thin_out_snapshots(platform, age)
     async with platform.unit_of_work() as session:
-        await BatchRepository(session).forget_attempts(platform.settings.history_kept)
-        await SnapshotRepository(session).forget_unused(platform.settings.history_kept)
+        await BatchRepository(session).forget_attempts(kept)
+        await SnapshotRepository(session).forget_unused(kept)
         named = await CollectionQueries(session).named_keys()
         await retention.forget_old_history(session, now=clock.now())
     orphans = [key for key in candidates if key not in named]
@@ -56,21 +58,12 @@ async def collect_files(platform: Platform) -> int:
     return len(orphans)
 
 
-async def _old_syncs(platform: Platform, session: AsyncSession) -> Sequence[tuple[str, str]]:
-    kept = platform.settings.history_kept
-    return await CollectionQueries(session).old_syncs(kept, SYNCS_AT_ONCE)
-
-
-async def _followed_syncs(_: Platform, session: AsyncSession) -> Sequence[tuple[str, str]]:
-    return await CollectionQueries(session).followed_syncs(SYNCS_AT_ONCE)
-
-
 async def _forget_syncs(platform: Platform, find: Find) -> None:
     """Forget plans, outcomes, batches and attempts of the syncs that are found; the syncs' rows stay."""
     found: Sequence[tuple[str, str]] | None = None
     while found is None or len(found) == SYNCS_AT_ONCE:
         async with platform.unit_of_work() as session:
-            found = await find(platform, session)
+            found = await find(CollectionQueries(session), limit=SYNCS_AT_ONCE)
         for space_id, sync_id in found:
             await _forget_sync(platform, space_id, sync_id)
 
@@ -85,9 +78,9 @@ async def _forget_sync(platform: Platform, space_id: str, sync_id: str) -> None:
                 await SyncRepository(session).forget_files(space_id, sync_id)
 
 
-async def _thin_out_snapshots(platform: Platform) -> None:
-    """Forget snapshots that are followed by another of the same hour or day, in small transactions."""
+async def _thin_out_snapshots(platform: Platform, age: timedelta) -> None:
+    """Forget snapshots of a day that are followed by another of the same hour or day, in small transactions."""
     removed = SNAPSHOTS_AT_ONCE
     while removed == SNAPSHOTS_AT_ONCE:
         async with platform.unit_of_work() as session:
-            removed = await SnapshotRepository(session).thin_out(SNAPSHOTS_AT_ONCE)
+            removed = await SnapshotRepository(session).thin_out(age, SNAPSHOTS_AT_ONCE)

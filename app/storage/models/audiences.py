@@ -176,6 +176,7 @@ class Snapshot(Base):
     __table_args__ = (
         ForeignKeyConstraint(["space_id", "audience_id"], ["audience.space_id", "audience.id"]),
         Index("ix_snapshot_audience", "space_id", "audience_id", "version"),
+        Index("ix_snapshot_age", "created_at"),
     )
 
     space_id: Mapped[str] = mapped_column(primary_key=True)

@@ -41,6 +41,11 @@ class Sync(Base):
             "number",
             postgresql_where=text("plan IS NOT NULL OR outcome IS NOT NULL"),
         ),
+        Index(
+            "ix_sync_age",
+            "finished_at",
+            postgresql_where=text("plan IS NOT NULL OR outcome IS NOT NULL"),
+        ),
         Index("ix_sync_listing", "space_id", "activation_id", "id"),
     )
 

@@ -25,7 +25,7 @@ from app.storage.models import (
     Sync,
 )
 from app.storage.repositories.base import Reader
-from app.storage.repositories.thinning import is_followed
+from app.storage.repositories.thinning import is_followed, is_of_day
 
 
 class CollectionQueries(Reader):
@@ -61,10 +61,10 @@ class CollectionQueries(Reader):
         )
         return [(row[0], row[1]) for row in await self.session.execute(query)]
 
-    async def followed_syncs(self, limit: int) -> Sequence[tuple[str, str]]:
+    async def followed_syncs(self, age: timedelta, limit: int) -> Sequence[tuple[str, str]]:
         """Return space and id of ended syncs with files that are followed by another of the same hour or day.
 
-        A sync whose calls the partner may still apply is left out.
+        Only those of one day are read, which is the one before ``age`` ago. A sync whose calls the partner may still apply is left out.
         """
         later = aliased(Sync)
         following = (
@@ -87,7 +87,12 @@ class CollectionQueries(Reader):
         )
         query = (
             select(Sync.space_id, Sync.id)
-            .where(*_with_files(Sync), is_followed(Sync.finished_at.expression, following), ~left)
+            .where(
+                *_with_files(Sync),
+                is_of_day(Sync.finished_at.expression, age),
+                is_followed(Sync.finished_at.expression, following),
+                ~left,
+            )
             .limit(limit)
         )
         return [(row[0], row[1]) for row in await self.session.execute(query)]

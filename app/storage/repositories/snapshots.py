@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from app.domain.sync_states import FINAL_STATES
 from app.storage.models import Audience, Snapshot, Sync, SyncSource
 from app.storage.repositories.base import Repository
-from app.storage.repositories.thinning import is_followed
+from app.storage.repositories.thinning import is_followed, is_of_day
 
 
 class SnapshotRepository(Repository[Snapshot]):
@@ -32,13 +32,13 @@ class SnapshotRepository(Repository[Snapshot]):
 
     async def forget_unused(self, age: timedelta) -> None:
         """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""
-        past = func.clock_timestamp() - age
+        past = func.now() - age
         await self._write(delete(Snapshot).where(Snapshot.created_at < past, ~_is_in_use()))
 
-    async def thin_out(self, most: int) -> int:
+    async def thin_out(self, age: timedelta, most: int) -> int:
         """Delete up to ``most`` snapshots that are followed by another of the same hour or day, if they are not in use.
 
-        Returns their number.
+        Only those of one day are read, which is the one before ``age`` ago. Returns their number.
         """
         later = aliased(Snapshot)
         following = (
@@ -54,7 +54,11 @@ class SnapshotRepository(Repository[Snapshot]):
         )
         some = (
             select(Snapshot.space_id, Snapshot.id)
-            .where(is_followed(Snapshot.created_at.expression, following), ~_is_in_use())
+            .where(
+                is_of_day(Snapshot.created_at.expression, age),
+                is_followed(Snapshot.created_at.expression, following),
+                ~_is_in_use(),
+            )
             .limit(most)
         )
         return await self._write(

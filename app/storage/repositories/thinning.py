@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func
@@ -18,3 +19,8 @@ def is_followed(moment: ColumnElement[Any], following: ColumnElement[Any]) -> Co
     unit = case((moment < func.now() - HOURLY_FOR, "day"), else_="hour")
     same = func.date_trunc(unit, moment, "UTC") == func.date_trunc(unit, following, "UTC")
     return and_(moment < func.now() - ALL_FOR, same)
+
+
+def is_of_day(moment: ColumnElement[Any], age: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a moment is up to a day before ``age`` ago: a part of the history that one statement reads."""
+    return and_(moment <= func.now() - age, moment > func.now() - age - timedelta(days=1))
