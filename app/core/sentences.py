@@ -16,7 +16,10 @@ _PREDICATE = re.compile(
     r"(?:must|is|are|has|have|may|cannot|can|should|contains|names|needs|takes|does|lies)\b"
 )
 _WORD = re.compile(r"[a-z]+(?=[ ,.:;]|$)")
-_CHOICE = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_CHOICE = re.compile(
+    r"'((?:[^'\\]|\\.)*)'|\b(?!or\b)([^\s,']+)"
+)  # of pydantic's list: 'a', 'b' or False
+_WORDS = {"False": "false", "True": "true", "None": "null"}
 
 
 def sentence(message: str, field: str | None = None) -> str:
@@ -68,8 +71,8 @@ _WANTED = {
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda of: f"must have at least {_characters(of['min_length'])}",
     "string_too_long": lambda of: f"must have at most {_characters(of['max_length'])}",
-    "too_short": lambda of: f"must have at least {of['min_length']} entries",
-    "too_long": lambda of: f"must have at most {of['max_length']} entries",
+    "too_short": lambda of: f"must have at least {_entries(of['min_length'])}",
+    "too_long": lambda of: f"must have at most {_entries(of['max_length'])}",
     "greater_than": lambda of: f"must be above {of['gt']}",
     "greater_than_equal": lambda of: f"must be {of['ge']} or more",
     "less_than": lambda of: f"must be below {of['lt']}",
@@ -125,12 +128,16 @@ def _found(kind: str, fault: Mapping[str, Any]) -> str:
 
 
 def _choices(fault: Mapping[str, Any], expected: str) -> str:
-    choices = _CHOICE.findall(expected) or [expected]
+    choices = [quoted or _WORDS.get(plain, plain) for quoted, plain in _CHOICE.findall(expected)]
     given = fault.get("input")
     hint = did_you_mean(given, choices) if isinstance(given, str) else ""
-    named = f", not {shown_name(given)}" if isinstance(given, str) and given else ""
+    named = f', not "{shown_name(given)}"' if isinstance(given, str) and given else ""
     return f"must be one of {listed(choices)}{named}.{hint}"
 
 
 def _characters(number: int) -> str:
     return f"{number} character" if number == 1 else f"{number} characters"
+
+
+def _entries(number: int) -> str:
+    return f"{number} entry" if number == 1 else f"{number} entries"

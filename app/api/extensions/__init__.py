@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.api.extensions import (
     checks,
+    dataset_contents,
     datasets,
     delivery_options,
     destinations,
@@ -16,6 +17,7 @@ from app.api.extensions import (
     members,
     overview,
     partner_lists,
+    preview_rows,
     reach,
     revisions,
     runs,
@@ -34,6 +36,8 @@ for _part in (
     destinations.router,
     partner_lists.router,
     datasets.router,
+    dataset_contents.router,
+    preview_rows.router,
     members.router,
     runs.router,
     snapshots.router,

@@ -20,6 +20,7 @@ from app.api.edge import (
     answer,
     described,
     pagination,
+    query_text,
     read_text,
 )
 from app.api.extensions.parts import DELIMITER, UPLOAD_BODY, DatasetId, announced_length
@@ -28,12 +29,19 @@ from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
 from app.core import clock
+from app.core.errors import Invalid
 from app.services import datasets
 from app.services.platform import Platform
 
 router = APIRouter(route_class=ApiRoute)
 
 TAG = "Datasets"
+_ALLOW_BREAKING = query_text(
+    "allowBreaking",
+    "`true`: replace the content even if that breaks audiences, whose next runs then fail or have fewer members.",
+    "true",
+    enum=["true", "false"],
+)
 _ONE = "/spaces/{spaceId}/datasets/{datasetId}"
 _DATABASE = {
     "host": "warehouse.example.com",
@@ -41,6 +49,13 @@ _DATABASE = {
     "user": "audiences",
     "password": "<password>",
 }
+
+
+def _allows_breaking(request: Request) -> bool:
+    given = read_text(request, "allowBreaking")
+    if given not in (None, "true", "false"):
+        raise Invalid("must be true or false", field="allowBreaking")
+    return given == "true"
 
 
 def _plain(source: StrictInput | None) -> dict[str, Any] | None:
@@ -53,9 +68,10 @@ def _plain(source: StrictInput | None) -> dict[str, Any] | None:
     return given
 
 
-def _wire(
+def dataset_to_wire(
     platform: Platform, scene: Scene, row: Any, *, listed: bool = False
 ) -> contract.DatasetOutput:
+    """Return a dataset, in lists (``listed``) without the report of its reading."""
     filled = row.file is not None
     reading = None if listed else row.reading
     source = datasets.shown_source(platform.keyring, scene.workspace_id, row)
@@ -137,7 +153,7 @@ async def create_dataset(
         source=_plain(body.source),
         actor=scene.actor,
     )
-    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
 
 
 @router.get(
@@ -162,7 +178,7 @@ async def list_datasets(
     found = await datasets.page_datasets(session, scene.space_id, page)
     return answer(
         contract.DatasetsData(
-            datasets=[_wire(platform, scene, row, listed=True) for row in found.entries],
+            datasets=[dataset_to_wire(platform, scene, row, listed=True) for row in found.entries],
             pagination=pagination(found),
         )
     )
@@ -187,7 +203,7 @@ async def get_dataset(
 ) -> Response:
     """Get a dataset with its columns and its size."""
     row = await datasets.get_dataset(session, scene.space_id, dataset_id)
-    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
 
 
 @router.patch(
@@ -227,7 +243,7 @@ async def update_dataset(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
 
 
 @router.post(
@@ -269,7 +285,7 @@ async def check_dataset(
         summary="Upload the content of a dataset",
         errors=(400, 404, 409, 413, 415, 422, 507),
         upload=True,
-        parameters=(DELIMITER,),
+        parameters=(DELIMITER, _ALLOW_BREAKING),
         request_body=UPLOAD_BODY,
         tag=TAG,
     ),
@@ -281,7 +297,11 @@ async def put_dataset_content(
     space_id: SpaceId,
     dataset_id: DatasetId,
 ) -> Response:
-    """Replace the content of a dataset, completely or not at all. Types of CSV columns are detected from the whole file."""
+    """Replace the content of a dataset, completely or not at all. Types of CSV columns are detected from the whole file.
+
+    Returns 409, with the names of the audiences, if the upload has no rows, or if a column that a definition reads is missing
+    or has values of another kind. The content before is kept for 30 days (see `contents`).
+    """
     body = StreamedBody(request)
     row = await body.run(
         datasets.put_dataset_content(
@@ -293,11 +313,12 @@ async def put_dataset_content(
             content_encoding=request.headers.get("content-encoding"),
             announced=announced_length(request),
             delimiter=read_text(request, "delimiter"),
+            allow_breaking=_allows_breaking(request),
             actor=scene.actor,
             now=clock.now(),
         )
     )
-    return answer(contract.DatasetData(dataset=_wire(platform, scene, row)))
+    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
 
 
 @router.delete(

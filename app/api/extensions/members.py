@@ -35,7 +35,8 @@ router = APIRouter(route_class=ApiRoute)
 TAG = "Members"
 
 
-def _wire(row: Mapping[str, Any]) -> contract.MemberOutput:
+def member_to_wire(row: Mapping[str, Any]) -> contract.MemberOutput:
+    """Return a member with its identifiers and traits, from a row of the form of ``find_row``."""
     return contract.MemberOutput(
         id=row["member_id"],
         profile_id=row["profile_id"],
@@ -159,7 +160,7 @@ async def list_members(
     )
     return answer(
         contract.MembersData(
-            members=[_wire(row) for row in found.entries],
+            members=[member_to_wire(row) for row in found.entries],
             snapshot_id=snapshot.id if snapshot else None,
             pagination=pagination(found),
         )
@@ -198,7 +199,7 @@ async def get_member(
                 since_snapshot_id=found.since.id if found.since else None,
                 since=found.since.as_of if found.since else None,
                 since_is_exact=found.since_is_exact,
-                row=_wire(found.member) if found.member else None,
+                row=member_to_wire(found.member) if found.member else None,
             )
         )
     )

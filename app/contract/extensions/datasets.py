@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
-from app.contract.fields import CreatedAt, CreatedBy, DatasetId, SpaceId, UpdatedAt, UpdatedBy
+from app.contract.fields import CreatedAt, CreatedBy, DatasetId, SpaceId, Time, UpdatedAt, UpdatedBy
 from app.core.described import about
 from app.sources import Certificates, DatabaseName, Host, Password, Port, Query, SslMode, Table
 
@@ -271,4 +271,30 @@ class DatasetsData(Output):
     datasets: Annotated[list[DatasetOutput], about("The datasets of this page, oldest first.")]
     pagination: Annotated[
         PaginationOutput, about("The cursors of this page, the next and the previous one.")
+    ]
+
+
+class DatasetContentOutput(Output):
+    """A former content of a dataset, which an upload or a restoration has replaced."""
+
+    id: Annotated[str, about("Id of the content.", "dsc_0vK3mQr8WdN5kP2xV7yLaT")]
+    columns: Annotated[list[Column], about("Columns of the content, in their order.")]
+    rows: Annotated[int, about("Number of rows.", 15230)]
+    bytes: Annotated[int, about("Size of the stored content in bytes.", 481254)]
+    uploaded_by: Annotated[str, about("Who uploaded it.", "public-api-token/TJ7z8cg6")]
+    uploaded_at: Annotated[
+        Time, about("Time of the upload, in RFC 3339, in UTC.", "2026-01-24T09:30:00.000Z")
+    ]
+    replaced_at: Annotated[
+        Time,
+        about("Time at which it was replaced. It is kept for 30 days.", "2026-01-31T12:00:00.000Z"),
+    ]
+
+
+class DatasetContentsData(Output):
+    """The former contents of a dataset that are kept, newest first."""
+
+    contents: Annotated[
+        list[DatasetContentOutput],
+        about("Up to five former contents, the one that was replaced last first."),
     ]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
 from app.core.errors import AppError, Invalid
 from app.core.ids import new_id
+from app.core.json_bytes import to_json
 from app.core.logging import get_logger
 from app.core.objects import StoreError
 from app.domain.preview_states import PreviewState
@@ -29,8 +29,8 @@ from app.services.platform import (
 )
 from app.services.tenancy import record_event
 from app.snapshots.definitions import DefinitionFailed
-from app.snapshots.engine import Upload
-from app.snapshots.membership import write_snapshot
+from app.snapshots.engine import LocalManifest, Upload
+from app.snapshots.membership import page_rows, write_snapshot
 from app.storage.models import AudiencePreview
 from app.storage.repositories.previews import PreviewRepository
 from app.storage.repositories.spaces import SpaceRepository
@@ -44,6 +44,7 @@ _LEASE = 2 * _TIMEOUT + timedelta(seconds=30)  # databases are read first
 # For the whole computation, including the wait for a slot, because the lease is not renewed.
 _LATEST = _LEASE - timedelta(seconds=15)
 _MAX_ATTEMPTS = 3
+_MOST_BYTES = 1024**2  # of the rows that are stored
 _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}
 
 
@@ -166,10 +167,12 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
         stats = await platform.engine.run(
             write_snapshot, Upload(rows, "parquet", absent_words=words), snapshot, linked=linked
         )
-        members = _first_members(snapshot)
+        local = LocalManifest((snapshot,))
+        members = await platform.engine.run(page_rows, local, None, SHOWN, lane="small")
     return {
         "status": "COMPLETED",
         "results": [_result(preview, member) for member in members],
+        "rows": _bounded(members),
         "size": {"type": _SIZES[preview.audience_type], "count": stats.rows},
     }
 
@@ -193,12 +196,15 @@ def _scratch(platform: Platform, files: ExitStack, suffix: str) -> Path:
     return path
 
 
-def _first_members(snapshot: Path) -> list[dict[str, Any]]:
-    with pq.ParquetFile(snapshot) as file:
-        for batch in file.iter_batches(batch_size=SHOWN, columns=["member_id", "profile_id"]):
-            members: list[dict[str, Any]] = batch.to_pylist()
-            return members
-    return []
+def _bounded(members: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first members that have room in a row of the database."""
+    kept, size = [], 0
+    for member in members:
+        size += len(to_json(member))
+        if size > _MOST_BYTES:
+            break
+        kept.append(dict(member))
+    return kept
 
 
 def _result(preview: AudiencePreview, member: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from app.services.datasets.datasets import (
     page_datasets,
     update_dataset,
 )
+from app.services.datasets.former_contents import (
+    forget_old_contents,
+    list_contents,
+    restore_content,
+)
 from app.services.datasets.sources import ShownSource, shown_source, source_of
 
 __all__ = [
@@ -16,9 +21,12 @@ __all__ = [
     "check_dataset",
     "create_dataset",
     "delete_dataset",
+    "forget_old_contents",
     "get_dataset",
+    "list_contents",
     "page_datasets",
     "put_dataset_content",
+    "restore_content",
     "shown_source",
     "source_of",
     "update_dataset",

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from app.core.errors import Conflict
+from app.services.datasets.breaking_changes import refuse_breaking
+from app.services.datasets.former_contents import keep_content
 from app.services.platform import (
     Platform,
     fresh_key,
@@ -38,6 +40,7 @@ async def put_dataset_content(
     content_encoding: str | None,
     announced: int | None,
     delimiter: str | None = None,
+    allow_breaking: bool = False,
     actor: str,
     now: datetime,
 ) -> Dataset:
@@ -45,7 +48,7 @@ async def put_dataset_content(
 
     No transaction is open while the upload is received and converted. Of two uploads at a time, the one that is
     committed last counts. The delimiter of the content before is tried first. Raises Invalid, and changes nothing, if the upload cannot be read, and Conflict if the dataset
-    is read from a database.
+    is read from a database, or, unless ``allow_breaking``, if definitions read what the upload empties or reshapes.
     """
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id)
@@ -65,6 +68,9 @@ async def put_dataset_content(
     file, stats = await _store(platform, receiving, space_id, folder, usual)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
+        if not allow_breaking:
+            await refuse_breaking(session, dataset, stats, file.rows)
+        await keep_content(session, dataset, now)
         dataset.file = file.to_json()
         dataset.columns = columns_to_json(stats.columns)
         dataset.reading = asdict(stats.reading)

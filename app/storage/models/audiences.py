@@ -41,6 +41,30 @@ class Dataset(Base):
     updated_at: Mapped[Created]
 
 
+class DatasetContent(Base):
+    """A former content of a dataset, which an upload has replaced. It can be restored."""
+
+    __tablename__ = "dataset_content"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["space_id", "dataset_id"], ["dataset.space_id", "dataset.id"], ondelete="CASCADE"
+        ),
+        Index("ix_dataset_content_replaced", "replaced_at"),
+    )
+
+    space_id: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    file: Mapped[Json] = mapped_column(JSONB)  # StoredFile
+    columns: Mapped[Json] = mapped_column(JSONB)
+    reading: Mapped[Json | None] = mapped_column(JSONB)
+    row_count: Mapped[int] = mapped_column(BigInteger)
+    byte_count: Mapped[int] = mapped_column(BigInteger)
+    uploaded_by: Mapped[str]
+    uploaded_at: Mapped[Moment]
+    replaced_at: Mapped[Moment]
+
+
 class Audience(Base):
     """An audience: its definition, and the snapshot that is its current membership."""
 
@@ -120,6 +144,8 @@ class AudiencePreview(Base):
     options: Mapped[Json | None] = mapped_column(JSONB)
     status: Mapped[PreviewState]
     results: Mapped[list[Json] | None] = mapped_column(JSONB)
+    # The members of `results` as `find_row` returns them, with identifiers and traits
+    rows: Mapped[list[Json] | None] = mapped_column(JSONB)
     size: Mapped[Json | None] = mapped_column(JSONB)
     failure_reason: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))

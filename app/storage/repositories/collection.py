@@ -18,6 +18,7 @@ from app.storage.models import (
     Audience,
     Batch,
     Dataset,
+    DatasetContent,
     Destination,
     Run,
     Snapshot,
@@ -40,7 +41,13 @@ class CollectionQueries(Reader):
             where = (Snapshot.space_id == space_id, Snapshot.audience_id == audience_id)
             keys.update(await self.session.scalars(_keys_in(Snapshot.manifest, *where)))
         keys.update(await self.session.scalars(_keys_in(Activation.holdings)))
-        for column in (Dataset.file, Sync.plan, Sync.outcome, Batch.receipts_file):
+        for column in (
+            Dataset.file,
+            DatasetContent.file,
+            Sync.plan,
+            Sync.outcome,
+            Batch.receipts_file,
+        ):
             query = select(column["key"].as_string()).where(column.is_not(None))
             keys.update(await self.session.scalars(query))
         # The rows of a complete run are in its snapshot.

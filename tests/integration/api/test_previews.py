@@ -14,7 +14,8 @@ class TestPreviews:
         self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
     ) -> None:
         path = f"/spaces/{tenant.space_id}/audiences/previews"
-        query = "SELECT 'p' || i AS profile_id FROM range(250) t(i)"
+        query = """SELECT 'p' || i AS profile_id, 'p' || i || '@x.io' AS email, i * 0.1 AS score,
+            {'zip': '0' || i} AS address FROM range(250) t(i)"""
         answer = await api.post(
             path, json={"definition": {"query": query}, "audienceType": "USERS"}
         )
@@ -33,6 +34,16 @@ class TestPreviews:
         assert done["status"] == "COMPLETED"
         assert done["size"] == {"type": "USERS", "count": 250}
         assert len(done["results"]) == 100
+        rows = (await api.get(f"{path}/{preview_id}/rows")).json()["data"]
+        assert rows["status"] == "COMPLETED"
+        assert [row["id"] for row in rows["rows"]] == [one["id"] for one in done["results"]]
+        assert rows["rows"][1] == {
+            "id": "p1",
+            "profileId": "p1",
+            "identifiers": {"email": ["p1@x.io"]},
+            "traits": {"score": 0.1, "address": {"zip": "01"}},
+            "entities": {},
+        }
 
     async def test_failed(self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform) -> None:
         path = f"/spaces/{tenant.space_id}/audiences/previews"
@@ -47,3 +58,5 @@ class TestPreviews:
         done = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
         assert done["status"] == "FAILED"
         assert "nowhere" in done["failureReason"]
+        rows = (await api.get(f"{path}/{preview_id}/rows")).json()["data"]
+        assert rows == {"status": "FAILED", "rows": []}

@@ -1,0 +1,62 @@
+"""Former contents of datasets: listed, restored, and forgotten beyond five and after 30 days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from app.core import clock
+from app.services.datasets import forget_old_contents
+from app.services.periodic.collector import collect_files
+from app.services.platform.platform import Platform
+from tests.integration.api_extensions.test_datasets import create, put
+
+
+async def contents(api: httpx.AsyncClient, dataset: str) -> list[dict[str, Any]]:
+    answer = await api.get(f"datasets/{dataset}/contents")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]["contents"]
+    return found
+
+
+async def test_the_last_five_can_be_restored(api: httpx.AsyncClient, platform: Platform) -> None:
+    dataset = (await create(api))["id"]
+    for number in range(7):
+        rows = "".join(f"{row},x\n" for row in range(number + 1))
+        assert (await put(api, dataset, f"id,name\n{rows}".encode())).status_code == 200
+    kept = await contents(api, dataset)
+    assert [one["rows"] for one in kept] == [6, 5, 4, 3, 2]
+    assert kept[0]["columns"] == [
+        {"name": "id", "type": "VARCHAR"},
+        {"name": "name", "type": "VARCHAR"},
+    ]
+    path = f"datasets/{dataset}/contents/{kept[2]['id']}/restore"
+    restored = await api.post(path)
+    assert restored.status_code == 200, restored.text
+    assert restored.json()["data"]["dataset"]["rows"] == 4
+    # What it replaced is kept, and the restored one is not listed twice.
+    assert [one["rows"] for one in await contents(api, dataset)] == [7, 6, 5, 3, 2]
+    again = await api.post(path)
+    assert again.status_code == 404
+    assert kept[2]["id"] in again.json()["errors"][0]["message"]
+    assert (await api.get("datasets/dst_other/contents")).status_code == 404
+
+
+async def test_files_of_kept_contents_stay_until_they_are_forgotten(
+    api: httpx.AsyncClient, platform: Platform
+) -> None:
+    dataset = (await create(api))["id"]
+    for content in (b"id\n1\n", b"id\n1\n2\n"):
+        assert (await put(api, dataset, content)).status_code == 200
+    settings = platform.settings.model_copy(update={"orphan_age": timedelta(0)})
+    at_once = replace(platform, settings=settings)
+    assert await collect_files(at_once) == 0
+    async with platform.unit_of_work() as session:
+        assert await forget_old_contents(session, now=clock.now() + timedelta(days=29)) == 0
+        assert await forget_old_contents(session, now=clock.now() + timedelta(days=31)) == 1
+    assert await collect_files(at_once) == 1
+    assert await contents(api, dataset) == []
+    assert (await api.get(f"datasets/{dataset}")).json()["data"]["dataset"]["rows"] == 2
