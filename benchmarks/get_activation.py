@@ -158,17 +158,24 @@ async def prepare(settings: Settings) -> tuple[str, str, str]:
 
 
 @contextmanager
-def serving(name: str, environment: dict[str, str]) -> Iterator[int]:
-    """Run one server process and yield its port: ``ours`` is `activations api`, ``bare`` uvicorn with the same loop and parser."""
+def serving(
+    name: str,
+    environment: dict[str, str],
+    peer: str = "benchmarks.get_activation:bare",
+    pids: dict[str, int] | None = None,
+) -> Iterator[int]:
+    """Run one server process and yield its port: ``ours`` is `activations api`, ``bare`` the peer in uvicorn with the same loop and parser."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "app.cli", "api", "--port", str(port)]
     if name == "bare":
-        command = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.get_activation:bare"]
+        command = [sys.executable, "-m", "uvicorn", "--factory", peer]
         command += ["--port", str(port), "--log-level", "warning", "--no-access-log"]
         command += ["--loop", "uvloop", "--http", "httptools"]
     process = subprocess.Popen(command, env={**os.environ, **environment})
+    if pids is not None:
+        pids[name] = process.pid
     try:
         for _ in range(200):
             with socket.socket() as client:

@@ -34,7 +34,7 @@ class Entrance:
             self._free -= 1
             return
         ahead = len(self._turns.get(caller, ()))
-        if self._waiting >= self._queue or ahead >= max(self._queue // 2, 1):
+        if self._waiting >= self._queue or ahead >= max(self._queue * 3 // 4, 1):
             raise self._refusal()
         if not await self._wait(caller):
             raise self._refusal()
@@ -96,6 +96,6 @@ class Entrance:
 class Entrances:
     """The entrances of a process: of requests that only use the database, of those that also use partners or files, of uploads."""
 
-    quick: Entrance = field(default_factory=lambda: Entrance(32, 256, 2.0))
+    quick: Entrance = field(default_factory=lambda: Entrance(32, 256, 1.0))
     lasting: Entrance = field(default_factory=lambda: Entrance(64, 128, 5.0))
     upload: Entrance = field(default_factory=lambda: Entrance(32, 64, 10.0))

@@ -54,13 +54,18 @@ async def test_callers_wait_in_turn() -> None:
 
 
 async def test_too_many_are_refused_and_come_back_at_different_times() -> None:
-    visitors = Visitors(Entrance(2, 6, 60))
-    tasks = await visitors.all("aa" + "a" * 6 + "bbbb")
+    visitors = Visitors(Entrance(2, 4, 60))
+    tasks = await visitors.all("aa" + "a" * 6 + "bb")
     assert len(visitors.inside) == 2
-    assert sorted(await refused(tasks)) == [1, 2, 2, 3]  # 3 of a, which may fill half, and 1 of b
-    for _ in range(8):
+    assert sorted(await refused(tasks)) == [
+        1,
+        2,
+        2,
+        3,
+    ]  # 3 of a, which may fill three quarters, and 1 of b
+    for _ in range(6):
         await visitors.leave()
-    assert visitors.inside == list("aa" + "ababab")
+    assert visitors.inside == list("aa" + "abaa")
     assert len(await refused(await visitors.all("cccc"))) == 0
 
 
