@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 
-from benchmarks import deliver, get_activation, mapping, upload
+from benchmarks import deliver, get_activation, mapping, operations, upload
 
 print(
     f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}\n"
 )
-for benchmark in (upload, deliver, get_activation, mapping):
+for benchmark in (upload, deliver, get_activation, operations, mapping):
     benchmark.main()
     print()

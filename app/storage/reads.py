@@ -180,6 +180,7 @@ class ReadSession:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], plans: Plans) -> None:
         self._pool = pool
         self._plans = plans
+        self.info: dict[str, Any] = {}
 
     async def execute(
         self, statement: Any, params: Mapping[str, Any] | None = None, **_: Any

@@ -16,6 +16,7 @@ AfterCommit = Callable[[], Awaitable[None]]
 UnitOfWork = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 _KEY = "after_commit"
+OWNERS = "owners"  # key in ``session.info`` of ``{space id: workspace id}``, which all sessions of a process share
 
 
 def on_commit(session: AsyncSession, action: AfterCommit) -> None:
@@ -35,6 +36,7 @@ async def commit(session: AsyncSession) -> None:
 
 def unit_of_work_of(sessions: async_sessionmaker[AsyncSession], **info: Any) -> UnitOfWork:
     """Return a factory of transactions: ``async with unit_of_work() as session``. Each session gets ``info``."""
+    info[OWNERS] = {}
 
     @asynccontextmanager
     async def unit_of_work() -> AsyncIterator[AsyncSession]:

@@ -275,8 +275,7 @@ async def force_run(
 
 async def _saved(session: SessionDep, view: audiences.AudienceView) -> Response:
     """Return a saved audience with the number of warnings about it."""
-    audience = view.audience
-    found = await audiences.audience_warnings(session, audience.space_id, audience.id)
+    found = await audiences.saved_audience_warnings(session, view.audience)
     return answer({"audience": short_form(view)}, warnings=len(found))
 
 

@@ -1,6 +1,6 @@
 """From a definition or an upload to a current snapshot: audiences, members, runs, previews and schedules."""
 
-from app.services.audiences.audience_checks import audience_warnings
+from app.services.audiences.audience_checks import audience_warnings, saved_audience_warnings
 from app.services.audiences.audiences import (
     DEFAULT_IDENTIFIERS,
     AudienceChanges,
@@ -83,6 +83,7 @@ __all__ = [
     "require_audience",
     "resume_uploads",
     "roll_back",
+    "saved_audience_warnings",
     "schedules_by_audience",
     "update_audience",
     "update_schedule",

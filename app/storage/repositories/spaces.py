@@ -12,6 +12,7 @@ from app.core.errors import Conflict
 from app.storage.models import Space
 from app.storage.repositories.base import Repository
 from app.storage.repositories.built import built
+from app.storage.session import OWNERS
 
 
 async def workspace_of(pool: asyncpg.Pool[asyncpg.Record], space_id: str) -> str | None:
@@ -31,8 +32,11 @@ class SpaceRepository(Repository[Space]):
     parent = (Space.workspace_id,)
 
     async def workspace_of(self, space_id: str) -> str:
-        """Return the workspace of a space, which must exist."""
-        return (await self._rows(_workspace_of(space_id)))[0][0]
+        """Return the workspace of a space, which must exist, and never changes its workspace."""
+        known: dict[str, str] = self.session.info.get(OWNERS, {})
+        if space_id not in known:
+            known[space_id] = (await self._rows(_workspace_of(space_id)))[0][0]
+        return known[space_id]
 
     async def absent_words(self, space_id: str) -> frozenset[str]:
         """Return a space's own words for "no value", in lower case."""
