@@ -87,7 +87,7 @@ class Entrance:
         self._refused += 1
         seconds = 1 + self._refused % _SPREAD
         return Unavailable(
-            "too many requests at once; nothing was done, try again",
+            "Too many requests at once. Nothing was done; try again.",
             headers={"Retry-After": str(seconds)},
         )
 

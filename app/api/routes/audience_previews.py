@@ -29,6 +29,7 @@ PreviewId = Annotated[str, path_id("id", "the preview", "pre_0vK3mUc8NdR5gS1xW4j
     "/spaces/{spaceId}/audiences/previews",
     **described(
         "createAudiencePreview",
+        lasting=True,  # a definition is checked in a process of its own
         output=contract.CreateAudiencePreviewOutput,
         summary="Preview a definition",
         errors=(404, 422),

@@ -82,6 +82,7 @@ async def list_audiences(
     ALL,
     **described(
         "createAudience",
+        lasting=True,  # a definition is checked in a process of its own
         output=contract.CreateAudienceOutput,
         summary="Create an audience",
         errors=(404, 422),
@@ -148,6 +149,7 @@ async def get_audience(
     ONE,
     **described(
         "updateAudienceForSpace",
+        lasting=True,  # a definition is checked in a process of its own
         output=contract.UpdateAudienceForSpaceOutput,
         summary="Update an audience",
         errors=(404, 422),
