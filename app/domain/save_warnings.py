@@ -17,7 +17,7 @@ class WarningCode(StrEnum):
     UNKNOWN_PATH = "unknown_path"  # a mapping reads what events do not have
     UNKNOWN_FIELD = "unknown_field"  # a mapping fills a field that the action does not have
     CLOCKS_DO_NOT_FIT = (
-        "clocks_do_not_fit"  # syncs by the clock, and members that are never computed
+        "clocks_do_not_fit"  # syncs by the clock, and an audience that was never computed
     )
     LIST_NOT_CHECKED = "list_not_checked"  # the partner did not say whether the list exists
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members

@@ -58,6 +58,16 @@ def _wire(found: reports.ActivationStatus) -> contract.StatusOutput:
         held=activation.held,
         assumed=activation.assumed,
         note=found.note,
+        audiences=[
+            contract.StatusAudienceOutput(
+                audience_id=one.audience_id,
+                computed_by=one.computed_by,
+                as_of=one.as_of,
+                schedule_id=one.schedule_id,
+                next_run_at=one.next_run_at,
+            )
+            for one in found.sources
+        ],
         shared_with=[
             contract.SharerOutput(
                 space_id=row.space_id,

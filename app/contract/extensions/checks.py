@@ -32,7 +32,7 @@ class WarningOutput(Output):
         "unknown_trait: no audience of the activation has such a trait. "
         "unknown_path: a mapping reads what events do not have. "
         "unknown_field: a mapping fills a field that the action does not have. "
-        "clocks_do_not_fit: syncs are opened by the clock, and an audience is never computed. "
+        "clocks_do_not_fit: syncs are opened by the clock, and an audience without a schedule was never computed. "
         "list_not_checked: the partner did not say in time whether a list exists. "
         "ambiguous_trait: a name means several columns of the members. "
         "mail_without_smtp: notices by mail are wanted, and the service has no mail server. "

@@ -56,7 +56,11 @@ class RunOutput(Output):
         ),
     ]
     trigger: Annotated[
-        str, about("What started the run: `api`, `schedule`, `upload` or `patch`.", "api")
+        str,
+        about(
+            "What started the run: `api`, `schedule`, `activation` (one that is due by its own clock), `upload` or `patch`.",
+            "api",
+        ),
     ]
     status: Annotated[str, about("`new`, `running`, `complete` or `failed`.", "complete")]
     as_of: Annotated[

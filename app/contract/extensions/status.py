@@ -49,6 +49,40 @@ class SharerOutput(Output):
     name: ActivationName
 
 
+class StatusAudienceOutput(Output):
+    """An audience of an activation: who computes it, and how old its members are."""
+
+    audience_id: AudienceId
+    computed_by: Annotated[
+        str,
+        about(
+            "`activation` (the activation, each time before it opens a sync by the clock), `schedule` (a schedule of "
+            "the audience), `upload` (its members are uploaded), `request` (nobody automatically: force a run), `pin` (it "
+            "is rolled back to an earlier snapshot) or `nobody` (it is disabled).",
+            "activation",
+        ),
+    ]
+    as_of: Annotated[
+        Time | None,
+        about(
+            "Time of the members: `$as_of` of the run, or the time of the upload. Null without members.",
+            "2026-01-31T05:30:00.000Z",
+        ),
+    ]
+    schedule_id: Annotated[
+        str | None,
+        about(
+            "Id of the schedule that computes the audience next. Null without one.",
+            None,
+            "sch_03aWGxRrmDfqbvKP1TnCye",
+        ),
+    ]
+    next_run_at: Annotated[
+        Time | None,
+        about("Time of that run. Null without a schedule.", None, "2026-02-01T05:00:00.000Z"),
+    ]
+
+
 class StatusOutput(Output):
     """The status of an activation. ``note`` explains why nothing was sent."""
 
@@ -100,7 +134,13 @@ class StatusOutput(Output):
             "Why nothing was sent, and what happens next, as a sentence. Null if there is nothing to say.",
             None,
             "On hold: 700 of 1,204 held would be removed (58.14 %); the limit is 30 %.",
+            "The last sync sent 17 of 17 changes. Next: at 2026-02-01T05:30:00.000Z, daily at 06:30 (Europe/Berlin), the "
+            "audience 'vip' is computed, then what has changed is sent.",
         ),
+    ]
+    audiences: Annotated[
+        list[StatusAudienceOutput],
+        about("The audiences whose members are sent, in their order, each with who computes it."),
     ]
     shared_with: Annotated[
         list[SharerOutput],

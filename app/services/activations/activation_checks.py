@@ -55,7 +55,7 @@ def _mail_warnings(settings: Settings, activation: Activation) -> Iterator[SaveW
 async def _clock_warnings(
     session: AsyncSession, activation: Activation, sources: Sequence[Audience]
 ) -> Sequence[SaveWarning]:
-    """Return a warning for each audience that nothing computes before the clock of the activation opens a sync."""
+    """Return a warning for each audience that was never computed, if syncs are opened by the clock and it has no schedule."""
     idle = [one for one in sources if one.query and one.snapshot_id is None]
     if not idle or frequency_of(activation.options).follows_runs:
         return ()
@@ -66,13 +66,16 @@ async def _clock_warnings(
 
 
 def _never_computed(audience: Audience) -> SaveWarning:
-    return SaveWarning(
-        WarningCode.CLOCKS_DO_NOT_FIT,
-        "frequency",
-        f"The audience {audience.name} ({audience.id}) was never computed and has no schedule, so no sync of this frequency "
-        f"has members. Add a schedule (POST …/audiences/{audience.id}/schedules), or compute it (POST …/audiences/"
-        f"{audience.id}/runs).",
-    )
+    known = f"The audience {audience.name} ({audience.id}) was never computed"
+    path = f"…/audiences/{audience.id}"
+    if audience.enabled:
+        words = (
+            f"{known}. It is computed first when the next sync of this frequency is due; until then nobody knows whether its "
+            f"definition works. To compute it now: POST {path}/runs; or add a schedule: POST {path}/schedules."
+        )
+    else:
+        words = f"{known} and is disabled, so no sync of this frequency has members. To enable it: PATCH {path}."
+    return SaveWarning(WarningCode.CLOCKS_DO_NOT_FIT, "frequency", words)
 
 
 async def _trait_warnings(

@@ -238,7 +238,7 @@ async def remove_activation(
     activation.deleted_at = now
     activation.enabled = False
     activation.state = ActivationState.INACTIVE
-    activation.next_due_at = None
+    activation.next_due_at, activation.awaits_since = None, None
     activation.updated_at = now
     await _record(session, activation, "Activation Deleted", actor)
 

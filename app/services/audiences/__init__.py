@@ -1,6 +1,11 @@
 """From a definition or an upload to a current snapshot: audiences, members, runs, previews and schedules."""
 
 from app.services.audiences.audience_checks import audience_warnings, saved_audience_warnings
+from app.services.audiences.audience_sources import (
+    ComputedSource,
+    computed_first,
+    computed_sources,
+)
 from app.services.audiences.audiences import (
     DEFAULT_IDENTIFIERS,
     AudienceChanges,
@@ -50,12 +55,15 @@ __all__ = [
     "DEFAULT_IDENTIFIERS",
     "AudienceChanges",
     "AudienceView",
+    "ComputedSource",
     "Search",
     "Sort",
     "add_schedule",
     "audience_status",
     "audience_warnings",
     "compute_preview",
+    "computed_first",
+    "computed_sources",
     "create_audience",
     "create_preview",
     "find_member",

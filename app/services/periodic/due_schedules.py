@@ -10,18 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.logging import get_logger
 from app.domain import frequency as frequencies
-from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
 from app.domain.schedules import next_due
-from app.domain.sync_states import SyncState
-from app.services.audiences import open_run
-from app.services.syncs import all_have_snapshots, is_outdated, open_sync
+from app.services.audiences import computed_first, open_run
+from app.services.periodic.awaited_runs import open_awaited, open_clocked
+from app.services.syncs import is_at_work
 from app.storage.models import Activation, AudienceSchedule
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.schedules import ScheduleRepository
-from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
@@ -29,10 +27,15 @@ ACTOR = "schedule"
 LIMIT = 100
 LATER = timedelta(minutes=1)  # until the next try to open a due sync
 AFTER_A_FAULT = timedelta(hours=1)
+SHARED = timedelta(
+    minutes=10
+)  # how late a due time still counts: a run since then is not computed again
 
 
 async def open_due_schedules(session: AsyncSession, now: datetime | None = None) -> int:
     """Open runs and syncs that are due, and set their next due times. Returns the number opened.
+
+    An activation whose audiences are computed first waits for their runs (``awaited_runs``).
 
     Several missed times are opened once. Rows are claimed with SKIP LOCKED, and the next time is written in the same
     transaction, so many workers open each due time once. ``now`` (aware) is the database's clock unless given. It is
@@ -42,7 +45,7 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
         now = await RunRepository(session).database_now()
     opened = await _open_runs(session, now) + await _open_syncs(session, now)
     await session.flush()
-    return opened
+    return opened + await open_awaited(session, now)
 
 
 async def _open_runs(session: AsyncSession, now: datetime) -> int:
@@ -94,23 +97,19 @@ async def _fire_activation(session: AsyncSession, activation: Activation, now: d
     frequency = frequency_of(activation.options)
     once = frequency.type == "once"
     following = None if once else frequencies.next_due(frequency, now)
+    due = activation.next_due_at or now
     # A sync that is scheduled once is tried again if it cannot be opened now.
     activation.next_due_at = now + LATER if once else following
-    if not activation.enabled or activation.state != ActivationState.ACTIVE:
+    if not is_at_work(activation):
         return 0
-    if not await all_have_snapshots(session, activation):
+    if await computed_first(session, activation):
+        # Times that come while it waits are opened once.
+        activation.awaits_since = activation.awaits_since or max(due, now - SHARED)
+        activation.next_due_at = following
         return 0
-    if await _waits_for_approval(session, activation):
+    opened = await open_clocked(session, activation)
+    if opened is None:
         return 0
-    sync = await open_sync(session, activation, trigger="schedule", actor=ACTOR)
     # While a sync is running, the due one waits for its end.
-    activation.next_due_at = following if sync is not None else now + LATER
-    return int(sync is not None)
-
-
-async def _waits_for_approval(session: AsyncSession, activation: Activation) -> bool:
-    """Whether a sync on hold already has the plan that a new one would have."""
-    sync = await SyncRepository(session).open_of(activation.space_id, activation.id)
-    if sync is None or sync.state != SyncState.HELD:
-        return False
-    return not await is_outdated(session, activation, sync)
+    activation.next_due_at = following if opened else now + LATER
+    return int(opened)

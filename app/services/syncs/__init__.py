@@ -22,6 +22,7 @@ from app.services.syncs.lifecycle import (
 )
 from app.services.syncs.notices import (
     notify_activation_in_error,
+    notify_not_computed,
     notify_sync_ended,
     notify_sync_held,
     send_notices,
@@ -66,6 +67,7 @@ __all__ = [
     "list_syncs",
     "lock_account",
     "notify_activation_in_error",
+    "notify_not_computed",
     "notify_sync_ended",
     "notify_sync_held",
     "open_sync",

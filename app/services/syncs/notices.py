@@ -21,6 +21,7 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import notices, retry
 from app.domain.notice_states import NoticeState
+from app.domain.notices import NoticeEvent
 from app.domain.options import Notifications, parse_notifications
 from app.services.accounts import connector_tools, open_account
 from app.services.platform import Platform, is_lost, retry_transaction, wake_notify
@@ -62,6 +63,12 @@ def notify_activation_in_error(session: AsyncSession, activation: Activation) ->
     """Leave a notice that an activation is paused by an error."""
     reason = (activation.last_error or {}).get("message")
     _leave(session, activation, "error", None, {"reason": reason})
+
+
+def notify_not_computed(session: AsyncSession, activation: Activation) -> None:
+    """Leave a notice that no sync was opened, because an audience could not be computed; its reason is ``last_error``."""
+    reason = (activation.last_error or {}).get("message")
+    _leave(session, activation, NoticeEvent.FAILED, None, {"reason": reason})
 
 
 def _leave(

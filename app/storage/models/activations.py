@@ -67,6 +67,11 @@ class Activation(Base):
         Index("ix_activation_audience", "space_id", "audience_id", "id"),
         Index("ix_activation_connection", "space_id", "connection_id"),
         Index("ix_activation_due", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
+        Index(
+            "ix_activation_awaits",
+            "awaits_since",
+            postgresql_where=text("awaits_since IS NOT NULL"),
+        ),
     )
 
     space_id: Mapped[str] = mapped_column(primary_key=True)
@@ -90,6 +95,8 @@ class Activation(Base):
     last_error: Mapped[Json | None] = mapped_column(JSONB)
     options: Mapped[Json] = mapped_column(JSONB)  # apply at once: frequency, brake, notifications
     next_due_at: Mapped[Moment | None]
+    # Due since then; it waits for the runs of the audiences that it computes first
+    awaits_since: Mapped[Moment | None]
     deleted_at: Mapped[Moment | None]
     created_at: Mapped[Created]
     updated_at: Mapped[Created]

@@ -167,7 +167,7 @@ class Run(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     audience_id: Mapped[str]
     kind: Mapped[RunKind]
-    trigger: Mapped[str]  # api, schedule, upload, patch
+    trigger: Mapped[str]  # api, schedule, activation, upload, patch
     state: Mapped[RunState]
     as_of: Mapped[Moment]
     # Even if a newer snapshot exists

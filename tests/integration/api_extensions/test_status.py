@@ -24,6 +24,7 @@ class TestStatus:
             "held",
             "assumed",
             "note",
+            "audiences",
             "sharedWith",
         }
         assert (status["state"], status["held"], status["assumed"]) == ("active", 5, 5)

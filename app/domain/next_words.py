@@ -1,0 +1,98 @@
+"""What an activation does next, and when: one plain sentence for each frequency and for each audience."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.clock import to_wire
+from app.domain.computing import ComputedBy
+from app.domain.frequency import Frequency
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What is known of an audience of an activation. ``as_of``: the time of its snapshot, None if it has none."""
+
+    key: str
+    audience_id: str
+    computed_by: ComputedBy
+    as_of: datetime | None
+    schedule_id: str | None = None  # of the schedule that is due next
+    next_run_at: datetime | None = None
+
+
+def next_words(
+    frequency: Frequency, due_at: datetime | None, sources: Sequence[SourceFacts], now: datetime
+) -> str:
+    """Return when the next changes of an enabled activation are sent, and what its audiences are then, as sentences.
+
+    ``due_at`` is the next time of a frequency that goes by the clock. Example: "Next: at 2026-11-30T05:30:00.000Z, daily at
+    06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
+    """
+    if frequency.follows_runs:
+        told = sources
+        uploaded = all(one.computed_by is ComputedBy.UPLOAD for one in sources)
+        event = "upload or change of the members" if uploaded else "run"
+        first = f"Next: what has changed is sent after each {event} of {_names(sources)}."
+    elif due_at is None:
+        return (
+            f"Nothing is sent automatically any more: the frequency is {frequency.in_words()}, and that time is over. "
+            'To send what has changed: POST …/syncs with {"kind": "incremental"}.'
+        )
+    else:
+        computed = [one for one in sources if one.computed_by is ComputedBy.ACTIVATION]
+        told = [one for one in sources if one.computed_by is not ComputedBy.ACTIVATION]
+        before = f"{_names(computed)} {_are(computed)} computed, then " if computed else ""
+        moment = to_wire(max(due_at, now))
+        words = "once" if frequency.type == "once" else frequency.in_words()
+        first = f"Next: at {moment}, {words}, {before}what has changed is sent."
+    return " ".join([first, *(source_words(source, now) for source in told)])
+
+
+def source_words(source: SourceFacts, now: datetime) -> str:
+    """Return who computes an audience, and how old its members are, as a sentence."""
+    name = f"'{source.key}'"
+    age = f"{age_words(now - source.as_of)} old" if source.as_of is not None else ""
+    path = f"…/audiences/{source.audience_id}"
+    match source.computed_by:
+        case ComputedBy.UPLOAD if not age:
+            return f"{name} has no members yet: upload them with PUT {path}/members."
+        case ComputedBy.UPLOAD:
+            return f"The newest upload of {name} counts; it is {age}."
+        case ComputedBy.SCHEDULE:
+            held = f"; now its members are {age}" if age else ""
+            at = f" at {to_wire(source.next_run_at)}" if source.next_run_at is not None else ""
+            return f"The schedule {source.schedule_id} computes {name} next{at}{held}."
+        case ComputedBy.PIN:
+            return f"{name} stays at the snapshot that it was rolled back to; it is {age}."
+        case ComputedBy.NOBODY:
+            held = f"; its members are {age}" if age else ", and was never computed"
+            return f"{name} is disabled, so nobody computes it{held}."
+        case ComputedBy.ACTIVATION | ComputedBy.REQUEST:
+            return (
+                f"Nobody computes {name} automatically: force a run with POST {path}/runs, "
+                f"or add a schedule with POST {path}/schedules."
+            )
+
+
+def age_words(age: timedelta) -> str:
+    """Return an age in the largest whole unit, such as ``3 hours``; below a minute ``less than a minute``."""
+    seconds = int(age.total_seconds())
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
+def _names(sources: Sequence[SourceFacts]) -> str:
+    names = [f"'{source.key}'" for source in sources]
+    if len(names) == 1:
+        return f"the audience {names[0]}"
+    return f"the audiences {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _are(sources: Sequence[SourceFacts]) -> str:
+    return "is" if len(sources) == 1 else "are"
