@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from tests.integration.sources.test_reader import Reader, reader  # noqa: F401  a fixture
-from tests.users_database import UsersDatabase
+from tests.users_database import USER, UsersDatabase
 
 INF, NAN = float("inf"), float("nan")
 LAST, FIRST = datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1, 1, 1)
@@ -126,3 +126,21 @@ async def test_rows_of_one_column(reader: Reader) -> None:  # noqa: F811
 async def test_a_byte_order_mark_is_part_of_a_text(reader: Reader) -> None:  # noqa: F811
     rows = await reader.rows("SELECT chr(65279) || g AS x FROM generate_series(1, 2) AS g")
     assert [row["x"] for row in rows] == ["\ufeff1", "\ufeff2"]
+
+
+async def test_settings_of_the_role_change_no_value(
+    reader: Reader,  # noqa: F811
+    users_database: UsersDatabase,
+) -> None:
+    settings = {"extra_float_digits": "-10", "DateStyle": "German", "TimeZone": "Asia/Tokyo", "client_encoding": "LATIN1",
+                "IntervalStyle": "iso_8601", "standard_conforming_strings": "off"}  # fmt: skip
+    for name, value in settings.items():
+        users_database.sql(f"ALTER ROLE {USER} SET {name} = '{value}'")
+    try:
+        (row,) = await reader.rows(
+            r"""SELECT 0.1::float8 + 0.2 AS a, ARRAY[0.1::float8 + 0.2] AS b, date '2026-02-28' AS c, interval '1 day' AS d,
+            timestamptz '2026-02-28 12:30:00.1Z' AS e, 'ä\n' AS f"""
+        )
+    finally:
+        users_database.sql(f"ALTER ROLE {USER} RESET ALL")
+    assert list(row.values()) == [0.1 + 0.2, [0.1 + 0.2], date(2026, 2, 28), "1 day", HALF, "ä\\n"]
