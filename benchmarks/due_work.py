@@ -132,7 +132,7 @@ async def fill(connection: Any, before: int, activations: int, batches: int) -> 
         "sync",
         *syncs,
         {**of, "id": "'syn_' || n", "finished_at": "now() - n % 2000 * interval '20 minutes'"},
-        "plan IS NOT NULL",
+        "plan IS NOT NULL AND state = 'complete'",
     )
     await filler.copy(
         "run", *syncs, {"id": "'run_' || n", "audience_id": f"'aud_' || (1 + (n - 1) / {OF_EACH})"}
@@ -142,6 +142,7 @@ async def fill(connection: Any, before: int, activations: int, batches: int) -> 
         "batch",
         *rows,
         {"sync_id": f"'syn_' || (1 + (n - 1) / {of_sync})", "number": f"100 + (n - 1) % {of_sync}"},
+        "state = 'settled'",
     )
 
 

@@ -50,6 +50,9 @@ class Started:
         assert self.process.stdout is not None
         self.output = self.process.stdout
         line = self.output.readline()
+        if not line:
+            self.process.wait(30)
+            self.output.close()
         assert line, f"no ready line; the log:\n{self.log.read_text()[-4000:]}"
         self.line: dict[str, Any] = json.loads(line)
 
