@@ -177,6 +177,7 @@ class TestUp:
         assert started.line["ready"] is True
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/health/ready", started.line["workerHealth"])
         assert started.line["url"].startswith("http://127.0.0.1:")
+        assert started.line["console"] == started.line["url"] + "/console"
         assert all(map(is_running, started.pids))
         seconds_until(lambda: started.get("/health/ready")[1]["workers"] == 1, 20)
         assert started.get("/health/ready")[1] == {
@@ -218,6 +219,9 @@ class TestUp:
         assert started.status(path, token) == 200
         run("revoke", token.split("_")[2])
         seconds_until(lambda: started.status(path, token) != 200, 10)
+        link = commands.run("console", *data)
+        assert link.code == 0, link.errors
+        assert link.output.startswith(f"{started.line['console']}/sign-in?link=aact_live_")
         assert all(map(is_running, started.pids))
 
     def test_takes_servers_that_are_set_and_an_interrupt_ends_it_whole(

@@ -47,6 +47,11 @@ class Sync(Base):
             postgresql_where=text("plan IS NOT NULL OR outcome IS NOT NULL"),
         ),
         Index("ix_sync_listing", "space_id", "activation_id", "id"),
+        # The log of a space by state, and what ended lately
+        Index("ix_sync_log", "space_id", "state", "id"),
+        Index(
+            "ix_sync_ended", "space_id", "finished_at", postgresql_include=["delivered", "rejected"]
+        ),
     )
 
     space_id: Mapped[str] = mapped_column(primary_key=True)

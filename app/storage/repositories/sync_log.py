@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import aliased
 
 from app.core.pagination import Position
 from app.domain.sync_states import SyncState
 from app.storage.models import ASIDE_KINDS, Activation, Audience, Destination, Sync
 from app.storage.repositories import keyset
-from app.storage.repositories.base import DATABASE_NOW, Reader
+from app.storage.repositories.base import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,28 @@ class SyncLogQueries(Reader):
         self, space_id: str, sought: SoughtSyncs, position: Position, limit: int
     ) -> Sequence[LoggedSync]:
         """Read a part of the log, newest first; before a position oldest first."""
-        query = (
-            select(Sync, Activation.name, Activation.audience_id, Audience.name, Destination.name)
-            .join(Activation, _OF_SYNC)
-            .join(Audience, _OF_ACTIVATION)
-            .join(Destination, _ACCOUNT)
-            .where(*_conditions(space_id, sought))
+        # The page is chosen before the names are joined: a join in the order of the log reads all of it for a rare status.
+        chosen = select(Sync).where(*_conditions(space_id, sought))
+        if sought.audience_id is not None:
+            chosen = chosen.join(Activation, _OF_SYNC)
+        chosen = keyset.walk(
+            chosen, (Sync.id,), position.key, position, limit=limit, descending=True
         )
-        query = keyset.walk(query, (Sync.id,), position.key, position, limit=limit, descending=True)
+        page = aliased(Sync, chosen.subquery("page"))
+        backward = position.side != "before"
+        query = (
+            select(page, Activation.name, Activation.audience_id, Audience.name, Destination.name)
+            .join(
+                Activation,
+                and_(Activation.space_id == page.space_id, Activation.id == page.activation_id),
+            )
+            .join(Audience, _OF_ACTIVATION)
+            .join(
+                Destination,
+                and_(Destination.space_id == page.space_id, Destination.id == page.destination_id),
+            )
+            .order_by(page.id.desc() if backward else page.id.asc())
+        )
         return [LoggedSync(*row) for row in await self.session.execute(query)]
 
     async def count(self, space_id: str, sought: SoughtSyncs) -> int:
@@ -114,9 +129,10 @@ class SyncLogQueries(Reader):
 
     async def totals(self, space_id: str, span: timedelta) -> tuple[int, int]:
         """Return how many changes were delivered and rejected by the syncs that ended within ``span``."""
+        # Not the exact clock: an index finds only what is compared with a time that is fixed for the statement.
         query = select(
             func.coalesce(func.sum(Sync.delivered), 0), func.coalesce(func.sum(Sync.rejected), 0)
-        ).where(Sync.space_id == space_id, Sync.finished_at > DATABASE_NOW - span)
+        ).where(Sync.space_id == space_id, Sync.finished_at > func.now() - span)
         delivered, rejected = (await self.session.execute(query)).one()
         return int(delivered), int(rejected)
 
@@ -137,7 +153,6 @@ _OF_SYNC = and_(Activation.space_id == Sync.space_id, Activation.id == Sync.acti
 _OF_ACTIVATION = and_(
     Audience.space_id == Activation.space_id, Audience.id == Activation.audience_id
 )
-_ACCOUNT = and_(Destination.space_id == Sync.space_id, Destination.id == Sync.destination_id)
 
 
 def _conditions(space_id: str, sought: SoughtSyncs) -> list[ColumnElement[Any]]:
