@@ -177,7 +177,7 @@ def serving(
     if pids is not None:
         pids[name] = process.pid
     try:
-        for _ in range(200):
+        for _ in range(900):  # of a busy machine
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -52,6 +52,10 @@ NAMED = text("SELECT id, options, created_at FROM audience WHERE space_id = :spa
 
 async def _rows(session: AsyncSession, statement: Any, **values: Any) -> Any:
     return (await session.execute(statement, values)).all()
+
+
+def _of(audience_ids: list[str]) -> Select[str]:
+    return select(Audience.id).where(Audience.id.in_(audience_ids))
 
 
 def _page(search: Search | None, sort: Sort, position: Position) -> Read:
@@ -100,6 +104,8 @@ READS: dict[str, Read] = {
     "audit": lambda s, f: AuditRepository(s).walk_found(
         f.workspace_id, Filter(resource_type="audience"), Position(), 5
     ),
+    "one of a list": lambda s, f: _rows(s, _of([f.audience_id])),
+    "the last of a longer list": lambda s, f: _rows(s, _of(["a", "b", f.audience_id])),
     "a model that is not there": lambda s, f: _rows(s, MODEL_AND_NONE),
     "an alias": lambda s, f: _rows(s, ALIASED),
     "text": lambda s, f: _rows(s, NAMED, space=f.space_id),
