@@ -107,7 +107,7 @@ class RequestError(Output):
         str | None,
         about(
             "What is wrong, and the way out, as a sentence for people.",
-            '"activationName": field required',
+            '"activationName" is required.',
         ),
     ] = None
     field: Annotated[

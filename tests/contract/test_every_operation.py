@@ -282,3 +282,28 @@ async def without_a_database(stage: Stage, platform: Platform, servers: TestServ
         answer = await stage.call(operation, 503, application=application)
         assert answer.headers["retry-after"] == "1"
     await opened.close()
+
+
+async def test_the_messages_of_errors_in_the_document_are_those_of_the_service(
+    api: httpx.AsyncClient, application: FastAPI, tenant: Tenant
+) -> None:
+    stage = await create_stage(api, application, tenant)
+    operation = stage.published.operations["addActivationToAudience"]
+    json_type = {"Content-Type": "application/json"}
+    unknown = "aud_0vK3mR2HsD8pL4jT6uXaGb"
+    answers = {
+        400: await stage.call(operation, 400, content=b"{a", headers=json_type),
+        401: await stage.call(operation, 401, token="aact_live_wrong"),
+        404: await stage.call(operation, 404, body=operation.example, audienceId=unknown),
+        406: await stage.call(operation, 406, headers={"Accept": "text/html"}),
+        413: await stage.call(operation, 413, content=b" " * 2_000_000, headers=json_type),
+        415: await stage.call(
+            operation, 415, content=b"<a/>", headers={"Content-Type": "text/xml"}
+        ),
+    }
+    examples = stage.published.document["components"]["examples"]
+    for status, answer in answers.items():
+        assert answer.json() == examples[f"error{status}"]["value"], status
+    without = {"performResync": False, "activationType": "Audience Entered"}
+    refused = await stage.call(operation, 422, body=without)
+    assert refused.json() == examples["error422"]["value"]

@@ -9,23 +9,29 @@ from app.api.docs.samples import Document, sample_of
 
 _EXAMPLES = "#/components/examples/"
 _ERRORS: Mapping[str, Mapping[str, Any]] = {
-    "400": {"type": "bad-request", "message": "The body is no JSON: line 1, column 2."},
-    "401": {"type": "unauthorized", "message": "The token is missing or invalid."},
-    "403": {"type": "forbidden", "message": "The token lacks the scope write."},
-    "404": {"type": "not-found", "message": "audience not found"},
+    "400": {
+        "type": "bad-request",
+        "message": "The body is not valid JSON: line 1, column 2: expecting property name enclosed in double quotes.",
+    },
+    "401": {"type": "unauthorized", "message": "The token is not valid."},
+    "403": {"type": "forbidden", "message": "This token lacks the scope write."},
+    "404": {
+        "type": "not-found",
+        "message": "There is no audience aud_0vK3mR2HsD8pL4jT6uXaGb at this path. Check the id: it may belong to another space or audience, or the audience was removed.",
+    },
     "406": {
         "type": "not-acceptable",
-        "message": "Accept names no version of this operation; it has v1alpha.",
+        "message": "This operation returns application/json, application/vnd.segment.v1alpha+json.",
     },
-    "409": {"type": "conflict", "message": "The connection still has activations: Spring buyers."},
-    "413": {"type": "payload-too-large", "message": "The body has more than 1048576 bytes."},
+    "409": {"type": "conflict", "message": "A request with this Idempotency-Key is still running."},
+    "413": {"type": "payload-too-large", "message": "The body is larger than 1048576 bytes."},
     "415": {
         "type": "unsupported-media-type",
-        "message": "The body must be application/json.",
+        "message": "Send application/json or application/vnd.segment.…+json.",
     },
     "422": {
         "type": "input-validation",
-        "message": '"activationName": field required',
+        "message": '"activationName" is required.',
         "field": "activationName",
     },
     "429": {
@@ -33,8 +39,11 @@ _ERRORS: Mapping[str, Mapping[str, Any]] = {
         "message": "Too many requests",
         "data": {"remainingPoints": 0, "msBeforeNext": 41250, "consumedPoints": 51},
     },
-    "503": {"type": "unavailable", "message": "The database cannot be reached."},
-    "507": {"type": "insufficient-storage", "message": "The storage is full."},
+    "503": {"type": "unavailable", "message": "The database is unavailable; try again."},
+    "507": {
+        "type": "insufficient-storage",
+        "message": "The service's disk is full; nothing was changed.",
+    },
 }
 
 
