@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.connectors import registry
 from app.connectors.base import Connector, ConnectorSettings
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
+from app.core.json_bytes import to_json
 from app.core.redaction import is_secret_field
 from app.core.sentences import validation_words
 from app.services.accounts import bound_secrets
@@ -61,7 +62,7 @@ def complete_settings(
         settings = {**previous, **_unmasked(settings, previous)}
     _check_masks(settings)
     done, shown = _with_generated(connector, settings, previous, now)
-    model = _validated(connector, done)
+    model = _validated(connector, done, given.keys())
     check_own_identity(model, given, workspace_id, is_permitted=permits_roles)
     if previous is not None:
         _check_kept(model, previous, given)
@@ -84,18 +85,49 @@ def _with_generated(
     return {name: value for name, value in done.items() if value is not None}, shown
 
 
-def _validated(connector: type[Connector], settings: Mapping[str, Any]) -> ConnectorSettings:
+def _validated(
+    connector: type[Connector], settings: Mapping[str, Any], given: Collection[str] = ()
+) -> ConnectorSettings:
+    """Return the model of settings. Raises Invalid with a problem for each fault, at ``settings.<path>``.
+
+    The values of the ``given`` settings are not converted: the text ``"100"`` is no number. Stored values are.
+    """
+    faults = _wrong_types(connector, settings, given)
     try:
-        return connector.settings_model.model_validate(dict(settings))
+        model = connector.settings_model.model_validate(dict(settings))
+        if not faults:
+            return model
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-    problems = []
-    for fault in faults:
-        path = ".".join(["settings", *(str(part) for part in fault["loc"])])
-        problems.append(
-            Problem(validation_words(fault, connector.settings_model.model_fields), path)
-        )
+        faults |= _faults_of(error)
+    fields = connector.settings_model.model_fields
+    problems = [
+        Problem(validation_words(fault, fields), ".".join(["settings", *map(str, place)]))
+        for place, fault in faults.items()
+    ]
     raise Invalid("the settings do not fit", problems=problems)
+
+
+def _wrong_types(
+    connector: type[Connector], settings: Mapping[str, Any], given: Collection[str]
+) -> dict[Any, Any]:
+    """Return the faults of given values, by place, that would be converted otherwise."""
+    if not given:
+        return {}
+    try:
+        connector.settings_model.model_validate_json(to_json(settings), strict=True)
+    except ValidationError as error:
+        return {
+            place: one
+            for place, one in _faults_of(error).items()
+            if place[:1] and place[0] in given
+        }
+    return {}
+
+
+def _faults_of(error: ValidationError) -> dict[Any, Any]:
+    """Return pydantic's faults by their places."""
+    found = error.errors(include_url=False, include_input=False)
+    return {fault["loc"]: fault for fault in found}
 
 
 def _check_kept(
