@@ -64,8 +64,10 @@ def _of_slug(general: Document, name: str, definition: Definition, settings: Doc
         "description": f"{general['description'].rstrip('.')}: {definition.name}.",
     }
     found["properties"]["slug"] |= {"enum": [definition.slug], "examples": [definition.slug]}
+    form = {"$ref": SCHEMAS + settings["title"]}
+    is_optional = "settings" not in found["required"] and not settings["required"]
     found["properties"]["settings"] = {
-        "$ref": SCHEMAS + settings["title"],
+        **({"anyOf": [form, {"type": "null"}]} if is_optional else form),
         "description": found["properties"]["settings"]["description"],
     }
     if settings["required"]:
