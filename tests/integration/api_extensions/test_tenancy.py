@@ -21,7 +21,7 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
 ]
-LISTINGS = ("destinations", "datasets", "activations", "options")
+LISTINGS = ("summary", "syncs", "destinations", "datasets", "activations", "options")
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/destinations"): {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y"}},
     ("POST", "/datasets"): {"name": "x", "kind": "upload"},
@@ -45,6 +45,7 @@ class Belongings:
             "id": self.scene.activation_id,
             "destinationId": self.scene.destination_id,
             "datasetId": self.dataset_id,
+            "contentId": "cnt_1",
             "runId": "run_1",
             "snapshotId": "snp_1",
             "syncId": "syn_1",
@@ -153,7 +154,9 @@ class TestEveryRoute:
                 client, method, belongings.path(template, **unknown), template, tenant.token
             )
             assert theirs.status_code == 404, (method, template, theirs.text)
-            assert theirs.content == nobodys.content
+            # The message repeats the id that was asked for, and nothing else differs.
+            said = theirs.text.replace(belongings.tenant.space_id, "spa_unknown")
+            assert said == nobodys.text
         assert await contents(platform) == before
 
     async def test_finds_nothing_of_others_under_the_own_space(
