@@ -39,6 +39,7 @@ class AttemptOutcome(StrEnum):
     """How an attempt ended without a failure. The column ``attempt.outcome`` holds this or a :class:`Failure`."""
 
     DELIVERED = "delivered"  # the partner accepted the batch; single rows may have been refused
+    PART = "part"  # a part of the calls of the batch was made, and the rest follows
     PENDING = "pending"  # the partner accepted the batch as a job, which has not ended
     BUDGET = "budget"  # not sent: the rate budget of the account was used up
     GIVEN_UP = "given_up"  # not sent: the attempts before it ended their workers

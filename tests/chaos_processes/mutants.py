@@ -15,7 +15,7 @@ from sqlalchemy import update
 from app.domain.batch_states import BatchEnd
 from app.services.audiences import member_uploads, recompute, write_snapshot
 from app.services.planning import plan
-from app.services.syncs import settle
+from app.services.syncs import batch_outcomes, settle
 from app.snapshots.engine import StoredFile
 from app.storage.models import Run
 from app.storage.repositories.audiences import AudienceRepository
@@ -27,15 +27,15 @@ LATER = 1.0  # seconds from a row until its file
 
 def write_ahead() -> None:
     """R8: an attempt without a result counts as not made, when its lease ends and when its sync is folded."""
-    right = settle.outcome_of
+    right = batch_outcomes.outcomes_of
 
-    def outcome(batch: Any) -> Any:
-        found = right(batch)
-        return (
-            replace(found, state=BatchEnd.UNTOUCHED) if found.state is BatchEnd.ATTEMPTED else found
-        )
+    def outcomes(batches: Any) -> Any:
+        return [
+            replace(one, state=BatchEnd.UNTOUCHED) if one.state is BatchEnd.ATTEMPTED else one
+            for one in right(batches)
+        ]
 
-    settle.outcome_of = outcome
+    vars(settle)["outcomes_of"] = outcomes
 
 
 def fold_at_every_end() -> None:

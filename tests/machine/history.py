@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from app.core.errors import Conflict
 from app.domain.changes import ChangeKind
 from app.queue import Task
+from app.services.planning import batches
 from app.services.platform.platform import Platform
 from tests.flow import SECRET, Flow, installation
 from tests.machine import truth
@@ -82,10 +83,15 @@ class History(RuleBasedStateMachine):
         by_member=st.sampled_from([False, False, True]),
         type=st.sampled_from(TYPES),
         baseline=st.sampled_from([False, False, True]),
+        spread=st.sampled_from([1, 2, 32]),
         seed=seeds,
     )
-    def begin(self, by_member: bool, type: str, baseline: bool, seed: int) -> None:
-        """Create an activation before the audience's first snapshot, or after it with the members as baseline."""
+    def begin(self, by_member: bool, type: str, baseline: bool, spread: int, seed: int) -> None:
+        """Create an activation before the audience's first snapshot, or after it with the members as baseline.
+
+        ``spread``: in how many batches the calls of a plan are, at least; 32: each call is a batch.
+        """
+        batches.SPREAD = spread
         self.told = replace(self.told, by_member=by_member, type=type)
         self.run(self._begin(baseline and type != "Audience Exited", truth.people(seed)))
 
@@ -93,7 +99,7 @@ class History(RuleBasedStateMachine):
         self.receiver = Ledger(SECRET)
         slug = "webhook" if self.told.by_member else SLUG
         self.flow = await self.stack.enter_async_context(
-            installation(self.platform, receiver=self.receiver, slug=slug, batch_size=5)
+            installation(self.platform, receiver=self.receiver, slug=slug, batch_size=3)
         )
         if baseline:
             await self._supply(Life(self.flow, ""), first)
@@ -199,7 +205,7 @@ class History(RuleBasedStateMachine):
         """Enable or disable the activation, sometimes with a resync."""
         self.run(self.life.change(enabled=enabled, perform_resync=resync))
 
-    @rule(rows=st.integers(2, 9))
+    @rule(rows=st.integers(1, 9))
     def change_account(self, rows: int) -> None:
         """Change the account's settings, which closes its circuit breaker."""
         self.run(self.flow.change_account({"batch_size": rows}))
@@ -335,6 +341,7 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """End all refusals, and check that all changes are sent."""
+        batches.SPREAD = 32
         try:
             if self.begun and not self.broken:
                 self.receiver.refused = {}

@@ -11,6 +11,7 @@ import pytest
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Disposition, Held
 from app.domain.plan_rules import Decision, Row, decide, fold
+from app.services.syncs import batch_outcomes
 from app.services.syncs import settle as settling
 from app.snapshots.holdings import fates
 from app.snapshots.plans import decisions, plan_changes, wanted, wanted_rows
@@ -132,17 +133,15 @@ def exits_go_by_todays_identity(patch: pytest.MonkeyPatch) -> None:
 
 def attempted_is_folded_as_not_attempted(patch: pytest.MonkeyPatch) -> None:
     """Settle: changes that were sent without a response are forgotten when the sync is closed."""
-    right = settling.outcome_of
+    right = batch_outcomes.outcomes_of
 
-    def wrong(batch: Any) -> Any:
-        outcome = right(batch)
-        return (
-            outcome
-            if outcome.state is not BatchEnd.ATTEMPTED
-            else replace(outcome, state=BatchEnd.UNTOUCHED)
-        )
+    def wrong(batches: Any) -> Any:
+        return [
+            replace(one, state=BatchEnd.UNTOUCHED) if one.state is BatchEnd.ATTEMPTED else one
+            for one in right(batches)
+        ]
 
-    patch.setattr(settling, "outcome_of", wrong)
+    patch.setattr(settling, "outcomes_of", wrong)
 
 
 def refused_is_folded_as_held(patch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from app.connectors.errors import (
 )
 from app.core.logging import get_logger
 from app.domain.retry import Failure
+from app.services.delivery.call_results import CallResults
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.delivery.render import Rows
 from app.services.platform import new_batch, server_away, writes_before
@@ -53,12 +54,14 @@ class Sent:
 class Ended:
     """An attempt that has ended and is not recorded yet.
 
-    ``sent.receipts`` name the rows of the batch, and contain all refusals: the partner's, and those of the rendering.
+    ``sent.receipts`` name the rows of the batch, and contain all refusals: the partner's, and those of the rendering. ``calls``
+    are those of a batch of many calls; then ``sent`` is the failure that has consequences, if one has.
     """
 
     loaded: LoadedSync
     claimed: Claimed
     sent: Sent
+    calls: CallResults | None = None
 
 
 async def send(prepared: Prepared) -> Ended:
@@ -113,7 +116,7 @@ def _at_last(prepared: Prepared, error: Exception) -> Receipts | None:
 
 async def _call(prepared: Prepared) -> Sent:
     source, call, connector = prepared.source, prepared.call, prepared.loaded.connector
-    continuation = prepared.claimed.batch.continuation
+    continuation = prepared.handle
     result: Receipts | Pending
     if isinstance(source, Stream):
         assert isinstance(connector, WholePlan)  # noqa: S101  only for them a stream is prepared
@@ -139,7 +142,7 @@ def _of_batch(prepared: Prepared, receipts: Receipts) -> Receipts:
         return receipts
     indexes: Sequence[int] | None = None if isinstance(source, Stream) else source.indexes
     if indexes is None:
-        rows = range(prepared.claimed.batch.row_count)
+        rows = range(prepared.rows)
         indexes = [row for row in rows if row not in source.refused]
     rejected = {indexes[index]: refusal for index, refusal in receipts.rejected.items()}
     return replace(

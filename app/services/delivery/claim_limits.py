@@ -1,4 +1,4 @@
-"""How many batches of which accounts a pump claims next."""
+"""How many calls of which accounts a pump claims next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.core.config import Settings
 
-AHEAD = 3  # batches that are claimed for each call in flight
+AHEAD = 3  # calls that are claimed for each call in flight
 RESERVE = 4  # resyncs leave one slot in so many to other syncs
 
 
@@ -23,27 +23,28 @@ class ClaimLimits:
     resyncs: int
 
 
-def claim_limits(settings: Settings, held: Iterable[tuple[str, bool]]) -> ClaimLimits | None:
+def claim_limits(settings: Settings, held: Iterable[tuple[str, bool, int]]) -> ClaimLimits | None:
     """Return the limits of the next claim, or None if the pump has enough batches.
 
-    ``held``: of each batch that the pump has, the account and whether it belongs to a resync. Batches of resyncs do not keep
-    the pump from claiming other ones.
+    ``held``: of each batch that the pump has, the account, whether it belongs to a resync, and its calls. Batches of resyncs
+    do not keep the pump from claiming other ones.
     """
-    batches = list(held)
-    resyncs = Counter(account for account, is_resync in batches if is_resync)
-    urgent = Counter(account for account, is_resync in batches if not is_resync)
+    resyncs, urgent = Counter[str](), Counter[str]()
+    for account, is_resync, calls in held:
+        (resyncs if is_resync else urgent)[account] += calls
+    in_all = resyncs.total() + urgent.total()
     slots = settings.delivery_concurrency * AHEAD
     per_account = settings.delivery_concurrency_per_account * AHEAD
-    room = slots - len(batches)
+    room = slots - in_all
     if room <= 0 or urgent.total() > slots // 2:
         return None
-    is_crowded = len(batches) > slots // 2
+    is_crowded = in_all > slots // 2
     return ClaimLimits(
         is_crowded=is_crowded,
         limit=min(room, per_account),
         busy=[account for account, count in urgent.items() if count > per_account // 2],
         filled=[account for account, count in resyncs.items() if count > per_account // 2],
-        resyncs=0 if is_crowded else max(0, without_reserve(slots) - len(batches)),
+        resyncs=0 if is_crowded else max(0, without_reserve(slots) - in_all),
     )
 
 

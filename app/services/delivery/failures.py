@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from datetime import timedelta
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import ConnectorError
@@ -9,7 +13,7 @@ from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import Failure, Verdict
 from app.services.delivery import pauses
-from app.services.delivery.attempt import Ended
+from app.services.delivery.attempt import Ended, Sent
 from app.services.platform import Platform
 from app.services.syncs import describe_error, fail_sync, set_error, something_newer
 from app.storage.models import Batch, Sync
@@ -19,6 +23,54 @@ from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.runs import RunRepository
 
 log = get_logger(__name__)
+
+
+def verdict_on(
+    platform: Platform, sent: Sent, *, attempts: int, refusals: int, failing_for: timedelta
+) -> Verdict:
+    """Return the verdict on a failed attempt. ``attempts`` and ``refusals`` count it too."""
+    assert sent.failure is not None  # noqa: S101  it failed
+    return retry.after_failure(
+        sent.failure,
+        attempts=attempts,
+        refusals=refusals,
+        waits=platform.settings.retry_waits,
+        requested=getattr(sent.error, "retry_after", None),
+        chance=random.random(),  # noqa: S311  jitter
+        failing_for=failing_for,
+    )
+
+
+async def failing_for(session: AsyncSession, batch: Batch) -> timedelta:
+    """Return for how long a batch has been failing."""
+    if batch.failing_since is None:
+        return timedelta(0)
+    return await RunRepository(session).database_now() - batch.failing_since
+
+
+def failed_attempt(sent: Sent) -> dict[str, Any]:
+    """Return the columns of a failed attempt: ``{column: value}``."""
+    error = sent.error
+    assert error is not None  # noqa: S101  it failed
+    return {
+        "outcome": str(sent.failure),
+        "http_status": error.http_status,
+        "vendor_request_id": error.vendor_request_id,
+        "error": error.message[:1024],
+    }
+
+
+def log_failure(batch: Batch, sent: Sent, verdict: Verdict) -> None:
+    """Log a failed attempt."""
+    log.warning(
+        "batch_failed",
+        sync_id=batch.sync_id,
+        batch=batch.number,
+        failure=str(sent.failure),
+        http_status=sent.error.http_status if sent.error else None,
+        attempts=batch.attempts,
+        wait=verdict.wait.total_seconds(),
+    )
 
 
 async def lock_for_failure(session: AsyncSession, sync: Sync, verdict: Verdict) -> None:
@@ -55,7 +107,7 @@ async def after_failure(
         await pauses.pause_activation(session, sync.space_id, sync.activation_id, error)
     else:
         await give_up_if_late(platform, session, ended.claimed.batch, sync.activation_id, error)
-        await _watch_account(session, ended)
+        await watch_account(session, ended)
 
 
 async def mark_failing(session: AsyncSession, ended: Ended) -> None:
@@ -93,7 +145,7 @@ async def _end_test(
         await fail_sync(session, activation, error)
 
 
-async def _watch_account(session: AsyncSession, ended: Ended) -> None:
+async def watch_account(session: AsyncSession, ended: Ended) -> None:
     """Open the breaker if most attempts of the account fail, or its probe has failed (R22)."""
     claimed, failure = ended.claimed, ended.sent.failure
     if failure is Failure.THROTTLED and not claimed.probing:

@@ -29,7 +29,9 @@ from app.services.delivery.render import PlainDeliveries, Renderer, Rows
 from app.services.delivery.wanted_reader import WantedReader
 from app.services.platform import Platform
 from app.services.revision import (
+    CALLS,
     EXITS_FIRST,
+    OWNERS_UNTIL,
     PLACES,
     Revision,
     action_of,
@@ -90,8 +92,8 @@ class LoadedSync:
             connection_id=self.activation.connection_id or "",
             sync_id=sync.id,
             seq=sync.number,
-            number=batch.number,
-            count=sync.batches,
+            number=batch.first_call or batch.number,
+            count=(sync.spec or {}).get(CALLS) or sync.batches,
             kind=ChangeKind(batch.kind) if batch.kind else None,
             resync=sync.kind == "resync",
             planned_at=sync.planned_at,
@@ -146,10 +148,20 @@ class LoadedSync:
             windows = self.reader.windows(batch.first_row, batch.row_count)
             changes = self.renderer.render_stream(windows, refused)
             return Stream(changes, refused, is_membership=False)
-        rows = await self.reader.rows(batch.first_row, batch.row_count)
+        return await self.rows(batch.first_row, batch.row_count)
+
+    async def rows(self, first_row: int, count: int) -> Rows:
+        """Return the deliveries of some rows of the plan."""
+        assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
+        rows = await self.reader.rows(first_row, count)
         if self.renderer.is_plain and not rows.may_clear():
             return Rows(PlainDeliveries(rows, self.renderer), None, {})
         return self.renderer.render_all(rows)
+
+    def is_in_order(self, batch: Batch) -> bool:
+        """Return whether the calls of a batch are made one after another: entries that take keys over, in chains of owners."""
+        until: int = (self.sync.spec or {}).get(OWNERS_UNTIL) or 0
+        return batch.kind == ChangeKind.ENTERED and batch.first_row < until
 
     def leaves_old_list(self, batch: Batch) -> bool:
         """Return whether a batch exits members from a list that the revision no longer names."""
@@ -171,13 +183,15 @@ class LoadedSync:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Everything that an attempt needs: the claimed batch, its one call, and what the call carries."""
+    """Everything that a call needs: the claimed batch, the call, what it carries, and the handle that it is resumed by."""
 
     loaded: LoadedSync
     claimed: Claimed
     call: Call
     source: Rows | Stream
     leaves_old_list: bool  # if that list is gone, the batch's members have left it
+    rows: int  # of the plan; the rendering may have refused some
+    handle: Mapping[str, Any] | None
 
 
 async def prepare(loaded: LoadedSync, claimed: Claimed) -> Prepared:
@@ -185,6 +199,19 @@ async def prepare(loaded: LoadedSync, claimed: Claimed) -> Prepared:
     batch = claimed.batch
     call = loaded.call(batch, clock.now())
     source = await loaded.source(batch, call)
+    return prepared_call(loaded, claimed, call, source, batch.continuation)
+
+
+def prepared_call(
+    loaded: LoadedSync,
+    claimed: Claimed,
+    call: Call,
+    source: Rows | Stream,
+    handle: Mapping[str, Any] | None,
+) -> Prepared:
+    """Return a call of a batch with what it carries. Its rows are those that are sent."""
+    rows = call.rows
     if isinstance(source, Rows) and source.indexes is not None:
         call = replace(call, rows=len(source.indexes))
-    return Prepared(loaded, claimed, call, source, loaded.leaves_old_list(batch))
+    leaves = loaded.leaves_old_list(claimed.batch)
+    return Prepared(loaded, claimed, call, source, leaves, rows, handle)

@@ -7,16 +7,18 @@ its lease is left. A batch that is not started when the worker stops is given ba
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app.core.logging import get_logger
 from app.services.delivery.attempt import UNEXPECTED, Ended, failed, send
-from app.services.delivery.claim_limits import ClaimLimits, claim_limits, without_reserve
+from app.services.delivery.call_run import CallRun
+from app.services.delivery.claim_limits import ClaimLimits, claim_limits
 from app.services.delivery.given_up import give_up_batch, report_alive
+from app.services.delivery.held import Held, share_out, weights
 from app.services.delivery.loaded_sync import LoadedSync, prepare
+from app.services.delivery.progress import keep_progress
 from app.services.delivery.record import Recorder
 from app.services.delivery.sync_cache import LoadedSyncs
 from app.services.delivery.undelivered import record_unloadable
@@ -42,31 +44,9 @@ LOOK = (
     0.5  # seconds between looks for batches of other accounts, however slow the calls in flight are
 )
 
+PROGRESS = 1.0  # seconds between two records of progress
 SUSPECTS = 20.0  # seconds of a slice for batches that are sent alone
 ONE_SUSPECT = ClaimLimits(is_crowded=False, limit=1, busy=[], filled=[], resyncs=1)
-
-
-@dataclass(slots=True)
-class _Held:
-    """A claimed batch of this pump: waiting to be started, or in flight."""
-
-    claimed: Claimed
-    loaded: LoadedSync
-    deadline: float  # monotonic: until then the lease certainly lasts
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def batch_id(self) -> tuple[str, str, int]:
-        batch = self.claimed.batch
-        return (batch.space_id, batch.sync_id, batch.number)
-
-    @property
-    def account(self) -> str:
-        return self.loaded.sync.destination_id
-
-    @property
-    def is_resync(self) -> bool:
-        return self.loaded.sync.kind == "resync"
 
 
 @dataclass(slots=True)
@@ -78,10 +58,11 @@ class Pump:
     lane: str
     stopping: asyncio.Event
     recorder: Recorder = field(init=False)
-    _waiting: list[_Held] = field(default_factory=list)
-    _flying: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
+    _waiting: list[Held] = field(default_factory=list)
+    _flying: dict[asyncio.Task[None], Held] = field(default_factory=dict)
     _settling: set[asyncio.Task[bool]] = field(default_factory=set)
     _reporting: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_closed: bool = False  # no call is started any more
     _looked: float = 0.0  # when the pump last looked for batches
 
     def __post_init__(self) -> None:
@@ -93,7 +74,7 @@ class Pump:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
-    def _held(self) -> list[_Held]:
+    def _held(self) -> list[Held]:
         return [*self._waiting, *self._flying.values()]
 
     def _in_hand(self, sync_id: str) -> int:
@@ -103,7 +84,7 @@ class Pump:
         """Deliver. Returns True if work may be left."""
         loop = asyncio.get_running_loop()
         end = loop.time() + SLICE.total_seconds()
-        renewing = asyncio.create_task(self._renew())
+        renewing = [asyncio.create_task(self._renew()), asyncio.create_task(self._keep_progress())]
         try:
             await self._send_suspects()
             while True:
@@ -138,8 +119,9 @@ class Pump:
             # While they settle, the pump goes on looking for batches that become due.
             await asyncio.wait(self._settling, timeout=LOOK / 5)
 
-    async def _cancel(self, renewing: asyncio.Task[None]) -> None:
-        tasks = [renewing, *self._flying, *self._settling]
+    async def _cancel(self, renewing: Sequence[asyncio.Task[None]]) -> None:
+        self._is_closed = True
+        tasks = [*renewing, *self._flying, *self._settling]
         cut = [item.claimed.batch for item in self._held()]
         for task in tasks:
             task.cancel()
@@ -151,8 +133,7 @@ class Pump:
         """Claim and load batches, if less than half of the slots is taken. Returns False if nothing is due."""
         settings = self.platform.settings
         now = asyncio.get_running_loop().time()
-        held = [(item.account, item.is_resync) for item in self._held()]
-        limits = claim_limits(settings, held)
+        limits = claim_limits(settings, weights(settings, self._held()))
         if limits is None or (limits.is_crowded and now < self._looked + LOOK):
             return True
         self._looked = now
@@ -197,7 +178,7 @@ class Pump:
             if isinstance(sync, Exception):
                 await self._put_off(item.batch, sync)
             else:
-                self._waiting.append(_Held(item, sync, deadline))
+                self._waiting.append(self._hold(item, sync, deadline))
 
     async def _loaded(self, batch: Batch) -> LoadedSync | Exception:
         """Load a sync. Returns the error, and logs it, if it cannot be loaded, so that others continue."""
@@ -221,26 +202,33 @@ class Pump:
             log.warning("batch_not_put_off", sync_id=batch.sync_id, error=type(error).__name__)
             await report_alive(self.platform, [batch])
 
-    def _begin(self) -> None:
-        """Start waiting batches in the order of claiming, within the limits in all and per account."""
-        settings = self.platform.settings
-        load = Counter(item.account for item in self._flying.values())
-        left: list[_Held] = []
-        for item in sorted(self._waiting, key=lambda held: held.is_resync):
-            slots = settings.delivery_concurrency
-            of_account = settings.delivery_concurrency_per_account
-            if item.is_resync:
-                slots, of_account = without_reserve(slots), without_reserve(of_account)
-            if len(self._flying) >= slots or load[item.account] >= of_account:
-                left.append(item)
-                continue
-            load[item.account] += 1
-            item.task = asyncio.create_task(self._deliver(item))
-            self._flying[item.task] = item
-            item.task.add_done_callback(lambda task: self._flying.pop(task, None) and None)
-        self._waiting = left
+    def _hold(self, claimed: Claimed, loaded: LoadedSync, deadline: float) -> Held:
+        held = Held(claimed, loaded, deadline)
+        if claimed.batch.call_rows is not None:
+            held.run = CallRun(loaded, claimed, lambda: self._may_start(held), self._begin)
+        return held
 
-    async def _deliver(self, item: _Held) -> None:
+    def _may_start(self, item: Held) -> bool:
+        """Return whether a call may be started: the worker is not stopping, and the lease lasts long enough (R10)."""
+        left = item.deadline - asyncio.get_running_loop().time()
+        needed = self.platform.settings.http_total_timeout.total_seconds() * SAFETY
+        return not self.stopping.is_set() and left >= needed
+
+    def _begin(self) -> None:
+        """Start calls, of batches in flight and of those that wait."""
+        if self._is_closed or self.stopping.is_set():
+            return
+        flying = list(self._flying.values())
+        for item, lanes in list(share_out(self.platform.settings, flying, self._waiting)):
+            if item.run is not None:
+                item.run.add_lanes(lanes)
+            if item.task is None:
+                item.task = asyncio.create_task(self._deliver(item))
+                self._flying[item.task] = item
+                item.task.add_done_callback(lambda task: self._flying.pop(task, None) and None)
+        self._waiting = [item for item in self._waiting if item.task is None]
+
+    async def _deliver(self, item: Held) -> None:
         """Prepare, send and record one batch."""
         batch = item.claimed.batch
         try:
@@ -249,7 +237,10 @@ class Pump:
                 # Too late to start: the lease expires, and the batch is claimed again.
                 await report_alive(self.platform, [batch])
                 return
-            ended = await attempt(item.loaded, item.claimed)
+            if item.run is not None:
+                ended = await item.run.run()
+            else:
+                ended = await attempt(item.loaded, item.claimed)
             if ended.sent.error is not None and ended.sent.error.code == UNEXPECTED:
                 self.cache.forget(batch.sync_id)
             await self.recorder.write(ended)
@@ -274,7 +265,7 @@ class Pump:
         """Renew the leases of all batches that the pump has, until the task is cancelled (R10)."""
         lease = self.platform.settings.lease
 
-        async def renew(held: Sequence[_Held]) -> Callable[[_Held], bool]:
+        async def renew(held: Sequence[Held]) -> Callable[[Held], bool]:
             async with self.platform.unit_of_work() as session:
                 kept = await BatchRepository(session).renew(
                     [item.claimed.batch for item in held], lease
@@ -283,7 +274,17 @@ class Pump:
 
         await keep_leases(self._held, renew, self._lose, lease)
 
-    def _lose(self, item: _Held) -> None:
+    async def _keep_progress(self) -> None:
+        """Record the progress of the batches of many calls once a second, until the task is cancelled."""
+        while True:
+            await asyncio.sleep(PROGRESS)
+            runs = [item.run for item in self._flying.values() if item.run and not item.run.is_over]
+            try:
+                await keep_progress(self.platform, runs)
+            except Exception as error:  # noqa: BLE001  then more calls are unknown if the worker ends
+                log.warning("progress_not_kept", error=type(error).__name__)
+
+    def _lose(self, item: Held) -> None:
         """Cancel a batch that another worker may have: its newer call must not be followed by this older one (R10)."""
         self._waiting = [one for one in self._waiting if one is not item]
         if item.task is not None:
@@ -296,6 +297,10 @@ class Pump:
 
 async def attempt(loaded: LoadedSync, claimed: Claimed) -> Ended:
     """Prepare and send a claimed batch. An error in either ends as a failed attempt (R23)."""
+    if claimed.batch.call_rows is not None:
+        run = CallRun(loaded, claimed, lambda: True)
+        run.add_lanes(1)
+        return await run.run()
     try:
         prepared = await prepare(loaded, claimed)
     except Exception as error:  # noqa: BLE001  see the docstring

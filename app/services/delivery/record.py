@@ -37,13 +37,13 @@ class Recorder:
 
     async def write(self, ended: Ended) -> None:
         """Record one attempt. Returns when the record is committed, or refused because the lease was lost."""
-        if ended.sent.receipts is None:
+        if not _is_delivered(ended):
             await retry_transaction(
                 self.platform.unit_of_work,
                 lambda session: record_undelivered(self.platform, session, ended),
             )
             await self._pause_calls(ended)
-            if ended.sent.at_last is not None:
+            if ended.sent.at_last is not None or ended.calls is not None:
                 await self._report_finished([ended])
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -74,11 +74,7 @@ class Recorder:
                 _finish(taken, None)
 
     async def _write_delivered(self, taken: Sequence[Ended]) -> None:
-        delivered = [
-            delivered_batch(ended.claimed.batch, ended.sent.receipts)
-            for ended in taken
-            if ended.sent.receipts is not None
-        ]
+        delivered = [_recorded(ended) for ended in taken]
         await retry_transaction(
             self.platform.unit_of_work, lambda session: _write(session, taken, delivered)
         )
@@ -110,6 +106,18 @@ class Recorder:
             ]
         for batch in finished:
             self.all_recorded(batch.space_id, batch.sync_id)
+
+
+def _is_delivered(ended: Ended) -> bool:
+    """Return whether each change of the batch has receipts."""
+    return ended.sent.receipts is not None or (ended.calls is not None and ended.calls.is_complete)
+
+
+def _recorded(ended: Ended) -> Recorded:
+    if ended.calls is not None:
+        return ended.calls.recorded()
+    assert ended.sent.receipts is not None  # noqa: S101  it was delivered
+    return delivered_batch(ended.claimed.batch, ended.sent.receipts)
 
 
 async def _write(

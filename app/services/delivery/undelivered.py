@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +15,7 @@ from app.domain import retry
 from app.domain.retry import AttemptOutcome, Failure, Verdict
 from app.services.delivery import failures
 from app.services.delivery.attempt import Ended
+from app.services.delivery.part import record_part
 from app.services.delivery.receipts import delivered_batch
 from app.services.platform import Platform, retry_transaction
 from app.services.syncs import describe_error, fail_sync, something_newer
@@ -34,8 +34,10 @@ UNLOADABLE = "what the sync is sent with cannot be read; see the worker's log"
 
 
 async def record_undelivered(platform: Platform, session: AsyncSession, ended: Ended) -> None:
-    """Record an attempt without receipts, and what follows from it."""
-    if ended.sent.pending is not None:
+    """Record an attempt without receipts for all changes, and what follows from it."""
+    if ended.calls is not None:
+        await record_part(platform, session, ended, ended.calls)
+    elif ended.sent.pending is not None:
         await _record_pending(platform, session, ended)
     elif isinstance(ended.sent.error, BudgetSpent):
         await _record_unsent(session, ended, ended.sent.error)
@@ -94,8 +96,10 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
     batch, sent = ended.claimed.batch, ended.sent
     assert sent.failure is not None and sent.error is not None  # noqa: S101, PT018  the caller has looked
     refusals = batch.refusals + (sent.failure in (Failure.REFUSED, Failure.UNCONFIRMED))
-    failing_for = await _failing_for(session, batch)
-    verdict = _verdict(platform, batch, sent.failure, sent.error, refusals, failing_for)
+    since = await failures.failing_for(session, batch)
+    verdict = failures.verdict_on(
+        platform, sent, attempts=batch.attempts, refusals=refusals, failing_for=since
+    )
     # Locks in the one order: activations, the sync, the batch (R7).
     await failures.lock_for_failure(session, ended.loaded.sync, verdict)
     if verdict.ambiguous:
@@ -108,19 +112,13 @@ async def _record_failure(platform: Platform, session: AsyncSession, ended: Ende
         refusals=refusals,
         ambiguous=batch.ambiguous or verdict.ambiguous or sent.partly,
         wait=verdict.wait,
-        attempt=_failed_attempt(sent.failure, sent.error),
+        attempt=failures.failed_attempt(sent),
         failing=True,
     )
     if not written:
         return
     await failures.after_failure(platform, session, ended, verdict)
-    _log_failure(batch, sent.failure, sent.error, verdict)
-
-
-async def _failing_for(session: AsyncSession, batch: Batch) -> timedelta:
-    if batch.failing_since is None:
-        return timedelta(0)
-    return await RunRepository(session).database_now() - batch.failing_since
+    failures.log_failure(batch, sent, verdict)
 
 
 async def _is_last(session: AsyncSession, ended: Ended, verdict: Verdict) -> bool:
@@ -147,46 +145,6 @@ async def _record_at_last(session: AsyncSession, ended: Ended) -> None:
     await failures.mark_failing(session, ended)
     await BatchRepository(session).record([last])
     log.warning("batch_given_up", sync_id=ended.claimed.batch.sync_id, failure=str(sent.failure))
-
-
-def _verdict(
-    platform: Platform,
-    batch: Batch,
-    failure: Failure,
-    error: ConnectorError,
-    refusals: int,
-    failing_for: timedelta,
-) -> Verdict:
-    return retry.after_failure(
-        failure,
-        attempts=batch.attempts,
-        refusals=refusals,
-        waits=platform.settings.retry_waits,
-        requested=getattr(error, "retry_after", None),
-        chance=random.random(),  # noqa: S311  jitter
-        failing_for=failing_for,
-    )
-
-
-def _failed_attempt(failure: Failure, error: ConnectorError) -> dict[str, Any]:
-    return {
-        "outcome": str(failure),
-        "http_status": error.http_status,
-        "vendor_request_id": error.vendor_request_id,
-        "error": error.message[:1024],
-    }
-
-
-def _log_failure(batch: Batch, failure: Failure, error: ConnectorError, verdict: Verdict) -> None:
-    log.warning(
-        "batch_failed",
-        sync_id=batch.sync_id,
-        batch=batch.number,
-        failure=str(failure),
-        http_status=error.http_status,
-        attempts=batch.attempts,
-        wait=verdict.wait.total_seconds(),
-    )
 
 
 async def record_unloadable(platform: Platform, batch: Batch, why: Exception) -> None:

@@ -1,8 +1,9 @@
-"""The batches of a plan: their rows, their priorities, and the places that they write to."""
+"""The batches of a plan: their calls, their priorities, and the places that they write to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from app.domain.changes import ChangeKind
@@ -13,21 +14,63 @@ PRIORITY = {ChangeKind.EXITED: 0, ChangeKind.ENTERED: 1, ChangeKind.UPDATED: 2, 
 PRIORITY_OF_RESYNC = 3
 
 
-def batches_of(sync: Sync, cuts: Sequence[Cut]) -> list[Batch]:
-    """Build the batch rows of a plan, one for each cut."""
+MOST_CALLS = 200  # of a batch
+MOST_ROWS = 10_000  # of a batch of many calls: so many rows of a plan are read at once
+SPREAD = (
+    32  # a plan has at least so many batches if it has so many calls: several workers share them
+)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Calls that follow each other in one batch: the first one, its number, and the rows of all together."""
+
+    call: Cut
+    number: int
+    rows: int
+
+    def takes(self, cut: Cut, calls: int) -> bool:
+        """Return whether a cut is its next call, of up to ``calls``. All but the last have equally many rows."""
+        first, each = self.call, self.call.rows
+        return (
+            self.rows + cut.rows <= min(calls * each, MOST_ROWS)
+            and self.rows % each == 0
+            and cut.rows <= each
+            and (first.kind, first.place, first.takes_over) == (cut.kind, cut.place, cut.takes_over)
+        )
+
+
+def batches_of(sync: Sync, cuts: Sequence[Cut], *, many_calls: bool = False) -> list[Batch]:
+    """Build the batch rows of a plan whose calls are ``cuts``. With ``many_calls``, a batch may have several of them."""
     resync = sync.kind == "resync"
     return [
         Batch(
             space_id=sync.space_id,
             sync_id=sync.id,
             number=number,
-            kind=cut.kind.value if cut.kind else None,
-            priority=PRIORITY_OF_RESYNC if resync else PRIORITY[cut.kind],
-            first_row=cut.first_row,
-            row_count=cut.rows,
+            kind=group.call.kind.value if group.call.kind else None,
+            priority=PRIORITY_OF_RESYNC if resync else PRIORITY[group.call.kind],
+            first_row=group.call.first_row,
+            row_count=group.rows,
+            call_rows=group.call.rows if group.rows > group.call.rows else None,
+            first_call=group.number,
         )
-        for number, cut in enumerate(cuts, start=1)
+        for number, group in enumerate(_grouped(cuts, many_calls=many_calls), start=1)
     ]
+
+
+def _grouped(cuts: Sequence[Cut], *, many_calls: bool) -> Iterator[_Group]:
+    calls = max(1, min(MOST_CALLS, len(cuts) // SPREAD)) if many_calls else 1
+    group: _Group | None = None
+    for number, cut in enumerate(cuts, start=1):
+        if group is not None and group.takes(cut, calls):
+            group.rows += cut.rows
+            continue
+        if group is not None:
+            yield group
+        group = _Group(cut, number, cut.rows)
+    if group is not None:
+        yield group
 
 
 def places_of(cuts: Sequence[Cut]) -> list[tuple[int, str | None]]:

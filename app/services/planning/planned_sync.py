@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.connectors.base import LeavesWork
 from app.core.logging import get_logger
 from app.domain.brake import hold_reason
 from app.domain.changes import Mode
@@ -26,6 +27,7 @@ from app.services.platform import (
 )
 from app.services.revision import (
     AUDIENCE_NAME,
+    CALLS,
     EXITS_FIRST,
     KEY_RULES,
     OWNERS_UNTIL,
@@ -95,10 +97,21 @@ async def _store(
     sync = await _write(session, activation, inputs, stats, file)
     state = sync.state
     if sync.kind != "dry_run":
-        session.add_all(batches.batches_of(sync, stats.cuts))
-        await session.flush()
+        await _add_batches(session, inputs, sync, stats)
     await _continue(session, activation, sync, stats)
     return state
+
+
+async def _add_batches(
+    session: AsyncSession, inputs: PlanInputs, sync: Sync, stats: PlanStats
+) -> None:
+    """Add the batches of the plan. A partner that has jobs, or takes calls by their bytes, gets one call for each."""
+    account = inputs.account
+    one_call = account.definition.max_bytes or issubclass(account.connector_class, LeavesWork)
+    made = batches.batches_of(sync, stats.cuts, many_calls=not one_call)
+    sync.batches = len(made)
+    session.add_all(made)
+    await session.flush()
 
 
 async def _hold_places(session: AsyncSession, inputs: PlanInputs, stats: PlanStats) -> None:
@@ -153,6 +166,7 @@ def _stored_spec(inputs: PlanInputs, stats: PlanStats) -> dict[str, Any]:
         EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
         OWNERS_UNTIL: batches.owners_until(stats.cuts),
         PLACES: batches.places_of(stats.cuts),
+        CALLS: len(stats.cuts),
         KEY_RULES: sorted(stats.rules),
         RULE_CHANGES: asdict(stats.rule_changes),
     }

@@ -27,6 +27,7 @@ from app.services.revision.placement import (
 )
 from app.services.revision.plan_spec import (
     AUDIENCE_NAME,
+    CALLS,
     EXITS_FIRST,
     KEY_RULES,
     OWNERS_UNTIL,
@@ -40,6 +41,7 @@ from app.services.revision.trait_types import trait_types_of
 
 __all__ = [
     "AUDIENCE_NAME",
+    "CALLS",
     "EXITS_FIRST",
     "KEY_RULES",
     "OWNERS_UNTIL",

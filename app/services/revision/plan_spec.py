@@ -31,8 +31,12 @@ PLACES = "places"
 # The rules that decided the keys of the plan, and how many held keys the new ones among them change: see domain.key_rules.
 KEY_RULES = "keyRules"
 RULE_CHANGES = "ruleChanges"
+# The number of calls of the plan: a batch may have several.
+CALLS = "calls"
 
-_BESIDE = frozenset({AUDIENCE_NAME, EXITS_FIRST, OWNERS_UNTIL, PLACES, KEY_RULES, RULE_CHANGES})
+_BESIDE = frozenset(
+    {AUDIENCE_NAME, CALLS, EXITS_FIRST, OWNERS_UNTIL, PLACES, KEY_RULES, RULE_CHANGES}
+)
 
 
 def build_plan_spec(

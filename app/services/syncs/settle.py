@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
-from app.domain.batch_states import BatchEnd, BatchState
+from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.services.places import PlacesChanged
 from app.services.platform import (
@@ -31,17 +31,11 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices, renames
+from app.services.syncs.batch_outcomes import outcomes_of
 from app.services.syncs.given_up import give_up_settling, report_alive
 from app.services.syncs.remarks import sample_remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
-from app.snapshots.engine import (
-    BatchOutcome,
-    FoldStats,
-    Manifest,
-    StoredFile,
-    UnknownFormat,
-    lane_of,
-)
+from app.snapshots.engine import FoldStats, Manifest, StoredFile, UnknownFormat, lane_of
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -202,7 +196,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
             fold_outcome,
             plan,
             holdings,
-            [outcome_of(batch) for batch in work.batches],
+            outcomes_of(work.batches),
             spec_from_json(sync.spec),
             out,
             work.calls_left,
@@ -227,36 +221,6 @@ async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) 
     return Manifest(
         base=(await store_file(platform.objects, out, fresh_key(folder, "base"), rows),)
     )
-
-
-def outcome_of(batch: Batch) -> BatchOutcome:
-    """Return what a batch's row says about its changes."""
-    if batch.state == BatchState.RECORDED:
-        kept: Mapping[str, Any] = batch.receipts or {}
-        return BatchOutcome(
-            number=batch.number,
-            first_row=batch.first_row,
-            rows=batch.row_count,
-            state=BatchEnd.RECORDED,
-            rejected=_refusals(kept.get("rejected")),
-            skipped=_refusals(kept.get("skipped")),
-            unknown=_refusals(kept.get("unknown")),
-            notes=_refusals(kept.get("notes")),
-            partner_ids={int(i): value for i, value in (kept.get("partnerIds") or {}).items()},
-            identities={int(i): value for i, value in (kept.get("identities") or {}).items()},
-            filled={i: one["names"] for one in kept.get("filled") or () for i in one["indexes"]},
-        )
-    attempted = batch.ambiguous or batch.state == BatchState.SENDING
-    return BatchOutcome(
-        number=batch.number,
-        first_row=batch.first_row,
-        rows=batch.row_count,
-        state=BatchEnd.ATTEMPTED if attempted else BatchEnd.UNTOUCHED,
-    )
-
-
-def _refusals(kept: Mapping[str, Mapping[str, str]] | None) -> dict[int, tuple[str, str]]:
-    return {int(index): (item["code"], item["message"]) for index, item in (kept or {}).items()}
 
 
 async def _commit(platform: Platform, work: Work, folded: Folded) -> None:

@@ -160,6 +160,9 @@ class Batch(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     first_row: Mapped[int] = mapped_column(BigInteger)
     row_count: Mapped[int] = mapped_column(BigInteger)
+    # Rows of each of its calls; None: the batch is one call
+    call_rows: Mapped[int | None] = mapped_column(BigInteger)
+    first_call: Mapped[int | None]  # number of its first call in the plan; None: that of the batch
     state: Mapped[BatchState] = mapped_column(server_default=text("'waiting'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     # Refusals of the batch as a whole
@@ -173,6 +176,7 @@ class Batch(Base):
     lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     lease_until: Mapped[Moment | None]
     continuation: Mapped[Json | None] = mapped_column(JSONB)
+    progress: Mapped[Json | None] = mapped_column(JSONB)  # CallProgress of many calls
     receipts: Mapped[Json | None] = mapped_column(JSONB)  # if they are few
     receipts_file: Mapped[Json | None] = mapped_column(JSONB)  # if they are many
     delivered: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -204,3 +208,7 @@ class Attempt(Base):
     outcome: Mapped[str | None]  # AttemptOutcome or Failure
     vendor_request_id: Mapped[str | None]
     error: Mapped[str | None]
+    # Of a batch of many calls: the calls that ended, were confirmed, and failed; None: the batch was one call
+    calls: Mapped[int | None]
+    calls_delivered: Mapped[int | None]
+    calls_failed: Mapped[int | None]

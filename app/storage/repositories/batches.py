@@ -5,17 +5,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, delete, func, select, text, update
+from sqlalchemy import ColumnElement, case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.batch_states import BatchState
 from app.storage.models import Attempt, Batch
-from app.storage.repositories.base import DATABASE_NOW, Repository
-from app.storage.repositories.batch_counts import SUSPECT, BatchCounts, Claimed, Recorded
-from app.storage.repositories.built import built
+from app.storage.repositories.base import DATABASE_NOW
+from app.storage.repositories.batch_counts import (
+    SUSPECT,
+    Claimed,
+    Kept,
+    Recorded,
+    batch_columns,
+    call_columns,
+)
+from app.storage.repositories.batch_reads import BatchReads
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.due import batch_is_due, no_exit_is_left, owners_are_recorded
 from app.storage.repositories.syncs import Candidate, SyncRepository
@@ -36,7 +43,7 @@ _RECORD = text(
     UPDATE batch AS b
     SET state = '{BatchState.RECORDED}', receipts = v.receipts, rejected = v.rejected, skipped = v.skipped,
         delivered = b.row_count - v.rejected - v.skipped - v.unknown,
-        failing_since = NULL, continuation = NULL, lease_owner = NULL, lease_until = NULL
+        failing_since = NULL, continuation = NULL, progress = NULL, lease_owner = NULL, lease_until = NULL
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:tokens AS bigint[]), CAST(:receipts AS jsonb[]), CAST(:rejected AS bigint[]),
                 CAST(:skipped AS bigint[]), CAST(:unknown AS bigint[]))
@@ -50,14 +57,35 @@ _END_ATTEMPTS = text(
     f"""
     UPDATE attempt AS a
     SET ended_at = clock_timestamp(), outcome = v.outcome, http_status = v.http_status,
-        vendor_request_id = v.vendor_request_id, error = v.error
+        vendor_request_id = v.vendor_request_id, error = v.error,
+        calls = v.calls, calls_delivered = v.delivered, calls_failed = v.failed
     FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
                 CAST(:attempts AS int[]), CAST(:tokens AS bigint[]), CAST(:statuses AS int[]),
-                CAST(:requests AS text[]), CAST(:outcomes AS text[]), CAST(:errors AS text[]))
-        AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id, outcome, error)
+                CAST(:requests AS text[]), CAST(:outcomes AS text[]), CAST(:errors AS text[]),
+                CAST(:calls AS int[]), CAST(:delivered AS int[]), CAST(:failed AS int[]))
+        AS v (space_id, sync_id, number, n, token, http_status, vendor_request_id, outcome, error, calls, delivered, failed)
     JOIN batch AS b USING (space_id, sync_id, number)
     WHERE a.space_id = v.space_id AND a.sync_id = v.sync_id AND a.number = v.number AND a.n = v.n
       AND b.lease_token = v.token AND b.state = '{BatchState.RECORDED}'
+    """
+)
+# Also returns whether no further call may be made: the sync is being closed, or the breaker of its account is open.
+_KEEP = text(
+    f"""
+    WITH {_HELD}
+    UPDATE batch AS b
+    SET progress = v.progress, receipts = v.receipts, delivered = v.delivered, rejected = v.rejected, skipped = v.skipped
+    FROM unnest(CAST(:space_ids AS text[]), CAST(:sync_ids AS text[]), CAST(:numbers AS int[]),
+                CAST(:tokens AS bigint[]), CAST(:progress AS jsonb[]), CAST(:receipts AS jsonb[]),
+                CAST(:delivered AS bigint[]), CAST(:rejected AS bigint[]), CAST(:skipped AS bigint[]))
+        AS v (space_id, sync_id, number, token, progress, receipts, delivered, rejected, skipped)
+    JOIN held USING (space_id, sync_id, number)
+    JOIN sync AS s ON s.space_id = v.space_id AND s.id = v.sync_id
+    JOIN destination AS d ON d.space_id = s.space_id AND d.id = s.destination_id
+    WHERE b.space_id = v.space_id AND b.sync_id = v.sync_id AND b.number = v.number
+      AND b.lease_token = v.token AND b.state = '{BatchState.SENDING}'
+    RETURNING b.space_id, b.sync_id, b.number,
+        s.closing IS NOT NULL OR coalesce(d.open_until > clock_timestamp(), false) AS is_halted
     """
 )
 _RENEW = text(
@@ -90,13 +118,8 @@ _GIVE_BACK = text(
 )
 
 
-class BatchRepository(Repository[Batch]):
+class BatchRepository(BatchReads):
     """Tables ``batch`` and ``attempt``. The state of a batch changes here only."""
-
-    model = Batch
-    noun = "batch"
-    key = (Batch.space_id, Batch.sync_id, Batch.number)
-    parent = (Batch.space_id, Batch.sync_id)
 
     # Claims and leases
 
@@ -111,31 +134,31 @@ class BatchRepository(Repository[Batch]):
         resyncs: int | None = None,
         suspects: bool = False,
     ) -> list[Claimed]:
-        """Claim up to ``limit`` due batches, insert their attempts (R8) and mark their syncs as running.
+        """Claim due batches of about ``limit`` calls, insert their attempts (R8) and mark their syncs as running.
 
         ``busy`` are destinations that have as many calls in flight in this worker as they may, ``filled`` those of
-        which no more batches of resyncs are wanted, ``resyncs`` is the maximum number of batches of resyncs (None:
+        which no more batches of resyncs are wanted, ``resyncs`` is the maximum number of calls of resyncs (None:
         ``limit``). Resyncs come last. ``suspects``: only batches that may be what ends workers, else only all others.
         """
-        left = limit if resyncs is None else resyncs
+        left, taken = limit if resyncs is None else resyncs, 0
         candidates = await SyncRepository(self.session).lock_candidates(
             busy=busy, filled=filled, resyncs=left, suspects=suspects
         )
         claimed: list[Claimed] = []
         share = max(2, limit // max(1, len(candidates)))
         for sync in candidates:
-            room = min(
-                limit - len(claimed), 1 if sync.probing else share, left if sync.resync else limit
-            )
+            room = min(limit - taken, 1 if sync.probing else share, left if sync.resync else limit)
             if room <= 0:
                 break
             if sync.probing and not await DestinationRepository(self.session).begin_probe(
                 sync.space_id, sync.sync_id, lease
             ):
                 continue
-            batches = await self._take(sync, owner, lease, room, suspects=suspects)
+            most = -(-room // sync.batch_calls)
+            batches = await self._take(sync, owner, lease, most, suspects=suspects)
             claimed.extend(Claimed(batch, sync.probing) for batch in batches)
-            left -= len(batches) if sync.resync else 0
+            taken += len(batches) * sync.batch_calls
+            left -= len(batches) * sync.batch_calls if sync.resync else 0
         if claimed:
             await self._write_attempts([item.batch for item in claimed], owner)
         return claimed
@@ -209,12 +232,12 @@ class BatchRepository(Repository[Batch]):
         """Extend leases. Returns space, sync and number of the batches whose lease was not lost."""
         if not batches:
             return set()
-        kept = await self.session.execute(_RENEW, {**_columns(batches), "lease": lease})
+        kept = await self.session.execute(_RENEW, {**batch_columns(batches), "lease": lease})
         return {(row.space_id, row.sync_id, row.number) for row in kept}
 
     async def give_back(self, batches: Sequence[Batch]) -> None:
         """Return batches whose call was not started, and delete their attempts."""
-        await self.session.execute(_GIVE_BACK, _columns(batches))
+        await self.session.execute(_GIVE_BACK, batch_columns(batches))
 
     async def report_alive(self, batch: Batch) -> None:
         """Do not count the loss of this lease: its worker is alive. The next worker's claim may have counted it."""
@@ -224,9 +247,30 @@ class BatchRepository(Repository[Batch]):
 
     # Results
 
+    async def keep(self, kept: Sequence[Kept]) -> dict[tuple[str, str, int], bool]:
+        """Write the progress of batches whose calls go on.
+
+        Returns, by space, sync and number, whether the calls of a batch must stop. A batch whose lease was lost is missing.
+        """
+        unknown = {(item.batch.space_id, item.batch.sync_id) for item in kept if item.is_unknown}
+        for space_id, sync_id in sorted(unknown):
+            await SyncRepository(self.session).mark_unknown(space_id, sync_id)
+        rows = await self.session.execute(
+            _KEEP,
+            {
+                **batch_columns([item.batch for item in kept]),
+                "progress": [item.progress for item in kept],
+                "receipts": [item.receipts for item in kept],
+                "delivered": [item.delivered for item in kept],
+                "rejected": [item.rejected for item in kept],
+                "skipped": [item.skipped for item in kept],
+            },
+        )
+        return {(row.space_id, row.sync_id, row.number): row.is_halted for row in rows}
+
     async def record(self, recorded: Sequence[Recorded]) -> None:
         """Write receipts and end attempts. A batch whose lease was lost is left to its new owner."""
-        columns = _columns([item.batch for item in recorded])
+        columns = batch_columns([item.batch for item in recorded])
         await self.session.execute(
             _RECORD,
             {
@@ -246,6 +290,7 @@ class BatchRepository(Repository[Batch]):
                 "requests": [item.vendor_request_id for item in recorded],
                 "outcomes": [item.outcome for item in recorded],
                 "errors": [item.error for item in recorded],
+                **call_columns(recorded),
             },
         )
 
@@ -321,29 +366,6 @@ class BatchRepository(Repository[Batch]):
         )
         return await self._write(statement)
 
-    # Batches of a sync
-
-    async def of_sync(self, space_id: str, sync_id: str) -> Sequence[Batch]:
-        """Read all batches of a sync in order."""
-        query = select(Batch).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
-        return await self._all(query.order_by(Batch.number))
-
-    async def counts(self, space_id: str, sync_ids: Sequence[str]) -> dict[str, BatchCounts]:
-        """Return the sums over the batches of each sync, by sync id. Syncs without batches are missing."""
-        rows = await self._rows(_counts(space_id, list(sync_ids)))
-        return {row[0]: BatchCounts(*(int(value) for value in row[1:])) for row in rows}
-
-    async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
-        """Return until when a batch of a sync may be in flight, None if none is."""
-        query = select(func.max(Batch.lease_until)).where(
-            Batch.space_id == space_id,
-            Batch.sync_id == sync_id,
-            Batch.state == BatchState.SENDING,
-            Batch.lease_until > DATABASE_NOW,
-        )
-        moment: datetime | None = (await self.session.execute(query)).scalar_one()
-        return moment
-
     # Removal
 
     async def drop(self, space_id: str, sync_id: str) -> None:
@@ -370,31 +392,4 @@ def _row(batch: Batch) -> tuple[ColumnElement[bool], ...]:
         Batch.space_id == batch.space_id,
         Batch.sync_id == batch.sync_id,
         Batch.number == batch.number,
-    )
-
-
-def _columns(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Return the keys and lease tokens of batches as columns: ``{"space_ids": [...], ...}``."""
-    return {
-        "space_ids": [batch.space_id for batch in batches],
-        "sync_ids": [batch.sync_id for batch in batches],
-        "numbers": [batch.number for batch in batches],
-        "tokens": [batch.lease_token for batch in batches],
-    }
-
-
-@built
-def _counts(space_id: str, sync_ids: list[str]) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Batch.sync_id,
-            func.count(),
-            func.count().filter(Batch.state == BatchState.RECORDED),
-            func.count().filter(Batch.state == BatchState.SENDING),
-            func.coalesce(func.sum(Batch.delivered), 0),
-            func.coalesce(func.sum(Batch.rejected), 0),
-            func.coalesce(func.sum(Batch.skipped), 0),
-        )
-        .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
-        .group_by(Batch.sync_id)
     )

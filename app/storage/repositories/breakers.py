@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, case, func, or_, select, tuple_
 
 from app.domain.retry import AttemptOutcome, Failure
 from app.storage.models import Attempt, Batch, Sync
@@ -17,11 +17,12 @@ class BreakerQueries(Reader):
     async def account_attempts(
         self, space_id: str, destination_id: str, window: timedelta
     ) -> tuple[int, int]:
-        """Return how many attempts at a destination ended in the last ``window``, and how many of them failed."""
+        """Return how many calls of a destination ended in the last ``window``, and how many of them failed."""
+        has_failed = case((Attempt.outcome.in_(("unknown", "failed")), 1), else_=0)
         query = (
             select(
-                func.count(),
-                func.count().filter(Attempt.outcome.in_(("unknown", "failed"))),
+                func.coalesce(func.sum(func.coalesce(Attempt.calls, 1)), 0),
+                func.coalesce(func.sum(func.coalesce(Attempt.calls_failed, has_failed)), 0),
             )
             .select_from(Attempt)
             .join(Sync, (Sync.space_id == Attempt.space_id) & (Sync.id == Attempt.sync_id))
@@ -56,7 +57,13 @@ class BreakerQueries(Reader):
             .select_from(Attempt)
             .join(Sync, join)
             .join(Batch, same)
-            .where(*of_account, Attempt.outcome == AttemptOutcome.DELIVERED, Batch.delivered > 0)
+            .where(
+                *of_account,
+                or_(
+                    and_(Attempt.outcome == AttemptOutcome.DELIVERED, Batch.delivered > 0),
+                    Attempt.calls_delivered > 0,
+                ),
+            )
         )
         if passed is None:
             return False

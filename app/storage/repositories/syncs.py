@@ -47,7 +47,8 @@ _TIMES = 500  # syncs of an activation whose times are compared
 _CANDIDATES = f"""
     SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
       coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first,
-      coalesce((s.spec ->> 'ownersUntil')::bigint, 0) AS owners_until
+      coalesce((s.spec ->> 'ownersUntil')::bigint, 0) AS owners_until,
+      coalesce(ceil((s.spec ->> 'calls')::numeric / nullif(s.batches, 0)), 1)::int AS batch_calls
     FROM sync s
     JOIN destination d ON d.space_id = s.space_id AND d.id = s.destination_id
     WHERE s.state IN ('{SyncState.PENDING}', '{SyncState.RUNNING}') AND s.closing IS NULL AND s.kind <> 'dry_run'
@@ -89,6 +90,7 @@ class Candidate:
     resync: bool
     exits_first: bool
     owners_until: int  # the row after the last entry that takes a key over
+    batch_calls: int  # calls in one of its batches, on average
 
 
 def _seconds(moment: InstrumentedAttribute[datetime | None]) -> ColumnElement[float]:

@@ -20,7 +20,7 @@ from tests.stepping import Hand
 PACKAGE = Path(app.services.delivery.__file__).parent
 DOCUMENT = Path(__file__).parents[4] / "docs" / "architecture.md"
 #: The pump drives the steps: its own calls and callbacks are not counted.
-PUMP = {"pump", "claim_limits"}
+PUMP = {"pump", "held", "claim_limits"}
 MAPPED: dict[str, Any] = {
     "destinationMapping": {"actionId": "webhook-send", "settings": {"event": {"@path": "$.event"}}}
 }

@@ -15,17 +15,17 @@ def test_an_empty_pump_claims_for_one_account_at_most() -> None:
 
 
 def test_nothing_is_claimed_while_more_than_half_of_the_slots_is_urgent() -> None:
-    assert claim_limits(SETTINGS, [("a", False)] * 13) is None
+    assert claim_limits(SETTINGS, [("a", False, 1)] * 13) is None
 
 
 def test_an_account_with_more_than_half_of_its_slots_is_busy() -> None:
-    limits = claim_limits(SETTINGS, [("a", False)] * 7 + [("b", True)] * 5)
+    limits = claim_limits(SETTINGS, [("a", False, 7), ("b", True, 5)])
     assert limits is not None
     assert (limits.busy, limits.filled) == (["a"], [])
 
 
 def test_resyncs_keep_no_slot_from_other_syncs() -> None:
-    limits = claim_limits(SETTINGS, [("a", True)] * 13)
+    limits = claim_limits(SETTINGS, [("a", True, 1)] * 13)
     assert limits is not None
     assert (limits.limit, limits.resyncs, limits.filled) == (11, 0, ["a"])
     assert limits.is_crowded

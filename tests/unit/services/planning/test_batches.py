@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.changes import ChangeKind
+from app.services.planning import batches
 from app.services.planning.batches import batches_of, places_change, places_of
 from app.snapshots.engine import Cut
 from app.storage.models import Sync
@@ -23,16 +24,54 @@ def create_sync(kind: str = "incremental") -> Sync:
 class TestBatches:
     def test_exits_go_before_entries_and_those_before_updates(self) -> None:
         cuts = [create_cut(kind) for kind in (EXITED, ENTERED, UPDATED)]
-        batches = batches_of(create_sync(), cuts)
-        assert [batch.number for batch in batches] == [1, 2, 3]
-        assert [batch.priority for batch in batches] == [0, 1, 2]
+        found = batches_of(create_sync(), cuts)
+        assert [batch.number for batch in found] == [1, 2, 3]
+        assert [batch.priority for batch in found] == [0, 1, 2]
 
     def test_those_of_a_resync_go_last(self) -> None:
-        batches = batches_of(create_sync("resync"), [create_cut(EXITED), create_cut(ENTERED)])
-        assert {batch.priority for batch in batches} == {3}
+        found = batches_of(create_sync("resync"), [create_cut(EXITED), create_cut(ENTERED)])
+        assert {batch.priority for batch in found} == {3}
 
     def test_a_whole_plan_has_no_kind(self) -> None:
         assert [batch.kind for batch in batches_of(create_sync(), [create_cut(None)])] == [None]
+
+
+class TestManyCalls:
+    def cuts(self, *rows: int, kind: ChangeKind = ENTERED, first: int = 0) -> list[Cut]:
+        firsts = [first + sum(rows[:index]) for index in range(len(rows))]
+        return [Cut(kind, at, count) for at, count in zip(firsts, rows, strict=True)]
+
+    def shape(
+        self, cuts: list[Cut], **given: bool
+    ) -> list[tuple[int, int, int | None, int | None]]:
+        found = batches_of(create_sync(), cuts, **given)
+        return [(one.first_row, one.row_count, one.call_rows, one.first_call) for one in found]
+
+    def test_follow_each_other_in_a_batch_but_not_those_of_another_kind(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batches, "SPREAD", 2)
+        cuts = [*self.cuts(5, 5, 2, kind=EXITED), *self.cuts(5, 5, 5, 5, 1, first=12)]
+        assert self.shape(cuts, many_calls=True) == [
+            (0, 12, 5, 1),
+            (12, 20, 5, 4),
+            (32, 1, None, 8),
+        ]
+
+    def test_a_shorter_call_ends_a_batch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(batches, "SPREAD", 1)
+        found = self.shape(self.cuts(3, 2, 3, 3), many_calls=True)
+        assert found == [(0, 5, 3, 1), (5, 6, 3, 3)]
+
+    def test_a_small_plan_has_a_batch_for_each_call(self) -> None:
+        cuts = self.cuts(*[1] * 63)
+        assert len(batches_of(create_sync(), cuts, many_calls=True)) == 63
+        assert len(batches_of(create_sync(), cuts * 2, many_calls=False)) == 126
+
+    def test_a_batch_has_limits(self) -> None:
+        assert len(batches_of(create_sync(), self.cuts(*[1] * 20_000), many_calls=True)) == 100
+        large = batches_of(create_sync(), self.cuts(*[1000] * 1000), many_calls=True)
+        assert {one.row_count for one in large} == {10_000}
 
 
 class TestPlaces:
