@@ -23,8 +23,10 @@ from app.processes.child import REPORT_LIMIT, REPORTED, ChildFailed, Job, Report
 from app.processes.template import MESSAGE, STATUS
 
 _CODE = str(Path(app.__file__).parent.parent)
-#: The template must have one thread: these are settings of libraries that start others when they are imported.
+#: The template must have one thread: these are settings of libraries, of which some start others when they are imported.
 _ENVIRONMENT = {
+    # Arrow's own pool reserves 1 GiB and fills large pages with zeros: half a second of each child, and most of its limit.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
