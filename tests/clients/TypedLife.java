@@ -76,7 +76,7 @@ public final class TypedLife {
     check(found.getSplit().getArms().size() == 2, "split");
     check(found.getNotifications().getDestinationId().equals(made.getId()), "notifications");
     OverviewOutput row = activations
-        .listActivations(space, new PaginationInput().count(1), null, null, null, null)
+        .listActivations(space, new PaginationInput().count(1), null, null, null, null, null)
         .getData().getActivations().get(0);
     check(row.getFrequency().getActualInstance() instanceof FrequencyDaily, "row");
     check(new SyncsApi(client).getActivationStatus(space, audience, activation).getData().getStatus().getOpenSync() == null, "status");
