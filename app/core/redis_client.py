@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 import hiredis
@@ -66,11 +67,11 @@ class RedisClient:
         if connection is None:
             self._reconnect()
             raise RedisAway
-        answer = connection.send(arguments)
+        command = connection.send(arguments)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._budget, self._late, answer, connection)
+        timer = loop.call_later(self._budget, self._late, command, connection)
         try:
-            value = await answer
+            value = await command.answer
         finally:
             timer.cancel()
         if isinstance(value, hiredis.ReplyError):
@@ -87,12 +88,16 @@ class RedisClient:
         if self._connection is not None:
             self._connection.close()
 
-    def _late(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
+    def _late(self, command: _Command, connection: _Connection) -> None:
+        """Give up, unless the loop was so slow that the command was written only now: Redis has its budget from then on."""
+        loop = asyncio.get_running_loop()
+        waited = loop.time() - command.written if command.written is not None else 0.0
         # A delayed event loop runs its timers before it reads: read the socket once more before giving up.
-        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._give_up, answer, connection)
+        left = max(self._budget - waited, _GRACE_SECONDS)
+        loop.call_later(left, self._give_up, command, connection)
 
-    def _give_up(self, answer: asyncio.Future[Any], connection: _Connection) -> None:
-        if not answer.done():
+    def _give_up(self, command: _Command, connection: _Connection) -> None:
+        if not command.answer.done():
             connection.close()
 
     def _lost(self, connection: _Connection) -> None:
@@ -127,10 +132,18 @@ class RedisClient:
                 lambda: _Connection(self._lost), address.host, address.port, ssl=self._tls
             )
         for arguments in (*_greeting(address), ("PING",)):
-            if isinstance(await connection.send(arguments), hiredis.ReplyError):
+            if isinstance(await connection.send(arguments).answer, hiredis.ReplyError):
                 connection.close()
                 raise RedisAway
         self._connection = connection
+
+
+@dataclass(slots=True)
+class _Command:
+    """A command that waits for its reply."""
+
+    answer: asyncio.Future[Any]
+    written: float | None = None  # the loop's time
 
 
 class _Connection(asyncio.Protocol):
@@ -139,7 +152,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self, lost: Any) -> None:
         self._lost = lost
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._waiting: deque[_Command] = deque()
+        self._unwritten: list[_Command] = []
         self._outgoing: list[bytes] = []
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
@@ -152,24 +166,25 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(answer)
+            command = self._waiting.popleft()
+            if not command.answer.done():
+                command.answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail()
 
-    def send(self, arguments: tuple[str | bytes | int, ...]) -> asyncio.Future[Any]:
-        """Queue a command. Returns a future of its reply."""
-        future: asyncio.Future[Any] = self._loop.create_future()
+    def send(self, arguments: tuple[str | bytes | int, ...]) -> _Command:
+        """Queue a command."""
+        command = _Command(self._loop.create_future())
         if self._ended:
-            future.set_exception(RedisAway())
-            return future
+            command.answer.set_exception(RedisAway())
+            return command
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append(hiredis.pack_command(arguments))  # type: ignore[arg-type]  # its stub means any length
-        self._waiting.append(future)
-        return future
+        self._waiting.append(command)
+        self._unwritten.append(command)
+        return command
 
     def close(self) -> None:
         """Close the connection. Waiting commands raise RedisAway."""
@@ -181,13 +196,17 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None and self._outgoing:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
+        now = self._loop.time()
+        for command in self._unwritten:
+            command.written = now
+        self._unwritten.clear()
 
     def _fail(self) -> None:
         if self._ended:
             return
         self._ended = True
         self._lost(self)
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(RedisAway())
+        for command in self._waiting:
+            if not command.answer.done():
+                command.answer.set_exception(RedisAway())
         self._waiting.clear()

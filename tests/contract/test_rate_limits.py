@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -111,6 +112,16 @@ class TestWithoutRedis:
         await client.close()
         frozen.close()
 
+    async def test_a_busy_process_does_not_count_against_redis(self, tmp_path: Path) -> None:
+        slow = await asyncio.start_unix_server(_answer_slowly, tmp_path / "slow.sock")
+        client = RedisClient(f"unix://{tmp_path}/slow.sock", budget=0.05)
+        await client.open()
+        # The command is written when the process has time again, and then Redis has 50 ms to reply.
+        asyncio.get_running_loop().call_soon(time.sleep, 0.06)
+        assert await client.command("PING") == b"PONG"
+        await client.close()
+        slow.close()
+
     async def test_comes_back_when_redis_does(self, settings: Settings, redis_url: str) -> None:
         limiter = RateLimiter(settings, redis_url)
         await limiter.open()
@@ -126,6 +137,13 @@ class TestWithoutRedis:
         assert standing is not None
         assert standing.consumed == 2
         await limiter.close()
+
+
+async def _answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(100):
+        await asyncio.sleep(0.02)
+        writer.write(b"+PONG\r\n")
+    writer.close()
 
 
 async def _answer_the_greeting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,7 +19,8 @@ async def test_each_has_its_time(
     path = f"/spaces/{tenant.space_id}/audiences/previews"
     answer = await api.post(path, json=preview, headers={"Idempotency-Key": "k"})
     assert answer.status_code == 200
-    nothing = {"idempotency_keys": 0, "previews": 0, "audit_events": 0, "workers": 0}
+    kinds = ("idempotency_keys", "previews", "audit_events", "workers", "dataset_contents")
+    nothing = dict.fromkeys(kinds, 0)
     for days, gone in (
         (0.9, nothing),
         (1.1, {**nothing, "idempotency_keys": 1}),

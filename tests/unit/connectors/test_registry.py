@@ -81,7 +81,7 @@ class TestRegistry:
 
     def test_names_the_known_destinations_for_an_unknown_one(self) -> None:
         with pytest.raises(
-            UnknownDestination, match=r"there is no destination 'fax'; available: .*webhook"
+            UnknownDestination, match=r"There is no destination fax. The destinations are .*webhook"
         ):
             get("fax")
 

@@ -136,5 +136,5 @@ class TestOutputs:
         names = {field.alias for field in status.StatusOutput.model_fields.values()}
         assert names == {
             "state", "lastSyncedAt", "lastError", "openSync", "revision", "deliveredRevision", "nextDueAt", "held", "assumed",
-            "note", "sharedWith",
+            "note", "sharedWith", "audiences",
         }  # fmt: skip
