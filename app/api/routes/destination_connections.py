@@ -12,6 +12,7 @@ from app.api.edge import (
     AudienceId,
     CurrentSpace,
     PageDep,
+    PlatformDep,
     SessionDep,
     SpaceId,
     TransactionDep,
@@ -51,6 +52,7 @@ ONE = ALL + "/{destinationId}"
         has_body=True,
         view="segment",
         request_examples=examples.ADD_DESTINATION,
+        warns=True,
         tag="Activations",
     ),
 )
@@ -60,8 +62,17 @@ async def add_destination(
     space_id: SpaceId,
     audience_id: AudienceId,
     body: contract.AddDestinationToAudienceAlphaInput,
+    platform: PlatformDep,
 ) -> Response:
     """Connect an account of the space to the audience. The response contains the identifiers that are sent."""
+    # The session has used no connection of the database yet, except with an idempotency key, whose row it holds.
+    unsure = await activations.refuse_unknown_lists(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=space_id,
+        destination_id=body.destination.id,
+        named=_named_list(body.connection_settings),
+    )
     connection = await activations.add_connection(
         session,
         space_id=space_id,
@@ -73,7 +84,8 @@ async def add_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"connection": {"id": connection.id}, **_configuration(connection)})
+    fields = {"connection": {"id": connection.id}, **_configuration(connection)}
+    return answer(fields, warnings=unsure)
 
 
 @router.get(
@@ -117,6 +129,7 @@ async def list_destinations(
         has_body=True,
         view="segment",
         request_examples=examples.UPDATE_DESTINATION,
+        warns=True,
         tag="Activations",
     ),
 )
@@ -127,8 +140,20 @@ async def update_destination(
     audience_id: AudienceId,
     destination_id: UpdatedId,
     body: contract.UpdateDestinationForAudienceAlphaInput,
+    platform: PlatformDep,
 ) -> Response:
     """Update a connection, named by its id or the id of its account. Each given field replaces the stored value."""
+    named = _named_list(body.connection_settings)
+    account = destination_id
+    if named:
+        account = await activations.destination_of(platform, space_id, audience_id, destination_id)
+    unsure = await activations.refuse_unknown_lists(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=space_id,
+        destination_id=account,
+        named=named,
+    )
     connection = await activations.update_connection(
         session,
         space_id=space_id,
@@ -139,7 +164,8 @@ async def update_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer({"destination": {"id": destination_id}, **_configuration(connection)})
+    fields = {"destination": {"id": destination_id}, **_configuration(connection)}
+    return answer(fields, warnings=unsure)
 
 
 @router.delete(
@@ -165,6 +191,16 @@ async def remove_destination(
         session, space_id, audience_id, destination_id, actor=scene.actor
     )
     return answer({"status": "SUCCESS"})
+
+
+def _named_list(settings: dict[str, Any] | None) -> dict[str, str]:
+    """Return the list that connection settings name, by its field."""
+    found = {
+        f"connectionSettings.{name}": value
+        for name in ("list_id", "listId")
+        if isinstance(value := (settings or {}).get(name), str) and value
+    }
+    return dict(list(found.items())[:1])
 
 
 def _id_sync(

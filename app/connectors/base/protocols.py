@@ -98,6 +98,14 @@ class Lists(Protocol):
 
 
 @runtime_checkable
+class FindsList(Protocol):
+    """Ability: look up one list of the partner by its id."""
+
+    async def has_list(self, list_id: str) -> bool:
+        """Return whether the account has the list. Raises a ConnectorError if the partner does not say."""
+
+
+@runtime_checkable
 class ReadBack(Protocol):
     """Ability: read the members of a list at the partner."""
 

@@ -33,6 +33,7 @@ from app.services.activations.destinations import (
     page_destinations,
     update_destination,
 )
+from app.services.activations.list_checks import destination_of, refuse_unknown_lists
 from app.services.activations.partner_lists import page_partner_lists
 from app.services.activations.revisions import list_revisions
 
@@ -48,6 +49,7 @@ __all__ = [
     "create_activation",
     "create_destination",
     "delete_destination",
+    "destination_of",
     "get_delivery_options",
     "get_destination",
     "list_revisions",
@@ -57,6 +59,7 @@ __all__ = [
     "page_destinations",
     "page_partner_lists",
     "read_activation",
+    "refuse_unknown_lists",
     "remove_activation",
     "remove_connection",
     "require_activation",

@@ -149,7 +149,7 @@ PARTNERS = (
     Mistake("misspelt setting", "POST", "destinations", ["Did you mean api_key?"], {"slug": "klaviyo", "name": "K", "settings": {"apikey": "pk_1", "api_key": "pk_1"}}, 422, "settings.apikey"),
     Mistake("public key", "POST", "destinations", ["pk_"], {"slug": "klaviyo", "name": "K", "settings": {"api_key": "AbC123"}}, 422, "settings.api_key"),
     Mistake("no URL", "POST", "destinations", ["https://"], {"slug": "webhook", "name": "W", "settings": {"url": "hooks.example.com"}}, 422, "settings.url"),
-    #    Mistake("unknown list", "POST", "audiences/{supplied}/destination-connections", ["no list ZZZZZZ", "upper and lower case", "/destinations/{klaviyo}/lists"], {"destination": {"id": "{klaviyo}", "type": "destination"}, "connectionSettings": {"list_id": "ZZZZZZ"}}, 422, "connectionSettings.list_id"),
+        Mistake("unknown list", "POST", "audiences/{supplied}/destination-connections", ["no list ZZZZZZ", "upper and lower case", "/destinations/{klaviyo}/lists"], {"destination": {"id": "{klaviyo}", "type": "destination"}, "connectionSettings": {"list_id": "ZZZZZZ"}}, 422, "connectionSettings.list_id"),
     Mistake("unknown connection setting", "POST", "audiences/{computed}/destination-connections", ["list_id"], {"destination": {"id": "{klaviyo}", "type": "destination"}, "connectionSettings": {"list": "ABCDEF"}}, 422, "connectionSettings.list"),
     Mistake("warehouse", "POST", "audiences/{supplied}/destination-connections", ["warehouses are not supported"], {"destination": {"id": "{webhook}", "type": "warehouse"}}, 422, "destination.type"),
     Mistake("connected twice", "POST", "audiences/{supplied}/destination-connections", ["{connection}"], {"destination": {"id": "{webhook}", "type": "destination"}}, 409, "destination.id"),

@@ -127,6 +127,14 @@ class KlaviyoConnector:
         answer = await self._client.send("POST", "/api/lists", payloads.new_list(name))
         return str(data_of(answer)["id"])
 
+    async def has_list(self, list_id: str) -> bool:
+        """Return whether the account has the list, spelled exactly so."""
+        try:
+            found = data_of(await self._client.get(list_path(list_id)))
+        except KlaviyoNotFound:
+            return False
+        return bool(found["id"] == list_id)
+
     async def list_lists(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (id, name) of all lists, by name."""
         parameters = {"fields[list]": "name,created", "sort": "name", "page[size]": str(LIST_PAGE)}
