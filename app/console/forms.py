@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from app.console.cookies import from_here, is_form_token
-from app.core.errors import Forbidden, PayloadTooLarge, UnsupportedMediaType
+from app.core.errors import Forbidden, Invalid, PayloadTooLarge, UnsupportedMediaType
 from app.services.platform import Platform
 
 FORM_TOKEN = "form_token"  # noqa: S105  the name of a field
@@ -21,7 +21,8 @@ async def read_form(
 ) -> Mapping[str, Sequence[str]]:
     """Read the fields of a form: ``{name: values}``.
 
-    Raises Forbidden if another site sent it or if its token is not the visitor's; PayloadTooLarge; UnsupportedMediaType.
+    Raises Forbidden if another site sent it or if its token is not the visitor's; Invalid for a NUL character;
+    PayloadTooLarge; UnsupportedMediaType.
     """
     if not from_here(request, platform.settings):
         raise Forbidden("Another site sent this form. Open the page here, and send it again.")
@@ -37,6 +38,8 @@ async def read_form(
         raise Forbidden(
             "This form is no longer valid, because you signed in anew. Reload the page, and send it again."
         )
+    if any("\x00" in value for values in fields.values() for value in values):
+        raise Invalid("A field of the form contains a NUL character.")
     return fields
 
 

@@ -39,6 +39,7 @@ def _environment() -> Environment:
         utc=words.utc_text,
         short_time=words.short_time,
         plural=words.plural,
+        as_json=words.as_json,
     )
     made.globals.update(
         file=address,

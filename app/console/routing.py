@@ -95,7 +95,10 @@ def _to_sign_in(request: Request) -> Response:
         return RedirectResponse(SIGN_IN, 303)
     query = request.url.query
     wanted = request.url.path + (f"?{query}" if query else "")
-    return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303)
+    address = f"{SIGN_IN}?next={quote(wanted, safe='/')}"
+    if "hx-request" in request.headers:  # a part of a page, which the sign-in cannot replace
+        return Response(status_code=204, headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
 
 
 async def _visit(

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from app.console.cookies import form_token
-from app.core.errors import Problem
+from app.core.errors import Invalid, Problem
 from app.services.platform import Platform, Session
 from app.services.tenancy import Caller, ConsoleSession
 
@@ -82,8 +82,11 @@ class Visit:
         return value
 
     def asked(self, name: str) -> str | None:
-        """Return a parameter of the query without blanks around it, None if it is empty."""
-        return self.request.query_params.get(name, "").strip() or None
+        """Return a parameter of the query without blanks around it, None if it is empty. Raises Invalid if it contains NUL."""
+        value = self.request.query_params.get(name, "").strip()
+        if "\x00" in value:
+            raise Invalid(f'"{name}": contains a NUL character', field=name)
+        return value or None
 
     def sent(self, name: str) -> str:
         """Return a field of the form without blanks around it, empty if it was not sent."""
@@ -95,6 +98,8 @@ class Visit:
         params = {**dict(self.request.query_params), **changes}
         kept = {name: value for name, value in params.items() if value}
         path = str(self.request.scope["path"])
+        if self.request.method == "POST":  # the address of an action is one below that of its page
+            path = path.rpartition("/")[0]
         return f"{path}?{urlencode(kept)}" if kept else path
 
     def link(self, *parts: str) -> str:

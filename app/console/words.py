@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 NOTHING = "\N{EN DASH}"
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -63,3 +65,8 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def percent(part: float, whole: float) -> float:
     """Return a share in percent with one decimal, 0 of nothing."""
     return round(part * 100 / whole, 1) if whole else 0
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON with its characters as they are; the template escapes them for the page."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -1,7 +1,7 @@
 """The edge of the API: routing, authentication, bodies, errors, versions, limits and idempotency keys."""
 
 from app.api.edge.answers import WARNINGS_HEADER, answer, pagination
-from app.api.edge.body import parse_json, read_body
+from app.api.edge.body import read_body
 from app.api.edge.deps import (
     PAGINATION,
     AudienceId,
@@ -80,7 +80,6 @@ __all__ = [
     "operation_of",
     "pagination",
     "pagination_parameter",
-    "parse_json",
     "path_id",
     "platform_of",
     "query_object",

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import ValidationError
 
-from app.api.edge.body import check_value
 from app.contract.envelope import Input
 from app.core.errors import Invalid, Problem
+from app.core.sent_json import check_value
 from app.core.sentences import validation_words
 
 M = TypeVar("M", bound=Input)

@@ -15,12 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from app.api.edge import auth, repeats
-from app.api.edge.body import parse_json, read_body
+from app.api.edge.body import read_body
 from app.api.edge.errors import ANSWER_HEADERS
 from app.api.edge.operation import Operation, operation_of
 from app.api.edge.rate_limits import RateLimiter
 from app.api.edge.versioning import check_json, negotiate
 from app.core.errors import AppError, BadRequest, Unauthorized
+from app.core.sent_json import parse_json
 from app.services.tenancy import Authenticator
 
 CALLER = "activations.caller"

@@ -17,7 +17,6 @@ from app.api.edge import (
     answer,
     described,
     pagination,
-    parse_json,
     read_body,
     validated,
 )
@@ -26,6 +25,7 @@ from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import holdings as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
+from app.core.sent_json import parse_json
 from app.services import holdings
 
 router = APIRouter(route_class=ApiRoute)

@@ -6,15 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from pydantic import ValidationError
 from starlette.routing import Route
 
 from app.console.addresses import activation_link, api_of
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.visits import Done, Shown, Visit
-from app.core.errors import Invalid
+from app.console.words import as_json
+from app.contract import activations as contract
+from app.core.errors import AppError, Invalid, Problem
 from app.core.pagination import PageRequest
+from app.core.sent_json import parse_json
+from app.core.sentences import sentence, validation_words
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
 from app.services import activations, holdings, reports, syncs, tenancy
@@ -128,7 +132,7 @@ async def _syncs(visit: Visit, overview: reports.Overview) -> Any:
 async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
     newest, _, _ = await _revisions_of(visit, 1)
     config: Mapping[str, Any] = newest[0].revision.config
-    stored = orjson.dumps(config.get("destinationMapping"), option=orjson.OPT_INDENT_2).decode()
+    stored = as_json(config.get("destinationMapping"), 2)
     return {
         "config": config,
         "mapping": visit.sent("mapping") or ("" if stored == "null" else stored),
@@ -221,9 +225,11 @@ async def dry_run(visit: Visit) -> Done:
     return await _start(visit, dry_run=True)
 
 
-async def _change(visit: Visit, changes: activations.ActivationChanges) -> str:
+async def _change(
+    visit: Visit, changes: activations.ActivationChanges
+) -> activations.ActivationView:
     audience_id, activation_id = _ids(visit)
-    view = await activations.update_activation(
+    return await activations.update_activation(
         visit.session,
         space_id=visit.space_id,
         audience_id=audience_id,
@@ -232,7 +238,20 @@ async def _change(visit: Visit, changes: activations.ActivationChanges) -> str:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    return view.activation.name
+
+
+def _checked(field: str, **sent: Any) -> None:
+    """Check values as the API does. Raises Invalid with each fault, for a field of the form."""
+    try:
+        contract.UpdateActivationForAudienceAlphaInput.model_validate(sent)
+    except ValidationError as error:
+        faults = error.errors(include_input=False)
+        problems = [Problem(sentence(validation_words(one), _place(one)), field) for one in faults]
+        raise Invalid("invalid input", problems=problems) from None
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in fault["loc"])
 
 
 async def enable(visit: Visit) -> Done:
@@ -240,37 +259,58 @@ async def enable(visit: Visit) -> Done:
     changes = activations.ActivationChanges(
         enabled=True, perform_resync=visit.sent("resync") == "yes"
     )
-    name = await _change(visit, changes)
-    return Done(_address(visit), f"{name} is enabled.")
+    view = await _change(visit, changes)
+    return Done(_address(visit), f"{view.activation.name} is enabled.")
 
 
 async def stop(visit: Visit) -> Done:
     """Stop updates: nothing is sent until the activation is enabled again."""
-    name = await _change(visit, activations.ActivationChanges(enabled=False))
-    return Done(_address(visit), f"{name} sends no updates until it is enabled.")
+    view = await _change(visit, activations.ActivationChanges(enabled=False))
+    return Done(_address(visit), f"{view.activation.name} sends no updates until it is enabled.")
 
 
 async def rename(visit: Visit) -> Done:
     """Change the name. Raises Invalid if it is empty."""
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
-    name = await _change(visit, activations.ActivationChanges(name=visit.sent("name")))
+    _checked("name", activationName=visit.sent("name"))
+    view = await _change(visit, activations.ActivationChanges(name=visit.sent("name")))
+    name = view.activation.name
     return Done(_address(visit, "options"), f"The name is {name}.")
 
 
 async def save_mapping(visit: Visit) -> Done:
-    """Save the mapping as a new revision. Raises Invalid with each fault."""
+    """Save the mapping as a new revision. Raises Invalid with each fault, and if it would not be stored as it is written."""
     try:
-        mapping = orjson.loads(visit.sent("mapping"))
-    except orjson.JSONDecodeError as error:
-        raise Invalid(
-            f"The mapping is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
-            field="mapping",
-        ) from None
+        mapping = parse_json(visit.sent("mapping").encode(), "the mapping")
+    except AppError as error:
+        raise Invalid(sentence(error.message), field="mapping") from None
     if not isinstance(mapping, dict):
         raise Invalid("The mapping must be a JSON object.", field="mapping")
-    await _change(visit, activations.ActivationChanges(mapping=mapping))
+    _checked("mapping", destinationMapping=mapping)
+    view = await _change(visit, activations.ActivationChanges(mapping=mapping))
+    if fault := _not_stored(view.config["destinationMapping"], mapping):
+        raise Invalid(fault, field="mapping")
     return Done(_address(visit, "mapping"), "The mapping is saved.")
+
+
+def _not_stored(stored: Mapping[str, Any], written: Mapping[str, Any]) -> str:
+    """Return in which way a mapping is stored otherwise than it is written; empty if it is not. Updates merge by field."""
+    if stored["actionId"] != written["actionId"]:
+        return f"The action of a mapping cannot be changed: it is {stored['actionId']}."
+    kept = [
+        name for name in stored.get("settings") or {} if name not in (written.get("settings") or {})
+    ]
+    if kept:
+        return (
+            f"A field cannot be removed from a mapping, only changed. Missing: {', '.join(kept)}."
+        )
+    unknown = [name for name in written if name not in ("actionId", "settings")]
+    return (
+        f"A mapping has the keys actionId and settings, not {', '.join(unknown)}."
+        if unknown
+        else ""
+    )
 
 
 async def delete(visit: Visit) -> Done:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.console.addresses import activation_link, api_of
+from app.console.csv_files import csv_file
 from app.console.routing import get, post
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -181,14 +180,12 @@ async def download_rejections(visit: Visit) -> Response:
     """Return the rejections of the sync as CSV: counts by reason, then up to 100 samples."""
     _, activation_id, sync_id = _path(visit)
     found = await syncs.sync_rejections(visit.session, visit.space_id, activation_id, sync_id)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("code", "changes", "row", "message"))
-    writer.writerows((code, count, "", "") for code, count in found.counts.items())
-    for one in found.samples:
-        writer.writerow((one["code"], "", one["row"], " ".join(str(one.get("message")).split())))
-    headers = {"Content-Disposition": 'attachment; filename="rejections.csv"'}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    counts = [(code, count, "", "") for code, count in found.counts.items()]
+    samples = [
+        (one["code"], "", one["row"], " ".join(str(one.get("message")).split()))
+        for one in found.samples
+    ]
+    return csv_file("rejections.csv", ("code", "changes", "row", "message"), [*counts, *samples])
 
 
 ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}/syncs/{syncId}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.console.addresses import activation_link
+from app.console.csv_files import csv_file
 from app.console.lists import api_path, page_of
 from app.console.routing import get
 from app.console.visits import Shown, Visit
@@ -84,20 +83,15 @@ async def show_syncs(visit: Visit) -> Shown:
 async def download_syncs(visit: Visit) -> Response:
     """Return up to 10,000 syncs of the log as CSV."""
     sought = _sought(visit)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
+    lines: list[Sequence[object]] = []
     cursor: str | None = None
-    written = 0
-    while written < MOST_IN_CSV:
+    while len(lines) < MOST_IN_CSV:
         page = await _rows(visit, sought, PageRequest(1000, cursor))
-        writer.writerows(_line(row) for row in page.entries)
-        written += len(page.entries)
+        lines += [_line(row) for row in page.entries]
         cursor = page.next
         if cursor is None:
             break
-    headers = {"Content-Disposition": 'attachment; filename="syncs.csv"'}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    return csv_file("syncs.csv", _COLUMNS, lines)
 
 
 async def _rows(visit: Visit, sought: reports.SoughtSyncs, request: PageRequest) -> Page[Row]:
@@ -134,15 +128,10 @@ def _line(row: Row) -> Sequence[object]:
     sync, view = row.logged.sync, row.view
     return (
         to_wire(sync.opened_at), to_wire(sync.finished_at) if sync.finished_at else "",
-        _safe(row.logged.activation_name), _safe(row.logged.audience_name), _safe(row.logged.destination_name),
+        row.logged.activation_name, row.logged.audience_name, row.logged.destination_name,
         sync.number, sync.kind, sync.state, sync.entered, sync.exited, sync.updated,
         view.delivered, view.rejected, view.skipped, view.pending, sync.id,
     )  # fmt: skip
-
-
-def _safe(text: str) -> str:
-    """Return a text that a spreadsheet does not read as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 ROUTES = (

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.api.edge.body import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, check_value, parse_json
 from app.core.errors import BadRequest, Invalid
+from app.core.sent_json import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, check_value, parse_json
 
 
 class TestParseJson:
