@@ -61,7 +61,7 @@ class Entrance:
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.result():
                 self.leave()  # it got its place at the moment when it was cancelled
             else:
                 self._forget(caller, turn)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, union
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -41,15 +41,11 @@ class CollectionQueries(Reader):
             where = (Snapshot.space_id == space_id, Snapshot.audience_id == audience_id)
             keys.update(await self.session.scalars(_keys_in(Snapshot.manifest, *where)))
         keys.update(await self.session.scalars(_keys_in(Activation.holdings)))
-        for column in (
-            Dataset.file,
-            DatasetContent.file,
-            Sync.plan,
-            Sync.outcome,
-            Batch.receipts_file,
-        ):
-            query = select(column["key"].as_string()).where(column.is_not(None))
-            keys.update(await self.session.scalars(query))
+        # A restored content moves from one table to the other: one statement reads both as of one moment.
+        contents = union(_keys_of(Dataset.file), _keys_of(DatasetContent.file))
+        keys.update(await self.session.scalars(contents))
+        for column in (Sync.plan, Sync.outcome, Batch.receipts_file):
+            keys.update(await self.session.scalars(_keys_of(column)))
         # The rows of a complete run are in its snapshot.
         unread = select(Run.input).where(Run.input.is_not(None), Run.state != RunState.COMPLETE)
         for supplied in await self.session.scalars(unread):
@@ -124,6 +120,10 @@ class CollectionQueries(Reader):
 def _with_files(sync: Any) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a sync has ended and still refers to files, as the index ``ix_sync_files`` has them."""
     return sync.state.in_(FINAL_STATES), or_(sync.plan.is_not(None), sync.outcome.is_not(None))
+
+
+def _keys_of(file: InstrumentedAttribute[Any]) -> Select[str]:
+    return select(file["key"].as_string()).where(file.is_not(None))
 
 
 def _keys_in(manifest: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> Select[str]:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from app.core import clock
 from app.services.datasets import forget_old_contents
 from app.services.periodic.collector import collect_files
 from app.services.platform.platform import Platform
+from app.storage.repositories.collection import CollectionQueries
 from tests.integration.api_extensions.test_datasets import create, put
 
 
@@ -60,3 +62,26 @@ async def test_files_of_kept_contents_stay_until_they_are_forgotten(
     assert await collect_files(at_once) == 1
     assert await contents(api, dataset) == []
     assert (await api.get(f"datasets/{dataset}")).json()["data"]["dataset"]["rows"] == 2
+
+
+async def test_a_content_that_is_restored_while_files_are_collected_is_seen(
+    api: httpx.AsyncClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = (await create(api))["id"]
+    for content in (b"id\n1\n", b"id\n1\n2\n"):
+        assert (await put(api, dataset, content)).status_code == 200
+    folder = f"/datasets/{dataset}/"
+    files = {key async for key, _, _ in platform.objects.list("") if folder in key}
+    assert len(files) == 2
+    async with platform.unit_of_work() as session:
+        read = session.scalars
+
+        async def read_and_restore(*query: Any) -> Any:
+            found = await read(*query)
+            former = (await contents(api, dataset))[0]["id"]
+            restored = await api.post(f"datasets/{dataset}/contents/{former}/restore")
+            assert restored.status_code == 200, restored.text
+            return found
+
+        monkeypatch.setattr(session, "scalars", read_and_restore)
+        assert files <= await CollectionQueries(session).named_keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -91,3 +92,14 @@ async def test_a_cancelled_request_keeps_no_place(got_its_place: bool) -> None:
         visitors.entrance.leave()
     await asyncio.wait_for(visitors.visit("c"), 1)
     assert visitors.inside == ["a", "c"]
+
+
+async def test_a_request_that_is_cancelled_when_its_patience_ends_makes_no_place() -> None:
+    visitors = Visitors(Entrance(1, 4, 0.01))
+    _, second = await visitors.all("ab")
+    asyncio.get_running_loop().call_later(0.011, second.cancel)
+    time.sleep(0.03)  # both are due when the loop goes on
+    await asyncio.wait([second])
+    with pytest.raises(Unavailable):
+        await visitors.visit("c")
+    assert visitors.inside == ["a"]
