@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from app.core.errors import Unavailable
 
+PLACE = "activations.place"  # in the ASGI scope: the place of the request
+SOON = 0.05  # seconds that a request keeps its place while its body arrives
 _SPREAD = 3  # seconds over which refused clients come back
 
 
@@ -90,6 +93,37 @@ class Entrance:
             "Too many requests at once. Nothing was done; try again.",
             headers={"Retry-After": str(seconds)},
         )
+
+
+class Place:
+    """The place of one request, which it has only while there is work to do: clients that send slowly take up none."""
+
+    def __init__(self, entrance: Entrance, caller: Hashable) -> None:
+        self._entrance = entrance
+        self._caller = caller
+        self._is_held = False
+
+    async def take(self) -> None:
+        """Take a place, unless the request has one. Raises Unavailable as ``Entrance.enter`` does."""
+        if not self._is_held:
+            await self._entrance.enter(self._caller)
+            self._is_held = True
+
+    def give_back(self) -> None:
+        """Give the place back, if the request has one."""
+        if self._is_held:
+            self._is_held = False
+            self._entrance.leave()
+
+    @asynccontextmanager
+    async def while_received(self) -> AsyncIterator[None]:
+        """Give the place back if the block, which receives a body, takes long. Then take one again."""
+        timer = asyncio.get_running_loop().call_later(SOON, self.give_back)
+        try:
+            yield
+        finally:
+            timer.cancel()
+        await self.take()
 
 
 @dataclass(frozen=True, slots=True)

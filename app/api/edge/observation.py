@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import Histogram
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.edge.entrances import Entrance
+from app.api.edge.entrances import PLACE, Entrance, Place
 from app.api.edge.errors import app_error
 from app.core.errors import Unavailable
 from app.core.logging import correlation_id, log_context
@@ -33,16 +33,19 @@ async def observe(
     identity = correlation_id(headers.get(_HEADER, b"").decode("latin-1"))
     began = time.perf_counter()
     status = 500  # the framework sends 500 if the operation ends without a response
+    place = scope[PLACE] = Place(entrance, headers.get(b"authorization"))
 
     async def passing(message: Message) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
+            if any(name == b"content-length" for name, _ in message["headers"]):
+                place.give_back()  # the response is whole: a client that reads slowly takes up no place
             message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
         await send(message)
 
     try:
-        await entrance.enter(headers.get(b"authorization"))
+        await place.take()
     except Unavailable as error:
         await (await app_error(Request(scope), error))(scope, receive, passing)
         SECONDS.labels(route.operation_id, status).observe(time.perf_counter() - began)
@@ -51,5 +54,5 @@ async def observe(
         try:
             await route.app(scope, receive, passing)
         finally:
-            entrance.leave()
+            place.give_back()
             SECONDS.labels(route.operation_id, status).observe(time.perf_counter() - began)

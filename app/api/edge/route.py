@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from app.api.edge import auth, repeats
 from app.api.edge.body import read_body
+from app.api.edge.entrances import PLACE, Place
 from app.api.edge.errors import ANSWER_HEADERS
 from app.api.edge.operation import Operation, operation_of
 from app.api.edge.rate_limits import RateLimiter
@@ -126,7 +127,9 @@ def _has_body(request: Request) -> bool:
 
 async def _read_json(request: Request, limit: int, required: bool) -> _ReadRequest:
     """Read and parse the body. Raises BadRequest if it is required and empty."""
-    body = await read_body(request, limit)
+    place: Place = request.scope[PLACE]
+    async with place.while_received():
+        body = await read_body(request, limit)
     if body.strip():
         return _ReadRequest(request, body, parse_json(body))
     if required:

@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.api.edge import Entrance, Entrances
+from app.api.edge.entrances import SOON
 from app.services.platform.platform import Platform
 from tests.flow import eventually
 from tests.integration.api.conftest import Tenant, create_tenant
@@ -72,3 +73,30 @@ async def _put(url: str, tenant: Tenant) -> tuple[int, str]:
         path = f"/spaces/{tenant.space_id}/audiences/none/members"
         answer = await client.put(path, content=b"profile_id\np1\n")
     return answer.status_code, answer.headers.get("Retry-After", "")
+
+
+async def test_clients_that_send_slowly_take_up_no_place(
+    application: FastAPI, api: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    application.state.entrances = Entrances(quick=Entrance(1, 1, 1), lasting=Entrance(1, 1, 1))
+    path = f"/spaces/{tenant.space_id}/audiences"
+    body = json.dumps({"name": "slow"}).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    async with listening(application) as url:
+        host, port = url.removeprefix("http://").split(":")
+        slow = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+        for _, writer in slow:
+            writer.write(head.encode() + body[:1])
+            await asyncio.sleep(2 * SOON)
+        for work in (path, f"{path}/none/members"):
+            assert (await _get(url, work, tenant.token))[0] in (200, 404)
+        answers = []
+        for reader, writer in slow:
+            writer.write(body[1:])
+            answers.append((await reader.read()).split(b" ")[1])
+            writer.close()
+    assert len(answers) == 4
+    assert b"503" not in answers, answers

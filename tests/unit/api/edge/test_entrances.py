@@ -98,7 +98,7 @@ async def test_a_request_that_is_cancelled_when_its_patience_ends_makes_no_place
     visitors = Visitors(Entrance(1, 4, 0.01))
     _, second = await visitors.all("ab")
     asyncio.get_running_loop().call_later(0.011, second.cancel)
-    time.sleep(0.03)  # both are due when the loop goes on
+    time.sleep(0.03)  # noqa: ASYNC251  both are due when the loop goes on
     await asyncio.wait([second])
     with pytest.raises(Unavailable):
         await visitors.visit("c")
