@@ -104,6 +104,20 @@ def left_calls(calls: Sequence[Range], progress: CallProgress) -> list[Range]:
     return [call for call in calls if not any(one[0] <= call[0] < one[1] for one in done)]
 
 
+def in_turn(left: Sequence[Range], progress: CallProgress, attempt: int) -> list[Range]:
+    """Return left calls in the order of an attempt: those that did not fail first, then the others, each time another one first.
+
+    So a call that fails again and again keeps no other from its turn, if an attempt ends early.
+
+    >>> in_turn([(0, 1), (1, 2), (2, 3)], CallProgress(unknown=[(0, 1)], refusals={1: 1}), 3)
+    [(2, 3), (1, 2), (0, 1)]
+    """
+    behind = {first for first, _ in progress.unknown} | progress.refusals.keys()
+    failed = [call for call in left if call[0] in behind]
+    turn = attempt % len(failed) if failed else 0
+    return [*(call for call in left if call[0] not in behind), *failed[turn:], *failed[:turn]]
+
+
 def fates(rows: int, progress: CallProgress) -> Iterator[tuple[Range, str]]:
     """Yield each range of rows of a batch with its fate: ``done``, ``unknown`` or ``untried``, in order."""
     named = [(one, "done") for one in joined(progress.done)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from app.connectors.base import Call
 from app.connectors.errors import BudgetSpent
 from app.core import clock
-from app.domain.call_progress import Range, calls_of, left_calls
+from app.domain.call_progress import Range, calls_of, in_turn, left_calls
 from app.domain.retry import Failure
 from app.services.delivery.attempt import Ended, Sent, failed, send
 from app.services.delivery.call_results import CallResults, read_results
@@ -52,6 +52,8 @@ class CallRun:
         self.results = read_results(batch)
         calls = calls_of(batch.row_count, batch.call_rows)
         left = left_calls(calls, self.results.progress)
+        if not self.loaded.is_in_order(batch):
+            left = in_turn(left, self.results.progress, batch.attempts)
         # A half-open breaker permits one call.
         self._left = deque(left[:1] if self.claimed.probing else left)
         self._rows = CallRows(self.loaded, batch)
@@ -80,7 +82,11 @@ class CallRun:
 
     async def run(self) -> Ended:
         """Make the calls. Returns how the attempt ended; its errors are results, so nothing else is raised."""
-        self._base = self.loaded.call(self.claimed.batch, clock.now())
+        try:
+            self._base = self.loaded.call(self.claimed.batch, clock.now())
+        except Exception as error:  # noqa: BLE001  see the docstring
+            self.is_over = True
+            return failed(self.loaded, self.claimed, error)
         self._until = asyncio.get_running_loop().time() + LONGEST
         async with asyncio.TaskGroup() as self._group:
             self._start(self.lanes)

@@ -47,8 +47,12 @@ class Held:
 
     @property
     def more_lanes(self) -> int:
-        """Number of calls that could be made besides those in flight."""
-        return self.run.more_lanes if self.run else int(self.task is None)
+        """Number of calls that could be made besides those in flight.
+
+        A batch that waits is one at least: if no call of it may start, it is begun to be put back.
+        """
+        waits = int(self.task is None)
+        return max(waits, self.run.more_lanes) if self.run else waits
 
 
 def share_out(

@@ -6,6 +6,7 @@ from app.domain.call_progress import (
     CallProgress,
     calls_of,
     fates,
+    in_turn,
     joined,
     left_calls,
     read_progress,
@@ -23,6 +24,14 @@ def test_touching_ranges_are_joined() -> None:
 def test_calls_without_receipts_are_left_unknown_ones_too() -> None:
     progress = CallProgress(done=[(2, 4)], unknown=[(4, 5)])
     assert left_calls(calls_of(5, 2), progress) == [(0, 2), (4, 5)]
+
+
+def test_calls_that_failed_come_after_the_others_each_time_another_one_first() -> None:
+    progress = CallProgress(done=[(1, 2)], unknown=[(0, 1)], refusals={2: 1})
+    left = left_calls(calls_of(5, 1), progress)
+    found = [[first for first, _ in in_turn(left, progress, attempt)] for attempt in (2, 3)]
+    assert found == [[3, 4, 0, 2], [3, 4, 2, 0]]
+    assert in_turn(left, CallProgress(), 3) == left
 
 
 def test_each_row_has_one_fate() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.services.delivery.loaded_sync import LoadedSync
 from tests.flow import Flow
 from tests.integration.services.delivery.many_calls import (
     deliver,
@@ -61,3 +62,31 @@ async def test_only_what_failed_is_sent_again_with_the_same_bytes(
     (sync,) = await single.syncs(activation)
     assert (sync.state, sync.delivered) == ("complete", 10)
     assert (sync.last_unknown_at is not None) is (outcome == "unknown")
+
+
+async def test_calls_that_fail_again_and_again_keep_no_other_from_its_turn(single: Flow) -> None:
+    """So many calls are refused that the attempt ends: the next one begins with those that were not tried."""
+    hand = Hand(single)
+    await single.activate(resync=True)
+    await single.supply({"profile_id": f"p{number}"} for number in range(60))
+    single.sandbox.faults.add({"kind": "status", "status": 400, "times": 40})
+    await hand.quiet()
+    first, *_ = await attempts(single)
+    keys = [key for key, _ in messages(single)]
+    assert first.calls is not None
+    assert first.calls < 40
+    assert keys[first.calls] not in keys[: first.calls]
+
+
+async def test_a_call_that_cannot_be_described_is_a_failed_attempt(
+    single: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("no such list")
+
+    hand = Hand(single)
+    activation = await hand.planned()
+    monkeypatch.setattr(LoadedSync, "call", broken)
+    await deliver(hand)
+    assert [one.outcome for one in await attempts(single)] == ["unknown"]
+    assert (await only_batch(single, activation)).failing_since is not None

@@ -16,7 +16,9 @@ from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.session import unit_of_work_of
 from tests.flow import Flow, eventually, worker
+from tests.integration.services.delivery.many_calls import messages
 from tests.integration.services.delivery.scene import approve, held_sync
+from tests.stepping import Hand
 
 
 class TestLostLeases:
@@ -85,3 +87,20 @@ class TestProbes:
                 owner="test", lease=timedelta(seconds=30), limit=20
             )
         assert len(claimed) == 1
+
+
+class TestTooLate:
+    async def test_a_batch_of_many_calls_that_waits_too_long_is_dropped_and_the_pump_ends(
+        self, single: Flow
+    ) -> None:
+        """Leases that were not renewed for a while: a call may not start, and the pump does not wait for ever (R10)."""
+        hand = Hand(single)
+        await hand.planned()
+        pump = Pump(single.platform, LoadedSyncs(single.platform), "test", asyncio.Event())
+        assert await pump._claim()
+        (item,) = pump._waiting
+        item.deadline = asyncio.get_running_loop().time() + 0.1
+        pump._begin()
+        assert not pump._waiting
+        await eventually(lambda: not pump._flying)
+        assert messages(single) == []

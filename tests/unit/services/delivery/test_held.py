@@ -16,7 +16,8 @@ def held(account: str, lanes: int, more: int, *, resync: bool = False) -> Held:
         sync=SimpleNamespace(destination_id=account, kind="resync" if resync else "incremental")
     )
     run = SimpleNamespace(lanes=lanes, more_lanes=more)
-    return Held(cast(Any, None), cast(Any, loaded), 0.0, run=cast(Any, run))
+    task = cast(Any, object() if lanes else None)
+    return Held(cast(Any, None), cast(Any, loaded), 0.0, task=task, run=cast(Any, run))
 
 
 def test_batches_in_flight_get_calls_first_and_no_account_more_than_its_limit() -> None:
@@ -28,6 +29,11 @@ def test_batches_in_flight_get_calls_first_and_no_account_more_than_its_limit() 
 def test_a_batch_that_ends_lets_the_next_one_begin() -> None:
     flying, waiting = [held("a", 2, 0)], [held("a", 0, 9)]
     assert list(share_out(SETTINGS, flying, waiting)) == [(waiting[0], 2)]
+
+
+def test_a_batch_whose_calls_may_not_start_is_begun_nevertheless() -> None:
+    waiting = held("a", 0, 0)
+    assert list(share_out(SETTINGS, [], [waiting])) == [(waiting, 1)]
 
 
 def test_resyncs_come_last_and_leave_a_part() -> None:
