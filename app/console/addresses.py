@@ -10,6 +10,11 @@ def activation_link(space_id: str, audience_id: str, activation_id: str, *rest: 
     return space_link(space_id, "audiences", audience_id, "activations", activation_id, *rest)
 
 
+def destination_link(space_id: str, destination_id: str, *rest: str) -> str:
+    """Return the address of the page of an account, or of a page below it."""
+    return space_link(space_id, "destinations", destination_id, *rest)
+
+
 def api_of(address: str) -> str:
     """Return the path of the API for a page below a space: the console mirrors its paths."""
     return address.removeprefix("/console")

@@ -19,4 +19,5 @@ NAVIGATION = (
     Section("home", "Home", "home"),
     Section("activations", "Activations", "send", ("activations",)),
     Section("syncs", "Syncs", "list", ("syncs",)),
+    Section("destinations", "Destinations", "plug", ("destinations",)),
 )

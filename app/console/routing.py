@@ -1,6 +1,7 @@
 """Endpoints of pages and actions: sign-in, space, transaction, permission, and what is shown after a fault.
 
-A page is a function from a :class:`Visit` to :class:`Shown`, an action one to :class:`Done`. Both may raise the errors of services.
+A page is a function from a :class:`Visit` to :class:`Shown`, an action one to :class:`Done`, or to :class:`Shown` if what it did is
+shown only once. Both may raise the errors of services.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from app.services.platform import Platform, Session
 from app.services.tenancy import ConsoleSession
 
 Page = Callable[[Visit], Awaitable[Shown | Response]]
-Action = Callable[[Visit], Awaitable[Done | Response]]
+Action = Callable[[Visit], Awaitable[Done | Shown | Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 SIGN_IN = "/console/sign-in"
 _MOST_SPACES = 200
@@ -57,7 +58,8 @@ def post(action: Action, on: Page, *, scope: str = "write") -> Endpoint:
             raise Forbidden(f"this token lacks the scope {scope}")
         try:
             async with platform.unit_of_work() as session:
-                done = await action(await _visit(request, signed_in, session, form))
+                visit = await _visit(request, signed_in, session, form)
+                done = await action(visit)
         except AppError as error:
             if error.status >= 500 or isinstance(error, NotFound):
                 raise
@@ -66,6 +68,8 @@ def post(action: Action, on: Page, *, scope: str = "write") -> Endpoint:
             )
         if isinstance(done, Response):
             return done
+        if isinstance(done, Shown):
+            return _rendered(visit, done)
         response = RedirectResponse(done.to, 303)
         if done.note:
             text = cookies.note_text(platform.keyring, done.note)
@@ -146,6 +150,11 @@ async def _shown(
         shown = await page(visit)
     if isinstance(shown, Response):
         return shown
+    return _rendered(visit, shown, status)
+
+
+def _rendered(visit: Visit, shown: Shown, status: int = 200) -> Response:
+    platform, request = visit.platform, visit.request
     note = cookies.read_note(platform.keyring, cookies.read_cookie(request, "note"))
     response = render(
         shown.template, {**_common(visit, note), **_values(visit, shown)}, status=status

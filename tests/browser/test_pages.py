@@ -6,13 +6,20 @@ import pytest
 
 from tests.browser.conftest import Console
 
-#: Paths below the space; {activation} and {sync} are an activation with a sync on hold.
+#: Paths below the space; {activation} and {sync} are an activation with a sync on hold, {destination} its account.
 PAGES = (
     "",
     "/activations",
     "/activations?search=none",
     "/syncs",
     "/syncs?status=failed",
+    "/destinations",
+    "/destinations/new/webhook",
+    "{destination}",
+    "{destination}?tab=activations",
+    "{destination}?tab=lists",
+    "{destination}?tab=mapping",
+    "{destination}?tab=settings",
     "{activation}",
     "{activation}?tab=mapping",
     "{activation}?tab=options",
@@ -34,7 +41,12 @@ async def _filled(console: Console) -> list[str]:
     sync = await flow.quiet(activation)
     assert sync.state == "held"
     path = f"/audiences/{flow.audience_id}/activations/{activation}"
-    return [page.format(activation=path, sync=f"{path}/syncs/{sync.id}") for page in PAGES]
+    paths = {
+        "activation": path,
+        "sync": f"{path}/syncs/{sync.id}",
+        "destination": f"/destinations/{flow.destination_id}",
+    }
+    return [page.format(**paths) for page in PAGES]
 
 
 @pytest.mark.timeout(300)

@@ -3,6 +3,11 @@
 from app.services.accounts.account import Account, connector_tools, open_account, secrets_of
 from app.services.accounts.bound_secrets import first_moved, secret_required
 from app.services.accounts.partner_errors import translate_partner_errors
+from app.services.accounts.setting_inputs import (
+    SettingInput,
+    settings_inputs,
+    settings_of_inputs,
+)
 from app.services.accounts.settings import (
     complete_settings,
     connector_class,
@@ -14,6 +19,7 @@ from app.services.accounts.settings import (
 
 __all__ = [
     "Account",
+    "SettingInput",
     "complete_settings",
     "connector_class",
     "connector_tools",
@@ -22,7 +28,9 @@ __all__ = [
     "seal_settings",
     "secret_required",
     "secrets_of",
+    "settings_inputs",
     "settings_of",
+    "settings_of_inputs",
     "shown_settings",
     "translate_partner_errors",
     "unseal_settings",

@@ -12,7 +12,7 @@ from app.services.activations.activations import (
     require_activation,
     update_activation,
 )
-from app.services.activations.catalogue import list_supported_destinations
+from app.services.activations.catalogue import all_definitions, list_supported_destinations
 from app.services.activations.connections import (
     ConnectionView,
     add_connection,
@@ -45,6 +45,7 @@ __all__ = [
     "NewActivation",
     "activation_warnings",
     "add_connection",
+    "all_definitions",
     "check_destination",
     "create_activation",
     "create_destination",

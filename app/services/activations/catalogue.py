@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
 from app.connectors.base import Definition
 from app.services.tenancy import record_event
+
+
+def all_definitions() -> Sequence[Definition]:
+    """Return the definitions of all destinations, in catalogue order."""
+    return registry.definitions()
 
 
 async def list_supported_destinations(

@@ -1,0 +1,140 @@
+"""Destinations: the accounts of a space, the catalogue, and the form that adds an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route
+
+from app.console.addresses import destination_link
+from app.console.lists import page_of
+from app.console.routing import get, post
+from app.console.setting_forms import filled, last_fours
+from app.console.visits import Shown, Visit
+from app.core.errors import Invalid
+from app.core.pagination import Page
+from app.services import accounts, activations, reports
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An account in the list; ``keys`` are the last four characters of its secrets, by setting."""
+
+    account: Any
+    partner: str
+    address: str
+    is_paused: bool
+    keys: Mapping[str, str]
+    counts: Mapping[str, int]  # of its activations, by activity
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationsView:
+    """The view model of the list."""
+
+    page: Page[Row]
+    catalogue: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewView:
+    """The view model of the form for a new account."""
+
+    definition: Any
+    inputs: Sequence[accounts.SettingInput]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddedView:
+    """An account that was just added; ``secrets`` were generated, and are shown only now."""
+
+    account: Any
+    address: str
+    secrets: Mapping[str, str]
+
+
+async def show_destinations(visit: Visit) -> Shown:
+    """Show the accounts of the space and the catalogue."""
+    found = await activations.page_destinations(visit.session, visit.space_id, page_of(visit))
+    names = {one.slug: one.name for one in activations.all_definitions()}
+    rows = [await _row(visit, account, names) for account in found.entries]
+    page = Page(rows, found.current, found.next, found.previous, found.total)
+    path = f"/spaces/{visit.space_id}/destinations"
+    return Shown(
+        "destinations.html",
+        "Destinations",
+        DestinationsView(page, activations.all_definitions()),
+        section="destinations",
+        api=[path],
+    )
+
+
+async def _row(visit: Visit, account: Any, names: Mapping[str, str]) -> Row:
+    sought = reports.Sought(destination_id=account.id)
+    shown = accounts.shown_settings(visit.platform.keyring, visit.caller.workspace_id, account)
+    return Row(
+        account,
+        partner=names.get(account.slug, account.slug),
+        address=destination_link(visit.space_id, account.id),
+        is_paused=account.open_until is not None and account.open_until > visit.now,
+        keys=last_fours(shown),
+        counts=await reports.count_overview(visit.session, visit.space_id, sought),
+    )
+
+
+async def show_new(visit: Visit) -> Shown:
+    """Show how an account at a partner is set up, and the form. Raises Invalid for a slug that is not known."""
+    connector = accounts.connector_class(visit.path("slug"))
+    definition = connector.definition
+    view = NewView(
+        definition, accounts.settings_inputs(connector), visit.sent("name") or definition.name
+    )
+    path = (
+        f"/spaces/{visit.space_id}/audienceType/USERS/supported-destinations?slug={definition.slug}"
+    )
+    return Shown(
+        "destination_new.html",
+        f"Add an account: {definition.name}",
+        view,
+        section="destinations",
+        api=[path],
+    )
+
+
+async def add(visit: Visit) -> Shown:
+    """Add the account. The page after it shows the secrets that the service generated. Raises Invalid for each fault."""
+    connector = accounts.connector_class(visit.path("slug"))
+    if not visit.sent("name"):
+        raise Invalid("Enter a name.", field="name")
+    inputs = accounts.settings_inputs(connector)
+    account, secrets = await activations.create_destination(
+        visit.session,
+        visit.platform.keyring,
+        workspace_id=visit.caller.workspace_id,
+        space_id=visit.space_id,
+        slug=connector.definition.slug,
+        name=visit.sent("name"),
+        settings=accounts.settings_of_inputs(inputs, filled(visit, inputs)),
+        permits_roles=visit.platform.settings.s3_roles == "on",
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    view = AddedView(account, destination_link(visit.space_id, account.id), secrets)
+    return Shown(
+        "destination_added.html",
+        f"{account.name} is added",
+        view,
+        section="destinations",
+        api=[f"/spaces/{visit.space_id}/destinations/{account.id}"],
+    )
+
+
+_ALL = "/console/spaces/{spaceId}/destinations"
+ROUTES = (
+    Route(_ALL, get(show_destinations)),
+    Route(_ALL + "/new/{slug}", get(show_new)),
+    Route(_ALL + "/new/{slug}", post(add, on=show_new), methods=["POST"]),
+)

@@ -1,0 +1,106 @@
+"""The pages of accounts at partners, with their actions."""
+
+from __future__ import annotations
+
+import re
+
+from tests.flow import SECRET
+from tests.integration.console.conftest import Browser
+
+
+async def test_an_account_is_added_checked_changed_and_removed(browser: Browser) -> None:
+    flow = browser.flow
+    page = await browser.open("destinations")
+    assert page.status_code == 200
+    assert "Hook Signed webhook Allowed" in browser.text
+    assert "Keeps a Klaviyo list equal to the audience." in browser.text
+    new = f"/console/spaces/{flow.space_id}/destinations/new"
+    await browser.open(f"{new}/klaviyo")
+    assert "It begins with pk_." in browser.text, "what the definition says"
+    page = await browser.send(f"{new}/klaviyo", {"name": "K", "settings.api_key": "AbC123"})
+    assert page.status_code == 422
+    assert 'id="settings.api_key-fault"' in page.text
+    assert "AbC123" not in page.text, "a secret is not repeated"
+    await browser.open(f"{new}/webhook")
+    page = await browser.send(
+        f"{new}/webhook", {"name": "", "settings.url": "https://hooks.example.com/a"}
+    )
+    assert 'id="name-fault"' in page.text
+    fields = {
+        "name": "<i>Mine</i>",
+        "settings.url": f"{flow.sandbox.urls['webhook']}/in",
+        "settings.batch_size": "x",
+    }
+    page = await browser.send(f"{new}/webhook", fields)
+    assert "must be a whole number" in browser.text
+    page = await browser.send(f"{new}/webhook", {**fields, "settings.batch_size": "7"})
+    secret = re.search(r"whsec_[A-Za-z0-9+/=]+", browser.text)
+    assert secret, "what the service generated is shown once"
+    assert "&lt;i&gt;Mine&lt;/i&gt;" in page.text
+    found = re.search(r'action="([^"]+)/check"', page.text)
+    assert found
+    one = found[1]
+    page = await browser.send(f"{one}/check")
+    assert page.status_code == 200
+    assert "The check failed." in browser.text, "the receiver knows another secret"
+    assert f"•••• {secret[0][-4:]}" in browser.text
+    page = await browser.send(f"{one}/renew", {"setting": "secret"})
+    renewed = re.search(r"whsec_[A-Za-z0-9+/=]+", browser.text)
+    assert renewed
+    assert renewed[0] != secret[0]
+    await browser.open(f"{one}?tab=settings")
+    await browser.send(f"{one}/settings?tab=settings", {"settings.secret": SECRET})
+    assert f"•••• {SECRET[-4:]}" in browser.text
+    await browser.send(f"{one}/check")
+    assert "The account works." in browser.text
+    await browser.open(f"{one}?tab=settings")
+    page = await browser.send(f"{one}/settings?tab=settings", {"settings.batch_size": "99999"})
+    assert page.status_code == 422
+    assert 'id="settings.batch_size-fault"' in page.text
+    page = await browser.send(f"{one}/settings?tab=settings", {"settings.batch_size": "9"})
+    assert "The settings are saved." in browser.text
+    assert "batch_size 9" in browser.text
+    await browser.open(f"{one}?tab=settings")
+    await browser.send(f"{one}/rename?tab=settings", {"name": "Ours"})
+    assert "The name is Ours." in browser.text
+    await browser.send(f"{one}/delete")
+    assert "The account is removed." in browser.text
+    assert (await browser.open(one)).status_code == 404
+
+
+async def test_an_account_shows_its_activations_lists_and_default_mapping(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await flow.members(range(2))
+    activation = await flow.activate(resync=True)
+    await flow.quiet(activation)
+    one = f"/console/spaces/{flow.space_id}/destinations/{flow.destination_id}"
+    for tab, words in {
+        "account": "circuit breaker closed",
+        "activations": "Test Buyers Complete 2",
+        "lists": "Signed webhook has no lists to choose from.",
+        "mapping": "Send request",
+        "settings": "previous_secret",
+    }.items():
+        page = await browser.open(f"{one}?tab={tab}")
+        assert page.status_code == 200, tab
+        assert words in browser.text, tab
+    assert (await browser.open(f"{one}?tab=none")).status_code == 404
+    await browser.open(one)
+    page = await browser.send(f"{one}/delete")
+    assert page.status_code == 409
+    assert "The destination is connected to Buyers" in browser.text
+    assert (await browser.open("destinations/new/none")).status_code == 422
+
+
+async def test_a_read_token_sees_accounts_without_actions(visitor: Browser) -> None:
+    await visitor.sign_in("read")
+    one = f"/console/spaces/{visitor.flow.space_id}/destinations/{visitor.flow.destination_id}"
+    for path in ("destinations", "destinations/new/braze", one, f"{one}?tab=settings"):
+        page = await visitor.open(path)
+        assert page.status_code == 200, path
+        assert page.text.count('method="post"') == 1, "only the sign-out"
+    token = visitor.form("/console/sign-out")
+    for action in ("check", "settings", "rename", "renew", "delete"):
+        assert (await visitor.post(f"{one}/{action}", token)).status_code == 403, action
