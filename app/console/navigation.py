@@ -20,4 +20,5 @@ NAVIGATION = (
     Section("activations", "Activations", "send", ("activations",)),
     Section("syncs", "Syncs", "list", ("syncs",)),
     Section("destinations", "Destinations", "plug", ("destinations",)),
+    Section("audit", "Audit", "book", ("audit",)),
 )

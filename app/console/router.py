@@ -10,13 +10,22 @@ from starlette.routing import Route
 
 from app.console.errors import error_page
 from app.console.files import CONSOLE_FILES, FOLDER
-from app.console.pages import activation, activations, destination, destinations, home, sync, syncs
+from app.console.pages import (
+    activation,
+    activations,
+    audit,
+    destination,
+    destinations,
+    home,
+    sync,
+    syncs,
+)
 from app.console.routing import SIGN_IN, post
 from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import ERROR_PAGE
 
-_PAGES = (home, activations, activation, sync, syncs, destinations, destination)
+_PAGES = (home, activations, activation, sync, syncs, destinations, destination, audit)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

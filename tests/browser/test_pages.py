@@ -13,6 +13,8 @@ PAGES = (
     "/activations?search=none",
     "/syncs",
     "/syncs?status=failed",
+    "/audit",
+    "/audit?resourceType=space",
     "/destinations",
     "/destinations/new/webhook",
     "{destination}",
