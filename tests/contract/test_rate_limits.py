@@ -113,13 +113,24 @@ class TestWithoutRedis:
         frozen.close()
 
     async def test_a_busy_process_does_not_count_against_redis(self, tmp_path: Path) -> None:
-        slow = await asyncio.start_unix_server(_answer_slowly, tmp_path / "slow.sock")
+        ended = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(100):
+                await asyncio.sleep(0.02)
+                writer.write(b"+PONG\r\n")
+            writer.close()
+            await writer.wait_closed()
+            ended.set()
+
+        slow = await asyncio.start_unix_server(answer, tmp_path / "slow.sock")
         client = RedisClient(f"unix://{tmp_path}/slow.sock", budget=0.05)
         await client.open()
         # The command is written when the process has time again, and then Redis has 50 ms to reply.
         asyncio.get_running_loop().call_soon(time.sleep, 0.06)
         assert await client.command("PING") == b"PONG"
         await client.close()
+        await asyncio.wait_for(ended.wait(), 5)
         slow.close()
 
     async def test_comes_back_when_redis_does(self, settings: Settings, redis_url: str) -> None:
@@ -137,13 +148,6 @@ class TestWithoutRedis:
         assert standing is not None
         assert standing.consumed == 2
         await limiter.close()
-
-
-async def _answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while await reader.read(100):
-        await asyncio.sleep(0.02)
-        writer.write(b"+PONG\r\n")
-    writer.close()
 
 
 async def _answer_the_greeting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
