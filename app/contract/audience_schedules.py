@@ -18,6 +18,15 @@ _DAYS = about("Days of the week, from 0 (Sunday) to 6 (Saturday).", [1, 2, 3, 4,
 _HOURS = about("Hours of the day, from 0 to 23. A run starts at the full hour.", [6])
 _TIMEZONE = about("Time zone of days and hours, by its name in the IANA database.", "Europe/Berlin")
 
+Strategy = Annotated[
+    Literal["PERIODIC", "SPECIFIC_DAYS"],
+    about(
+        "`PERIODIC`: at a fixed interval. `SPECIFIC_DAYS`: at hours of days of the week. It decides the "
+        "form of `config`.",
+        "PERIODIC",
+    ),
+]
+
 
 class PeriodicConfig(Output):
     """A run at a fixed interval."""
@@ -37,14 +46,7 @@ class AudienceSchedule(Output):
     """A schedule of automatic runs."""
 
     id: Annotated[str, about("Id of the schedule.", "sch_0vK3mT4YbL6fQ3zV7oHrXe")]
-    strategy: Annotated[
-        Literal["PERIODIC", "SPECIFIC_DAYS"],
-        about(
-            "`PERIODIC`: at a fixed interval. `SPECIFIC_DAYS`: at hours of days of the week. It decides the "
-            "form of `config`.",
-            "PERIODIC",
-        ),
-    ]
+    strategy: Strategy
     config: Annotated[
         PeriodicConfig | SpecificDaysConfig | None,
         about("When the runs are due, in the form that belongs to the strategy."),
@@ -75,14 +77,7 @@ class SpecificDaysConfigInput(Input):
 class ScheduleInput(Input):
     """When to compute an audience."""
 
-    strategy: Annotated[
-        Literal["PERIODIC", "SPECIFIC_DAYS"],
-        about(
-            "`PERIODIC`: at a fixed interval. `SPECIFIC_DAYS`: at hours of days of the week. It decides the "
-            "form of `config`.",
-            "PERIODIC",
-        ),
-    ]
+    strategy: Strategy
     config: Annotated[
         dict[str, Any],
         SchemaOf(PeriodicConfigInput | SpecificDaysConfigInput),

@@ -24,6 +24,14 @@ AudienceType = Literal["USERS", "ACCOUNTS", "LINKED"]
 _Description = Annotated[str, Field(max_length=4096)]
 Identifiers = Annotated[list[Name], Field(max_length=100)]
 
+IncludeHistoricalData = Annotated[
+    bool | None,
+    about(
+        "Whether past data counts. Stored and returned; a definition reads the whole content of its datasets.",
+        True,
+    ),
+]
+
 
 class AudienceDefinitionInput(Input):
     """The definition of an audience: empty, or SQL over the datasets of the space."""
@@ -55,13 +63,7 @@ class AudienceOptionsInput(Input):
             ["user_id", "email"],
         ),
     ] = None
-    include_historical_data: Annotated[
-        bool | None,
-        about(
-            "Whether past data counts. Stored and returned; a definition reads the whole content of its datasets.",
-            True,
-        ),
-    ] = None
+    include_historical_data: IncludeHistoricalData = None
     backfill_event_data_days: Annotated[
         Annotated[float, Field(ge=0, le=100_000)] | None,
         about(
@@ -212,13 +214,7 @@ class AudienceOptions(Output):
             ["user_id", "email"],
         ),
     ] = None
-    include_historical_data: Annotated[
-        bool | None,
-        about(
-            "Whether past data counts. Stored and returned; a definition reads the whole content of its datasets.",
-            True,
-        ),
-    ] = None
+    include_historical_data: IncludeHistoricalData = None
     backfill_event_data_days: Annotated[
         float | None,
         about(

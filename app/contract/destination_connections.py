@@ -129,6 +129,20 @@ class IdSyncOutput(Output):
     ] = None
 
 
+SentIdentifiers = Annotated[
+    list[IdSyncOutput] | None,
+    about("Identifiers that are sent, in the order in which they are tried."),
+]
+ConnectionSettings = Annotated[
+    Any,
+    about(
+        "Settings of this connection, as they are stored. Null if there are none.",
+        {"list_id": "XyZ12a"},
+        None,
+    ),
+]
+
+
 class Connection(Output):
     """The id of a connection."""
 
@@ -180,18 +194,8 @@ class SimpleDestination(Output):
     ]
     destination_id: DestinationId
     metadata: Annotated[Metadata | None, about("The destination's entry in the catalogue.")] = None
-    id_sync_configuration: Annotated[
-        list[IdSyncOutput] | None,
-        about("Identifiers that are sent, in the order in which they are tried."),
-    ] = None
-    connection_settings: Annotated[
-        Any,
-        about(
-            "Settings of this connection, as they are stored. Null if there are none.",
-            {"list_id": "XyZ12a"},
-            None,
-        ),
-    ] = None
+    id_sync_configuration: SentIdentifiers = None
+    connection_settings: ConnectionSettings = None
 
 
 class AddDestinationToAudienceAlphaOutput(Output):
@@ -201,14 +205,7 @@ class AddDestinationToAudienceAlphaOutput(Output):
     id_sync_configuration: Annotated[
         list[IdSyncOutput], about("Identifiers that are in effect, also if the request named none.")
     ]
-    connection_settings: Annotated[
-        Any,
-        about(
-            "Settings of this connection, as they are stored. Null if there are none.",
-            {"list_id": "XyZ12a"},
-            None,
-        ),
-    ] = None
+    connection_settings: ConnectionSettings = None
 
 
 class UpdateDestinationForAudienceAlphaOutput(Output):
@@ -217,18 +214,8 @@ class UpdateDestinationForAudienceAlphaOutput(Output):
     destination: Annotated[
         Destination, about("The connection that was updated. Segment names it `destination`.")
     ]
-    id_sync_configuration: Annotated[
-        list[IdSyncOutput] | None,
-        about("Identifiers that are sent, in the order in which they are tried."),
-    ] = None
-    connection_settings: Annotated[
-        Any,
-        about(
-            "Settings of this connection, as they are stored. Null if there are none.",
-            {"list_id": "XyZ12a"},
-            None,
-        ),
-    ] = None
+    id_sync_configuration: SentIdentifiers = None
+    connection_settings: ConnectionSettings = None
 
 
 class ListDestinationsFromAudienceAlphaOutput(Output):

@@ -37,7 +37,7 @@ from app.api.edge.operation import (
     described,
     operation_of,
 )
-from app.api.edge.queries import read_object, read_text, validated
+from app.api.edge.queries import read_choice, read_object, read_text, validated
 from app.api.edge.rate_limits import RateLimiter
 from app.api.edge.route import ApiRoute, DirectRoute, Gate
 from app.api.edge.router import ApiRouter
@@ -85,6 +85,7 @@ __all__ = [
     "query_object",
     "query_text",
     "read_body",
+    "read_choice",
     "read_object",
     "read_text",
     "scene_of",

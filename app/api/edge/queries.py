@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -20,6 +21,7 @@ from app.core.sent_json import check_value
 from app.core.sentences import validation_words
 
 M = TypeVar("M", bound=Input)
+E = TypeVar("E", bound=StrEnum)
 
 _DECIMAL = re.compile(r"-?\d{1,18}")
 
@@ -107,3 +109,13 @@ def read_text(request: Request, name: str, *, longest: int = 255) -> str | None:
     if len(value) > longest or "\x00" in value:
         raise Invalid(f'"{name}": at most {longest} characters, without NUL', field=name)
     return value
+
+
+def read_choice(request: Request, name: str, choices: type[E]) -> E | None:
+    """Read an optional member of an enumeration from the query. Raises Invalid, with the choices, for any other text."""
+    text = read_text(request, name)
+    try:
+        return choices(text) if text else None
+    except ValueError:
+        known = ", ".join(choices)
+        raise Invalid(f'"{name}": must be one of {known}', field=name) from None

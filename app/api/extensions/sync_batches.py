@@ -18,7 +18,7 @@ from app.api.edge import (
     described,
     pagination,
     query_text,
-    read_text,
+    read_choice,
 )
 from app.api.extensions.parts import (
     ACTIVATION,
@@ -28,7 +28,6 @@ from app.api.extensions.parts import (
     newest_first,
 )
 from app.contract.extensions import syncs as contract
-from app.core.errors import Invalid
 from app.domain.changes import ChangeKind
 from app.services import reports, syncs
 
@@ -132,7 +131,7 @@ async def sample_changes(
         scene.space_id,
         activation.id,
         sync_id,
-        kind=_kind(read_text(request, "kind")),
+        kind=read_choice(request, "kind", ChangeKind) or ChangeKind.EXITED,
         most=SAMPLE,
     )
     return answer(
@@ -145,11 +144,3 @@ async def sample_changes(
             ]
         )
     )
-
-
-def _kind(text: str | None) -> ChangeKind:
-    try:
-        return ChangeKind(text) if text else ChangeKind.EXITED
-    except ValueError:
-        known = ", ".join(ChangeKind)
-        raise Invalid(f'"kind": must be one of {known}', field="kind") from None

@@ -17,6 +17,7 @@ from app.api.edge import (
     described,
     pagination,
     query_text,
+    read_choice,
     read_text,
 )
 from app.api.extensions.syncs import sync_wire
@@ -111,21 +112,13 @@ def _sought(request: Request) -> reports.SoughtSyncs:
     if rejected not in (None, "", "true", "false"):
         raise Invalid('"rejected": must be true or false', field="rejected")
     return reports.SoughtSyncs(
-        state=_state(read_text(request, "status")),
+        state=read_choice(request, "status", SyncState),
         activation_id=read_text(request, "activationId"),
         audience_id=read_text(request, "audienceId"),
         destination_id=read_text(request, "destinationId"),
         since=_moment(read_text(request, "since")),
         rejected=rejected == "true",
     )
-
-
-def _state(text: str | None) -> SyncState | None:
-    try:
-        return SyncState(text) if text else None
-    except ValueError:
-        known = ", ".join(SyncState)
-        raise Invalid(f'"status": must be one of {known}', field="status") from None
 
 
 def _moment(text: str | None) -> datetime | None:

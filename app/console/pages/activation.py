@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from starlette.routing import Route
 
 from app.console.addresses import activation_link, api_of
 from app.console.lists import page_of
-from app.console.routing import get, post
+from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.console.words import as_json
 from app.contract import activations as contract
@@ -26,16 +25,6 @@ from app.services import activations, holdings, reports, syncs, tenancy
 CHART = 40  # syncs
 REVISIONS = 50
 ROWS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab: what it shows, its template, and the API's path below the activation."""
-
-    label: str
-    template: str
-    read: Callable[[Visit, reports.Overview], Awaitable[Any]]
-    api: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,10 +327,4 @@ _ACTIONS = {
     "mapping": save_mapping,
     "delete": delete,
 }
-ROUTES = (
-    Route(ONE, get(show_activation)),
-    *(
-        Route(f"{ONE}/{name}", post(action, on=show_activation), methods=["POST"])
-        for name, action in _ACTIONS.items()
-    ),
-)
+ROUTES = routes_of(ONE, show_activation, _ACTIONS)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.routing import Route
 
 from app.console.addresses import activation_link, api_of, destination_link
 from app.console.lists import page_of
-from app.console.routing import get, post
 from app.console.setting_forms import filled, setting_texts
+from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.pagination import Page
 from app.services import accounts, activations, reports
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab: its label, its template, what it needs, and the path of the API below the account."""
-
-    label: str
-    template: str
-    content: Callable[[Visit, Any], Awaitable[Any]]
-    api: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +54,7 @@ async def _page(visit: Visit, check: Any = None, secrets: Mapping[str, str] | No
         address=_address(visit),
         tab=tab,
         tabs=TABS,
-        content=await TABS[tab].content(visit, account),
+        content=await TABS[tab].read(visit, account),
         counts=await reports.count_overview(session, space_id, sought),
         is_paused=account.open_until is not None and account.open_until > visit.now,
         generated=[one.name for one in accounts.settings_inputs(connector) if one.is_generated],
@@ -243,10 +232,4 @@ _ACTIONS = {
     "renew": renew,
     "delete": delete,
 }
-ROUTES = (
-    Route(ONE, get(show_destination)),
-    *(
-        Route(f"{ONE}/{name}", post(action, on=show_destination), methods=["POST"])
-        for name, action in _ACTIONS.items()
-    ),
-)
+ROUTES = routes_of(ONE, show_destination, _ACTIONS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
 from app.services import reports, syncs
 
+T = TypeVar("T")
 SAMPLE = 10
 BATCHES = 50
 
@@ -129,49 +131,38 @@ async def _leaving(visit: Visit, activation_id: str, sync_id: str) -> Sequence[r
     )
 
 
-async def approve(visit: Visit) -> Done:
-    """Approve the plan, whose number of exits is typed. Raises Invalid for a text that is no number, Conflict for another one."""
+async def _change(visit: Visit, change: Callable[..., Awaitable[T]]) -> T:
+    """Call a service that changes the sync of the path. Returns what it returns."""
     _, activation_id, sync_id = _path(visit)
-    typed = visit.sent("exits").replace(",", "")
-    if not typed.isdecimal() or len(typed) > 12:
-        raise Invalid("Type the number of members that leave.", field="exits")
-    sync = await syncs.approve_sync(
+    return await change(
         visit.session,
         visit.space_id,
         activation_id,
         sync_id,
         actor=visit.caller.actor,
         now=visit.now,
-        exits=int(typed),
     )
+
+
+async def approve(visit: Visit) -> Done:
+    """Approve the plan, whose number of exits is typed. Raises Invalid for a text that is no number, Conflict for another one."""
+    typed = visit.sent("exits").replace(",", "")
+    if not typed.isdecimal() or len(typed) > 12:
+        raise Invalid("Type the number of members that leave.", field="exits")
+    sync = await _change(visit, partial(syncs.approve_sync, exits=int(typed)))
     return Done(_address(visit), f"Sync {sync.number} was approved.")
 
 
 async def cancel(visit: Visit) -> Done:
     """Cancel the sync; one on hold is rejected by this."""
-    _, activation_id, sync_id = _path(visit)
-    sync = await syncs.cancel_sync(
-        visit.session,
-        visit.space_id,
-        activation_id,
-        sync_id,
-        actor=visit.caller.actor,
-        now=visit.now,
-    )
+    sync = await _change(visit, syncs.cancel_sync)
     return Done(_address(visit), f"Sync {sync.number} is cancelled.")
 
 
 async def retry(visit: Visit) -> Done:
     """Open a sync that sends once more what the destination refused."""
-    audience_id, activation_id, sync_id = _path(visit)
-    sync = await syncs.retry_sync(
-        visit.session,
-        visit.space_id,
-        activation_id,
-        sync_id,
-        actor=visit.caller.actor,
-        now=visit.now,
-    )
+    sync = await _change(visit, syncs.retry_sync)
+    audience_id, activation_id, _ = _path(visit)
     address = activation_link(visit.space_id, audience_id, activation_id, "syncs", sync.id)
     return Done(address, f"Sync {sync.number} sends once more what was rejected.")
 

@@ -26,6 +26,15 @@ _MODE = """How the connection is protected: `verify-full` (encrypted, and the se
 _AUTHORITY = "CA certificates of the server, in PEM. By default the CA certificates of the system."
 _ROWS = "Definitions read the `table` or the rows of the `query` under the dataset's name. With neither, they run in the database."
 
+SourceTable = Annotated[
+    Table | None,
+    about(
+        "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
+        "Excludes `query`.",
+        "public.orders",
+    ),
+]
+
 
 class PostgresSourceInput(StrictInput):
     """A PostgreSQL database, and the table or query to read."""
@@ -55,14 +64,7 @@ class PostgresSourceInput(StrictInput):
         Certificates | None,
         about(_AUTHORITY, "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
     ] = None
-    table: Annotated[
-        Table | None,
-        about(
-            "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
-            "Excludes `query`.",
-            "public.orders",
-        ),
-    ] = None
+    table: SourceTable = None
     query: Annotated[Query | None, about(_ROWS, "SELECT id, email, total FROM public.orders")] = (
         None
     )
@@ -100,14 +102,7 @@ class PostgresSourcePatch(StrictInput):
         Certificates | None,
         about(_AUTHORITY, None, "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
     ] = None
-    table: Annotated[
-        Table | None,
-        about(
-            "Table to read: `schema.table` or `table`, spelled as PostgreSQL stores it, usually in lowercase. "
-            "Excludes `query`.",
-            "public.orders",
-        ),
-    ] = None
+    table: SourceTable = None
     query: Annotated[
         Query | None, about(_ROWS, None, "SELECT id, email, total FROM public.orders")
     ] = None

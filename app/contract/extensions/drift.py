@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from app.contract.extensions.base import Output, StrictInput
-from app.contract.fields import ProfileId
+from app.contract.fields import KeyType, MemberKey, ProfileId
 from app.core.described import about
 
 
@@ -25,17 +25,8 @@ class DriftInput(StrictInput):
 class DriftKeyOutput(Output):
     """A key that this service has sent."""
 
-    key_type: Annotated[
-        str,
-        about(
-            "Type of the key: `email`, `phone`, `user_id`, another identifier, or `member` for the id of the "
-            "member.",
-            "email",
-        ),
-    ]
-    key: Annotated[
-        str, about("The normalised value by which the partner knows the member.", "ada@example.com")
-    ]
+    key_type: KeyType
+    key: MemberKey
     profile_id: ProfileId
 
 

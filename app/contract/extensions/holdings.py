@@ -7,24 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput
-from app.contract.fields import ProfileId
+from app.contract.fields import KeyType, MemberKey, ProfileId
 from app.core.described import about
 
 
 class HoldingOutput(Output):
     """A key at the destination."""
 
-    key_type: Annotated[
-        str,
-        about(
-            "Type of the key: `email`, `phone`, `user_id`, another identifier, or `member` for the id of the "
-            "member.",
-            "email",
-        ),
-    ]
-    key: Annotated[
-        str, about("The normalised value by which the partner knows the member.", "ada@example.com")
-    ]
+    key_type: KeyType
+    key: MemberKey
     arm: Annotated[
         str | None, about("Name of the arm of the split. Null without a split.", None, "B")
     ]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from app.contract.extensions.base import Output, PaginationOutput, Time
+from app.contract.extensions.base import Output, PaginationOutput
 from app.contract.extensions.frequencies import Frequency
 from app.contract.fields import (
     ActivationId,
     ActivationName,
+    ActivationState,
     AudienceId,
     AudienceName,
     ConnectionId,
     CreatedAt,
     DestinationId,
+    LastError,
+    LastSyncedAt,
+    NextDueAt,
     Slug,
     UpdatedAt,
 )
@@ -55,40 +59,12 @@ class OverviewOutput(Output):
     ]
     connection_id: ConnectionId | None
     enabled: Annotated[bool, about("Whether changes are sent automatically.", True)]
-    state: Annotated[
-        str,
-        about(
-            "`active`, `inactive` (not enabled) or `error` (paused until it is fixed).", "active"
-        ),
-    ]
+    state: ActivationState
     status: Annotated[Status, about("What the newest sync says, in Segment's words.", "Complete")]
     frequency: Annotated[Frequency, about("When syncs start.")]
-    next_due_at: Annotated[
-        Time | None,
-        about(
-            "Time at which the frequency starts the next sync. Null if it does not depend on the clock.",
-            "2026-02-01T05:30:00.000Z",
-        ),
-    ]
-    last_synced_at: Annotated[
-        Time | None,
-        about(
-            "Time at which the last sync was complete. Null before the first.",
-            "2026-01-31T05:31:07.000Z",
-        ),
-    ]
-    last_error: Annotated[
-        Any,
-        about(
-            "The last error: `message` for people, `code` for programs. Null without one.",
-            None,
-            {
-                "code": "unauthorized",
-                "message": "Klaviyo refuses the API key (HTTP 401).",
-                "at": "2026-01-31T12:00:00.000Z",
-            },
-        ),
-    ]
+    next_due_at: NextDueAt
+    last_synced_at: LastSyncedAt
+    last_error: LastError
     held: Annotated[int, about("Number of held keys.", 1204)]
     created_at: CreatedAt
     updated_at: UpdatedAt

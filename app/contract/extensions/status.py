@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from app.contract.extensions.base import Output, Time
-from app.contract.fields import ActivationId, ActivationName, AudienceId, SpaceId, SyncId
+from app.contract.fields import (
+    ActivationId,
+    ActivationName,
+    ActivationState,
+    AudienceId,
+    LastError,
+    LastSyncedAt,
+    NextDueAt,
+    SpaceId,
+    SyncId,
+    SyncKind,
+)
 from app.core.described import about
 
 
@@ -14,14 +25,7 @@ class OpenSyncOutput(Output):
 
     id: SyncId
     number: Annotated[int, about("Number of the sync in its activation, from 1.", 12)]
-    kind: Annotated[
-        str,
-        about(
-            "`incremental` (sends differences), `resync` (sends all), `baseline` (records members as "
-            "delivered), `dry_run` (sends nothing) or `test` (a test send).",
-            "incremental",
-        ),
-    ]
+    kind: SyncKind
     status: Annotated[
         str, about("`new`, `pending`, `held` (waits for an approval) or `running`.", "running")
     ]
@@ -86,31 +90,9 @@ class StatusAudienceOutput(Output):
 class StatusOutput(Output):
     """The status of an activation. ``note`` explains why nothing was sent."""
 
-    state: Annotated[
-        str,
-        about(
-            "`active`, `inactive` (not enabled) or `error` (paused until it is fixed).", "active"
-        ),
-    ]
-    last_synced_at: Annotated[
-        Time | None,
-        about(
-            "Time at which the last sync was complete. Null before the first.",
-            "2026-01-31T05:31:07.000Z",
-        ),
-    ]
-    last_error: Annotated[
-        Any,
-        about(
-            "The last error: `message` for people, `code` for programs. Null without one.",
-            None,
-            {
-                "code": "unauthorized",
-                "message": "Klaviyo refuses the API key (HTTP 401).",
-                "at": "2026-01-31T12:00:00.000Z",
-            },
-        ),
-    ]
+    state: ActivationState
+    last_synced_at: LastSyncedAt
+    last_error: LastError
     open_sync: Annotated[
         OpenSyncOutput | None, about("The open sync with its progress. Null if none is open.")
     ]
@@ -119,13 +101,7 @@ class StatusOutput(Output):
         int | None,
         about("Number of the revision that the last complete sync sent. Null before the first.", 3),
     ]
-    next_due_at: Annotated[
-        Time | None,
-        about(
-            "Time at which the frequency starts the next sync. Null if it does not depend on the clock.",
-            "2026-02-01T05:30:00.000Z",
-        ),
-    ]
+    next_due_at: NextDueAt
     held: Annotated[int, about("Number of held keys.", 1204)]
     assumed: Annotated[int, about("Number of held keys that this service has not sent.", 0)]
     note: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
 from app.contract.extensions.delivery_options import BrakeChanges
-from app.contract.fields import ActivationId, AudienceId, SnapshotId, SyncId
+from app.contract.fields import ActivationId, AudienceId, SnapshotId, SyncId, SyncKind
 from app.core.described import SchemaOf, about
 
 
@@ -60,14 +60,7 @@ class SyncOutput(Output):
     id: SyncId
     activation_id: ActivationId
     number: Annotated[int, about("Number of the sync in its activation, from 1.", 12)]
-    kind: Annotated[
-        str,
-        about(
-            "`incremental` (sends differences), `resync` (sends all), `baseline` (records members as "
-            "delivered), `dry_run` (sends nothing) or `test` (a test send).",
-            "incremental",
-        ),
-    ]
+    kind: SyncKind
     trigger: Annotated[
         str,
         about(

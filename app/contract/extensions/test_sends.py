@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from app.contract.envelope import Name
 from app.contract.extensions.base import Output, StrictInput, Time
-from app.contract.fields import ProfileId, SyncId
+from app.contract.fields import KeyType, MemberKey, ProfileId, SyncId
 from app.core.described import SchemaOf, about
 
 
@@ -60,17 +60,8 @@ class TestSendInput(StrictInput):
 class TestSendKeyOutput(Output):
     """A key of the profile at the partner, and the data that was sent with it."""
 
-    key_type: Annotated[
-        str,
-        about(
-            "Type of the key: `email`, `phone`, `user_id`, another identifier, or `member` for the id of the "
-            "member.",
-            "email",
-        ),
-    ]
-    key: Annotated[
-        str, about("The normalised value by which the partner knows the member.", "ada@example.com")
-    ]
+    key_type: KeyType
+    key: MemberKey
     identifiers: Annotated[
         dict[str, Any],
         about(

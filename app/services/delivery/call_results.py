@@ -97,28 +97,18 @@ class CallResults:
 
     def kept(self) -> Kept:
         """Return what is written while the calls go on."""
-        rejected, skipped, unknown = self._counts()
         return Kept(
             batch=self.batch,
             progress=orjson.dumps(self.progress.to_json()).decode(),
             receipts=orjson.dumps(self.receipts).decode(),
-            delivered=self.progress.rows_done - rejected - skipped - unknown,
-            rejected=rejected,
-            skipped=skipped,
+            **self._sums(),
             is_unknown=self.doubts > self.doubts_kept,
         )
 
     def put_back_values(self) -> dict[str, Any]:
         """Return the columns of a batch that waits with its progress: ``{column: value}``."""
-        rejected, skipped, unknown = self._counts()
         self.progress.mixed = self.is_mixed
-        return {
-            "progress": self.progress.to_json(),
-            "receipts": self.receipts,
-            "delivered": self.progress.rows_done - rejected - skipped - unknown,
-            "rejected": rejected,
-            "skipped": skipped,
-        }
+        return {"progress": self.progress.to_json(), "receipts": self.receipts, **self._sums()}
 
     def recorded(self, attempt: Mapping[str, Any] | None = None) -> Recorded:
         """Return what is written of the batch after its last call. ``attempt``: columns of the attempt, if it failed."""
@@ -139,6 +129,12 @@ class CallResults:
     def counts(self) -> CallCounts:
         """Return how the calls of this attempt ended."""
         return CallCounts(self.calls, self.delivered, self.failed)
+
+    def _sums(self) -> dict[str, int]:
+        """Return how many rows ended in which way so far."""
+        rejected, skipped, unknown = self._counts()
+        delivered = self.progress.rows_done - rejected - skipped - unknown
+        return {"delivered": delivered, "rejected": rejected, "skipped": skipped}
 
     def _counts(self) -> tuple[int, int, int]:
         parts = ("rejected", "skipped", "unknown")

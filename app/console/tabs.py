@@ -1,0 +1,33 @@
+"""Tabs of a page about one thing, and the routes of the page and of its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route
+
+from app.console.routing import Action, Page, get, post
+from app.console.visits import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab: its label, its template, what reads its content of the visit and the thing, and the API's path below the thing."""
+
+    label: str
+    template: str
+    read: Callable[[Visit, Any], Awaitable[Any]]
+    api: str = ""
+
+
+def routes_of(address: str, show: Page, actions: Mapping[str, Action]) -> Sequence[Route]:
+    """Return the route of a page, and those of its actions, each one below the page's address."""
+    return (
+        Route(address, get(show)),
+        *(
+            Route(f"{address}/{name}", post(action, on=show), methods=["POST"])
+            for name, action in actions.items()
+        ),
+    )
