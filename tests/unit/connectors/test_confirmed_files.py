@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.connectors.destinations.file_export import s3
-from app.connectors.destinations.file_export.aws import FixedKeys
 from app.connectors.destinations.file_export.s3 import Limits, S3Store
 from app.connectors.destinations.file_export.targets import StoreTarget
 from app.connectors.errors import ConnectorError
+from app.connectors.object_stores.aws import FixedKeys
 from tests.unit.connectors.create import create_tools
 from tests.unit.connectors.raw_server import read_request, serve
 from tests.unit.connectors.test_confirmed import examples

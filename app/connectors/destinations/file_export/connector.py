@@ -26,14 +26,14 @@ from app.connectors.base import (
     SettingField,
 )
 from app.connectors.destinations.file_export import settings
-from app.connectors.destinations.file_export.aws import FixedKeys, RoleKeys
 from app.connectors.destinations.file_export.export import Export
 from app.connectors.destinations.file_export.gcs import GCSStore
-from app.connectors.destinations.file_export.google_token import NoTokens, ServiceAccountTokens
 from app.connectors.destinations.file_export.options import SAME_NAMES, FileOptions
 from app.connectors.destinations.file_export.s3 import S3Store
 from app.connectors.destinations.file_export.targets import DownloadTarget, StoreTarget, Target
 from app.connectors.errors import ConfigurationRejected, ConnectorError
+from app.connectors.object_stores.aws import FixedKeys, RoleKeys
+from app.connectors.object_stores.google_token import NoTokens, ServiceAccountTokens
 
 _REGION = "us-east-1"  # where Amazon looks for a bucket if none is named
 

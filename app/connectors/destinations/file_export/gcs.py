@@ -15,14 +15,8 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from app.connectors.destinations.file_export import gcs_errors
 from app.connectors.destinations.file_export.parts import Part, read_part
-from app.connectors.destinations.file_export.stores import (
-    Found,
-    patient,
-    streaming,
-    unconfirmed_write,
-)
+from app.connectors.destinations.file_export.stores import Found, patient, streaming
 from app.connectors.errors import (
     ConnectorError,
     Redirected,
@@ -30,6 +24,8 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.object_stores import gcs_errors
+from app.connectors.object_stores.failures import unconfirmed_write
 
 URL = "https://storage.googleapis.com"
 CHUNK = 8 * 1024 * 1024  # a multiple of 256 KiB

@@ -18,21 +18,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from app.connectors.destinations.file_export import s3_errors
-from app.connectors.destinations.file_export.aws import (
-    Keys,
-    domain_of,
-    signed_headers,
-    tag,
-    text_of,
-)
 from app.connectors.destinations.file_export.parts import Part, cuts, read_part
-from app.connectors.destinations.file_export.stores import (
-    Found,
-    patient,
-    streaming,
-    unconfirmed_write,
-)
+from app.connectors.destinations.file_export.stores import Found, patient, streaming
 from app.connectors.errors import (
     ConnectorError,
     Redirected,
@@ -40,6 +27,15 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.object_stores import s3_errors
+from app.connectors.object_stores.aws import (
+    Keys,
+    bucket_url,
+    signed_headers,
+    tag,
+    text_of,
+)
+from app.connectors.object_stores.failures import unconfirmed_write
 
 MIB = 1024 * 1024
 _NOTHING = hashlib.sha256(b"").hexdigest()
@@ -73,15 +69,6 @@ class Limits:
 
 
 _LIMITS = Limits()
-
-
-def bucket_url(bucket: str, region: str, endpoint_url: str | None) -> str:
-    """Return the URL of a bucket: by name at Amazon, by path at other stores and if the certificate does not fit the name."""
-    if endpoint_url:
-        return f"{endpoint_url.rstrip('/')}/{bucket}"
-    if "." in bucket:
-        return f"https://s3.{region}.{domain_of(region)}/{bucket}"
-    return f"https://{bucket}.s3.{region}.{domain_of(region)}"
 
 
 class S3Store:

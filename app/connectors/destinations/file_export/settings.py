@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from app.connectors.base import ConnectorSettings
-from app.connectors.destinations.file_export.google_token import TOKEN_URL
 from app.connectors.destinations.file_export.options import (
     FileOptions,
     checked_file_prefix,
     checked_prefix,
 )
-from app.connectors.urls import checked_callable
+from app.connectors.object_stores.google_token import checked_service_account
 from app.core.described import about
 
 Bucket = Annotated[
@@ -158,39 +155,6 @@ class S3Settings(_FileSettings):
         if self.access_key_id is None and self.role_arn is None:
             raise ValueError("set access_key_id and secret_access_key, or role_arn")
         return self
-
-
-def checked_service_account(secret: SecretStr) -> SecretStr:
-    """Return the key file of a Google service account. Raises ValueError if it is not one."""
-    try:
-        key = json.loads(secret.get_secret_value())
-    except ValueError:
-        key = None
-    if not isinstance(key, dict):
-        raise ValueError("must be the JSON key file of a service account")
-    if key.get("type") != "service_account":
-        raise ValueError("must be the key of a service account: its type is not service_account")
-    missing = [
-        name for name in ("client_email", "private_key") if not isinstance(key.get(name), str)
-    ]
-    if missing:
-        raise ValueError(f"the service account's key has no {' and no '.join(missing)}")
-    token_uri = key.get("token_uri")
-    if token_uri is not None and not (isinstance(token_uri, str) and _is_address(token_uri)):
-        raise ValueError("the service account's token_uri must be a URL such as " + TOKEN_URL)
-    return secret
-
-
-def _is_address(url: str) -> bool:
-    parts = urlsplit(url)
-    try:
-        return (
-            parts.scheme in ("https", "http")
-            and "@" not in parts.netloc
-            and bool(checked_callable(url))
-        )
-    except ValueError:
-        return False
 
 
 class GCSSettings(_FileSettings):

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from app.connectors.base import ExportFolder
 from app.connectors.destinations.file_export.failures import as_connector_error
-from app.connectors.destinations.file_export.stores import Denied, Store, is_same
+from app.connectors.destinations.file_export.stores import Store, is_same
 from app.connectors.errors import ConnectorError, Unconfirmed
+from app.connectors.object_stores.failures import Denied
 
 _DELETE_SECONDS = 5
 _CANNOT_COPY = ("NotImplemented", "unconfirmed")

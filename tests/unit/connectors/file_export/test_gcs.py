@@ -18,7 +18,6 @@ import pytest
 from app.connectors.base import ConnectorTools
 from app.connectors.destinations.file_export import gcs
 from app.connectors.destinations.file_export.gcs import GCSStore
-from app.connectors.destinations.file_export.google_token import NoTokens, ServiceAccountTokens
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -28,6 +27,7 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.object_stores.google_token import NoTokens, ServiceAccountTokens
 from tests.unit.connectors.create import create_tools
 from tests.unit.connectors.file_export.test_stores import private_key
 from tests.unit.connectors.raw_server import RawServer, plain_answer, read_request, serve

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from app.connectors.base import ConnectorTools
-from app.connectors.destinations.file_export.aws import FixedKeys
 from app.connectors.destinations.file_export.gcs import GCSStore
-from app.connectors.destinations.file_export.google_token import NoTokens
 from app.connectors.destinations.file_export.s3 import Limits, S3Store
 from app.connectors.destinations.file_export.stores import Store
 from app.connectors.destinations.file_export.targets import StoreTarget
 from app.connectors.errors import AuthenticationRejected
+from app.connectors.object_stores.aws import FixedKeys
+from app.connectors.object_stores.google_token import NoTokens
 from tests.unit.connectors.create import create_tools
 
 KEYS = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

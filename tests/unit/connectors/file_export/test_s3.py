@@ -15,9 +15,8 @@ from werkzeug.serving import make_server
 
 from app.connectors.base import ConnectorTools
 from app.connectors.destinations.file_export import s3
-from app.connectors.destinations.file_export.aws import FixedKeys, RoleKeys
 from app.connectors.destinations.file_export.parts import cuts
-from app.connectors.destinations.file_export.s3 import Limits, S3Store, bucket_url
+from app.connectors.destinations.file_export.s3 import Limits, S3Store
 from app.connectors.destinations.file_export.stores import is_same
 from app.connectors.destinations.file_export.targets import StoreTarget
 from app.connectors.errors import (
@@ -26,6 +25,7 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.object_stores.aws import FixedKeys, RoleKeys, bucket_url
 from tests.unit.connectors.create import create_tools
 from tests.unit.connectors.file_export.test_stores import content, names, s3_url
 from tests.unit.connectors.raw_server import plain_answer, read_request, serve

@@ -23,7 +23,6 @@ from gcp_storage_emulator.server import create_server
 from werkzeug.serving import make_server
 
 from app.connectors.base import Call, ConnectorTools
-from app.connectors.destinations.file_export.aws import FixedKeys
 from app.connectors.destinations.file_export.connector import (
     FileConnector,
     GCSConnector,
@@ -31,7 +30,6 @@ from app.connectors.destinations.file_export.connector import (
 )
 from app.connectors.destinations.file_export.failures import as_connector_error
 from app.connectors.destinations.file_export.gcs import GCSStore
-from app.connectors.destinations.file_export.google_token import NoTokens, fetch_token
 from app.connectors.destinations.file_export.s3 import S3Store
 from app.connectors.destinations.file_export.settings import GCSSettings, S3Settings
 from app.connectors.destinations.file_export.stores import Store
@@ -44,6 +42,8 @@ from app.connectors.errors import (
     TransientFailure,
 )
 from app.connectors.http import make_client
+from app.connectors.object_stores.aws import FixedKeys
+from app.connectors.object_stores.google_token import NoTokens, fetch_token
 from tests.unit.connectors.create import NoExports, create_call, create_delivery, create_tools
 from tests.unit.connectors.file_export.create import run
 from tests.unit.connectors.raw_server import plain_answer, read_request, serve

@@ -8,7 +8,6 @@ import httpx
 import orjson
 
 from app.connectors.answers import printable, said, secrets_of
-from app.connectors.destinations.file_export.stores import Denied, named_failure, other_failure
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -16,12 +15,13 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
+from app.connectors.object_stores.failures import Denied, named_failure, other_failure
 
 _LIMITS = ("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded")
 
 
-def failure(response: httpx.Response, where: str) -> ConnectorError:
-    """Return the error for a response of Google that is no success. A redirect names its target."""
+def failure(response: httpx.Response, where: str, verb: str = "write") -> ConnectorError:
+    """Return the error for a response of Google that is no success. A redirect names its target. ``verb``: what it may not do."""
     reason, words = _said(response)
     status = response.status_code
     kind: type[ConnectorError]
@@ -30,7 +30,7 @@ def failure(response: httpx.Response, where: str) -> ConnectorError:
     elif status == 429 or (status == 403 and reason in _LIMITS):
         kind, meaning = Throttled, "it is limiting requests; retried automatically"
     elif status == 403:
-        kind, meaning = Denied, "the service account may not write there" + words
+        kind, meaning = Denied, f"the service account may not {verb} there{words}"
     elif status == 404:
         kind, meaning = ConfigurationRejected, "the bucket does not exist"
     elif status in (409, 410, 412):

@@ -9,18 +9,22 @@ import base64
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from pydantic import SecretStr
 
 from app.connectors.answers import raise_for_answer, unconfirmed
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.connectors.urls import checked_callable
 from app.core import clock
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+WRITING = "https://www.googleapis.com/auth/devstorage.read_write"
+READING = "https://www.googleapis.com/auth/devstorage.read_only"
 LIFETIME = timedelta(hours=1)
 EARLY = timedelta(minutes=5)
 
@@ -28,8 +32,11 @@ EARLY = timedelta(minutes=5)
 class ServiceAccountTokens:
     """Tokens of a service account, fetched again before they end: a large upload can take longer than an hour."""
 
-    def __init__(self, http: httpx.AsyncClient, service_account_json: str) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, service_account_json: str, scope: str = WRITING
+    ) -> None:
         self._http = http
+        self._scope = scope
         self._key = service_account_json
         self._token = ""
         self._ends: datetime | None = None
@@ -37,7 +44,9 @@ class ServiceAccountTokens:
     async def current(self) -> str:
         """Return a token that is valid for five minutes at least. Raises AuthenticationRejected if Google refuses the key."""
         if self._ends is None or clock.now() >= self._ends - EARLY:
-            self._token, self._ends = await fetch_token(self._http, self._key, clock.now())
+            self._token, self._ends = await fetch_token(
+                self._http, self._key, clock.now(), self._scope
+            )
         return self._token
 
 
@@ -49,13 +58,13 @@ class NoTokens:
 
 
 async def fetch_token(
-    http: httpx.AsyncClient, service_account_json: str, now: datetime
+    http: httpx.AsyncClient, service_account_json: str, now: datetime, scope: str = WRITING
 ) -> tuple[str, datetime]:
     """Fetch a token. Returns it with its expiry. Raises AuthenticationRejected if Google refuses the key."""
     key = json.loads(service_account_json)
     body = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": signed_statement(key, now),
+        "assertion": signed_statement(key, now, scope),
     }
     response = await http.post(key.get("token_uri") or TOKEN_URL, data=body)
     if response.status_code in (400, 401, 403):
@@ -74,7 +83,40 @@ async def fetch_token(
     return token, now + timedelta(seconds=seconds)
 
 
-def signed_statement(key: dict[str, Any], now: datetime) -> str:
+def checked_service_account(secret: SecretStr) -> SecretStr:
+    """Return the key file of a Google service account. Raises ValueError if it is not one."""
+    try:
+        key = json.loads(secret.get_secret_value())
+    except ValueError:
+        key = None
+    if not isinstance(key, dict):
+        raise ValueError("must be the JSON key file of a service account")
+    if key.get("type") != "service_account":
+        raise ValueError("must be the key of a service account: its type is not service_account")
+    missing = [
+        name for name in ("client_email", "private_key") if not isinstance(key.get(name), str)
+    ]
+    if missing:
+        raise ValueError(f"the service account's key has no {' and no '.join(missing)}")
+    token_uri = key.get("token_uri")
+    if token_uri is not None and not (isinstance(token_uri, str) and _is_address(token_uri)):
+        raise ValueError("the service account's token_uri must be a URL such as " + TOKEN_URL)
+    return secret
+
+
+def _is_address(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return (
+            parts.scheme in ("https", "http")
+            and "@" not in parts.netloc
+            and bool(checked_callable(url))
+        )
+    except ValueError:
+        return False
+
+
+def signed_statement(key: dict[str, Any], now: datetime, scope: str) -> str:
     """Return the JSON Web Token (RS256) of the request. Raises ConfigurationRejected if the key is not an RSA key."""
     try:
         private = serialization.load_pem_private_key(key["private_key"].encode(), password=None)
@@ -86,7 +128,7 @@ def signed_statement(key: dict[str, Any], now: datetime) -> str:
     head = {"alg": "RS256", "typ": "JWT", "kid": key.get("private_key_id", "")}
     claims = {
         "iss": key["client_email"],
-        "scope": SCOPE,
+        "scope": scope,
         "aud": key.get("token_uri") or TOKEN_URL,
         "iat": issued,
         "exp": issued + int(LIFETIME.total_seconds()),

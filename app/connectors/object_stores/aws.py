@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import httpx
 
 from app.connectors.answers import said
-from app.connectors.destinations.file_export.stores import other_failure
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.connectors.object_stores.failures import other_failure
 from app.core import clock
 
 _ROLE_SECONDS = 3600
@@ -107,6 +107,15 @@ class RoleKeys:
 def domain_of(region: str) -> str:
     """Return the domain of the endpoints of a region."""
     return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+
+
+def bucket_url(bucket: str, region: str, endpoint_url: str | None) -> str:
+    """Return the URL of a bucket: by name at Amazon, by path at other stores and if the certificate does not fit the name."""
+    if endpoint_url:
+        return f"{endpoint_url.rstrip('/')}/{bucket}"
+    if "." in bucket:
+        return f"https://s3.{region}.{domain_of(region)}/{bucket}"
+    return f"https://{bucket}.s3.{region}.{domain_of(region)}"
 
 
 def _own_keys() -> Keys:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import httpx
 
 from app.connectors.answers import said
-from app.connectors.destinations.file_export.aws import tag
-from app.connectors.destinations.file_export.stores import Denied, named_failure, other_failure
 from app.connectors.errors import (
     AuthenticationRejected,
     ConfigurationRejected,
@@ -14,10 +12,12 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
+from app.connectors.object_stores.aws import tag
+from app.connectors.object_stores.failures import Denied, named_failure, other_failure
 
 _REGION = "the bucket is in another region"
 _MEANINGS: dict[str, tuple[type[ConnectorError], str]] = {
-    "AccessDenied": (Denied, "the key may not write there"),
+    "AccessDenied": (Denied, "the key may not {verb} there"),
     "InvalidAccessKeyId": (AuthenticationRejected, "the access key does not exist"),
     "SignatureDoesNotMatch": (AuthenticationRejected, "the secret access key is wrong"),
     "ExpiredToken": (AuthenticationRejected, "the session has expired"),
@@ -46,15 +46,15 @@ _MEANINGS: dict[str, tuple[type[ConnectorError], str]] = {
 }  # fmt: skip
 
 
-def failure(response: httpx.Response, where: str) -> ConnectorError:
-    """Return the error for a response of S3 that is no success. A redirect names its target."""
+def failure(response: httpx.Response, where: str, verb: str = "write") -> ConnectorError:
+    """Return the error for a response of S3 that is no success. A redirect names its target. ``verb``: what the key may not do."""
     code = tag(response, "Code") or _code_of_status(response)
     kind, words = _MEANINGS.get(code, (None, ""))
     if kind is None:
         return other_failure(response, where)
     if words == _REGION:
         words += _other_region(response)
-    return named_failure(kind, words, code, response, where)
+    return named_failure(kind, words.replace("{verb}", verb), code, response, where)
 
 
 def _code_of_status(response: httpx.Response) -> str:
