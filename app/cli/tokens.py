@@ -39,7 +39,7 @@ async def _workspace_id(platform: Platform, given: str | None) -> str:
 def create_token(
     name: Annotated[str, typer.Option(help="A name that says what the token is for.")],
     scopes: Annotated[
-        str, typer.Option(help="The scopes, separated by commas: read, write.")
+        str, typer.Option(help="The scopes, separated by commas: read, write, operator.")
     ] = "read,write",
     days: Annotated[
         int | None,

@@ -20,5 +20,6 @@ NAVIGATION = (
     Section("activations", "Activations", "send", ("activations",)),
     Section("syncs", "Syncs", "list", ("syncs",)),
     Section("destinations", "Destinations", "plug", ("destinations",)),
+    Section("operations", "Operations", "pulse", ("operations",)),
     Section("audit", "Audit", "book", ("audit",)),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def _environment() -> Environment:
         utc=words.utc_text,
         short_time=words.short_time,
         plural=words.plural,
+        with_unit=words.with_unit,
         as_json=words.as_json,
     )
     made.globals.update(
@@ -46,6 +48,7 @@ def _environment() -> Environment:
         version=VERSION,
         percent=words.percent,
         navigation=NAVIGATION,
+        seconds=lambda count: timedelta(seconds=count),
         shape_of=shape_of,
         space_link=space_link,
     )

@@ -17,6 +17,7 @@ from app.console.pages import (
     destination,
     destinations,
     home,
+    operations,
     sync,
     syncs,
 )
@@ -25,7 +26,7 @@ from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import ERROR_PAGE
 
-_PAGES = (home, activations, activation, sync, syncs, destinations, destination, audit)
+_PAGES = (home, activations, activation, sync, syncs, destinations, destination, operations, audit)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

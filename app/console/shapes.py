@@ -18,6 +18,13 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "Cancelled": ("stop", "quiet"),
     "Superseded": ("skip", "quiet"),
     "Disabled": ("slash", "quiet"),
+    # Of workers, parts of the installation, and notices
+    "Live": ("check", "good"),
+    "Silent": ("cross", "bad"),
+    "Works": ("check", "good"),
+    "Away": ("cross", "bad"),
+    "Sent": ("check", "good"),
+    "Waits": ("ring", "live"),
 }
 
 

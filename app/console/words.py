@@ -15,6 +15,23 @@ def number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def size(count: int) -> str:
+    """Return ``1 MiB`` or ``1,234 bytes``: the largest unit of which the number is a multiple."""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if count and count % (1 << power) == 0:
+            return f"{count >> power:,} {unit}"
+    return f"{count:,} bytes"
+
+
+def with_unit(value: str, unit: str) -> str:
+    """Return a value of ``bytes`` or ``seconds`` as a person writes it; a number without a unit gets commas."""
+    if unit == "bytes":
+        return size(int(value))
+    if unit == "seconds":
+        return duration(timedelta(seconds=float(value)))
+    return f"{int(value):,}" if value.isdecimal() else value
+
+
 def utc_text(moment: datetime) -> str:
     """Return ``2026-01-31 12:00:05 UTC``, which the title of each time shows."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -21,6 +21,15 @@ class NoticeEvent(StrEnum):
     ERROR = "error"  # the activation is paused by an error
 
 
+#: The event in the content of a test notice, which is about no activation.
+TEST_EVENT = "test"
+TEST_SUBJECT = "Test notice of the audience activation service"
+TEST_BODY = """\
+This is a test notice. A user of the audience activation service has asked for it.
+
+Notices of activations reach this address if their delivery option `notifications` names it.
+"""
+
 _SUBJECTS: Mapping[str, str] = {
     NoticeEvent.FINISHED: "was delivered",
     NoticeEvent.FAILED: "failed",

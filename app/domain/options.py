@@ -170,7 +170,7 @@ def parse_notifications(
         return [Problem("must be an object", field)]
     problems = unknown_keys(value, ("emails", "destinationId", "on"), field)
     emails = value.get("emails") or []
-    if not isinstance(emails, list) or not all(_is_address(item) for item in emails):
+    if not isinstance(emails, list) or not all(is_mail_address(item) for item in emails):
         problems.append(Problem("must be a list of mail addresses", f"{field}.emails"))
     on = value.get("on") or list(NOTIFIED_OF)
     if not isinstance(on, list) or any(item not in NOTIFIED_OF for item in on):
@@ -304,7 +304,8 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-def _is_address(value: Any) -> bool:
+def is_mail_address(value: Any) -> bool:
+    """Return whether a value is a text of the form ``name@host``, at most 255 characters long."""
     if not isinstance(value, str) or len(value) > _MAX_NAME or any(c.isspace() for c in value):
         return False
     name, at, host = value.rpartition("@")

@@ -95,6 +95,7 @@ async def console(platform: Platform) -> AsyncIterator[Console]:
                 keyring=platform.keyring,
                 workspace_id=await flow.workspace_id(),
                 name="browser",
+                scopes=tokens.SCOPES,
                 now=clock.now(),
             )
         chromium = await playwright.chromium.launch(

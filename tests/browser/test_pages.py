@@ -13,6 +13,8 @@ PAGES = (
     "/activations?search=none",
     "/syncs",
     "/syncs?status=failed",
+    "/operations",
+    "/operations?state=failed",
     "/audit",
     "/audit?resourceType=space",
     "/destinations",

@@ -14,9 +14,9 @@ _ABOUT = {
 _RULES = """
 ## Authorization
 
-Each request has the header `Authorization: Bearer <token>`. A token belongs to one workspace, and has the scopes `read`, `write` or
-both. GET needs `read`, all other methods need `write`. Without a valid token the status is 401, without the scope 403. Resources of
-other workspaces do not exist for a token: 404.
+Each request has the header `Authorization: Bearer <token>`. A token belongs to one workspace, and has one or more of the scopes
+`read`, `write` and `operator`. GET needs `read`, all other methods need `write`; the operations on the installation need `operator`.
+Without a valid token the status is 401, without the scope 403. Resources of other workspaces do not exist for a token: 404.
 
 ```sh
 curl -H "Authorization: Bearer $TOKEN" http://localhost:8000/spaces
@@ -74,6 +74,8 @@ _TAGS: Mapping[str, str] = {
     "Destinations": "Accounts at partners: their settings, checks of their credentials, and the lists that they have.",
     "Holdings": "What a destination holds because of an activation, and the comparison with the partner's list.",
     "Members": "Members of audiences: uploads, single changes, pages, and one profile.",
+    "Notices": "Mails and webhooks that tell users what happened to an activation.",
+    "Operations": "The installation: workers, queue, limits. These operations need the scope `operator`.",
     "Runs": "Computations of audiences, each of which writes a snapshot.",
     "Snapshots": "Who was in an audience in one run. A rollback makes an older snapshot current again.",
     "Spaces": "Parts of a workspace with their own audiences, destinations and datasets.",

@@ -15,6 +15,8 @@ from app.api.extensions import (
     exports,
     holdings,
     members,
+    notices,
+    operations,
     overview,
     partner_lists,
     preview_rows,
@@ -57,5 +59,7 @@ for _part in (
     revisions.router,
     checks.router,
     space_options.router,
+    notices.router,
+    operations.router,
 ):
     router.routes.extend(_part.routes)

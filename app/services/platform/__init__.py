@@ -10,7 +10,7 @@ from app.services.platform.leases import (
 )
 from app.services.platform.platform import Platform, Session, open_platform, open_store
 from app.services.platform.rate_budgets import new_batch, writes_before
-from app.services.platform.readiness import check_readiness
+from app.services.platform.readiness import Readiness, check_readiness
 from app.services.platform.stored_files import (
     activation_folder,
     audience_folder,
@@ -20,7 +20,7 @@ from app.services.platform.stored_files import (
     store_file,
 )
 from app.services.platform.transactions import is_lost, retry_transaction, server_away
-from app.services.platform.uploads import receive_upload, type_of_file, usual_delimiter
+from app.services.platform.uploads import receive_upload, usual_delimiter
 from app.services.platform.wakeups import (
     beat_job_id,
     deliver_again,
@@ -47,6 +47,7 @@ __all__ = [
     "MAX_LOST_LEASES",
     "LeaseLost",
     "Platform",
+    "Readiness",
     "Session",
     "WorkerName",
     "WorkerWatch",
@@ -76,7 +77,6 @@ __all__ = [
     "server_away",
     "store_file",
     "sweep_job_id",
-    "type_of_file",
     "usual_delimiter",
     "wake_deliver",
     "wake_notify",

@@ -23,7 +23,8 @@ class Readiness:
     """Which parts respond, and why others do not.
 
     Without Redis the service works, but more slowly. Without workers it accepts everything, and computes and sends nothing.
-    ``workers`` is None if the database does not respond.
+    ``workers`` and ``revision`` are None if the database does not respond; ``revision`` is the migration of the database, and
+    ``wanted`` the newest one of this version.
     """
 
     database: bool
@@ -32,6 +33,8 @@ class Readiness:
     redis: bool
     workers: int | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
+    revision: str | None = None
+    wanted: str = ""
 
     @property
     def ready(self) -> bool:
@@ -77,6 +80,8 @@ async def check_readiness(platform: Platform) -> Readiness:
         redis=redis,
         workers=workers,
         reasons={part: reason for part, reason in reasons.items() if reason is not None},
+        revision=revision,
+        wanted=wanted or "",
     )
 
 

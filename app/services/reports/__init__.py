@@ -9,6 +9,8 @@ from app.services.reports.explanation import (
     Membership,
     WantedKey,
 )
+from app.services.reports.installation import Installation, read_installation
+from app.services.reports.notice_log import LoggedNotice, count_notices, page_notices
 from app.services.reports.overview import (
     ACTIVITIES,
     OVERVIEW_STATES,
@@ -39,6 +41,8 @@ __all__ = [
     "Explanation",
     "HeldKey",
     "HeldSync",
+    "Installation",
+    "LoggedNotice",
     "LoggedSync",
     "Membership",
     "OpenSync",
@@ -52,13 +56,16 @@ __all__ = [
     "WantedKey",
     "activation_status",
     "audience_reach",
+    "count_notices",
     "count_overview",
     "destination_reach",
     "explain_profile",
     "overview_status",
     "page_batches",
+    "page_notices",
     "page_overview",
     "page_sync_log",
+    "read_installation",
     "recent_syncs",
     "require_overview",
     "sample_plan",

@@ -43,6 +43,7 @@ from app.services.syncs.syncs import (
     sync_rejections,
     view_syncs,
 )
+from app.services.syncs.test_notices import TestNotice, notified_accounts, send_test_notice
 
 __all__ = [
     "PLACE_TRIGGER",
@@ -50,6 +51,7 @@ __all__ = [
     "SentTimes",
     "SyncRejections",
     "SyncView",
+    "TestNotice",
     "account_healed",
     "all_have_snapshots",
     "approve_sync",
@@ -66,6 +68,7 @@ __all__ = [
     "is_outdated",
     "list_syncs",
     "lock_account",
+    "notified_accounts",
     "notify_activation_in_error",
     "notify_not_computed",
     "notify_sync_ended",
@@ -78,6 +81,7 @@ __all__ = [
     "report_alive",
     "retry_sync",
     "send_notices",
+    "send_test_notice",
     "set_error",
     "set_state",
     "settle_sync",

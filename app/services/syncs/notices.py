@@ -17,6 +17,7 @@ from app.connectors.base import Notifies
 from app.connectors.errors import ConfigurationRejected, ConnectorError
 from app.core import clock
 from app.core.clock import to_wire
+from app.core.config import Settings
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.domain import notices, retry
@@ -149,15 +150,27 @@ class NotifyingIsOff(Exception):
 
 
 async def _mail(platform: Platform, notice: Notice) -> None:
-    settings = platform.settings
+    await send_mail(
+        platform.settings,
+        message_id=notice.id,
+        recipient=notice.recipient,
+        subject=notices.subject(notice.event, notice.content["activationName"]),
+        text=notices.body(notice.event, notice.content),
+    )
+
+
+async def send_mail(
+    settings: Settings, *, message_id: str, recipient: str, subject: str, text: str
+) -> None:
+    """Send one mail. Raises NotifyingIsOff without a mail server, and the errors of aiosmtplib and of the connection."""
     if settings.smtp_url is None:
         raise NotifyingIsOff("ACTIVATIONS_SMTP_URL is not set, so no mail can be sent")
     address = urlsplit(settings.smtp_url.get_secret_value())
     message = EmailMessage()
-    message["From"], message["To"] = settings.mail_from, notice.recipient
-    message["Subject"] = notices.subject(notice.event, notice.content["activationName"])
-    message["Message-ID"] = f"<{notice.id}@activations>"
-    message.set_content(notices.body(notice.event, notice.content))
+    message["From"], message["To"] = settings.mail_from, recipient
+    message["Subject"] = subject
+    message["Message-ID"] = f"<{message_id}@activations>"
+    message.set_content(text)
     await aiosmtplib.send(
         message,
         hostname=address.hostname,
@@ -170,14 +183,20 @@ async def _mail(platform: Platform, notice: Notice) -> None:
 
 
 async def _post(platform: Platform, notice: Notice) -> None:
+    connector = await open_notifier(platform, notice.space_id, notice.recipient)
+    await connector.notify(notice.id, notice.created_at, clock.now(), notice.content)
+
+
+async def open_notifier(platform: Platform, space_id: str, destination_id: str) -> Notifies:
+    """Open the connector of an account that takes notices. Raises ConfigurationRejected if it does not exist or takes none."""
     async with platform.unit_of_work() as session:
-        destination = await DestinationRepository(session).get(notice.space_id, notice.recipient)
-        workspace_id = await SpaceRepository(session).workspace_of(notice.space_id)
+        destination = await DestinationRepository(session).get(space_id, destination_id)
+        workspace_id = await SpaceRepository(session).workspace_of(space_id)
     if destination is None:
-        raise ConfigurationRejected(f"the account {notice.recipient} for notices no longer exists")
+        raise ConfigurationRejected(f"the account {destination_id} for notices no longer exists")
     account = open_account(platform.keyring, workspace_id, destination)
     tools = connector_tools(platform, destination.id, account.definition, account.secrets)
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Notifies):
         raise ConfigurationRejected(f"{account.definition.name} takes no notices; name a webhook")
-    await connector.notify(notice.id, notice.created_at, clock.now(), notice.content)
+    return connector

@@ -21,7 +21,9 @@ from app.core.errors import Invalid, NotFound
 from app.storage.models import ApiToken
 from app.storage.repositories.tokens import TokenRepository
 
-SCOPES = ("read", "write")
+#: What a token may permit. ``operator`` is for the installation: its workers, tokens, workspaces and encryption keys.
+SCOPES = ("read", "write", "operator")
+DEFAULT_SCOPES = ("read", "write")
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID, SECRET, _CHECKSUM = 12, 43, 6  # characters
 
@@ -60,7 +62,7 @@ async def create_token(
     keyring: Keyring,
     workspace_id: str,
     name: str,
-    scopes: Iterable[str] = SCOPES,
+    scopes: Iterable[str] = DEFAULT_SCOPES,
     environment: Literal["live", "test"] = "live",
     expires_at: datetime | None = None,
     now: datetime,

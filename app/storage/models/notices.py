@@ -18,6 +18,8 @@ class Notice(Base):
             ["space_id", "activation_id"], ["activation.space_id", "activation.id"]
         ),
         Index("ix_notice_activation", "space_id", "activation_id", "id"),
+        Index("ix_notice_log", "space_id", "state", "id"),
+        Index("ix_notice_day", "space_id", "created_at"),
         Index("ix_notice_due", "next_at", postgresql_where=text("state = 'new'")),
     )
 

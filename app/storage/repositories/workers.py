@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select
@@ -9,6 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.storage.models import WorkerBeat
 from app.storage.repositories.base import DATABASE_NOW, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWorker:
+    """A worker that has reported, and whether it still counts as live."""
+
+    beat: WorkerBeat
+    live: bool
 
 
 class WorkerRepository(Repository[WorkerBeat]):
@@ -37,6 +47,15 @@ class WorkerRepository(Repository[WorkerBeat]):
         """Return how many workers are live."""
         query = select(func.count()).where(WorkerBeat.live_until > DATABASE_NOW)
         return int(await self.session.scalar(query) or 0)
+
+    async def listed(self, most: int) -> Sequence[SeenWorker]:
+        """Read up to ``most`` workers, also silent ones, the last heartbeat first."""
+        query = (
+            select(WorkerBeat, (WorkerBeat.live_until > DATABASE_NOW).label("live"))
+            .order_by(WorkerBeat.beat_at.desc(), WorkerBeat.id)
+            .limit(most)
+        )
+        return [SeenWorker(row, bool(live)) for row, live in await self._rows(query)]
 
     async def forget_silent(self, age: timedelta) -> int:
         """Remove workers that have been silent for longer than ``age``. Returns their number."""

@@ -1,0 +1,61 @@
+"""Test notices, by mail and by webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from app.core.config import Settings
+from tests.integration.api_extensions.desk import Desk
+from tests.mailbox import Mailbox, mail_server
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    with mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, mailbox: tuple[Mailbox, int]) -> Settings:
+    """The settings of the tests, with a mail server."""
+    url = SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")
+    return settings.model_copy(update={"smtp_url": url})
+
+
+async def test_a_test_notice_reaches_a_mailbox_and_a_webhook_or_says_why_not(
+    desk: Desk, mailbox: tuple[Mailbox, int]
+) -> None:
+    flow = desk.flow
+
+    async def send(**body: str) -> tuple[bool, str | None]:
+        found = (await desk.data("POST", "notices/test", json=body))["testNotice"]
+        return found["sent"], found["message"]
+
+    assert await send(email="crm@example.com") == (True, None)
+    (mail,) = mailbox[0].mails
+    assert mail.rcpt_tos == ["crm@example.com"]
+    assert b"This is a test notice." in mail.content
+    sent, why = await send(email="unknown@example.com")
+    assert not sent
+    assert "no such mailbox" in (why or "")
+    received = flow.receiver.stats()["messages"]
+    assert await send(destinationId=flow.destination_id) == (True, None)
+    assert flow.receiver.stats()["messages"] == received + 1
+    assert flow.receiver.stats()["bad_signatures"] == 0
+    flow.sandbox.faults.add({"kind": "status", "status": 503, "times": 1})
+    sent, why = await send(destinationId=flow.destination_id)
+    assert not sent
+    assert "503" in (why or "")
+    for body, field in (
+        ({}, "email"),
+        ({"email": "x", "destinationId": "y"}, "email"),
+        ({"email": "no address"}, "email"),
+    ):
+        refused = await desk.api.post("notices/test", json=body)
+        assert refused.status_code == 422, body
+        assert refused.json()["errors"][0]["field"] == field
+    unknown = await desk.api.post("notices/test", json={"destinationId": "none"})
+    assert unknown.status_code == 404
