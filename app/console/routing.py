@@ -15,13 +15,14 @@ from starlette.responses import RedirectResponse, Response
 
 from app.console import cookies
 from app.console.errors import error_page
-from app.console.forms import FORM_TOKEN, read_form
+from app.console.forms import FORM_TOKEN, read_file_form, read_form
 from app.console.rendering import render
 from app.console.visits import Done, Shown, SpaceLink, Visit
 from app.core import clock
 from app.core.errors import AppError, Forbidden, NotFound, Problem
 from app.core.page_policy import ERROR_PAGE
 from app.core.pagination import PageRequest
+from app.core.streamed_body import StreamedBody
 from app.services import tenancy
 from app.services.platform import Platform, Session
 from app.services.tenancy import ConsoleSession
@@ -45,39 +46,57 @@ def get(page: Page) -> Endpoint:
     return endpoint
 
 
-def post(action: Action, on: Page, *, scope: str = "write") -> Endpoint:
-    """Return the endpoint of an action, whose form is on the page ``on``. After a fault, the page shows it with the fields as sent."""
+def post(action: Action, on: Page, *, scope: str = "write", takes_file: bool = False) -> Endpoint:
+    """Return the endpoint of an action, whose form is on the page ``on``. After a fault, the page shows it with the fields as sent.
+
+    An action that takes a file runs with no transaction open, and is cancelled if the visitor leaves before it ends.
+    """
 
     async def endpoint(request: Request) -> Response:
         signed_in = await _signed_in(request)
         if signed_in is None:
             return _to_sign_in(request)
         platform = _platform(request)
-        form = await read_form(request, platform, signed_in.nonce)
+        body, file = StreamedBody(request), None
+        if takes_file:
+            form, file = await read_file_form(request, platform, signed_in.nonce, body.pieces())
+        else:
+            form = await read_form(request, platform, signed_in.nonce)
         if scope not in signed_in.caller.scopes:
             raise Forbidden(f"this token lacks the scope {scope}")
         try:
             async with platform.unit_of_work() as session:
                 visit = await _visit(request, signed_in, session, form)
-                done = await action(visit)
+                if file is None:
+                    done = await action(visit)
+                else:
+                    visit.file = file
+                    await session.rollback()
+                    done = await body.run(action(visit))
         except AppError as error:
             if error.status >= 500 or isinstance(error, NotFound):
                 raise
             return await _shown(
                 request, signed_in, on, form=form, problems=error.problems, status=error.status
             )
-        if isinstance(done, Response):
-            return done
-        if isinstance(done, Shown):
-            return _rendered(visit, done)
-        response = RedirectResponse(done.to, 303)
-        if done.note:
-            text = cookies.note_text(platform.keyring, done.note)
-            settings = platform.settings
-            cookies.set_cookie(response, request, settings, "note", text, cookies.NOTE_SECONDS)
-        return response
+        return _after(visit, done)
 
     return endpoint
+
+
+def _after(visit: Visit, done: Done | Shown | Response) -> Response:
+    if isinstance(done, Response):
+        return done
+    if isinstance(done, Shown):
+        return _rendered(visit, done)
+    response = RedirectResponse(done.to, 303)
+    if done.note:
+        platform = visit.platform
+        text = cookies.note_text(platform.keyring, done.note)
+        cookies.set_cookie(
+            response, visit.request, platform.settings, "note", text, cookies.NOTE_SECONDS
+        )
+    return response
 
 
 async def _signed_in(request: Request) -> ConsoleSession | None:

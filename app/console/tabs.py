@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from starlette.routing import Route
 
 from app.console.routing import Action, Page, get, post
 from app.console.visits import Visit
+
+NONE: Mapping[str, Action] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,22 @@ class Tab:
     api: str = ""
 
 
-def routes_of(address: str, show: Page, actions: Mapping[str, Action]) -> Sequence[Route]:
-    """Return the route of a page, and those of its actions, each one below the page's address."""
+def routes_of(
+    address: str,
+    show: Page,
+    actions: Mapping[str, Action],
+    *,
+    uploads: Mapping[str, Action] = NONE,
+) -> Sequence[Route]:
+    """Return the route of a page, and those of its actions, each one below the page's address. ``uploads`` take a file."""
     return (
         Route(address, get(show)),
         *(
             Route(f"{address}/{name}", post(action, on=show), methods=["POST"])
             for name, action in actions.items()
+        ),
+        *(
+            Route(f"{address}/{name}", post(action, on=show, takes_file=True), methods=["POST"])
+            for name, action in uploads.items()
         ),
     )

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from app.console.cookies import form_token
+from app.console.multipart import SentFile
 from app.core.errors import Invalid, Problem
 from app.services.platform import Platform, Session
 from app.services.tenancy import Caller, ConsoleSession
@@ -59,6 +60,7 @@ class Visit:
     space: SpaceLink | None = None
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problems: Sequence[Problem] = ()  # of the form that was sent
+    file: SentFile | None = None  # of a form with a file
 
     @property
     def caller(self) -> Caller:
@@ -97,6 +99,12 @@ class Visit:
         """Return a field of the form without blanks around it, empty if it was not sent."""
         values = self.form.get(name)
         return values[-1].strip() if values else ""
+
+    def sent_file(self) -> SentFile:
+        """Return the file of the form. Raises Invalid if none was chosen."""
+        if self.file is None or not self.file.name:
+            raise Invalid("Choose a file.", field="file")
+        return self.file
 
     def here(self, **changes: str | None) -> str:
         """Return the address of this page with other parameters in its query; None removes one."""

@@ -24,12 +24,12 @@ from app.api.edge import (
     read_text,
 )
 from app.api.extensions.parts import DELIMITER, UPLOAD_BODY, DatasetId, announced_length
-from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
 from app.core import clock
 from app.core.errors import Invalid
+from app.core.streamed_body import StreamedBody
 from app.services import datasets
 from app.services.platform import Platform
 

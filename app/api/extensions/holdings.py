@@ -21,11 +21,11 @@ from app.api.edge import (
     validated,
 )
 from app.api.extensions.parts import ACTIVATION, UPLOAD_BODY, announced_length
-from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import holdings as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
 from app.core.sent_json import parse_json
+from app.core.streamed_body import StreamedBody
 from app.services import holdings
 
 router = APIRouter(route_class=ApiRoute)

@@ -22,12 +22,12 @@ from app.api.edge import (
 )
 from app.api.extensions.parts import AUDIENCE, DELIMITER, UPLOAD_BODY, ProfileId, announced_length
 from app.api.extensions.runs import run_wire
-from app.api.extensions.streamed_body import StreamedBody
 from app.contract.extensions import members as contract
 from app.contract.extensions.runs import RunData
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.long_numbers import has_long_number, loads_long, long_paths
+from app.core.streamed_body import StreamedBody
 from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)

@@ -20,7 +20,7 @@ from app.services.platform.stored_files import (
     store_file,
 )
 from app.services.platform.transactions import is_lost, retry_transaction, server_away
-from app.services.platform.uploads import receive_upload, usual_delimiter
+from app.services.platform.uploads import receive_upload, type_of_file, usual_delimiter
 from app.services.platform.wakeups import (
     beat_job_id,
     deliver_again,
@@ -77,6 +77,7 @@ __all__ = [
     "server_away",
     "store_file",
     "sweep_job_id",
+    "type_of_file",
     "usual_delimiter",
     "wake_deliver",
     "wake_notify",

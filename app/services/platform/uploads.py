@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Literal
 
 from app.core.config import Settings
@@ -29,6 +29,18 @@ _FORMATS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
     "application/ndjson": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
+
+_TYPES_BY_ENDING = {
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".txt": "text/csv",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
+    ".json": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+}
+_COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _NO_DELIMITERS = "\"' \r\n\0\ufeff"
@@ -57,6 +69,27 @@ def upload_kind(
             return form, "zstd"
         case _:
             raise UnsupportedMediaType("Content-Encoding may be gzip or zstd")
+
+
+def type_of_file(name: str) -> str:
+    """Return the content type of a file by the end of its name: ``text/csv`` for ``people.csv.gz``.
+
+    Raises UnsupportedMediaType, naming what is accepted.
+    """
+    path = PurePath(name.lower())
+    if path.suffix in _COMPRESSED:
+        path = path.with_suffix("")
+    if path.suffix in _SPREADSHEETS:
+        raise UnsupportedMediaType(
+            f"{name} is a spreadsheet. Save it as CSV (UTF-8), and upload that file.", field="file"
+        )
+    found = _TYPES_BY_ENDING.get(path.suffix)
+    if found is None:
+        raise UnsupportedMediaType(
+            f"{name}: the name must end in .csv, .tsv, .txt, .ndjson, .jsonl or .parquet; also with .gz or .zst after it.",
+            field="file",
+        )
+    return found
 
 
 def _is_readable(parameters: str) -> bool:

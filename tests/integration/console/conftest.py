@@ -65,6 +65,27 @@ class Browser:
         headers = {"Origin": origin} if origin else {}
         return await self.http.post(action, data=fields, headers=headers, follow_redirects=True)
 
+    async def attach(
+        self, action: str, name: str, content: bytes, fields: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Send the form with an action, which must be on the page, with a file."""
+        self.page = await self.post_file(
+            action, {**self.form(action), **(fields or {})}, name, content
+        )
+        return self.page
+
+    async def post_file(
+        self, action: str, fields: Mapping[str, str], name: str, content: bytes
+    ) -> httpx.Response:
+        """Send fields and a file, whatever the page has. Browsers do not know the type of every file."""
+        return await self.http.post(
+            action,
+            data=fields,
+            files={"file": (name, content, "application/octet-stream")},
+            headers={"Origin": BASE},
+            follow_redirects=True,
+        )
+
     async def token(self, *scopes: str, **more: object) -> str:
         """Create a token of the workspace with these scopes."""
         async with self.flow.platform.unit_of_work() as session:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
 
-from fastapi import Request
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 T = TypeVar("T")
 
@@ -25,7 +24,7 @@ class StreamedBody:
             yield piece
         self._complete.set()
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+    async def run(self, work: Awaitable[T]) -> T:
         """Return the result of ``work``, which reads :meth:`pieces`. Raises ClientDisconnect if the client leaves before."""
         doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self._left())
         try:
