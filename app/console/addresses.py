@@ -15,6 +15,16 @@ def destination_link(space_id: str, destination_id: str, *rest: str) -> str:
     return space_link(space_id, "destinations", destination_id, *rest)
 
 
+def dataset_link(space_id: str, dataset_id: str, *rest: str) -> str:
+    """Return the address of the page of a dataset, or of a page below it."""
+    return space_link(space_id, "datasets", dataset_id, *rest)
+
+
+def audience_link(space_id: str, audience_id: str, *rest: str) -> str:
+    """Return the address of the page of an audience, or of a page below it."""
+    return space_link(space_id, "audiences", audience_id, *rest)
+
+
 def api_of(address: str) -> str:
     """Return the path of the API for a page below a space: the console mirrors its paths."""
     return address.removeprefix("/console")

@@ -20,6 +20,7 @@ NAVIGATION = (
     Section("activations", "Activations", "send", ("activations",)),
     Section("syncs", "Syncs", "list", ("syncs",)),
     Section("destinations", "Destinations", "plug", ("destinations",)),
+    Section("datasets", "Datasets", "table", ("datasets",)),
     Section("operations", "Operations", "pulse", ("operations",)),
     Section("audit", "Audit", "book", ("audit",)),
 )

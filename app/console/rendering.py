@@ -35,6 +35,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         number=words.number,
+        signed=words.signed,
         duration=words.duration,
         distance=words.distance,
         utc=words.utc_text,

@@ -14,6 +14,8 @@ from app.console.pages import (
     activation,
     activations,
     audit,
+    dataset,
+    datasets,
     destination,
     destinations,
     home,
@@ -26,7 +28,19 @@ from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import ERROR_PAGE
 
-_PAGES = (home, activations, activation, sync, syncs, destinations, destination, operations, audit)
+_PAGES = (
+    home,
+    activations,
+    activation,
+    sync,
+    syncs,
+    destinations,
+    destination,
+    datasets,
+    dataset,
+    operations,
+    audit,
+)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

@@ -32,6 +32,11 @@ def with_unit(value: str, unit: str) -> str:
     return f"{int(value):,}" if value.isdecimal() else value
 
 
+def signed(value: int) -> str:
+    """Return ``+120``, ``-1,204`` or ``0``."""
+    return f"{value:+,}" if value else "0"
+
+
 def utc_text(moment: datetime) -> str:
     """Return ``2026-01-31 12:00:05 UTC``, which the title of each time shows."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

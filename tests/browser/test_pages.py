@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from app.core import clock
+from app.services import datasets
 from tests.browser.conftest import Console
+from tests.flow import ACTOR, Flow
 
 #: Paths below the space; {activation} and {sync} are an activation with a sync on hold, {destination} its account.
 PAGES = (
@@ -24,6 +29,15 @@ PAGES = (
     "{destination}?tab=lists",
     "{destination}?tab=mapping",
     "{destination}?tab=settings",
+    "/datasets",
+    "/datasets/new",
+    "/datasets/new?kind=database",
+    "{dataset}",
+    "{dataset}?tab=reading",
+    "{dataset}?tab=former",
+    "{dataset}?tab=users",
+    "{database}",
+    "{database}?tab=columns",
     "{activation}",
     "{activation}?tab=mapping",
     "{activation}?tab=options",
@@ -45,12 +59,73 @@ async def _filled(console: Console) -> list[str]:
     sync = await flow.quiet(activation)
     assert sync.state == "held"
     path = f"/audiences/{flow.audience_id}/activations/{activation}"
+    dataset = await _dataset(flow)
+    database = await _database(flow)
     paths = {
+        "dataset": f"/datasets/{dataset}",
+        "database": f"/datasets/{database}",
         "activation": path,
         "sync": f"{path}/syncs/{sync.id}",
         "destination": f"/destinations/{flow.destination_id}",
     }
     return [page.format(**paths) for page in PAGES]
+
+
+async def _dataset(flow: Flow) -> str:
+    """Add a dataset whose content was replaced once. Returns its id."""
+    async with flow.platform.unit_of_work() as session:
+        made = await datasets.create_dataset(
+            session,
+            flow.platform.keyring,
+            workspace_id=await flow.workspace_id(),
+            space_id=flow.space_id,
+            name="orders",
+            kind="upload",
+            source=None,
+            actor=ACTOR,
+        )
+    for content in (
+        b"id;e-mail\n1;ada@example.com\n",
+        b"id;e-mail;total\n1;ada@example.com;2.5\n\n2;;3\n",
+    ):
+        await datasets.put_dataset_content(
+            flow.platform,
+            _pieces(content),
+            space_id=flow.space_id,
+            dataset_id=made.id,
+            content_type="text/csv",
+            content_encoding=None,
+            announced=None,
+            actor=ACTOR,
+            now=clock.now(),
+        )
+    return made.id
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _database(flow: Flow) -> str:
+    """Add a dataset in a database. Returns its id."""
+    source = {
+        "host": "warehouse.example.com",
+        "database": "shop",
+        "user": "reader",
+        "password": "secret-of-the-database",
+    }
+    async with flow.platform.unit_of_work() as session:
+        made = await datasets.create_dataset(
+            session,
+            flow.platform.keyring,
+            workspace_id=await flow.workspace_id(),
+            space_id=flow.space_id,
+            name="warehouse",
+            kind="postgres",
+            source=source,
+            actor=ACTOR,
+        )
+    return made.id
 
 
 @pytest.mark.timeout(300)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.api.extensions import (
     checks,
     dataset_contents,
+    dataset_reads,
     datasets,
     delivery_options,
     destinations,
@@ -39,6 +40,7 @@ for _part in (
     partner_lists.router,
     datasets.router,
     dataset_contents.router,
+    dataset_reads.router,
     preview_rows.router,
     members.router,
     runs.router,

@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from app.console.addresses import activation_link, api_of
+from app.console.checked import checked
 from app.console.lists import page_of
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.console.words import as_json
 from app.contract import activations as contract
-from app.core.errors import AppError, Invalid, Problem
+from app.core.errors import AppError, Invalid
 from app.core.pagination import PageRequest
 from app.core.sent_json import parse_json
-from app.core.sentences import sentence, validation_words
+from app.core.sentences import sentence
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
 from app.services import activations, holdings, reports, syncs, tenancy
@@ -25,6 +24,7 @@ from app.services import activations, holdings, reports, syncs, tenancy
 CHART = 40  # syncs
 REVISIONS = 50
 ROWS = 25
+_UPDATE = contract.UpdateActivationForAudienceAlphaInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,20 +229,6 @@ async def _change(
     )
 
 
-def _checked(field: str, **sent: Any) -> None:
-    """Check values as the API does. Raises Invalid with each fault, for a field of the form."""
-    try:
-        contract.UpdateActivationForAudienceAlphaInput.model_validate(sent)
-    except ValidationError as error:
-        faults = error.errors(include_input=False)
-        problems = [Problem(sentence(validation_words(one), _place(one)), field) for one in faults]
-        raise Invalid("invalid input", problems=problems) from None
-
-
-def _place(fault: Mapping[str, Any]) -> str:
-    return ".".join(str(part) for part in fault["loc"])
-
-
 async def enable(visit: Visit) -> Done:
     """Enable the activation; with ``resync`` all members are sent."""
     changes = activations.ActivationChanges(
@@ -262,7 +248,7 @@ async def rename(visit: Visit) -> Done:
     """Change the name. Raises Invalid if it is empty."""
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
-    _checked("name", activationName=visit.sent("name"))
+    checked(_UPDATE, {"activationName": visit.sent("name")}, "name")
     view = await _change(visit, activations.ActivationChanges(name=visit.sent("name")))
     name = view.activation.name
     return Done(_address(visit, "options"), f"The name is {name}.")
@@ -276,7 +262,7 @@ async def save_mapping(visit: Visit) -> Done:
         raise Invalid(sentence(error.message), field="mapping") from None
     if not isinstance(mapping, dict):
         raise Invalid("The mapping must be a JSON object.", field="mapping")
-    _checked("mapping", destinationMapping=mapping)
+    checked(_UPDATE, {"destinationMapping": mapping}, "mapping")
     view = await _change(visit, activations.ActivationChanges(mapping=mapping))
     if fault := _not_stored(view.config["destinationMapping"], mapping):
         raise Invalid(fault, field="mapping")

@@ -1,6 +1,8 @@
 """Datasets and their sources: the tables that SQL definitions read."""
 
 from app.services.datasets.dataset_content import put_dataset_content
+from app.services.datasets.dataset_rows import read_first_rows
+from app.services.datasets.dataset_users import DatasetUser, list_users, users_by_dataset
 from app.services.datasets.datasets import (
     check_dataset,
     create_dataset,
@@ -12,11 +14,13 @@ from app.services.datasets.datasets import (
 from app.services.datasets.former_contents import (
     forget_old_contents,
     list_contents,
+    newest_contents,
     restore_content,
 )
 from app.services.datasets.sources import ShownSource, shown_source, source_of
 
 __all__ = [
+    "DatasetUser",
     "ShownSource",
     "check_dataset",
     "create_dataset",
@@ -24,10 +28,14 @@ __all__ = [
     "forget_old_contents",
     "get_dataset",
     "list_contents",
+    "list_users",
+    "newest_contents",
     "page_datasets",
     "put_dataset_content",
+    "read_first_rows",
     "restore_content",
     "shown_source",
     "source_of",
     "update_dataset",
+    "users_by_dataset",
 ]

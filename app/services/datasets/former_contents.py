@@ -45,6 +45,14 @@ async def list_contents(
     return await DatasetContentRepository(session).newest_first(space_id, dataset_id)
 
 
+async def newest_contents(
+    session: AsyncSession, space_id: str, dataset_ids: Sequence[str]
+) -> dict[str, DatasetContent]:
+    """Return the content that was replaced last, by id of the dataset, for those of which one is kept."""
+    found = await DatasetContentRepository(session).of_datasets(space_id, dataset_ids)
+    return {content.dataset_id: content for content in found}
+
+
 async def restore_content(
     session: AsyncSession,
     space_id: str,

@@ -4,6 +4,7 @@ from app.snapshots.reading.csv_input import csv_values
 from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
 from app.snapshots.reading.encodings import has_half_character
+from app.snapshots.reading.first_rows import rows_at_start
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.long_numbers import long_columns
 from app.snapshots.reading.ndjson_layouts import rows_within
@@ -24,6 +25,7 @@ __all__ = [
     "open_upload",
     "parquet_text",
     "parquet_trait",
+    "rows_at_start",
     "rows_within",
     "sort_rows",
     "type_reason",

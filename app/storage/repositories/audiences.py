@@ -148,6 +148,15 @@ class AudienceRepository(Repository[Audience]):
         )
         return await self._all(query)
 
+    async def defined(self, space_id: str) -> Sequence[tuple[str, str, str]]:
+        """Return ``(id, name, definition)`` of the audiences that have a definition, oldest first."""
+        query = (
+            select(Audience.id, Audience.name, Audience.query)
+            .where(Audience.space_id == space_id, Audience.query != "")
+            .order_by(Audience.created_at, Audience.id)
+        )
+        return [(row[0], row[1], row[2]) for row in await self._rows(query)]
+
     async def keys_like(self, space_id: str, base: str) -> set[str]:
         """Return the keys that begin with ``base``, used or retired. Locks the space: no key is added before the transaction ends."""
         await SpaceRepository(self.session).lock(space_id)

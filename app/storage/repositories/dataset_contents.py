@@ -26,6 +26,15 @@ class DatasetContentRepository(Repository[DatasetContent]):
             query.order_by(DatasetContent.replaced_at.desc(), DatasetContent.id.desc())
         )
 
+    async def of_datasets(
+        self, space_id: str, dataset_ids: Sequence[str]
+    ) -> Sequence[DatasetContent]:
+        """Read the former contents of datasets that are kept, the one that was replaced last at the end."""
+        query = select(DatasetContent).where(
+            DatasetContent.space_id == space_id, DatasetContent.dataset_id.in_(dataset_ids)
+        )
+        return await self._all(query.order_by(DatasetContent.replaced_at, DatasetContent.id))
+
     async def keep(self, content: DatasetContent, most: int) -> None:
         """Add a former content, and delete the oldest ones beyond the newest ``most``."""
         self.session.add(content)

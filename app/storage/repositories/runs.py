@@ -225,6 +225,27 @@ class RunRepository(Repository[Run]):
         )
         return await self._first(query)
 
+    async def newest_reading(self, space_id: str, audience_ids: Sequence[str]) -> Sequence[Run]:
+        """Read the newest run of each audience that has read datasets."""
+        newest = (
+            select(Run.id)
+            .where(
+                Run.space_id == space_id,
+                Run.audience_id == Audience.id,
+                Run.sources.is_not(None),
+            )
+            .order_by(Run.id.desc())
+            .limit(1)
+            .correlate(Audience)
+            .scalar_subquery()
+        )
+        query = (
+            select(Run)
+            .join(Audience, and_(Audience.space_id == Run.space_id, Run.id == newest))
+            .where(Run.space_id == space_id, Audience.id.in_(audience_ids))
+        )
+        return await self._all(query)
+
     async def delete_all(self, space_id: str, audience_id: str) -> None:
         """Delete all runs of an audience."""
         await self._write(

@@ -1,0 +1,129 @@
+"""Datasets: the tables of a space, and the forms that add one from a file or from a database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route
+
+from app.console.addresses import dataset_link
+from app.console.checked import checked
+from app.console.lists import page_of
+from app.console.routing import get, post
+from app.console.source_forms import SSL_MODES, sent_source
+from app.console.uploads import DELIMITERS, upload_arguments
+from app.console.visits import Done, Shown, Visit
+from app.contract.extensions.datasets import DatasetInput
+from app.core.errors import NotFound
+from app.core.pagination import Page
+from app.services import datasets
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A dataset in the list; ``former`` is the content before, None if none is kept."""
+
+    dataset: Any
+    address: str
+    former: Any
+    users: Sequence[datasets.DatasetUser]
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """The names and types of the columns."""
+        return self.dataset.columns.get("columns") or ()
+
+    @property
+    def more_rows(self) -> int | None:
+        """How many rows the content has more than the one before; None without one."""
+        return self.dataset.row_count - self.former.row_count if self.former else None
+
+
+async def show_datasets(visit: Visit) -> Shown:
+    """Show the datasets of the space."""
+    session, space_id = visit.session, visit.space_id
+    found = await datasets.page_datasets(session, space_id, page_of(visit))
+    former = await datasets.newest_contents(session, space_id, [one.id for one in found.entries])
+    users = await datasets.users_by_dataset(session, space_id, [one.name for one in found.entries])
+    page: Page[Row] = found.map(
+        lambda one: Row(
+            one, dataset_link(space_id, one.id), former.get(one.id), users.get(one.name, ())
+        )
+    )
+    path = f"/spaces/{space_id}/datasets"
+    return Shown("datasets.html", "Datasets", page, section="datasets", api=[path])
+
+
+async def show_new(visit: Visit) -> Shown:
+    """Show the form for a file or for a database. Raises NotFound for another kind."""
+    kind = visit.asked("kind") or "file"
+    if kind not in ("file", "database"):
+        raise NotFound("This page does not exist.")
+    return Shown(
+        "dataset_new.html",
+        "Add a dataset",
+        {"kind": kind, "delimiters": DELIMITERS, "ssl_modes": SSL_MODES},
+        section="datasets",
+        api=[f"/spaces/{visit.space_id}/datasets"],
+    )
+
+
+async def add_file(visit: Visit) -> Done:
+    """Add a dataset with a file. If the file cannot be read, no dataset is left. Raises Invalid for each fault."""
+    checked(DatasetInput, {"name": visit.sent("name"), "kind": "upload"})
+    arguments = upload_arguments(visit)
+    async with visit.platform.unit_of_work() as session:
+        dataset = await _create(visit, session, "upload", None)
+    try:
+        filled = await datasets.put_dataset_content(
+            visit.platform,
+            visit.sent_file().pieces,
+            space_id=visit.space_id,
+            dataset_id=dataset.id,
+            actor=visit.caller.actor,
+            now=visit.now,
+            **arguments,
+        )
+    except BaseException:
+        async with visit.platform.unit_of_work() as session:
+            await datasets.delete_dataset(
+                session, visit.space_id, dataset.id, actor=visit.caller.actor
+            )
+        raise
+    note = f"{filled.name} has {filled.row_count:,} rows. Check below how the file was read."
+    return Done(dataset_link(visit.space_id, dataset.id), note)
+
+
+async def add_database(visit: Visit) -> Done:
+    """Add a dataset that is read from a database. Raises Invalid for each fault."""
+    source = sent_source(visit)
+    checked(DatasetInput, {"name": visit.sent("name"), "kind": "postgres", "source": source.wire})
+    dataset = await _create(visit, visit.session, "postgres", source.fields)
+    return Done(
+        dataset_link(visit.space_id, dataset.id), "The database is added. Check it before its use."
+    )
+
+
+async def _create(visit: Visit, session: Any, kind: str, source: Any) -> Any:
+    return await datasets.create_dataset(
+        session,
+        visit.platform.keyring,
+        workspace_id=visit.caller.workspace_id,
+        space_id=visit.space_id,
+        name=visit.sent("name"),
+        kind=kind,
+        source=source,
+        actor=visit.caller.actor,
+    )
+
+
+_ALL = "/console/spaces/{spaceId}/datasets"
+_NEW = _ALL + "/new"
+ROUTES = (
+    Route(_ALL, get(show_datasets)),
+    Route(_NEW, get(show_new)),
+    Route(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
+    Route(f"{_NEW}/database", post(add_database, on=show_new), methods=["POST"]),
+)

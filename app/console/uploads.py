@@ -1,0 +1,24 @@
+"""Uploads by forms: the arguments of the services that receive a file, and the fields of the API's query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.console.visits import Visit
+from app.services.platform import type_of_file
+
+DELIMITERS = ("comma", "semicolon", "tab", "pipe")
+
+
+def upload_arguments(visit: Visit) -> dict[str, Any]:
+    """Return the arguments ``{content_type, content_encoding, announced, delimiter}`` of a service that receives a file.
+
+    Raises Invalid if no file was chosen, UnsupportedMediaType for a name whose ending is not known.
+    """
+    length = visit.request.headers.get("content-length", "")
+    return {
+        "content_type": type_of_file(visit.sent_file().name),
+        "content_encoding": None,  # compression is recognised in the file
+        "announced": int(length) if length.isdecimal() else None,
+        "delimiter": visit.sent("delimiter") or None,
+    }

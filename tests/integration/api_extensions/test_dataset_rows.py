@@ -1,0 +1,29 @@
+"""The first rows of a dataset."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.integration.api_extensions.test_datasets import SALES, create, put
+
+
+async def test_the_first_rows_are_those_of_the_file(api: httpx.AsyncClient) -> None:
+    dataset = (await create(api))["id"]
+    rows = f"datasets/{dataset}/rows"
+    assert (await api.get(rows)).json() == {"data": {"rows": []}}
+    assert (await put(api, dataset, SALES)).status_code == 200
+    assert (await api.get(rows)).json()["data"]["rows"][0] == {
+        "household_id": "1",
+        "sku": "00001",
+        "amount": 3.5,
+        "paid_on": "2026-01-02",
+        "at": "2026-01-02T10:00:00.000Z",
+        "club": True,
+    }
+    more = "".join(f'{row},"{"é" * 60_000}"\n' for row in range(30))
+    assert (await put(api, dataset, f"id,note\n0,\n{more}".encode())).status_code == 200
+    found = (await api.get(rows)).json()["data"]["rows"]
+    assert found[0] == {"id": "0"}, "a column without a value is left out"
+    assert [row["id"] for row in found[1:]] == [str(row) for row in range(len(found) - 1)]
+    assert len(found) == 18, "up to 1 MiB"
+    assert (await api.get("datasets/dst_other/rows")).status_code == 404
