@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients browser vendor bench spec migration lock sbom licences clean
+.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients browser vendor peers bench spec migration lock sbom licences clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -95,8 +95,17 @@ vendor: ## fetch what the console takes from npm, bundle the editor, write it to
 	cd vendor && npm ci --ignore-scripts --no-audit --no-fund
 	$(PYTHON) vendor/build.py
 
-bench: $(STAMP) ## measure the performance promises, each compared with a similar program
-	$(BIN)/python -m benchmarks
+PEERS := .venv-peers
+PEERS_LOCK := benchmarks/peers/requirements.lock
+$(PEERS)/.installed: $(PEERS_LOCK) $(STAMP)
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(BIN)/uv pip $(VERIFIED) --python $(PEERS)/bin/python -r $(PEERS_LOCK)
+	touch $@
+
+peers: $(PEERS)/.installed ## create .venv-peers with the programs that benchmarks compare the service with
+
+bench: $(PEERS)/.installed ## measure the performance promises, each beside a similar program (ARGS="S5 --json FILE")
+	$(BIN)/python -m benchmarks $(ARGS)
 
 spec: $(STAMP) ## write openapi/ from the code
 	$(BIN)/activations export-openapi
@@ -108,6 +117,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: $(STAMP) ## pin all dependencies again, with hashes (ARGS=--upgrade for newer versions)
 	$(BIN)/$(COMPILE) --all-extras $(ARGS) -o requirements.lock pyproject.toml
 	$(BIN)/$(COMPILE) --extra build -c requirements.lock -o requirements-service.lock pyproject.toml
+	$(BIN)/$(COMPILE) $(ARGS) -o $(PEERS_LOCK) benchmarks/peers/requirements.in
 
 sbom: $(STAMP) ## write the software bill of materials of an environment (CycloneDX; ENV=.venv OUT=sbom.json)
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o $(or $(OUT),sbom.json) $(or $(ENV),$(VENV))/bin/python

@@ -1,25 +1,14 @@
-"""Audiences from a user's PostgreSQL and from a large dataset: the service beside psql and the engine, in the same run.
-
-``python -m benchmarks.databases [rows] [pairs]``. Each measurement is taken in turn with its peer; JSON has the medians in seconds,
-and the ratio or what is added to the peer (median of the pairs, least and most).
-
-- read: all rows of a table with five columns; psql's ``COPY … TO STDOUT (FORMAT binary)`` of the same table.
-- run: the same up to the snapshot.
-- inside: a definition that runs in the database and returns a hundredth of the rows; psql's COPY of the same query.
-- dataset: a definition over an uploaded dataset; the engine's own time for the query over the same file.
-"""
+"""Audiences from a user's PostgreSQL and from a large dataset, beside psql and the engine (rows S15, S17 and S18)."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +17,7 @@ import duckdb
 
 from app.connectors.addresses import OutboundPolicy
 from app.sources import PostgresSource, ReadLimits, read_rows
+from benchmarks.rows import Aim, Figures, Row, in_turn, seconds
 from benchmarks.service import Service, service
 from tests.users_database import DATABASE, PASSWORD, USER, UsersDatabase
 
@@ -42,29 +32,20 @@ SOME = "SELECT customer_id AS profile_id, email, amount FROM big WHERE visits < 
 SPENT = "SELECT customer_id AS profile_id, max(email) AS email, sum(amount) AS spent FROM {} GROUP BY customer_id"
 
 
-class Bench:
-    """A user's database, a service that reads it, and the peers."""
+class TheirDatabase:
+    """A user's database: what psql copies from it, and what our reader reads."""
 
-    def __init__(self, database: UsersDatabase, running: Service, folder: Path) -> None:
+    def __init__(self, database: UsersDatabase, folder: Path) -> None:
         self._database = database
-        self._running = running
         self._folder = folder
 
     def psql(self, query: str, form: str) -> None:
         """Copy a query's rows to nowhere, over TCP."""
-        command = [
-            str(self._database._programs / "psql"),
-            "-X",
-            "-q",
-            "-h",
-            "127.0.0.1",
-            "-U",
-            USER,
-        ]
-        command += ["-p", str(self._database.port), "-d", DATABASE]
+        where = {"-h": "127.0.0.1", "-U": USER, "-p": str(self._database.port), "-d": DATABASE}
+        options = [word for pair in where.items() for word in pair]
         copy = f"COPY ({query}) TO STDOUT (FORMAT {form})"
         subprocess.run(
-            [*command, "-c", copy],
+            [str(self._database._programs / "psql"), "-X", "-q", *options, "-c", copy],
             check=True,
             stdout=subprocess.DEVNULL,
             env=os.environ | {"PGPASSWORD": PASSWORD},
@@ -72,7 +53,7 @@ class Bench:
 
     def read(self) -> None:
         """Read the table as a run does, into a file."""
-        fields: dict[str, Any] = self._database.fields
+        fields: dict[str, Any] = dict(self._database.fields)
         fields["ssl_mode"] = fields.pop("sslMode")
         limits = ReadLimits(10**9, 10**12, timedelta(minutes=15))
         out = self._folder / "rows.parquet"
@@ -80,106 +61,109 @@ class Bench:
         source = PostgresSource(**fields)
         asyncio.run(read_rows(source, ALL, datetime.now(UTC), out, policy=policy, limits=limits))
 
-    def dataset(self, name: str, **fields: Any) -> str:
-        """Create a dataset. Returns its id."""
-        answer = self._running.call("POST", "/datasets", json={"name": name, **fields})
-        return str(answer["dataset"]["id"])
 
-    def audience(self, query: str) -> Callable[[], None]:
-        """Create an audience. Returns a function that runs it once."""
-        definition = {"query": query, "type": "USERS"}
-        body = {"name": query[:60], "audienceType": "USERS", "definition": definition}
-        found = self._running.call("POST", "/audiences", json=body)["audience"]["id"]
-        path = f"/audiences/{found}/runs"
-
-        def run() -> None:
-            made = self._running.call("POST", path, json={})["run"]["id"]
-            while (row := self._running.call("GET", f"{path}/{made}")["run"])[
-                "status"
-            ] != "complete":
-                if row["status"] == "failed":
-                    raise RuntimeError(str(row))
-                time.sleep(0.01)
-
-        return run
+def dataset(running: Service, name: str, **fields: Any) -> str:
+    """Create a dataset. Returns its id."""
+    answer = running.call("POST", "/datasets", json={"name": name, **fields})
+    return str(answer["dataset"]["id"])
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Return how long a call takes."""
-    begun = time.perf_counter()
-    function()
-    return time.perf_counter() - begun
+def audience(running: Service, query: str) -> Callable[[], float]:
+    """Create an audience. Returns a function that runs it once and returns the seconds until its snapshot."""
+    definition = {"query": query, "type": "USERS"}
+    body = {"name": query[:60], "audienceType": "USERS", "definition": definition}
+    found = running.call("POST", "/audiences", json=body)["audience"]["id"]
+    path = f"/audiences/{found}/runs"
+
+    def run() -> None:
+        made = running.call("POST", path, json={})["run"]["id"]
+        while (row := running.call("GET", f"{path}/{made}")["run"])["status"] != "complete":
+            if row["status"] == "failed":
+                raise RuntimeError(str(row))
+            time.sleep(0.01)
+
+    return lambda: seconds(run)
 
 
-def compare(
-    ours: Callable[[], object], peer: Callable[[], object], pairs: int, *, added: bool = False
-) -> dict[str, Any]:
-    """Measure both in turn, after one call of each that does not count."""
-    ours(), peer()
-    found = [(seconds(peer), seconds(ours)) for _ in range(pairs)]
-    each = sorted(own - other if added else own / other for other, own in found)
-    return {
-        "peer": round(statistics.median(other for other, _ in found), 3),
-        "ours": round(statistics.median(own for _, own in found), 3),
-        "added" if added else "ratio": round(statistics.median(each), 3),
-        "spread": [round(each[0], 3), round(each[-1], 3)],
-    }
+def over_dataset(repeats: int, scale: float) -> Figures:
+    """Measure an audience over a dataset of 1.5 M rows, run to snapshot, beside the engine's own time for the query."""
+    with tempfile.TemporaryDirectory() as folder, service() as running:
+        events = Path(folder) / "events.parquet"
+        duckdb.sql(EVENTS.format(int(1_500_000 * scale), events))
+        running.call(
+            "PUT",
+            f"/datasets/{dataset(running, 'events', kind='upload')}/content",
+            content=events.read_bytes(),
+            headers={"Content-Type": "application/vnd.apache.parquet"},
+        )
+        engine = duckdb.connect(config={"threads": "2"})
+        own = SPENT.format(f"'{events}'")
+        return in_turn(
+            audience(running, SPENT.format("events")),
+            lambda: seconds(lambda: engine.sql(own).to_arrow_table()),
+            repeats,
+        )
 
 
-def measure(bench: Bench, database: UsersDatabase, events: Path, pairs: int) -> dict[str, Any]:
-    """Return the four rows."""
-    fields = {"kind": "postgres", "source": {**database.fields, "table": "public.big"}}
-    bench.dataset("big", **fields)
-    upload = bench.dataset("events", kind="upload")
-    bench._running.call(
-        "PUT",
-        f"/datasets/{upload}/content",
-        content=events.read_bytes(),
-        headers={"Content-Type": "application/vnd.apache.parquet"},
-    )
-    engine = duckdb.connect(config={"threads": "2"})
-    own = SPENT.format(f"'{events}'")
-
-    def binary() -> None:
-        bench.psql("SELECT * FROM big", "binary")
-
-    return {
-        "read": {"aim": "ratio <= 2", **compare(bench.read, binary, pairs)},
-        "run": {"aim": "ratio <= 6", **compare(bench.audience(ALL), binary, pairs)},
-        "inside": {
-            "aim": "added <= 0.5",
-            **compare(
-                bench.audience(f"-- run in: big\n{SOME}"),
-                lambda: bench.psql(SOME, "csv"),
-                pairs,
-                added=True,
-            ),
-        },
-        "dataset": {
-            "aim": "added <= 0.25",
-            **compare(
-                bench.audience(SPENT.format("events")),
-                lambda: engine.sql(own).to_arrow_table(),
-                pairs,
-                added=True,
-            ),
-        },
-    }
-
-
-def main(rows: int = 2_000_000, pairs: int = 5) -> None:
-    """Measure and print JSON."""
+@contextmanager
+def _table(scale: float) -> Iterator[tuple[TheirDatabase, Service]]:
+    """Yield a database with a table of 2 M rows, and a service that has it as a dataset."""
     database = UsersDatabase()
     try:
-        database.sql(TABLE.format(rows))
+        database.sql(TABLE.format(int(2_000_000 * scale)))
         with tempfile.TemporaryDirectory() as folder, service() as running:
-            events = Path(folder) / "events.parquet"
-            duckdb.sql(EVENTS.format(rows * 3 // 4, events))
-            found = measure(Bench(database, running, Path(folder)), database, events, pairs)
+            source = {**database.fields, "table": "public.big"}
+            dataset(running, "big", kind="postgres", source=source)
+            yield TheirDatabase(database, Path(folder)), running
     finally:
         database.stop()
-    print(json.dumps({"rows": rows, "pairs": pairs, **found}, indent=2))
 
 
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+def whole_table(repeats: int, scale: float) -> Figures:
+    """Measure the read of a whole table, and a run over it, each beside psql's binary COPY."""
+    with _table(scale) as (theirs, running):
+
+        def binary() -> float:
+            return seconds(lambda: theirs.psql("SELECT * FROM big", "binary"))
+
+        read = in_turn(lambda: seconds(theirs.read), binary, repeats)
+        run = in_turn(audience(running, ALL), binary, repeats)
+    return {
+        "read": read["ratio"],
+        "run": run["ratio"],
+        "read s": read["ours s"],
+        "run s": run["ours s"],
+        "psql s": read["peer s"],
+    }
+
+
+def inside_the_database(repeats: int, scale: float) -> Figures:
+    """Measure a definition that runs in the database and returns a hundredth, beside psql's COPY of the same query."""
+    with _table(scale) as (theirs, running):
+        run = audience(running, f"-- run in: big\n{SOME}")
+        return in_turn(run, lambda: seconds(lambda: theirs.psql(SOME, "csv")), repeats)
+
+
+ROWS = (
+    Row(
+        "S15",
+        "an audience over a dataset of 1.5 M rows, run to snapshot",
+        (Aim("added s", "s more than the engine's own time for the query", 0.25),),
+        over_dataset,
+    ),
+    Row(
+        "S17",
+        "2 M rows of 5 columns from PostgreSQL",
+        (
+            Aim("read", "x psql's binary COPY for the read", 2),
+            Aim("run", "x psql's binary COPY for the run to the snapshot", 6),
+        ),
+        whole_table,
+    ),
+    Row(
+        "S18",
+        "a definition that runs in the database and returns 20,000 of 2 M rows",
+        (Aim("added s", "s more than psql's own time for the query", 0.5),),
+        inside_the_database,
+    ),
+)

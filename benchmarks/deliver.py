@@ -1,29 +1,32 @@
-"""Delivery of 100,000 changes to a webhook in batches of 1,000, compared with dlt's custom destination and raw aiohttp.
+"""Delivery to a webhook, from planned to settled, beside dlt's custom destination and raw aiohttp (rows S4, S5 and S16).
 
-``python -m benchmarks.deliver [changes]``. All three post the same rows to a minimal receiver in a separate process.
-The service signs, writes attempts and receipts, and folds the outcome; the others only post. The time of the service
-is the time that the sync reports, from planned to finished.
+All post the same rows to a minimal receiver in a separate process. The service signs, writes attempts and receipts, and
+folds the outcome; the others only post. The time of the service is the time that the sync reports.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 
-from benchmarks.service import service
+from benchmarks.peers import run_peer
+from benchmarks.rows import Aim, Figures, Row
+from benchmarks.service import Service, service
 from benchmarks.sink import sink
 
 BATCH = 1_000
-CONCURRENCY = 8
+CONCURRENCY = 8  # batches at once, of raw aiohttp
+CALLS = (
+    16  # single events at once, of raw aiohttp; the service's own limit for an account is the same
+)
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -34,107 +37,119 @@ def rows(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def measure_service(count: int, url: str) -> float:
-    """Return the seconds from planned to finished, the best of three syncs."""
-    best = float("inf")
-    with service() as running:
-        audience, activation = running.webhook_activation(url, batch_size=BATCH)
-        for turn in range(3):
-            upload(running, audience, count, turn)
-            best = min(best, wait(running, audience, activation, turn + 1, count))
-    return best
+class Delivery:
+    """An activation to a webhook whose audience grows by the same number of members each turn."""
+
+    def __init__(self, running: Service, url: str, count: int, batch: int) -> None:
+        self._running = running
+        self._count = count
+        self._turn = 0
+        self._audience, self._activation = running.webhook_activation(url, batch_size=batch)
+
+    def seconds(self) -> float:
+        """Let the next members enter. Returns the seconds from planned to settled."""
+        self._turn += 1
+        content = "profile_id,email\n" + "".join(
+            f"p{i},p{i}@example.com\n" for i in range(self._count * self._turn)
+        )
+        path = f"/audiences/{self._audience}/members"
+        csv = {"Content-Type": "text/csv"}
+        self._running.call("PUT", path, content=content.encode(), headers=csv)
+        while True:
+            syncs = self._running.syncs(self._audience, self._activation)
+            if len(syncs) >= self._turn and syncs[0]["status"] == "complete":
+                last = syncs[0]
+                assert last["delivered"] == self._count, last
+                ended = datetime.fromisoformat(last["finishedAt"])
+                return (ended - datetime.fromisoformat(last["plannedAt"])).total_seconds()
+            time.sleep(0.1)
 
 
-def upload(running: Any, audience: str, count: int, turn: int) -> None:
-    """Upload a membership that grows by ``count`` members each turn, so that the same number enters each time."""
-    content = "profile_id,email\n" + "".join(
-        f"p{i},p{i}@example.com\n" for i in range(count * (turn + 1))
-    )
-    running.call(
-        "PUT",
-        f"/audiences/{audience}/members",
-        content=content.encode(),
-        headers={"Content-Type": "text/csv"},
-    )
+@contextmanager
+def delivery(count: int, batch: int, url: str, tree: Path | None = None) -> Iterator[Delivery]:
+    """Start a service (of another version with ``tree``) with such an activation."""
+    with service(tree) as running:
+        yield Delivery(running, url, count, batch)
 
 
-def wait(running: Any, audience: str, activation: str, number: int, count: int) -> float:
-    """Wait until that many syncs are complete. Returns the seconds that the last one took."""
-    while True:
-        syncs = running.syncs(audience, activation)
-        if len(syncs) >= number and syncs[0]["status"] == "complete":
-            last = syncs[0]
-            assert last["delivered"] == count, last
-            ended = datetime.fromisoformat(last["finishedAt"])
-            return (ended - datetime.fromisoformat(last["plannedAt"])).total_seconds()
-        time.sleep(0.1)
-
-
-def measure_dlt(count: int, url: str) -> float:
-    """Return the seconds of a dlt pipeline run into a custom destination that posts its batches."""
-    folder = tempfile.mkdtemp(prefix="dlt-")
-    os.environ["DLT_DATA_DIR"] = folder
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
-    import dlt
-    import requests
-
-    session = requests.Session()
-
-    @dlt.destination(
-        batch_size=BATCH,
-        loader_file_format="typed-jsonl",
-        name="sink",
-        naming_convention="direct",
-        max_table_nesting=0,
-    )
-    def post(items: Any, table: Any) -> None:
-        del table
-        session.post(url, data=orjson.dumps(items), timeout=20).raise_for_status()
-
-    def source() -> Iterable[Any]:
-        yield rows(count)
-
-    pipeline = dlt.pipeline("bench", destination=post, pipelines_dir=folder, progress=None)
-    begin = time.perf_counter()
-    pipeline.run(source(), table_name="members")
-    return time.perf_counter() - begin
-
-
-async def measure_raw(count: int, url: str) -> float:
-    """Return the seconds that aiohttp needs to render and post the same batches, eight at a time."""
+async def raw(count: int, url: str, batch: int, lanes: int) -> float:
+    """Return the seconds that aiohttp needs to render and post the same batches, so many at a time."""
     items = rows(count)
-    gate = asyncio.Semaphore(CONCURRENCY)
+    left = iter(range(0, count, batch))
 
-    async def post(session: aiohttp.ClientSession, first: int) -> None:
-        async with gate:
-            body = orjson.dumps({"entered": items[first : first + BATCH]})
+    async def lane(session: aiohttp.ClientSession) -> None:
+        for first in left:
+            body = orjson.dumps({"entered": items[first : first + batch]})
             async with session.post(url, data=body) as answer:
                 await answer.read()
 
     async with aiohttp.ClientSession() as session:
         begin = time.perf_counter()
-        await asyncio.gather(*(post(session, first) for first in range(0, count, BATCH)))
+        await asyncio.gather(*(lane(session) for _ in range(lanes)))
         return time.perf_counter() - begin
 
 
-def main(count: int = 100_000) -> dict[str, float]:
-    """Measure all three and print the times. Returns the ratios, ``{"dlt": …, "raw": …}``."""
-    with sink() as url:
-        ours = measure_service(count, url)
-        raw = asyncio.run(measure_raw(count, url))
-        dlt = measure_dlt(count, url)
-    print(
-        f"deliver {count:,} changes in batches of {BATCH:,} (aim: 4 x dlt; later 8 x, and 0.25 x raw)"
-    )
-    print(f"  service, plan to settled   {ours:7.2f} s   {count / ours:10,.0f} changes/s")
-    print(
-        f"  dlt custom destination     {dlt:7.2f} s   {count / dlt:10,.0f} rows/s     service is {dlt / ours:.1f} x"
-    )
-    print(
-        f"  raw aiohttp, posts only    {raw:7.2f} s   {count / raw:10,.0f} rows/s     service is {raw / ours:.2f} x"
-    )
-    return {"dlt": dlt / ours, "raw": raw / ours}
+def _beside(repeats: int, count: int, batch: int, lanes: int, dlt_rows: int) -> Figures:
+    """Measure all three in turn. Rates are compared, since dlt gets fewer rows where it is slow."""
+    found: Figures = {"x dlt": [], "x raw": [], "changes/s": []}
+    with sink() as url, delivery(count, batch, url) as ours:
+        ours.seconds()
+        for _ in range(repeats):
+            own = count / ours.seconds()
+            other = dlt_rows / run_peer("dlt_sink", url, dlt_rows, batch)["seconds"]
+            found["x dlt"].append(own / other)
+            found["x raw"].append(own / (count / asyncio.run(raw(count, url, batch, lanes))))
+            found["changes/s"].append(own)
+    return found
 
 
-if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+def batches(repeats: int, scale: float) -> Figures:
+    """Measure 100,000 changes in batches of 1,000."""
+    count = int(100_000 * scale)
+    return _beside(repeats, count, BATCH, CONCURRENCY, count)
+
+
+def single_events(repeats: int, scale: float) -> Figures:
+    """Measure 20,000 changes of one request each."""
+    return _beside(repeats, int(20_000 * scale), 1, CALLS, int(2_000 * scale))
+
+
+def first_delivery(repeats: int, scale: float) -> Figures:
+    """Measure the first delivery of 10 M members in batches of 10,000. Each repeat starts with a new audience."""
+    count = int(10_000_000 * scale)
+    rates, raw_rates = [], []
+    with sink() as url, service() as running:
+        for _ in range(min(repeats, 2)):  # each takes minutes
+            rates.append(count / Delivery(running, url, count, 10_000).seconds())
+            part = count // 10
+            raw_rates.append(part / asyncio.run(raw(part, url, 10_000, CONCURRENCY)))
+    ratios = [own / other for own, other in zip(rates, raw_rates, strict=True)]
+    return {"rows/s": rates, "x raw": ratios}
+
+
+ROWS = (
+    Row(
+        "S4",
+        "100,000 changes in batches of 1,000, plan to settled",
+        (
+            Aim("x dlt", "x dlt's custom destination", 8, at_most=False),
+            Aim("x raw", "x raw aiohttp", 0.08, at_most=False),
+        ),
+        batches,
+    ),
+    Row(
+        "S5",
+        "20,000 changes, one event per request",
+        (
+            Aim("x raw", "x bare aiohttp", 0.4, at_most=False),
+            Aim("x dlt", "x dlt one by one", 4, at_most=False),
+        ),
+        single_events,
+    ),
+    Row(
+        "S16",
+        "first delivery of 10 M members in batches of 10,000, plan to settled",
+        (Aim("rows/s", "rows/s", 150_000, at_most=False),),
+        first_delivery,
+    ),
+)

@@ -1,17 +1,13 @@
-"""Events per second that one core maps, compared with hand-written Python.
-
-``python -m benchmarks.mapping [seconds per measurement]``. Compare the ratio between machines. The aim is 50,000 events
-per second for the mapping of 15 directives.
-"""
+"""Events per second that one core maps, beside the same mapping written by hand in Python (row S6)."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from app.mapping import compile_mapping, resolve
+from app.mapping import compile_mapping
+from benchmarks.rows import Aim, Figures, Row
 
 EVENT: dict[str, Any] = {
     "type": "track",
@@ -95,27 +91,30 @@ def events_per_second(apply: Callable[[dict[str, Any]], Any], seconds: float) ->
     return best
 
 
-def report(
-    name: str, mapping: dict[str, Any], by_hand: Callable[[dict[str, Any]], Any], seconds: float
-) -> None:
-    compiled = compile_mapping(mapping)
-    if compiled.resolve(EVENT) != by_hand(EVENT):
-        raise SystemExit(f"{name}: the mapping and the hand-written code disagree")
-    hand = events_per_second(by_hand, seconds)
-    fast = events_per_second(compiled.resolve, seconds)
-    plain = events_per_second(lambda event: resolve(mapping, event), seconds)
-    print(f"{name:<15} by hand {hand:>10,.0f}/s")
-    print(f"{'':<15} compiled {fast:>9,.0f}/s  {fast / hand:.2f} of by hand")
-    print(
-        f"{'':<15} resolve {plain:>10,.0f}/s  {plain / hand:.3f} of by hand (looks up the mapping each time)"
-    )
+def measure(repeats: int, scale: float) -> Figures:
+    """Measure the mapping of 15 directives, and of one, each beside the same by hand."""
+    found: Figures = {}
+    for name, mapping, by_hand in (
+        ("15 directives", FIFTEEN, fifteen_by_hand),
+        ("1 @path", ONE, one_by_hand),
+    ):
+        compiled = compile_mapping(mapping)
+        if compiled.resolve(EVENT) != by_hand(EVENT):
+            raise RuntimeError(f"{name}: the mapping and the hand-written code disagree")
+        pairs = [
+            (events_per_second(by_hand, scale), events_per_second(compiled.resolve, scale))
+            for _ in range(repeats)
+        ]
+        found[f"{name}, events/s"] = [own for _, own in pairs]
+        found[f"{name}, x by hand"] = [own / hand for hand, own in pairs]
+    return found
 
 
-def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
-    report("1 @path", ONE, one_by_hand, seconds)
-    report("15 directives", FIFTEEN, fifteen_by_hand, seconds)
-
-
-if __name__ == "__main__":
-    main()
+ROWS = (
+    Row(
+        "S6",
+        "mapping of 15 directives on one core",
+        (Aim("15 directives, events/s", "events/s", 50_000, at_most=False),),
+        measure,
+    ),
+)

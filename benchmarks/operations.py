@@ -1,37 +1,34 @@
-"""Operations of the API one after another, and a crowd of 1,000 clients, compared with plain FastAPI and asyncpg.
+"""Operations of the API one after another, and a crowd of 1,000 clients, beside plain FastAPI and asyncpg (rows S10 and S19).
 
 Both are one uvicorn process on loopback, with the same PostgreSQL, and take turns: some requests to one, then as many to the
-other. The peer runs the statements that such an operation needs, written by hand, and returns the rows. The ratio is that
-of the two times of each turn; the table shows the median and the lowest and highest. Prints the table, and JSON with ``--json``.
-
-    python -m benchmarks.operations [--rounds 7] [--requests 60] [--clients 1000] [--json FILE]
+other. The peer runs the statements that such an operation needs, written by hand, and returns the rows.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import resource
-import shutil
 import statistics
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from app.core.config import Settings
-from app.embedded.servers import start_servers
 from app.services.tenancy import bootstrap_service
-from app.storage.migrate import upgrade
-from benchmarks.get_activation import KEY, PEPPER, serving
+from benchmarks.get_activation import api_database, serving
 from benchmarks.operations_peer import SHOWN
+from benchmarks.rows import Aim, Figures, Row
+
+REQUESTS = 60  # of one turn
+MADE = "POST activation"
 
 NEW_ACTIVATION = {
     "performResync": False,
@@ -142,43 +139,28 @@ def _processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def one_after_another(
-    ports: dict[str, int], pids: dict[str, int], ids: Ids, rounds: int, number: int
-) -> list[dict[str, Any]]:
-    """Return a row for each operation: requests per second, processor milliseconds, and the ratio to the peer."""
-    query = f"?s={ids.space}&a={ids.audience}&t={ids.activation}"
-    rows = []
-    for name, make in requests_of(ids).items():
-        method = "GET" if name.startswith("GET") else "POST"
-        path = f"/{name.replace(' ', '%20')}{query}"
-        turns: list[tuple[float, float]] = []
-        used = 0.0
-        for turn in range(rounds + 1):
-            own = await Client(ports["ours"], ids.token).open()  # idle ones are closed
-            before, began = _processor_seconds(pids["ours"]), time.perf_counter()
-            for n in range(number):
-                await own.call(*make(turn * number + n))
-            middle = time.perf_counter()
-            own.writer.close()
-            used += (_processor_seconds(pids["ours"]) - before) if turn else 0
-            peer = await Client(ports["bare"], "").open()
-            for _ in range(number):
-                await peer.call(method, path, None if method == "GET" else {})
-            peer.writer.close()
-            if turn:  # the first compiles the statements
-                turns.append((middle - began, time.perf_counter() - middle))
-        ratios = sorted(theirs / ours for ours, theirs in turns)
-        rows.append(
-            {
-                "operation": name,
-                "ours_per_second": number / statistics.median(ours for ours, _ in turns),
-                "bare_per_second": number / statistics.median(theirs for _, theirs in turns),
-                "processor_ms": used / rounds / number * 1000,
-                "ratio": statistics.median(ratios),
-                "spread": [ratios[0], ratios[-1]],
-            }
-        )
-    return rows
+async def one_after_another(pair: Pair, ids: Ids, name: str, rounds: int) -> Figures:
+    """Measure one operation: its rate as a share of the peer's, and the processor milliseconds of a request."""
+    make = requests_of(ids)[name]
+    method = "GET" if name.startswith("GET") else "POST"
+    path = f"/{name.replace(' ', '%20')}?s={ids.space}&a={ids.audience}&t={ids.activation}"
+    found: Figures = {f"{name}, x bare": [], f"{name}, processor ms": []}
+    for turn in range(rounds + 1):
+        own = await Client(pair.ports["ours"], ids.token).open()  # idle ones are closed
+        before, began = _processor_seconds(pair.pids["ours"]), time.perf_counter()
+        for n in range(REQUESTS):
+            await own.call(*make(turn * REQUESTS + n))
+        middle = time.perf_counter()
+        own.writer.close()
+        used = _processor_seconds(pair.pids["ours"]) - before
+        peer = await Client(pair.ports["bare"], "").open()
+        for _ in range(REQUESTS):
+            await peer.call(method, path, None if method == "GET" else {})
+        peer.writer.close()
+        if turn:  # the first compiles the statements
+            found[f"{name}, x bare"].append((time.perf_counter() - middle) / (middle - began))
+            found[f"{name}, processor ms"].append(used / REQUESTS * 1000)
+    return found
 
 
 async def crowd(port: int, ids: Ids, path: str, clients: int, seconds: float) -> dict[str, Any]:
@@ -202,7 +184,6 @@ async def crowd(port: int, ids: Ids, path: str, clients: int, seconds: float) ->
         client.writer.close()
     waits.sort()
     return {
-        "clients": clients,
         "statuses": dict(statuses),
         "p50": waits[len(waits) // 2],
         "p95": waits[len(waits) * 95 // 100],
@@ -211,82 +192,79 @@ async def crowd(port: int, ids: Ids, path: str, clients: int, seconds: float) ->
     }
 
 
-async def measure(
-    ports: dict[str, int], pids: dict[str, int], space_id: str, token: str, options: Any
-) -> dict[str, Any]:
-    """Return ``{"operations": [row, …], "crowd": {"ours": …, "bare": …}}``."""
-    ids = await make_ids(await Client(ports["ours"], token).open(), space_id)
-    rows = await one_after_another(ports, pids, ids, options.rounds, options.requests)
-    query = f"?s={ids.space}&a={ids.audience}&t={ids.activation}"
-    paths = {"ours": f"/spaces/{ids.space}/audiences", "bare": f"/GET%20audiences{query}"}
-    return {
-        "operations": rows,
-        "crowd": {
-            name: await crowd(ports[name], ids, path, options.clients, options.seconds)
-            for name, path in paths.items()
-        },
-    }
+@dataclass
+class Pair:
+    """The two servers: ``ours`` and ``bare``."""
+
+    space_id: str
+    token: str
+    ports: dict[str, int] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+
+    async def ids(self) -> Ids:
+        """Create what the requests need."""
+        return await make_ids(await Client(self.ports["ours"], self.token).open(), self.space_id)
 
 
-def show(found: dict[str, Any]) -> None:
-    """Print the tables."""
-    print(f"{'one after another':18} {'ours/s':>8} {'bare/s':>8} {'cpu ms':>7} {'ratio':>6}")
-    for row in found["operations"]:
-        low, high = row["spread"]
-        print(
-            f"{row['operation']:18} {row['ours_per_second']:8.0f} {row['bare_per_second']:8.0f} "
-            f"{row['processor_ms']:7.2f} {row['ratio']:6.2f}  ({low:.2f} to {high:.2f})"
-        )
-    for name, row in found["crowd"].items():
-        print(
-            f"{row['clients']} clients, {name}: {row['statuses']}, p50 {row['p50']:.2f} s, p95 {row['p95']:.2f} s, "
-            f"longest {row['longest']:.2f} s, {row['served_per_second']:.0f}/s"
-        )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+@contextmanager
+def _pair() -> Iterator[Pair]:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    folder = Path(tempfile.mkdtemp(prefix="activations-bench-"))
-    folder.chmod(0o711)
-    servers = start_servers(folder / "data")
-    try:
-        environment = {
-            "DATABASE_URL": servers.database_url,
-            "REDIS_URL": servers.redis_url or "",
-            "ACTIVATIONS_DATA_DIR": str(folder / "files"),
-            "ACTIVATIONS_ENCRYPTION_KEYS": KEY,
-            "ACTIVATIONS_TOKEN_PEPPER": PEPPER,
-            "ACTIVATIONS_RATE_LIMIT_SCALE": "1000000",
-            "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
-            "ACTIVATIONS_LOG_LEVEL": "critical",
-        }
-        os.environ.update(environment)
-        upgrade(servers.database_url)
+    with api_database() as environment:
         made = asyncio.run(bootstrap_service(Settings()))
-        pids: dict[str, int] = {}
-        peer = "benchmarks.operations_peer:bare"
+        pair = Pair(made.space_id, made.token or "")
         with (
-            serving("ours", environment, pids=pids) as ours,
-            serving("bare", environment, peer, pids) as bare_port,
+            serving("ours", environment, pids=pair.pids) as ours,
+            serving("bare", environment, "benchmarks.operations_peer:bare", pair.pids) as bare,
         ):
-            ports = {"ours": ours, "bare": bare_port}
-            found = asyncio.run(measure(ports, pids, made.space_id, made.token or "", options))
-    finally:
-        servers.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    show(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+            pair.ports.update(ours=ours, bare=bare)
+            yield pair
 
 
-if __name__ == "__main__":
-    main()
+def _measure(repeats: int, names: Callable[[str], bool], clients: int = 0) -> Figures:
+    async def all_of_them(pair: Pair) -> Figures:
+        ids = await pair.ids()
+        found: Figures = {}
+        for name in filter(names, requests_of(ids)):
+            found |= await one_after_another(pair, ids, name, repeats)
+        if clients:
+            path = f"/spaces/{ids.space}/audiences"
+            burst = await crowd(pair.ports["ours"], ids, path, clients, seconds=5)
+            assert set(burst["statuses"]) <= {200, 503}, burst
+            found |= {
+                f"{clients} clients {name}": [burst[name]] for name in ("p50", "p95", "longest")
+            }
+        return found
+
+    with _pair() as pair:
+        return asyncio.run(all_of_them(pair))
+
+
+def post_activation(repeats: int, scale: float) -> Figures:
+    """Measure POST activation."""
+    del scale
+    return _measure(repeats, lambda name: name == MADE)
+
+
+def all_others(repeats: int, scale: float) -> Figures:
+    """Measure every other operation, and the burst of 1,000 clients."""
+    found = _measure(repeats, lambda name: name != MADE, clients=int(1_000 * scale) or 1)
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    slowest = min((name for name in found if name.endswith("x bare")), key=medians.__getitem__)
+    return {"slowest x bare": found[slowest], **found}
+
+
+ROWS = (
+    Row(
+        "S10",
+        "POST activation",
+        (Aim(f"{MADE}, x bare", "x bare FastAPI and asyncpg INSERT", 0.5, at_most=False),),
+        post_activation,
+    ),
+    Row(
+        "S19",
+        "every other operation of the API, one after another; then 1,000 clients at once",
+        (Aim("slowest x bare", "x bare FastAPI and asyncpg, the slowest", 0.4, at_most=False),),
+        all_others,
+    ),
+)

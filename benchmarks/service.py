@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ class Service:
         token = Path(line["tokenFile"]).read_text().strip()
         self.url, self.space_id, self.pids = line["url"], line["spaceId"], line["pids"]
         self.process = process  # the id of the process of `activations up`
+        self.data = str(Path(line["tokenFile"]).parent)
         self.headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=300)
 
@@ -36,24 +38,33 @@ class Service:
 
     def webhook_activation(self, url: str, **settings: Any) -> tuple[str, str]:
         """Create an audience of supplied members with an activation that posts to a URL. Returns both ids."""
+        return self.activation("webhook", {"url": url, **settings})
+
+    def activation(
+        self, slug: str, settings: dict[str, Any], connection: dict[str, Any] | None = None
+    ) -> tuple[str, str]:
+        """Create an audience of supplied members with an enabled activation to a new destination. Returns both ids."""
         audience = self.call(
             "POST",
             "/audiences",
-            json={"name": f"Bench {url}", "definition": {"query": ""}, "audienceType": "USERS"},
+            json={"name": f"Bench {slug}", "definition": {"query": ""}, "audienceType": "USERS"},
         )["audience"]["id"]
         destination = self.call(
             "POST",
             "/destinations",
-            json={"slug": "webhook", "name": "Sink", "settings": {"url": url, **settings}},
+            json={"slug": slug, "name": "Sink", "settings": settings},
         )["destination"]["id"]
-        connection = self.call(
+        connected = self.call(
             "POST",
             f"/audiences/{audience}/destination-connections",
-            json={"destination": {"id": destination, "type": "destination"}},
+            json={
+                "destination": {"id": destination, "type": "destination"},
+                **({"connectionSettings": connection} if connection else {}),
+            },
         )["connection"]["id"]
         activation = self.call(
             "POST",
-            f"/audiences/{audience}/destination-connections/{connection}/activations",
+            f"/audiences/{audience}/destination-connections/{connected}/activations",
             json={
                 "enabled": True,
                 "performResync": False,
@@ -62,6 +73,14 @@ class Service:
             },
         )["activation"]["id"]
         return audience, activation
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until that many workers are live; TimeoutError after 60 s."""
+        end = time.monotonic() + 60
+        while self.http.get("/health/ready").json().get("workers") != count:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{count} workers are not live")
+            time.sleep(0.2)
 
     def syncs(self, audience: str, activation: str) -> list[Any]:
         """Return the syncs of an activation, newest first."""

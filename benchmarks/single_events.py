@@ -1,46 +1,17 @@
-"""One member per message: the service beside bare aiohttp, both with 16 calls side by side, in turn with another version.
+"""One member per message: processor seconds and rate of this version and another one, in turn.
 
-``python -m benchmarks.single_events [changes] [folder of another version]``. Compare the ratios of the pairs.
+``python -m benchmarks.single_events [changes] [folder of another version]``. Compare the ratios of the pairs. The row S5
+(``python -m benchmarks S5``) compares with other programs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
-import aiohttp
-import orjson
-
-from benchmarks.deliver import rows, upload, wait
-from benchmarks.service import service
+from benchmarks.deliver import CALLS, delivery, raw
 from benchmarks.sink import sink
-
-CONCURRENCY = 16
-
-
-def measure_service(count: int, url: str, tree: Path | None = None) -> float:
-    """Return the seconds from planned to finished."""
-    with service(tree) as running:
-        audience, activation = running.webhook_activation(url, batch_size=1)
-        upload(running, audience, count, 0)
-        return wait(running, audience, activation, 1, count)
-
-
-async def measure_raw(count: int, url: str) -> float:
-    """Return the seconds that aiohttp needs to post the same members, one by one."""
-    left = iter(rows(count))
-
-    async def lane(session: aiohttp.ClientSession) -> None:
-        for row in left:
-            async with session.post(url, data=orjson.dumps({"entered": [row]})) as answer:
-                await answer.read()
-
-    async with aiohttp.ClientSession() as session:
-        begin = time.perf_counter()
-        await asyncio.gather(*(lane(session) for _ in range(CONCURRENCY)))
-        return time.perf_counter() - begin
 
 
 def main(count: int = 20_000, other: str | None = None) -> None:
@@ -48,11 +19,12 @@ def main(count: int = 20_000, other: str | None = None) -> None:
     trees = [None, *([Path(other)] if other else [])]
     with sink() as url:
         for _ in range(2):
-            raw = asyncio.run(measure_raw(count, url))
+            bare = asyncio.run(raw(count, url, 1, CALLS))
             for tree in trees:
-                ours = measure_service(count, url, tree)
+                with delivery(count, 1, url, tree) as running:
+                    ours = running.seconds()
                 print(
-                    f"{count / ours:8.0f} calls/s, bare aiohttp {count / raw:8.0f}/s, ratio {raw / ours:.3f}"
+                    f"{count / ours:8.0f} calls/s, bare aiohttp {count / bare:8.0f}/s, ratio {bare / ours:.3f}"
                     f"  {tree or 'this version'}",
                     flush=True,
                 )

@@ -1,23 +1,15 @@
-"""One member patched into an audience until the receiver has it, with and without Redis, and during a large recompute.
-
-``python -m benchmarks.small_changes [members] [changes] [rows] [folder]`` prints JSON: for each part the median, the 95th
-percentile and the maximum in seconds. ``folder`` is another version of the service, measured in turn in the same run. The
-large recompute is a definition over a dataset of ``rows`` rows, which is computed again and again.
-"""
+"""One member patched into an audience until the receiver has it, with and without Redis, and during a large recompute (row S8)."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import statistics
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import Aim, Figures, Row, percentile
 from benchmarks.service import Service, database, service
 
 PAUSE = 0.3  # seconds between two changes, so that each finds a quiet audience
@@ -133,48 +125,55 @@ class Recomputes:
             self.done += 1
 
 
-def measure(running: Service, members: int, changes: int, rows: int) -> dict[str, Any]:
-    """Measure changes on a quiet service, and if ``rows`` is given during recomputes of that many rows."""
-    with receiver() as (url, arrivals):
-        audience = prepare(running, url, members)
-        found: dict[str, Any] = {"quiet": _many(running, audience, arrivals, changes, "q")}
-        if rows:
-            with Recomputes(running, rows) as recomputes:
-                found["recompute"] = _many(running, audience, arrivals, changes, "r")
-            found["recompute"]["recomputes"] = recomputes.done
-        return found
-
-
 def _many(
     running: Service, audience: str, arrivals: Arrivals, changes: int, name: str
-) -> dict[str, Any]:
+) -> list[float]:
+    """Patch member after member. Returns the seconds of each."""
     patch(running, audience, arrivals, f"{name}first")
     times = []
     for number in range(changes):
         time.sleep(PAUSE)
         times.append(patch(running, audience, arrivals, f"{name}{number}x"))
-    ordered = sorted(times)
+    return times
+
+
+def _part(running: Service, members: int, changes: int, rows: int) -> dict[str, list[float]]:
+    """Measure changes on a quiet service, and if ``rows`` is given during recomputes of that many rows."""
+    with receiver() as (url, arrivals):
+        audience = prepare(running, url, members)
+        found = {"quiet": _many(running, audience, arrivals, changes, "q")}
+        if rows:
+            with Recomputes(running, rows) as recomputes:
+                found["recompute"] = _many(running, audience, arrivals, changes, "r")
+            assert recomputes.done, "no recompute ended in this time, so nothing was measured"
+        return found
+
+
+def measure(repeats: int, scale: float) -> Figures:
+    """Measure eight changes in each repeat, into 100,000 members and beside a recompute of 1 M rows."""
+    members, rows, changes = int(100_000 * scale), int(1_000_000 * scale), 8 * repeats
+    with service() as running:
+        found = _part(running, members, changes, rows)
+    with database() as url, service(DATABASE_URL=url) as running:
+        without = _part(running, members, changes, 0)["quiet"]
+    parts = {"quiet": found["quiet"], "recompute": found["recompute"], "without Redis": without}
     return {
-        "p50": round(statistics.median(ordered), 3),
-        "p95": round(ordered[max(0, round(0.95 * len(ordered)) - 1)], 3),
-        "max": round(ordered[-1], 3),
+        f"{name} p{share:.0%}".rstrip("%") + " s": [percentile(times, share)]
+        for name, times in parts.items()
+        for share in (0.5, 0.95)
     }
 
 
-def main(
-    members: int = 100_000, changes: int = 40, rows: int = 1_000_000, tree: Path | None = None
-) -> None:
-    """Measure this version, and another one if its folder is given, in turn; print JSON."""
-    trees = {"this": None, **({"other": tree} if tree else {})}
-    found: dict[str, Any] = {"members": members, "changes": changes, "rows": rows}
-    for name, folder in trees.items():
-        with service(folder) as running:
-            found[name] = {"with Redis": measure(running, members, changes, rows)}
-        with database() as url, service(folder, DATABASE_URL=url) as running:
-            found[name]["without Redis"] = measure(running, members, changes, 0)
-    print(json.dumps(found, indent=2))
-
-
-if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:4]]
-    main(*numbers, **({"tree": Path(sys.argv[4])} if len(sys.argv) > 4 else {}))
+ROWS = (
+    Row(
+        "S8",
+        "one profile patched into 100,000 until the receiver has it",
+        (
+            Aim("quiet p50 s", "s, median", 0.25),
+            Aim("quiet p95 s", "s, 95 of 100", 0.5),
+            Aim("recompute p95 s", "s, 95 of 100, during a recompute of 1 M rows", 1.5),
+            Aim("without Redis p95 s", "s, 95 of 100, without Redis", 1),
+        ),
+        measure,
+    ),
+)

@@ -28,6 +28,8 @@ from tests.flow import ACTOR, Flow
 LANE = "test"
 _ANYTHING_OPEN = """SELECT EXISTS (SELECT FROM run WHERE state IN ('new', 'running'))
     OR EXISTS (SELECT FROM sync WHERE state IN ('new', 'pending', 'running'))"""
+_PROGRESS = """SELECT (SELECT count(*) FROM run WHERE state NOT IN ('new', 'running')), (SELECT max(number) FROM sync),
+    (SELECT array_agg(sync.state ORDER BY id) FROM sync), (SELECT count(*) FROM batch WHERE state <> 'settled')"""
 _PAST = func.clock_timestamp() - text("interval '1 second'")
 
 
@@ -64,9 +66,13 @@ class Hand:
         return done
 
     async def quiet(self, seconds: float = 60) -> None:
-        """Until no run and no sync is open, held ones apart; AssertionError after a while."""
-        deadline = time.monotonic() + seconds
+        """Until no run and no sync is open, held ones apart; AssertionError if that many seconds pass without progress."""
+        seen: object = None
+        deadline = 0.0
         while await self._is_anything_open():
+            now = await self.platform.hot.fetchrow(_PROGRESS)
+            if now != seen:
+                seen, deadline = now, time.monotonic() + seconds
             assert time.monotonic() < deadline, "work is left that nobody can do"
             if not await self.once():
                 await asyncio.sleep(0.05)  # what waits for a moment has no event to wait for

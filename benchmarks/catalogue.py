@@ -1,0 +1,39 @@
+"""All rows of the table, in its order."""
+
+from __future__ import annotations
+
+from benchmarks import (
+    databases,
+    deliver,
+    exports,
+    get_activation,
+    mapping,
+    operations,
+    small_changes,
+    start,
+    upload,
+    workers,
+)
+from benchmarks.rows import Row
+
+ROWS: tuple[Row, ...] = tuple(
+    sorted(
+        (
+            row
+            for module in (
+                databases,
+                deliver,
+                exports,
+                get_activation,
+                mapping,
+                operations,
+                small_changes,
+                start,
+                upload,
+                workers,
+            )
+            for row in module.ROWS
+        ),
+        key=lambda row: int(row.name[1:]),
+    )
+)
