@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from app.console.visits import space_link
 
 
 def activation_link(space_id: str, audience_id: str, activation_id: str, *rest: str) -> str:
     """Return the address of the page of an activation, or of a page below it."""
     return space_link(space_id, "audiences", audience_id, "activations", activation_id, *rest)
+
+
+def profile_link(space_id: str, sought: str) -> str:
+    """Return the address of the page of a profile, by its id or by the value of an identifier."""
+    return f"{space_link(space_id, 'profile')}?{urlencode({'search': sought})}"
 
 
 def destination_link(space_id: str, destination_id: str, *rest: str) -> str:

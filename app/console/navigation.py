@@ -21,6 +21,7 @@ NAVIGATION = (
     Section("syncs", "Syncs", "list", ("syncs",)),
     Section("destinations", "Destinations", "plug", ("destinations",)),
     Section("datasets", "Datasets", "table", ("datasets",)),
+    Section("profile", "Profile", "person", ("profile",)),
     Section("operations", "Operations", "pulse", ("operations",)),
     Section("audit", "Audit", "book", ("audit",)),
 )

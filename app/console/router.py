@@ -20,6 +20,7 @@ from app.console.pages import (
     destinations,
     home,
     operations,
+    profile,
     sync,
     syncs,
 )
@@ -38,6 +39,7 @@ _PAGES = (
     destination,
     datasets,
     dataset,
+    profile,
     operations,
     audit,
 )

@@ -25,6 +25,12 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "Away": ("cross", "bad"),
     "Sent": ("check", "good"),
     "Waits": ("ring", "live"),
+    # Of a profile in an activation
+    "Held": ("check", "good"),
+    "Wanted": ("ring", "live"),
+    "Delivered": ("check", "good"),
+    "Rejected": ("cross", "bad"),
+    "Skipped": ("skip", "quiet"),
 }
 
 

@@ -21,6 +21,7 @@ from app.api.extensions import (
     overview,
     partner_lists,
     preview_rows,
+    profiles,
     reach,
     revisions,
     runs,
@@ -63,5 +64,6 @@ for _part in (
     space_options.router,
     notices.router,
     operations.router,
+    profiles.router,
 ):
     router.routes.extend(_part.routes)

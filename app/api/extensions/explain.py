@@ -68,6 +68,7 @@ def _wire(found: reports.Explanation) -> dict[str, Any]:
         "wanted": [_wanted(one) for one in found.wanted],
         "leftOut": found.left_out,
         "held": [_held(one) for one in found.held],
+        "notHeld": [{"code": one.code, "message": one.message} for one in found.not_held],
         "heldByOthers": [
             {"activationId": one.activation_id, "key": one.key, "keyType": one.key_type}
             for one in found.held_by_others

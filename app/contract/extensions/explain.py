@@ -15,7 +15,7 @@ class ExplanationData(Output):
         dict[str, Any],
         about(
             "What is known of the profile: `memberships` by audience, `wanted` keys, reasons in `leftOut`, "
-            "`held` keys, `heldByOthers`, and the `history` of its changes, newest first.",
+            "`held` keys, why it is `notHeld`, `heldByOthers`, and the `history` of its changes, newest first.",
             {
                 "profileId": "u-1001",
                 "memberships": [
@@ -32,6 +32,12 @@ class ExplanationData(Output):
                 "wanted": [],
                 "leftOut": ["no_consent"],
                 "held": [],
+                "notHeld": [
+                    {
+                        "code": "no_consent",
+                        "message": "It has not given the consent that the activation requires.",
+                    }
+                ],
                 "heldByOthers": [],
                 "history": [],
                 "historyStoppedAt": None,

@@ -21,6 +21,7 @@ from app.services.reports.overview import (
     page_overview,
     require_overview,
 )
+from app.services.reports.profile import FoundActivation, FoundProfile, find_profile
 from app.services.reports.reach import ReachRow, audience_reach, destination_reach
 from app.services.reports.status import ActivationStatus, OpenSync, activation_status
 from app.services.reports.sync_batches import BatchView, PlannedView, page_batches, sample_plan
@@ -39,6 +40,8 @@ __all__ = [
     "BatchView",
     "DeliveryEvent",
     "Explanation",
+    "FoundActivation",
+    "FoundProfile",
     "HeldKey",
     "HeldSync",
     "Installation",
@@ -60,6 +63,7 @@ __all__ = [
     "count_overview",
     "destination_reach",
     "explain_profile",
+    "find_profile",
     "overview_status",
     "page_batches",
     "page_notices",

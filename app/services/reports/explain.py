@@ -23,6 +23,7 @@ from app.services.reports.explanation import (
     WantedKey,
 )
 from app.services.reports.membership_history import membership_history, snapshots_of
+from app.services.reports.not_held import why_not_held
 from app.services.reports.other_holders import other_holders
 from app.services.reports.read_budget import ReadBudget
 from app.services.revision import Revision, build_plan_spec
@@ -98,6 +99,7 @@ async def explain_profile(
         wanted=wanted,
         left_out=left_out,
         held=held,
+        not_held=why_not_held(known.activation, memberships, wanted, left_out, held),
         held_by_others=others,
         history=history,
         history_stopped_at=UnsearchedSync(stopped.id, stopped.number, stopped.planned_at)

@@ -124,11 +124,19 @@ class UnsearchedSync:
 
 
 @dataclass(frozen=True, slots=True)
+class NotHeld:
+    """A reason why the destination does not have the profile: a code, and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a profile is, or is not, at the destination of an activation.
 
     ``wanted``: its keys under the current revision; ``left_out``: the number of its keys left out, by reason. ``held``:
-    its holdings. ``held_by_others``: activations at the same place that hold one of its keys. ``history``: its changes in the
+    its holdings. ``not_held``: why the destination does not have it, empty if it does. ``held_by_others``: activations at the same place that hold one of its keys. ``history``: its changes in the
     syncs that the read budget reaches.
     """
 
@@ -137,6 +145,7 @@ class Explanation:
     wanted: Sequence[WantedKey]
     left_out: Mapping[str, int]
     held: Sequence[HeldKey]
+    not_held: Sequence[NotHeld]
     held_by_others: Sequence[OtherHolder]
     history: Sequence[DeliveryEvent]
     history_stopped_at: UnsearchedSync | None

@@ -56,13 +56,14 @@ async def membership_history(
         audience_id=audience.id,
         snapshot_id=current.id if current else None,
         as_of=current.as_of if current else None,
-        row=_member_row(row) if row else None,
+        row=member_row(row) if row else None,
         history=_changes([(one, rows[one.id] is not None) for one in snapshots if one.id in rows]),
         history_stopped_at=UnsearchedSnapshot(stopped.id, stopped.as_of) if stopped else None,
     )
 
 
-def _member_row(row: Mapping[str, Any]) -> MemberRow:
+def member_row(row: Mapping[str, Any]) -> MemberRow:
+    """Return a row of a snapshot as a value."""
     return MemberRow(
         id=row["member_id"],
         profile_id=row["profile_id"],

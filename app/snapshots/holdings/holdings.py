@@ -58,14 +58,14 @@ def page_holdings(
     return _shown(cursor, manifest, f"WHERE {where} ORDER BY k LIMIT {limit:d}")
 
 
-def find_held(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> list[dict[str, Any]]:
-    """Find up to 100 rows of the holdings by profile or key value. Returns rows of the shape of ``page_holdings``."""
-    where = f"WHERE {PROFILE} = $profile OR {VALUE} = $profile ORDER BY k LIMIT 100"
-    return _shown(cursor, manifest, where, {"profile": profile_id})
+def find_held(cursor: Cursor, manifest: LocalManifest, *sought: str) -> list[dict[str, Any]]:
+    """Find up to 100 rows of the holdings by profiles or key values. Returns rows of the shape of ``page_holdings``."""
+    where = f"WHERE {PROFILE} IN $sought OR {VALUE} IN $sought ORDER BY k LIMIT 100"
+    return _shown(cursor, manifest, where, {"sought": list(sought)})
 
 
 def _shown(
-    cursor: Cursor, manifest: LocalManifest, rest: str, values: dict[str, str] | None = None
+    cursor: Cursor, manifest: LocalManifest, rest: str, values: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     rows = cursor.execute(
         f"""SELECT k, key_type, place, member_id, profile_id, identity, held, fp1_refused, partner_id, sync

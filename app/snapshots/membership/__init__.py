@@ -1,7 +1,7 @@
 """Membership files: writing, patching, comparing and reading snapshots."""
 
 from app.snapshots.membership.deltas import write_delta
-from app.snapshots.membership.member_rows import find_row, page_rows
+from app.snapshots.membership.member_rows import find_row, find_rows, page_rows
 from app.snapshots.membership.members import compact_members, compare_members, write_snapshot
 from app.snapshots.membership.membership import Members, members_relation
 from app.snapshots.membership.patches import check_patch, in_one_spelling
@@ -12,6 +12,7 @@ __all__ = [
     "compact_members",
     "compare_members",
     "find_row",
+    "find_rows",
     "in_one_spelling",
     "members_relation",
     "page_rows",

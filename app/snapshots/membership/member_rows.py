@@ -44,6 +44,25 @@ def find_row(cursor: Cursor, manifest: LocalManifest, profile_id: str) -> dict[s
     return found[0] if found else None
 
 
+def find_rows(cursor: Cursor, manifest: LocalManifest, sought: str) -> list[dict[str, Any]]:
+    """Find up to 10 members by member or profile id, or by the value of any identifier. Letters of e-mails may differ in case.
+
+    Returns rows of the shape of ``find_row``.
+    """
+    whole = members_relation(cursor, manifest)
+    value = sql_text(sought.strip())
+    conditions = [f"member_id = {sql_text(sought)}"]
+    if "profile_id" in whole.columns:
+        conditions.append(f"profile_id = {sql_text(sought)}")
+    for name in whole.identifiers:
+        text, wanted = (
+            ("lower(trim(v))", f"lower({value})") if name == "email" else ("trim(v)", value)
+        )
+        values = f"unnest({sql_name('id_' + name)}) AS unnested(v)"
+        conditions.append(f"EXISTS (SELECT 1 FROM {values} WHERE {text} = {wanted})")
+    return _shown(cursor, whole, f"{' OR '.join(conditions)} ORDER BY member_id LIMIT 10")
+
+
 def _shown(cursor: Cursor, whole: Members, rest: str) -> list[dict[str, Any]]:
     maps = [
         json_object({key: (sql_name(prefix + key), whole.columns[prefix + key]) for key in keys})

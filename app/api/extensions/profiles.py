@@ -1,0 +1,87 @@
+"""The route that finds a profile in a space."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from app.api.edge import (
+    ApiRoute,
+    CurrentSpace,
+    PlatformDep,
+    SpaceId,
+    answer,
+    described,
+    path_id,
+)
+from app.contract.extensions import profiles as contract
+from app.services import reports
+
+router = APIRouter(route_class=ApiRoute)
+
+SoughtId = Annotated[
+    str, path_id("id", "the profile, or the value of one of its identifiers", "ada@example.com")
+]
+
+
+@router.get(
+    "/spaces/{spaceId}/profiles/{id}",
+    **described(
+        "findProfile",
+        lasting=True,
+        output=contract.FoundProfileData,
+        summary="Find a profile",
+        errors=(404, 422),
+        tag="Members",
+    ),
+)
+async def find_profile(
+    platform: PlatformDep, scene: CurrentSpace, space_id: SpaceId, id: SoughtId
+) -> Response:
+    """Find a profile by its id or by the value of an identifier: the audiences that have it, and the activations that hold it.
+
+    E-mail addresses are compared without case. Nothing found is not an error: the lists are empty. Searches the 1,000 newest
+    audiences and activations, and ends after 512 MiB from the object store or 20 s; `unsearched` is the number of the rest.
+    """
+    found = await reports.find_profile(platform, scene.space_id, id)
+    return answer(contract.FoundProfileData(profile=_wire(found)))
+
+
+def _wire(found: reports.FoundProfile) -> contract.FoundProfileOutput:
+    return contract.FoundProfileOutput(
+        sought=found.sought,
+        profile_ids=list(found.profile_ids),
+        memberships=[
+            contract.FoundMembershipOutput(
+                audience_id=one.audience_id,
+                audience_name=one.audience_name,
+                as_of=one.as_of,
+                member_id=one.row.id,
+                profile_id=one.row.profile_id,
+                identifiers=dict(one.row.identifiers),
+                traits=dict(one.row.traits),
+                since=one.since,
+                since_is_exact=one.since_is_exact,
+            )
+            for one in found.memberships
+        ],
+        activations=[
+            contract.FoundActivationOutput(
+                activation_id=one.overview.activation.id,
+                name=one.overview.activation.name,
+                audience_id=one.overview.activation.audience_id,
+                destination_name=one.overview.destination_name,
+                enabled=one.overview.activation.enabled,
+                is_member=one.is_member,
+                held=[
+                    contract.FoundKeyOutput(
+                        key=key.key, key_type=key.key_type, profile_id=key.profile_id, held=key.held
+                    )
+                    for key in one.held
+                ],
+            )
+            for one in found.activations
+        ],
+        unsearched=found.unsearched,
+    )

@@ -1,0 +1,156 @@
+"""Profile: found by an id or an identifier, with its audiences, and what became of it in each activation; a test send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.routing import Route
+
+from app.console.addresses import activation_link, profile_link
+from app.console.routing import get, post
+from app.console.visits import Shown, Visit
+from app.core.errors import Invalid
+from app.domain.changes import ChangeKind
+from app.services import planning, reports
+
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An activation that concerns the profile, with the address of what became of the profile in it."""
+
+    found: reports.FoundActivation
+    status: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """The view model of the search; ``found`` is None before a search."""
+
+    search: str
+    found: reports.FoundProfile | None
+    rows: Sequence[Row]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether neither an audience nor an activation has the profile."""
+        found = self.found
+        return found is not None and not found.memberships and not found.activations
+
+
+async def show_profile(visit: Visit) -> Shown:
+    """Show the search, and what it found. Raises Invalid for a text of more than 255 characters."""
+    search = visit.asked("search")
+    if search is not None and len(search) > _LONGEST:
+        raise Invalid(f'"search": at most {_LONGEST} characters', field="search")
+    await visit.session.rollback()  # the search holds no transaction open
+    found = await reports.find_profile(visit.platform, visit.space_id, search) if search else None
+    rows = [_row(visit, found, one) for one in found.activations] if found else []
+    path = f"/spaces/{visit.space_id}/profiles/{quote(search, safe='')}" if search else ""
+    return Shown(
+        "profile.html",
+        search or "Profile",
+        ProfileView(search or "", found, rows),
+        section="profile",
+        api=[path] if path else [],
+    )
+
+
+def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation) -> Row:
+    held = [key.profile_id for key in one.held]
+    profile_id = (*found.profile_ids, *held, found.sought)[0]
+    activation = one.overview.activation
+    address = activation_link(
+        visit.space_id, activation.audience_id, activation.id, "profiles", profile_id
+    )
+    return Row(one, reports.overview_status(one.overview), address)
+
+
+# One activation
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """The view model of a profile in an activation; ``test`` is the result of a test send, shown only now."""
+
+    overview: reports.Overview
+    explanation: reports.Explanation
+    address: str
+    activation_address: str
+    profile_address: str
+    kinds: Sequence[str]
+    test: Any = None
+    requests: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def is_member(self) -> bool:
+        """Whether one of the audiences has the profile now."""
+        return any(one.member for one in self.explanation.memberships)
+
+
+async def show_explanation(visit: Visit) -> Shown:
+    """Show a profile in one activation. Raises NotFound for an activation that does not exist."""
+    return await _explained(visit)
+
+
+async def _explained(
+    visit: Visit, test: Any = None, requests: Sequence[Mapping[str, Any]] = ()
+) -> Shown:
+    audience_id, activation_id = visit.path("audienceId"), visit.path("activationId")
+    profile_id, space_id = visit.path("profileId"), visit.space_id
+    await visit.session.rollback()  # the explanation holds no transaction open
+    found = await reports.explain_profile(
+        visit.platform,
+        space_id=space_id,
+        audience_id=audience_id,
+        activation_id=activation_id,
+        profile_id=profile_id,
+    )
+    overview = await reports.require_overview(visit.session, space_id, audience_id, activation_id)
+    address = activation_link(space_id, audience_id, activation_id, "profiles", profile_id)
+    view = ExplanationView(
+        overview=overview,
+        explanation=found,
+        address=address,
+        activation_address=activation_link(space_id, audience_id, activation_id),
+        profile_address=profile_link(space_id, profile_id),
+        kinds=sorted(kind.value for kind in ChangeKind),
+        test=test,
+        requests=requests,
+    )
+    api = [address.removeprefix("/console")]
+    return Shown("explanation.html", profile_id, view, section="profile", api=api)
+
+
+async def send_test(visit: Visit) -> Shown:
+    """Send the profile now, and show the result. Raises Invalid for a kind of change that is not known, Conflict if a sync is open."""
+    kind = visit.sent("change")
+    if kind not in tuple(ChangeKind):
+        raise Invalid(f'"change": must be one of {", ".join(ChangeKind)}', field="change")
+    await visit.session.rollback()
+    sync, outcome = await planning.send_test(
+        visit.platform,
+        space_id=visit.space_id,
+        audience_id=visit.path("audienceId"),
+        activation_id=visit.path("activationId"),
+        who=visit.path("profileId"),
+        kind=ChangeKind(kind),
+        actor=visit.caller.actor,
+    )
+    return await _explained(visit, outcome, (sync.report or {}).get("requests", ()))
+
+
+_ONE = (
+    "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}"
+    "/profiles/{profileId}"
+)
+ROUTES = (
+    Route("/console/spaces/{spaceId}/profile", get(show_profile)),
+    Route(_ONE, get(show_explanation)),
+    Route(f"{_ONE}/test-send", post(send_test, on=show_explanation), methods=["POST"]),
+)

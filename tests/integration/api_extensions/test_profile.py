@@ -1,0 +1,43 @@
+"""The search for a profile in a space."""
+
+from __future__ import annotations
+
+from tests.integration.api_extensions.desk import Desk
+
+
+async def test_a_profile_is_found_by_its_id_and_by_its_address_in_any_case(desk: Desk) -> None:
+    flow = desk.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    await flow.quiet(activation)
+    other = await flow.another_audience()
+    await other.upload([{"profile_id": "x1", "email": " P1@Example.com "}])
+    for sought in ("p1", "p1@example.com", "P1@EXAMPLE.COM"):
+        found = (await desk.data("GET", f"profiles/{sought}"))["profile"]
+        held = [
+            (one["activationId"], one["isMember"], [key["held"] for key in one["held"]])
+            for one in found["activations"]
+        ]
+        assert held == [(activation, True, ["yes"])], sought
+        assert found["unsearched"] == 0
+        names = {one["audienceName"]: one["profileId"] for one in found["memberships"]}
+        ours = {"Buyers": "p1"}
+        assert names == (ours if sought == "p1" else {**ours, "Others": "x1"}), sought
+    (one,) = (await desk.data("GET", "profiles/p1"))["profile"]["memberships"]
+    assert one["identifiers"] == {"email": ["p1@example.com"]}
+    assert one["since"] == one["asOf"]
+    assert one["sinceIsExact"] is True
+
+
+async def test_a_profile_that_left_is_found_where_it_is_still_held(desk: Desk) -> None:
+    flow = desk.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True, mode="append")
+    await flow.quiet(activation)
+    await flow.members(range(1, 3))
+    await flow.quiet(activation)
+    found = (await desk.data("GET", "profiles/p0"))["profile"]
+    assert found["memberships"] == []
+    assert [(one["isMember"], len(one["held"])) for one in found["activations"]] == [(False, 1)]
+    nobody = (await desk.data("GET", "profiles/' OR 'a'='a"))["profile"]
+    assert (nobody["profileIds"], nobody["memberships"], nobody["activations"]) == ([], [], [])
