@@ -17,6 +17,7 @@ class Section:
 
 NAVIGATION = (
     Section("home", "Home", "home"),
+    Section("audiences", "Audiences", "people", ("audiences",)),
     Section("activations", "Activations", "send", ("activations",)),
     Section("syncs", "Syncs", "list", ("syncs",)),
     Section("destinations", "Destinations", "plug", ("destinations",)),

@@ -13,6 +13,8 @@ from app.console.files import CONSOLE_FILES, FOLDER
 from app.console.pages import (
     activation,
     activations,
+    audience,
+    audiences,
     audit,
     dataset,
     datasets,
@@ -31,6 +33,8 @@ from app.core.page_policy import ERROR_PAGE
 
 _PAGES = (
     home,
+    audiences,
+    audience,
     activations,
     activation,
     sync,

@@ -7,7 +7,7 @@ from typing import Literal
 
 Tone = Literal["good", "bad", "warn", "live", "quiet"]
 
-#: ``(shape, tone)`` of the words in ``app/domain/status_words.py``; the shapes are drawn in ``templates/icons.html``.
+#: ``(shape, tone)`` of the words in ``app/domain/status_words.py``, and of the contract for audiences; the shapes are drawn in ``templates/icons.html``.
 SHAPES: Mapping[str, tuple[str, Tone]] = {
     "New": ("dots", "quiet"),
     "Pending": ("ring", "live"),
@@ -17,6 +17,9 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "Failed": ("cross", "bad"),
     "Cancelled": ("stop", "quiet"),
     "Superseded": ("skip", "quiet"),
+    "Preparing": ("ring", "live"),
+    "Computing": ("half", "live"),
+    "Not Computing": ("dots", "quiet"),
     "Disabled": ("slash", "quiet"),
     # Of workers, parts of the installation, and notices
     "Live": ("check", "good"),

@@ -20,6 +20,14 @@ INTERVALS = {
     "12h": timedelta(hours=12),
     "1d": timedelta(days=1),
 }
+_INTERVAL_WORDS = {
+    "15m": "every 15 minutes",
+    "30m": "every 30 minutes",
+    "1h": "every hour",
+    "1d": "every day at 00:00 (UTC)",
+    **{f"{hours}h": f"every {hours} hours" for hours in (2, 4, 6, 8, 12)},
+}
+_DAY_NAMES = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,6 +69,15 @@ def next_due(config: Mapping[str, Any], after: datetime) -> datetime:
         return _EPOCH + (((after - _EPOCH) // step) + 1) * step
     days, hours = (",".join(map(str, config[name])) for name in ("days", "hours"))
     return next_match(f"0 {hours} * * {days}", config["timezone"], after)
+
+
+def in_words(config: Mapping[str, Any]) -> str:
+    """Return a valid schedule as people read it: ``every 15 minutes``, ``Mon, Wed at 06:00, 18:00 (Europe/Berlin)``."""
+    if "interval" in config:
+        return _INTERVAL_WORDS[config["interval"]]
+    days, hours = config["days"], config["hours"]
+    named = "daily" if len(days) == len(_DAY_NAMES) else ", ".join(_DAY_NAMES[day] for day in days)
+    return f"{named} at {', '.join(f'{hour:02}:00' for hour in hours)} ({config['timezone']})"
 
 
 def _numbers(config: Mapping[str, Any], name: str, most: int, meaning: str = "") -> Problem | None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.core import clock
-from app.services import datasets
+from app.services import audiences, datasets
 from tests.browser.conftest import Console
 from tests.flow import ACTOR, Flow
 
@@ -33,6 +33,18 @@ PAGES = (
     "{destination}?tab=lists",
     "{destination}?tab=mapping",
     "{destination}?tab=settings",
+    "/audiences",
+    "/audiences?search=none",
+    "/audiences/new",
+    "/audiences/new?kind=file",
+    "{audience}",
+    "{audience}?tab=definition",
+    "{audience}?tab=runs",
+    "{audience}?tab=snapshots",
+    "{audience}?tab=activations",
+    "{audience}?tab=options",
+    "{computed}",
+    "{computed}?tab=schedule",
     "/datasets",
     "/datasets/new",
     "/datasets/new?kind=database",
@@ -66,6 +78,8 @@ async def _filled(console: Console) -> list[str]:
     dataset = await _dataset(flow)
     database = await _database(flow)
     paths = {
+        "audience": f"/audiences/{flow.audience_id}",
+        "computed": f"/audiences/{await _computed(flow)}",
         "dataset": f"/datasets/{dataset}",
         "database": f"/datasets/{database}",
         "activation": path,
@@ -104,6 +118,30 @@ async def _dataset(flow: Flow) -> str:
             now=clock.now(),
         )
     return made.id
+
+
+async def _computed(flow: Flow) -> str:
+    """Add an audience with a definition over the dataset, and a schedule. Returns its id."""
+    async with flow.platform.unit_of_work() as session:
+        made = await audiences.create_audience(
+            session,
+            space_id=flow.space_id,
+            name="Customers",
+            query='SELECT id AS profile_id, "e-mail" AS email, total FROM orders',
+            audience_type="USERS",
+            actor=ACTOR,
+            now=clock.now(),
+        )
+        await audiences.add_schedule(
+            session,
+            space_id=flow.space_id,
+            audience_id=made.audience.id,
+            strategy="PERIODIC",
+            config={"interval": "1h"},
+            actor=ACTOR,
+            now=clock.now(),
+        )
+    return made.audience.id
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from app.console.source_forms import SSL_MODES, sent_source
 from app.console.tabs import Tab, routes_of
 from app.console.uploads import DELIMITERS, upload_arguments
 from app.console.visits import Done, Shown, Visit
+from app.console.words import plural
 from app.contract.extensions.datasets import DatasetPatch
 from app.core.errors import NotFound
 from app.services import datasets
@@ -73,16 +74,20 @@ async def _page(visit: Visit, check: Any = None) -> Shown:
     if tab not in tabs:
         raise NotFound("This page does not exist.")
     former = await datasets.newest_contents(session, space_id, [dataset_id])
-    users = await datasets.users_by_dataset(session, space_id, [dataset.name])
+    content = await tabs[tab].read(visit, dataset)
+    if tab == "users":
+        users = content
+    else:
+        users = (await datasets.users_by_dataset(session, space_id, [dataset.name]))[dataset.name]
     address = dataset_link(space_id, dataset_id)
     view = DatasetView(
         dataset=dataset,
         address=address,
         tab=tab,
         tabs=tabs,
-        content=await tabs[tab].read(visit, dataset),
+        content=content,
         former=former.get(dataset_id),
-        users=len(users[dataset.name]),
+        users=len(users),
         check=check,
     )
     paths = dict.fromkeys((api_of(address), api_of(address) + tabs[tab].api))
@@ -150,7 +155,7 @@ async def replace(visit: Visit) -> Done:
         now=visit.now,
         **upload_arguments(visit),
     )
-    note = f"{dataset.name} has {dataset.row_count:,} rows now. Check below how the file was read."
+    note = f"{dataset.name} has {plural(dataset.row_count, 'row')} now. Check below how the file was read."
     return Done(_address(visit), note)
 
 
@@ -164,7 +169,7 @@ async def restore(visit: Visit) -> Done:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    note = f"The former content with {dataset.row_count:,} rows is restored. The one that it replaced is kept."
+    note = f"The former content with {plural(dataset.row_count, 'row')} is restored. The one that it replaced is kept."
     return Done(_address(visit), note)
 
 

@@ -15,6 +15,7 @@ from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
 from app.console.uploads import DELIMITERS, upload_arguments
 from app.console.visits import Done, Shown, Visit
+from app.console.words import plural
 from app.contract.extensions.datasets import DatasetInput
 from app.core.errors import NotFound
 from app.core.pagination import Page
@@ -92,7 +93,9 @@ async def add_file(visit: Visit) -> Done:
                 session, visit.space_id, dataset.id, actor=visit.caller.actor
             )
         raise
-    note = f"{filled.name} has {filled.row_count:,} rows. Check below how the file was read."
+    note = (
+        f"{filled.name} has {plural(filled.row_count, 'row')}. Check below how the file was read."
+    )
     return Done(dataset_link(visit.space_id, dataset.id), note)
 
 

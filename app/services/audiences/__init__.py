@@ -1,6 +1,7 @@
 """From a definition or an upload to a current snapshot: audiences, members, runs, previews and schedules."""
 
 from app.services.audiences.audience_checks import audience_warnings, saved_audience_warnings
+from app.services.audiences.audience_rows import AudienceRow, page_audience_rows
 from app.services.audiences.audience_sources import (
     ComputedSource,
     computed_first,
@@ -36,6 +37,7 @@ from app.services.audiences.recompute import recompute_audience
 from app.services.audiences.runs import (
     get_run,
     get_snapshot,
+    last_upload,
     list_runs,
     list_snapshots,
     open_run,
@@ -54,6 +56,7 @@ from app.services.audiences.schedules import (
 __all__ = [
     "DEFAULT_IDENTIFIERS",
     "AudienceChanges",
+    "AudienceRow",
     "AudienceView",
     "ComputedSource",
     "Search",
@@ -74,10 +77,12 @@ __all__ = [
     "get_run",
     "get_schedule",
     "get_snapshot",
+    "last_upload",
     "list_runs",
     "list_schedules",
     "list_snapshots",
     "open_run",
+    "page_audience_rows",
     "page_audiences",
     "page_consumers",
     "page_members",

@@ -72,6 +72,11 @@ async def list_runs(
     return page, await repository.count(space_id, audience_id)
 
 
+async def last_upload(session: AsyncSession, space_id: str, audience_id: str) -> Run | None:
+    """Read the newest run of an upload of all members; None without one."""
+    return await RunRepository(session).last_upload(space_id, audience_id)
+
+
 async def get_snapshot(
     session: AsyncSession, space_id: str, audience_id: str, snapshot_id: str
 ) -> Snapshot:

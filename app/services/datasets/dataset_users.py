@@ -49,8 +49,10 @@ async def users_by_dataset(
     found: dict[str, list[DatasetUser]] = {name: [] for name in names}
     if not found:
         return found
+    wanted = [name.lower() for name in found]
     for audience_id, audience_name, query in await AudienceRepository(session).defined(space_id):
-        words = set(_WORD.findall(query.lower()))
+        text = query.lower()
+        words = set(_WORD.findall(text)) if any(name in text for name in wanted) else ()
         for name, users in found.items():
             if name.lower() in words:
                 users.append(DatasetUser(audience_id, audience_name))

@@ -139,6 +139,24 @@ class ActivationRepository(Repository[Activation]):
         """Return the ids of the activations that have the audience among their sources."""
         return await self._all(_ids_reading(space_id, audience_id))
 
+    async def count_reading(self, space_id: str, audience_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many activations have each audience among their sources: ``{audience id: number}``, without zeros."""
+        query = (
+            select(ActivationSource.audience_id, func.count())
+            .join(
+                Activation,
+                (Activation.space_id == ActivationSource.space_id)
+                & (Activation.id == ActivationSource.activation_id),
+            )
+            .where(
+                ActivationSource.space_id == space_id,
+                ActivationSource.audience_id.in_(audience_ids),
+                _LIVING,
+            )
+            .group_by(ActivationSource.audience_id)
+        )
+        return {row[0]: row[1] for row in await self._rows(query)}
+
     async def take_due(self, now: datetime, limit: int) -> Sequence[Activation]:
         """Lock activations whose own schedule is due. Rows that another worker has locked are left out."""
         query = select(Activation).where(Activation.next_due_at <= now, _LIVING)

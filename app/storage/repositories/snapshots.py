@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
@@ -29,6 +29,13 @@ class SnapshotRepository(Repository[Snapshot]):
         return await self._newest(
             space_id, audience_id, column=Snapshot.version, before=before, limit=limit
         )
+
+    async def moments(self, space_id: str, snapshot_ids: Sequence[str]) -> dict[str, datetime]:
+        """Return the times as of which snapshots were computed: ``{id: time}``."""
+        query = select(Snapshot.id, Snapshot.as_of).where(
+            Snapshot.space_id == space_id, Snapshot.id.in_(snapshot_ids)
+        )
+        return {row[0]: row[1] for row in await self._rows(query)}
 
     async def forget_unused(self, age: timedelta) -> None:
         """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""

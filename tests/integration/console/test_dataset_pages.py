@@ -78,7 +78,7 @@ async def test_a_content_is_replaced_restored_and_not_broken_unasked(browser: Br
     assert "Choose a file." in browser.text
     fields = {"allowBreaking": "true"}
     await browser.attach(f"{one}/replace", "other.csv", b"profile,note\n1,x\n", fields)
-    assert "sales has 1 rows now." in browser.text
+    assert "sales has 1 row now." in browser.text
     await browser.open(f"{one}?tab=former")
     contents = re.findall(r'name="content" value="([^"]+)"', browser.page.text)  # type: ignore[union-attr]
     assert len(contents) == 2

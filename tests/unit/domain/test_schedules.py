@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.schedules import INTERVALS, next_due, normal, problems_of
+from app.domain.schedules import INTERVALS, in_words, next_due, normal, problems_of
 
 MOMENTS = st.integers(int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()), 2_051_222_400).map(
     lambda second: datetime.fromtimestamp(second, UTC)
@@ -85,6 +85,16 @@ class TestNextDue:
         due = next_due({"interval": interval}, after)
         assert after < due <= after + INTERVALS[interval]
         assert next_due({"interval": interval}, due) == due + INTERVALS[interval]
+
+
+class TestInWords:
+    @pytest.mark.parametrize("interval", INTERVALS)
+    def test_each_interval_has_words(self, interval: str) -> None:
+        assert in_words({"interval": interval}).startswith("every ")
+
+    def test_days_and_hours(self) -> None:
+        assert in_words(days(1, 3, hours=(6, 18))) == "Mon, Wed at 06:00, 18:00 (Europe/Berlin)"
+        assert in_words(days(*range(7), hours=(0,))) == "daily at 00:00 (Europe/Berlin)"
 
 
 class TestProblemsOf:

@@ -1,0 +1,113 @@
+"""The tabs of the page of an audience, and what each of them reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.console.lists import page_of
+from app.console.tabs import Tab
+from app.console.uploads import DELIMITERS
+from app.console.visits import Visit
+from app.core.errors import Invalid
+from app.core.pagination import Page, PageRequest
+from app.domain.schedules import INTERVALS, in_words
+from app.services import audiences, datasets, reports
+
+ROWS = 25
+_DATASETS = 50
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+async def _definition(visit: Visit, audience: Any) -> Any:
+    """Return the definition as it was sent, previewed or saved, with its warnings and the tables that it can read."""
+    preview = None
+    if wanted := visit.asked("preview"):
+        preview = await audiences.get_preview(visit.session, visit.space_id, wanted)
+    found = await datasets.page_datasets(visit.session, visit.space_id, PageRequest(_DATASETS))
+    query = visit.sent("query") or (preview.query if preview else audience.query)
+    saved = await audiences.saved_audience_warnings(visit.session, audience)
+    return {
+        "query": query,
+        "is_saved": query == audience.query,
+        "preview": preview,
+        "warnings": () if visit.problems or preview else saved,
+        "datasets": found.entries,
+    }
+
+
+async def _members(visit: Visit, audience: Any) -> Any:
+    page, snapshot = await audiences.page_members(
+        visit.platform,
+        space_id=visit.space_id,
+        audience_id=audience.id,
+        request=page_of(visit, ROWS),
+    )
+    last = await audiences.last_upload(visit.session, visit.space_id, audience.id)
+    return {
+        "page": page,
+        "snapshot": snapshot,
+        "upload": last,
+        "reading": (last.input or {}).get("reading") if last else None,
+        "delimiters": DELIMITERS,
+    }
+
+
+async def _runs(visit: Visit, audience: Any) -> Page[Any]:
+    found, total = await audiences.list_runs(
+        visit.session, visit.space_id, audience.id, before=visit.asked("cursor"), limit=ROWS + 1
+    )
+    return _newest(found, total, lambda run: run.id)
+
+
+async def _snapshots(visit: Visit, audience: Any) -> Page[Any]:
+    before = visit.asked("cursor")
+    if before is not None and not (before.isdecimal() and len(before) < 10):
+        raise Invalid('"cursor": must be the number of a snapshot', field="cursor")
+    found, total = await audiences.list_snapshots(
+        visit.session,
+        visit.space_id,
+        audience.id,
+        before=int(before) if before else None,
+        limit=ROWS + 1,
+    )
+    return _newest(found, total, lambda snapshot: str(snapshot.version))
+
+
+def _newest(found: Any, total: int, key: Any) -> Page[Any]:
+    entries = list(found[:ROWS])
+    following = key(entries[-1]) if len(found) > ROWS else None
+    return Page(entries, current="", next=following, total=total)
+
+
+async def _schedule(visit: Visit, audience: Any) -> Any:
+    found = await audiences.list_schedules(visit.session, visit.space_id, audience.id)
+    return {
+        "entries": [(one, in_words(one.config or {})) for one in found],
+        "intervals": [(one, in_words({"interval": one})) for one in INTERVALS],
+        "days": list(enumerate(_DAYS)),
+    }
+
+
+async def _activations(visit: Visit, audience: Any) -> Page[Any]:
+    sought = reports.Sought(audience_id=audience.id)
+    found = await reports.page_overview(visit.session, visit.space_id, sought, page_of(visit))
+    return found.map(lambda row: (row, reports.overview_status(row)))
+
+
+async def _options(visit: Visit, audience: Any) -> Any:
+    return {
+        "name": visit.sent("name") or audience.name,
+        "description": visit.sent("description") or audience.description or "",
+    }
+
+
+TABS: Mapping[str, Tab] = {
+    "definition": Tab("Definition", "audience/definition.html", _definition, "/checks"),
+    "members": Tab("Members", "audience/members.html", _members, "/members"),
+    "runs": Tab("Runs", "audience/runs.html", _runs, "/runs"),
+    "snapshots": Tab("Size and snapshots", "audience/snapshots.html", _snapshots, "/snapshots"),
+    "schedule": Tab("Schedule", "audience/schedule.html", _schedule, "/schedules"),
+    "activations": Tab("Activations", "audience/activations.html", _activations),
+    "options": Tab("Options", "audience/options.html", _options),
+}
