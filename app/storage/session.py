@@ -34,6 +34,15 @@ async def commit(session: AsyncSession) -> None:
             log.warning("after_commit_failed", error=type(error).__name__)
 
 
+async def read_as_of_one_moment(session: AsyncSession) -> None:
+    """Let all statements of this transaction see the rows of one moment, that of the next statement.
+
+    Under READ COMMITTED each statement sees its own moment, so what moves between two tables can be in neither read.
+    Raises InvalidRequestError if the transaction has begun.
+    """
+    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def unit_of_work_of(sessions: async_sessionmaker[AsyncSession], **info: Any) -> UnitOfWork:
     """Return a factory of transactions: ``async with unit_of_work() as session``. Each session gets ``info``."""
     info[OWNERS] = {}

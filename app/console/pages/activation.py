@@ -48,8 +48,11 @@ class ActivationView:
 
     @property
     def is_first_start(self) -> bool:
-        """Whether it was never enabled: the next start decides what happens to the members of that moment."""
-        return self.overview.activation.baseline_wanted and not self.recent
+        """Whether no baseline was taken and nothing sent: the next start decides what happens to the members of that moment.
+
+        A start that was stopped before its sync was planned, and dry runs, leave the question open.
+        """
+        return self.overview.activation.baseline_wanted
 
     @property
     def is_held(self) -> bool:
@@ -134,6 +137,7 @@ async def _options(visit: Visit, overview: reports.Overview) -> Any:
 
 
 async def _held(visit: Visit, overview: reports.Overview) -> Any:
+    await visit.end_transaction()
     page, _ = await holdings.page_held(
         visit.platform,
         space_id=visit.space_id,

@@ -104,8 +104,7 @@ async def roll_back(
     now: datetime,
 ) -> Audience:
     """Pin an audience to one of its snapshots, and sync its activations to it. Runs continue to write snapshots."""
-    snapshot = await get_snapshot(session, space_id, audience_id, snapshot_id)
-    return await _pin(session, space_id, audience_id, snapshot.id, actor=actor, now=now)
+    return await _pin(session, space_id, audience_id, snapshot_id, actor=actor, now=now)
 
 
 async def release_pin(
@@ -127,6 +126,10 @@ async def _pin(
     audience = await AudienceRepository(session).require(space_id, audience_id, lock="update")
     if snapshot_id is None and audience.pinned_snapshot_id is None:
         raise Conflict("The audience is not pinned to a snapshot.")
+    if snapshot_id is not None:
+        await SnapshotRepository(session).require_in(
+            space_id, audience_id, snapshot_id, lock="keep"
+        )
     audience.pinned_snapshot_id = snapshot_id
     audience.updated_by, audience.updated_at = actor, now
     await session.flush()

@@ -48,8 +48,9 @@ async def collect_files(platform: Platform) -> int:
     async with platform.unit_of_work() as session:
         await BatchRepository(session).forget_attempts(kept)
         await SnapshotRepository(session).forget_unused(kept)
-        named = await CollectionQueries(session).named_keys()
         await retention.forget_old_history(session, now=clock.now())
+    async with platform.unit_of_work() as session:
+        named = await CollectionQueries(session).named_keys()
     orphans = [key for key in candidates if key not in named]
     for key in orphans:
         await platform.objects.delete(key)

@@ -28,6 +28,7 @@ async def pin_snapshots(session: AsyncSession, sync: Sync) -> None:
             if is_baseline:
                 continue
             raise Conflict(f"The audience {audience.key!r} has not been computed yet.")
+        await SnapshotRepository(session).require(sync.space_id, audience.snapshot_id, lock="keep")
         await repository.pin(sync, audience.id, audience.snapshot_id)
     await session.flush()
 

@@ -114,10 +114,15 @@ class Reader:
         return found.all()
 
     async def _rows(
-        self, query: Select[*Ts] | Built[Select[*Ts]], lock: Lock = None
+        self,
+        query: Select[*Ts] | Built[Select[*Ts]],
+        lock: Lock = None,
+        *,
+        of: type[Any] | None = None,
+        skip_locked: bool = False,
     ) -> Sequence[Row[*Ts]]:
         """Return the rows of a query of several columns."""
-        statement, values = _ready(query, lock, None, False)
+        statement, values = _ready(query, lock, of, skip_locked)
         return (await self.session.execute(statement, values)).all()
 
     async def _number(self, query: Select[Any] | Built[Select[Any]]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -27,13 +27,18 @@ from app.storage.models import (
 )
 from app.storage.repositories.base import Reader
 from app.storage.repositories.thinning import is_followed, is_of_day
+from app.storage.session import read_as_of_one_moment
 
 
 class CollectionQueries(Reader):
     """Reads across all tables that refer to files."""
 
     async def named_keys(self) -> set[str]:
-        """Return the keys of all files that a row refers to."""
+        """Return the keys of all files that a row refers to, as of one moment. Must be the first read of a transaction.
+
+        A file moves from row to row: from a run to its snapshot, from a sync to the holdings, from a former content to the dataset.
+        """
+        await read_as_of_one_moment(self.session)
         keys: set[str] = set()
         for space_id, audience_id in await self.session.execute(
             select(Audience.space_id, Audience.id)
@@ -41,10 +46,8 @@ class CollectionQueries(Reader):
             where = (Snapshot.space_id == space_id, Snapshot.audience_id == audience_id)
             keys.update(await self.session.scalars(_keys_in(Snapshot.manifest, *where)))
         keys.update(await self.session.scalars(_keys_in(Activation.holdings)))
-        # A restored content moves from one table to the other: one statement reads both as of one moment.
-        contents = union(_keys_of(Dataset.file), _keys_of(DatasetContent.file))
-        keys.update(await self.session.scalars(contents))
-        for column in (Sync.plan, Sync.outcome, Batch.receipts_file):
+        files = (Dataset.file, DatasetContent.file, Sync.plan, Sync.outcome, Batch.receipts_file)
+        for column in files:
             keys.update(await self.session.scalars(_keys_of(column)))
         # The rows of a complete run are in its snapshot.
         unread = select(Run.input).where(Run.input.is_not(None), Run.state != RunState.COMPLETE)

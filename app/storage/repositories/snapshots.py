@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import aliased
 
 from app.domain.sync_states import FINAL_STATES
@@ -40,7 +52,10 @@ class SnapshotRepository(Repository[Snapshot]):
     async def forget_unused(self, age: timedelta) -> None:
         """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""
         past = func.now() - age
-        await self._write(delete(Snapshot).where(Snapshot.created_at < past, ~_is_in_use()))
+        old = select(Snapshot.space_id, Snapshot.id).where(
+            Snapshot.created_at < past, ~_is_in_use()
+        )
+        await self._delete_unused(old)
 
     async def thin_out(self, age: timedelta, most: int) -> int:
         """Delete up to ``most`` snapshots that are followed by another of the same hour or day, if they are not in use.
@@ -68,8 +83,24 @@ class SnapshotRepository(Repository[Snapshot]):
             )
             .limit(most)
         )
+        return await self._delete_unused(some)
+
+    async def _delete_unused(self, unused: Select[str, str]) -> int:
+        """Delete snapshots that are still not in use after they are locked. Returns their number.
+
+        A transaction that pins a snapshot locks its row before (:meth:`require_in` with ``keep``). A row that is locked is
+        skipped. A pin that was committed before the lock is seen by the second statement, which has a newer view.
+        """
+        found = await self._rows(unused, "remove", of=Snapshot, skip_locked=True)
+        spaces, ids = zip(*found, strict=True) if found else ((), ())
+        texts = ARRAY(Text())
+        locked = select(
+            func.unnest(literal(list(spaces), texts)), func.unnest(literal(list(ids), texts))
+        )
         return await self._write(
-            delete(Snapshot).where(tuple_(Snapshot.space_id, Snapshot.id).in_(some))
+            delete(Snapshot).where(
+                tuple_(Snapshot.space_id, Snapshot.id).in_(locked), ~_is_in_use()
+            )
         )
 
     async def delete_all(self, space_id: str, audience_id: str) -> None:

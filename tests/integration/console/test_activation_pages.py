@@ -88,6 +88,27 @@ async def test_a_first_start_asks_what_happens_to_the_members(browser: Browser) 
         assert (await flow.quiet(activation)).delivered == sent
 
 
+async def test_a_start_that_is_stopped_before_its_plan_leaves_the_question_open(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    activation = await flow.activate(enabled=False)
+    path = _path(browser, activation)
+    for action in ("dry-run", "enable", "stop"):
+        await browser.open(path)
+        await browser.post(f"{path}/{action}", browser.form("/console/sign-out"))
+    assert [sync.state for sync in await flow.syncs(activation)] == ["new", "cancelled"]
+    await browser.open(path)
+    assert "Count them as already there" in browser.text
+    await browser.send(f"{path}/enable", {"resync": "yes"})
+    assert (await flow.quiet(activation)).delivered == 3
+    await browser.open(path)
+    await browser.send(f"{path}/stop")
+    await browser.open(path)
+    assert "Count them as already there" not in browser.text, "the members are there"
+
+
 async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(20))

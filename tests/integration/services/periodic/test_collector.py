@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import random
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import clock
+from app.core.errors import NotFound
+from app.queue import Task
+from app.services.audiences import member_uploads, runs
 from app.services.audiences.members import Membership, find_member
 from app.services.periodic import collector as collecting
 from app.services.periodic.collector import collect_files
 from app.storage.models import Audience, Batch, Snapshot, Sync, SyncSource
+from app.storage.repositories.collection import CollectionQueries
 from app.storage.repositories.runs import RunRepository
+from app.storage.repositories.snapshots import SnapshotRepository
 from tests.flow import Flow
+from tests.stepping import Hand
 
 pytestmark = pytest.mark.installation(stepped=True)
 
@@ -121,6 +131,111 @@ async def test_pinned_snapshots_and_those_of_open_syncs_stay(flow: Flow) -> None
     await grown_old(flow)
     assert await snapshots(flow) == {first, held_from}
     assert len(await flow.batches(held.id)) == held.batches
+
+
+async def test_an_upload_that_becomes_a_snapshot_while_files_are_collected_is_seen(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rows() -> AsyncIterator[bytes]:
+        yield b"profile_id\np1\n"
+
+    await member_uploads.put_members(
+        flow.platform,
+        rows(),
+        space_id=flow.space_id,
+        audience_id=flow.audience_id,
+        content_type="text/csv",
+        content_encoding=None,
+        announced=None,
+        actor="test",
+        now=clock.now(),
+    )
+    file = [key async for key, _, _ in flow.platform.objects.list(f"spaces/{flow.space_id}/")]
+    async with flow.platform.unit_of_work() as session:
+        read = session.scalars
+
+        async def read_and_complete(*query: Any) -> Any:
+            found = await read(*query)
+            await Hand(flow).once(tasks=(Task.RECOMPUTE,))
+            return found
+
+        monkeypatch.setattr(session, "scalars", read_and_complete)
+        assert set(file) <= await CollectionQueries(session).named_keys()
+    assert len(file) == len(await snapshots(flow)) == 1, "the file is the snapshot"
+
+
+@pytest.mark.parametrize("thinned", [True, False])
+async def test_a_snapshot_that_is_pinned_at_the_same_moment_stays(
+    flow: Flow, thinned: bool
+) -> None:
+    first, second = [(await flow.members(range(last))).snapshot_id for last in (3, 4)]
+    assert first
+    assert second
+    age = timedelta(days=30)
+    async with flow.platform.unit_of_work() as session:
+        when = func.date_trunc("day", func.now() - timedelta(days=29 if thinned else 31))
+        await session.execute(update(Snapshot).values(created_at=when))
+
+    async def remove(session: AsyncSession) -> None:
+        repository = SnapshotRepository(session)
+        if thinned:
+            await repository.thin_out(timedelta(days=29), 100)
+        else:
+            await repository.forget_unused(age)
+
+    async def pin(session: AsyncSession) -> None:
+        await runs.roll_back(
+            session, flow.space_id, flow.audience_id, first, actor="test", now=clock.now()
+        )
+
+    async with flow.platform.unit_of_work() as pinning:
+        await pin(pinning)
+        async with flow.platform.unit_of_work() as collecting:
+            await remove(collecting)
+    assert await snapshots(flow) == {first, second}
+    async with flow.platform.unit_of_work() as session:
+        await runs.release_pin(
+            session, flow.space_id, flow.audience_id, actor="test", now=clock.now()
+        )
+    async with flow.platform.unit_of_work() as collecting:
+        await remove(collecting)
+
+        async def pin_late() -> None:
+            async with flow.platform.unit_of_work() as session:
+                await pin(session)
+
+        late = asyncio.create_task(pin_late())
+        await asyncio.sleep(0.1)
+        assert not late.done(), "it waits for the removal"
+    with pytest.raises(NotFound):
+        await late
+    assert await snapshots(flow) == {second}
+
+
+async def test_a_pin_that_is_committed_while_the_collector_looks_is_seen(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = [(await flow.members(range(last))).snapshot_id for last in (3, 4)]
+    assert first
+    async with flow.platform.unit_of_work() as session:
+        await session.execute(update(Snapshot).values(created_at=AGO))
+    async with flow.platform.unit_of_work() as session:
+        repository = SnapshotRepository(session)
+        look = repository._rows
+
+        async def pin_and_look(*query: Any, **more: Any) -> Any:
+            found = await look(*query, **more)
+            # As if the look had begun before the pin: its view is older than the lock.
+            await session.execute(
+                update(Audience)
+                .where(Audience.id == flow.audience_id)
+                .values(pinned_snapshot_id=first)
+            )
+            return found
+
+        monkeypatch.setattr(repository, "_rows", pin_and_look)
+        await repository.forget_unused(timedelta(days=30))
+    assert await snapshots(flow) == {first, second}
 
 
 def kept_of(moments: list[datetime], now: datetime) -> set[datetime]:
