@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 
 from app.core.redaction import SHORTEST_SECRET, mask_patterns
+from app.core.storable import storable_text
 
 MASK = "<…>"
 # The extension of a request that holds the secrets of its account.
@@ -85,7 +86,11 @@ def set_account(secrets: Sequence[str]) -> None:
 
 
 def masked(text: str) -> str:
-    """Return a text without the secrets of the account whose calls this task makes, in any of their forms."""
+    """Return a text without the secrets of the account whose calls this task makes, in any of their forms.
+
+    What a row of the database cannot store is replaced, too: partners may respond with any text.
+    """
+    text = storable_text(text)
     secrets = _account.get()
     if not secrets:
         return text

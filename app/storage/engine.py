@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import NullPool
 
 from app.core.database_url import DatabaseAddress, parse_database_url
+from app.core.storable import storable_json
 from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnection, connect
 
 IDLE = 5.0  # seconds without use after which a connection is tested before it is used
@@ -81,6 +82,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_recycle=1800,
+        json_serializer=storable_json,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
         connect_args=_connect_arguments(address, opener=_open),
     )
@@ -142,6 +144,7 @@ def open_migration_engine(url: str) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
+        json_serializer=storable_json,
         connect_args=_connect_arguments(parse_database_url(url), **more),
     )
 

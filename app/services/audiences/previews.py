@@ -125,7 +125,10 @@ async def compute_preview(platform: Platform, space_id: str, preview_id: str) ->
 
 async def _outcome(platform: Platform, preview: AudiencePreview) -> dict[str, Any]:
     if preview.attempts > _MAX_ATTEMPTS:
-        return _failed("The preview was lost several times; most likely it needs too much memory.")
+        return _failed(
+            "The preview was begun three times and never ended. Most likely it needs too much memory; "
+            "the worker's log says more."
+        )
     deadline = asyncio.timeout(_LATEST.total_seconds())
     try:
         async with deadline:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import orjson
-
 from app.connectors.base import Receipts
+from app.core.storable import storable_json
 from app.domain import retry
 from app.domain.call_progress import CallProgress, Range, read_progress
 from app.domain.retry import Failure
@@ -99,8 +98,8 @@ class CallResults:
         """Return what is written while the calls go on."""
         return Kept(
             batch=self.batch,
-            progress=orjson.dumps(self.progress.to_json()).decode(),
-            receipts=orjson.dumps(self.receipts).decode(),
+            progress=storable_json(self.progress.to_json()),
+            receipts=storable_json(self.receipts),
             **self._sums(),
             is_unknown=self.doubts > self.doubts_kept,
         )
@@ -115,7 +114,7 @@ class CallResults:
         rejected, skipped, unknown = self._counts()
         return Recorded(
             batch=self.batch,
-            receipts=orjson.dumps(self.receipts).decode(),
+            receipts=storable_json(self.receipts),
             rejected=rejected,
             skipped=skipped,
             unknown=unknown,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from app.connectors.base import Receipts, Refusal
+from app.core.storable import storable_json
 from app.storage.models import Batch
 from app.storage.repositories.batch_counts import Recorded
 
@@ -16,7 +15,7 @@ def delivered_batch(batch: Batch, receipts: Receipts) -> Recorded:
     """Return what is written of a batch that was delivered."""
     return Recorded(
         batch=batch,
-        receipts=orjson.dumps(receipts_to_json(receipts)).decode(),
+        receipts=storable_json(receipts_to_json(receipts)),
         rejected=len(receipts.rejected),
         skipped=len(receipts.skipped),
         unknown=len(receipts.unknown),

@@ -10,6 +10,7 @@ from sqlalchemy import DateTime, Dialect, MetaData, Text, TypeDecorator, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+from app.core.storable import storable_text
 from app.domain.activation_states import ActivationState
 from app.domain.batch_states import BatchState
 from app.domain.notice_states import NoticeState
@@ -49,6 +50,17 @@ Created = Annotated[
 ]
 
 
+class StorableText(TypeDecorator[str]):
+    """A text column. What PostgreSQL cannot store is replaced: see ``app.core.storable``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text that is stored or compared."""
+        return None if value is None else storable_text(value)
+
+
 class EnumText(TypeDecorator[E]):
     """A text column whose values are members of a StrEnum."""
 
@@ -73,7 +85,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text,
+        str: StorableText,
         Json: JSONB,
         list[Any]: JSONB,
         **{members: EnumText(members) for members in _ENUMS},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from app.services.audiences import previews
@@ -60,3 +62,27 @@ class TestPreviews:
         assert "nowhere" in done["failureReason"]
         rows = (await api.get(f"{path}/{preview_id}/rows")).json()["data"]
         assert rows == {"status": "FAILED", "rows": []}
+
+    async def test_values_that_a_row_cannot_hold_are_replaced(
+        self, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
+    ) -> None:
+        path = f"/spaces/{tenant.space_id}/audiences/previews"
+
+        async def done(query: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            body = {"definition": {"query": query}, "audienceType": "USERS"}
+            created = await api.post(path, json=body)
+            preview_id = created.json()["data"]["audiencePreview"]["id"]
+            assert await previews.compute_preview(platform, tenant.space_id, preview_id)
+            found = (await api.get(f"{path}/{preview_id}")).json()["data"]["audiencePreview"]
+            rows = (await api.get(f"{path}/{preview_id}/rows")).json()["data"]["rows"]
+            return found, rows
+
+        found, rows = await done(
+            "SELECT 'p1' AS profile_id, 'a' || chr(0) || 'b' AS plan, 'NaN'::DOUBLE AS score, {'x': [chr(0)]} AS more"
+        )
+        assert found["status"] == "COMPLETED", found
+        assert rows[0]["traits"]["plan"] == "a\ufffdb"
+        assert rows[0]["traits"]["more"] == {"x": ["\ufffd"]}
+        found, _ = await done("SELECT CAST(chr(0) || 'no' AS INTEGER)::VARCHAR AS profile_id")
+        assert found["status"] == "FAILED"
+        assert "no" in found["failureReason"]
