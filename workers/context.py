@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.core.logging import get_logger
 from app.queue import Task
 from app.services.delivery import LoadedSyncs
 from app.services.platform import Platform, WorkerName, name_worker
 from app.snapshots.engine import MEDIUM_ROWS
 from workers.beats import Beats
+
+log = get_logger(__name__)
 
 # Concurrent jobs of each kind in a process. The limits keep one kind from using the slots of the others. Recomputes
 # get further slots for runs that read users' databases, because such runs may take long. Large jobs have as many slots of
@@ -39,6 +42,14 @@ class JobSlots:
     def may(self, owner: str) -> bool:
         """Return whether a job of a workspace may start now."""
         return self.taken < self.limit and self.held[owner] < max(1, self.limit - 1)
+
+    async def hold(self, owner: str, work: Work) -> None:
+        """Run a job of a workspace in a slot."""
+        self.held[owner] += 1
+        try:
+            await work()
+        finally:
+            self.held[owner] -= 1
 
     def keep(self, owner: str, subject_id: str, work: Work) -> None:
         """Keep a job until a slot is free."""
@@ -102,22 +113,27 @@ class WorkerProcess:
         """Run a job of a space in a slot of its kind and size, then the jobs that are waiting for such a slot.
 
         ``rows`` is how many it reads. If the workspace may have no slot now, keeps the job until one is free, and returns
-        immediately.
+        immediately. Raises what ``work`` raises, after the waiting jobs; their own errors are logged.
         """
         kinds = self.large if rows > MEDIUM_ROWS else self.slots
         slots, owner = kinds[task], await self.platform.owner_of(space_id)
         if not slots.may(owner):
             slots.keep(owner, subject_id, work)
             return
-        following: tuple[str, Work] | None = (owner, work)
-        while following is not None:
-            owner, work = following
-            slots.held[owner] += 1
+        try:
+            await slots.hold(owner, work)
+        except Exception:
+            await self._run_waiting(task, slots)
+            raise
+        await self._run_waiting(task, slots)
+
+    async def _run_waiting(self, task: Task, slots: JobSlots) -> None:
+        """Run the jobs that wait for a slot, one after another. The sweep finds those again that fail."""
+        while not self.stop.is_set() and (following := slots.take_next()) is not None:
             try:
-                await work()
-            finally:
-                slots.held[owner] -= 1
-            following = None if self.stop.is_set() else slots.take_next()
+                await slots.hold(*following)
+            except Exception:
+                log.exception("waiting_job_failed", task=str(task))
 
 
 @dataclass(frozen=True, slots=True)

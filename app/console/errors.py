@@ -7,8 +7,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Scope
 
 from app.console.rendering import render
+from app.core.page_policy import ERROR_PAGE
 
 _TITLES = {
     403: "Not permitted",
@@ -18,6 +21,23 @@ _TITLES = {
     429: "Too many requests",
     503: "Not available",
 }
+
+
+class _OfPages(BaseRoute):
+    """Errors are shown as pages, with the policy of the console, also those of routing (404, 405)."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a request as Starlette does."""
+        match, found = super().matches(scope)
+        return match, {**found, ERROR_PAGE: error_page}
+
+
+class PageRoute(_OfPages, Route):
+    """A route of the console."""
+
+
+class PageMount(_OfPages, Mount):
+    """The files of the console."""
 
 
 def error_page(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from app.core.page_policy import CONSOLE_HEADERS
@@ -29,7 +28,7 @@ class _Files(StaticFiles):
         return response
 
 
-CONSOLE_FILES = Mount(PREFIX, _Files(directory=FOLDER))
+CONSOLE_FILES = _Files(directory=FOLDER)
 
 
 @cache

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from app.console.errors import error_page
-from app.console.files import CONSOLE_FILES, FOLDER
+from app.console.errors import PageMount, PageRoute
+from app.console.files import CONSOLE_FILES, FOLDER, PREFIX
 from app.console.pages import (
     activation,
     activations,
@@ -29,7 +29,7 @@ from app.console.pages import (
 from app.console.routing import SIGN_IN, post
 from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
-from app.core.page_policy import ERROR_PAGE
+from app.core.page_policy import CONSOLE_HEADERS
 
 _PAGES = (
     home,
@@ -59,12 +59,13 @@ async def root(request: Request) -> Response:
 
 async def favicon(request: Request) -> Response:
     """Return the icon, for browsers that ask for it without a page."""
-    return FileResponse(FOLDER / "favicon.svg", media_type="image/svg+xml")
+    return FileResponse(
+        FOLDER / "favicon.svg", media_type="image/svg+xml", headers=dict(CONSOLE_HEADERS)
+    )
 
 
 async def missing(request: Request) -> Response:
     """Show that there is no such page, or redirect to the one without a slash at its end. Raises NotFound."""
-    request.scope[ERROR_PAGE] = error_page
     if request.method == "GET" and (path := str(request.scope["path"])).endswith("/"):
         return RedirectResponse(path.rstrip("/"), 303)
     raise NotFound("This page does not exist.")
@@ -73,12 +74,14 @@ async def missing(request: Request) -> Response:
 console_router = APIRouter(
     routes=[
         Route("/", root, methods=_METHODS),
-        Route("/favicon.ico", favicon),
-        CONSOLE_FILES,
-        Route(SIGN_IN, show_sign_in),
-        Route(SIGN_IN, sign_in, methods=["POST"]),
-        Route("/console/sign-out", post(sign_out, home.show_home, scope="read"), methods=["POST"]),
+        PageRoute("/favicon.ico", favicon),
+        PageMount(PREFIX, CONSOLE_FILES),
+        PageRoute(SIGN_IN, show_sign_in),
+        PageRoute(SIGN_IN, sign_in, methods=["POST"]),
+        PageRoute(
+            "/console/sign-out", post(sign_out, home.show_home, scope="read"), methods=["POST"]
+        ),
         *(route for page in _PAGES for route in page.ROUTES),
-        Route("/console/{path:path}", missing),
+        PageRoute("/console/{path:path}", missing),
     ]
 )

@@ -14,13 +14,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.console import cookies
-from app.console.errors import error_page
 from app.console.forms import FORM_TOKEN, read_file_form, read_form
 from app.console.rendering import render
 from app.console.visits import Done, Shown, SpaceLink, Visit
 from app.core import clock
 from app.core.errors import AppError, Forbidden, NotFound, Problem
-from app.core.page_policy import ERROR_PAGE
 from app.core.pagination import PageRequest
 from app.core.streamed_body import StreamedBody
 from app.services import tenancy
@@ -100,7 +98,6 @@ def _after(visit: Visit, done: Done | Shown | Response) -> Response:
 
 
 async def _signed_in(request: Request) -> ConsoleSession | None:
-    request.scope[ERROR_PAGE] = error_page
     platform = _platform(request)
     text = cookies.read_cookie(request, "session")
     if not text:

@@ -9,14 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.console import cookies
-from app.console.errors import error_page
 from app.console.forms import FORM_TOKEN, read_form
 from app.console.rendering import render
 from app.console.routing import SIGN_IN
 from app.console.visits import Done, Visit
 from app.core import clock
 from app.core.errors import AppError, Unauthorized
-from app.core.page_policy import ERROR_PAGE
 from app.services import tenancy
 from app.services.platform import Platform
 from app.services.tenancy import Authenticator, Caller
@@ -35,13 +33,11 @@ class Desk:
 
 async def show_sign_in(request: Request) -> Response:
     """Show the form for a token, or for the link of the query the button that uses it."""
-    request.scope[ERROR_PAGE] = error_page
     return _form(request, {"next": [request.query_params.get("next", "")]})
 
 
 async def sign_in(request: Request) -> Response:
     """Open a session, and go to the page that was asked for."""
-    request.scope[ERROR_PAGE] = error_page
     platform: Platform = request.app.state.platform
     form = await read_form(request, platform, cookies.read_cookie(request, "visitor"))
     try:

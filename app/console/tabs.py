@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from starlette.routing import Route
-
+from app.console.errors import PageRoute
 from app.console.routing import Action, Page, get, post
 from app.console.visits import Visit
 
@@ -31,16 +30,16 @@ def routes_of(
     actions: Mapping[str, Action],
     *,
     uploads: Mapping[str, Action] = NONE,
-) -> Sequence[Route]:
+) -> Sequence[PageRoute]:
     """Return the route of a page, and those of its actions, each one below the page's address. ``uploads`` take a file."""
     return (
-        Route(address, get(show)),
+        PageRoute(address, get(show)),
         *(
-            Route(f"{address}/{name}", post(action, on=show), methods=["POST"])
+            PageRoute(f"{address}/{name}", post(action, on=show), methods=["POST"])
             for name, action in actions.items()
         ),
         *(
-            Route(f"{address}/{name}", post(action, on=show, takes_file=True), methods=["POST"])
+            PageRoute(f"{address}/{name}", post(action, on=show, takes_file=True), methods=["POST"])
             for name, action in uploads.items()
         ),
     )

@@ -83,6 +83,10 @@ class Visit:
         """Whether the visitor's token permits to see and change the installation."""
         return "operator" in self.caller.scopes
 
+    async def end_transaction(self) -> None:
+        """End the transaction, so that the visit holds no connection while it waits for a partner or the engine."""
+        await self.session.commit()
+
     def path(self, name: str) -> str:
         """Return a parameter of the path."""
         value: str = self.request.path_params[name]

@@ -25,17 +25,21 @@ class Repeated(Exception):
         self.response = response
 
 
+def has_key(request: Request) -> bool:
+    """Return whether a request has an idempotency key, which counts for a POST only."""
+    return request.method == "POST" and HEADER in request.headers
+
+
 async def claim_repeat(request: Request, session: AsyncSession, caller: Caller) -> None:
     """Claim the idempotency key of a POST, if it has one. Raises Repeated if a response is stored for the key."""
-    key = request.headers.get(HEADER)
-    if key is None or request.method != "POST":
+    if not has_key(request):
         return
     platform: Platform = request.app.state.platform
     kept = await tenancy.claim_key(
         session,
         keyring=platform.keyring,
         workspace_id=caller.workspace_id,
-        key=key,
+        key=request.headers[HEADER],
         request=_name(request),
         body=await request.body(),
         now=clock.now(),

@@ -67,6 +67,10 @@ class ApiRoute(APIRoute):
             content_type = await _admit(request, gate, operation, scope)
             if reads_json:
                 request = await _read_json(request, gate.max_body_bytes, body_required)
+            elif not operation.upload and repeats.has_key(request):
+                # The key is compared with the body, whatever it contains.
+                body = await _received(request, gate.max_body_bytes)
+                request = _ReadRequest(request, body, None)
             try:
                 response = await handle(request)
             except repeats.Repeated as repeated:
@@ -127,14 +131,19 @@ def _has_body(request: Request) -> bool:
 
 async def _read_json(request: Request, limit: int, required: bool) -> _ReadRequest:
     """Read and parse the body. Raises BadRequest if it is required and empty."""
-    place: Place = request.scope[PLACE]
-    async with place.while_received():
-        body = await read_body(request, limit)
+    body = await _received(request, limit)
     if body.strip():
         return _ReadRequest(request, body, parse_json(body))
     if required:
         raise BadRequest("a JSON body is required")
     return _ReadRequest(request, b"", None)
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    """Read the body; a client that sends it slowly takes up no place."""
+    place: Place = request.scope[PLACE]
+    async with place.while_received():
+        return await read_body(request, limit)
 
 
 class _ReadRequest(Request):

@@ -17,6 +17,7 @@ from app.api.edge import (
     path_id,
 )
 from app.api.routes import examples
+from app.api.routes.definitions import ResolvedAhead
 from app.contract import audience_previews as contract
 from app.core import clock
 from app.services import audiences
@@ -41,6 +42,7 @@ PreviewId = Annotated[str, path_id("id", "the preview", "pre_0vK3mUc8NdR5gS1xW4j
     ),
 )
 async def create_preview(
+    resolved: ResolvedAhead,
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,

@@ -28,6 +28,7 @@ from app.api.edge import (
 from app.api.routes import examples
 from app.api.routes.audience_parameters import INCLUDE, SEARCH, SORT
 from app.api.routes.audience_schedules import schedule_to_wire
+from app.api.routes.definitions import ResolvedAhead
 from app.contract import audiences as contract
 from app.core import clock
 from app.core.clock import from_wire, to_wire
@@ -95,6 +96,7 @@ async def list_audiences(
     ),
 )
 async def create_audience(
+    resolved: ResolvedAhead,
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,
@@ -162,6 +164,7 @@ async def get_audience(
     ),
 )
 async def update_audience(
+    resolved: ResolvedAhead,
     session: SessionDep,
     scene: CurrentSpace,
     space_id: SpaceId,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from starlette.routing import Route
-
+from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get
 from app.console.visits import Shown, Visit
@@ -104,4 +103,4 @@ def _row(row: reports.Overview, recent: Mapping[str, Sequence[reports.RecentSync
     )
 
 
-ROUTES = (Route("/console/spaces/{spaceId}/activations", get(show_activations)),)
+ROUTES = (PageRoute("/console/spaces/{spaceId}/activations", get(show_activations)),)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.console.csv_files import csv_file
+from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get
 from app.console.visits import Shown, Visit
@@ -96,6 +96,6 @@ def _day(visit: Visit, name: str) -> datetime | None:
 
 
 ROUTES = (
-    Route("/console/spaces/{spaceId}/audit", get(show_audit)),
-    Route("/console/spaces/{spaceId}/audit.csv", get(download_audit)),
+    PageRoute("/console/spaces/{spaceId}/audit", get(show_audit)),
+    PageRoute("/console/spaces/{spaceId}/audit.csv", get(download_audit)),
 )

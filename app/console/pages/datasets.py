@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route
-
 from app.console.addresses import dataset_link
 from app.console.checked import checked
+from app.console.errors import PageRoute
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
@@ -125,8 +124,8 @@ async def _create(visit: Visit, session: Any, kind: str, source: Any) -> Any:
 _ALL = "/console/spaces/{spaceId}/datasets"
 _NEW = _ALL + "/new"
 ROUTES = (
-    Route(_ALL, get(show_datasets)),
-    Route(_NEW, get(show_new)),
-    Route(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
-    Route(f"{_NEW}/database", post(add_database, on=show_new), methods=["POST"]),
+    PageRoute(_ALL, get(show_datasets)),
+    PageRoute(_NEW, get(show_new)),
+    PageRoute(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
+    PageRoute(f"{_NEW}/database", post(add_database, on=show_new), methods=["POST"]),
 )

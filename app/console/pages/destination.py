@@ -105,6 +105,7 @@ def _row(visit: Visit, row: reports.Overview) -> Row:
 
 async def _lists(visit: Visit, account: Any) -> Any:
     """Return the lists, or the sentence why they cannot be read now."""
+    await visit.end_transaction()
     try:
         found = await activations.page_partner_lists(
             visit.platform,
@@ -153,7 +154,7 @@ def _address(visit: Visit) -> str:
 
 async def check(visit: Visit) -> Shown:
     """Check the account at the partner, with no transaction open."""
-    await visit.session.rollback()
+    await visit.end_transaction()
     result = await activations.check_destination(
         visit.platform,
         workspace_id=visit.caller.workspace_id,

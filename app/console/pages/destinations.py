@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route
-
 from app.console.addresses import destination_link
+from app.console.errors import PageRoute
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.setting_forms import filled, last_fours
@@ -134,7 +133,7 @@ async def add(visit: Visit) -> Shown:
 
 _ALL = "/console/spaces/{spaceId}/destinations"
 ROUTES = (
-    Route(_ALL, get(show_destinations)),
-    Route(_ALL + "/new/{slug}", get(show_new)),
-    Route(_ALL + "/new/{slug}", post(add, on=show_new), methods=["POST"]),
+    PageRoute(_ALL, get(show_destinations)),
+    PageRoute(_ALL + "/new/{slug}", get(show_new)),
+    PageRoute(_ALL + "/new/{slug}", post(add, on=show_new), methods=["POST"]),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
+from app.console.errors import PageRoute
 from app.console.routing import get
 from app.console.visits import Shown, Visit, space_link
 from app.core.errors import NotFound
@@ -42,6 +42,6 @@ async def show_home(visit: Visit) -> Shown | Response:
 
 
 ROUTES = (
-    Route("/console", get(show_home)),
-    Route("/console/spaces/{spaceId}", get(show_home)),
+    PageRoute("/console", get(show_home)),
+    PageRoute("/console/spaces/{spaceId}", get(show_home)),
 )

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.console.addresses import activation_link, api_of
 from app.console.csv_files import csv_file
+from app.console.errors import PageRoute
 from app.console.routing import get, post
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -181,9 +181,9 @@ async def download_rejections(visit: Visit) -> Response:
 
 ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}/syncs/{syncId}"
 ROUTES = (
-    Route(ONE, get(show_sync)),
-    Route(f"{ONE}/approve", post(approve, on=show_sync), methods=["POST"]),
-    Route(f"{ONE}/cancel", post(cancel, on=show_sync), methods=["POST"]),
-    Route(f"{ONE}/retry", post(retry, on=show_sync), methods=["POST"]),
-    Route(f"{ONE}/rejections.csv", get(download_rejections)),
+    PageRoute(ONE, get(show_sync)),
+    PageRoute(f"{ONE}/approve", post(approve, on=show_sync), methods=["POST"]),
+    PageRoute(f"{ONE}/cancel", post(cancel, on=show_sync), methods=["POST"]),
+    PageRoute(f"{ONE}/retry", post(retry, on=show_sync), methods=["POST"]),
+    PageRoute(f"{ONE}/rejections.csv", get(download_rejections)),
 )

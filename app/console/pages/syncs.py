@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.console.addresses import activation_link
 from app.console.csv_files import csv_file
+from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get
 from app.console.visits import Shown, Visit
@@ -135,6 +135,6 @@ def _line(row: Row) -> Sequence[object]:
 
 
 ROUTES = (
-    Route("/console/spaces/{spaceId}/syncs", get(show_syncs)),
-    Route("/console/spaces/{spaceId}/syncs.csv", get(download_syncs)),
+    PageRoute("/console/spaces/{spaceId}/syncs", get(show_syncs)),
+    PageRoute("/console/spaces/{spaceId}/syncs.csv", get(download_syncs)),
 )

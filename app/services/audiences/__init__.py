@@ -34,6 +34,7 @@ from app.services.audiences.previews import (
     get_preview,
 )
 from app.services.audiences.recompute import recompute_audience
+from app.services.audiences.resolution import resolve_ahead
 from app.services.audiences.runs import (
     get_run,
     get_snapshot,
@@ -94,6 +95,7 @@ __all__ = [
     "remove_audience",
     "remove_schedule",
     "require_audience",
+    "resolve_ahead",
     "resume_uploads",
     "roll_back",
     "saved_audience_warnings",

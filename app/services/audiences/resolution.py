@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Invalid, Problem
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.audiences.definitions import FIELD, checked_definition, run_in
-from app.snapshots.definitions import bind_definition, check_definition, key_faults, tables_of
+from app.services.platform import Platform
+from app.snapshots.definitions import (
+    Binding,
+    bind_definition,
+    check_definition,
+    key_faults,
+    tables_of,
+)
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
 
@@ -35,6 +42,33 @@ async def resolve_definition(
     The columns of a database are those of its last check, so what is not found there is not certain. A definition that runs in
     a database is not resolved: only the database knows its tables.
     """
+    used = await _readable(session, space_id, query)
+    if isinstance(used, Resolution):
+        return used
+    binding = await _bind(space_id, query, used)
+    faults = [binding.fault] if binding.fault else []
+    if binding.columns is not None:
+        faults += key_faults(binding.columns, _IDS.get(audience_type, ("profile_id",)))
+    return Resolution(faults, certain=all(dataset.settings is None for dataset in used))
+
+
+async def resolve_ahead(platform: Platform, space_id: str, query: str) -> None:
+    """Resolve a definition before it is saved, with no transaction open.
+
+    The result is remembered. Without this, a save holds a connection and locks for the seconds that a child process may take.
+    Faults are left to the save.
+    """
+    if not query.strip():
+        return
+    used = await _readable(platform.reading(), space_id, query)
+    if not isinstance(used, Resolution):
+        await _bind(space_id, query, used)
+
+
+async def _readable(
+    session: AsyncSession, space_id: str, query: str
+) -> Resolution | Sequence[Dataset]:
+    """Return the datasets that a definition reads, or the resolution if names need not or cannot be resolved."""
     if not query or run_in(query) is not None:
         return Resolution()
     datasets = await DatasetRepository(session).in_space(space_id)
@@ -45,12 +79,12 @@ async def resolve_definition(
     used = [dataset for dataset in datasets if dataset.name.lower() in tables]
     if warnings := list(_unknown_contents(used)):
         return Resolution(warnings=warnings)
+    return used
+
+
+async def _bind(space_id: str, query: str, used: Sequence[Dataset]) -> Binding:
     columns = {dataset.name: dataset.columns["columns"] for dataset in used}
-    binding = await bind_definition(query, columns, owner=space_id)
-    faults = [binding.fault] if binding.fault else []
-    if binding.columns is not None:
-        faults += key_faults(binding.columns, _IDS.get(audience_type, ("profile_id",)))
-    return Resolution(faults, certain=all(dataset.settings is None for dataset in used))
+    return await bind_definition(query, columns, owner=space_id)
 
 
 async def saved_definition(

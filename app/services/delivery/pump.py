@@ -127,7 +127,17 @@ class Pump:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if cut:
-            await release_lease(report_alive(self.platform, cut))
+            self._report_alive(cut)
+        await release_lease(self._written())
+
+    def _report_alive(self, batches: Sequence[Batch]) -> None:
+        reporting = asyncio.create_task(report_alive(self.platform, batches))
+        self._reporting.add(reporting)
+        reporting.add_done_callback(self._reporting.discard)
+
+    async def _written(self) -> None:
+        """Wait for what is still being written: records and reports."""
+        await asyncio.gather(self.recorder.finish(), *self._reporting)
 
     async def _claim(self) -> bool:
         """Claim and load batches, if less than half of the slots is taken. Returns False if nothing is due."""
@@ -290,9 +300,7 @@ class Pump:
         if item.task is not None:
             item.task.cancel()
         log.warning("batch_lost", sync_id=item.claimed.batch.sync_id)
-        reporting = asyncio.create_task(report_alive(self.platform, [item.claimed.batch]))
-        self._reporting.add(reporting)
-        reporting.add_done_callback(self._reporting.discard)
+        self._report_alive([item.claimed.batch])
 
 
 async def attempt(loaded: LoadedSync, claimed: Claimed) -> Ended:

@@ -52,6 +52,11 @@ class Recorder:
             self._writing = asyncio.create_task(self._write_waiting())
         await done
 
+    async def finish(self) -> None:
+        """Wait for the transaction that is being written, whose callers may have been cancelled."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
     async def _pause_calls(self, ended: Ended) -> None:
         """Stop all calls to an account for as long as the partner asked for."""
         error = ended.sent.error

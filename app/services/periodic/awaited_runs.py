@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import from_wire, to_wire
-from app.core.logging import get_logger
 from app.domain.computing import NOT_COMPUTED
 from app.domain.options import frequency_of
 from app.domain.run_states import RunState
 from app.domain.sync_states import SyncState
 from app.services.audiences import computed_first, open_run
+from app.services.periodic.due_rows import AFTER_A_FAULT, open_each
 from app.services.syncs import (
     all_have_snapshots,
     is_at_work,
@@ -25,11 +25,8 @@ from app.storage.models import Activation, Audience, Run
 from app.storage.repositories.awaited_runs import AwaitedRunQueries
 from app.storage.repositories.syncs import SyncRepository
 
-log = get_logger(__name__)
-
 ACTOR = "schedule"
 LIMIT = 100
-AFTER_A_FAULT = timedelta(hours=1)
 NOTICE_EVERY = timedelta(hours=12)  # notices of an activation whose audience fails each time
 
 
@@ -42,16 +39,17 @@ async def open_awaited(session: AsyncSession, now: datetime) -> int:
     queries = AwaitedRunQueries(session)
     if not await queries.take_turn():
         return 0
-    opened = 0
-    for activation in await queries.take_ready(LIMIT):
-        activation_id = activation.id
-        try:
-            async with session.begin_nested():
-                opened += await _go_on(session, activation, now)
-        except Exception:
-            # One that cannot be opened must not delay the others.
-            log.exception("awaited_failed", activation_id=activation_id)
-            activation.awaits_since, activation.next_due_at = None, now + AFTER_A_FAULT
+
+    def put_off(activation: Activation) -> None:
+        activation.awaits_since, activation.next_due_at = None, now + AFTER_A_FAULT
+
+    opened = await open_each(
+        session,
+        {activation.id: activation for activation in await queries.take_ready(LIMIT)},
+        lambda activation: _go_on(session, activation, now),
+        fault="awaited_failed",
+        put_off=put_off,
+    )
     await session.flush()
     return opened
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.logging import get_logger
 from app.domain import frequency as frequencies
 from app.domain.options import frequency_of
 from app.domain.schedules import next_due
 from app.services.audiences import computed_first, open_run
 from app.services.periodic.awaited_runs import open_awaited, open_clocked
+from app.services.periodic.due_rows import AFTER_A_FAULT, open_each
 from app.services.syncs import is_at_work
 from app.storage.models import Activation, AudienceSchedule
 from app.storage.repositories.activations import ActivationRepository
@@ -21,12 +21,9 @@ from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.schedules import ScheduleRepository
 
-log = get_logger(__name__)
-
 ACTOR = "schedule"
 LIMIT = 100
 LATER = timedelta(minutes=1)  # until the next try to open a due sync
-AFTER_A_FAULT = timedelta(hours=1)
 SHARED = timedelta(
     minutes=10
 )  # how late a due time still counts: a run since then is not computed again
@@ -49,30 +46,29 @@ async def open_due_schedules(session: AsyncSession, now: datetime | None = None)
 
 
 async def _open_runs(session: AsyncSession, now: datetime) -> int:
-    opened = 0
-    for schedule in await ScheduleRepository(session).take_due(now, LIMIT):
-        schedule_id = schedule.id
-        try:
-            async with session.begin_nested():
-                opened += await _fire_schedule(session, schedule, now)
-        except Exception:
-            # A schedule that cannot be read must not delay the others.
-            log.exception("schedule_failed", schedule_id=schedule_id)
-            schedule.next_due_at = now + AFTER_A_FAULT
-    return opened
+    due = await ScheduleRepository(session).take_due(now, LIMIT)
+    return await open_each(
+        session,
+        {schedule.id: schedule for schedule in due},
+        lambda schedule: _fire_schedule(session, schedule, now),
+        fault="schedule_failed",
+        put_off=lambda schedule: _put_off(schedule, now),
+    )
 
 
 async def _open_syncs(session: AsyncSession, now: datetime) -> int:
-    opened = 0
-    for activation in await ActivationRepository(session).take_due(now, LIMIT):
-        activation_id = activation.id
-        try:
-            async with session.begin_nested():
-                opened += await _fire_activation(session, activation, now)
-        except Exception:
-            log.exception("frequency_failed", activation_id=activation_id)
-            activation.next_due_at = now + AFTER_A_FAULT
-    return opened
+    due = await ActivationRepository(session).take_due(now, LIMIT)
+    return await open_each(
+        session,
+        {activation.id: activation for activation in due},
+        lambda activation: _fire_activation(session, activation, now),
+        fault="frequency_failed",
+        put_off=lambda activation: _put_off(activation, now),
+    )
+
+
+def _put_off(row: AudienceSchedule | Activation, now: datetime) -> None:
+    row.next_due_at = now + AFTER_A_FAULT
 
 
 async def _fire_schedule(session: AsyncSession, schedule: AudienceSchedule, now: datetime) -> int:

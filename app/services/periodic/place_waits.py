@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.logging import get_logger
 from app.domain.options import frequency_of
+from app.services.periodic.due_rows import open_each
 from app.services.syncs import PLACE_TRIGGER, all_have_snapshots, open_sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.places import PlaceRepository
-
-log = get_logger(__name__)
 
 ACTOR = "place"
 LIMIT = 100
@@ -21,14 +19,11 @@ async def open_waiting(session: AsyncSession) -> int:
 
     An activation with a schedule sends at its time only; its next sync decides.
     """
-    opened = 0
-    for space_id, activation_id in await PlaceRepository(session).waits_over(LIMIT):
-        try:
-            async with session.begin_nested():
-                opened += await _open(session, space_id, activation_id)
-        except Exception:
-            log.exception("place_wait_failed", activation_id=activation_id)
-    return opened
+    found = await PlaceRepository(session).waits_over(LIMIT)
+    rows = {activation_id: (space_id, activation_id) for space_id, activation_id in found}
+    return await open_each(
+        session, rows, lambda row: _open(session, *row), fault="place_wait_failed"
+    )
 
 
 async def _open(session: AsyncSession, space_id: str, activation_id: str) -> int:

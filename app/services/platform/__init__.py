@@ -19,7 +19,7 @@ from app.services.platform.stored_files import (
     fresh_key,
     store_file,
 )
-from app.services.platform.transactions import is_lost, retry_transaction, server_away
+from app.services.platform.transactions import is_conflict, is_lost, retry_transaction, server_away
 from app.services.platform.uploads import receive_upload, type_of_file, usual_delimiter
 from app.services.platform.wakeups import (
     beat_job_id,
@@ -62,6 +62,7 @@ __all__ = [
     "fetch_manifest",
     "forget_silent_workers",
     "fresh_key",
+    "is_conflict",
     "is_lost",
     "keep_leases",
     "lease_owner",

@@ -45,6 +45,11 @@ def is_lost(error: BaseException) -> bool:
     return (_sqlstate(error) or "").startswith(_AWAY)
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Return whether a transaction lost against another one: it can be tried again at once."""
+    return _sqlstate(error) in _CONFLICTS
+
+
 def server_away(error: BaseException) -> str | None:
     """Return which server was away, ``object store`` or ``database``; None for an error that has another cause."""
     if isinstance(error, StoreAway):
@@ -85,6 +90,6 @@ def _wait(error: Exception, attempt: int, lost_tries: int) -> float | None:
     """Return the seconds until the next try, or None if there is none."""
     if is_lost(error) or isinstance(error, OSError):
         return min(0.25 * 2**attempt, _LONGEST_WAIT) if attempt < lost_tries else None
-    if attempt < TRIES and _sqlstate(error) in _CONFLICTS:
+    if attempt < TRIES and is_conflict(error):
         return random.uniform(0.02, 0.1) * attempt  # noqa: S311  jitter
     return None

@@ -5,7 +5,9 @@ A child does it, as for each query of a user: to find the type of a call, the en
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ _NO_IDS = re.compile(
     r"FLOAT|DOUBLE|BOOLEAN|DATE|TIMESTAMP|DECIMAL\(\d+,(?!0\))|STRUCT|MAP|UNION|.*\]\Z"
 )
 _REMEMBERED = 256
+_STOPPED_FOR = 60.0  # seconds for which a query is not tried again whose child was stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,18 @@ class _Memory:
 
     def __init__(self) -> None:
         self.slots = FairSlots(2)
-        self._found: OrderedDict[Any, Binding] = OrderedDict()
+        self._found: OrderedDict[Any, tuple[Binding, float]] = OrderedDict()
 
     def get(self, key: Any) -> Binding | None:
-        if key in self._found:
-            self._found.move_to_end(key)
-        return self._found.get(key)
+        binding, until = self._found.get(key, (None, 0.0))
+        if binding is None or time.monotonic() >= until:
+            return None
+        self._found.move_to_end(key)
+        return binding
 
-    def add(self, key: Any, binding: Binding) -> Binding:
-        self._found[key] = binding
+    def add(self, key: Any, binding: Binding, seconds: float = math.inf) -> Binding:
+        self._found[key] = binding, time.monotonic() + seconds
+        self._found.move_to_end(key)
         while len(self._found) > _REMEMBERED:
             self._found.popitem(last=False)
         return binding
@@ -84,7 +90,7 @@ async def bind_definition(sql: str, tables: Tables, *, owner: str) -> Binding:
             answer = orjson.loads(await run_in_thread(job, _answer, deadline=_DEADLINE))
     except (ChildEnded, ChildFailed, TimeoutError, orjson.JSONDecodeError) as error:
         log.warning("definition_not_resolved", reason=str(error) or type(error).__name__)
-        return Binding()
+        return _MEMORY.add(key, Binding(), _STOPPED_FOR)
     return _MEMORY.add(key, _read(answer, sql, tables))
 
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from app.api.edge import Entrance, Entrances
@@ -75,15 +76,18 @@ async def _put(url: str, tenant: Tenant) -> tuple[int, str]:
     return answer.status_code, answer.headers.get("Retry-After", "")
 
 
+@pytest.mark.parametrize(
+    ("below", "key"), [("", ""), ("/none/activations/none/syncs/none/cancel", "once")]
+)
 async def test_clients_that_send_slowly_take_up_no_place(
-    application: FastAPI, api: httpx.AsyncClient, tenant: Tenant
+    application: FastAPI, api: httpx.AsyncClient, tenant: Tenant, below: str, key: str
 ) -> None:
     application.state.entrances = Entrances(quick=Entrance(1, 1, 1), lasting=Entrance(1, 1, 1))
     path = f"/spaces/{tenant.space_id}/audiences"
     body = json.dumps({"name": "slow"}).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"POST {path}{below} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.token}\r\n"
+        f"{f'Idempotency-Key: {key}' if key else 'X-A: b'}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     async with listening(application) as url:
         host, port = url.removeprefix("http://").split(":")

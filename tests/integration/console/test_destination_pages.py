@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
+
+from app.services import activations
 from tests.flow import SECRET
 from tests.integration.console.conftest import Browser
 
@@ -104,3 +108,20 @@ async def test_a_read_token_sees_accounts_without_actions(visitor: Browser) -> N
     token = visitor.form("/console/sign-out")
     for action in ("check", "settings", "rename", "renew", "delete"):
         assert (await visitor.post(f"{one}/{action}", token)).status_code == 403, action
+
+
+async def test_no_connection_is_held_while_a_partner_lists_its_lists(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool: Any = browser.flow.platform.database.engine.pool
+    held: list[int] = []
+    read = activations.page_partner_lists
+
+    async def watched(*given: Any, **named: Any) -> Any:
+        held.append(pool.checkedout())
+        return await read(*given, **named)
+
+    monkeypatch.setattr(activations, "page_partner_lists", watched)
+    await browser.open(f"destinations/{browser.flow.destination_id}?tab=lists")
+    assert "has no lists to choose from" in browser.text
+    assert held == [0]

@@ -38,3 +38,24 @@ async def test_activations_are_listed_by_activity(browser: Browser) -> None:
     page = await browser.open("activations?activity=other")
     assert page.status_code == 422
     assert "must be one of" in browser.text
+
+
+async def test_each_error_below_the_console_is_a_page_with_its_policy(browser: Browser) -> None:
+    for method, path, status in (
+        ("GET", "/console/static/none.css", 404),
+        ("POST", "/console/static/console.css", 405),
+        ("GET", "/console/static/", 404),
+        ("PUT", "/console/sign-in", 405),
+        ("DELETE", "/console", 405),
+        ("GET", "/console/none", 404),
+        ("POST", "/console/none", 405),
+        ("POST", "/favicon.ico", 405),
+    ):
+        page = await browser.http.request(method, path)
+        assert page.status_code == status, path
+        assert page.headers["content-security-policy"].startswith("default-src 'none'"), path
+        assert page.headers["content-type"].startswith("text/html"), path
+        assert page.headers["cache-control"] == "no-store", path
+    icon = await browser.http.get("/favicon.ico")
+    assert "content-security-policy" in icon.headers
+    assert (await browser.http.get("/")).headers["content-type"] == "application/json"

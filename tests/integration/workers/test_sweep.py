@@ -182,3 +182,30 @@ async def test_without_redis_slow_runs_do_not_block_syncs(
     await eventually(lambda: not own._working)
     assert own.look.is_set(), "what was turned away is looked for at once"
     assert sum(name.startswith("syn") for name in done) == own_work.MOST
+
+
+async def test_a_job_that_fails_passes_its_slot_on(platform: Platform) -> None:
+    process = WorkerProcess(platform, asyncio.Event())
+    gate, done = asyncio.Event(), []
+
+    async def broken() -> None:
+        await gate.wait()
+        raise LookupError
+
+    async def quick() -> None:
+        done.append("quick")
+
+    def run(name: str, work: Any) -> Any:
+        return process.run_limited(Task.PLAN, f"spa{name}", f"syn{name}", work)
+
+    slots = process.slots[Task.PLAN]
+    full = [asyncio.create_task(run(str(number), broken)) for number in range(slots.limit)]
+    await eventually(lambda: slots.taken == slots.limit)
+    for name in "abc":
+        await run(name, broken if name == "b" else quick)
+    assert done == []
+    gate.set()
+    found = await asyncio.gather(*full, return_exceptions=True)
+    assert [type(one) for one in found] == [LookupError] * slots.limit
+    assert done == ["quick"] * 2
+    assert (slots.taken, dict(slots.waiting)) == (0, {})

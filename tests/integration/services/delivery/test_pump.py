@@ -45,6 +45,17 @@ class TestLostLeases:
         assert not pump._flying
         assert len(flow.received(activation)) == before
 
+    async def test_a_pump_ends_after_what_it_reports_is_written(self, flow: Flow) -> None:
+        await Hand(flow).planned()
+        pump = Pump(flow.platform, LoadedSyncs(flow.platform), "test", asyncio.Event())
+        assert await pump._claim()
+        (item,) = pump._waiting
+        before = (await flow.batches(item.claimed.batch.sync_id))[0].lost_leases
+        pump._lose(item)
+        await pump._cancel([])
+        after = (await flow.batches(item.claimed.batch.sync_id))[0].lost_leases
+        assert (before, after) == (0, -1), "this worker is alive"
+
     async def test_a_batch_whose_lease_ran_out_is_not_sent_though_the_database_is_away(
         self, flow: Flow
     ) -> None:
