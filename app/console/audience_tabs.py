@@ -19,6 +19,12 @@ _DATASETS = 50
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
+async def resolve_sent(visit: Visit, query: str) -> None:
+    """Resolve a definition before it is saved, with no transaction open, since a child process does it."""
+    await visit.end_transaction()
+    await audiences.resolve_ahead(visit.platform, visit.space_id, query)
+
+
 async def _definition(visit: Visit, audience: Any) -> Any:
     """Return the definition as it was sent, previewed or saved, with its warnings and the tables that it can read."""
     preview = None

@@ -54,7 +54,8 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(visit: Visit) -> Done | Response:
-    """Let the browser forget the session."""
+    """End the session, and let the browser forget it."""
+    await tenancy.end_console(visit.session, visit.signed_in)
     response = RedirectResponse(SIGN_IN, 303)
     cookies.drop_cookie(response, visit.request, visit.platform.settings, "session")
     return response

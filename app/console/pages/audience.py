@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.console.addresses import api_of, audience_link
-from app.console.audience_tabs import TABS
+from app.console.audience_tabs import TABS, resolve_sent
 from app.console.checked import checked
 from app.console.routing import Action
 from app.console.tabs import Tab, routes_of
@@ -117,6 +117,8 @@ async def run(visit: Visit) -> Done:
 async def _change(visit: Visit, sent: Mapping[str, Any]) -> audiences.AudienceView:
     wanted = checked(UpdateAudienceForSpaceInput, sent)
     definition = wanted.definition
+    if definition is not None and definition.query is not None:
+        await resolve_sent(visit, definition.query)
     return await audiences.update_audience(
         visit.session,
         visit.space_id,
@@ -164,6 +166,7 @@ async def preview(visit: Visit) -> Done:
     audience = await audiences.require_audience(
         visit.session, visit.space_id, visit.path("audienceId")
     )
+    await resolve_sent(visit, visit.sent("query"))
     made = await audiences.create_preview(
         visit.session,
         space_id=visit.space_id,
@@ -203,7 +206,7 @@ async def patch(visit: Visit) -> Done:
     add = [add] if isinstance(add, dict) else add
     remove = [line.strip() for line in visit.sent("remove").splitlines() if line.strip()]
     wanted = checked(MembersPatch, {"add": add, "remove": remove})
-    await visit.session.rollback()
+    await visit.end_transaction()
     await audiences.patch_members(
         visit.platform,
         space_id=visit.space_id,

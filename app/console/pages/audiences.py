@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route
-
 from app.console.addresses import audience_link
+from app.console.audience_tabs import resolve_sent
 from app.console.checked import checked
+from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get, post
 from app.console.uploads import DELIMITERS, upload_arguments
@@ -137,6 +137,7 @@ async def _create(visit: Visit, session: Any, query: str) -> audiences.AudienceV
             **({"description": visit.sent("description")} if visit.sent("description") else {}),
         },
     )
+    await resolve_sent(visit, query)
     return await audiences.create_audience(
         session,
         space_id=visit.space_id,
@@ -152,8 +153,8 @@ async def _create(visit: Visit, session: Any, query: str) -> audiences.AudienceV
 _ALL = "/console/spaces/{spaceId}/audiences"
 _NEW = _ALL + "/new"
 ROUTES = (
-    Route(_ALL, get(show_audiences)),
-    Route(_NEW, get(show_new)),
-    Route(f"{_NEW}/sql", post(add_sql, on=show_new), methods=["POST"]),
-    Route(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
+    PageRoute(_ALL, get(show_audiences)),
+    PageRoute(_NEW, get(show_new)),
+    PageRoute(f"{_NEW}/sql", post(add_sql, on=show_new), methods=["POST"]),
+    PageRoute(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
 )

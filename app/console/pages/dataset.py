@@ -175,7 +175,7 @@ async def restore(visit: Visit) -> Done:
 
 async def check(visit: Visit) -> Shown:
     """Check the database, with no transaction open."""
-    await visit.session.rollback()
+    await visit.end_transaction()
     result = await datasets.check_dataset(
         visit.platform,
         workspace_id=visit.caller.workspace_id,

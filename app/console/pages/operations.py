@@ -115,7 +115,7 @@ async def _page(visit: Visit, test: syncs.TestNotice | None = None) -> Shown:
 
 async def send_test(visit: Visit) -> Shown:
     """Send a test notice, with no transaction open, and show its result. Raises Invalid for a recipient that is none."""
-    await visit.session.rollback()
+    await visit.end_transaction()
     result = await syncs.send_test_notice(
         visit.platform,
         visit.space_id,

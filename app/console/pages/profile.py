@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from starlette.routing import Route
-
 from app.console.addresses import activation_link, profile_link
+from app.console.errors import PageRoute
 from app.console.routing import get, post
 from app.console.visits import Shown, Visit
 from app.core.errors import Invalid
@@ -48,7 +47,7 @@ async def show_profile(visit: Visit) -> Shown:
     search = visit.asked("search")
     if search is not None and len(search) > _LONGEST:
         raise Invalid(f'"search": at most {_LONGEST} characters', field="search")
-    await visit.session.rollback()  # the search holds no transaction open
+    await visit.end_transaction()
     found = await reports.find_profile(visit.platform, visit.space_id, search) if search else None
     rows = [_row(visit, found, one) for one in found.activations] if found else []
     path = f"/spaces/{visit.space_id}/profiles/{quote(search, safe='')}" if search else ""
@@ -103,7 +102,7 @@ async def _explained(
 ) -> Shown:
     audience_id, activation_id = visit.path("audienceId"), visit.path("activationId")
     profile_id, space_id = visit.path("profileId"), visit.space_id
-    await visit.session.rollback()  # the explanation holds no transaction open
+    await visit.end_transaction()
     found = await reports.explain_profile(
         visit.platform,
         space_id=space_id,
@@ -132,7 +131,7 @@ async def send_test(visit: Visit) -> Shown:
     kind = visit.sent("change")
     if kind not in tuple(ChangeKind):
         raise Invalid(f'"change": must be one of {", ".join(ChangeKind)}', field="change")
-    await visit.session.rollback()
+    await visit.end_transaction()
     sync, outcome = await planning.send_test(
         visit.platform,
         space_id=visit.space_id,
@@ -150,7 +149,7 @@ _ONE = (
     "/profiles/{profileId}"
 )
 ROUTES = (
-    Route("/console/spaces/{spaceId}/profile", get(show_profile)),
-    Route(_ONE, get(show_explanation)),
-    Route(f"{_ONE}/test-send", post(send_test, on=show_explanation), methods=["POST"]),
+    PageRoute("/console/spaces/{spaceId}/profile", get(show_profile)),
+    PageRoute(_ONE, get(show_explanation)),
+    PageRoute(f"{_ONE}/test-send", post(send_test, on=show_explanation), methods=["POST"]),
 )

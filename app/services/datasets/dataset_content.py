@@ -75,6 +75,7 @@ async def put_dataset_content(
         dataset.columns = columns_to_json(stats.columns)
         dataset.reading = asdict(stats.reading)
         dataset.row_count, dataset.byte_count = file.rows, file.bytes
+        dataset.uploaded_by, dataset.uploaded_at = actor, now
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()
         await record_change(session, "dataset", dataset, "Dataset Content Replaced", actor)

@@ -30,8 +30,8 @@ async def keep_content(session: AsyncSession, dataset: Dataset, now: datetime) -
         reading=dataset.reading,
         row_count=dataset.row_count,
         byte_count=dataset.byte_count,
-        uploaded_by=dataset.updated_by,
-        uploaded_at=dataset.updated_at,
+        uploaded_by=dataset.uploaded_by or dataset.updated_by,
+        uploaded_at=dataset.uploaded_at or dataset.updated_at,
         replaced_at=now,
     )
     await DatasetContentRepository(session).keep(former, KEPT)
@@ -70,6 +70,7 @@ async def restore_content(
     await keep_content(session, dataset, now)
     dataset.file, dataset.columns, dataset.reading = former.file, former.columns, former.reading
     dataset.row_count, dataset.byte_count = former.row_count, former.byte_count
+    dataset.uploaded_by, dataset.uploaded_at = former.uploaded_by, former.uploaded_at
     dataset.updated_by, dataset.updated_at = actor, now
     await session.flush()
     await record_change(session, "dataset", dataset, "Dataset Content Restored", actor)

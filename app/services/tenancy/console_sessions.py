@@ -1,7 +1,7 @@
 """Sign-in to the console: a signed session of a token, and one-time links that the machine's owner prints (R32).
 
 A session is ``1.<token id>.<nonce>.<end, seconds>.<signature>``. It names a token and contains no secret: the token is read for each
-page, so that a revoked one ends its sessions. A link is a token that permits nothing. When it is used, it becomes the token of the new
+page, so that a revoked one ends its sessions. A sign-out ends one session, also in browsers that have a copy of its cookie. A link is a token that permits nothing. When it is used, it becomes the token of the new
 session: it gets another secret, which nobody knows, and the scopes.
 """
 
@@ -20,6 +20,7 @@ from app.core.crypto import Keyring
 from app.core.errors import Forbidden, Unauthorized
 from app.services.tenancy.authenticator import Caller
 from app.services.tenancy.tokens import SCOPES, SECRET, parse, random_text, write_token
+from app.storage.repositories.console_sign_outs import ConsoleSignOutRepository, is_signed_out
 from app.storage.repositories.tokens import KnownToken, TokenRepository, find_presented
 
 LONGEST_SESSION = timedelta(days=30)
@@ -68,9 +69,19 @@ async def read_console(
     if not hmac.compare_digest(signature, right) or int(end) <= now.timestamp():
         return None
     token = _valid(await find_presented(pool, token_id), now)
-    if token is None:
+    if token is None or await is_signed_out(pool, nonce):
         return None
     return _signed(keyring, token, nonce, datetime.fromtimestamp(int(end), UTC))
+
+
+async def end_console(session: AsyncSession, ended: ConsoleSession) -> None:
+    """End a session: its cookie is not accepted any more."""
+    await ConsoleSignOutRepository(session).end(ended.nonce, ended.ends_at)
+
+
+async def forget_ended_sessions(session: AsyncSession, *, now: datetime) -> int:
+    """Forget sign-outs of sessions whose time is over. Returns their number."""
+    return await ConsoleSignOutRepository(session).forget_before(now)
 
 
 async def create_console_link(

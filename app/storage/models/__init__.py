@@ -26,6 +26,7 @@ from app.storage.models.syncs import Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
     AuditEvent,
+    ConsoleSignOut,
     EncryptionCheck,
     IdempotencyKey,
     Space,
@@ -47,6 +48,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Batch",
+    "ConsoleSignOut",
     "Dataset",
     "DatasetContent",
     "Destination",

@@ -35,6 +35,9 @@ class Dataset(Base):
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     settings: Mapped[bytes | None]  # encrypted: the database, and the table or query to read
+    # Of the content, also after it was restored. None: of a content that an earlier version stored
+    uploaded_by: Mapped[str | None]
+    uploaded_at: Mapped[Moment | None]
     created_by: Mapped[str]
     updated_by: Mapped[str]
     created_at: Mapped[Created]

@@ -95,3 +95,13 @@ class EncryptionCheck(Base):
     key_id: Mapped[str] = mapped_column(primary_key=True)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[Created]
+
+
+class ConsoleSignOut(Base):
+    """A session of the console that its visitor ended. The row is kept until the session would have ended."""
+
+    __tablename__ = "console_sign_out"
+    __table_args__ = (Index("ix_console_sign_out_end", "ends_at"),)
+
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    ends_at: Mapped[Moment]

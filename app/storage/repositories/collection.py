@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.domain.batch_states import BatchState
 from app.domain.run_states import RunState
-from app.domain.sync_states import FINAL_STATES
+from app.domain.sync_states import ASIDE_KINDS, FINAL_STATES
 from app.storage.models import (
     Activation,
     Audience,
@@ -70,6 +70,7 @@ class CollectionQueries(Reader):
     async def followed_syncs(self, age: timedelta, limit: int) -> Sequence[tuple[str, str]]:
         """Return space and id of ended syncs with files that are followed by another of the same hour or day.
 
+        A dry run or test send does not follow a sync: the plan of what was sent is kept.
         Only those of one day are read, which is the one before ``age`` ago. A sync whose calls the partner may still apply is left out.
         """
         later = aliased(Sync)
@@ -80,6 +81,7 @@ class CollectionQueries(Reader):
                 later.activation_id == Sync.activation_id,
                 later.number > Sync.number,
                 *_with_files(later),
+                or_(Sync.kind.in_(ASIDE_KINDS), later.kind.not_in(ASIDE_KINDS)),
             )
             .order_by(later.number)
             .limit(1)

@@ -17,7 +17,7 @@ async def test_no_connection_is_held_while_a_definition_is_resolved(
 ) -> None:
     pool: Any = platform.database.engine.pool
     held: list[int] = []
-    run = binding.run_in_thread
+    run = binding.run_in_thread  # type: ignore[attr-defined]  # imported there
 
     async def watched(*job: Any, **more: Any) -> Any:
         held.append(pool.checkedout())
@@ -40,7 +40,8 @@ async def test_no_connection_is_held_while_a_definition_is_resolved(
     )
     assert preview.status_code == 200, preview.text
     assert held == [0, 0, 0], "each was resolved once"
-    for body in ([], {}, {"definition": []}, {"definition": {"query": 1}}):
+    bodies: list[Any] = [[], {}, {"definition": []}, {"definition": {"query": 1}}]
+    for body in bodies:
         assert (await api.post(audiences, json=body)).status_code == 422
 
 

@@ -19,7 +19,14 @@ async def test_each_has_its_time(
     path = f"/spaces/{tenant.space_id}/audiences/previews"
     answer = await api.post(path, json=preview, headers={"Idempotency-Key": "k"})
     assert answer.status_code == 200
-    kinds = ("idempotency_keys", "previews", "audit_events", "workers", "dataset_contents")
+    kinds = (
+        "idempotency_keys",
+        "console_sign_outs",
+        "previews",
+        "audit_events",
+        "workers",
+        "dataset_contents",
+    )
     nothing = dict.fromkeys(kinds, 0)
     for days, gone in (
         (0.9, nothing),

@@ -13,7 +13,9 @@ from app.core import clock
 from app.services.datasets import forget_old_contents
 from app.services.periodic.collector import collect_files
 from app.services.platform.platform import Platform
+from app.services.tenancy import tokens
 from app.storage.repositories.collection import CollectionQueries
+from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.test_datasets import create, put
 
 
@@ -85,3 +87,30 @@ async def test_a_content_that_is_restored_while_files_are_collected_is_seen(
 
         monkeypatch.setattr(session, "scalars", read_and_restore)
         assert files <= await CollectionQueries(session).named_keys()
+
+
+async def test_who_uploaded_a_content_is_known_after_it_was_restored(
+    api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+) -> None:
+    dataset = (await create(api))["id"]
+    async with platform.unit_of_work() as session:
+        _, other = await tokens.create_token(
+            session,
+            keyring=platform.keyring,
+            workspace_id=tenant.workspace_id,
+            name="other",
+            now=clock.now(),
+        )
+    assert (await put(api, dataset, b"id\n1\n")).status_code == 200
+    headers = {"Content-Type": "text/csv", "Authorization": f"Bearer {other}"}
+    assert (await put(api, dataset, b"id\n1\n2\n", headers)).status_code == 200
+    first = (await contents(api, dataset))[0]
+    assert (await api.post(f"datasets/{dataset}/contents/{first['id']}/restore")).status_code == 200
+    second = (await contents(api, dataset))[0]
+    assert second["uploadedBy"] != first["uploadedBy"]
+    path = f"datasets/{dataset}/contents/{second['id']}/restore"
+    assert (await api.post(path, headers=headers)).status_code == 200
+    again = (await contents(api, dataset))[0]
+    assert [again[name] for name in ("uploadedBy", "uploadedAt")] == [
+        first[name] for name in ("uploadedBy", "uploadedAt")
+    ], "not who restored it"

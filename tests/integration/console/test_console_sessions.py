@@ -38,6 +38,23 @@ async def test_a_token_signs_in_and_leads_back(visitor: Browser) -> None:
     assert (await visitor.open("activations")).url.path == SIGN_IN
 
 
+async def test_a_sign_out_ends_its_session_also_in_a_copy_of_the_cookie(browser: Browser) -> None:
+    name = next(one for one in browser.http.cookies if "session" in one)
+    copied = browser.http.cookies[name]
+    await browser.open("")
+    await browser.send("/console/sign-out")
+    await browser.sign_in()
+    own = browser.http.cookies[name]
+    browser.http.cookies.set(name, copied, domain="console.test", path="/console")
+    assert (await browser.open("activations")).url.path == SIGN_IN
+    browser.http.cookies.set(name, own, domain="console.test", path="/console")
+    assert (await browser.open("activations")).url.path != SIGN_IN, "another session goes on"
+    async with browser.flow.platform.unit_of_work() as session:
+        later = clock.now() + timedelta(days=31)
+        assert await tenancy.forget_ended_sessions(session, now=clock.now()) == 0
+        assert await tenancy.forget_ended_sessions(session, now=later) == 1
+
+
 async def test_a_session_ends_with_its_token(visitor: Browser) -> None:
     ends = clock.now() + timedelta(seconds=90)
     token = await visitor.token("read", expires_at=ends)

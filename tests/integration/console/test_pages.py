@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from app.console.errors import PageMount, PageRoute
+from app.console.files import PREFIX
+from app.console.router import console_router
 from tests.integration.console.conftest import Browser
 
 
@@ -59,3 +62,9 @@ async def test_each_error_below_the_console_is_a_page_with_its_policy(browser: B
     icon = await browser.http.get("/favicon.ico")
     assert "content-security-policy" in icon.headers
     assert (await browser.http.get("/")).headers["content-type"] == "application/json"
+
+
+def test_each_route_of_the_console_shows_errors_as_pages() -> None:
+    others = [route for route in console_router.routes if not isinstance(route, PageRoute)]
+    assert [getattr(route, "path", "") for route in others] == ["/", PREFIX]
+    assert isinstance(others[1], PageMount)

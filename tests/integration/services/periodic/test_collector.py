@@ -306,6 +306,24 @@ async def test_history_thins_out(flow: Flow) -> None:
     assert await flow.batches("syn_left") == [], "30 days are over"
 
 
+async def test_a_dry_run_does_not_follow_a_sync(flow: Flow) -> None:
+    activation = await flow.activate(resync=True)
+    await flow.members(range(5))
+    done = await flow.quiet(activation)
+    kinds = ["incremental", "incremental", "test", "dry_run", "dry_run"]
+    async with flow.platform.unit_of_work() as session:
+        now = await RunRepository(session).database_now()
+        hour = (now - timedelta(days=2)).replace(minute=10)
+        for number, kind in enumerate(kinds, start=2):
+            moment = hour + timedelta(minutes=number)
+            session.add(
+                _copy(done, id=f"syn_{number}", number=number, kind=kind, finished_at=moment)
+            )
+    await collect_files(flow.platform)
+    kept = [sync.number for sync in await flow.syncs(activation) if sync.plan is not None]
+    assert kept == [done.number, 3, 6], "the last one that was sent, and the last dry run"
+
+
 def _copy(row: Any, **changes: Any) -> Any:
     values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
     return type(row)(**{**values, **changes})
