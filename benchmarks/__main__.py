@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 import traceback
@@ -91,4 +92,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # Services that a row started end with it, also when the run is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
