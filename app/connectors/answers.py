@@ -23,6 +23,7 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.messages import Response
 from app.core.redaction import mask_patterns
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -38,7 +39,7 @@ _MAYBE_APPLIED = (302, 303)  # some servers respond so after they have processed
 _QUOTED = 300  # characters of a partner's response that a message quotes
 
 
-def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver") -> None:
+def raise_for_answer(response: Response, *, partner: str = "the receiver") -> None:
     """Return for a 2xx; otherwise raise the error for the status.
 
     ========================  =============================================================
@@ -58,7 +59,7 @@ def raise_for_answer(response: httpx.Response, *, partner: str = "the receiver")
 
 
 def error_for_answer(
-    response: httpx.Response, *, partner: str = "the receiver", now: datetime | None = None
+    response: Response, *, partner: str = "the receiver", now: datetime | None = None
 ) -> ConnectorError | None:
     """Return the error that ``raise_for_answer`` would raise. ``now`` is the base of a Retry-After that is a date."""
     status = response.status_code
@@ -87,7 +88,7 @@ def error_for_answer(
     return kind(message + quoted(response), http_status=status, vendor_request_id=request_id)
 
 
-def _redirected(response: httpx.Response, partner: str) -> Redirected:
+def _redirected(response: Response, partner: str) -> Redirected:
     status = response.status_code
     target = _target(response)
     where = f" to {target}" if target else " without a target"
@@ -106,7 +107,7 @@ def _redirected(response: httpx.Response, partner: str) -> Redirected:
     return error
 
 
-def _target(response: httpx.Response) -> str:
+def _target(response: Response) -> str:
     """Return the target of a redirect, with its parameters masked."""
     location = response.headers.get("location", "").strip()
     try:
@@ -116,7 +117,7 @@ def _target(response: httpx.Response) -> str:
     return said(shown, 200, response)
 
 
-def unconfirmed(response: httpx.Response, partner: str, advice: str = "") -> Unconfirmed:
+def unconfirmed(response: Response, partner: str, advice: str = "") -> Unconfirmed:
     """Return the error for a response with a success status that confirms nothing. It quotes the partner.
 
     ``advice`` says what to do, if the cause is known.
@@ -141,7 +142,7 @@ def _lasting(status: int, partner: str) -> tuple[type[ConnectorError], str]:
     return PayloadRejected, f"{partner} refused the request with HTTP {status}"
 
 
-def retry_after(response: httpx.Response, *, now: datetime | None = None) -> timedelta | None:
+def retry_after(response: Response, *, now: datetime | None = None) -> timedelta | None:
     """Return the wait of Retry-After (seconds or an HTTP date), at most an hour; None without it."""
     text = response.headers.get("retry-after", "").strip()
     if not text:
@@ -169,7 +170,7 @@ def moment_of(date: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def request_id_of(response: httpx.Response) -> str | None:
+def request_id_of(response: Response) -> str | None:
     """Return the partner's id of this request, cut to 128 printable characters."""
     for name in _REQUEST_ID_HEADERS:
         value = response.headers.get(name)
@@ -178,7 +179,7 @@ def request_id_of(response: httpx.Response) -> str | None:
     return None
 
 
-def quoted(response: httpx.Response) -> str:
+def quoted(response: Response) -> str:
     """Return the start of a textual response as `: "…"`, to append to a message; empty for HTML and binary bodies."""
     kind = response.headers.get("content-type", "")
     if "json" not in kind and not kind.startswith("text/plain"):
@@ -187,16 +188,16 @@ def quoted(response: httpx.Response) -> str:
     return f': "{text}"' if text else ""
 
 
-def said(text: str, length: int, response: httpx.Response) -> str:
+def said(text: str, length: int, response: Response) -> str:
     """Return ``printable`` text of a response, without the secrets of the account."""
     return printable(text, length, secrets_of(response))
 
 
-def secrets_of(response: httpx.Response) -> Sequence[str]:
+def secrets_of(response: Response) -> Sequence[str]:
     """Return what ``printable`` must mask in a response. Compute it once if many texts of it are shown."""
     try:
         return secrets_sent(response.request)
-    except RuntimeError:  # httpx raises it for a response without a request
+    except RuntimeError:  # a response of httpx without a request
         return ()
 
 

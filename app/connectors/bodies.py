@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import httpx
 
+from app.connectors.messages import Response
+
 LIMIT = 1024 * 1024  # bytes of a response, after decompression
 # The extension of a response that says in words why its body is missing.
-_UNREAD = "unread_body"
+UNREAD = "unread_body"
 _SENT_AS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
@@ -19,35 +22,42 @@ class UnreadableBody(Exception):
 
 
 async def read_whole(response: httpx.Response) -> httpx.Response:
-    """Return a response with its whole body, or without its body if that cannot be read (see ``unread``).
-
-    The size limit also holds after decompression: without one, a small response can exhaust memory.
-    """
-    try:
-        body = await _read(response)
-    except UnreadableBody as fault:
-        return without_body(response, str(fault))
-    except (httpx.HTTPError, aiohttp.ClientError, zlib.error, OSError, ValueError):
-        return without_body(response, "its body was cut or is damaged")
-    return _whole(response, body)
+    """Return a response with its whole body, or without its body if that cannot be read (see ``unread``)."""
+    encoding = response.headers.get("content-encoding", "")
+    body, why = await read_body(encoding, response.aiter_raw())
+    return _whole(response, body) if why is None else without_body(response, why)
 
 
 def without_body(response: httpx.Response, why: str) -> httpx.Response:
     """Return a response with the status and headers only; ``unread`` then returns ``why``."""
     bare = _whole(response, b"")
-    bare.extensions[_UNREAD] = why
+    bare.extensions[UNREAD] = why
     return bare
 
 
-def unread(response: httpx.Response) -> str | None:
+def unread(response: Response) -> str | None:
     """Return why the body of a response could not be read, in words; None if it was read."""
-    return response.extensions.get(_UNREAD)
+    why: str | None = response.extensions.get(UNREAD)
+    return why
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def read_body(encoding: str, chunks: AsyncIterator[bytes]) -> tuple[bytes, str | None]:
+    """Return the body of a response, decompressed, and None; or an empty body, and why it cannot be read, in words.
+
+    ``encoding`` is its content encoding. The size limit also holds after decompression: without one, a small response can
+    exhaust memory.
+    """
+    try:
+        return await _read(_inflater(encoding), chunks), None
+    except UnreadableBody as fault:
+        return b"", str(fault)
+    except (httpx.HTTPError, aiohttp.ClientError, zlib.error, OSError, ValueError):
+        return b"", "its body was cut or is damaged"
+
+
+async def _read(inflater: Any, chunks: AsyncIterator[bytes]) -> bytes:
     body = bytearray()
-    inflater = _inflater(response.headers.get("content-encoding", "identity"))
-    async for chunk in response.aiter_raw():
+    async for chunk in chunks:
         room = LIMIT + 1 - len(body)
         body += inflater.decompress(chunk, room) if inflater else chunk
         if len(body) > LIMIT:

@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 
+from app.connectors.messages import Request
 from app.core.redaction import SHORTEST_SECRET, mask_patterns
 from app.core.storable import storable_text
 
@@ -26,7 +27,7 @@ _HARMLESS = {
 }  # fmt: skip
 
 
-def shown_headers(request: httpx.Request) -> dict[str, str]:
+def shown_headers(request: Request) -> dict[str, str]:
     """Return ``{name: value}`` of a request's headers; values that may contain a secret are masked."""
     return {
         name: value if name.lower() in _HARMLESS else MASK
@@ -111,7 +112,7 @@ def masked_word(text: str, length: int) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in begin)
 
 
-def secrets_sent(request: httpx.Request) -> list[str]:
+def secrets_sent(request: Request) -> list[str]:
     """Return forms of the secrets that a response must not show: of the account, and of the request's headers and URL.
 
     Header values count whole and by word, except the first word: in "Bearer …" it names the kind of key, which partners

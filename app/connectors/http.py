@@ -10,11 +10,11 @@ import copy
 import functools
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx
@@ -24,13 +24,21 @@ from httpx_aiohttp import AiohttpTransport
 
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
-from app.connectors.bodies import read_whole, without_body
 from app.connectors.echoes import ACCOUNT_SECRETS, set_account
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
+from app.connectors.exchanges import (
+    DirectExchange,
+    Exchange,
+    HttpxExchange,
+    checked_headers,
+    read_url,
+    url_invalid,
+)
 from app.connectors.invalid_responses import (
     keep_status_of_invalid_responses,
     status_of_invalid_response,
 )
+from app.connectors.messages import DirectRequest, Request, Response
 
 __all__ = [
     "AddressRefused",
@@ -42,17 +50,23 @@ __all__ = [
     "raise_for_answer",
     "request_id_of",
     "retry_after",
+    "send_request",
 ]
 
-Hear = Callable[[httpx.Response], Awaitable[None]]
-Gate = Callable[[httpx.Request], Awaitable[Hear | None]]
+R = TypeVar("R")
+Hear = Callable[[Response], Awaitable[None]]
+Gate = Callable[[Request], Awaitable[Hear | None]]
 
 USER_AGENT = "audience-activations"
 # Shorter than the 5 s after which common servers close idle connections: a POST on a connection that is being closed
 # fails ambiguously, and the transport does not repeat it.
 _KEEP_ALIVE = 4.0
-_LARGE_BODY = 512 * 1024
-_SLICE = 64 * 1024
+_DEFAULT_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip",
+    "connection": "keep-alive",
+    "user-agent": USER_AGENT,
+}
 
 
 def make_client(
@@ -71,13 +85,17 @@ def make_client(
     """
     policy = OutboundPolicy(outbound_allow)
     context = verify or _system_authorities()
+    sessions = {
+        scheme: _session(policy, context, resolver, max_connections, plain_http=scheme == "http")
+        for scheme in ("http", "https")
+    }
     plain, encrypted = (
-        _transport(policy, context, resolver, max_connections, plain_http=plain_http)
-        for plain_http in (True, False)
+        AiohttpTransport(verify=context, client=session) for session in sessions.values()
     )
     return OutboundClient(
         total_timeout=total_timeout,
         policy=policy,
+        sessions=sessions,
         transport=encrypted,
         mounts={"http://": plain, "https://": encrypted},
         timeout=httpx.Timeout(None, connect=connect_timeout.total_seconds()),
@@ -100,8 +118,18 @@ class OutboundClient(httpx.AsyncClient):
     ``TransientFailure``, ambiguous unless the request certainly did not reach the partner.
     """
 
-    def __init__(self, *, total_timeout: timedelta, policy: OutboundPolicy, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        total_timeout: timedelta,
+        policy: OutboundPolicy,
+        sessions: Mapping[str, aiohttp.ClientSession] | None = None,
+        **options: Any,
+    ) -> None:
+        """Create the client. ``sessions`` are those of its transports, by scheme: then ``call`` uses them directly."""
         super().__init__(**options)
+        self._sessions = sessions
+        self._direct = aiohttp.ClientTimeout(sock_connect=self.timeout.connect)
         self._policy = policy
         self._total_timeout = total_timeout
         self._gate: Gate | None = None
@@ -130,7 +158,7 @@ class OutboundClient(httpx.AsyncClient):
         try:
             request = super().build_request(method, url, **options)
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise ConfigurationRejected("the URL is not valid", code="url_invalid") from error
+            raise url_invalid() from error
         if request.url.userinfo:
             raise ConfigurationRejected("the URL must not contain a password", code="url_invalid")
         request.extensions[ACCOUNT_SECRETS] = self._secrets
@@ -143,35 +171,56 @@ class OutboundClient(httpx.AsyncClient):
         ``app.connectors.bodies.unread``.
         """
         hear = await self._gate(request) if self._gate is not None else None
-        response = await self._answer(request, options)
+        options["stream"] = True
+        response = await self._answer(
+            HttpxExchange(request, functools.partial(super().send, **options))
+        )
         if hear is not None:
             await hear(response)
         return response
 
-    async def _answer(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
-        options["stream"] = True
+    async def call(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+    ) -> Response:
+        """Send a request, and read the whole response, as ``request`` does, on a shorter way: without the layers of httpx.
+
+        A client with a transport of its own has no other way than httpx.
+        """
+        if not self._sessions:
+            return await self.request(method, url, headers=headers, content=content or None)
+        read, target = read_url(url)
+        request = DirectRequest(
+            method.upper(),
+            read,
+            checked_headers(_DEFAULT_HEADERS, headers),
+            content,
+            {ACCOUNT_SECRETS: self._secrets},
+        )
+        hear = await self._gate(request) if self._gate is not None else None
+        exchange = DirectExchange(request, target, self._sessions[read.scheme], self._direct)
+        response = await self._answer(exchange)
+        if hear is not None:
+            await hear(response)
+        return response
+
+    async def _answer(self, exchange: Exchange[R]) -> R:
         _opened_by_name.set(frozenset())
         if self._secrets:
             set_account(self._secrets)
-        deadline = asyncio.timeout(self._total_timeout.total_seconds())
-        started: httpx.Response | None = None
+        seconds = self._total_timeout.total_seconds()
+        deadline = asyncio.timeout(seconds)
         try:
             async with deadline:
-                started = await super().send(_in_slices(request), **options)
-                try:
-                    return await read_whole(started)
-                finally:
-                    await started.aclose()
+                return await exchange.run()
         except ConnectorError:
             raise
         except TimeoutError as error:
             if not deadline.expired():
-                raise _failure(error, request.url.host) from error
-            seconds = self._total_timeout.total_seconds()
-            if started is not None:
-                return without_body(started, f"its body did not end within {seconds:g} s")
+                raise _failure(error, exchange.host) from error
+            if exchange.has_started:
+                return exchange.bare(f"its body did not end within {seconds:g} s")
             raise TransientFailure(
-                f"{request.url.host} did not respond within {seconds:g} s", code="timeout"
+                f"{exchange.host} did not respond within {seconds:g} s", code="timeout"
             ) from error
         except (
             httpx.HTTPError,
@@ -182,44 +231,35 @@ class OutboundClient(httpx.AsyncClient):
         ) as error:
             status = status_of_invalid_response(error)
             if status is not None:
-                invalid = httpx.Response(status, request=request)
-                return without_body(invalid, "it is not valid HTTP")
-            raise _failure(error, request.url.host) from error
+                return exchange.bare("it is not valid HTTP", status)
+            raise _failure(error, exchange.host) from error
 
 
-def _in_slices(request: httpx.Request) -> httpx.Request:
-    """Send a large body in slices: written at once it would block the event loop."""
-    if not isinstance(request.stream, httpx.ByteStream):
-        return request  # it is streamed already
-    content = request.content
-    if len(content) <= _LARGE_BODY:
-        return request
-    return httpx.Request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        stream=_Slices(content),
-        extensions=request.extensions,
-    )
+async def send_request(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    content: bytes = b"",
+) -> Response:
+    """Send a request with the client of a connector's tools, on the direct path if the client has one.
+
+    Connectors that make many small calls use it. Raises as ``OutboundClient`` does.
+    """
+    if isinstance(http, OutboundClient):
+        return await http.call(method, url, headers=headers, content=content)
+    return await http.request(method, url, headers=headers, content=content or None)
 
 
-class _Slices(httpx.AsyncByteStream):
-    def __init__(self, content: bytes) -> None:
-        self._content = memoryview(content)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._content), _SLICE):
-            yield bytes(self._content[start : start + _SLICE])
-
-
-def _transport(
+def _session(
     policy: OutboundPolicy,
     context: ssl.SSLContext,
     resolver: AbstractResolver | None,
     max_connections: int,
     *,
     plain_http: bool,
-) -> AiohttpTransport:
+) -> aiohttp.ClientSession:
     guard = _Guard(policy, resolver or ThreadedResolver(), plain_http=plain_http)
     connector = aiohttp.TCPConnector(
         ssl=context,
@@ -230,13 +270,12 @@ def _transport(
         keepalive_timeout=_KEEP_ALIVE,
     )
     keep_status_of_invalid_responses(connector)
-    session = aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         skip_auto_headers=("content-type", "user-agent"),
     )
-    return AiohttpTransport(verify=context, client=session)
 
 
 # The addresses and port that an entry of the allow list opened by name, for the connection that is being opened in this

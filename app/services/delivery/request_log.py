@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from app.connectors.echoes import (
     forms_of,
     secrets_sent,
@@ -16,6 +14,7 @@ from app.connectors.echoes import (
     without_secrets,
 )
 from app.connectors.http import Gate, Hear
+from app.connectors.messages import Request, Response
 from app.core.redaction import mask_patterns
 from app.services.accounts import Account
 from app.services.platform import Platform
@@ -26,7 +25,7 @@ BODY_BYTES = 16 * 1024
 MOST = 50  # requests that are logged of one test send
 
 
-def shown_request(request: httpx.Request, secrets: Sequence[str]) -> dict[str, Any]:
+def shown_request(request: Request, secrets: Sequence[str]) -> dict[str, Any]:
     """Return ``{method, url, headers, body, truncated}``. The account's ``secrets`` and what looks like one are masked."""
     forms = forms_of(secrets)
     return {
@@ -50,7 +49,7 @@ class RequestLog:
     _gate: Gate
     _notes: list[dict[str, Any]]  # another attempt continues the list
 
-    async def pass_gate(self, request: httpx.Request) -> Hear | None:
+    async def pass_gate(self, request: Request) -> Hear | None:
         """Pass the account's rate budgets, then log the request. Returns what is called with its response."""
         heard = await self._gate(request)
         if len(self._notes) >= MOST:
@@ -59,7 +58,7 @@ class RequestLog:
         self._notes.append(note)
         await self._keep()
 
-        async def hear(response: httpx.Response) -> None:
+        async def hear(response: Response) -> None:
             if heard is not None:
                 await heard(response)
             await self._log_response(note, request, response)
@@ -67,7 +66,7 @@ class RequestLog:
         return hear
 
     async def _log_response(
-        self, note: dict[str, Any], request: httpx.Request, response: httpx.Response
+        self, note: dict[str, Any], request: Request, response: Response
     ) -> None:
         text, is_whole = _masked(response.content, secrets_sent(request))
         body = _body(mask_patterns(text), is_whole)

@@ -15,12 +15,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import httpx
 from redis.exceptions import RedisError
 
 from app.connectors.base import RateBudget
 from app.connectors.errors import BudgetSpent
 from app.connectors.http import Gate, Hear
+from app.connectors.messages import Request, Response
 from app.connectors.rate_headers import ToldLimit, told_limit
 from app.core import clock
 from app.core.ids import new_id
@@ -58,7 +58,7 @@ class Budgets:
         """Return the gate that each call of an account passes. A resync uses only a part of the budget."""
         rules = [(budget, re.compile(budget.paths)) for budget in budgets]
 
-        async def pass_gate(request: httpx.Request) -> Hear | None:
+        async def pass_gate(request: Request) -> Hear | None:
             place = f"{request.method} {request.url.path}"
             concerned = [budget for budget, paths in rules if paths.search(place)]
             hear = None
@@ -110,7 +110,7 @@ class Budgets:
         if not reporting:
             return None
 
-        async def hear(response: httpx.Response) -> None:
+        async def hear(response: Response) -> None:
             for budget, names in reporting:
                 limit = told_limit(names, response.headers, now=clock.now())
                 if limit is not None:
@@ -160,7 +160,7 @@ def writes_before(*, unsent: bool) -> int:
     return with_last if unsent else without_last
 
 
-def _note_write(request: httpx.Request) -> None:
+def _note_write(request: Request) -> None:
     writes = _writes.get()
     if writes is not None:
         writes[0] = writes[1]

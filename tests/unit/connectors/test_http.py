@@ -6,8 +6,9 @@ import resource
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +23,36 @@ from app.connectors.errors import (
     TransientFailure,
 )
 from app.connectors.http import AddressRefused, OutboundClient, make_client, raise_for_answer
+from app.connectors.messages import Response
 from tests.unit.connectors.certificate import make_certificate
 from tests.unit.connectors.raw_server import OK, plain_answer, read_request, serve
+
+
+class Direct:
+    """A client whose requests take the direct path."""
+
+    def __init__(self, http: OutboundClient) -> None:
+        self._http = http
+
+    async def request(self, method: str, url: str, *, content: bytes = b"") -> Response:
+        return await self._http.call(method, url, headers={}, content=content)
+
+    async def post(self, url: str, *, content: bytes = b"") -> Response:
+        return await self.request("POST", url, content=content)
+
+    async def get(self, url: str) -> Response:
+        return await self.request("GET", url)
+
+
+_PATH: ContextVar[str] = ContextVar("path", default="httpx")
+
+
+@pytest.fixture(autouse=True, params=["httpx", "direct"])
+def path(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the clients of a test send through httpx, then directly: every guarantee holds for both."""
+    before = _PATH.set(request.param)
+    yield
+    _PATH.reset(before)
 
 
 @asynccontextmanager
@@ -34,7 +63,7 @@ async def client(
     connect: float = 2,
     resolver: AbstractResolver | None = None,
     verify: ssl.SSLContext | None = None,
-) -> AsyncIterator[OutboundClient]:
+) -> AsyncIterator[OutboundClient | Direct]:
     made = make_client(
         outbound_allow=allow,
         total_timeout=timedelta(seconds=total),
@@ -43,7 +72,7 @@ async def client(
         verify=verify,
     )
     async with made:
-        yield made
+        yield Direct(made) if _PATH.get() == "direct" else made
 
 
 class Names(AbstractResolver):
@@ -319,7 +348,7 @@ class TestAnswers:
         body = gzip.compress(b'{"rejected": []}', mtime=0)
         head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}\r\n\r\n"
         async with serve(plain_answer(head.encode() + body)) as server, client("127.0.0.1") as http:
-            assert (await http.get(server.url)).json() == {"rejected": []}
+            assert (await http.get(server.url)).text == '{"rejected": []}'
 
     @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
     async def test_an_encoding_that_was_not_asked_for_is_not_read(self, encoding: str) -> None:

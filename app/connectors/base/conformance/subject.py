@@ -19,6 +19,7 @@ from app.connectors.addresses import OutboundPolicy
 from app.connectors.base.call import AudienceRef, Call, Delivery, Pending, Receipts
 from app.connectors.base.protocols import Connector, ConnectorTools, WholePlan
 from app.connectors.http import OutboundClient
+from app.connectors.messages import Request
 from app.domain.changes import ChangeKind
 
 Respond: TypeAlias = Callable[[httpx.Request], Awaitable[httpx.Response]]
@@ -207,7 +208,7 @@ async def session(subject: Subject, respond: Respond | None = None) -> AsyncIter
             yield Session(subject, connector, partner, exports, Path(scratch), secrets)
 
 
-async def _open(request: httpx.Request) -> None:
+async def _open(request: Request) -> None:
     """Let each request pass."""
 
 

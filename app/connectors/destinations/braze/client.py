@@ -29,6 +29,8 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
+from app.connectors.http import send_request
+from app.connectors.messages import Response
 
 TRACK = "/users/track"
 SET_STATUS = "/v2/subscription/status/set"
@@ -80,17 +82,19 @@ class BrazeClient:
     ) -> Accepted:
         """Send a body. Returns what Braze accepted of ``array``. Raises a ConnectorError if it refused all."""
         headers = {**self._headers, "content-type": "application/json"}
-        response = await self._http.post(self._base + path, content=body, headers=headers)
+        response = await send_request(
+            self._http, "POST", self._base + path, content=body, headers=headers
+        )
         return _understood(response, attempted_at, array, _CONFIRMS.get(path, ("success",)))
 
     async def get(self, path: str, attempted_at: datetime) -> None:
         """Send a GET. Raises a ConnectorError unless it succeeds."""
-        response = await self._http.get(self._base + path, headers=self._headers)
+        response = await send_request(self._http, "GET", self._base + path, headers=self._headers)
         _understood(response, attempted_at, "")
 
 
 def _understood(
-    response: httpx.Response,
+    response: Response,
     attempted_at: datetime,
     array: str,
     confirms: Sequence[str] = ("success",),
@@ -115,7 +119,7 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
+def failure(response: Response, attempted_at: datetime) -> ConnectorError:
     """Return the error for an unsuccessful response."""
     status = response.status_code
     facts: dict[str, Any] = {
@@ -155,7 +159,7 @@ def failure(response: httpx.Response, attempted_at: datetime) -> ConnectorError:
     return error_for_answer(response, partner="Braze") or TransientFailure("Braze failed", **facts)
 
 
-def _refusal(response: httpx.Response, words: str, facts: dict[str, Any]) -> BrazeRefusal:
+def _refusal(response: Response, words: str, facts: dict[str, Any]) -> BrazeRefusal:
     too_many = "max input length exceeded" in words.lower()
     kind = BrazeTooMany if too_many else BrazeRefusal
     error = kind(f"Braze refused the request: {words or f'HTTP {response.status_code}'}", **facts)
@@ -163,7 +167,7 @@ def _refusal(response: httpx.Response, words: str, facts: dict[str, Any]) -> Bra
     return error
 
 
-def named_errors(response: httpx.Response) -> list[NamedError]:
+def named_errors(response: Response) -> list[NamedError]:
     """Return the entries of ``errors`` that name an object."""
     entries, secrets = _content(response).get("errors"), secrets_of(response)
     return [
@@ -182,7 +186,7 @@ def _names_object(entry: Any) -> bool:
     return isinstance(index, int) and not isinstance(index, bool)
 
 
-def _other_errors(response: httpx.Response, content: dict[str, Any], array: str) -> str:
+def _other_errors(response: Response, content: dict[str, Any], array: str) -> str:
     """Return the words of errors that name no object of ``array``; empty if there are none."""
     entries = content.get("errors") or []
     others = [
@@ -193,7 +197,7 @@ def _other_errors(response: httpx.Response, content: dict[str, Any], array: str)
     return said("; ".join(others), 300, response) or ("an error without words" if others else "")
 
 
-def _content(response: httpx.Response) -> dict[str, Any]:
+def _content(response: Response) -> dict[str, Any]:
     try:
         content = orjson.loads(response.content)
     except orjson.JSONDecodeError:
@@ -201,7 +205,7 @@ def _content(response: httpx.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _wait(response: httpx.Response, attempted_at: datetime) -> timedelta | None:
+def _wait(response: Response, attempted_at: datetime) -> timedelta | None:
     """Return Retry-After, or the time until the end of the window, which Braze reports in seconds since 1970."""
     asked = retry_after(response)
     if asked is not None:

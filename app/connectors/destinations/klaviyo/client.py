@@ -26,6 +26,8 @@ from app.connectors.errors import (
     TransientFailure,
     Unconfirmed,
 )
+from app.connectors.http import send_request
+from app.connectors.messages import Response
 
 REVISION = "2026-07-15"
 _ABOUT_CONTENT = (400, 404, 409, 413, 422)  # statuses that may concern a list or single profiles
@@ -146,8 +148,8 @@ class KlaviyoClient:
         self, method: str, path: str, body: bytes | None, expected: Sequence[int] = ()
     ) -> dict[str, Any]:
         headers = self._headers if body is None else {**self._headers, "content-type": _MEDIA_TYPE}
-        response = await self._http.request(
-            method, self._base + path, content=body, headers=headers
+        response = await send_request(
+            self._http, method, self._base + path, content=body or b"", headers=headers
         )
         if not 200 <= response.status_code < 300:
             raise failure(response)
@@ -185,7 +187,7 @@ def data_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return data
 
 
-def failure(response: httpx.Response) -> ConnectorError:
+def failure(response: Response) -> ConnectorError:
     """Return the error for an unsuccessful response."""
     status = response.status_code
     request_id = request_id_of(response)
@@ -199,7 +201,7 @@ def failure(response: httpx.Response) -> ConnectorError:
     return kind(f"Klaviyo refused the request: {words}", faults, status, request_id)
 
 
-def _credentials(response: httpx.Response, status: int, request_id: str | None) -> ConnectorError:
+def _credentials(response: Response, status: int, request_id: str | None) -> ConnectorError:
     if status == 403 and "json" not in response.headers.get("content-type", ""):
         # A challenge of the network in front of Klaviyo: it says nothing about the key.
         return TransientFailure(
@@ -219,7 +221,7 @@ def _credentials(response: httpx.Response, status: int, request_id: str | None) 
     return AuthenticationRejected(message, http_status=status, vendor_request_id=request_id)
 
 
-def faults_of(response: httpx.Response) -> list[Fault]:
+def faults_of(response: Response) -> list[Fault]:
     """Return the entries of a JSON:API error response; none for other content."""
     try:
         content = orjson.loads(response.content)

@@ -27,6 +27,8 @@ from app.connectors.errors import (
     PayloadRejected,
     TransientFailure,
 )
+from app.connectors.http import send_request
+from app.connectors.messages import Response
 from app.core.exact_numbers import json_default
 
 _CONFIRMED = (200, 204)
@@ -85,8 +87,8 @@ class TalonOneClient:
         """Send a JSON body to the Integration API. Returns the fields of ``response`` as parsed; empty without a body."""
         headers = {"authorization": self._integration, "content-type": "application/json"}
         body = orjson.dumps(content, default=json_default)
-        response = await self._http.request(
-            method, self._base + path, content=body, headers=headers
+        response = await send_request(
+            self._http, method, self._base + path, content=body, headers=headers
         )
         confirmed = _CREATED if path == "/v2/audiences" else _CONFIRMED
         return _understood(response, _conflict_is_busy(method, path), confirmed)
@@ -94,7 +96,9 @@ class TalonOneClient:
     async def ping(self) -> int:
         """Check the integration key with an undocumented endpoint. Returns the HTTP status."""
         headers = {"authorization": self._integration}
-        response = await self._http.get(f"{self._base}/v2/authping", headers=headers)
+        response = await send_request(
+            self._http, "GET", f"{self._base}/v2/authping", headers=headers
+        )
         return response.status_code
 
     async def manage(self, path: str) -> dict[str, Any]:
@@ -108,7 +112,8 @@ class TalonOneClient:
                 code="no_management_key",
             )
         headers = {"authorization": self._management}
-        return _understood(await self._http.get(self._base + path, headers=headers), False)
+        response = await send_request(self._http, "GET", self._base + path, headers=headers)
+        return _understood(response, False)
 
 
 def _conflict_is_busy(method: str, path: str) -> bool:
@@ -117,7 +122,7 @@ def _conflict_is_busy(method: str, path: str) -> bool:
 
 
 def _understood(
-    response: httpx.Response, conflict_is_busy: bool, confirmed: Sequence[int] = _CONFIRMED
+    response: Response, conflict_is_busy: bool, confirmed: Sequence[int] = _CONFIRMED
 ) -> dict[str, Any]:
     if not 200 <= response.status_code < 300:
         raise failure(response, conflict_is_busy)
@@ -129,7 +134,7 @@ def _understood(
     return content
 
 
-def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
+def failure(response: Response, conflict_is_busy: bool) -> ConnectorError:
     """Return the error for an unsuccessful response."""
     status = response.status_code
     request_id = request_id_of(response)
@@ -163,7 +168,7 @@ def failure(response: httpx.Response, conflict_is_busy: bool) -> ConnectorError:
     return kind(f"Talon.One refused the request, {words}{said}", faults, status, request_id)
 
 
-def _content(response: httpx.Response) -> dict[str, Any] | None:
+def _content(response: Response) -> dict[str, Any] | None:
     """Return the fields of a JSON object, empty without a body; None for other content."""
     try:
         content = orjson.loads(response.content or b"{}")
@@ -172,7 +177,7 @@ def _content(response: httpx.Response) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _faults(response: httpx.Response) -> tuple[str, list[Fault]]:
+def _faults(response: Response) -> tuple[str, list[Fault]]:
     content = _content(response)
     if content is None:
         return "", []

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-import httpx
 import orjson
 
 from app.connectors.answers import (
@@ -36,6 +35,8 @@ from app.connectors.base import (
 from app.connectors.destinations.webhook import payloads, settings
 from app.connectors.division import DIVISIBLE, Division, Reply
 from app.connectors.errors import ConfigurationRejected, ConnectorError, PayloadRejected
+from app.connectors.http import send_request
+from app.connectors.messages import Response
 from app.core import clock
 
 _REFUSED = "rejected_by_receiver"
@@ -188,7 +189,7 @@ class WebhookConnector:
     async def _deliver(
         self, call: Call, deliveries: Sequence[Delivery], handle: Mapping[str, Any] | None
     ) -> Receipts | Pending:
-        last: list[httpx.Response] = []
+        last: list[Response] = []
 
         async def send(part: Sequence[int]) -> Reply:
             is_whole = len(part) == len(deliveries)
@@ -227,7 +228,7 @@ class WebhookConnector:
 
     async def _post(
         self, message_id: str, moment: datetime, body: bytes, constants: Mapping[str, Any]
-    ) -> httpx.Response:
+    ) -> Response:
         try:
             url = settings.checked_url(constants.get("url") or self._settings.url)
             more = settings.checked_headers(constants.get("headers") or {})
@@ -236,7 +237,8 @@ class WebhookConnector:
         except ValueError as error:
             raise ConfigurationRejected(f"the mapping's url or headers: {error}") from error
         signed = payloads.signed_headers(message_id, moment, body, self._settings.keys_at(moment))
-        return await self._http.request(
+        return await send_request(
+            self._http,
             constants.get("method") or self._settings.method,
             url,
             content=body,
@@ -244,7 +246,7 @@ class WebhookConnector:
         )
 
 
-def _reply(call: Call, response: httpx.Response, deliveries: Sequence[Delivery]) -> Reply:
+def _reply(call: Call, response: Response, deliveries: Sequence[Delivery]) -> Reply:
     """Return what a receiver said. Raises a ConnectorError for a failure that sending less does not heal."""
     if response.status_code == 409 and call.repeats:
         return Reply()  # the receiver has the message from an earlier attempt
@@ -256,7 +258,7 @@ def _reply(call: Call, response: httpx.Response, deliveries: Sequence[Delivery])
     return Reply(_refusals(response, deliveries))
 
 
-def _refusals(response: httpx.Response, deliveries: Sequence[Delivery]) -> dict[int, Refusal]:
+def _refusals(response: Response, deliveries: Sequence[Delivery]) -> dict[int, Refusal]:
     """Read the optional extension ``{"rejected": [{"id", "reason"}]}`` of a 2xx; other content refuses no member."""
     if b'"rejected"' not in response.content:
         return {}
