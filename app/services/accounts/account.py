@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from app.services.platform import Platform
 from app.storage.models import Destination
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """What is needed to call a partner for a destination. ``version``: the time of its last change."""
 
@@ -36,7 +37,7 @@ class Account:
         """The definition of the destination."""
         return self.connector_class.definition
 
-    @property
+    @cached_property
     def secrets(self) -> Sequence[str]:
         """The secrets of the account, which are removed from everything that is stored or shown of its calls."""
         return secrets_of(self.settings)

@@ -26,7 +26,11 @@ _ORDER = (ChangeKind.ENTERED, ChangeKind.EXITED, ChangeKind.UPDATED)
 
 def batch_body(call: Call, deliveries: Sequence[Delivery], extras: Mapping[str, Any]) -> bytes:
     """Return the batch form: one message with the changes under ``entered``, ``exited`` and ``updated``."""
-    lists = _plain_lists(deliveries) if isinstance(deliveries, JsonColumns) else _lists(deliveries)
+    # A list has no columns: asking the protocol takes longer than rendering a row.
+    if isinstance(deliveries, list) or not isinstance(deliveries, JsonColumns):
+        lists = _lists(deliveries)
+    else:
+        lists = _plain_lists(deliveries)
     message = {
         "type": MESSAGE_TYPE,
         "timestamp": to_wire(call.planned_at),

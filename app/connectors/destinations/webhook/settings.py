@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ _OWN_HEADERS = frozenset(
 _RESERVED_EXTRAS = frozenset({"type", "timestamp", "data"})
 
 
+@functools.lru_cache(maxsize=256)
 def checked_url(url: str) -> str:
     """Return the URL if it is valid. Raises ValueError with the fix."""
     parts = urlsplit(url)
@@ -45,6 +47,7 @@ def same_server(url: str, other: str) -> bool:
     return _server(url) == _server(other)
 
 
+@functools.lru_cache(maxsize=256)
 def _server(url: str) -> tuple[str, str | None, int]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
