@@ -24,5 +24,6 @@ NAVIGATION = (
     Section("datasets", "Datasets", "table", ("datasets",)),
     Section("profile", "Profile", "person", ("profile",)),
     Section("operations", "Operations", "pulse", ("operations",)),
+    Section("settings", "Settings", "gear", ("settings",)),
     Section("audit", "Audit", "book", ("audit",)),
 )

@@ -23,6 +23,7 @@ from app.console.pages import (
     home,
     operations,
     profile,
+    settings,
     sync,
     syncs,
 )
@@ -45,6 +46,7 @@ _PAGES = (
     dataset,
     profile,
     operations,
+    settings,
     audit,
 )
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

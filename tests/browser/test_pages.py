@@ -22,6 +22,7 @@ PAGES = (
     "/profile?search=p1",
     "/profile?search=nobody",
     "{activation}/profiles/p1",
+    "/settings",
     "/operations",
     "/operations?state=failed",
     "/audit",

@@ -79,6 +79,7 @@ _TAGS: Mapping[str, str] = {
     "Runs": "Computations of audiences, each of which writes a snapshot.",
     "Snapshots": "Who was in an audience in one run. A rollback makes an older snapshot current again.",
     "Spaces": "Parts of a workspace with their own audiences, destinations and datasets.",
+    "Tokens": "Tokens of a workspace. These operations need the scope `operator`.",
     "Syncs": "Reconciliations of an activation with its destination: progress, approvals, rejections, test sends.",
 }
 

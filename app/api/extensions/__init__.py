@@ -12,6 +12,7 @@ from app.api.extensions import (
     delivery_options,
     destinations,
     drift,
+    encryption_keys,
     explain,
     exports,
     holdings,
@@ -33,6 +34,8 @@ from app.api.extensions import (
     sync_log,
     syncs,
     test_sends,
+    tokens,
+    workspaces,
 )
 
 router = APIRouter()
@@ -65,5 +68,8 @@ for _part in (
     notices.router,
     operations.router,
     profiles.router,
+    tokens.router,
+    workspaces.router,
+    encryption_keys.router,
 ):
     router.routes.extend(_part.routes)

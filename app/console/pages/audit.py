@@ -20,7 +20,7 @@ from app.core.pagination import Page, PageRequest
 from app.services import tenancy
 
 MOST_IN_CSV = 10_000
-RESOURCES = ("activation", "audience", "dataset", "destination", "space", "sync")
+RESOURCES = ("activation", "audience", "dataset", "destination", "space", "sync", "token")
 _COLUMNS = ("timestamp", "type", "resource_type", "resource_name", "resource_id", "actor", "id")
 
 

@@ -26,9 +26,16 @@ from app.services.tenancy.idempotency import (
     release_key,
     settle_key,
 )
-from app.services.tenancy.key_rotation import rotate_keys
+from app.services.tenancy.key_rotation import Rotation, rotate_keys
 from app.services.tenancy.space_options import set_absent_words
 from app.services.tenancy.spaces import create_space, get_space, page_spaces, workspace_of
+from app.services.tenancy.token_changes import (
+    IssuedToken,
+    issue_token,
+    renew_token,
+    valid_tokens,
+    withdraw_token,
+)
 from app.services.tenancy.tokens import (
     create_token,
     list_tokens,
@@ -43,6 +50,8 @@ __all__ = [
     "Caller",
     "ConsoleSession",
     "Filter",
+    "IssuedToken",
+    "Rotation",
     "bootstrap_service",
     "claim_key",
     "create_console_link",
@@ -54,6 +63,7 @@ __all__ = [
     "forget_old_events",
     "forget_old_keys",
     "get_space",
+    "issue_token",
     "keep_response",
     "list_tokens",
     "list_workspaces",
@@ -64,10 +74,13 @@ __all__ = [
     "record_change",
     "record_event",
     "release_key",
+    "renew_token",
     "revoke_token",
     "rotate_keys",
     "set_absent_words",
     "settle_key",
     "use_console_link",
+    "valid_tokens",
+    "withdraw_token",
     "workspace_of",
 ]

@@ -25,6 +25,7 @@ async def create_workspace(
     name: str,
     slug: str | None = None,
     space: str = "Default",
+    actor: str = ACTOR,
     now: datetime,
 ) -> Bootstrap:
     """Create a workspace with a space and a token. Raises Invalid for a slug of another form, Conflict for one in use."""
@@ -32,7 +33,7 @@ async def create_workspace(
         raise Invalid('"name": must not be empty', field="name")
     workspace = Workspace(id=new_id("ws"), slug=spaces.checked_slug(name, slug), name=name)
     await WorkspaceRepository(session).insert(workspace)
-    made = await spaces.create_space(session, workspace_id=workspace.id, name=space, actor=ACTOR)
+    made = await spaces.create_space(session, workspace_id=workspace.id, name=space, actor=actor)
     _, text = await tokens.create_token(
         session, keyring=keyring, workspace_id=workspace.id, name="created with it", now=now
     )

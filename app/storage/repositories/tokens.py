@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from app.storage.models import ApiToken
 from app.storage.repositories.base import Repository
@@ -62,6 +62,20 @@ class TokenRepository(Repository[ApiToken]):
         """Read all tokens, revoked ones included, oldest first."""
         query = select(ApiToken).where(ApiToken.workspace_id == workspace_id)
         return await self._all(query.order_by(ApiToken.created_at, ApiToken.id))
+
+    async def valid(self, workspace_id: str, now: datetime, most: int) -> Sequence[ApiToken]:
+        """Read up to ``most`` tokens that are neither revoked nor expired, newest first."""
+        query = (
+            select(ApiToken)
+            .where(
+                ApiToken.workspace_id == workspace_id,
+                ApiToken.revoked_at.is_(None),
+                or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
+            )
+            .order_by(ApiToken.created_at.desc(), ApiToken.id)
+            .limit(most)
+        )
+        return await self._all(query)
 
     async def count_all(self) -> int:
         """Return the number of tokens of all workspaces."""
