@@ -205,13 +205,16 @@ async def measure(found: Database) -> dict[str, Any]:
     return results
 
 
-async def explain(found: Database, statement: str, parameters: Any) -> dict[str, Any]:
-    """Run a statement under EXPLAIN (ANALYZE), and undo it. Returns its time, buffers and full scans."""
+async def explain(
+    found: Database, statement: str, parameters: Any, *, before: str = "SELECT"
+) -> dict[str, Any]:
+    """Run a statement under EXPLAIN (ANALYZE), after another one, and undo both. Returns its time, buffers and full scans."""
     async with found.engine.connect() as connection:
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         transaction = driver.transaction()
         await transaction.start()
+        await driver.execute(before)
         rows = await driver.fetch(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *(parameters or ())
         )
@@ -244,6 +247,7 @@ async def compare(url: str, activations: int, batches: int) -> dict[str, Any]:
     ):
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
+        await driver.execute("SET statement_timeout = 0")  # filling takes minutes
         await fill(driver, 0, small, small * batches // activations)
         await open_some(driver)
         few = await measure(found)

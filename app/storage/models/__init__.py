@@ -22,7 +22,7 @@ from app.storage.models.audiences import (
 from app.storage.models.base import Base
 from app.storage.models.notices import Notice
 from app.storage.models.places import HeldPlace, PlaceWait
-from app.storage.models.syncs import Attempt, Batch, Sync, SyncSource
+from app.storage.models.syncs import DUE_AT, Attempt, Batch, Sync, SyncSource
 from app.storage.models.tenancy import (
     ApiToken,
     AuditEvent,
@@ -36,6 +36,7 @@ from app.storage.models.workers import WorkerBeat
 
 __all__ = [
     "ASIDE_KINDS",
+    "DUE_AT",
     "OPEN_STATES",
     "Activation",
     "ActivationRevision",

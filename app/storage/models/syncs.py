@@ -9,6 +9,11 @@ from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncKind, SyncState
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
+#: When a batch of a table ``{0}`` is due, or the lease of its worker ends; an index has this expression.
+DUE_AT = (
+    f"CASE WHEN {{0}}.state = '{BatchState.SENDING}' THEN {{0}}.lease_until ELSE {{0}}.next_at END"
+)
+
 
 class Sync(Base):
     """One reconciliation of an activation."""
@@ -135,6 +140,14 @@ class Batch(Base):
             "sync_id",
             "priority",
             "number",
+            postgresql_where=text("state <> 'settled'"),
+        ),
+        # Finds a due batch of a sync without reading those that wait
+        Index(
+            "ix_batch_due",
+            "space_id",
+            "sync_id",
+            text(f"({DUE_AT.replace('{0}.', '')})"),
             postgresql_where=text("state <> 'settled'"),
         ),
         # Calls that the partner works on, also after their sync has ended

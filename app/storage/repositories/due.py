@@ -6,12 +6,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    and_,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
-from app.storage.models import OPEN_STATES, Audience, Batch, Destination, MemberPatch, Run, Sync
+from app.storage.models import (
+    DUE_AT,
+    OPEN_STATES,
+    Audience,
+    Batch,
+    Destination,
+    MemberPatch,
+    Run,
+    Sync,
+)
 from app.storage.repositories.base import DATABASE_NOW, Reader, locked
 from app.storage.repositories.runs import OPEN, RUN_IS_DUE
 
@@ -42,9 +61,8 @@ class DueQueries(Reader):
         plan = select(
             func.min(func.coalesce(Sync.next_at, Sync.lease_until, Sync.opened_at))
         ).where(*is_to_be_planned())
-        since = case((Batch.state == BatchState.SENDING, Batch.lease_until), else_=Batch.next_at)
         batch = select(
-            func.min(since)
+            func.min(_due_at())
         ).where(
             Destination.space_id == Sync.space_id,
             Destination.id == Sync.destination_id,
@@ -117,7 +135,8 @@ def sendable() -> Select[str]:
             Destination,
             (Destination.space_id == Sync.space_id) & (Destination.id == Sync.destination_id),
         )
-        .where(*_is_delivering(), exists().where(*_can_be_claimed()))
+        # The offset keeps PostgreSQL from joining all due batches: it looks up one of each sync.
+        .where(*_is_delivering(), select(Batch.number).where(*_can_be_claimed()).offset(0).exists())
     )
 
 
@@ -143,11 +162,16 @@ def _can_be_claimed() -> tuple[ColumnElement[bool], ...]:
 
 @cache
 def batch_is_due() -> ColumnElement[bool]:
-    """Return the condition that a batch is waiting and due, or that the lease of its worker has expired."""
-    return or_(
-        and_(Batch.state == BatchState.WAITING, Batch.next_at <= DATABASE_NOW),
-        and_(Batch.state == BatchState.SENDING, Batch.lease_until < DATABASE_NOW),
-    )
+    """Return the condition that a batch is waiting and due, or that the lease of its worker has expired.
+
+    The time is that of the statement: an index finds nothing by the exact clock, which moves during the statement.
+    """
+    return and_(Batch.state != BatchState.RECORDED, _due_at() <= func.statement_timestamp())
+
+
+def _due_at() -> ColumnElement[datetime]:
+    """Return the expression of the index ``ix_batch_due``: when a batch is due, or the lease of its worker ends."""
+    return literal_column(DUE_AT.format("batch"), DateTime(timezone=True))
 
 
 @cache
@@ -177,7 +201,8 @@ def owners_are_recorded(until: ColumnElement[int] | int) -> ColumnElement[bool]:
         )
         .correlate(Batch, Sync)  # otherwise ``until`` is read from all syncs
     )
-    return or_(Batch.first_row < until, ~unrecorded)
+    # Without such entries, all open batches would be read in search of one.
+    return or_(until == 0, Batch.first_row < until, ~unrecorded)
 
 
 def _owners_until() -> ColumnElement[int]:

@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncState
-from app.storage.models import ASIDE_KINDS, OPEN_STATES, Sync
+from app.storage.models import ASIDE_KINDS, DUE_AT, OPEN_STATES, Sync
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
 from app.storage.repositories.batch_counts import SUSPECT
 from app.storage.repositories.built import built
@@ -44,6 +44,7 @@ ENDED_STATES = (
 
 _TIMES = 500  # syncs of an activation whose times are compared
 
+# OFFSET 0 keeps PostgreSQL from joining all due batches: it looks up one of each sync.
 _CANDIDATES = f"""
     SELECT s.space_id, s.id, d.breaker IS NOT NULL AS probing, s.kind = 'resync' AS resync,
       coalesce((s.spec ->> 'exitsFirst')::boolean, false) AS exits_first,
@@ -58,19 +59,20 @@ _CANDIDATES = f"""
       AND EXISTS (
         SELECT FROM batch b
         WHERE b.space_id = s.space_id AND b.sync_id = s.id AND b.state <> '{BatchState.RECORDED}'
-          AND ((b.state = '{BatchState.WAITING}' AND b.next_at <= clock_timestamp())
-            OR (b.state = '{BatchState.SENDING}' AND b.lease_until < clock_timestamp()))
+          AND {DUE_AT.format("b")} <= statement_timestamp()
           AND b.lost_leases %s {SUSPECT}
           AND (b.kind = 'exited' OR NOT coalesce((s.spec ->> 'exitsFirst')::boolean, false)
             OR NOT EXISTS (
               SELECT FROM batch e
               WHERE e.space_id = s.space_id AND e.sync_id = s.id AND e.state <> '{BatchState.RECORDED}'
                 AND e.kind = 'exited'))
-          AND (b.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0)
+          AND (coalesce((s.spec ->> 'ownersUntil')::bigint, 0) = 0
+            OR b.first_row < (s.spec ->> 'ownersUntil')::bigint
             OR NOT EXISTS (
               SELECT FROM batch o
               WHERE o.space_id = s.space_id AND o.sync_id = s.id AND o.state <> '{BatchState.RECORDED}'
-                AND o.kind = 'entered' AND o.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0))))
+                AND o.kind = 'entered' AND o.first_row < coalesce((s.spec ->> 'ownersUntil')::bigint, 0)))
+        OFFSET 0)
     ORDER BY s.kind = 'resync', s.last_claim_at NULLS FIRST, s.id
     LIMIT 16
     FOR NO KEY UPDATE OF s SKIP LOCKED
