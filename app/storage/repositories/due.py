@@ -156,7 +156,8 @@ def _can_be_claimed() -> tuple[ColumnElement[bool], ...]:
         Batch.sync_id == Sync.id,
         batch_is_due(),
         or_(~_exits_come_first(), no_exit_is_left()),
-        owners_are_recorded(_owners_until()),
+        # Without such entries, all open batches would be read in search of one.
+        or_(_owners_until() == 0, owners_are_recorded(_owners_until())),
     )
 
 
@@ -201,8 +202,7 @@ def owners_are_recorded(until: ColumnElement[int] | int) -> ColumnElement[bool]:
         )
         .correlate(Batch, Sync)  # otherwise ``until`` is read from all syncs
     )
-    # Without such entries, all open batches would be read in search of one.
-    return or_(until == 0, Batch.first_row < until, ~unrecorded)
+    return or_(Batch.first_row < until, ~unrecorded)
 
 
 def _owners_until() -> ColumnElement[int]:
