@@ -22,11 +22,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_batch_due",
         "batch",
-        [
-            "space_id",
-            "sync_id",
-            text("(CASE WHEN state = 'sending' THEN lease_until ELSE next_at END)"),
-        ],
+        ["space_id", "sync_id", text("COALESCE(lease_until, next_at)")],
         unique=False,
         postgresql_where=text("state <> 'settled'"),
     )

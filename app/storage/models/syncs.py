@@ -9,10 +9,8 @@ from app.domain.batch_states import BatchState
 from app.domain.sync_states import SyncKind, SyncState
 from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
-#: When a batch of a table ``{0}`` is due, or the lease of its worker ends; an index has this expression.
-DUE_AT = (
-    f"CASE WHEN {{0}}.state = '{BatchState.SENDING}' THEN {{0}}.lease_until ELSE {{0}}.next_at END"
-)
+#: When a batch of a table ``{0}`` is due: only a batch that is being sent has a lease. An index has this expression.
+DUE_AT = "COALESCE({0}.lease_until, {0}.next_at)"
 
 
 class Sync(Base):
@@ -147,7 +145,7 @@ class Batch(Base):
             "ix_batch_due",
             "space_id",
             "sync_id",
-            text(f"({DUE_AT.replace('{0}.', '')})"),
+            text(DUE_AT.replace("{0}.", "")),
             postgresql_where=text("state <> 'settled'"),
         ),
         # Calls that the partner works on, also after their sync has ended
