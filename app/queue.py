@@ -49,6 +49,7 @@ class Task(StrEnum):
     DELIVER = "deliver"
     SETTLE = "settle"
     NOTIFY = "notify"
+    ERASE = "erase"
     BEAT = "beat"  # tells a worker that its own queue loop receives jobs
     ASK = "ask"  # whether the partner has finished the calls that were left with it
 

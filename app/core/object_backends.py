@@ -209,6 +209,8 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Remove an object, if it exists."""
+        for copy in self._cache.glob(f"{hashlib.sha256(key.encode()).hexdigest()}-*"):
+            copy.unlink(missing_ok=True)
         try:
             self._system.delete_file(self._path(key))
         except FileNotFoundError:

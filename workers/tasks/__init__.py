@@ -9,6 +9,7 @@ from app.queue import Task
 from workers.tasks.ask import ask
 from workers.tasks.beat import beat
 from workers.tasks.deliver import deliver
+from workers.tasks.erase import erase
 from workers.tasks.notify import notify
 from workers.tasks.plan import plan
 from workers.tasks.preview import preview
@@ -24,6 +25,7 @@ TASKS: Mapping[Task, TaskFunction] = {
     Task.DELIVER: deliver,
     Task.SETTLE: settle,
     Task.NOTIFY: notify,
+    Task.ERASE: erase,
     Task.ASK: ask,
     Task.BEAT: beat,
 }

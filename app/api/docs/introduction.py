@@ -72,6 +72,7 @@ _TAGS: Mapping[str, str] = {
     "Datasets": "Tables of a space that SQL definitions read: uploaded files, and databases.",
     "Delivery options": "When and how an activation sends: frequency, brake, notices, splits, lists and consent.",
     "Destinations": "Accounts at partners: their settings, checks of their credentials, and the lists that they have.",
+    "Erasures": "Removal of a person from everything that a space holds, and keys that are refused from then on.",
     "Holdings": "What a destination holds because of an activation, and the comparison with the partner's list.",
     "Members": "Members of audiences: uploads, single changes, pages, and one profile.",
     "Notices": "Mails and webhooks that tell users what happened to an activation.",

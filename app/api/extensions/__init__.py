@@ -13,6 +13,7 @@ from app.api.extensions import (
     destinations,
     drift,
     encryption_keys,
+    erasures,
     explain,
     exports,
     holdings,
@@ -71,5 +72,6 @@ for _part in (
     tokens.router,
     workspaces.router,
     encryption_keys.router,
+    erasures.router,
 ):
     router.routes.extend(_part.routes)

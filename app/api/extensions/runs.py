@@ -70,6 +70,7 @@ def run_wire(row: Any, *, listed: bool = False) -> contract.RunOutput:
             contract.TypeChange(**change) for change in (row.input or {}).get("typeChanges") or ()
         ],
         absent=absent,
+        refused=row.refused or 0,
         reading=UploadReport(**reading) if reading else None,
         error=row.error,
         created_at=row.created_at,

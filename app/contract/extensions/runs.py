@@ -111,6 +111,13 @@ class RunOutput(Output):
         "not_an_address, not_a_number, not_a_text.",
         examples=[{"email": {"word": 3, "display_name": 1}}],
     )
+    refused: Annotated[
+        int,
+        about(
+            "Members that were left out because their id or an identifier is refused in the space.",
+            0,
+        ),
+    ] = 0
     reading: Annotated[
         UploadReport | None,
         about("How the upload was read; absent in lists, and for a definition."),

@@ -64,7 +64,7 @@ class UploadReport(Output):
     skipped: Annotated[
         dict[str, int],
         about(
-            "What was skipped: `empty_row`, `repeated_header`, `empty_column` (without name and values).",
+            "What was skipped: `empty_row`, `repeated_header`, `refused_key` (rows of refused keys), `empty_column` (without name and values).",
             {"empty_row": 2},
         ),
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
+from app.domain.refused_keys import RefusedKeys
 from app.services.audiences import runs
 from app.services.platform import (
     Platform,
@@ -21,7 +22,7 @@ from app.services.platform import (
     store_file,
     usual_delimiter,
 )
-from app.services.tenancy import record_change
+from app.services.tenancy import read_refused, record_change
 from app.snapshots.engine import Manifest, SnapshotStats, StoredFile, Upload
 from app.snapshots.membership import write_snapshot
 from app.storage.models import Audience, Run
@@ -53,6 +54,7 @@ async def put_members(
     async with platform.unit_of_work() as session:
         audience = await require_supplied(session, space_id, audience_id)
         words = await SpaceRepository(session).absent_words(space_id)
+        refused = await read_refused(session, platform.keyring, space_id)
     receiving = receive_upload(
         platform.engine,
         platform.settings,
@@ -62,7 +64,7 @@ async def put_members(
         announced=announced,
         delimiter=delimiter,
     )
-    file, stats = await _store(platform, audience, receiving, words)
+    file, stats = await _store(platform, audience, receiving, words, refused)
     async with platform.unit_of_work() as session:
         audience = await require_supplied(session, space_id, audience_id)
         await record_change(session, "audience", audience, "Audience Members Supplied", actor)
@@ -83,6 +85,7 @@ async def _store(
     audience: Audience,
     receiving: AbstractAsyncContextManager[Upload],
     words: frozenset[str],
+    refused: RefusedKeys | None,
 ) -> tuple[StoredFile, SnapshotStats]:
     """Write an upload as the file of a snapshot."""
     linked = audience.audience_type == "LINKED"
@@ -91,7 +94,7 @@ async def _store(
         async with receiving as received:
             former = await fetch_manifest(platform.objects, await _current(platform, audience))
             usual = await _usual_delimiter(platform, audience)
-            upload = replace(received, usual_delimiter=usual, absent_words=words)
+            upload = replace(received, usual_delimiter=usual, absent_words=words, refused=refused)
             owner = await platform.owner_of(audience.space_id)
             stats = await platform.engine.run_on_upload(
                 owner, write_snapshot, upload, out, linked=linked, former=former
@@ -127,6 +130,7 @@ def _input(file: StoredFile, stats: SnapshotStats) -> dict[str, Any]:
             "traits": dict(stats.traits),
             "identifiers": list(stats.identifiers),
             "absent": stats.absent,
+            "refused": stats.refused,
         },
         "typeChanges": [asdict(change) for change in stats.changes],
         "reading": asdict(stats.reading) if stats.reading else None,

@@ -27,7 +27,7 @@ from app.services.platform import (
     run_leased,
     wake_preview,
 )
-from app.services.tenancy import record_event
+from app.services.tenancy import read_refused, record_event
 from app.snapshots.definitions import DefinitionFailed
 from app.snapshots.engine import LocalManifest, Upload
 from app.snapshots.membership import page_rows, write_snapshot
@@ -167,9 +167,9 @@ async def _results(platform: Platform, preview: AudiencePreview) -> dict[str, An
         await _write_rows(platform, preview, rows)
         async with platform.unit_of_work() as session:
             words = await SpaceRepository(session).absent_words(preview.space_id)
-        stats = await platform.engine.run(
-            write_snapshot, Upload(rows, "parquet", absent_words=words), snapshot, linked=linked
-        )
+            refused = await read_refused(session, platform.keyring, preview.space_id)
+        upload = Upload(rows, "parquet", absent_words=words, refused=refused)
+        stats = await platform.engine.run(write_snapshot, upload, snapshot, linked=linked)
         local = LocalManifest((snapshot,))
         members = await platform.engine.run(page_rows, local, None, SHOWN, lane="small")
     return {

@@ -30,6 +30,7 @@ from app.services.platform import (
     run_leased,
 )
 from app.services.syncs import snapshot_changed
+from app.services.tenancy import read_refused
 from app.snapshots.engine import SnapshotStats
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
 from app.storage.repositories.audiences import AudienceRepository
@@ -86,7 +87,8 @@ async def _claim(platform: Platform, space_id: str, run_id: str, owner: str) -> 
         if run.kind == "patch":
             patches = await MemberPatchRepository(session).take(space_id, run.audience_id, run.id)
         words = await SpaceRepository(session).absent_words(space_id)
-        return Work(run, audience, previous, patches, Reading(), words)
+        refused = await read_refused(session, platform.keyring, space_id)
+        return Work(run, audience, previous, patches, Reading(), words, refused)
 
 
 async def _make_current(platform: Platform, work: Work, computed: Computed) -> None:
@@ -142,6 +144,7 @@ async def _finish(
         sources=work.sources,
         notes=work.notes,
         absent=computed.stats.absent,
+        refused=computed.stats.refused,
         error=None,
         **_type_changes(work.run, computed.stats),
     )

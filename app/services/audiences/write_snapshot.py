@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core.json_bytes import to_lines
 from app.domain.column_names import find_column
+from app.domain.refused_keys import RefusedKeys
 from app.domain.text_forms import trimmed
 from app.services.audiences.definition_rows import Reading, write_rows
 from app.services.audiences.source_turns import room_of_run
@@ -49,6 +50,7 @@ class Work:
     patches: Sequence[MemberPatch]
     reading: Reading  # what its definition has read so far
     absent_words: frozenset[str] = frozenset()  # the space's own words for "no value"
+    refused: RefusedKeys | None = None  # keys of members that are left out
 
     @property
     def sources(self) -> list[dict[str, Any]] | None:
@@ -120,7 +122,7 @@ async def _computed_rows(platform: Platform, work: Work, out: Path) -> Upload:
         reading=work.reading,
         room=room_of_run(platform, work.run.space_id, work.run.id),
     )
-    return Upload(out, "parquet", absent_words=work.absent_words)
+    return Upload(out, "parquet", absent_words=work.absent_words, refused=work.refused)
 
 
 async def _uploaded(platform: Platform, work: Work) -> Upload:
@@ -128,7 +130,11 @@ async def _uploaded(platform: Platform, work: Work) -> Upload:
     file = StoredFile(**supplied["file"])
     path = await fetch_file(platform.objects, file)
     return Upload(
-        path, supplied["format"], supplied.get("encoding"), absent_words=work.absent_words
+        path,
+        supplied["format"],
+        supplied.get("encoding"),
+        absent_words=work.absent_words,
+        refused=work.refused,
     )
 
 
@@ -149,6 +155,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
             out,
             linked=linked,
             absent_words=work.absent_words,
+            refused=work.refused,
             lane=lane_of(previous.rows),
         )
         file = await store_file(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)
@@ -159,7 +166,12 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
     if manifest.needs_compaction:
         manifest = await _compacted(platform, work, manifest)
     added = SnapshotStats(
-        delta.members, delta.traits, tuple(delta.identifiers), delta.changes, absent=delta.absent
+        delta.members,
+        delta.traits,
+        tuple(delta.identifiers),
+        delta.changes,
+        absent=delta.absent,
+        refused=delta.refused,
     )
     stats = _merged(work.previous, added)
     return Computed(manifest, stats, Comparison(delta.entered, delta.exited, delta.members))

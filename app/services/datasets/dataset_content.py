@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.errors import Conflict
+from app.domain.refused_keys import RefusedKeys
 from app.services.datasets.breaking_changes import refuse_breaking
 from app.services.datasets.former_contents import keep_content
 from app.services.platform import (
@@ -18,7 +19,7 @@ from app.services.platform import (
     store_file,
     usual_delimiter,
 )
-from app.services.tenancy import record_change
+from app.services.tenancy import read_refused, record_change
 from app.snapshots.engine import DatasetStats, StoredFile, Upload
 from app.snapshots.reading import write_dataset
 from app.storage.models import Dataset
@@ -55,6 +56,7 @@ async def put_dataset_content(
         if dataset.settings is not None:
             raise Conflict("The dataset is read from its database; there is no content to upload.")
         usual = usual_delimiter(dataset.reading)
+        refused = await read_refused(session, platform.keyring, space_id)
     receiving = receive_upload(
         platform.engine,
         platform.settings,
@@ -65,7 +67,7 @@ async def put_dataset_content(
         delimiter=delimiter,
     )
     folder = f"spaces/{space_id}/datasets/{dataset_id}"
-    file, stats = await _store(platform, receiving, space_id, folder, usual)
+    file, stats = await _store(platform, receiving, space_id, folder, usual, refused)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         if not allow_breaking:
@@ -88,12 +90,13 @@ async def _store(
     space_id: str,
     folder: str,
     usual: str | None,
+    refused: RefusedKeys | None,
 ) -> tuple[StoredFile, DatasetStats]:
     """Convert an upload to a stored Parquet file. Returns the file and its contents."""
     out = platform.engine.scratch_file(".parquet")
     try:
         async with receiving as upload:
-            upload = replace(upload, usual_delimiter=usual)
+            upload = replace(upload, usual_delimiter=usual, refused=refused)
             owner = await platform.owner_of(space_id)
             stats = await platform.engine.run_on_upload(owner, write_dataset, upload, out)
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)

@@ -25,7 +25,7 @@ class Due:
 
 
 async def find_due(session: AsyncSession) -> list[Due]:
-    """Return the runs, previews, syncs, notices and left calls that are due, and whether any batch is; most urgent first."""
+    """Return the runs, previews, syncs, notices, erasures and left calls that are due, and whether any batch is; most urgent first."""
     now, found = await WorkQueries(session).due(LIMIT)
     second = int(now.timestamp()) if now else 0
     return [_due(work, second) for work in found]

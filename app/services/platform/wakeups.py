@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.queue import Queue, Task
-from app.storage.models import AudiencePreview, Notice, Run, Sync
+from app.storage.models import AudiencePreview, Erasure, Notice, Run, Sync
 from app.storage.session import on_commit
 
 QUEUE = "queue"  # key of the queue in ``session.info``
@@ -54,6 +54,12 @@ def wake_notify(session: AsyncSession, notice: Notice) -> None:
     """Enqueue the sending of a new notice after the commit."""
     job_id = f"notify:{notice.id}:0"
     _enqueue(session, Task.NOTIFY, notice.space_id, notice.id, job_id=job_id)
+
+
+def wake_erase(session: AsyncSession, erasure: Erasure) -> None:
+    """Enqueue a pass of an erasure after the commit."""
+    job_id = f"erase:{erasure.id}:{erasure.attempts}"
+    _enqueue(session, Task.ERASE, erasure.space_id, erasure.id, job_id=job_id)
 
 
 async def deliver_again(

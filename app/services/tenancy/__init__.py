@@ -27,6 +27,11 @@ from app.services.tenancy.idempotency import (
     settle_key,
 )
 from app.services.tenancy.key_rotation import Rotation, rotate_keys
+from app.services.tenancy.refused_keys import (
+    accept_key,
+    read_refused,
+    refuse_keys,
+)
 from app.services.tenancy.space_options import set_absent_words
 from app.services.tenancy.spaces import create_space, get_space, page_spaces, workspace_of
 from app.services.tenancy.token_changes import (
@@ -52,6 +57,7 @@ __all__ = [
     "Filter",
     "IssuedToken",
     "Rotation",
+    "accept_key",
     "bootstrap_service",
     "claim_key",
     "create_console_link",
@@ -71,8 +77,10 @@ __all__ = [
     "page_events",
     "page_spaces",
     "read_console",
+    "read_refused",
     "record_change",
     "record_event",
+    "refuse_keys",
     "release_key",
     "renew_token",
     "revoke_token",

@@ -46,10 +46,10 @@ async def _rotate(platform: Platform, table: str, left: Counter[str], unreadable
             repository = EncryptedRepository(session)
             page = await repository.page(table, after, PAGE)
             for sealed in page:
-                key = Keyring.key_of(sealed.settings)
-                binding = Binding(sealed.workspace_id, table, sealed.id, "settings")
+                key = Keyring.key_of(sealed.content)
+                binding = Binding(sealed.workspace_id, table, sealed.id, TABLES[table])
                 try:
-                    plain = keyring.decrypt(sealed.settings, binding)
+                    plain = keyring.decrypt(sealed.content, binding)
                 except KeyringError:
                     unreadable.append(sealed.id)
                     left[key] += 1

@@ -20,6 +20,7 @@ from app.snapshots.engine.manifests import LocalManifest, Manifest, StoredFile
 from app.snapshots.engine.outcomes import BatchOutcome, FoldStats
 from app.snapshots.engine.plan_values import Cut, PlannedChange, PlanStats
 from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
+from app.snapshots.engine.refusals import has_refused_key
 from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
 from app.snapshots.engine.sql import (
     Cursor,
@@ -74,6 +75,7 @@ __all__ = [
     "fetch_values",
     "file_version",
     "format_metadata",
+    "has_refused_key",
     "is_lasting_fault",
     "json_members",
     "json_object",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app.domain.refused_keys import RefusedKeys
 from app.snapshots.engine.upload_report import Counts, UploadReport
 
 
@@ -16,7 +17,7 @@ class Upload:
 
     ``encoding`` is the compression that was announced. Of a CSV file, ``delimiter`` is what the request asks for, and
     ``usual_delimiter`` that of the upload before, which is tried first. ``absent_words`` are the space's own words for "no value".
-    ``frugal`` reading needs less memory and more time, and a connection with one thread.
+    Rows with one of the ``refused`` keys are left out. ``frugal`` reading needs less memory and more time, and a connection with one thread.
     """
 
     path: Path
@@ -26,6 +27,7 @@ class Upload:
     usual_delimiter: str | None = None
     absent_words: frozenset[str] = frozenset()
     frugal: bool = False
+    refused: RefusedKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class SnapshotStats:
     """Contents of a written snapshot: rows, traits with their engine types, identifier types, changes of types.
 
     ``reading`` reports how an upload was read; a snapshot of combined files has none. ``absent`` counts the values of
-    identifiers that are none, by column and reason.
+    identifiers that are none, by column and reason. ``refused`` counts the members that were left out because of refused keys.
     """
 
     rows: int
@@ -51,6 +53,7 @@ class SnapshotStats:
     changes: Sequence[TypeChange] = ()
     reading: UploadReport | None = None
     absent: Counts = field(default_factory=dict)
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from app.domain.refused_keys import RefusedKeys
 from app.domain.text_forms import trimmed
 from app.snapshots.engine import (
     Counts,
@@ -25,7 +26,7 @@ from app.snapshots.engine import (
 from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
-from app.snapshots.membership.member_input import MemberColumns, member_columns
+from app.snapshots.membership.member_input import MemberColumns, member_columns, refused_rows
 from app.snapshots.membership.membership import REMOVED, Members, members_relation
 from app.snapshots.reading import open_upload
 
@@ -36,7 +37,7 @@ _TOMBSTONES = "tombstones"
 class DeltaStats:
     """A written delta: its rows, and the changes that it makes to the membership.
 
-    ``changes`` (of types) and ``absent`` as in SnapshotStats.
+    ``changes`` (of types), ``absent`` and ``refused`` as in SnapshotStats.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class DeltaStats:
     identifiers: list[str]
     changes: Sequence[TypeChange] = ()
     absent: Counts = field(default_factory=dict)
+    refused: int = 0
 
 
 def write_delta(
@@ -58,26 +60,27 @@ def write_delta(
     *,
     linked: bool = False,
     absent_words: frozenset[str] = frozenset(),
+    refused: RefusedKeys | None = None,
 ) -> DeltaStats:
     """Write a change of single members as a delta over ``base``.
 
     ``add`` has NDJSON rows that replace whole members, ``remove`` has member ids. Raises Invalid for faulty rows, and if
-    a member is in both. ``absent_words`` are the space's own words for "no value".
+    a member is in both. ``absent_words`` are the space's own words for "no value". Rows with ``refused`` keys are left out.
     """
     old = members_relation(cursor, base)
     try:
         _stage_tombstones(cursor, remove)
-        columns = None
+        columns, left_out = None, 0
         if add is None:
             query = f"SELECT * FROM {_TOMBSTONES} ORDER BY member_id"
             cursor.execute(
                 copy_to(query, out, narrow=True, metadata=format_metadata(FileFormat.MEMBERS))
             )
         else:
-            upload = Upload(add, "ndjson", absent_words=absent_words)
-            columns = _write_additions(cursor, upload, old, out, linked=linked)
+            upload = Upload(add, "ndjson", absent_words=absent_words, refused=refused)
+            columns, left_out = _write_additions(cursor, upload, old, out, linked=linked)
         absent = count_absent(cursor, out, columns, absent_words) if columns else {}
-        return replace(_delta_stats(cursor, old, columns, out), absent=absent)
+        return replace(_delta_stats(cursor, old, columns, out), absent=absent, refused=left_out)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -96,16 +99,19 @@ def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
 
 def _write_additions(
     cursor: Cursor, upload: Upload, old: Members, out: Path, *, linked: bool
-) -> MemberColumns:
+) -> tuple[MemberColumns, int]:
     with open_upload(cursor, upload, out) as source:
         columns = member_columns(cursor, source, linked=linked, like=old)
         marks = Marks(frozenset(columns.spelled), upload.absent_words)
         metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
-        query = f"""SELECT {columns.select}, false AS {REMOVED} FROM {source.sql}
+        rows = f"(SELECT {columns.select}, false AS {REMOVED} FROM {source.sql})"
+        keys = refused_rows(columns, upload, linked=linked)
+        left_out = fetch_one(cursor, f"SELECT count(*) FROM {rows} WHERE {keys}")[0] if keys else 0
+        query = f"""SELECT * FROM {rows} WHERE {f"NOT {keys}" if keys else "true"}
             UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
         cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
         refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
-    return columns
+    return columns, left_out
 
 
 def _delta_stats(

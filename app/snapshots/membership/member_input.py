@@ -13,8 +13,10 @@ from app.snapshots.engine import (
     Cursor,
     ReadColumn,
     TypeChange,
+    Upload,
     column_types,
     fetch_values,
+    has_refused_key,
     sql_name,
 )
 from app.snapshots.membership.column_values import (
@@ -115,6 +117,14 @@ def member_columns(
         read,
         _not_texts(cursor, source, identifiers),
     )
+
+
+def refused_rows(columns: MemberColumns, upload: Upload, *, linked: bool) -> str | None:
+    """Return the condition that a written row has a refused key; None if none is refused."""
+    if upload.refused is None:
+        return None
+    ids = ("member_id", "profile_id") if linked else ("member_id",)
+    return has_refused_key(upload.refused, ids, [f"id_{name}" for name in columns.identifiers])
 
 
 def _not_texts(cursor: Cursor, source: Source, identifiers: Mapping[str, str]) -> dict[str, int]:

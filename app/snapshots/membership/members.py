@@ -24,7 +24,7 @@ from app.snapshots.engine import (
 from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
-from app.snapshots.membership.member_input import member_columns
+from app.snapshots.membership.member_input import member_columns, refused_rows
 from app.snapshots.membership.membership import members_relation
 from app.snapshots.reading import open_upload
 
@@ -53,13 +53,26 @@ def write_snapshot(
             columns = member_columns(cursor, source, linked=linked, former=before)
             marks = Marks(frozenset(columns.spelled), upload.absent_words)
             metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
-            query = f"SELECT {columns.select} FROM {source.sql} ORDER BY member_id"
+            rows = f"(SELECT {columns.select} FROM {source.sql})"
+            keys = refused_rows(columns, upload, linked=linked)
+            refused = (
+                fetch_one(cursor, f"SELECT count(*) FROM {rows} WHERE {keys}")[0] if keys else 0
+            )
+            query = (
+                f"SELECT * FROM {rows} WHERE {f'NOT {keys}' if keys else 'true'} ORDER BY member_id"
+            )
             cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
             refuse_faulty(cursor, source, columns, id_faults(out))
             absent = count_absent(cursor, out, columns, upload.absent_words)
-            reading = source.report(columns.read, absent)
+            reading = source.report(columns.read, absent, refused)
         return SnapshotStats(
-            _rows(out), columns.traits, columns.identifiers, columns.changes, reading, absent
+            _rows(out),
+            columns.traits,
+            columns.identifiers,
+            columns.changes,
+            reading,
+            absent,
+            refused,
         )
     except BaseException:
         out.unlink(missing_ok=True)
@@ -88,10 +101,10 @@ def compact_members(cursor: Cursor, manifest: LocalManifest, out: Path) -> Snaps
 
 def compare_members(cursor: Cursor, old: LocalManifest | None, new: LocalManifest) -> Comparison:
     """Count the members who entered and exited between two snapshots."""
-    after = _count(cursor, new)
+    after = count_members(cursor, new)
     if old is None:
         return Comparison(after, 0, after)
-    before = _count(cursor, old)
+    before = count_members(cursor, old)
     row = fetch_one(
         cursor,
         f"""SELECT count(*) FROM (SELECT member_id FROM {members_relation(cursor, new).sql}) SEMI JOIN
@@ -100,7 +113,8 @@ def compare_members(cursor: Cursor, old: LocalManifest | None, new: LocalManifes
     return Comparison(after - row[0], before - row[0], after)
 
 
-def _count(cursor: Cursor, manifest: LocalManifest) -> int:
+def count_members(cursor: Cursor, manifest: LocalManifest) -> int:
+    """Count the members of a membership."""
     if not manifest.deltas:
         return sum(_rows(path) for path in manifest.base)
     row = fetch_one(cursor, f"SELECT count(*) FROM {members_relation(cursor, manifest).sql}")

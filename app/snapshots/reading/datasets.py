@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from app.domain.persons import is_contact_column
 from app.snapshots.engine import (
     Cursor,
     DatasetStats,
@@ -15,6 +17,8 @@ from app.snapshots.engine import (
     Upload,
     column_types,
     copy_to,
+    fetch_one,
+    has_refused_key,
     sql_name,
 )
 from app.snapshots.reading.detection import is_code, typed_columns
@@ -37,18 +41,36 @@ def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
             select = ", ".join(
                 f"{value} AS {sql_name(column)}" for column, value in columns.items()
             )
-            query = f"SELECT {select} FROM {source.sql}"
+            rows = f"(SELECT {select} FROM {source.sql})"
+            query = f"SELECT * FROM {rows}"
             kinds = {column: str(kind) for column, kind in column_types(cursor, query).items()}
-            cursor.execute(copy_to(query, out, narrow=False))
+            keys = _refused_rows(kinds, upload)
+            refused = (
+                fetch_one(cursor, f"SELECT count(*) FROM {rows} WHERE {keys}")[0] if keys else 0
+            )
+            kept = f"{query} WHERE NOT {keys}" if keys else query
+            cursor.execute(copy_to(kept, out, narrow=False))
             read = [
                 ReadColumn(column, "column", kind, type_reason(source, column, kind))
                 for column, kind in kinds.items()
             ]
-            report = source.report(read)
+            report = source.report(read, refused=refused)
         return DatasetStats(int(pq.read_metadata(out).num_rows), kinds, report)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
+
+
+def _refused_rows(kinds: Mapping[str, str], upload: Upload) -> str | None:
+    """Return the condition that a row has a refused key in a column of ids, addresses or numbers; None if none is refused."""
+    if upload.refused is None:
+        return None
+    plain = [
+        column
+        for column, kind in kinds.items()
+        if kind in {"VARCHAR", "BIGINT", "HUGEINT", "INTEGER"} and is_contact_column(column)
+    ]
+    return has_refused_key(upload.refused, plain)
 
 
 def _columns(cursor: Cursor, source: Source) -> dict[str, str]:

@@ -47,11 +47,13 @@ class Source:
         """Columns in which a value has half a surrogate pair."""
         return {name for name, reasons in self.replaced.items() if HALF in reasons}
 
-    def report(self, columns: Sequence[ReadColumn], absent: Counts | None = None) -> UploadReport:
+    def report(
+        self, columns: Sequence[ReadColumn], absent: Counts | None = None, refused: int = 0
+    ) -> UploadReport:
         """Return the report on how the upload was read. ``columns`` are in the order of the upload.
 
         ``absent`` counts values that mean "no value", by column and reason. Half characters are replaced in traits; of
-        identifiers, such values are left out.
+        identifiers, such values are left out. ``refused`` is the number of rows with refused keys.
         """
         left_out = self.broken & {one.name for one in columns if one.role == "identifier"}
         halves = {name: {HALF: self.replaced[name][HALF]} for name in left_out}
@@ -67,7 +69,7 @@ class Source:
             format=self.upload.format,
             dialect=self.dialect,
             columns=columns,
-            skipped=self.skipped,
+            skipped={**self.skipped, **({"refused_key": refused} if refused else {})},
             replaced={name: reasons for name, reasons in kept.items() if reasons},
             dropped=halves,
             absent=absent or {},

@@ -20,6 +20,7 @@ from app.storage.models.audiences import (
     Snapshot,
 )
 from app.storage.models.base import Base
+from app.storage.models.erasures import Erasure, RefusedKey
 from app.storage.models.notices import Notice
 from app.storage.models.places import HeldPlace, PlaceWait
 from app.storage.models.syncs import DUE_AT, Attempt, Batch, Sync, SyncSource
@@ -55,11 +56,13 @@ __all__ = [
     "Destination",
     "DestinationConnection",
     "EncryptionCheck",
+    "Erasure",
     "HeldPlace",
     "IdempotencyKey",
     "MemberPatch",
     "Notice",
     "PlaceWait",
+    "RefusedKey",
     "RetiredKey",
     "Run",
     "Snapshot",

@@ -180,6 +180,7 @@ class Run(Base):
     notes: Mapped[list[str] | None] = mapped_column(JSONB)  # what depends on the order of rows
     # {"email": {"word": 3}}: values of identifiers that are none, by column and reason
     absent: Mapped[Json | None] = mapped_column(JSONB)
+    refused: Mapped[int | None] = mapped_column(BigInteger)  # members left out: refused keys
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lost_leases: Mapped[int] = mapped_column(server_default=text("0"))
     lease_owner: Mapped[str | None]

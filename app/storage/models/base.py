@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from app.core.storable import storable_text
 from app.domain.activation_states import ActivationState
 from app.domain.batch_states import BatchState
+from app.domain.erasure_states import ErasureState
 from app.domain.notice_states import NoticeState
 from app.domain.preview_states import PreviewState
 from app.domain.run_states import RunKind, RunState
@@ -23,6 +24,7 @@ E = TypeVar("E", bound=StrEnum)
 _ENUMS: tuple[type[StrEnum], ...] = (
     ActivationState,
     BatchState,
+    ErasureState,
     NoticeState,
     PreviewState,
     RunKind,

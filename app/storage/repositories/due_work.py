@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, literal_column, select, union_all
 
-from app.storage.models import AudiencePreview, Notice, Run, Sync
-from app.storage.repositories import notices, previews
+from app.storage.models import AudiencePreview, Erasure, Notice, Run, Sync
+from app.storage.repositories import erasures, notices, previews
 from app.storage.repositories.base import DATABASE_NOW, Reader, in_turns
 from app.storage.repositories.due import is_to_be_planned, is_to_be_settled, sendable
 from app.storage.repositories.left_calls import to_ask
@@ -64,6 +64,7 @@ def _statement(limit: int) -> CompoundSelect[Any]:
         .where(*previews.IS_DUE)
         .limit(few),
         _rows("notify", Notice, Notice.next_at, in_turn=False).where(*notices.IS_DUE).limit(limit),
+        _rows("erase", Erasure, Erasure.created_at).where(*erasures.IS_DUE).limit(limit),
         _columns("ask", left.c.space_id, left.c.activation_id),
     )
     placed = (

@@ -1,0 +1,146 @@
+"""A person whose data is erased: the texts that name the person, and how they are found in other text.
+
+A text is *distinctive* if it can be searched for anywhere: an e-mail address, a long number, or an id of letters and digits. Any
+other text, such as the profile id ``42``, names the person only where an id is expected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+ERASED = "[erased]"
+MOST_TEXTS = 200  # names of one person; more would be a group of persons, or a fault of the data
+_SHORTEST_MIXED, _SHORTEST_NUMBER = 6, 9  # characters
+#: Names of columns whose values are ids of persons, in lower case and without separators.
+_ID_COLUMNS = frozenset(
+    {
+        "anonymousid",
+        "clientid",
+        "contactid",
+        "customerid",
+        "externalid",
+        "memberid",
+        "personid",
+        "profileid",
+        "userid",
+    }
+)
+#: Names of such values in JSON of the service and of partners.
+_ID_KEYS = _ID_COLUMNS | {"email", "entityid", "key", "partnerid", "phone"}
+_CONTACT_WORDS = ("mail", "phone", "mobile", "telefon", "msisdn")
+_PLAIN_NAME = re.compile(r"[^a-z0-9]")
+
+
+def is_id_column(name: str) -> bool:
+    """Return whether the values of a user's column are ids of persons: ``profile_id``, ``Customer ID``."""
+    return _PLAIN_NAME.sub("", name.lower()) in _ID_COLUMNS
+
+
+def is_contact_column(name: str) -> bool:
+    """Return whether the values of a user's column are ids of persons, e-mail addresses or telephone numbers, by its name."""
+    plain = _PLAIN_NAME.sub("", name.lower())
+    return plain in _ID_COLUMNS or any(word in plain for word in _CONTACT_WORDS)
+
+
+def _is_id_key(name: str) -> bool:
+    return _PLAIN_NAME.sub("", name.lower()) in _ID_KEYS
+
+
+def folded(text: str) -> str:
+    """Return a text as it is compared: without blanks at its ends, in lower case."""
+    return text.strip().lower()
+
+
+def is_distinctive(text: str) -> bool:
+    """Return whether a text can be searched for anywhere without finding other persons."""
+    plain = folded(text)
+    if "@" in plain:
+        return len(plain) >= _SHORTEST_MIXED
+    if plain.lstrip("+").isdigit():
+        return len(plain.lstrip("+")) >= _SHORTEST_NUMBER
+    return len(plain) >= _SHORTEST_MIXED and any(character.isdigit() for character in plain)
+
+
+@dataclass(frozen=True)
+class Person:
+    """The names of a person: ``ids`` of profiles, and ``values`` of identifiers that no other profile has. Both folded."""
+
+    ids: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, ids: Iterable[str], values: Iterable[str]) -> Person:
+        """Return the person with these names, each once."""
+        return cls(
+            *(
+                tuple(sorted({folded(text) for text in texts if folded(text)}))
+                for texts in (ids, values)
+            )
+        )
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """All names."""
+        return tuple(sorted({*self.ids, *self.values}))
+
+    @cached_property
+    def anywhere(self) -> tuple[str, ...]:
+        """The distinctive names, also as they are written in addresses, and as hashes that partners take."""
+        found: set[str] = set()
+        for text in filter(is_distinctive, self.texts):
+            found |= {text, quote(text, safe="").lower()}
+            found |= {text[1:]} if is_distinctive(text[1:]) and text[0] == "+" else set()
+            found |= {hashlib.sha256(text.encode()).hexdigest()}
+            found |= {hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}
+        return tuple(sorted(found))
+
+    @cached_property
+    def pattern(self) -> str:
+        """A regular expression of a distinctive name inside a folded text. Python and the engine read it alike.
+
+        ``joann@example.com`` does not contain ``ann@example.com``. Without distinctive names it matches nothing.
+        """
+        if not self.anywhere:
+            return "[^\\s\\S]"
+        names = "|".join(re.escape(text) for text in self.anywhere)
+        return rf"(^|[^\pL\pN._%+-])({names})($|[^\pL\pN._-]|\.($|[^\pL\pN]))"
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        names = "|".join(re.escape(text) for text in sorted(self.anywhere, key=len, reverse=True))
+        inside = rf"(?<![\w.%+-])(?:{names})(?![\w-]|\.[^\W_])"
+        return re.compile(inside if names else r"[^\s\S]", re.IGNORECASE)
+
+    def is_named(self, value: object) -> bool:
+        """Return whether a value is one of the names."""
+        return isinstance(value, str | int) and folded(str(value)) in self.texts
+
+    def is_mentioned(self, text: str) -> bool:
+        """Return whether a text contains a distinctive name."""
+        return self._compiled.search(text) is not None
+
+    def scrubbed(self, value: Any, name: str = "") -> Any:
+        """Return a JSON value in which the names are replaced by ``[erased]``; the same object if it has none.
+
+        A name that is not distinctive is replaced where a key that means an id has it: ``{"profileId": "42"}``.
+        """
+        if isinstance(value, str):
+            if self.is_named(value) and (is_distinctive(value) or _is_id_key(name)):
+                return ERASED
+            return self._compiled.sub(ERASED, value) if self.is_mentioned(value) else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            named = self.is_named(value) and (is_distinctive(str(value)) or _is_id_key(name))
+            return ERASED if named else value
+        if isinstance(value, Mapping):
+            found = {self.scrubbed(key): self.scrubbed(item, key) for key, item in value.items()}
+            return found if found != value else value
+        if isinstance(value, list):
+            items = [self.scrubbed(item, name) for item in value]
+            return items if items != value else value
+        return value

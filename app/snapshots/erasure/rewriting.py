@@ -1,0 +1,209 @@
+"""Stored files, written again without a person.
+
+A row that is the person's is removed. In a plan and in an outcome, whose rows have numbers, it stays as an empty row under the key
+``erased-<row>``. A value of another row that mentions the person becomes NULL.
+"""
+
+# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.domain.persons import Person, is_distinctive, is_id_column
+from app.snapshots.engine import Cursor, copy_to, fetch_one, sql_name, sql_text, stored_schema
+from app.snapshots.erasure.names import either, in_texts
+from app.snapshots.holdings import PROFILE, VALUE
+
+_NUMBER = "file_row_number"
+#: Of an emptied row: what stays. All other columns become NULL.
+_KEPT = {"row", "kind", "place", "batch", "disposition", "sync_number", "wanted", "old_held"}
+_FORMER = ("old_profile_id", "old_member_id", "old_identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased from a file: the person's rows, and other rows of which values mentioned the person; its rows now."""
+
+    removed: int
+    changed: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The conditions under which a row is the person's, and those under which a value mentions the person, by column."""
+
+    is_persons: str
+    mentions: dict[str, str]
+
+
+def erase_person(
+    cursor: Cursor, path: Path, person: Person, out: Path, *, table: bool
+) -> Erased | None:
+    """Write a Parquet file without a person to ``out``. Returns None, and writes nothing, if the file does not name the person.
+
+    ``table``: a table of the user, such as a dataset, of which the columns have any names and meanings.
+    """
+    columns = {field.name: field.type for field in pq.read_schema(path)}
+    search = _of_table(columns, person) if table else _of_stored(columns, person)
+    removed, changed = _counts(cursor, search, path)
+    if not removed and not changed:
+        return None
+    query = _without(columns, search, _source(path))
+    metadata = {
+        name.decode(): value.decode()
+        for name, value in (stored_schema(path).metadata or {}).items()
+        if name.startswith(b"activations.")
+    }
+    try:
+        cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    return Erased(removed, changed, int(pq.read_metadata(out).num_rows))
+
+
+def _source(path: Path) -> str:
+    return f"read_parquet({sql_text(str(path))}, {_NUMBER} = true)"
+
+
+def _counts(cursor: Cursor, search: _Search, path: Path) -> tuple[int, int]:
+    """Count the person's rows, and other rows that mention the person."""
+    mentions = either(f"coalesce({condition}, false)" for condition in search.mentions.values())
+    mine, others = fetch_one(
+        cursor,
+        f"""SELECT count(*) FILTER (mine), count(*) FILTER (NOT mine AND others) FROM
+        (SELECT coalesce({search.is_persons}, false) AS mine, {mentions} AS others FROM {_source(path)})""",
+    )
+    return int(mine), int(others)
+
+
+def names_person(cursor: Cursor, path: Path, person: Person, *, table: bool) -> bool:
+    """Return whether a file names a person. True, too, if it is no Parquet file: an upload of an older version of the service."""
+    try:
+        columns = {field.name: field.type for field in pq.read_schema(path)}
+    except pa.ArrowInvalid:
+        return True
+    search = _of_table(columns, person) if table else _of_stored(columns, person)
+    return any(_counts(cursor, search, path))
+
+
+def _without(columns: dict[str, pa.DataType], search: _Search, source: str) -> str:
+    """Return the query of the rows that stay, in their order."""
+    mine = f"coalesce({search.is_persons}, false)"
+    numbered = "row" in columns and "k" in columns
+    shown = []
+    for column in columns:
+        name = sql_name(column)
+        value = name
+        if column in search.mentions:
+            value = (
+                f"CASE WHEN coalesce({search.mentions[column]}, false) THEN NULL ELSE {name} END"
+            )
+        if numbered and column == "k":
+            value = f"CASE WHEN {mine} THEN concat('erased-', \"row\") ELSE {name} END"
+        elif numbered and column not in _KEPT:
+            value = f"CASE WHEN {mine} THEN NULL ELSE {value} END"
+        shown.append(f"{value} AS {name}")
+    stays = f'NOT {mine} OR "row" IS NOT NULL' if numbered else f"NOT {mine}"
+    return f"SELECT {', '.join(shown)} FROM {source} WHERE {stays} ORDER BY {_NUMBER}"
+
+
+def _of_stored(columns: dict[str, pa.DataType], person: Person) -> _Search:
+    """Return the conditions for files of members, plans, outcomes and holdings."""
+    if "k" in columns:
+        mine = either([in_texts(PROFILE, person.ids), in_texts(VALUE, person.values)])
+        if "place" not in columns:  # version 1
+            mine = mine.replace("place", "arm")
+        own = {"k", "row", "kind", "place", "key_type", "batch", "disposition", "old_held", "held"}
+        mentions = {
+            column: _mention(column, kind, person)
+            for column, kind in columns.items()
+            if column not in own and _may_hold_text(kind)
+        }
+        former = either(in_texts(name, person.ids) for name in _FORMER[:2] if name in columns)
+        mentions |= {
+            name: f"({former}) OR ({mentions[name]})" for name in _FORMER if name in columns
+        }
+        return _Search(mine, mentions)
+    profile = "profile_id" if "profile_id" in columns else "member_id"
+    identifiers = [column for column in columns if column.startswith("id_")]
+    mine = either(
+        [
+            in_texts(profile, person.ids),
+            *(_has_element(column, person.values) for column in identifiers),
+        ]
+    )
+    return _Search(
+        mine,
+        {
+            column: _mention(column, kind, person)
+            for column, kind in columns.items()
+            if column not in {"member_id", "profile_id"} and _may_hold_text(kind)
+        },
+    )
+
+
+def _of_table(columns: dict[str, pa.DataType], person: Person) -> _Search:
+    """Return the conditions for a table of the user: a row is the person's if a column has one of the names."""
+    distinctive = [text for text in person.texts if is_distinctive(text)]
+    conditions, mentions = [], {}
+    for column, kind in columns.items():
+        texts = person.texts if is_id_column(column) else distinctive
+        if _is_list_of_texts(kind):
+            conditions.append(_has_element(column, texts))
+        elif not pa.types.is_nested(kind) and not pa.types.is_floating(kind):
+            conditions.append(in_texts(f"CAST({sql_name(column)} AS VARCHAR)", texts))
+            conditions.append(_is_number(column, distinctive))
+        if _may_hold_text(kind):
+            mentions[column] = _mention(column, kind, person)
+    return _Search(either(conditions), mentions)
+
+
+def _is_number(column: str, texts: Sequence[str]) -> str:
+    """Return the condition that a column has one of the phone numbers, written with blanks and signs."""
+    numbers = {text.lstrip("+") for text in texts if text.lstrip("+").isdigit()}
+    if not numbers:
+        return "false"
+    digits = f"regexp_replace(CAST({sql_name(column)} AS VARCHAR), '[^0-9]', '', 'g')"
+    plain = f"regexp_full_match(CAST({sql_name(column)} AS VARCHAR), '[0-9+()/. -]+')"
+    return f"({plain} AND ltrim({digits}, '0') IN ({', '.join(map(sql_text, sorted(numbers)))}))"
+
+
+def _may_hold_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_nested(kind)
+        or types.is_dictionary(kind)
+    )
+
+
+def _is_list_of_texts(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_string(kind.value_type))
+
+
+def _has_element(column: str, texts: Sequence[str]) -> str:
+    if not texts:
+        return "false"
+    listed = ", ".join(sql_text(text) for text in texts)
+    each = f"list_transform({sql_name(column)}, lambda x: lower(trim(x)))"
+    return f"list_has_any({each}, [{listed}])"
+
+
+def _mention(column: str, kind: pa.DataType, person: Person) -> str:
+    """Return the condition that a value mentions the person. The plain search, which is cheap, comes first."""
+    text = f"lower(CAST({sql_name(column)} AS VARCHAR))"
+    plain = either(f"contains({text}, {sql_text(name)})" for name in person.anywhere)
+    return (
+        f"CASE WHEN {plain} THEN regexp_matches({text}, {sql_text(person.pattern)}) ELSE false END"
+    )

@@ -1,0 +1,40 @@
+"""Files that no row names: deleted at once, unless work that began before may read them."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import update
+
+from app.storage.models import Sync
+from tests.flow import Flow
+from tests.integration.services.erasure.leaks import (
+    ADA,
+    GRACE,
+    ask_to_erase,
+    carried_out,
+    leaks,
+    one_pass,
+)
+from tests.stepping import Hand
+
+pytestmark = pytest.mark.installation(stepped=True)
+
+
+async def test_a_file_that_is_being_read_is_waited_for(flow: Flow) -> None:
+    activation = await flow.activate(resync=True)
+    await flow.upload([ADA, GRACE])
+    await flow.quiet(activation)
+    await Hand(flow).start(activation, kind="resync")
+    async with flow.platform.unit_of_work() as session:
+        await session.execute(
+            update(Sync).where(Sync.state == "new").values(lease_owner="another:1:arq")
+        )
+    erasure_id = await ask_to_erase(flow)
+    await one_pass(flow, erasure_id)
+    erasure = await one_pass(flow, erasure_id)
+    assert "reader" in [wait["reason"] for wait in erasure.waits]
+    assert erasure.unnamed
+    assert any("snapshots" in place for place in await leaks(flow))
+    await carried_out(flow, erasure_id)
+    assert await leaks(flow) == []
+    assert flow.received(activation) == {"p-grace-3"}

@@ -1,0 +1,66 @@
+"""Names of a person in texts and JSON."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.persons import ERASED, Person, is_contact_column, is_distinctive, is_id_column
+
+ADA = Person.of(["42", "p-ada-17"], ["Ada@Example.com", "+4915112345678"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ada@example.com", True),
+        ("+4915112345678", True),
+        ("p-ada-17", True),
+        ("42", False),
+        ("100234", False),
+        ("christopher", False),
+    ],
+)
+def test_distinctive(text: str, expected: bool) -> None:
+    assert is_distinctive(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Refused: ADA@example.com.", f"Refused: {ERASED}."),
+        ("joann-ada@example.com", "joann-ada@example.com"),
+        ("ada@example.com.au", "ada@example.com.au"),
+        ("x?email=ada%40example.com&y", f"x?email={ERASED}&y"),
+        ("tel 4915112345678", f"tel {ERASED}"),
+        ("age 42", "age 42"),
+    ],
+)
+def test_inside_a_text(text: str, expected: str) -> None:
+    assert ADA.scrubbed(text) == expected
+
+
+def test_in_json() -> None:
+    value = {"profileId": "42", "age": 42, "rows": ["42", {"ada@example.com": 1}], "id": 7}
+    assert ADA.scrubbed(value) == {
+        "profileId": ERASED,
+        "age": 42,
+        "rows": ["42", {ERASED: 1}],
+        "id": 7,
+    }
+    clean = {"profileId": "43", "list": [1, 2.5, None, True]}
+    assert ADA.scrubbed(clean) is clean
+
+
+def test_hashes_of_an_address_are_names_too() -> None:
+    digest = "b5fc85e55755f9e0d030a14ab4429b57b1a1ab5fc0f1ba28a12e5b3ef25f3ea2"
+    assert any(len(text) == len(digest) for text in ADA.anywhere)
+
+
+def test_columns() -> None:
+    assert [is_id_column(name) for name in ("Customer ID", "user_id", "amount")] == [
+        True,
+        True,
+        False,
+    ]
+    assert is_contact_column("e-mail address")
+    assert not is_contact_column("amount")
