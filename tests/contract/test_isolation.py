@@ -39,7 +39,7 @@ async def test_a_foreign_token_gets_404_and_changes_nothing(
 
 def _is_own(path: str) -> bool:
     # The name of a person is no id of this workspace.
-    path = path.removesuffix("/profiles/{profileId}") if "/audiences/" not in path else path
+    path = path.removesuffix("/profiles/{id}")
     return "{" not in path.replace("{spaceId}", "").replace("{audienceType}", "")
 
 

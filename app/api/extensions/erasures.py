@@ -31,12 +31,12 @@ router = APIRouter(route_class=ApiRoute)
 TAG = "Erasures"
 ErasureId = Annotated[str, path_id("erasureId", "the erasure", "ers_0vK3mZe8SgY6vJ9qB5gNuC")]
 PersonName = Annotated[
-    str, path_id("profileId", "the profile, or `email:` and an address", "u-1001")
+    str, path_id("id", "the profile, or `email:` and an address", "u-1001")
 ]
 
 
 @router.delete(
-    "/spaces/{spaceId}/profiles/{profileId}",
+    "/spaces/{spaceId}/profiles/{id}",
     **described(
         "eraseProfile",
         output=contract.ErasureData,
@@ -59,7 +59,7 @@ async def erase_profile(
     platform: PlatformDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    profile_id: PersonName,
+    id: PersonName,
 ) -> Response:
     """Begin the erasure of a person from everything that the space holds. Destinations that hold the person get its exit.
 
@@ -70,7 +70,7 @@ async def erase_profile(
         session,
         platform.keyring,
         space_id=scene.space_id,
-        name=profile_id,
+        name=id,
         refuse=_refuses(request),
         actor=scene.actor,
     )
@@ -126,7 +126,7 @@ async def get_erasure(
 
 
 @router.delete(
-    "/spaces/{spaceId}/refusedKeys/{profileId}",
+    "/spaces/{spaceId}/refusedKeys/{id}",
     **described(
         "acceptRefusedKey",
         output=RemovalOutput,
@@ -140,14 +140,14 @@ async def accept_refused_key(
     platform: PlatformDep,
     scene: CurrentSpace,
     space_id: SpaceId,
-    profile_id: PersonName,
+    id: PersonName,
 ) -> Response:
     """Accept an id or identifier again that an erasure refused. Returns 404 if it is not refused."""
     await service.accept_again(
         session,
         platform.keyring,
         space_id=scene.space_id,
-        name=profile_id,
+        name=id,
         actor=scene.actor,
     )
     return answer(REMOVED)
