@@ -43,11 +43,15 @@ def _environment() -> Environment:
         plural=words.plural,
         with_unit=words.with_unit,
         as_json=words.as_json,
+        with_chosen=words.with_chosen,
+        with_own=words.with_own,
     )
     made.globals.update(
         file=address,
         version=VERSION,
         percent=words.percent,
+        has_fault=words.has_fault,
+        left_out_words=words.left_out_words,
         navigation=NAVIGATION,
         seconds=lambda count: timedelta(seconds=count),
         shape_of=shape_of,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from app.domain.left_out import LeftOut
 
 NOTHING = "\N{EN DASH}"
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -87,6 +90,42 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def percent(part: float, whole: float) -> float:
     """Return a share in percent with one decimal, 0 of nothing."""
     return round(part * 100 / whole, 1) if whole else 0
+
+
+#: Why a plan leaves out members, after their number.
+_LEFT_OUT = {
+    LeftOut.NO_CONSENT: "without consent",
+    LeftOut.CONTROL: "in the part of the split that is not sent",
+    LeftOut.NO_IDENTIFIER: "without a valid identifier that the destination uses",
+    LeftOut.PHONE_WITHOUT_COUNTRY: "with a phone number, but no country",
+    LeftOut.SHARED_KEY: "with the same identifier as another member",
+    LeftOut.REFUSED_BEFORE: "refused by the destination before, and unchanged",
+    LeftOut.LIST_NOT_CREATED: "leave a list that does not exist yet",
+    LeftOut.HELD_BY_ANOTHER: "stay, because another activation holds them at the same place",
+    LeftOut.LEAVING_BY_ANOTHER: "wait until another activation has removed them",
+}
+
+
+def left_out_words(reason: str) -> str:
+    """Return why members are left out, to be read after their number: ``without consent``."""
+    return next((words for known, words in _LEFT_OUT.items() if known == reason), reason)
+
+
+def with_chosen(choices: Sequence[str], chosen: str) -> Sequence[str]:
+    """Return choices with a chosen one that is not among them."""
+    return choices if not chosen or chosen in choices else [*choices, chosen]
+
+
+def with_own(choices: Mapping[str, str], minutes: str) -> Mapping[str, str]:
+    """Return ``{minutes: words}`` with a number of minutes that is not among them."""
+    return (
+        choices if not minutes or minutes in choices else {**choices, minutes: f"{minutes} minutes"}
+    )
+
+
+def has_fault(faults: Mapping[str, Sequence[str]], *prefixes: str) -> bool:
+    """Return whether a field whose name begins with one of the prefixes has a fault."""
+    return any(field.startswith(prefixes) for field in faults)
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

@@ -55,6 +55,12 @@ PAGES = (
     "{dataset}?tab=users",
     "{database}",
     "{database}?tab=columns",
+    "/activations/new/goal",
+    "/activations/new/audiences?goal=segment",
+    "/activations/new/schedule?goal=segment&audience={audience}&frequency=daily",
+    "/activations/new/destination?goal=segment&audience={audience}&frequency=daily&destination={account}",
+    "/activations/new/settings?goal=segment&audience={audience}&frequency=daily&destination={account}&split=own",
+    "{activation}/start",
     "{activation}",
     "{activation}?tab=mapping",
     "{activation}?tab=options",
@@ -85,6 +91,8 @@ async def _filled(console: Console) -> list[str]:
         "database": f"/datasets/{database}",
         "activation": path,
         "sync": f"{path}/syncs/{sync.id}",
+        "audience": flow.audience_id,
+        "account": flow.destination_id,
         "destination": f"/destinations/{flow.destination_id}",
     }
     return [page.format(**paths) for page in PAGES]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from app.console.addresses import destination_link
 from app.console.errors import PageRoute
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.setting_forms import filled, last_fours
-from app.console.visits import Shown, Visit
+from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page
 from app.services import accounts, activations, reports
@@ -44,6 +45,7 @@ class NewView:
     definition: Any
     inputs: Sequence[accounts.SettingInput]
     name: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class AddedView:
     account: Any
     address: str
     secrets: Mapping[str, str]
+    onward: str | None  # the draft that the account was added for, with the account
 
 
 async def show_destinations(visit: Visit) -> Shown:
@@ -88,9 +91,11 @@ async def show_new(visit: Visit) -> Shown:
     """Show how an account at a partner is set up, and the form. Raises Invalid for a slug that is not known."""
     connector = accounts.connector_class(visit.path("slug"))
     definition = connector.definition
-    view = NewView(
-        definition, accounts.settings_inputs(connector), visit.sent("name") or definition.name
-    )
+    action = visit.link("destinations", "new", definition.slug)
+    if back := _back(visit):
+        action += f"?{urlencode({'back': back})}"
+    inputs = accounts.settings_inputs(connector)
+    view = NewView(definition, inputs, visit.sent("name") or definition.name, action)
     path = (
         f"/spaces/{visit.space_id}/audienceType/USERS/supported-destinations?slug={definition.slug}"
     )
@@ -103,7 +108,22 @@ async def show_new(visit: Visit) -> Shown:
     )
 
 
-async def add(visit: Visit) -> Shown:
+def _back(visit: Visit) -> str | None:
+    """Return the address of the draft of an activation that the account is added for."""
+    back = visit.asked("back") or ""
+    return back if back.startswith(f"{visit.link('activations', 'new')}/") else None
+
+
+def _onward(visit: Visit, account: Any) -> str | None:
+    """Return the address of the draft with the account chosen."""
+    back = _back(visit)
+    if back is None:
+        return None
+    separator = "&" if "?" in back else "?"
+    return f"{back}{separator}{urlencode({'destination': account.id})}"
+
+
+async def add(visit: Visit) -> Shown | Done:
     """Add the account. The page after it shows the secrets that the service generated. Raises Invalid for each fault."""
     connector = accounts.connector_class(visit.path("slug"))
     if not visit.sent("name"):
@@ -121,7 +141,10 @@ async def add(visit: Visit) -> Shown:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    view = AddedView(account, destination_link(visit.space_id, account.id), secrets)
+    onward = _onward(visit, account)
+    if onward and not secrets:
+        return Done(onward, f"{account.name} is added.")
+    view = AddedView(account, destination_link(visit.space_id, account.id), secrets, onward)
     return Shown(
         "destination_added.html",
         f"{account.name} is added",

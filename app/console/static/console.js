@@ -62,6 +62,26 @@ document.addEventListener("change", (event) => {
   if (form && event.target.matches("select, [type=checkbox]")) form.requestSubmit();
 });
 
+// Fields that depend on a choice are shown with it: data-if="frequency=daily|once".
+function showFields(within) {
+  for (const part of within.querySelectorAll("[data-if]")) {
+    const [name, values] = part.dataset.if.split("=");
+    const form = part.closest("form");
+    const chosen = form && new FormData(form).get(name);
+    part.hidden = !values.split("|").includes(chosen ?? "");
+  }
+}
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form");
+  if (form) showFields(form);
+});
+showFields(document);
+document.addEventListener("htmx:load", (event) => showFields(event.detail.elt.closest("form") ?? event.detail.elt));
+// A schedule begins with the zone of the viewer.
+for (const zone of document.querySelectorAll("[data-zone]"))
+  if (zone.value === "UTC" && !location.search.includes("frequency.zone"))
+    zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
+
 // A form is sent once: a second click does nothing.
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post") return;

@@ -16,6 +16,7 @@ from app.services.activations.catalogue import all_definitions, list_supported_d
 from app.services.activations.connections import (
     ConnectionView,
     add_connection,
+    find_connection,
     page_connections,
     remove_connection,
     update_connection,
@@ -51,6 +52,7 @@ __all__ = [
     "create_destination",
     "delete_destination",
     "destination_of",
+    "find_connection",
     "get_delivery_options",
     "get_destination",
     "list_revisions",

@@ -136,6 +136,15 @@ async def page_connections(
     return listed.map(lambda row: ConnectionView(*row, registry.get(row[1].slug).definition))
 
 
+async def find_connection(
+    session: AsyncSession, space_id: str, audience_id: str, destination_id: str
+) -> DestinationConnection | None:
+    """Return the connection of an audience to an account, None if they are not connected."""
+    repository = ConnectionRepository(session)
+    found = await repository.id_of_destination(space_id, audience_id, destination_id)
+    return await repository.get(space_id, audience_id, found) if found is not None else None
+
+
 async def update_connection(
     session: AsyncSession,
     *,

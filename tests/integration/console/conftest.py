@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -53,20 +54,20 @@ class Browser:
         assert found, f"no form for {action}"
         return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found[0]))
 
-    async def send(self, action: str, fields: Mapping[str, str] | None = None) -> httpx.Response:
+    async def send(self, action: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
         """Send the form with an action, which must be on the page."""
         self.page = await self.post(action, {**self.form(action), **(fields or {})})
         return self.page
 
     async def post(
-        self, action: str, fields: Mapping[str, str], *, origin: str | None = BASE
+        self, action: str, fields: Mapping[str, Any], *, origin: str | None = BASE
     ) -> httpx.Response:
         """Send fields, whatever the page has."""
         headers = {"Origin": origin} if origin else {}
         return await self.http.post(action, data=fields, headers=headers, follow_redirects=True)
 
     async def attach(
-        self, action: str, name: str, content: bytes, fields: Mapping[str, str] | None = None
+        self, action: str, name: str, content: bytes, fields: Mapping[str, Any] | None = None
     ) -> httpx.Response:
         """Send the form with an action, which must be on the page, with a file."""
         self.page = await self.post_file(

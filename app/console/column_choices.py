@@ -1,0 +1,118 @@
+"""Columns of an uploaded file: what each of them probably is, and the definition of an audience that reads them so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.core.errors import Invalid
+from app.core.suggestions import nearest
+from app.domain.column_names import spellings, squashed
+
+#: What a column can be, in words. Identifiers are found by these names.
+ROLES: Mapping[str, str] = {
+    "email": "E-mail address",
+    "phone": "Phone number",
+    "user_id": "User id at the destination",
+    "trait": "Property",
+    "none": "Left out",
+}
+IDENTIFIERS = ("email", "phone", "user_id")
+_IDS = ("profileid", "userid", "customerid", "memberid", "personid", "contactid", "id")
+_FOREIGN = {
+    "mail": "email",
+    "tel": "phone",
+    "telefon": "phone",
+    "mobile": "phone",
+    "handy": "phone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """A column with what it probably is; ``guess`` says why if its name is not one of the usual spellings."""
+
+    name: str
+    type: str
+    role: str
+    guess: str = ""
+
+
+def guessed(columns: Sequence[tuple[str, str]]) -> tuple[str, list[ColumnChoice]]:
+    """Return the column that names a person, and all columns with what they probably are. ``columns`` are names and types."""
+    names = [name for name, _ in columns]
+    roles = _roles(names)
+    person = _person(names) or next(
+        (name for name, role in roles.items() if role == "email"), names[0]
+    )
+    return person, [
+        ColumnChoice(name, kind, *_guess(name, roles.get(name), person)) for name, kind in columns
+    ]
+
+
+def _roles(names: Sequence[str]) -> dict[str, str]:
+    """Return the identifier by column: by its usual spellings first, else by a name that is nearly the same."""
+    found: dict[str, str] = {}
+    for role in IDENTIFIERS:
+        if known := spellings(role, names):
+            found[known[0]] = role
+    for name in names:
+        near = _FOREIGN.get(squashed(name)) or nearest(squashed(name), ("email", "phone"))
+        if near and near not in found.values():
+            found[name] = near
+    return found
+
+
+def _guess(name: str, role: str | None, person: str) -> tuple[str, str]:
+    if role is None:
+        return ("none" if name == person else "trait"), ""
+    if name in spellings(role, [name]):
+        return role, ""
+    return role, f"“{name}” looks like {ROLES[role].lower()}."
+
+
+def _person(names: Sequence[str]) -> str | None:
+    """Return the column that is most likely the id of a person."""
+    plain = {squashed(name): name for name in reversed(names)}
+    exact = next((plain[one] for one in _IDS if one in plain), None)
+    return exact or next((name for name in names if re.search(r"(?i)(\b|_)id$", name)), None)
+
+
+def definition_of(table: str, person: str, chosen: Sequence[tuple[str, str]]) -> str:
+    """Return the definition of the audience: one row for each person. ``chosen`` has the role by column.
+
+    Raises Invalid if no column is an identifier, or two are the same one.
+    """
+    named = [role for _, role in chosen if role in IDENTIFIERS]
+    if not named:
+        raise Invalid(
+            "Choose the column of the e-mail address, phone number or user id.", field="role"
+        )
+    twice = next((role for role in named if named.count(role) > 1), None)
+    if twice:
+        raise Invalid(f"Only one column can be the {ROLES[twice].lower()}.", field="role")
+    if person not in [name for name, _ in chosen]:
+        raise Invalid("Choose the column that tells people apart.", field="person")
+    is_address = (person, "email") in chosen
+    key = f"trim(CAST({_quoted(person)} AS VARCHAR))"
+    key = f"lower({key})" if is_address else key
+    lines = [f"{key} AS profile_id"]
+    lines += [f"{_quoted(name)} AS {role}" for name, role in chosen if role in IDENTIFIERS]
+    lines += [_trait(name) for name, role in chosen if role == "trait"]
+    selected = ",\n  ".join(lines)
+    return f"SELECT\n  {selected}\nFROM {table}\nWHERE {key} <> ''"
+
+
+def _trait(name: str) -> str:
+    """Return a column that keeps its name; one that would be read as an identifier gets another."""
+    taken = {squashed(one) for one in (*IDENTIFIERS, "profile_id")}
+    return (
+        f"{_quoted(name)} AS {_quoted(f'{name} (file)')}"
+        if squashed(name) in taken
+        else _quoted(name)
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

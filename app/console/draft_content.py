@@ -1,0 +1,274 @@
+"""What the steps of a new activation show, up to the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from app.console.draft import Draft
+from app.console.lists import page_of
+from app.console.next_times import NextTime, next_times, times_of
+from app.console.option_forms import checked_frequency
+from app.console.visits import Visit
+from app.core.errors import AppError, Invalid, NotFound
+from app.core.pagination import PageRequest
+from app.domain import schedules
+from app.domain.frequency import Frequency
+from app.domain.run_states import RunState
+from app.services import accounts, activations, audiences, reports
+
+ROWS = 20
+LISTS = 50
+DAILY = "daily"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What an activation is for: its title, what it does, and what it sends by default."""
+
+    title: str
+    text: str
+    updates: bool = False
+
+
+GOALS: Mapping[str, Goal] = {
+    "segment": Goal(
+        "Send a segment",
+        "Who enters the audience is added to a list at the destination, who leaves is removed.",
+    ),
+    "attributes": Goal(
+        "Keep attributes in sync",
+        "Properties of the members are sent, and sent again whenever they change.",
+        updates=True,
+    ),
+    "export": Goal(
+        "Export files",
+        "Each sync writes the changes to a file, or sends them to your own address.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceRow:
+    """An audience that can be chosen."""
+
+    view: audiences.AudienceView
+    is_chosen: bool
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it has members that can be sent."""
+        return self.view.audience.snapshot_id is not None
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether a run is open."""
+        return self.view.run_state in (RunState.NEW, RunState.RUNNING)
+
+    @property
+    def has_definition(self) -> bool:
+        """Whether a definition computes it; else its members are uploaded."""
+        return bool(self.view.audience.query)
+
+
+async def chosen_audiences(visit: Visit, draft: Draft) -> list[audiences.AudienceView]:
+    """Return the audiences of a draft that exist, in their order."""
+    found = []
+    for audience_id in draft.all("audience")[:21]:
+        try:
+            found.append(await audiences.get_audience(visit.session, visit.space_id, audience_id))
+        except NotFound:
+            continue
+    return found
+
+
+async def audience_content(visit: Visit, draft: Draft) -> Any:
+    """Return the chosen audiences, and a page of the others."""
+    chosen = await chosen_audiences(visit, draft)
+    ids = [view.audience.id for view in chosen]
+    sought = visit.asked("search")
+    search = audiences.Search("NAME", sought) if sought else None
+    page = await audiences.page_audiences(
+        visit.session, visit.space_id, search, page_of(visit, ROWS)
+    )
+    others = [AudienceRow(one, False) for one in page.entries if one.audience.id not in ids]
+    rows = [*(AudienceRow(one, True) for one in chosen), *others]
+    return {
+        "rows": rows,
+        "page": page,
+        "is_open": any(row.is_computing for row in rows),
+        "faults": await _failures(visit, rows),
+    }
+
+
+async def _failures(visit: Visit, rows: Sequence[AudienceRow]) -> Mapping[str, str]:
+    """Return why the newest run of a chosen audience failed, by its id."""
+    found = {}
+    for row in rows:
+        if row.is_chosen and row.view.run_state == RunState.FAILED:
+            runs, _ = await audiences.list_runs(
+                visit.session, visit.space_id, row.view.audience.id, before=None, limit=1
+            )
+            found[row.view.audience.id] = str((runs[0].error or {}).get("message", ""))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleContent:
+    """The schedule in words with its next times; ``fault`` if it is not complete yet."""
+
+    frequency: Frequency | None
+    times: Sequence[NextTime]
+    zone: str
+    computed: Sequence[NextTime]
+    lacks_schedule: bool
+
+
+async def schedule_content(visit: Visit, draft: Draft) -> ScheduleContent:
+    """Return the schedule of a draft, and whether its audiences need one of their own."""
+    chosen = await chosen_audiences(visit, draft)
+    ids = [view.audience.id for view in chosen if view.audience.query]
+    known = await audiences.schedules_by_audience(visit.session, visit.space_id, ids)
+    try:
+        frequency: Frequency | None = checked_frequency(draft)
+    except Invalid:
+        frequency = None
+    config = compute_schedule(draft)
+    computed: Sequence[NextTime] = ()
+    if config is not None and not schedules.problems_of(*config):
+        following = partial(schedules.next_due, schedules.normal(*config))
+        computed = times_of(following, config[1].get("timezone", "UTC"), visit.now)
+    return ScheduleContent(
+        frequency,
+        next_times(frequency, visit.now) if frequency else (),
+        frequency.zone if frequency else "UTC",
+        computed,
+        lacks_schedule=any(not known[audience_id] for audience_id in ids),
+    )
+
+
+def compute_schedule(draft: Draft) -> tuple[str, dict[str, Any]] | None:
+    """Return strategy and configuration of the schedule that the audiences get; None if they get none.
+
+    The configuration is ``{interval}`` or ``{days, hours, timezone}``.
+    """
+    chosen = draft.one("compute")
+    if not chosen or draft.one("frequency", "on_run") != "on_run":
+        return None
+    if chosen != DAILY:
+        return "PERIODIC", {"interval": chosen}
+    hour = draft.one("compute.hour", "6")
+    config = {
+        "days": list(range(7)),
+        "hours": [int(hour) if hour.isdecimal() and len(hour) < 4 else -1],
+        "timezone": draft.one("frequency.zone") or "UTC",
+    }
+    return "SPECIFIC_DAYS", config
+
+
+def check_schedule(draft: Draft) -> None:
+    """Raise Invalid with each fault of the schedule of a draft."""
+    checked_frequency(draft)
+    if (config := compute_schedule(draft)) is not None:
+        problems = schedules.problems_of(*config)
+        if problems:
+            named = {"config.hours": "compute.hour", "config.timezone": "frequency.zone"}
+            raise Invalid(
+                "the schedule does not fit",
+                problems=[
+                    replace(one, field=named.get(one.field or "", "compute")) for one in problems
+                ],
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account that can be chosen; ``misfit`` says why it cannot."""
+
+    account: Any
+    definition: Any
+    is_chosen: bool
+    is_paused: bool
+    misfit: str
+
+
+async def destination_content(visit: Visit, draft: Draft) -> Any:
+    """Return the accounts, the catalogue, and of the chosen account its lists and how many members it can receive."""
+    chosen, ids = draft.one("destination"), draft.all("audience")
+    reach, reach_fault = None, ""
+    lists, lists_fault = None, ""
+    if chosen:
+        # Engine and partner are asked with no transaction open.
+        await visit.session.rollback()
+        lists, lists_fault = await read_lists(visit, chosen, visit.asked("search"))
+        reach, reach_fault = await _reach(visit, ids, chosen)
+    types = {view.audience.audience_type for view in await chosen_audiences(visit, draft)}
+    found = await activations.page_destinations(visit.session, visit.space_id, page_of(visit, ROWS))
+    accounts_found = list(found.entries)
+    if chosen and all(one.id != chosen for one in accounts_found):
+        accounts_found.insert(
+            0, await activations.get_destination(visit.session, visit.space_id, chosen)
+        )
+    rows = [_account_row(visit, one, chosen, types) for one in accounts_found]
+    return {
+        "rows": sorted(rows, key=lambda row: (bool(row.misfit), not row.is_chosen)),
+        "page": found,
+        "chosen": next((row for row in rows if row.is_chosen), None),
+        "catalogue": activations.all_definitions(),
+        "lists": lists,
+        "lists_fault": lists_fault,
+        "reach": reach,
+        "reach_fault": reach_fault,
+    }
+
+
+def _account_row(visit: Visit, account: Any, chosen: str, types: set[str]) -> AccountRow:
+    definition = accounts.connector_class(account.slug).definition
+    misfit = types - set(definition.audience_types)
+    return AccountRow(
+        account,
+        definition,
+        account.id == chosen,
+        account.open_until is not None and account.open_until > visit.now,
+        f"takes no {', '.join(sorted(misfit))} audiences" if misfit else "",
+    )
+
+
+async def read_lists(
+    visit: Visit, destination_id: str, search: str | None = None
+) -> tuple[Any, str]:
+    """Return the lists of an account, or the sentence why they cannot be read. No transaction should be open."""
+    try:
+        found = await activations.page_partner_lists(
+            visit.platform,
+            workspace_id=visit.caller.workspace_id,
+            space_id=visit.space_id,
+            destination_id=destination_id,
+            search=search,
+            request=PageRequest(LISTS),
+        )
+    except NotFound:
+        raise
+    except AppError as error:
+        return None, error.message
+    return found, ""
+
+
+async def _reach(visit: Visit, ids: Sequence[str], destination_id: str) -> tuple[Any, str]:
+    """Return the members that the account can receive, or the sentence why they are not known."""
+    if not ids:
+        return None, "Choose an audience first."
+    try:
+        found = await reports.destination_reach(
+            visit.platform,
+            space_id=visit.space_id,
+            audience_id=ids[0],
+            more=ids[1:],
+            run_id=None,
+            destination_id=destination_id,
+        )
+    except AppError as error:
+        return None, error.message
+    return found.page.entries[0].reach, ""

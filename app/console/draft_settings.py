@@ -1,0 +1,310 @@
+"""The last step of a new activation: its settings with their defaults, a sample of the members, and how they are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.connectors.base import Action, Definition
+from app.console.draft import Draft
+from app.console.draft_content import GOALS, chosen_audiences, read_lists
+from app.console.form_values import FormValues
+from app.console.option_forms import number
+from app.console.visits import Visit
+from app.core.pagination import PageRequest
+from app.domain.column_names import meaning
+from app.mapping import plain_path
+from app.services import accounts, activations, audiences
+
+SAMPLE = 3  # members
+OWN_ARMS = 4
+TYPES: Mapping[str, str] = {
+    "Audience Membership Changed": "Members who enter and who leave",
+    "Audience Entered": "Only members who enter",
+    "Audience Exited": "Only members who leave",
+}
+STRATEGIES = {"last": "newest", "first": "oldest", "all": "all values"}
+NOT_SENT = "none"  # in a choice of a column: nothing is sent
+_COLUMN = "column:"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChoice:
+    """A field of the action: the column that it reads by default, and the choice of the draft."""
+
+    key: str
+    label: str
+    description: str
+    default: str
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRow:
+    """An identifier that is sent: its name, which value, and its name at the destination."""
+
+    name: str
+    strategy: str
+    sent_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsContent:
+    """The content of the step."""
+
+    account: Any
+    definition: Definition
+    action: Action | None
+    columns: Sequence[str]
+    traits: Sequence[str]
+    members: Sequence[Mapping[str, Any]]
+    connection: Any
+    identifiers: Sequence[IdentifierRow]
+    fields: Sequence[FieldChoice]
+    lists: Any
+    form: FormValues
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The changes that can be sent: ``{activation type: words}``."""
+        return TYPES
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether the destination keeps the members in lists that can be chosen."""
+        return self.definition.arm_places == "lists" and (
+            self.action is None or self.action.uses_list
+        )
+
+    @property
+    def can_split(self) -> bool:
+        """Whether the destination can tell the arms of a split apart."""
+        action = self.action
+        return self.definition.arm_places is not None or action is None or action.carries_properties
+
+    @property
+    def own_settings(self) -> Sequence[Any]:
+        """The settings of a new connection, without those that name a list."""
+        places = {name for group in self.definition.place_keys for name in group}
+        if not self.has_lists:
+            places = set()
+        return [one for one in self.definition.connection_settings if one.name not in places]
+
+    def value(self, member: Mapping[str, Any], column: str) -> str:
+        """Return the text of a member's column, for the sample."""
+        identifiers: Mapping[str, Any] = member["identifiers"] or {}
+        found = (member["traits"] or {}).get(column)
+        if found is None:
+            found = identifiers.get(column)
+        if isinstance(found, list):
+            return ", ".join(str(one) for one in found)
+        return "" if found is None else str(found)
+
+    @property
+    def sampled(self) -> Sequence[tuple[str, str]]:
+        """The columns of the sample: their titles at the destination, and the columns of the audience."""
+        found = [(one.sent_as or one.name, one.name) for one in self.identifiers if one.strategy]
+        if not found and self.definition.key == "member":  # all identifiers are sent
+            found = [(name, name) for name in self.columns if name not in self.traits]
+        found += [(one.label, column) for one in self.fields if (column := self.column_of(one))]
+        mapped = {column for _, column in found}
+        found += [(name, name) for name in self.form.all("trait") if name not in mapped]
+        return [(title, column) for title, column in found if column in self.columns]
+
+    def column_of(self, field: FieldChoice) -> str:
+        """Return the column that a field reads; empty if it reads none."""
+        if field.chosen == NOT_SENT:
+            return ""
+        chosen = field.chosen.removeprefix(_COLUMN) if field.chosen else field.default
+        return chosen if field.chosen or chosen in self.form.all("trait") else ""
+
+
+async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
+    """Return the settings of a draft with their defaults. Raises NotFound if the account does not exist."""
+    destination_id = draft.one("destination")
+    await visit.session.rollback()  # partner and engine are asked with no transaction open
+    members = await _members(visit, draft)
+    lists, _ = await read_lists(visit, destination_id)
+    account = await activations.get_destination(visit.session, visit.space_id, destination_id)
+    definition = accounts.connector_class(account.slug).definition
+    action = chosen_action(definition, draft)
+    chosen = await chosen_audiences(visit, draft)
+    columns, traits = await _columns(visit, chosen)
+    connection = None
+    if chosen:
+        connection = await activations.find_connection(
+            visit.session, visit.space_id, chosen[0].audience.id, destination_id
+        )
+    defaults = _defaults(visit, draft, chosen, definition, action, columns)
+    form = FormValues({**defaults, **draft.texts})
+    return SettingsContent(
+        account,
+        definition,
+        action,
+        columns,
+        traits,
+        members,
+        connection,
+        _identifiers(form, definition, connection),
+        [_field(one, form, columns) for one in _mappable(definition, action)],
+        lists,
+        form,
+    )
+
+
+async def _members(visit: Visit, draft: Draft) -> Sequence[Mapping[str, Any]]:
+    ids = draft.all("audience")
+    if not ids:
+        return ()
+    page, _ = await audiences.page_members(
+        visit.platform, space_id=visit.space_id, audience_id=ids[0], request=PageRequest(SAMPLE)
+    )
+    return page.entries
+
+
+async def _columns(
+    visit: Visit, chosen: Sequence[audiences.AudienceView]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of all columns of the audiences, and of those that are no identifiers, once each."""
+    identifiers: dict[str, None] = {}
+    traits: dict[str, None] = {}
+    for view in chosen:
+        if view.audience.snapshot_id is not None:
+            snapshot = await audiences.get_snapshot(
+                visit.session, visit.space_id, view.audience.id, view.audience.snapshot_id
+            )
+            identifiers |= dict.fromkeys(snapshot.identifiers)
+            traits |= dict.fromkeys(snapshot.traits)
+    return list(identifiers | traits), [name for name in traits if name not in identifiers]
+
+
+def chosen_action(definition: Definition, draft: FormValues) -> Action | None:
+    """Return the action of a draft: the chosen one, else the usual one for the goal."""
+    by_id = {action.id: action for action in definition.actions}
+    if draft.one("action") in by_id:
+        return by_id[draft.one("action")]
+    if draft.one("goal") == "attributes":
+        keeping = [one for one in definition.actions if one.keeps_values and one.carries_properties]
+        found = next((one for one in keeping if not one.uses_list), None)
+        if found is not None:
+            return found
+    wanted = draft.one("type", next(iter(TYPES)))
+    preset = next((one for one in definition.presets if one.activation_type == wanted), None)
+    found = by_id.get(preset.action_id) if preset else None
+    return found or next(iter(definition.actions), None)
+
+
+def _mappable(definition: Definition, action: Action | None) -> Sequence[Any]:
+    """Return the fields of an action whose column can be chosen."""
+    return [
+        field
+        for field in (action.fields if action else ())
+        if not field.hidden and not field.constant and field.type != "OBJECT"
+        if field.key not in {one.name for one in definition.identity_fields}
+    ]
+
+
+def _default_column(field: Any, columns: Sequence[str]) -> str:
+    """Return the column that the default of a field reads; empty if there is none."""
+    pieces = plain_path(field.default)
+    found = meaning(pieces[-1], columns)[1] if pieces else []
+    return found[0] if len(found) == 1 else ""
+
+
+def _field(field: Any, form: FormValues, columns: Sequence[str]) -> FieldChoice:
+    default = _default_column(field, columns)
+    return FieldChoice(
+        field.key, field.label, field.description, default, form.one(f"map.{field.key}")
+    )
+
+
+def _defaults(
+    visit: Visit,
+    draft: Draft,
+    chosen: Sequence[audiences.AudienceView],
+    definition: Definition,
+    action: Action | None,
+    columns: Sequence[str],
+) -> dict[str, list[str]]:
+    """Return the texts of fields that were not filled in yet."""
+    goal = GOALS.get(draft.one("goal"), GOALS["segment"])
+    name = " and ".join(view.audience.name for view in chosen[:2])
+    traits: list[str] = []
+    if not draft.has("name"):  # the step is opened for the first time
+        fields = _mappable(definition, action)
+        traits = [one for field in fields if (one := _default_column(field, columns))]
+    return {
+        "name": [f"{name} {visit.now:%Y-%m-%d}".strip()[:255]],
+        "type": [next(iter(TYPES))],
+        "action": [action.id if action else ""],
+        "mode": ["maintain"],
+        "updates": ["yes" if goal.updates else "no"],
+        "split": ["none"],
+        "brake": ["on"],
+        "trait": traits,
+    }
+
+
+def _identifiers(
+    form: FormValues, definition: Definition, connection: Any
+) -> Sequence[IdentifierRow]:
+    if connection is not None:
+        return [
+            IdentifierRow(one["externalId"], one["strategy"], one.get("mapTo") or "")
+            for one in connection.id_sync
+        ]
+    if form.has("id.name"):
+        return [IdentifierRow(*row) for row in form.rows("id.name", "id.strategy", "id.as")]
+    return [
+        IdentifierRow(one.external_id, one.strategy, one.map_to or "")
+        for one in definition.default_id_sync
+    ]
+
+
+def identifiers_json(form: FormValues, definition: Definition) -> list[dict[str, Any]] | None:
+    """Return ``[{externalId, strategy, mapTo?}]`` of a form; None if they are the destination's own."""
+    if not form.has("id.name"):
+        return None
+    found = [
+        {"externalId": name, "strategy": strategy, **({"mapTo": sent_as} if sent_as else {})}
+        for name, strategy, sent_as in form.rows("id.name", "id.strategy", "id.as")
+        if name and strategy
+    ]
+    usual = [
+        {
+            "externalId": one.external_id,
+            "strategy": one.strategy,
+            **({"mapTo": one.map_to} if one.map_to else {}),
+        }
+        for one in definition.default_id_sync
+    ]
+    return None if found == usual else found
+
+
+def connection_json(form: FormValues, fields: Sequence[Any]) -> dict[str, Any] | None:
+    """Return ``{setting: value}`` of a new connection; None if none was filled in."""
+    found = {
+        one.name: number(text) if one.type == "number" else text
+        for one in fields
+        if (text := form.one(f"connection.{one.name}"))
+    }
+    return found or None
+
+
+def mapping_json(form: FormValues, definition: Definition) -> dict[str, Any] | None:
+    """Return ``{actionId, settings?}`` of a form; None if all is as the preset of the type has it."""
+    action = chosen_action(definition, form)
+    if action is None:
+        return None
+    settings: dict[str, Any] = {}
+    for field in _mappable(definition, action):
+        chosen = form.one(f"map.{field.key}")
+        if chosen == NOT_SENT:
+            settings[field.key] = None
+        elif chosen.startswith(_COLUMN):
+            settings[field.key] = {"@path": f"$.traits.{chosen.removeprefix(_COLUMN)}"}
+    usual = chosen_action(definition, FormValues({"type": [form.one("type")]}))
+    if not settings and action is usual:
+        return None
+    return {"actionId": action.id, **({"settings": settings} if settings else {})}

@@ -1,0 +1,149 @@
+"""An audience from a file: the file becomes a dataset, the visitor says what its columns are, and SQL reads them so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from app.console.column_choices import ROLES, ColumnChoice, definition_of, guessed
+from app.console.form_values import FormValues
+from app.console.visits import Visit
+from app.core.errors import AppError, Conflict, Invalid
+from app.domain.slugs import slug_of
+from app.services import audiences, datasets
+from app.services.platform import type_of_file
+
+_LONGEST = 50  # characters of a dataset's name
+_MOST_ALIKE = 50  # datasets with the same name and a number
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsContent:
+    """The columns of a dataset, each with what it probably is; ``person`` is the one that tells people apart."""
+
+    dataset: Any
+    columns: Sequence[ColumnChoice]
+    person: str
+    name: str
+
+    @property
+    def roles(self) -> Any:
+        """What a column can be, in words."""
+        return ROLES
+
+    @property
+    def has_address(self) -> bool:
+        """Whether a column is an identifier."""
+        return any(one.role not in ("trait", "none") for one in self.columns)
+
+
+async def receive_dataset(visit: Visit) -> Any:
+    """Receive the file of a form as a new dataset, named after the file. Raises Invalid if it cannot be read.
+
+    No transaction is open while the file is received. If it cannot be read, no dataset is left.
+    """
+    file = visit.sent_file()
+    content_type = type_of_file(file.name)
+    dataset = await _new_dataset(visit, _stem(file.name))
+    try:
+        return await datasets.put_dataset_content(
+            visit.platform,
+            file.pieces,
+            space_id=visit.space_id,
+            dataset_id=dataset.id,
+            content_type=content_type,
+            content_encoding=None,
+            announced=None,
+            actor=visit.caller.actor,
+            now=visit.now,
+        )
+    except AppError as error:
+        await _delete(visit, dataset.id)
+        if error.status == 422:
+            raise Invalid(error.message, field="file") from error
+        raise
+    except BaseException:
+        await _delete(visit, dataset.id)
+        raise
+
+
+async def _delete(visit: Visit, dataset_id: str) -> None:
+    async with visit.platform.unit_of_work() as session:
+        await datasets.delete_dataset(session, visit.space_id, dataset_id, actor=visit.caller.actor)
+
+
+def _stem(file_name: str) -> str:
+    return PurePath(file_name.replace("\\", "/")).name.partition(".")[0]
+
+
+async def _new_dataset(visit: Visit, stem: str) -> Any:
+    """Create a dataset whose name is a table's name, with a number if the name is in use."""
+    base = slug_of(stem, separator="_", limit=_LONGEST, fallback="people")
+    base = base if base[0].isalpha() else f"file_{base}"
+    for number in range(1, _MOST_ALIKE):
+        name = base if number == 1 else f"{base}_{number}"
+        try:
+            async with visit.platform.unit_of_work() as session:
+                return await datasets.create_dataset(
+                    session,
+                    visit.platform.keyring,
+                    workspace_id=visit.caller.workspace_id,
+                    space_id=visit.space_id,
+                    name=name,
+                    kind="upload",
+                    source=None,
+                    actor=visit.caller.actor,
+                )
+        except Conflict:
+            continue
+    raise Conflict(f"There are {_MOST_ALIKE} datasets named {base}. Rename the file.", field="file")
+
+
+async def columns_content(visit: Visit, dataset_id: str) -> ColumnsContent:
+    """Return the columns of a dataset, with what was chosen or what they probably are. Raises NotFound, and Invalid if it has none."""
+    dataset = await datasets.get_dataset(visit.session, visit.space_id, dataset_id)
+    known = [(name, kind) for name, kind in dataset.columns.get("columns") or ()]
+    if not known:
+        raise Invalid("The file has no columns.")
+    person, columns = guessed(known)
+    form = FormValues(visit.form)
+    if form.has("column"):
+        chosen = {row[0]: row[1] for row in form.rows("column", "role")}
+        columns = [
+            ColumnChoice(one.name, one.type, chosen.get(one.name, one.role)) for one in columns
+        ]
+        person = form.one("person") or person
+    name = form.one("audience_name") or dataset.name.replace("_", " ").capitalize()
+    return ColumnsContent(dataset, columns, person, name)
+
+
+async def create_from_columns(visit: Visit, dataset_id: str) -> Any:
+    """Create the audience that reads a dataset by the columns of the form, and compute it. Returns its row.
+
+    Raises Invalid if the name is missing, or if the choices make no audience.
+    """
+    form = FormValues(visit.form)
+    dataset = await datasets.get_dataset(visit.session, visit.space_id, dataset_id)
+    known = {name for name, _ in dataset.columns.get("columns") or ()}
+    chosen = [(name, role) for name, role in form.rows("column", "role") if name in known]
+    if not form.one("audience_name"):
+        raise Invalid("Enter a name.", field="audience_name")
+    view = await audiences.create_audience(
+        visit.session,
+        space_id=visit.space_id,
+        name=form.one("audience_name")[:255],
+        query=definition_of(dataset.name, form.one("person"), chosen),
+        audience_type="USERS",
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    await audiences.force_run(
+        visit.session,
+        visit.space_id,
+        view.audience.id,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    return view.audience

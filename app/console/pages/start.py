@@ -1,0 +1,115 @@
+"""Review and start: what a saved activation would send, and the choice of what happens to the members of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.console.addresses import activation_link, api_of
+from app.console.draft_save import start_dry_run
+from app.console.tabs import routes_of
+from app.console.visits import Done, Shown, Visit
+from app.core.errors import Invalid
+from app.services import activations, reports, syncs
+
+SAMPLE = 3  # members
+_LOOKED_AT = 20  # newest syncs, among which the dry run is
+
+
+@dataclass(frozen=True, slots=True)
+class StartView:
+    """The view model: the newest dry run, if there is one."""
+
+    overview: reports.Overview
+    options: activations.DeliveryOptions
+    dry_run: Any
+    address: str
+    activation_address: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the dry run is at work."""
+        return self.dry_run is not None and self.dry_run.state.is_open
+
+    @property
+    def report(self) -> Mapping[str, Any] | None:
+        """The report of the dry run, when it is complete: ``{calls, minutes, cost, changes, requests}``."""
+        return self.dry_run.report if self.dry_run is not None else None
+
+    @property
+    def sample(self) -> Sequence[Mapping[str, Any]]:
+        """Three changes as they would be sent: ``{profileId, key, keyType, identifiers, traits}``."""
+        changes = (self.report or {}).get("changes") or {}
+        return [one for rows in changes.values() for one in rows][:SAMPLE]
+
+    @property
+    def has_properties(self) -> bool:
+        """Whether the sample has properties beside the fields in the request."""
+        return any(one["traits"] for one in self.sample)
+
+    @property
+    def error(self) -> str:
+        """Why the dry run failed, or nothing."""
+        return str((self.dry_run.error or {}).get("message", "")) if self.dry_run else ""
+
+
+def _ids(visit: Visit) -> tuple[str, str]:
+    return visit.path("audienceId"), visit.path("activationId")
+
+
+async def show_start(visit: Visit) -> Shown:
+    """Show what the activation would send. Raises NotFound."""
+    audience_id, activation_id = _ids(visit)
+    session, space_id = visit.session, visit.space_id
+    overview = await reports.require_overview(session, space_id, audience_id, activation_id)
+    found, _ = await syncs.list_syncs(
+        session, space_id, activation_id, before=None, limit=_LOOKED_AT
+    )
+    dry_run = next((view.sync for view in found if view.sync.kind == "dry_run"), None)
+    address = activation_link(space_id, audience_id, activation_id)
+    view = StartView(
+        overview,
+        await activations.get_delivery_options(session, space_id, audience_id, activation_id),
+        dry_run,
+        f"{address}/start",
+        address,
+    )
+    api = [api_of(address)]
+    if dry_run is not None:
+        api.append(f"{api_of(address)}/syncs/{dry_run.id}")
+    title = f"Start {overview.activation.name}"
+    return Shown("start.html", title, view, section="activations", api=api)
+
+
+async def dry_run(visit: Visit) -> Done:
+    """Plan once more what would be sent."""
+    audience_id, activation_id = _ids(visit)
+    activation = await activations.require_activation(
+        visit.session, visit.space_id, audience_id, activation_id
+    )
+    await start_dry_run(visit, activation)
+    return Done(activation_link(visit.space_id, audience_id, activation_id, "start"))
+
+
+async def begin(visit: Visit) -> Done:
+    """Enable the activation with the choice. Raises Invalid if none was made."""
+    choice = visit.sent("members")
+    if choice not in ("send", "count"):
+        raise Invalid("Choose what happens to the members of now.", field="members")
+    audience_id, activation_id = _ids(visit)
+    view = await activations.update_activation(
+        visit.session,
+        space_id=visit.space_id,
+        audience_id=audience_id,
+        activation_id=activation_id,
+        changes=activations.ActivationChanges(enabled=True, perform_resync=choice == "send"),
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    address = activation_link(visit.space_id, audience_id, activation_id)
+    return Done(address, f"{view.activation.name} is enabled.")
+
+
+ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}/start"
+ROUTES = routes_of(ONE, show_start, {"dry-run": dry_run, "begin": begin})

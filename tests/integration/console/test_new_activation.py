@@ -1,0 +1,181 @@
+"""New activation over HTTP: the draft in the address, faults beside their fields, and what is saved."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from sqlalchemy import select
+
+from app.services.activations import get_delivery_options
+from app.storage.models import ActivationRevision, AudienceSchedule
+from tests.integration.console.conftest import BASE, Browser
+
+
+def _step(browser: Browser, step: str, **draft: object) -> str:
+    query = urlencode({name.replace("__", "."): text for name, text in draft.items()}, doseq=True)
+    return f"/console/spaces/{browser.flow.space_id}/activations/new/{step}?{query}"
+
+
+def _draft(browser: Browser, **more: object) -> dict[str, object]:
+    flow = browser.flow
+    return {
+        "goal": "segment",
+        "audience": flow.audience_id,
+        "frequency": "on_run",
+        "destination": flow.destination_id,
+        **more,
+    }
+
+
+async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
+    await browser.flow.members(range(3))
+    page = await browser.open(_step(browser, "settings", goal="segment"))
+    assert urlsplit(str(page.url)).path.endswith("/new/audiences"), (
+        "the first step without a choice"
+    )
+    for step, words in {
+        "goal": "Choose what the activation is for.",
+        "audiences": "Choose an audience, or upload one.",
+    }.items():
+        await browser.open(
+            _step(browser, step, goal="segment" if step == "audiences" else "", go="yes")
+        )
+        assert words in browser.text
+    draft = _draft(browser, frequency="cron", frequency__expression="0 0 31 2 *")
+    page = await browser.open(_step(browser, "schedule", go="yes", **draft))
+    assert 'id="frequency.expression-fault"' in page.text
+    assert "0 0 31 2 *" in page.text
+    draft = _draft(
+        browser, frequency="daily", frequency__at="06:30", frequency__zone="Europe/Berlin"
+    )
+    page = await browser.open(_step(browser, "schedule", go="yes", **draft))
+    found = parse_qs(urlsplit(str(page.url)).query)
+    assert urlsplit(str(page.url)).path.endswith("/new/destination")
+    assert "go" not in found
+    assert found["frequency.zone"] == ["Europe/Berlin"]
+    assert "3 of 3 members can be sent." in browser.text
+
+
+async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.upload(
+        {"profile_id": f"p{i}", "email": f"p{i}@example.com", "plan": "pro"} for i in range(4)
+    )
+    await browser.open(_step(browser, "settings", **_draft(browser)))
+    assert "p0@example.com" in browser.text, "the sample"
+    save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
+    fields = {
+        "name": "Spring",
+        "type": "Audience Entered",
+        "mode": "append",
+        "updates": "yes",
+        "trait": "plan",
+        "split": "holdout",
+        "consent": "plan",
+        "brake": "on",
+        "brake.minRemovals": "many",
+        "notifications.emails": "ada@example.com",
+    }
+    page = await browser.send(save, fields)
+    assert page.status_code == 422
+    assert 'id="brake.minRemovals-fault"' in page.text
+    assert 'value="Spring"' in page.text, "what was typed is kept"
+    page = await browser.send(save, {**fields, "brake.minRemovals": "5"})
+    assert page.status_code == 200
+    assert "Spring is saved. Nothing is sent yet." in browser.text
+    path = urlsplit(str(page.url)).path
+    activation_id = path.split("/")[-2]
+    row = await flow.activation(activation_id)
+    assert (row.enabled, row.baseline_wanted) == (False, True)
+    async with flow.platform.unit_of_work() as session:
+        options = await get_delivery_options(
+            session, flow.space_id, flow.audience_id, activation_id
+        )
+        revision = await session.get(ActivationRevision, (flow.space_id, row.revision_id))
+    assert (options.mode, options.updates, options.consent) == ("append", True, "plan")
+    assert [arm["weight"] for arm in options.arms] == [90, 10]
+    assert (options.brake.min_removals, options.notifications["emails"]) == (5, ["ada@example.com"])
+    assert revision is not None
+    assert revision.config["activationType"] == "Audience Entered"
+    assert revision.config["personalization"]["profile"]["properties"] == ["plan"]
+    dry = await flow.quiet(activation_id)
+    assert (dry.kind, dry.trigger) == ("dry_run", "resync")
+    await browser.open(path)
+    assert "without consent" in browser.text
+
+
+async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    for choice, sent in (("send", 3), ("count", 0)):
+        activation = await flow.activate(enabled=False)
+        path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}/start"
+        await browser.open(path)
+        await browser.send(f"{path}/dry-run")
+        await flow.quiet(activation)
+        page = await browser.open(path)
+        assert "Send the 3 who are in it now" in browser.text
+        assert "checked" not in page.text, "nothing is chosen beforehand"
+        page = await browser.send(f"{path}/begin")
+        assert page.status_code == 422
+        assert not (await flow.activation(activation)).enabled
+        await browser.send(f"{path}/begin", {"members": choice})
+        assert "Test is enabled." in browser.text
+        assert (await flow.quiet(activation)).delivered == sent
+
+
+async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    for name, content, status in (
+        ("people.xlsx", b"PK", 415),
+        ("", b"", 422),
+        ("people.csv", b"", 422),
+        ("2026 people.csv", b"nr;emial\n1;ada@example.com\n2;none\n", 200),
+    ):
+        browser.page = page = await browser.http.post(
+            upload,
+            data=browser.form(upload),
+            files={"file": (name, content)},
+            headers={"Origin": BASE},
+            follow_redirects=True,
+        )
+        assert page.status_code == status, (name, page.text[-500:])
+        if status != 200:
+            assert 'id="file-fault"' in page.text, name
+    assert "file_2026_people 2 rows" in browser.text, "and no dataset of the files before"
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    columns: dict[str, Any] = {"column": ["nr", "emial"], "role": ["none", "none"], "person": "nr"}
+    sent = {**columns, "audience_name": "Readers"}
+    page = await browser.send(create, sent)
+    assert page.status_code == 422
+    assert "Choose the column of the e-mail address" in browser.text
+    page = await browser.send(create, {**sent, "role": ["none", "email"]})
+    chosen = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    assert "Readers is being computed." in browser.text
+    save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
+    draft = _draft(browser, audience=chosen[0], compute="daily", compute__hour="7")
+    await browser.open(_step(browser, "settings", **draft))
+    fields = {"name": "Daily", "type": "Audience Membership Changed", "id.name": "email"}
+    page = await browser.send(save, fields)
+    assert page.status_code == 422
+    assert "Choose at least one identifier." in browser.text
+    await browser.send(save, {**fields, "id.strategy": "all", "id.as": "mail"})
+    assert "Daily is saved." in browser.text
+    async with flow.platform.unit_of_work() as session:
+        query = select(AudienceSchedule).where(AudienceSchedule.audience_id == chosen[0])
+        schedules = (await session.scalars(query)).all()
+    assert [(one.config or {})["hours"] for one in schedules] == [[7]]
+
+
+async def test_a_read_token_cannot_save(visitor: Browser) -> None:
+    await visitor.sign_in("read")
+    await visitor.flow.members(range(2))
+    page = await visitor.open(_step(visitor, "settings", **_draft(visitor)))
+    assert "Save and review" not in page.text
+    token = visitor.form("/console/sign-out")
+    for action in ("settings/save", "audiences/compute", "columns"):
+        path = f"/console/spaces/{visitor.flow.space_id}/activations/new/{action}"
+        assert (await visitor.post(path, token)).status_code == 403, action
