@@ -30,9 +30,7 @@ router = APIRouter(route_class=ApiRoute)
 
 TAG = "Erasures"
 ErasureId = Annotated[str, path_id("erasureId", "the erasure", "ers_0vK3mZe8SgY6vJ9qB5gNuC")]
-PersonName = Annotated[
-    str, path_id("id", "the profile, or `email:` and an address", "u-1001")
-]
+PersonName = Annotated[str, path_id("id", "the profile, or `email:` and an address", "u-1001")]
 
 
 @router.delete(

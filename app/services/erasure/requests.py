@@ -37,7 +37,7 @@ async def request_erasure(
 ) -> Erasure:
     """Begin the erasure of a person. Returns the open erasure of the name if there is one.
 
-    Raises Invalid if the name is not usable.
+    Raises Invalid if the name is not usable; Conflict if an erasure of the person ends at this moment.
     """
     asked = parse_name(name)
     repository = ErasureRepository(session)
