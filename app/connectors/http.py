@@ -10,7 +10,8 @@ import copy
 import functools
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -47,6 +48,7 @@ __all__ = [
     "OutboundClient",
     "error_for_answer",
     "make_client",
+    "pieces_of",
     "raise_for_answer",
     "request_id_of",
     "retry_after",
@@ -67,6 +69,7 @@ _DEFAULT_HEADERS = {
     "connection": "keep-alive",
     "user-agent": USER_AGENT,
 }
+_BELOW_HTTP = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
 
 
 def make_client(
@@ -153,6 +156,12 @@ class OutboundClient(httpx.AsyncClient):
         client._total_timeout = self._total_timeout + timedelta(seconds=seconds)
         return client
 
+    def masking(self, secrets: Sequence[str]) -> OutboundClient:
+        """Return a copy of this client that masks ``secrets`` in quoted responses, and waits for no gate."""
+        client = copy.copy(self)
+        client._gate, client._secrets = None, secrets
+        return client
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request as httpx does. Raises ConfigurationRejected if the URL is invalid or has a password."""
         try:
@@ -203,6 +212,34 @@ class OutboundClient(httpx.AsyncClient):
             await hear(response)
         return response
 
+    @asynccontextmanager
+    async def download(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """Send a request for a ``with`` block, which reads the body of a 200 with ``pieces_of``. It has no limit of size or time.
+
+        Every other response comes with its whole body, as from ``send``. The gate is not asked. Raises AddressRefused, and
+        TransientFailure if there is no response.
+        """
+        _opened_by_name.set(frozenset())
+        if self._secrets:
+            set_account(self._secrets)
+        seconds, host = self._total_timeout.total_seconds(), request.url.host
+        started: httpx.Response | None = None
+        try:
+            try:
+                async with asyncio.timeout(seconds):
+                    started = await super().send(request, stream=True)
+                    found = started if started.status_code == 200 else await read_whole(started)
+            except TimeoutError as error:
+                raise TransientFailure(
+                    f"{host} did not respond within {seconds:g} s", code="timeout"
+                ) from error
+            except _BELOW_HTTP as error:
+                raise _failure(error, host) from error
+            yield found
+        finally:
+            if started is not None:
+                await started.aclose()
+
     async def _answer(self, exchange: Exchange[R]) -> R:
         _opened_by_name.set(frozenset())
         if self._secrets:
@@ -222,13 +259,7 @@ class OutboundClient(httpx.AsyncClient):
             raise TransientFailure(
                 f"{exchange.host} did not respond within {seconds:g} s", code="timeout"
             ) from error
-        except (
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            aiohttp.ClientError,
-            OSError,
-            ValueError,
-        ) as error:
+        except _BELOW_HTTP as error:
             status = status_of_invalid_response(error)
             if status is not None:
                 return exchange.bare("it is not valid HTTP", status)
@@ -250,6 +281,15 @@ async def send_request(
     if isinstance(http, OutboundClient):
         return await http.call(method, url, headers=headers, content=content)
     return await http.request(method, url, headers=headers, content=content or None)
+
+
+async def pieces_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the body of a response that ``download`` returned, as it was sent. Raises TransientFailure if it is cut."""
+    try:
+        async for piece in response.aiter_raw():
+            yield piece
+    except _BELOW_HTTP as error:
+        raise _failure(error, response.request.url.host) from error
 
 
 def _session(

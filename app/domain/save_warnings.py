@@ -22,6 +22,9 @@ class WarningCode(StrEnum):
     LIST_NOT_CHECKED = "list_not_checked"  # the partner did not say whether the list exists
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members
     MAIL_WITHOUT_SMTP = "mail_without_smtp"  # notices by mail, and the service has no mail server
+    FILE_MISSING = "file_missing"  # the file of a dataset does not exist (yet)
+    FILE_LATE = "file_late"  # the file of a dataset is older than its source allows
+    FILE_NOT_CHECKED = "file_not_checked"  # the place of a dataset's file did not respond in time
     SHARED_PLACE = "shared_place"  # another activation writes to the same place at the partner
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -23,6 +24,8 @@ from app.api.edge import (
     query_text,
     read_text,
 )
+from app.api.extensions.checks import warnings_to_wire
+from app.api.extensions.dataset_files import file_to_wire
 from app.api.extensions.parts import DELIMITER, UPLOAD_BODY, DatasetId, announced_length
 from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
@@ -30,6 +33,7 @@ from app.contract.extensions.upload_reports import UploadReport
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.streamed_body import StreamedBody
+from app.domain.save_warnings import SaveWarning
 from app.services import datasets
 from app.services.platform import Platform
 
@@ -59,13 +63,14 @@ def _allows_breaking(request: Request) -> bool:
 
 
 def _plain(source: StrictInput | None) -> dict[str, Any] | None:
-    """Return the fields that the request contains. The password is in plain text, because the service encrypts it."""
+    """Return the fields that the request contains. Secrets are in plain text, because the service encrypts them."""
     if source is None:
         return None
     given = source.model_dump(exclude_unset=True)
-    if isinstance(given.get("password"), SecretStr):
-        given["password"] = given["password"].get_secret_value()
-    return given
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in given.items()
+    }
 
 
 def dataset_to_wire(
@@ -75,12 +80,14 @@ def dataset_to_wire(
     filled = row.file is not None
     reading = None if listed else row.reading
     source = datasets.shown_source(platform.keyring, scene.workspace_id, row)
+    file = datasets.shown_file(platform.keyring, scene.workspace_id, row)
     return contract.DatasetOutput(
         id=row.id,
         space_id=row.space_id,
         name=row.name,
         kind=row.kind,
         source=_source(source) if source else None,
+        file=file_to_wire(file) if file else None,
         columns=[
             contract.Column(name=name, type=kind) for name, kind in row.columns.get("columns", ())
         ],
@@ -112,7 +119,7 @@ def _source(source: datasets.ShownSource) -> contract.PostgresSourceOutput:
     "/spaces/{spaceId}/datasets",
     **described(
         "createDataset",
-        output=contract.DatasetData,
+        output=contract.SavedDatasetData,
         summary="Create a dataset",
         errors=(404, 409, 422),
         has_body=True,
@@ -128,8 +135,20 @@ def _source(source: datasets.ShownSource) -> contract.PostgresSourceOutput:
                 "kind": "postgres",
                 "source": _DATABASE,
             },
+            "the newest file of a bucket": {
+                "name": "purchases",
+                "kind": "object",
+                "file": {
+                    "url": "s3://shop-exports/purchases-*.csv.gz",
+                    "region": "eu-central-1",
+                    "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+                    "secretAccessKey": "<secret>",
+                    "maxAgeHours": 26,
+                },
+            },
         },
         tag=TAG,
+        warns=True,
     ),
 )
 async def create_dataset(
@@ -139,10 +158,16 @@ async def create_dataset(
     space_id: SpaceId,
     body: contract.DatasetInput,
 ) -> Response:
-    """Create a dataset: an upload, which is empty until its content is put, or a database.
+    """Create a dataset: an upload, which is empty until its content is put, a database, or a file.
 
-    A database is not called before a check or a run.
+    A database is not called before a check or a run. The place of a file is asked for it, for at most two seconds: settings that it
+    refuses are a 422; a file that is missing or late, or no response in time, is a warning.
     """
+    file = _plain(body.file)
+    # The session has used no connection of the database yet, except with an idempotency key, whose row it holds.
+    found: Sequence[SaveWarning] = ()
+    if body.kind == "object":
+        found = await datasets.check_new_file(platform, scene.workspace_id, file, now=clock.now())
     row = await datasets.create_dataset(
         session,
         platform.keyring,
@@ -151,9 +176,11 @@ async def create_dataset(
         name=body.name,
         kind=body.kind,
         source=_plain(body.source),
+        file=file,
+        permits_roles=platform.settings.s3_roles == "on",
         actor=scene.actor,
     )
-    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
+    return _saved(platform, scene, row, found)
 
 
 @router.get(
@@ -210,15 +237,17 @@ async def get_dataset(
     _ONE,
     **described(
         "updateDataset",
-        output=contract.DatasetData,
+        output=contract.SavedDatasetData,
         summary="Update the source of a dataset",
         errors=(404, 409, 422),
         has_body=True,
         request_examples={
             "a new password": {"source": {"password": "<password>"}},
             "another query": {"source": {"query": "SELECT id, email FROM customers"}},
+            "accept the next file, although it breaks audiences": {"file": {"allowBreaking": True}},
         },
         tag=TAG,
+        warns=True,
     ),
 )
 async def update_dataset(
@@ -229,10 +258,15 @@ async def update_dataset(
     dataset_id: DatasetId,
     body: contract.DatasetPatch,
 ) -> Response:
-    """Update the fields of the source that are given.
+    """Update the fields of the database or the file that are given.
 
-    Changing the server or its verification requires the password to be entered again.
+    Changing the server or its verification requires the secrets to be entered again. The place of a file is asked as when a dataset
+    is created.
     """
+    file, now = _plain(body.file), clock.now()
+    found = await datasets.check_changed_file(
+        platform, scene.workspace_id, scene.space_id, dataset_id, file, now=now
+    )
     row = await datasets.update_dataset(
         session,
         platform.keyring,
@@ -240,10 +274,19 @@ async def update_dataset(
         space_id=scene.space_id,
         dataset_id=dataset_id,
         source=_plain(body.source),
+        file=file,
+        permits_roles=platform.settings.s3_roles == "on",
         actor=scene.actor,
-        now=clock.now(),
+        now=now,
     )
-    return answer(contract.DatasetData(dataset=dataset_to_wire(platform, scene, row)))
+    return _saved(platform, scene, row, found)
+
+
+def _saved(platform: Platform, scene: Scene, row: Any, found: Sequence[SaveWarning]) -> Response:
+    data = contract.SavedDatasetData(
+        dataset=dataset_to_wire(platform, scene, row), warnings=warnings_to_wire(found)
+    )
+    return answer(data, warnings=len(found))
 
 
 @router.post(
@@ -252,7 +295,7 @@ async def update_dataset(
         "checkDataset",
         lasting=True,
         output=contract.DatasetCheckData,
-        summary="Check the database of a dataset",
+        summary="Check the database or the file of a dataset",
         errors=(404, 409, 422),
         tag=TAG,
     ),
@@ -260,7 +303,7 @@ async def update_dataset(
 async def check_dataset(
     platform: PlatformOnceDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
 ) -> Response:
-    """Connect to the database and plan the query without running it. Returns the columns, or the error."""
+    """Connect to the database and plan the query without running it, or ask for the file. Returns the columns, or the error."""
     found = await datasets.check_dataset(
         platform,
         workspace_id=scene.workspace_id,

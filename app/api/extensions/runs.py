@@ -42,6 +42,11 @@ def _sources(found: list[dict[str, Any]] | None) -> list[contract.RunSource] | N
             sha256=source.get("sha256"),
             pushed_down=source.get("pushedDown"),
             read_at=source.get("readAt"),
+            state=source.get("state"),
+            path=source.get("path"),
+            etag=source.get("etag"),
+            file_bytes=source.get("fileBytes"),
+            modified_at=source.get("modifiedAt"),
         )
         for source in found
     ]

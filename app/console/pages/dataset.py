@@ -37,7 +37,12 @@ class DatasetView:
     @property
     def is_database(self) -> bool:
         """Whether it is read from a database, and so has no content here."""
-        return self.dataset.settings is not None
+        return datasets.is_database(self.dataset)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its content is that of a file, which each run reads if it changed."""
+        return datasets.is_file(self.dataset)
 
     @property
     def columns(self) -> Sequence[tuple[str, str]]:
@@ -69,7 +74,7 @@ async def show_dataset(visit: Visit) -> Shown:
 async def _page(visit: Visit, check: Any = None) -> Shown:
     session, space_id, dataset_id = visit.session, visit.space_id, visit.path("datasetId")
     dataset = await datasets.get_dataset(session, space_id, dataset_id)
-    tabs = _DATABASE_TABS if dataset.settings is not None else _UPLOAD_TABS
+    tabs = _tabs_of(dataset)
     tab = visit.asked("tab") or next(iter(tabs))
     if tab not in tabs:
         raise NotFound("This page does not exist.")
@@ -121,6 +126,10 @@ async def _source(visit: Visit, dataset: Any) -> Any:
     return {"source": source, "ssl_modes": SSL_MODES}
 
 
+async def _file(visit: Visit, dataset: Any) -> Any:
+    return datasets.shown_file(visit.platform.keyring, visit.caller.workspace_id, dataset)
+
+
 _USED = Tab("Used by", "dataset/users.html", _users, "/audiences")
 _UPLOAD_TABS: Mapping[str, Tab] = {
     "content": Tab("Content", "dataset/content.html", _rows, "/rows"),
@@ -133,6 +142,19 @@ _DATABASE_TABS: Mapping[str, Tab] = {
     "columns": Tab("Columns", "dataset/columns.html", _nothing),
     "users": _USED,
 }
+
+
+_FILE_TABS: Mapping[str, Tab] = {
+    "content": _UPLOAD_TABS["content"],
+    "file": Tab("File", "dataset/file.html", _file),
+    **{key: _UPLOAD_TABS[key] for key in ("reading", "former", "users")},
+}
+
+
+def _tabs_of(dataset: Any) -> Mapping[str, Tab]:
+    if datasets.is_file(dataset):
+        return _FILE_TABS
+    return _DATABASE_TABS if datasets.is_database(dataset) else _UPLOAD_TABS
 
 
 # Actions
@@ -174,7 +196,7 @@ async def restore(visit: Visit) -> Done:
 
 
 async def check(visit: Visit) -> Shown:
-    """Check the database, with no transaction open."""
+    """Check the database or the file, with no transaction open."""
     await visit.end_transaction()
     result = await datasets.check_dataset(
         visit.platform,

@@ -7,6 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app.contract.extensions.base import Output, PaginationOutput, StrictInput
+from app.contract.extensions.checks import WarningOutput
+from app.contract.extensions.dataset_files import (
+    DatasetFileInput,
+    DatasetFileOutput,
+    DatasetFilePatch,
+)
 from app.contract.extensions.upload_reports import UploadReport
 from app.contract.fields import CreatedAt, CreatedBy, DatasetId, SpaceId, Time, UpdatedAt, UpdatedBy
 from app.core.described import about
@@ -109,7 +115,7 @@ class PostgresSourcePatch(StrictInput):
 
 
 class DatasetInput(StrictInput):
-    """A new dataset: an upload, empty until its content is put, or a database."""
+    """A new dataset: an upload, empty until its content is put, a database, or a file that runs read."""
 
     name: Annotated[
         DatasetName,
@@ -119,22 +125,27 @@ class DatasetInput(StrictInput):
         ),
     ]
     kind: Annotated[
-        Literal["upload", "postgres"],
+        Literal["upload", "postgres", "object"],
         about(
-            "`upload`: its content is put with a file. `postgres`: it is read from a database.",
+            "`upload`: its content is put with a request. `postgres`: it is read from a database. `object`: each run reads a file of "
+            "an object store or a server, if it changed.",
             "upload",
         ),
     ]
     source: Annotated[
         PostgresSourceInput | None, about("The database, for the kind `postgres` only.")
     ] = None
+    file: Annotated[DatasetFileInput | None, about("The file, for the kind `object` only.")] = None
 
 
 class DatasetPatch(StrictInput):
-    """Changes to the source of a dataset in a database."""
+    """Changes to the database or the file that a dataset is read from."""
 
     source: Annotated[
         PostgresSourcePatch | None, about("Changes to the database, for the kind `postgres` only.")
+    ] = None
+    file: Annotated[
+        DatasetFilePatch | None, about("Changes to the file, for the kind `object` only.")
     ] = None
 
 
@@ -195,8 +206,14 @@ class DatasetOutput(Output):
     id: DatasetId
     space_id: SpaceId
     name: Annotated[str, about("Name of the table in SQL.", "orders")]
-    kind: Annotated[str, about("`upload` or `postgres`.", "upload")]
-    source: Annotated[PostgresSourceOutput | None, about("The database; null for an upload.", None)]
+    kind: Annotated[str, about("`upload`, `postgres` or `object`.", "upload")]
+    source: Annotated[
+        PostgresSourceOutput | None, about("The database; null for other kinds.", None)
+    ]
+    file: Annotated[
+        DatasetFileOutput | None,
+        about("The file of the kind `object`; null for other kinds.", None),
+    ]
     columns: Annotated[
         list[Column],
         about("Columns of the content, in their order. Empty before the first upload."),
@@ -223,9 +240,9 @@ class DatasetOutput(Output):
 
 
 class DatasetCheckOutput(Output):
-    """Whether the database can be read, with its message, and the columns of the table or query."""
+    """Whether the database or the file can be read, with its message, and the columns."""
 
-    ok: Annotated[bool, about("Whether the database can be read.", True)]
+    ok: Annotated[bool, about("Whether the database or the file can be read.", True)]
     message: Annotated[
         str,
         about(
@@ -236,7 +253,7 @@ class DatasetCheckOutput(Output):
     columns: Annotated[
         list[Column] | None,
         about(
-            "Columns of the table or query. Null if the dataset has neither, or if the check failed."
+            "Columns of the table or query, or of a file that was read already. Null if they are not known."
         ),
     ]
     warnings: Annotated[
@@ -258,6 +275,15 @@ class DatasetData(Output):
     """One dataset."""
 
     dataset: Annotated[DatasetOutput, about("The dataset.")]
+
+
+class SavedDatasetData(DatasetData):
+    """A dataset that was saved, with warnings about its file."""
+
+    warnings: Annotated[
+        list[WarningOutput],
+        about("What was accepted, and may not do what its author expects. Empty: nothing."),
+    ]
 
 
 class DatasetsData(Output):

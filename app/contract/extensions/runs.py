@@ -13,17 +13,19 @@ from app.core.described import about
 
 
 class RunSource(Output):
-    """A dataset that a run has read: the content of an upload, or the rows of a database and the time of reading."""
+    """A dataset that a run has read: the content of an upload or a file, or the rows of a database, and the time of reading."""
 
     dataset_id: DatasetId
     name: Annotated[str, about("Name of the dataset in SQL.", "orders")]
-    kind: Annotated[str, about("`upload` or `postgres`.", "upload")]
+    kind: Annotated[str, about("`upload`, `postgres` or `object`.", "upload")]
     rows: Annotated[int, about("Number of rows that were read.", 15230)]
-    bytes: Annotated[int, about("Number of bytes that were read.", 481254)]
+    bytes: Annotated[
+        int, about("Number of bytes of the content, or of the rows that were read.", 481254)
+    ]
     sha256: Annotated[
         str | None,
         about(
-            "SHA-256 of the content of an upload.",
+            "SHA-256 of the content of an upload or a file.",
             "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
         ),
     ] = None
@@ -31,7 +33,30 @@ class RunSource(Output):
         bool | None, about("Whether the definition ran in the database.", False)
     ] = None
     read_at: Annotated[
-        Time | None, about("Time at which the database was read.", "2026-01-31T12:00:00.000Z")
+        Time | None,
+        about("Time at which the database or the file was read.", "2026-01-31T12:00:00.000Z"),
+    ] = None
+    state: Annotated[
+        str | None,
+        about(
+            "What was found of a file: `new` or `unchanged`; `missing`, `late` (older than `maxAgeHours`), `broken` (cannot be read) or "
+            "`breaking` (it would break audiences) fail the run. Null for other kinds, and if the place of the file did not respond.",
+            "new",
+        ),
+    ] = None
+    path: Annotated[
+        str | None,
+        about("Address of the file.", "s3://shop-exports/orders/orders-2026-01-31.csv.gz"),
+    ] = None
+    etag: Annotated[
+        str | None,
+        about("ETag of the file, if its place has one.", "9b2cf535f27731c974343645a3985328"),
+    ] = None
+    file_bytes: Annotated[
+        int | None, about("Size of the file in bytes, as it was sent.", 481254)
+    ] = None
+    modified_at: Annotated[
+        Time | None, about("Time of the last change of the file.", "2026-01-31T04:00:00.000Z")
     ] = None
 
 

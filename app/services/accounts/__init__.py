@@ -2,6 +2,7 @@
 
 from app.services.accounts.account import Account, connector_tools, open_account, secrets_of
 from app.services.accounts.bound_secrets import first_moved, secret_required
+from app.services.accounts.own_identity import NOT_PERMITTED, external_id_of
 from app.services.accounts.partner_errors import translate_partner_errors
 from app.services.accounts.setting_inputs import (
     SettingInput,
@@ -18,11 +19,13 @@ from app.services.accounts.settings import (
 )
 
 __all__ = [
+    "NOT_PERMITTED",
     "Account",
     "SettingInput",
     "complete_settings",
     "connector_class",
     "connector_tools",
+    "external_id_of",
     "first_moved",
     "open_account",
     "seal_settings",

@@ -16,6 +16,7 @@ from app.core.errors import Invalid, Problem
 
 SWITCH = "ACTIVATIONS_S3_ROLES"
 EXTERNAL_ID = "external_id"
+NOT_PERMITTED = f"the operator of this service does not permit it ({SWITCH}); use a key"
 
 Settings = TypeVar("Settings", bound=ConnectorSettings)
 
@@ -59,8 +60,7 @@ def check_own_identity(
     ours, named = external_id_of(workspace_id), given.get(EXTERNAL_ID)
     problems = []
     if given.get(settings.own_identity) is not None and not is_permitted:
-        words = f"the operator of this service does not permit it ({SWITCH}); use a key"
-        problems.append(_problem(settings.own_identity, words))
+        problems.append(_problem(settings.own_identity, NOT_PERMITTED))
     if named is not None and named != ours:
         words = f"is made by the service: let the trust policy of the role require {ours}, and leave it out here"
         problems.append(_problem(EXTERNAL_ID, words))

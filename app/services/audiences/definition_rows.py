@@ -13,7 +13,7 @@ from typing import Any
 from app.connectors.errors import ConnectorError
 from app.core.clock import to_wire
 from app.services.audiences.definitions import run_in
-from app.services.datasets import source_of
+from app.services.datasets import is_database, is_file, read_file, source_of
 from app.services.platform import Platform, fetch_file
 from app.services.tenancy import workspace_of
 from app.snapshots.definitions import (
@@ -91,6 +91,20 @@ class _Work:
         self.seconds -= asyncio.get_running_loop().time() - began
         entry.update(rows=stats.rows, bytes=stats.bytes, readAt=to_wire(stats.moment))
 
+    async def read_file(self, dataset: Dataset) -> Path:
+        """Read a dataset's file if it changed. Returns the local path of its content."""
+        entry = self.reading.begin(dataset, rows=0, bytes=0, readAt=None)
+        began = asyncio.get_running_loop().time()
+        found = await read_file(
+            self.platform,
+            workspace_id=self.workspace_id,
+            dataset=dataset,
+            entry=entry,
+            at_most=timedelta(seconds=max(self.seconds, 1.0)),
+        )
+        self.seconds -= asyncio.get_running_loop().time() - began
+        return await fetch_file(self.platform.objects, StoredFile(**(found.file or {})))
+
     def source(self, dataset: Dataset) -> PostgresSource:
         """Return a dataset's source, decrypted."""
         return source_of(self.platform.keyring, self.workspace_id, dataset)
@@ -109,9 +123,9 @@ async def write_rows(
 ) -> None:
     """Write the rows of a definition to ``out`` as Parquet, and keep ``reading`` up to date.
 
-    ``room`` is entered only while databases are read. ``at_most`` limits the time for reading databases, and again the
-    time of the engine. Raises DefinitionFailed if the query is at fault, and a ConnectorError if a database is not
-    available or refuses the connection.
+    ``room`` is entered only while databases and files are read. ``at_most`` limits the time for reading them, and again the
+    time of the engine. Raises DefinitionFailed if the query is at fault, and a ConnectorError if a database or file is not
+    available, or cannot be read.
     """
     async with platform.unit_of_work() as session:
         datasets = await DatasetRepository(session).readable(space_id)
@@ -152,7 +166,7 @@ async def _run_in_database(
     work: _Work, target: str, datasets: Sequence[Dataset], query: str, out: Path
 ) -> None:
     dataset = next((known for known in datasets if known.name.lower() == target.lower()), None)
-    if dataset is None or dataset.settings is None:
+    if dataset is None or not is_database(dataset):
         raise DefinitionFailed(f"There is no database {target} among the datasets of this space.")
     # The database decides how it runs the query, and its SQL may be another one: what can be read gets its notes.
     work.reading.notes[:] = (await asyncio.to_thread(analyse_order, query, {})).notes
@@ -164,13 +178,13 @@ async def _run_in_database(
 async def _tables(
     work: _Work, datasets: Sequence[Dataset], query: str, files: ExitStack
 ) -> dict[str, Path]:
-    """Return the local file by name of each dataset that a definition reads; databases are read into files now."""
+    """Return the local file by name of each dataset that a definition reads; databases and changed files are read now."""
     names = [dataset.name for dataset in datasets]
     if problems := await asyncio.to_thread(check_definition, query, names):
         raise DefinitionFailed(problems[0].message)
     names_used = await asyncio.to_thread(tables_of, query)
     used = [dataset for dataset in datasets if dataset.name.lower() in names_used]
-    reads = any(dataset.settings is not None for dataset in used)
+    reads = any(is_database(dataset) or is_file(dataset) for dataset in used)
     async with work.room if reads else nullcontext():
         columns = columns_used(query)
         return {dataset.name: await _table(work, dataset, files, columns) for dataset in used}
@@ -179,14 +193,17 @@ async def _tables(
 async def _sort_rows(work: _Work, datasets: Sequence[Dataset], tables: Mapping[str, Path]) -> None:
     """Sort the rows that were read from databases, where they have no order, by all columns."""
     for dataset in datasets:
-        if dataset.settings is not None and dataset.name in tables:
+        if is_database(dataset) and dataset.name in tables:
             await work.platform.engine.run(sort_rows, tables[dataset.name])
 
 
 async def _table(
     work: _Work, dataset: Dataset, files: ExitStack, columns: frozenset[str] | None
 ) -> Path:
-    if dataset.settings is None:
+    if is_file(dataset):
+        with _named(dataset):
+            return await work.read_file(dataset)
+    if not is_database(dataset):
         return await _uploaded(work, dataset)
     sql = work.source(dataset).sql
     if sql is None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid, Problem
+from app.services.datasets import is_database
 from app.snapshots.definitions import check_definition
 from app.sources import StatementRejected, read_statement
 from app.storage.repositories.datasets import DatasetRepository
@@ -65,10 +66,10 @@ def _faults_there(query: str) -> Sequence[str]:
 async def _check_target(session: AsyncSession, space_id: str, target: str) -> None:
     repository = DatasetRepository(session)
     dataset = await repository.named(space_id, target, lock="read")
-    if dataset is not None and dataset.settings is not None:
+    if dataset is not None and is_database(dataset):
         return
     databases = [
-        dataset.name for dataset in await repository.readable(space_id) if dataset.settings
+        dataset.name for dataset in await repository.readable(space_id) if is_database(dataset)
     ]
     shown = ", ".join(databases[:_SHOWN]) or "none yet (create one: POST …/datasets, kind postgres)"
     raise Invalid(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Invalid, Problem
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.audiences.definitions import FIELD, checked_definition, run_in
+from app.services.datasets import is_database, is_file
 from app.services.platform import Platform
 from app.snapshots.definitions import (
     Binding,
@@ -49,7 +50,7 @@ async def resolve_definition(
     faults = [binding.fault] if binding.fault else []
     if binding.columns is not None:
         faults += key_faults(binding.columns, _IDS.get(audience_type, ("profile_id",)))
-    return Resolution(faults, certain=all(dataset.settings is None for dataset in used))
+    return Resolution(faults, certain=not any(is_database(one) for one in used))
 
 
 async def resolve_ahead(platform: Platform, space_id: str, query: str) -> None:
@@ -119,7 +120,7 @@ def _ended(fault: str) -> str:
 
 def _unknown_contents(used: Sequence[Dataset]) -> Iterator[SaveWarning]:
     for dataset in used:
-        if dataset.settings is not None and not dataset.columns.get("columns"):
+        if is_database(dataset) and not dataset.columns.get("columns"):
             yield SaveWarning(
                 WarningCode.DATASET_NOT_CHECKED,
                 FIELD,
@@ -128,7 +129,14 @@ def _unknown_contents(used: Sequence[Dataset]) -> Iterator[SaveWarning]:
                     "{id}", dataset.id
                 ),
             )
-        elif dataset.settings is None and dataset.file is None:
+        elif is_file(dataset) and dataset.file is None:
+            yield SaveWarning(
+                WarningCode.DATASET_WITHOUT_CONTENT,
+                FIELD,
+                f"The file of the dataset {dataset.name} ({dataset.id}) was not read yet, so names in the definition were not "
+                "checked. The first preview or run reads it.",
+            )
+        elif not is_database(dataset) and dataset.file is None:
             yield SaveWarning(
                 WarningCode.DATASET_WITHOUT_CONTENT,
                 FIELD,

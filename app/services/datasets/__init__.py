@@ -11,29 +11,40 @@ from app.services.datasets.datasets import (
     page_datasets,
     update_dataset,
 )
+from app.services.datasets.file_checks import check_changed_file, check_new_file
+from app.services.datasets.file_reads import read_file
+from app.services.datasets.file_sources import ShownFile, shown_file
 from app.services.datasets.former_contents import (
     forget_old_contents,
     list_contents,
     newest_contents,
     restore_content,
 )
+from app.services.datasets.kinds import is_database, is_file
 from app.services.datasets.sources import ShownSource, shown_source, source_of
 
 __all__ = [
     "DatasetUser",
+    "ShownFile",
     "ShownSource",
+    "check_changed_file",
     "check_dataset",
+    "check_new_file",
     "create_dataset",
     "delete_dataset",
     "forget_old_contents",
     "get_dataset",
+    "is_database",
+    "is_file",
     "list_contents",
     "list_users",
     "newest_contents",
     "page_datasets",
     "put_dataset_content",
+    "read_file",
     "read_first_rows",
     "restore_content",
+    "shown_file",
     "shown_source",
     "source_of",
     "update_dataset",

@@ -1,4 +1,4 @@
-"""Uploads that break audiences: the content of a dataset that definitions read becomes empty, or loses or changes columns."""
+"""New contents that break audiences: the content of a dataset that definitions read becomes empty, or loses or changes columns."""
 
 from __future__ import annotations
 
@@ -26,10 +26,26 @@ class _Broken:
     changes: Sequence[str]
 
 
+UPLOAD = "This upload"
+REPEAT = (
+    "Nothing was changed. Send a complete file, or repeat the request with allowBreaking=true; the content before is kept for "
+    "30 days and can be restored."
+)
+
+
 async def refuse_breaking(
-    session: AsyncSession, dataset: Dataset, stats: DatasetStats, rows: int
+    session: AsyncSession,
+    dataset: Dataset,
+    stats: DatasetStats,
+    rows: int,
+    *,
+    what: str = UPLOAD,
+    way_out: str = REPEAT,
 ) -> None:
-    """Raise Conflict, naming the audiences, if new content of ``rows`` rows empties or reshapes what definitions read."""
+    """Raise Conflict, naming the audiences, if new content of ``rows`` rows empties or reshapes what definitions read.
+
+    ``what`` and ``way_out`` are the beginning and the end of the message.
+    """
     if dataset.file is None:
         return
     users = await AudienceRepository(session).naming(dataset.space_id, dataset.name)
@@ -39,8 +55,7 @@ async def refuse_breaking(
     changes = list(dict.fromkeys(change for one in broken for change in one.changes))
     named = listed([f"{one.audience.name} ({one.audience.id})" for one in broken])
     raise Conflict(
-        f"This upload breaks what audiences read: {listed(changes)}. Audiences: {named}. Nothing was changed. Send a complete "
-        "file, or repeat the request with allowBreaking=true; the content before is kept for 30 days and can be restored.",
+        f"{what} breaks what audiences read: {listed(changes)}. Audiences: {named}. {way_out}",
         data=_data(changes, broken),
     )
 

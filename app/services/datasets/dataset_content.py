@@ -1,17 +1,19 @@
-"""The content of datasets: uploads, stored as Parquet files, and columns."""
+"""The content of datasets: uploads and files of sources, stored as Parquet files, and columns."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
 from app.domain.refused_keys import RefusedKeys
 from app.services.datasets.breaking_changes import refuse_breaking
 from app.services.datasets.former_contents import keep_content
+from app.services.datasets.kinds import is_database
 from app.services.platform import (
     Platform,
     fresh_key,
@@ -54,7 +56,8 @@ async def put_dataset_content(
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id)
         if dataset.settings is not None:
-            raise Conflict("The dataset is read from its database; there is no content to upload.")
+            place = "database" if is_database(dataset) else "file"
+            raise Conflict(f"The dataset is read from its {place}; there is no content to upload.")
         usual = usual_delimiter(dataset.reading)
         refused = await read_refused(session, platform.keyring, space_id)
     receiving = receive_upload(
@@ -66,39 +69,55 @@ async def put_dataset_content(
         announced=announced,
         delimiter=delimiter,
     )
-    folder = f"spaces/{space_id}/datasets/{dataset_id}"
-    file, stats = await _store(platform, receiving, space_id, folder, usual, refused)
+    async with receiving as upload:
+        file, stats = await store_content(platform, upload, space_id, dataset_id, usual, refused)
     async with platform.unit_of_work() as session:
         dataset = await DatasetRepository(session).require(space_id, dataset_id, lock="update")
         if not allow_breaking:
             await refuse_breaking(session, dataset, stats, file.rows)
-        await keep_content(session, dataset, now)
-        dataset.file = file.to_json()
-        dataset.columns = columns_to_json(stats.columns)
-        dataset.reading = asdict(stats.reading)
-        dataset.row_count, dataset.byte_count = file.rows, file.bytes
-        dataset.uploaded_by, dataset.uploaded_at = actor, now
-        dataset.updated_by, dataset.updated_at = actor, now
-        await session.flush()
-        await record_change(session, "dataset", dataset, "Dataset Content Replaced", actor)
+        await replace_content(session, dataset, file, stats, actor=actor, now=now)
     return dataset
 
 
-async def _store(
+async def replace_content(
+    session: AsyncSession,
+    dataset: Dataset,
+    file: StoredFile,
+    stats: DatasetStats,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Make a stored file the content of a locked dataset; the content before is kept."""
+    await keep_content(session, dataset, now)
+    dataset.file = file.to_json()
+    dataset.columns = columns_to_json(stats.columns)
+    dataset.reading = asdict(stats.reading)
+    dataset.row_count, dataset.byte_count = file.rows, file.bytes
+    dataset.uploaded_by, dataset.uploaded_at = actor, now
+    dataset.updated_by, dataset.updated_at = actor, now
+    await session.flush()
+    await record_change(session, "dataset", dataset, "Dataset Content Replaced", actor)
+
+
+async def store_content(
     platform: Platform,
-    receiving: AbstractAsyncContextManager[Upload],
+    upload: Upload,
     space_id: str,
-    folder: str,
+    dataset_id: str,
     usual: str | None,
     refused: RefusedKeys | None,
 ) -> tuple[StoredFile, DatasetStats]:
-    """Convert an upload to a stored Parquet file. Returns the file and its contents."""
+    """Convert an upload to a stored Parquet file. Returns the file and its contents.
+
+    ``usual`` is the delimiter of the content before. Raises Invalid if the upload cannot be read.
+    """
+    folder = f"spaces/{space_id}/datasets/{dataset_id}"
     out = platform.engine.scratch_file(".parquet")
     try:
-        async with receiving as upload:
-            upload = replace(upload, usual_delimiter=usual, refused=refused)
-            owner = await platform.owner_of(space_id)
-            stats = await platform.engine.run_on_upload(owner, write_dataset, upload, out)
+        upload = replace(upload, usual_delimiter=usual, refused=refused)
+        owner = await platform.owner_of(space_id)
+        stats = await platform.engine.run_on_upload(owner, write_dataset, upload, out)
         file = await store_file(platform.objects, out, fresh_key(folder, "content"), stats.rows)
     finally:
         out.unlink(missing_ok=True)

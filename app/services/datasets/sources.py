@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.core.crypto import Binding, Keyring
-from app.core.errors import Invalid, Problem
+from app.core.crypto import Keyring
+from app.core.errors import Invalid
 from app.core.logging import register_secret
-from app.core.sentences import validation_words
 from app.services.accounts import first_moved, secret_required
+from app.services.datasets.kinds import is_database
+from app.services.datasets.sealing import seal, unseal, validated
 from app.sources import PostgresSource
 from app.storage.models import Dataset
-
-POSTGRES = "postgres"  # the kind of a dataset in a database
 
 # Changing one of these would send the stored password to another server, or unencrypted.
 _WHERE_TO = ("host", "port", "ssl_mode", "ca_certificate")
@@ -40,18 +37,9 @@ class ShownSource:
 
 def new_source(given: Mapping[str, Any]) -> PostgresSource:
     """Create a source from its fields. Raises Invalid with a problem for each fault, at ``source.<field>``."""
-    try:
-        source = PostgresSource.model_validate(dict(given))
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-    else:
-        register_secret(source.password.get_secret_value())
-        return source
-    problems = []
-    for fault in faults:
-        path = ".".join(["source", *(to_camel(str(part)) for part in fault["loc"])])
-        problems.append(Problem(validation_words(fault), path))
-    raise Invalid("the source does not fit", problems=problems)
+    source = validated(PostgresSource, given, "source")
+    register_secret(source.password.get_secret_value())
+    return source
 
 
 def changed_source(former: PostgresSource, changes: Mapping[str, Any]) -> PostgresSource:
@@ -76,29 +64,23 @@ def _plain(source: PostgresSource) -> dict[str, Any]:
     return {**source.model_dump(), "password": source.password.get_secret_value()}
 
 
-def _binding(workspace_id: str, dataset_id: str) -> Binding:
-    return Binding(workspace_id, "dataset", dataset_id, "settings")
-
-
 def seal_source(
     keyring: Keyring, workspace_id: str, dataset_id: str, source: PostgresSource
 ) -> bytes:
     """Encrypt a source for its column."""
-    return keyring.encrypt(orjson.dumps(_plain(source)), _binding(workspace_id, dataset_id))
+    return seal(keyring, workspace_id, dataset_id, _plain(source))
 
 
 def source_of(keyring: Keyring, workspace_id: str, dataset: Dataset) -> PostgresSource:
     """Decrypt the source of a dataset, with its password. Never return or log it."""
-    assert dataset.settings is not None  # noqa: S101  the caller has checked its kind
-    plain = keyring.decrypt(dataset.settings, _binding(workspace_id, dataset.id))
-    source = PostgresSource.from_stored(orjson.loads(plain))
+    source = PostgresSource.from_stored(unseal(keyring, workspace_id, dataset))
     register_secret(source.password.get_secret_value())
     return source
 
 
 def shown_source(keyring: Keyring, workspace_id: str, dataset: Dataset) -> ShownSource | None:
-    """Return a source without its password, or None for an upload."""
-    if dataset.settings is None:
+    """Return a source without its password, or None if the dataset is not in a database."""
+    if not is_database(dataset):
         return None
     source = source_of(keyring, workspace_id, dataset)
     return ShownSource(**source.model_dump(exclude={"password"}))

@@ -20,7 +20,13 @@ from app.services.platform.stored_files import (
     store_file,
 )
 from app.services.platform.transactions import is_conflict, is_lost, retry_transaction, server_away
-from app.services.platform.uploads import receive_upload, type_of_file, usual_delimiter
+from app.services.platform.uploads import (
+    CONTENT_TYPES,
+    receive_upload,
+    type_of_file,
+    upload_delimiter,
+    usual_delimiter,
+)
 from app.services.platform.wakeups import (
     beat_job_id,
     deliver_again,
@@ -45,6 +51,7 @@ from app.services.platform.worker_beats import (
 )
 
 __all__ = [
+    "CONTENT_TYPES",
     "MAX_LOST_LEASES",
     "LeaseLost",
     "Platform",
@@ -80,6 +87,7 @@ __all__ = [
     "store_file",
     "sweep_job_id",
     "type_of_file",
+    "upload_delimiter",
     "usual_delimiter",
     "wake_deliver",
     "wake_erase",

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from app.core.config import Settings
@@ -17,29 +17,25 @@ from app.core.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from app.domain.file_formats import FileFormat, ending_of, format_of
 from app.snapshots.engine import Engine, Upload
 
 _BUFFER = 1024 * 1024
 _WINDOW_SECONDS = 30.0
 _WINDOW_BYTES = 30 * 10 * 1024  # 10 KiB/s
 
-_FORMATS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
+CONTENT_TYPES: dict[FileFormat, str] = {
+    "csv": "text/csv",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+_FORMATS: dict[str, FileFormat] = {
     "text/csv": "csv",
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
 
-_TYPES_BY_ENDING = {
-    ".csv": "text/csv",
-    ".tsv": "text/csv",
-    ".txt": "text/csv",
-    ".ndjson": "application/x-ndjson",
-    ".jsonl": "application/x-ndjson",
-    ".json": "application/x-ndjson",
-    ".parquet": "application/vnd.apache.parquet",
-}
-_COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
@@ -48,7 +44,7 @@ _NO_DELIMITERS = "\"' \r\n\0\ufeff"
 
 def upload_kind(
     content_type: str | None, content_encoding: str | None
-) -> tuple[Literal["csv", "ndjson", "parquet"], Literal["gzip", "zstd"] | None]:
+) -> tuple[FileFormat, Literal["gzip", "zstd"] | None]:
     """Return format and compression by the headers. Raises UnsupportedMediaType, naming what is accepted."""
     essence, _, parameters = (content_type or "").partition(";")
     form = _FORMATS.get(essence.strip().lower())
@@ -76,20 +72,17 @@ def type_of_file(name: str) -> str:
 
     Raises UnsupportedMediaType, naming what is accepted.
     """
-    path = PurePath(name.lower())
-    if path.suffix in _COMPRESSED:
-        path = path.with_suffix("")
-    if path.suffix in _SPREADSHEETS:
+    if ending_of(name) in _SPREADSHEETS:
         raise UnsupportedMediaType(
             f"{name} is a spreadsheet. Save it as CSV (UTF-8), and upload that file.", field="file"
         )
-    found = _TYPES_BY_ENDING.get(path.suffix)
+    found = format_of(name)
     if found is None:
         raise UnsupportedMediaType(
             f"{name}: the name must end in .csv, .tsv, .txt, .ndjson, .jsonl or .parquet; also with .gz or .zst after it.",
             field="file",
         )
-    return found
+    return CONTENT_TYPES[found]
 
 
 def _is_readable(parameters: str) -> bool:

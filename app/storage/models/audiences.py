@@ -27,14 +27,17 @@ class Dataset(Base):
     space_id: Mapped[str] = mapped_column(ForeignKey("space.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    kind: Mapped[str]  # upload, postgres
+    kind: Mapped[str]  # upload, postgres, object
     file: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
     # {"columns": [[name, type], …]}, in order
     columns: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'"))
     reading: Mapped[Json | None] = mapped_column(JSONB)  # UploadReport of the content
     row_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     byte_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    settings: Mapped[bytes | None]  # encrypted: the database, and the table or query to read
+    # Encrypted: the database and the table or query to read, or the file
+    settings: Mapped[bytes | None]
+    # The version of the file that was read last: {"path", "etag", "bytes", "modifiedAt", "readAt"}
+    file_read: Mapped[Json | None] = mapped_column(JSONB)
     # Of the content, also after it was restored. None: of a content that an earlier version stored
     uploaded_by: Mapped[str | None]
     uploaded_at: Mapped[Moment | None]

@@ -7,7 +7,7 @@ import re
 
 from app.console.words import NOTHING
 from app.core import clock
-from app.services import audiences
+from app.services import audiences, datasets
 from tests.flow import ACTOR
 from tests.integration.console.conftest import Browser
 
@@ -157,3 +157,30 @@ async def test_a_read_token_sees_datasets_without_actions(browser: Browser) -> N
     for action in ("restore", "check", "source", "delete"):
         assert (await browser.post(f"{one}/{action}", token)).status_code == 403, action
     assert (await browser.post_file(f"{one}/replace", token, "a.csv", b"id\n")).status_code == 403
+
+
+async def test_a_dataset_over_a_file_shows_its_settings_and_no_secret(browser: Browser) -> None:
+    flow = browser.flow
+    async with flow.platform.unit_of_work() as session:
+        made = await datasets.create_dataset(
+            session,
+            flow.platform.keyring,
+            workspace_id=await flow.workspace_id(),
+            space_id=flow.space_id,
+            name="exports",
+            kind="object",
+            source=None,
+            file={"url": "https://127.0.0.1:1/a.csv?sig=very-secret", "max_age_hours": 26},
+            actor=ACTOR,
+        )
+    await browser.open("datasets")
+    assert "exports file empty" in browser.text
+    one = f"/console/spaces/{flow.space_id}/datasets/{made.id}"
+    page = await browser.open(one)
+    assert "A file, which each run reads if it changed." in browser.text
+    assert "Not read yet" in browser.text
+    assert "Upload the content" not in browser.text
+    page = await browser.open(f"{one}?tab=file")
+    assert "https://127.0.0.1:1/a.csv?sig=…" in browser.text
+    assert "26 hours; an older file is late" in browser.text
+    assert "very-secret" not in page.text

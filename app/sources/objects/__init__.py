@@ -1,0 +1,1 @@
+"""Files in object stores and at https addresses, as sources of datasets."""
