@@ -25,6 +25,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from app.connectors.addresses import AddressRefused, OutboundPolicy
 from app.connectors.answers import error_for_answer, raise_for_answer, request_id_of, retry_after
+from app.connectors.bodies import read_whole
 from app.connectors.echoes import ACCOUNT_SECRETS, set_account
 from app.connectors.errors import ConfigurationRejected, ConnectorError, TransientFailure
 from app.connectors.exchanges import (

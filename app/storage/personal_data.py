@@ -47,7 +47,7 @@ _CONFIGURED = """
     space.slug space.name space.absent_words
     audience.name audience.key audience.description audience.query audience.target_entity audience.options
     audience_preview.target_entity audience_preview.options audience_schedule.config
-    dataset.name dataset.columns dataset_content.columns destination.name
+    dataset.name dataset.columns dataset.file_read dataset_content.columns destination.name
     destination_connection.id_sync destination_connection.connection_settings destination_connection.lists
     activation.name activation.options activation_revision.config
     snapshot.traits snapshot.identifiers sync.spec retired_key.key workspace.slug workspace.name
@@ -58,11 +58,11 @@ _SEALED = """
 """
 _STAFF = """
     audit_event.actor audit_event.actor_email api_token.name audience.created_by audience.updated_by dataset.created_by
-    dataset.updated_by dataset_content.uploaded_by destination.created_by destination.updated_by run.created_by
+    dataset.updated_by dataset.uploaded_by dataset_content.uploaded_by destination.created_by destination.updated_by run.created_by
     activation_revision.created_by sync.approved_by sync.opened_by erasure.requested_by
 """
 _NONE = """
-    encryption_check.key_id
+    encryption_check.key_id console_sign_out.nonce
     held_place.space_id held_place.activation_id held_place.local held_place.place held_place.workspace_id held_place.made_from
     place_wait.space_id place_wait.activation_id place_wait.other_space_id place_wait.other_activation_id place_wait.seen
     worker.id worker.host worker.version worker.lane workspace.id
