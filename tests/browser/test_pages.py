@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 
@@ -69,7 +70,7 @@ PAGES = (
     "{activation}?tab=audit",
     "{sync}",
 )
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 async def _filled(console: Console) -> list[str]:
@@ -180,17 +181,19 @@ async def _database(flow: Flow) -> str:
 
 
 @pytest.mark.timeout(300)
-async def test_each_page_is_accessible_and_quiet(console: Console) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_each_page_is_accessible_and_quiet(
+    console: Console, scheme: Literal["light", "dark"]
+) -> None:
     pages = await _filled(console)
-    for scheme in SCHEMES:
-        page = await console.page(color_scheme=scheme)
-        for path in pages:
-            response = await page.goto(console.space + path)
-            assert response is not None
-            assert (path, response.status) == (path, 200)
-            policy = response.headers["content-security-policy"]
-            assert "unsafe" not in policy
-            assert await console.accessible(page) == [], (scheme, path)
+    page = await console.page(color_scheme=scheme)
+    for path in pages:
+        response = await page.goto(console.space + path)
+        assert response is not None
+        assert (path, response.status) == (path, 200)
+        policy = response.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert await console.accessible(page) == [], (scheme, path)
     assert console.faults == []
 
 
