@@ -121,7 +121,7 @@ class TestOutputs:
         names = {field.alias for field in runs.RunOutput.model_fields.values()}
         assert names == {
             "id", "audienceId", "kind", "trigger", "status", "asOf", "makeCurrent", "becameCurrent", "members",
-            "entered", "exited", "snapshotId", "sources", "notes", "typeChanges", "absent", "reading", "error", "createdAt", "startedAt", "finishedAt",
+            "entered", "exited", "snapshotId", "sources", "notes", "typeChanges", "absent", "refused", "reading", "error", "createdAt", "startedAt", "finishedAt",
         }  # fmt: skip
 
     def test_a_sync_has_the_agreed_names(self) -> None:
