@@ -77,7 +77,7 @@ class FoundProfile:
 async def find_profile(platform: Platform, space_id: str, sought: str) -> FoundProfile:
     """Search the current snapshots and the holdings of a space for an id or the value of an identifier.
 
-    E-mail addresses are compared without case. Searches 1,000 audiences and 1,000 activations, the newest first, and ends
+    E-mail addresses are compared without case. Searches the 1,000 newest audiences and the 1,000 oldest activations, and ends
     after 512 MiB from the object store or 20 s.
     """
     async with platform.unit_of_work() as session:
