@@ -30,7 +30,9 @@ class Stores:
         backends = importlib.import_module("moto.backends")
         server.start()
         self._stops.append(server.stop)
-        backends.get_backend("s3")["123456789012"]["aws"].create_bucket(BUCKET, "us-east-1")
+        account = backends.get_backend("s3")["123456789012"]["aws"]
+        if BUCKET not in account.buckets:  # all stores of a process are one
+            account.create_bucket(BUCKET, "us-east-1")
         return f"http://{host}:{server.get_host_and_port()[1]}"
 
     def _start_gcs(self, host: str) -> str:

@@ -67,7 +67,7 @@ async def create_token(
         platform.keyring,
         caller.workspace_id,
         name=body.name,
-        scopes=body.scopes,
+        scopes=["read", "write"] if body.scopes is None else body.scopes,
         days=body.days,
         actor=caller.actor,
         now=clock.now(),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from app.console.addresses import activation_link
 from app.console.draft import LABELS, STEPS, Draft, draft_of
@@ -22,6 +21,7 @@ from app.console.draft_content import (
 from app.console.draft_save import save_draft
 from app.console.draft_settings import settings_content
 from app.console.draft_upload import columns_content, create_from_columns, receive_dataset
+from app.console.errors import PageRoute
 from app.console.routing import Page, get, post
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid, NotFound
@@ -210,15 +210,17 @@ async def save(visit: Visit) -> Done:
 
 _NEW = "/console/spaces/{spaceId}/activations/new"
 ROUTES = (
-    Route(_NEW, get(begin)),
-    Route(f"{_NEW}/audiences/compute", post(compute, on=_show_of("audiences")), methods=["POST"]),
-    Route(
+    PageRoute(_NEW, get(begin)),
+    PageRoute(
+        f"{_NEW}/audiences/compute", post(compute, on=_show_of("audiences")), methods=["POST"]
+    ),
+    PageRoute(
         f"{_NEW}/audiences/upload",
         post(upload, on=_show_of("audiences"), takes_file=True),
         methods=["POST"],
     ),
-    Route(f"{_NEW}/columns", get(show_columns)),
-    Route(f"{_NEW}/columns", post(create_audience, on=show_columns), methods=["POST"]),
-    Route(f"{_NEW}/settings/save", post(save, on=_show_of("settings")), methods=["POST"]),
-    Route(f"{_NEW}/{{step}}", get(show_step)),
+    PageRoute(f"{_NEW}/columns", get(show_columns)),
+    PageRoute(f"{_NEW}/columns", post(create_audience, on=show_columns), methods=["POST"]),
+    PageRoute(f"{_NEW}/settings/save", post(save, on=_show_of("settings")), methods=["POST"]),
+    PageRoute(f"{_NEW}/{{step}}", get(show_step)),
 )

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route
-
+from app.console.errors import PageRoute
 from app.console.routing import Action, get, post
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -168,13 +167,13 @@ _OPERATIONS: Mapping[str, Action] = {
     "rotate-keys": rotate_keys,
 }
 ROUTES = (
-    Route(_ADDRESS, get(show_settings)),
+    PageRoute(_ADDRESS, get(show_settings)),
     *(
-        Route(f"{_ADDRESS}/{name}", post(action, on=show_settings), methods=["POST"])
+        PageRoute(f"{_ADDRESS}/{name}", post(action, on=show_settings), methods=["POST"])
         for name, action in _ACTIONS.items()
     ),
     *(
-        Route(
+        PageRoute(
             f"{_ADDRESS}/{name}",
             post(action, on=show_settings, scope="operator"),
             methods=["POST"],

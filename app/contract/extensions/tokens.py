@@ -42,10 +42,9 @@ class CreateTokenInput(StrictInput):
 
     name: Annotated[Name, about("What the token is for.", "marketing")]
     scopes: Annotated[
-        list[str],
-        Field(max_length=10),
-        about("What it permits: `read`, `write`, `operator`.", ["read"]),
-    ] = ["read", "write"]
+        Annotated[list[str], Field(max_length=10)] | None,
+        about("What it permits: `read`, `write`, `operator`. By default the first two.", ["read"]),
+    ] = None
     days: Annotated[
         int | None, about("Days until it expires, 1 to 3650. By default it does not expire.", 90)
     ] = None

@@ -59,6 +59,7 @@ class TestRuns:
             "notes": [],
             "typeChanges": [],
             "absent": {},
+            "refused": 0,
             "reading": None,
             "error": None,
             "startedAt": None,

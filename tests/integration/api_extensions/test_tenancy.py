@@ -38,6 +38,7 @@ LISTINGS = (
     "activations",
     "options",
     "notices",
+    "erasures",
     "notices/test",
     "profiles/{id}",  # what is not found is an empty result
 )
@@ -71,6 +72,7 @@ class Belongings:
             "syncId": "syn_1",
             "profileId": "p1",
             "tokenId": "none",
+            "erasureId": "ers_1",
             **others,
         }
         return template.format(**names)
