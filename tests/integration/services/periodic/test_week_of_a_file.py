@@ -100,6 +100,7 @@ async def week(
         yield Week(shop, flow, activation, monkeypatch)
 
 
+@pytest.mark.walk
 async def test_each_day_ends_as_the_documents_say(week: Week) -> None:
     flow, activation = week.flow, week.activation
 
