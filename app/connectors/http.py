@@ -220,10 +220,7 @@ class OutboundClient(httpx.AsyncClient):
         Every other response comes with its whole body, as from ``send``. The gate is not asked. Raises AddressRefused, and
         TransientFailure if there is no response.
         """
-        _opened_by_name.set(frozenset())
-        if self._secrets:
-            set_account(self._secrets)
-        seconds, host = self._total_timeout.total_seconds(), request.url.host
+        seconds, host = self._begin(), request.url.host
         started: httpx.Response | None = None
         try:
             try:
@@ -231,9 +228,7 @@ class OutboundClient(httpx.AsyncClient):
                     started = await super().send(request, stream=True)
                     found = started if started.status_code == 200 else await read_whole(started)
             except TimeoutError as error:
-                raise TransientFailure(
-                    f"{host} did not respond within {seconds:g} s", code="timeout"
-                ) from error
+                raise _silent(host, seconds) from error
             except _BELOW_HTTP as error:
                 raise _failure(error, host) from error
             yield found
@@ -241,11 +236,15 @@ class OutboundClient(httpx.AsyncClient):
             if started is not None:
                 await started.aclose()
 
-    async def _answer(self, exchange: Exchange[R]) -> R:
+    def _begin(self) -> float:
+        """Note for this call whose secrets are masked and that no address is open. Returns the seconds that it may take."""
         _opened_by_name.set(frozenset())
         if self._secrets:
             set_account(self._secrets)
-        seconds = self._total_timeout.total_seconds()
+        return self._total_timeout.total_seconds()
+
+    async def _answer(self, exchange: Exchange[R]) -> R:
+        seconds = self._begin()
         deadline = asyncio.timeout(seconds)
         try:
             async with deadline:
@@ -257,9 +256,7 @@ class OutboundClient(httpx.AsyncClient):
                 raise _failure(error, exchange.host) from error
             if exchange.has_started:
                 return exchange.bare(f"its body did not end within {seconds:g} s")
-            raise TransientFailure(
-                f"{exchange.host} did not respond within {seconds:g} s", code="timeout"
-            ) from error
+            raise _silent(exchange.host, seconds) from error
         except _BELOW_HTTP as error:
             status = status_of_invalid_response(error)
             if status is not None:
@@ -282,6 +279,10 @@ async def send_request(
     if isinstance(http, OutboundClient):
         return await http.call(method, url, headers=headers, content=content)
     return await http.request(method, url, headers=headers, content=content or None)
+
+
+def _silent(host: str, seconds: float) -> TransientFailure:
+    return TransientFailure(f"{host} did not respond within {seconds:g} s", code="timeout")
 
 
 async def pieces_of(response: httpx.Response) -> AsyncIterator[bytes]:

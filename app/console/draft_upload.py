@@ -9,11 +9,11 @@ from typing import Any
 
 from app.console.column_choices import ROLES, ColumnChoice, definition_of, guessed
 from app.console.form_values import FormValues
+from app.console.uploads import removed_if_it_fails, upload_arguments
 from app.console.visits import Visit
 from app.core.errors import AppError, Conflict, Invalid
 from app.domain.slugs import slug_of
 from app.services import audiences, datasets
-from app.services.platform import type_of_file
 
 _LONGEST = 50  # characters of a dataset's name
 _MOST_ALIKE = 50  # datasets with the same name and a number
@@ -45,33 +45,27 @@ async def receive_dataset(visit: Visit) -> Any:
     No transaction is open while the file is received. If it cannot be read, no dataset is left.
     """
     file = visit.sent_file()
-    content_type = type_of_file(file.name)
+    arguments = upload_arguments(visit)
     dataset = await _new_dataset(visit, _stem(file.name))
+    space_id, actor = visit.space_id, visit.caller.actor
     try:
-        return await datasets.put_dataset_content(
-            visit.platform,
-            file.pieces,
-            space_id=visit.space_id,
-            dataset_id=dataset.id,
-            content_type=content_type,
-            content_encoding=None,
-            announced=None,
-            actor=visit.caller.actor,
-            now=visit.now,
-        )
+        async with removed_if_it_fails(
+            visit,
+            lambda session: datasets.delete_dataset(session, space_id, dataset.id, actor=actor),
+        ):
+            return await datasets.put_dataset_content(
+                visit.platform,
+                file.pieces,
+                space_id=space_id,
+                dataset_id=dataset.id,
+                actor=actor,
+                now=visit.now,
+                **arguments,
+            )
     except AppError as error:
-        await _delete(visit, dataset.id)
         if error.status == 422:
             raise Invalid(error.message, field="file") from error
         raise
-    except BaseException:
-        await _delete(visit, dataset.id)
-        raise
-
-
-async def _delete(visit: Visit, dataset_id: str) -> None:
-    async with visit.platform.unit_of_work() as session:
-        await datasets.delete_dataset(session, visit.space_id, dataset_id, actor=visit.caller.actor)
 
 
 def _stem(file_name: str) -> str:

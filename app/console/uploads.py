@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from app.console.visits import Visit
-from app.services.platform import type_of_file
+from app.services.platform import Session, type_of_file
 
 DELIMITERS = ("comma", "semicolon", "tab", "pipe")
 
@@ -22,3 +24,16 @@ def upload_arguments(visit: Visit) -> dict[str, Any]:
         "announced": int(length) if length.isdecimal() else None,
         "delimiter": visit.sent("delimiter") or None,
     }
+
+
+@asynccontextmanager
+async def removed_if_it_fails(
+    visit: Visit, remove: Callable[[Session], Awaitable[object]]
+) -> AsyncIterator[None]:
+    """Run a block that fills what was just added. If it fails, also by a visitor who leaves, ``remove`` is called in a transaction."""
+    try:
+        yield
+    except BaseException:
+        async with visit.platform.unit_of_work() as session:
+            await remove(session)
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -27,8 +28,9 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     command.upgrade(configuration(database_url), revision)
 
 
+@functools.cache
 def head() -> str | None:
-    """Return the newest revision that this code contains."""
+    """Return the newest revision that this code contains. It reads all migrations once in a process."""
     return ScriptDirectory.from_config(configuration("")).get_current_head()
 
 

@@ -11,7 +11,7 @@ from app.console.checked import checked
 from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get, post
-from app.console.uploads import DELIMITERS, upload_arguments
+from app.console.uploads import DELIMITERS, removed_if_it_fails, upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.audiences import AudienceSearchInput, CreateAudienceInput
@@ -104,22 +104,20 @@ async def add_file(visit: Visit) -> Done:
     arguments = upload_arguments(visit)
     async with visit.platform.unit_of_work() as session:
         audience = (await _create(visit, session, "")).audience
-    try:
+    space_id, actor = visit.space_id, visit.caller.actor
+    async with removed_if_it_fails(
+        visit,
+        lambda session: audiences.remove_audience(session, space_id, audience.id, actor=actor),
+    ):
         run = await audiences.put_members(
             visit.platform,
             visit.sent_file().pieces,
-            space_id=visit.space_id,
+            space_id=space_id,
             audience_id=audience.id,
-            actor=visit.caller.actor,
+            actor=actor,
             now=visit.now,
             **arguments,
         )
-    except BaseException:
-        async with visit.platform.unit_of_work() as session:
-            await audiences.remove_audience(
-                session, visit.space_id, audience.id, actor=visit.caller.actor
-            )
-        raise
     rows = (run.input or {})["stats"]["rows"]
     return Done(
         f"{audience_link(visit.space_id, audience.id)}?tab=members",

@@ -12,7 +12,7 @@ from app.console.errors import PageRoute
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
-from app.console.uploads import DELIMITERS, upload_arguments
+from app.console.uploads import DELIMITERS, removed_if_it_fails, upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.extensions.datasets import DatasetInput
@@ -76,22 +76,20 @@ async def add_file(visit: Visit) -> Done:
     arguments = upload_arguments(visit)
     async with visit.platform.unit_of_work() as session:
         dataset = await _create(visit, session, "upload", None)
-    try:
+    space_id, actor = visit.space_id, visit.caller.actor
+    async with removed_if_it_fails(
+        visit,
+        lambda session: datasets.delete_dataset(session, space_id, dataset.id, actor=actor),
+    ):
         filled = await datasets.put_dataset_content(
             visit.platform,
             visit.sent_file().pieces,
-            space_id=visit.space_id,
+            space_id=space_id,
             dataset_id=dataset.id,
-            actor=visit.caller.actor,
+            actor=actor,
             now=visit.now,
             **arguments,
         )
-    except BaseException:
-        async with visit.platform.unit_of_work() as session:
-            await datasets.delete_dataset(
-                session, visit.space_id, dataset.id, actor=visit.caller.actor
-            )
-        raise
     note = (
         f"{filled.name} has {plural(filled.row_count, 'row')}. Check below how the file was read."
     )

@@ -51,7 +51,7 @@ def erase_person(
     ``table``: a table of the user, such as a dataset, of which the columns have any names and meanings.
     """
     columns = {field.name: field.type for field in pq.read_schema(path)}
-    search = _of_table(columns, person) if table else _of_stored(columns, person)
+    search = _search(cursor, path, columns, person, table=table)
     removed, changed = _counts(cursor, search, path)
     if not removed and not changed:
         return None
@@ -67,6 +67,20 @@ def erase_person(
         out.unlink(missing_ok=True)
         raise
     return Erased(removed, changed, int(pq.read_metadata(out).num_rows))
+
+
+def _search(
+    cursor: Cursor, path: Path, columns: dict[str, pa.DataType], person: Person, *, table: bool
+) -> _Search:
+    """Return the conditions for a file. Only columns that have a name somewhere in a text get one: the exact search is slow to prepare."""
+    texts = [column for column, kind in columns.items() if _may_hold_text(kind)]
+    mentioning: frozenset[str] = frozenset()
+    if texts and person.anywhere:
+        found = ", ".join(f"bool_or({_has_name(column, person)})" for column in texts)
+        row = fetch_one(cursor, f"SELECT {found} FROM {_source(path)}")
+        mentioning = frozenset(column for column, is_in in zip(texts, row, strict=True) if is_in)
+    of_file = _of_table if table else _of_stored
+    return of_file(columns, mentioning, person)
 
 
 def _source(path: Path) -> str:
@@ -90,7 +104,7 @@ def names_person(cursor: Cursor, path: Path, person: Person, *, table: bool) -> 
         columns = {field.name: field.type for field in pq.read_schema(path)}
     except pa.ArrowInvalid:
         return True
-    search = _of_table(columns, person) if table else _of_stored(columns, person)
+    search = _search(cursor, path, columns, person, table=table)
     return any(_counts(cursor, search, path))
 
 
@@ -115,7 +129,9 @@ def _without(columns: dict[str, pa.DataType], search: _Search, source: str) -> s
     return f"SELECT {', '.join(shown)} FROM {source} WHERE {stays} ORDER BY {_NUMBER}"
 
 
-def _of_stored(columns: dict[str, pa.DataType], person: Person) -> _Search:
+def _of_stored(
+    columns: dict[str, pa.DataType], mentioning: frozenset[str], person: Person
+) -> _Search:
     """Return the conditions for files of members, plans, outcomes and holdings."""
     if "k" in columns:
         mine = either([in_texts(PROFILE, person.ids), in_texts(VALUE, person.values)])
@@ -123,13 +139,15 @@ def _of_stored(columns: dict[str, pa.DataType], person: Person) -> _Search:
             mine = mine.replace("place", "arm")
         own = {"k", "row", "kind", "place", "key_type", "batch", "disposition", "old_held", "held"}
         mentions = {
-            column: _mention(column, kind, person)
-            for column, kind in columns.items()
-            if column not in own and _may_hold_text(kind)
+            column: _mention(column, person)
+            for column in columns
+            if column in mentioning and column not in own
         }
         former = either(in_texts(name, person.ids) for name in _FORMER[:2] if name in columns)
         mentions |= {
-            name: f"({former}) OR ({mentions[name]})" for name in _FORMER if name in columns
+            name: either([former, mentions.get(name, "false")])
+            for name in _FORMER
+            if name in columns
         }
         return _Search(mine, mentions)
     profile = "profile_id" if "profile_id" in columns else "member_id"
@@ -143,14 +161,16 @@ def _of_stored(columns: dict[str, pa.DataType], person: Person) -> _Search:
     return _Search(
         mine,
         {
-            column: _mention(column, kind, person)
-            for column, kind in columns.items()
-            if column not in {"member_id", "profile_id"} and _may_hold_text(kind)
+            column: _mention(column, person)
+            for column in columns
+            if column in mentioning and column not in {"member_id", "profile_id"}
         },
     )
 
 
-def _of_table(columns: dict[str, pa.DataType], person: Person) -> _Search:
+def _of_table(
+    columns: dict[str, pa.DataType], mentioning: frozenset[str], person: Person
+) -> _Search:
     """Return the conditions for a table of the user: a row is the person's if a column has one of the names."""
     distinctive = [text for text in person.texts if is_distinctive(text)]
     conditions, mentions = [], {}
@@ -161,8 +181,8 @@ def _of_table(columns: dict[str, pa.DataType], person: Person) -> _Search:
         elif not pa.types.is_nested(kind) and not pa.types.is_floating(kind):
             conditions.append(in_texts(f"CAST({sql_name(column)} AS VARCHAR)", texts))
             conditions.append(_is_number(column, distinctive))
-        if _may_hold_text(kind):
-            mentions[column] = _mention(column, kind, person)
+        if column in mentioning:
+            mentions[column] = _mention(column, person)
     return _Search(either(conditions), mentions)
 
 
@@ -200,10 +220,16 @@ def _has_element(column: str, texts: Sequence[str]) -> str:
     return f"list_has_any({each}, [{listed}])"
 
 
-def _mention(column: str, kind: pa.DataType, person: Person) -> str:
-    """Return the condition that a value mentions the person. The plain search, which is cheap, comes first."""
-    text = f"lower(CAST({sql_name(column)} AS VARCHAR))"
-    plain = either(f"contains({text}, {sql_text(name)})" for name in person.anywhere)
-    return (
-        f"CASE WHEN {plain} THEN regexp_matches({text}, {sql_text(person.pattern)}) ELSE false END"
-    )
+def _text(column: str) -> str:
+    return f"lower(CAST({sql_name(column)} AS VARCHAR))"
+
+
+def _has_name(column: str, person: Person) -> str:
+    """Return the condition that a distinctive name is somewhere in a value, also as a part of a longer name. It is cheap."""
+    return either(f"contains({_text(column)}, {sql_text(name)})" for name in person.anywhere)
+
+
+def _mention(column: str, person: Person) -> str:
+    """Return the condition that a value mentions the person."""
+    exact = f"regexp_matches({_text(column)}, {sql_text(person.pattern)})"
+    return f"CASE WHEN {_has_name(column, person)} THEN {exact} ELSE false END"

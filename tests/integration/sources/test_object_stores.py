@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -100,6 +101,8 @@ async def test_the_newest_file_of_a_pattern_is_read(
     assert content == b"orders-2.csv"
     assert version.path.endswith("/days/orders-2.csv")
     assert (await read(http, wanted, version))[1] is None
+    if kind == "s3":  # its lists have whole seconds, and of equally new files the last by name is read
+        await asyncio.sleep(1.1)
     put(stores, kind, "days/orders-0 ü.csv", b"newer")
     assert (await read(http, wanted, version))[1] == b"newer"
 

@@ -76,7 +76,7 @@ async def test_a_daily_activation_does_not_wait_for_its_time(flow: Flow) -> None
     activation = await flow.activate(resync=True, options=daily)
     await flow.upload([ADA, GRACE])
     await flow.quiet(activation)
-    if "p-ada-17" in flow.received(activation):
-        await erase(flow)
-        assert flow.received(activation) == {"p-grace-3"}
-        assert await leaks(flow) == []
+    assert "p-ada-17" in flow.received(activation)
+    await erase(flow)
+    assert flow.received(activation) == {"p-grace-3"}
+    assert await leaks(flow) == []
