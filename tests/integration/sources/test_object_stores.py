@@ -101,8 +101,8 @@ async def test_the_newest_file_of_a_pattern_is_read(
     assert content == b"orders-2.csv"
     assert version.path.endswith("/days/orders-2.csv")
     assert (await read(http, wanted, version))[1] is None
-    if kind == "s3":  # its lists have whole seconds, and of equally new files the last by name is read
-        await asyncio.sleep(1.1)
+    if kind == "s3":
+        await asyncio.sleep(1.1)  # its lists have whole seconds; see ``_newest`` for equal ones
     put(stores, kind, "days/orders-0 ü.csv", b"newer")
     assert (await read(http, wanted, version))[1] == b"newer"
 
