@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    console,
     databases,
     deliver,
     exports,
@@ -21,6 +22,7 @@ ROWS: tuple[Row, ...] = tuple(
         (
             row
             for module in (
+                console,
                 databases,
                 deliver,
                 exports,

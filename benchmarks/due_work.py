@@ -42,13 +42,18 @@ _COPY = """INSERT INTO {table} ({columns}) SELECT {shown} FROM (SELECT one FROM 
 
 
 def template(url: str) -> None:
-    """Let a service create one row of everything: an audience, an activation, a complete sync with a batch."""
+    """Let a service create one row of everything."""
     with sink() as receiver, service(DATABASE_URL=url) as running:
-        audience, activation = running.webhook_activation(receiver)
-        for members in ("p1", "p1 p2"):
-            _supply(running, audience, members.split())
-            while _is_busy(running, audience, activation):
-                time.sleep(0.2)
+        make_one_of_each(running, receiver)
+
+
+def make_one_of_each(running: Service, receiver: str) -> None:
+    """Create an audience, an activation, and a complete sync with a batch."""
+    audience, activation = running.webhook_activation(receiver)
+    for members in ("p1", "p1 p2"):
+        _supply(running, audience, members.split())
+        while _is_busy(running, audience, activation):
+            time.sleep(0.2)
 
 
 def _supply(running: Service, audience: str, members: list[str]) -> None:
@@ -82,9 +87,11 @@ class Filler:
             which=which, first=first, last=last, changes=pairs))  # fmt: skip
 
 
-async def fill(connection: Any, before: int, activations: int, batches: int) -> None:
+async def fill(
+    connection: Any, before: int, activations: int, batches: int, *, of_each: int = OF_EACH
+) -> None:
     """Fill up to that many activations with their syncs and batches. The newest syncs of a few are open."""
-    filler, of_sync = Filler(connection), max(1, batches // (activations * OF_EACH))
+    filler, of_sync = Filler(connection), max(1, batches // (activations * of_each))
     first, last = before + 1, activations
     await filler.copy(
         "audience",
@@ -122,11 +129,11 @@ async def fill(connection: Any, before: int, activations: int, batches: int) -> 
         last,
         {"activation_id": "'act_' || n", "audience_id": "'aud_' || n"},
     )
-    syncs = (before * OF_EACH + 1, activations * OF_EACH)
+    syncs = (before * of_each + 1, activations * of_each)
     of = {
-        "activation_id": f"'act_' || (1 + (n - 1) / {OF_EACH})",
-        "destination_id": f"'dst_' || (1 + (n - 1) / {OF_EACH})",
-        "number": f"10 + (n - 1) % {OF_EACH}",
+        "activation_id": f"'act_' || (1 + (n - 1) / {of_each})",
+        "destination_id": f"'dst_' || (1 + (n - 1) / {of_each})",
+        "number": f"10 + (n - 1) % {of_each}",
     }
     await filler.copy(
         "sync",
@@ -135,9 +142,9 @@ async def fill(connection: Any, before: int, activations: int, batches: int) -> 
         "plan IS NOT NULL AND state = 'complete'",
     )
     await filler.copy(
-        "run", *syncs, {"id": "'run_' || n", "audience_id": f"'aud_' || (1 + (n - 1) / {OF_EACH})"}
+        "run", *syncs, {"id": "'run_' || n", "audience_id": f"'aud_' || (1 + (n - 1) / {of_each})"}
     )
-    rows = (before * OF_EACH * of_sync + 1, activations * OF_EACH * of_sync)
+    rows = (before * of_each * of_sync + 1, activations * of_each * of_sync)
     await filler.copy(
         "batch",
         *rows,
