@@ -56,13 +56,14 @@ async def page_partner_lists(
         repository = DestinationRepository(session)
         destination = await repository.require(space_id, destination_id)
         account = open_account(platform.keyring, workspace_id, destination)
-        uses = await PartnerListQueries(session).uses(space_id, destination_id)
     definition = account.definition
     tools = connector_tools(platform, destination_id, definition, account.secrets, resync=True)
     connector = account.connector_class(account.settings, tools)
     if not isinstance(connector, Lists):
         raise Conflict(f"{definition.name} has no lists to choose from.")
     entries, complete = await _read(connector, definition)
+    async with platform.unit_of_work() as session:
+        uses = await PartnerListQueries(session).uses(space_id, destination_id)
     used = _by_list(definition, uses)
     lists = [
         PartnerList(list_id, name, used.get(list_id, ()))
@@ -111,9 +112,8 @@ def _lists_of(definition: Definition, use: Use) -> Sequence[str]:
     if use.config is not None and use.activation_id is not None:
         return lists_of(definition, Revision.parse(use.config), use.lists, use.activation_id)
     names = [name for group in definition.place_keys for name in group]
-    named = [
-        str(use.connection_settings[name]) for name in names if use.connection_settings.get(name)
-    ]
+    settings = use.connection_settings or {}
+    named = [str(settings[name]) for name in names if settings.get(name)]
     return named[:1] or list(use.lists.values())
 
 

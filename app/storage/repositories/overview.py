@@ -57,6 +57,11 @@ class OverviewQueries(Reader):
         self, space_id: str, sought: Sought, position: Position, limit: int
     ) -> Sequence[Overview]:
         """Read a part of the list, oldest first; before a position newest first."""
+        # The page is chosen before the rest is joined: the newest sync is looked up for its rows only.
+        chosen = select(Activation.space_id, Activation.id).where(*_conditions(space_id, sought))
+        page = keyset.walk(chosen, (Activation.id,), position.key, position, limit=limit).subquery(
+            "page"
+        )
         newest = (
             select(Sync.state)
             .where(
@@ -78,6 +83,7 @@ class OverviewQueries(Reader):
                 Destination.slug,
                 newest.c.state,
             )
+            .join(page, and_(page.c.space_id == Activation.space_id, page.c.id == Activation.id))
             .join(ActivationRevision, CURRENT_REVISION)
             .join(
                 Audience,
@@ -93,9 +99,8 @@ class OverviewQueries(Reader):
                 ),
             )
             .outerjoin(newest, true())
-            .where(*_conditions(space_id, sought))
+            .order_by(Activation.id.desc() if position.side == "before" else Activation.id)
         )
-        query = keyset.walk(query, (Activation.id,), position.key, position, limit=limit)
         return [Overview(*row) for row in await self.session.execute(query)]
 
     async def count(self, space_id: str, sought: Sought) -> int:

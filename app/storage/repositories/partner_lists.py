@@ -21,7 +21,7 @@ class Use:
     audience_id: str
     audience_name: str
     lists: Mapping[str, str]  # created for the connection
-    connection_settings: Mapping[str, Any]
+    connection_settings: Mapping[str, Any] | None
     activation_id: str | None
     activation_name: str | None
     config: Mapping[str, Any] | None
@@ -34,8 +34,11 @@ class PartnerListQueries(Reader):
         """Read the connections to a destination, each with its activations and their current configurations."""
         query = (
             select(
-                DestinationConnection,
+                DestinationConnection.id,
+                DestinationConnection.audience_id,
                 Audience.name,
+                DestinationConnection.lists,
+                DestinationConnection.connection_settings,
                 Activation.id,
                 Activation.name,
                 ActivationRevision.config,
@@ -62,18 +65,4 @@ class PartnerListQueries(Reader):
             )
             .order_by(DestinationConnection.id, Activation.id)
         )
-        return [
-            Use(
-                connection.id,
-                connection.audience_id,
-                audience,
-                connection.lists,
-                connection.connection_settings or {},
-                activation_id,
-                activation_name,
-                config,
-            )
-            for connection, audience, activation_id, activation_name, config in (
-                await self.session.execute(query)
-            )
-        ]
+        return [Use(*row) for row in await self.session.execute(query)]
