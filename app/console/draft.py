@@ -20,9 +20,19 @@ STEPS: Mapping[str, Sequence[str]] = {
     "destination": ("destination",),
     "settings": (
         *("name", "type", "action", "list", "mode", "updates", "split", "arm.name", "arm.weight"),
-        *("arm.sent", "split.property", "id.name", "id.strategy", "id.as", "trait", "map."),
+        *(
+            "arm.sent",
+            "arm.list",
+            "split.property",
+            "id.name",
+            "id.strategy",
+            "id.as",
+            "trait",
+            "map.",
+        ),
         *("connection.", "consent", "includedAttribute", "brake", "brake.maxRemovalPercent"),
-        *("brake.minRemovals", "notifications.emails", "notifications.on"),
+        *("brake.minRemovals", "brake.holdEmptyFrom", "notifications.emails"),
+        *("notifications.destinationId", "notifications.on"),
     ),
 }
 LABELS = {

@@ -73,15 +73,12 @@ class SettingsContent:
     @property
     def has_lists(self) -> bool:
         """Whether the destination keeps the members in lists that can be chosen."""
-        return self.definition.arm_places == "lists" and (
-            self.action is None or self.action.uses_list
-        )
+        return has_lists(self.definition, self.action)
 
     @property
     def can_split(self) -> bool:
         """Whether the destination can tell the arms of a split apart."""
-        action = self.action
-        return self.definition.arm_places is not None or action is None or action.carries_properties
+        return can_split(self.definition, self.action)
 
     @property
     def own_settings(self) -> Sequence[Any]:
@@ -120,6 +117,16 @@ class SettingsContent:
         return chosen if field.chosen or chosen in self.form.all("trait") else ""
 
 
+def has_lists(definition: Definition, action: Action | None) -> bool:
+    """Return whether the destination keeps the members of an action in lists that can be chosen."""
+    return definition.arm_places == "lists" and (action is None or action.uses_list)
+
+
+def can_split(definition: Definition, action: Action | None) -> bool:
+    """Return whether the destination can tell the arms of a split apart."""
+    return definition.arm_places is not None or action is None or action.carries_properties
+
+
 async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
     """Return the settings of a draft with their defaults. Raises NotFound if the account does not exist."""
     destination_id = draft.one("destination")
@@ -130,7 +137,7 @@ async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
     definition = accounts.connector_class(account.slug).definition
     action = chosen_action(definition, draft)
     chosen = await chosen_audiences(visit, draft)
-    columns, traits = await _columns(visit, chosen)
+    columns, traits = await columns_of(visit, chosen)
     connection = None
     if chosen:
         connection = await activations.find_connection(
@@ -163,7 +170,7 @@ async def _members(visit: Visit, draft: Draft) -> Sequence[Mapping[str, Any]]:
     return page.entries
 
 
-async def _columns(
+async def columns_of(
     visit: Visit, chosen: Sequence[audiences.AudienceView]
 ) -> tuple[Sequence[str], Sequence[str]]:
     """Return the names of all columns of the audiences, and of those that are no identifiers, once each."""

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from app.console.form_values import FormValues
 from app.core.clock import from_wire, to_wire
-from app.core.errors import Invalid, Problem
+from app.core.errors import Invalid
 from app.domain.frequency import Frequency, parse_frequency
 from app.domain.local_time import is_zone_everywhere, zone_fault
+from app.domain.notices import NoticeEvent
 from app.services import activations
 
 Json = dict[str, Any]
@@ -20,6 +21,12 @@ HOLDOUT = "holdout"  # the name of the arm that is not sent
 SPLITS: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "ab": (("A", "50", "yes"), ("B", "50", "yes")),
     "holdout": (("treated", "90", "yes"), (HOLDOUT, "10", "no")),
+}
+_ARM = ("arm.name", "arm.weight", "arm.sent", "arm.list")
+_LIMITS = {
+    "maxRemovalPercent": "brake.maxRemovalPercent",
+    "minRemovals": "brake.minRemovals",
+    "holdEmptyFrom": "brake.holdEmptyFrom",
 }
 
 
@@ -79,27 +86,37 @@ def _split(form: FormValues) -> Json | None:
     chosen = form.one("split")
     if chosen in ("", "none"):
         return None
-    rows = SPLITS.get(chosen) or form.rows("arm.name", "arm.weight", "arm.sent")
+    known = SPLITS.get(chosen)
+    rows = [(*row, "") for row in known] if known else form.rows(*_ARM)
     arms = [
-        {"name": name, "weight": number(weight), "sent": sent != "no"}
-        for name, weight, sent in rows
+        {
+            "name": name,
+            "weight": number(weight),
+            "sent": sent != "no",
+            **({"list": {"id": own_list}} if own_list else {}),
+        }
+        for name, weight, sent, own_list in rows
         if name or weight
     ]
     return {"arms": arms, "property": form.one("split.property") or None}
 
 
 def _brake(form: FormValues) -> Json:
-    limits = {"maxRemovalPercent": "brake.maxRemovalPercent", "minRemovals": "brake.minRemovals"}
-    given = {key: number(form.one(name)) for key, name in limits.items() if form.one(name)}
+    given = {key: number(form.one(name)) for key, name in _LIMITS.items() if form.one(name)}
     return {"enabled": form.one("brake") != "off", **given}
 
 
 def _notifications(form: FormValues) -> Json:
     emails = [text for text in re.split(r"[\s,;]+", form.one("notifications.emails")) if text]
-    if not emails:
+    account = form.one("notifications.destinationId")
+    if not emails and not account:
         return {}
     events = form.all("notifications.on")
-    return {"emails": emails, **({"on": events} if events else {})}
+    return {
+        **({"emails": emails} if emails else {}),
+        **({"destinationId": account} if account else {}),
+        **({"on": events} if set(events) not in (set(), set(NoticeEvent)) else {}),
+    }
 
 
 def number(text: str) -> Any:
@@ -124,10 +141,17 @@ def texts_of(options: activations.DeliveryOptions) -> dict[str, list[str]]:
         "brake": "on" if brake.enabled else "off",
         "brake.maxRemovalPercent": f"{brake.max_removal_percent:g}",
         "brake.minRemovals": str(brake.min_removals),
-        "notifications.emails": ", ".join(notified.get("emails", ())),
+        "brake.holdEmptyFrom": str(brake.hold_empty_from),
+        "notifications.emails": ", ".join(notified.get("emails") or ()),
+        "notifications.destinationId": notified.get("destinationId") or "",
     }
     texts = {name: [text] for name, text in found.items()}
-    return texts | _arm_texts(options.arms) | {"notifications.on": list(notified.get("on", ()))}
+    return {
+        **texts,
+        **_arm_texts(options.arms),
+        "notifications.on": list(notified.get("on") or ()),
+        "audiences": list(options.audiences),
+    }
 
 
 def _frequency_texts(frequency: Frequency) -> dict[str, str]:
@@ -146,26 +170,41 @@ def _frequency_texts(frequency: Frequency) -> dict[str, str]:
 
 def _arm_texts(arms: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     rows = [
-        (one["name"], f"{one['weight']:g}", "yes" if one.get("sent", True) else "no")
+        (
+            one["name"],
+            f"{one['weight']:g}",
+            "yes" if one.get("sent", True) else "no",
+            (one.get("list") or {}).get("id", ""),
+        )
         for one in arms
     ]
     if not rows:
         return {"split": ["none"]}
-    chosen = next((key for key, known in SPLITS.items() if list(known) == rows), "own")
-    names, weights, sent = zip(*rows, strict=True)
+    usual = {key: [(*row, "") for row in known] for key, known in SPLITS.items()}
+    chosen = next((key for key, known in usual.items() if known == rows), "own")
     return {
         "split": [chosen],
-        "arm.name": list(names),
-        "arm.weight": list(weights),
-        "arm.sent": list(sent),
+        **{name: list(texts) for name, texts in zip(_ARM, zip(*rows, strict=True), strict=True)},
     }
 
 
-def keeps_lists(arms: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether an arm names a list, which the form of options does not show and would remove."""
-    return any(one.get("list") for one in arms)
+def changes_of(form: FormValues, options: activations.DeliveryOptions) -> Json:
+    """Return those options of a form that differ from the stored ones, as JSON of the API, by the names of the service.
+
+    What a form cannot show in full, such as the seconds of a moment, is thus kept.
+    """
+    stored = _json(FormValues(texts_of(options)))
+    changes = {name: value for name, value in _json(form).items() if value != stored[name]}
+    if (
+        "brake" in changes
+    ):  # the brake is merged, and a limit that was never chosen follows the defaults
+        limits = changes["brake"].items()
+        changes["brake"] = {key: one for key, one in limits if one != stored["brake"][key]}
+    if form.has("audiences.shown") and form.all("audiences") != list(options.audiences):
+        changes["audiences"] = form.all("audiences")
+    return changes
 
 
-def faults_of(prefix: str, problems: Sequence[Problem]) -> list[str]:
-    """Return the messages of problems whose field begins with a prefix."""
-    return [one.message for one in problems if (one.field or "").startswith(prefix)]
+def _json(form: FormValues) -> Json:
+    given = {"frequency": frequency_json(form)} if form.has("frequency") else {}
+    return given | options_json(form)

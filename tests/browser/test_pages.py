@@ -66,6 +66,8 @@ PAGES = (
     "{activation}?tab=mapping",
     "{activation}?tab=options",
     "{activation}?tab=held",
+    "{activation}?tab=held&search=p1",
+    "{activation}?tab=test",
     "{activation}?tab=revisions",
     "{activation}?tab=audit",
     "{sync}",

@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.console.activation_options import options_content, save_options
+from app.console.activation_profiles import (
+    check_list,
+    held_content,
+    send_member,
+    test_content,
+)
+from app.console.activation_revisions import return_to_revision, revisions_content
 from app.console.addresses import activation_link, api_of
 from app.console.checked import checked
 from app.console.lists import page_of
+from app.console.routing import Action
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.console.words import as_json
@@ -19,17 +28,16 @@ from app.core.sent_json import parse_json
 from app.core.sentences import sentence
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
-from app.services import activations, holdings, reports, syncs, tenancy
+from app.services import activations, reports, syncs, tenancy
 
 CHART = 40  # syncs
-REVISIONS = 50
 ROWS = 25
 _UPDATE = contract.UpdateActivationForAudienceAlphaInput
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationView:
-    """The view model of an activation. ``content`` is that of the tab."""
+    """The view model of an activation. ``content`` is that of the tab, ``result`` that of an action, shown only now."""
 
     overview: reports.Overview
     word: str
@@ -40,6 +48,7 @@ class ActivationView:
     tab: str
     tabs: Mapping[str, Tab]
     content: Any
+    result: Any = None
 
     @property
     def frequency(self) -> str:
@@ -72,6 +81,10 @@ def _ids(visit: Visit) -> tuple[str, str]:
 
 async def show_activation(visit: Visit) -> Shown:
     """Show an activation with one of its tabs. Raises NotFound; Invalid for a tab that is not known."""
+    return await _page(visit)
+
+
+async def _page(visit: Visit, result: Any = None) -> Shown:
     session, space_id = visit.session, visit.space_id
     audience_id, activation_id = _ids(visit)
     overview = await reports.require_overview(session, space_id, audience_id, activation_id)
@@ -92,6 +105,7 @@ async def show_activation(visit: Visit) -> Shown:
         tab=key,
         tabs=TABS,
         content=await TABS[key].read(visit, overview),
+        result=result,
     )
     api = [api_of(address), f"{api_of(address)}/status"]
     if TABS[key].api:
@@ -122,7 +136,9 @@ async def _syncs(visit: Visit, overview: reports.Overview) -> Any:
 
 
 async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
-    newest, _, _ = await _revisions_of(visit, 1)
+    newest, _, _ = await activations.list_revisions(
+        visit.session, visit.space_id, *_ids(visit), before=None, limit=1
+    )
     config: Mapping[str, Any] = newest[0].revision.config
     stored = as_json(config.get("destinationMapping"), 2)
     return {
@@ -130,35 +146,6 @@ async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
         "mapping": visit.sent("mapping") or ("" if stored == "null" else stored),
         "identifiers": config.get("idSync") or [],
     }
-
-
-async def _options(visit: Visit, overview: reports.Overview) -> Any:
-    return {"name": visit.sent("name") or overview.activation.name}
-
-
-async def _held(visit: Visit, overview: reports.Overview) -> Any:
-    await visit.end_transaction()
-    page, _ = await holdings.page_held(
-        visit.platform,
-        space_id=visit.space_id,
-        audience_id=overview.activation.audience_id,
-        activation_id=overview.activation.id,
-        request=page_of(visit),
-    )
-    return page
-
-
-async def _revisions(visit: Visit, overview: reports.Overview) -> Any:
-    found, total, delivered = await _revisions_of(visit, REVISIONS)
-    return {"entries": found, "total": total, "delivered": delivered}
-
-
-async def _revisions_of(visit: Visit, most: int) -> tuple[list[Any], int, int | None]:
-    audience_id, activation_id = _ids(visit)
-    found, total, delivered = await activations.list_revisions(
-        visit.session, visit.space_id, audience_id, activation_id, before=None, limit=most
-    )
-    return list(found), total, delivered
 
 
 async def _audit(visit: Visit, overview: reports.Overview) -> Any:
@@ -171,9 +158,10 @@ async def _audit(visit: Visit, overview: reports.Overview) -> Any:
 TABS: Mapping[str, Tab] = {
     "syncs": Tab("Syncs", "activation/syncs.html", _syncs, "/syncs"),
     "mapping": Tab("Mapping and identifiers", "activation/mapping.html", _mapping),
-    "options": Tab("Options", "activation/options.html", _options, "/delivery-options"),
-    "held": Tab("Held members", "activation/held.html", _held, "/holdings"),
-    "revisions": Tab("Revisions", "activation/revisions.html", _revisions, "/revisions"),
+    "options": Tab("Options", "activation/options.html", options_content, "/delivery-options"),
+    "held": Tab("Held members and drift", "activation/held.html", held_content, "/holdings"),
+    "test": Tab("Test send", "activation/test.html", test_content),
+    "revisions": Tab("Revisions", "activation/revisions.html", revisions_content, "/revisions"),
     "audit": Tab("Audit", "activation/audit.html", _audit),
 }
 
@@ -258,6 +246,31 @@ async def rename(visit: Visit) -> Done:
     return Done(_address(visit, "options"), f"The name is {name}.")
 
 
+async def save_delivery(visit: Visit) -> Done:
+    """Save the delivery options. Raises Invalid with each fault, at its field."""
+    return Done(_address(visit, "options"), await save_options(visit, *_ids(visit)))
+
+
+async def return_to(visit: Visit) -> Done:
+    """Return to the configuration of a revision, as far as updates can. Raises Invalid if nothing would change."""
+    return Done(_address(visit, "revisions"), await return_to_revision(visit, *_ids(visit)))
+
+
+async def send_test(visit: Visit) -> Shown:
+    """Send a member now, and show request and response. Raises Invalid if it is not known which one."""
+    return await _page(visit, await send_member(visit, *_ids(visit)))
+
+
+async def check_drift(visit: Visit) -> Shown:
+    """Compare the partner's list with what is held. Raises Conflict if the list cannot be read."""
+    return await _page(visit, await check_list(visit, *_ids(visit), repair=False))
+
+
+async def repair_drift(visit: Visit) -> Shown:
+    """Compare once more, and let the next sync correct what differs."""
+    return await _page(visit, await check_list(visit, *_ids(visit), repair=True))
+
+
 async def save_mapping(visit: Visit) -> Done:
     """Save the mapping as a new revision. Raises Invalid with each fault, and if it would not be stored as it is written."""
     try:
@@ -307,13 +320,18 @@ async def delete(visit: Visit) -> Done:
 
 
 ONE = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}"
-_ACTIONS = {
+_ACTIONS: Mapping[str, Action] = {
     "run": run_now,
     "resync": resync,
     "dry-run": dry_run,
     "enable": enable,
     "stop": stop,
     "rename": rename,
+    "options": save_delivery,
+    "return": return_to,
+    "test-send": send_test,
+    "drift": check_drift,
+    "drift-repair": repair_drift,
     "mapping": save_mapping,
     "delete": delete,
 }

@@ -84,7 +84,7 @@ class ExplanationView:
     profile_address: str
     kinds: Sequence[str]
     test: Any = None
-    requests: Sequence[Mapping[str, Any]] = ()
+    report: Mapping[str, Any] | None = None
 
     @property
     def is_member(self) -> bool:
@@ -98,7 +98,7 @@ async def show_explanation(visit: Visit) -> Shown:
 
 
 async def _explained(
-    visit: Visit, test: Any = None, requests: Sequence[Mapping[str, Any]] = ()
+    visit: Visit, test: Any = None, report: Mapping[str, Any] | None = None
 ) -> Shown:
     audience_id, activation_id = visit.path("audienceId"), visit.path("activationId")
     profile_id, space_id = visit.path("profileId"), visit.space_id
@@ -120,7 +120,7 @@ async def _explained(
         profile_address=profile_link(space_id, profile_id),
         kinds=sorted(kind.value for kind in ChangeKind),
         test=test,
-        requests=requests,
+        report=report,
     )
     api = [address.removeprefix("/console")]
     return Shown("explanation.html", profile_id, view, section="profile", api=api)
@@ -141,7 +141,7 @@ async def send_test(visit: Visit) -> Shown:
         kind=ChangeKind(kind),
         actor=visit.caller.actor,
     )
-    return await _explained(visit, outcome, (sync.report or {}).get("requests", ()))
+    return await _explained(visit, outcome, sync.report or {})
 
 
 _ONE = (

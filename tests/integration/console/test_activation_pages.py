@@ -61,7 +61,8 @@ async def test_each_tab_shows_its_part(browser: Browser) -> None:
         "mapping": "Identifiers",
         "options": "Audience Membership Changed",
         "held": "p1 member p1 yes",
-        "revisions": "activationType",
+        "revisions": "The first configuration",
+        "test": "Send this profile now",
         "audit": "No events",
     }.items():
         page = await browser.open(f"{path}?tab={tab}")
@@ -156,7 +157,8 @@ async def test_a_read_token_sees_pages_without_what_it_may_not_do(visitor: Brows
     assert page.status_code == 200
     assert page.text.count('method="post"') == 1, "only the sign-out"
     token = visitor.form("/console/sign-out")
-    for action in ("run", "resync", "dry-run", "enable", "stop", "rename", "mapping", "delete"):
+    actions = ("run", "resync", "dry-run", "enable", "stop", "rename", "mapping", "delete")
+    for action in (*actions, "options", "return", "test-send", "drift", "drift-repair"):
         refused = await visitor.post(f"{path}/{action}", token)
         assert refused.status_code == 403, action
         assert "lacks the scope write" in refused.text
