@@ -20,6 +20,7 @@ class WarningCode(StrEnum):
         "clocks_do_not_fit"  # syncs by the clock, and an audience that was never computed
     )
     LIST_NOT_CHECKED = "list_not_checked"  # the partner did not say whether the list exists
+    LIST_NOT_FOUND = "list_not_found"  # the partner has no such list (any more)
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members
     MAIL_WITHOUT_SMTP = "mail_without_smtp"  # notices by mail, and the service has no mail server
     FILE_MISSING = "file_missing"  # the file of a dataset does not exist (yet)

@@ -18,7 +18,7 @@ from app.api.edge import (
     answer,
     described,
 )
-from app.api.extensions.parts import ACTIVATION, AUDIENCE, CurrentActivation
+from app.api.extensions.parts import ACTIVATION, AUDIENCE
 from app.contract.extensions import checks as contract
 from app.domain.save_warnings import SaveWarning
 from app.services import activations, audiences
@@ -60,12 +60,16 @@ async def check_activation(
     space_id: SpaceId,
     audience_id: AudienceId,
     id: Id,
-    activation: CurrentActivation,
     platform: PlatformDep,
 ) -> Response:
-    """Check an activation against the newest members of its audiences."""
+    """Check an activation against the newest members of its audiences, and its lists at the partner."""
+    # The partner is asked before the session uses a connection of the database.
+    lists = await activations.list_warnings(
+        platform, scene.workspace_id, scene.space_id, audience_id, id
+    )
+    activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     found = await activations.activation_warnings(session, platform, scene.workspace_id, activation)
-    return answer(contract.ChecksData(warnings=warnings_to_wire(found)))
+    return answer(contract.ChecksData(warnings=warnings_to_wire([*lists, *found])))
 
 
 def warnings_to_wire(found: Sequence[SaveWarning]) -> list[contract.WarningOutput]:

@@ -97,6 +97,15 @@ async def update_delivery_options(
     A change creates a new revision, except a change of frequency, brake or notifications.
     """
     changes = {name: getattr(body, name) for name in body.model_fields_set}
+    # The session has used no connection of the database yet, except with an idempotency key, whose row it holds.
+    unsure = await activations.refuse_unknown_lists_of_options(
+        platform,
+        workspace_id=scene.workspace_id,
+        space_id=space_id,
+        audience_id=audience_id,
+        activation_id=id,
+        changes=changes,
+    )
     options = await activations.update_delivery_options(
         session,
         scene.space_id,
@@ -108,7 +117,8 @@ async def update_delivery_options(
     )
     activation = await activations.require_activation(session, scene.space_id, audience_id, id)
     found = await activations.activation_warnings(session, platform, scene.workspace_id, activation)
+    warnings = [*unsure, *found]
     data = contract.DeliveryOptionsData(
-        delivery_options=_wire(options), warnings=warnings_to_wire(found)
+        delivery_options=_wire(options), warnings=warnings_to_wire(warnings)
     )
-    return answer(data, warnings=len(found))
+    return answer(data, warnings=len(warnings))

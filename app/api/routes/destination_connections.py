@@ -71,7 +71,7 @@ async def add_destination(
         workspace_id=scene.workspace_id,
         space_id=space_id,
         destination_id=body.destination.id,
-        named=_named_list(body.connection_settings),
+        named=activations.lists_in_settings(body.connection_settings),
     )
     connection = await activations.add_connection(
         session,
@@ -85,7 +85,7 @@ async def add_destination(
         now=clock.now(),
     )
     fields = {"connection": {"id": connection.id}, **_configuration(connection)}
-    return answer(fields, warnings=unsure)
+    return answer(fields, warnings=len(unsure))
 
 
 @router.get(
@@ -143,7 +143,7 @@ async def update_destination(
     platform: PlatformDep,
 ) -> Response:
     """Update a connection, named by its id or the id of its account. Each given field replaces the stored value."""
-    named = _named_list(body.connection_settings)
+    named = activations.lists_in_settings(body.connection_settings)
     account = destination_id
     if named:
         account = await activations.destination_of(platform, space_id, audience_id, destination_id)
@@ -165,7 +165,7 @@ async def update_destination(
         now=clock.now(),
     )
     fields = {"destination": {"id": destination_id}, **_configuration(connection)}
-    return answer(fields, warnings=unsure)
+    return answer(fields, warnings=len(unsure))
 
 
 @router.delete(
@@ -191,16 +191,6 @@ async def remove_destination(
         session, space_id, audience_id, destination_id, actor=scene.actor
     )
     return answer({"status": "SUCCESS"})
-
-
-def _named_list(settings: dict[str, Any] | None) -> dict[str, str]:
-    """Return the list that connection settings name, by its field."""
-    found = {
-        f"connectionSettings.{name}": value
-        for name in ("list_id", "listId")
-        if isinstance(value := (settings or {}).get(name), str) and value
-    }
-    return dict(list(found.items())[:1])
 
 
 def _id_sync(

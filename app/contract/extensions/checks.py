@@ -34,6 +34,7 @@ class WarningOutput(Output):
         "unknown_field: a mapping fills a field that the action does not have. "
         "clocks_do_not_fit: syncs are opened by the clock, and an audience without a schedule was never computed. "
         "list_not_checked: the partner did not say in time whether a list exists. "
+        "list_not_found: the partner has no such list. "
         "ambiguous_trait: a name means several columns of the members. "
         "mail_without_smtp: notices by mail are wanted, and the service has no mail server. "
         "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",

@@ -34,7 +34,13 @@ from app.services.activations.destinations import (
     page_destinations,
     update_destination,
 )
-from app.services.activations.list_checks import destination_of, refuse_unknown_lists
+from app.services.activations.list_checks import (
+    destination_of,
+    list_warnings,
+    lists_in_settings,
+    refuse_unknown_lists,
+    refuse_unknown_lists_of_options,
+)
 from app.services.activations.partner_lists import page_partner_lists
 from app.services.activations.revisions import list_revisions
 
@@ -57,12 +63,15 @@ __all__ = [
     "get_destination",
     "list_revisions",
     "list_supported_destinations",
+    "list_warnings",
+    "lists_in_settings",
     "page_activations",
     "page_connections",
     "page_destinations",
     "page_partner_lists",
     "read_activation",
     "refuse_unknown_lists",
+    "refuse_unknown_lists_of_options",
     "remove_activation",
     "remove_connection",
     "require_activation",

@@ -170,6 +170,13 @@ class TalonOneConnector:
         async for entry in self._audiences():
             yield str(entry["id"]), str(entry.get("name") or "")
 
+    async def has_list(self, list_id: str) -> bool:
+        """Return whether the application has the audience. Needs the management key."""
+        async for entry in self._audiences():
+            if str(entry["id"]) == list_id:
+                return True
+        return False
+
     async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
         """Yield pages of an audience's members: ``{"partner_id", "customerProfileId"}``. Needs the management key."""
         async for page in self._pages(f"/v1/audiences/{quote(target, safe='')}/memberships"):
