@@ -123,7 +123,7 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
     changes = changes_of(FormValues(visit.form), before)
     if not changes:
         return "Nothing was changed."
-    if named := _named_lists(changes):
+    if named := activations.lists_in_options(changes):
         activation = await activations.require_activation(
             session, space_id, audience_id, activation_id
         )
@@ -133,7 +133,7 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
             workspace_id=visit.caller.workspace_id,
             space_id=space_id,
             destination_id=activation.destination_id,
-            named=named,
+            named={field.removesuffix(".id"): list_id for field, list_id in named.items()},
         )
     after = await activations.update_delivery_options(
         session,
@@ -147,11 +147,3 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
     if after.revision == before.revision:
         return "The options are saved, and apply at once."
     return f"The options are saved as revision {after.revision}."
-
-
-def _named_lists(changes: Mapping[str, Any]) -> dict[str, str]:
-    """Return the lists that changes name, by their fields."""
-    arms = (changes.get("split") or {}).get("arms", ())
-    found = {f"split.arms.{index}.list": arm.get("list") for index, arm in enumerate(arms)}
-    found["list"] = changes.get("list")
-    return {field: one["id"] for field, one in found.items() if one}

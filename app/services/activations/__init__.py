@@ -37,6 +37,7 @@ from app.services.activations.destinations import (
 from app.services.activations.list_checks import (
     destination_of,
     list_warnings,
+    lists_in_options,
     lists_in_settings,
     refuse_unknown_lists,
     refuse_unknown_lists_of_options,
@@ -64,6 +65,7 @@ __all__ = [
     "list_revisions",
     "list_supported_destinations",
     "list_warnings",
+    "lists_in_options",
     "lists_in_settings",
     "page_activations",
     "page_connections",

@@ -70,6 +70,20 @@ def lists_in_settings(settings: Mapping[str, Any] | None) -> dict[str, str]:
     return dict(list(found.items())[:1])
 
 
+def lists_in_options(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the lists that changes of delivery options name, by field: ``{"list.id": "AbCdEf"}``. What is malformed is left out."""
+    split = changes.get("split")
+    arms = split.get("arms") if isinstance(split, Mapping) else None
+    lists = {"list": changes.get("list")}
+    for index, arm in enumerate(arms if isinstance(arms, list) else ()):
+        if isinstance(arm, Mapping):
+            lists[f"split.arms.{index}.list"] = arm.get("list")
+    ids = {
+        f"{name}.id": value.get("id") for name, value in lists.items() if isinstance(value, Mapping)
+    }
+    return {name: value for name, value in ids.items() if isinstance(value, str) and value}
+
+
 async def refuse_unknown_lists_of_options(
     platform: Platform,
     *,
@@ -80,7 +94,7 @@ async def refuse_unknown_lists_of_options(
     changes: Mapping[str, Any],
 ) -> Sequence[SaveWarning]:
     """Look up the lists that changes of delivery options name, as ``refuse_unknown_lists`` does. What is malformed is left to the save."""
-    named = _named_in_options(changes)
+    named = lists_in_options(changes)
     if not named:
         return ()
     async with platform.unit_of_work() as session:
@@ -117,19 +131,6 @@ async def list_warnings(
         for name, list_id in found.missing.items()
     )
     return [*missing, *_unsure(found)]
-
-
-def _named_in_options(changes: Mapping[str, Any]) -> dict[str, str]:
-    split = changes.get("split")
-    arms = split.get("arms") if isinstance(split, Mapping) else None
-    lists = {"list": changes.get("list")}
-    for index, arm in enumerate(arms if isinstance(arms, list) else ()):
-        if isinstance(arm, Mapping):
-            lists[f"split.arms.{index}.list"] = arm.get("list")
-    ids = {
-        f"{name}.id": value.get("id") for name, value in lists.items() if isinstance(value, Mapping)
-    }
-    return {name: value for name, value in ids.items() if isinstance(value, str) and value}
 
 
 def _of_revision(definition: Definition, revision: Revision) -> dict[str, str]:
