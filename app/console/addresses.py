@@ -17,6 +17,11 @@ def profile_link(space_id: str, sought: str) -> str:
     return f"{space_link(space_id, 'profile')}?{urlencode({'search': sought})}"
 
 
+def receipt_link(space_id: str, erasure_id: str) -> str:
+    """Return the address of the receipt of an erasure."""
+    return space_link(space_id, "erasures", erasure_id)
+
+
 def destination_link(space_id: str, destination_id: str, *rest: str) -> str:
     """Return the address of the page of an account, or of a page below it."""
     return space_link(space_id, "destinations", destination_id, *rest)

@@ -11,6 +11,7 @@ from app.core import clock
 from app.services import audiences, datasets
 from tests.browser.conftest import Console
 from tests.flow import ACTOR, Flow
+from tests.integration.services.erasure.leaks import ask_to_erase
 
 #: Paths below the space; {activation} and {sync} are an activation with a sync on hold, {destination} its account.
 PAGES = (
@@ -22,6 +23,8 @@ PAGES = (
     "/profile",
     "/profile?search=p1",
     "/profile?search=nobody",
+    "/erasures",
+    "{erasure}",
     "{activation}/profiles/p1",
     "/settings",
     "/operations",
@@ -97,6 +100,7 @@ async def _filled(console: Console) -> list[str]:
         "audience_id": flow.audience_id,
         "account": flow.destination_id,
         "destination": f"/destinations/{flow.destination_id}",
+        "erasure": f"/erasures/{await ask_to_erase(flow, 'gone@example.com')}",
     }
     return [page.format(**paths) for page in PAGES]
 

@@ -1,19 +1,19 @@
-"""Profile: found by an id or an identifier, with its audiences, and what became of it in each activation; a test send."""
+"""Profile: found by an id or an identifier, with its audiences, and what became of it in each activation; its erasure, and a test send."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from app.console.addresses import activation_link, profile_link
+from app.console.addresses import activation_link, profile_link, receipt_link
 from app.console.errors import PageRoute
 from app.console.routing import get, post
-from app.console.visits import Shown, Visit
+from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
 from app.domain.changes import ChangeKind
-from app.services import planning, reports
+from app.services import erasure, planning, reports
 
 _LONGEST = 255
 
@@ -34,6 +34,13 @@ class ProfileView:
     search: str
     found: reports.FoundProfile | None
     rows: Sequence[Row]
+    erase_address: str  # of the form that erases the person
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names by which the person can be erased: ids of profiles; the text of the search if no profile has it."""
+        found = self.found
+        return (found.profile_ids or [found.sought]) if found is not None else ()
 
     @property
     def is_unknown(self) -> bool:
@@ -54,10 +61,15 @@ async def show_profile(visit: Visit) -> Shown:
     return Shown(
         "profile.html",
         search or "Profile",
-        ProfileView(search or "", found, rows),
+        ProfileView(search or "", found, rows, _erase_address(visit, search or "")),
         section="profile",
         api=[path] if path else [],
     )
+
+
+def _erase_address(visit: Visit, search: str) -> str:
+    """Return the address of the action. It has the search, so that the page is shown again after a fault."""
+    return f"{visit.link('profile', 'erase')}?{urlencode({'search': search})}"
 
 
 def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation) -> Row:
@@ -68,6 +80,26 @@ def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation
         visit.space_id, activation.audience_id, activation.id, "profiles", profile_id
     )
     return Row(one, reports.overview_status(one.overview), address)
+
+
+async def erase(visit: Visit) -> Done:
+    """Begin the erasure of the person whose id is typed. Raises Invalid if it is not one that the page shows."""
+    typed, offered = visit.sent("erase"), visit.form.get("name", ())
+    if not typed or typed not in offered:
+        raise Invalid(f"Type {' or '.join(offered) or 'the id'} to confirm.", field="erase")
+    try:
+        found = await erasure.request_erasure(
+            visit.session,
+            visit.platform.keyring,
+            space_id=visit.space_id,
+            name=typed,
+            refuse=visit.sent("refuse") == "true",
+            actor=visit.caller.actor,
+        )
+    except Invalid as error:
+        raise Invalid(error.message, field="erase") from None
+    note = "The erasure has begun. This page shows how far it is."
+    return Done(receipt_link(visit.space_id, found.id), note)
 
 
 # One activation
@@ -150,6 +182,9 @@ _ONE = (
 )
 ROUTES = (
     PageRoute("/console/spaces/{spaceId}/profile", get(show_profile)),
+    PageRoute(
+        "/console/spaces/{spaceId}/profile/erase", post(erase, on=show_profile), methods=["POST"]
+    ),
     PageRoute(_ONE, get(show_explanation)),
     PageRoute(f"{_ONE}/test-send", post(send_test, on=show_explanation), methods=["POST"]),
 )
