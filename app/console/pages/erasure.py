@@ -92,7 +92,7 @@ class ErasuresView:
     """The view model of the list."""
 
     page: Page[Any]
-    words: Mapping[str, str]
+    words: Mapping[ErasureState, str]
 
 
 async def show_erasures(visit: Visit) -> Shown:
