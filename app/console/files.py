@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app.core.page_policy import CONSOLE_HEADERS
+from app.core.pages import KEPT_BY_BROWSERS, STATIC, file_address
 
-FOLDER = Path(__file__).parent / "static"
 PREFIX = "/console/static"
-_YEAR = "public, max-age=31536000, immutable"
 
 
 class _Files(StaticFiles):
@@ -24,15 +20,13 @@ class _Files(StaticFiles):
         """Return a file with the headers of the console."""
         response = super().file_response(*arguments, **named)
         response.headers.update(CONSOLE_HEADERS)
-        response.headers["Cache-Control"] = _YEAR
+        response.headers["Cache-Control"] = KEPT_BY_BROWSERS
         return response
 
 
-CONSOLE_FILES = _Files(directory=FOLDER)
+CONSOLE_FILES = _Files(directory=STATIC)
 
 
-@cache
 def address(name: str) -> str:
-    """Return the address of a file: ``/console/static/console.css?v=1a2b3c4d``."""
-    digest = hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()
-    return f"{PREFIX}/{name}?v={digest[:12]}"
+    """Return the address of a file: ``/console/static/console.css?v=1a2b3c4d5e6f``."""
+    return file_address(PREFIX, name)

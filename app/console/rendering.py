@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
 from app.console import words
@@ -17,22 +16,15 @@ from app.console.navigation import NAVIGATION
 from app.console.shapes import shape_of
 from app.console.visits import space_link
 from app.core.page_policy import CONSOLE_HEADERS
+from app.core.pages import TEMPLATES, environment
 from app.core.version import VERSION
 
-_FOLDER = Path(__file__).parent / "templates"
 _HEADERS = {**CONSOLE_HEADERS, "Cache-Control": "no-store"}
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    made = environment(TEMPLATES)
     made.filters.update(
         number=words.number,
         signed=words.signed,

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from app.console.errors import PageMount, PageRoute
-from app.console.files import CONSOLE_FILES, FOLDER, PREFIX
+from app.console.files import CONSOLE_FILES, PREFIX
 from app.console.pages import (
     activation,
     activations,
@@ -34,6 +34,7 @@ from app.console.routing import SIGN_IN, post
 from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import CONSOLE_HEADERS
+from app.core.pages import STATIC
 
 _PAGES = (
     home,
@@ -68,7 +69,7 @@ async def root(request: Request) -> Response:
 async def favicon(request: Request) -> Response:
     """Return the icon, for browsers that ask for it without a page."""
     return FileResponse(
-        FOLDER / "favicon.svg", media_type="image/svg+xml", headers=dict(CONSOLE_HEADERS)
+        STATIC / "favicon.svg", media_type="image/svg+xml", headers=dict(CONSOLE_HEADERS)
     )
 
 

@@ -43,6 +43,7 @@ async def run(
     stores = Stores()
     if with_stores:
         urls.update(await asyncio.to_thread(stores.start, host))
+        sandbox.content.stores = stores
     page = next(iter(urls.values())) + "/_control/page"
     sys.stdout.write(json.dumps({"ready": True, "urls": urls, "page": page}) + "\n")
     sys.stdout.flush()

@@ -11,15 +11,45 @@ from typing import Any
 
 from app.sandbox.server import Cut, Outcome, Request, Response
 
-KINDS = {
-    "status": "respond with `status` without applying the request",
-    "apply_then_status": "apply the request, then respond with `status`",
-    "slow": "wait `seconds`, then respond as usual",
-    "cut": "apply the request, then close the connection after `after_bytes` of the response",
-    "cut_before": "close the connection without applying the request",
-    "ignore": "respond as if the request was applied, without applying it",
-    "reformat": "respond with members' keys in another form: changed case, or numbers instead of digits",
+KINDS: Mapping[str, tuple[str, str]] = {
+    "status": (
+        "Error status",
+        "Responds with the status, such as 429 or 500. The request is not applied.",
+    ),
+    "apply_then_status": (
+        "Error status, but applied",
+        "Applies the request, then responds with the status. The sender cannot know that it was applied.",
+    ),
+    "slow": ("Delay", "Waits some seconds, then responds as usual."),
+    "cut": (
+        "Lost response",
+        "Applies the request, then closes the connection after some bytes of the response.",
+    ),
+    "cut_before": ("Lost request", "Closes the connection. The request is not applied."),
+    "ignore": (
+        "False success",
+        "Responds as if the request was applied. It is not applied.",
+    ),
+    "reformat": (
+        "Keys in another form",
+        "Returns members' keys in another case, or as numbers instead of digits.",
+    ),
 }
+"""``{kind: (title, what it does)}``."""
+
+#: The least and greatest value of each number.
+RANGES = {
+    "status": (100, 599),
+    "retry_after": (0, 86_400),
+    "seconds": (0, 3_600),
+    "after_bytes": (0, 1_000_000_000),
+    "times": (0, 1_000_000),
+    "for_seconds": (0, 86_400),
+    "probability": (0, 1),
+}
+OWN = ("started", "number")  # set here, whatever a caller sends
+OPTIONAL = ("retry_after", "times", "for_seconds")
+WHOLE = ("status", "after_bytes", "times")
 
 
 @dataclass(slots=True)
@@ -39,11 +69,20 @@ class Fault:
     times: int | None = None  # remaining uses
     for_seconds: float | None = None
     probability: float = 1.0
+    number: int = 0  # given by ``Faults``
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
+            whole = name in WHOLE and not isinstance(value, int)
+            if not isinstance(value, int | float) or whole or not least <= value <= most:
+                what = "a whole number" if name in WHOLE else "a number"
+                raise ValueError(f"{name} must be {what} from {least:,g} to {most:,g}")
 
     @property
     def over(self) -> bool:
@@ -73,16 +112,23 @@ class Faults:
     def __init__(self, seed: int = 0) -> None:
         self._faults: list[Fault] = []
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._count = 0
         self.used = 0
 
     def add(self, values: Mapping[str, Any]) -> Fault:
         """Switch on a fault with the given fields. Raises ValueError if they are not valid."""
         try:
-            fault = Fault(**{name: value for name, value in values.items() if name != "started"})
+            fault = Fault(**{name: value for name, value in values.items() if name not in OWN})
         except TypeError as error:
             raise ValueError(str(error).replace("Fault.__init__() ", "")) from error
+        self._count += 1
+        fault.number = self._count
         self._faults.append(fault)
         return fault
+
+    def remove(self, number: int) -> None:
+        """Switch off one fault. Nothing happens if it is off."""
+        self._faults = [fault for fault in self._faults if fault.number != number]
 
     def clear(self) -> None:
         """Switch off all faults."""

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from app.sandbox.server import Request, Response, json_response
+from app.sandbox.tally import KEPT_VIOLATIONS
 
 TOLERANCE = 300  # allowed difference between a timestamp and the current time, in seconds
 KEPT_IDS = 200_000
@@ -52,6 +53,9 @@ class WebhookReceiver:
     """
 
     name = "webhook"
+    title = "Webhook receiver"
+    lists_title = "Lists"
+    settings_hint = "this URL with any path as url"
 
     def __init__(self, *, secrets: dict[str, list[str]] | None = None) -> None:
         self.secrets: dict[str, list[bytes]] = {}
@@ -66,6 +70,7 @@ class WebhookReceiver:
         self._lists: dict[str, ReceivedList] = {}
         self._seen: OrderedDict[str, tuple[bytes, list[dict[str, str]]]] = OrderedDict()
         self._counts = dict.fromkeys(COUNTERS, 0)
+        self.violations: list[dict[str, str]] = []
 
     def set_secrets(self, path: str, secrets: list[str]) -> None:
         """Set the secrets that may sign messages to a path."""
@@ -74,15 +79,15 @@ class WebhookReceiver:
     def handle(self, request: Request) -> Response:
         """Verify one message and apply it to its list."""
         if request.method not in ("POST", "PUT", "PATCH"):
-            return json_response(405, {"error": "use POST, PUT or PATCH"})
+            return self._broken(request, 405, "use POST, PUT or PATCH")
         problem = self._signature_problem(request)
         if problem:
             self._counts["bad_signatures"] += 1
-            return json_response(401, {"error": problem})
+            return self._broken(request, 401, problem)
         try:
             message = orjson.loads(request.body)
         except orjson.JSONDecodeError:
-            return json_response(400, {"error": "not JSON"})
+            return self._broken(request, 400, "not JSON")
         if isinstance(message, dict) and message.get("type") == "webhook.test":
             self._counts["tests"] += 1
             return json_response(200, {"ok": True})
@@ -92,7 +97,7 @@ class WebhookReceiver:
         message_id = request.headers.get("webhook-id", "")
         digest = hmac.digest(b"body", request.body, "sha256")
         if message_id in self._seen:
-            return self._repeated(digest, *self._seen[message_id])
+            return self._repeated(request, digest, *self._seen[message_id])
         rejected = self._apply(message)
         if message_id:
             self._seen[message_id] = (digest, rejected)
@@ -119,11 +124,22 @@ class WebhookReceiver:
                 return None
         return "no signature matches"
 
-    def _repeated(self, digest: bytes, seen: bytes, rejected: list[dict[str, str]]) -> Response:
+    def _broken(self, request: Request, status: int, problem: str) -> Response:
+        self._add_violation(request, problem)
+        return json_response(status, {"error": problem})
+
+    def _add_violation(self, request: Request, fault: str) -> None:
+        if len(self.violations) < KEPT_VIOLATIONS:
+            self.violations.append({"request": f"{request.method} {request.url}", "fault": fault})
+
+    def _repeated(
+        self, request: Request, digest: bytes, seen: bytes, rejected: list[dict[str, str]]
+    ) -> Response:
         """Repeat the first response, because a sender that did not receive it must learn who was rejected."""
         self._counts["repeats"] += 1
         if seen != digest:
             self._counts["changed_repeats"] += 1
+            self._add_violation(request, "a repeated webhook-id with another body")
         return _accepted(rejected, repeat=True)
 
     def _apply(self, message: Any) -> list[dict[str, str]]:

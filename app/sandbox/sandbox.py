@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote, unquote
 
-from app.core.page_policy import PAGE_HEADERS
 from app.sandbox.braze import BrazeEmulator
-from app.sandbox.faults import Faults, with_fault
+from app.sandbox.content import Content
+from app.sandbox.faults import KINDS, Faults, with_fault
 from app.sandbox.klaviyo import KlaviyoEmulator
-from app.sandbox.page import SCRIPT, render_page
+from app.sandbox.page import Page
 from app.sandbox.receiver import WebhookReceiver
 from app.sandbox.recorder import Recorder
 from app.sandbox.server import Cut, Listener, Outcome, Request, Response, json_response
@@ -24,9 +24,11 @@ CONTROL = "/_control"
 class Sandbox:
     """All emulators of one process.
 
-    The control API on each port: ``GET /_control``; ``GET|POST|DELETE /_control/faults``;
-    ``GET /_control/{service}/lists``, ``…/lists/{id}/members``, ``…/requests?limit=&after=``, ``…/stats``;
-    ``POST /_control/{service}/reset`` and further operations of the emulator. ``GET /_control/page`` is a web page.
+    The control API on each port: ``GET /_control``, ``/_control/overview``, ``/_control/stores``;
+    ``GET|POST|DELETE /_control/faults``, ``GET …/faults/kinds``, ``DELETE …/faults/{number}``;
+    ``GET /_control/{service}/lists``, ``…/lists/{id}/members?search=&limit=&offset=``, ``…/violations``, ``…/stats``,
+    ``…/requests?limit=&after=``, ``…/requests/{number}``, ``…/rejections``; ``POST /_control/{service}/reset`` and
+    further operations of the emulator. ``/_control/page`` is a web page.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Sandbox:
         self.faults = Faults(seed)
         self.recorder = Recorder(record)
         self.urls: dict[str, str] = {}
+        self.content = Content(self.services, self.faults, self.recorder, self.urls)
+        self._page = Page(self.content)
         self._listeners: list[Listener] = []
 
     async def start(
@@ -72,7 +76,10 @@ class Sandbox:
         """Carry out one operation of the control API."""
         if _of_another_site(request):
             return json_response(403, {"error": "a page of another site may not use the controls"})
-        path = [part for part in request.path.removeprefix(CONTROL).split("/") if part]
+        raw = (request.raw_path or quote(request.path)).removeprefix(CONTROL)
+        path = [unquote(part) for part in raw.split("/") if part]
+        if path[:1] == ["page"]:
+            return self._page.respond(request, path[1:])
         try:
             return self._control(request, path)
         except (KeyError, ValueError, TypeError) as error:
@@ -82,39 +89,61 @@ class Sandbox:
         match (request.method, *path):
             case ("GET",):
                 return json_response(200, {"services": self.urls, "pid": os.getpid()})
-            case ("GET", "page"):
-                page = render_page(self.overview(), self.faults.listed())
-                return _shown(page, "text/html")
-            case ("GET", "page.js"):
-                return _shown(SCRIPT, "text/javascript")
-            case ("GET", "faults"):
+            case ("GET", "overview"):
+                return json_response(200, self.content.overview())
+            case ("GET", "stores"):
+                return json_response(200, {"stores": self.content.shown_stores()})
+            case (_, "faults", *rest):
+                return self._faults_control(request, rest)
+            case (_, name, *rest) if name in self.services:
+                return self._service_control(self.services[name], request, rest)
+            case _:
+                return _missing(f"no such operation; emulators: {', '.join(self.services)}")
+
+    def _faults_control(self, request: Request, path: list[str]) -> Response:
+        match (request.method, *path):
+            case ("GET",):
                 return json_response(
                     200, {"faults": self.faults.listed(), "used": self.faults.used}
                 )
-            case ("POST", "faults"):
+            case ("GET", "kinds"):
+                kinds = [
+                    {"kind": kind, "title": title, "text": text}
+                    for kind, (title, text) in KINDS.items()
+                ]
+                return json_response(200, {"kinds": kinds})
+            case ("POST",):
                 given = request.json()
                 for fault in given if isinstance(given, list) else [given]:
                     self.faults.add(fault)
                 return json_response(201, {"faults": self.faults.listed()})
-            case ("DELETE", "faults"):
+            case ("DELETE",):
                 self.faults.clear()
                 return json_response(200, {"faults": []})
-            case (_, name, *rest) if name in self.services:
-                return self._service_control(self.services[name], request, rest)
+            case ("DELETE", number):
+                self.faults.remove(int(number))
+                return json_response(200, {"faults": self.faults.listed()})
             case _:
-                return json_response(
-                    404, {"error": f"no such operation; emulators: {', '.join(self.services)}"}
-                )
+                return _missing("no such operation")
 
     def _service_control(self, service: Service, request: Request, path: list[str]) -> Response:
         match (request.method, *path):
             case ("GET", "lists"):
                 return json_response(200, {"lists": service.lists()})
             case ("GET", "lists", list_id, "members"):
-                members = service.members(list_id)
-                if members is None:
-                    return json_response(404, {"error": "no such list"})
-                return json_response(200, {"members": members, "count": len(members)})
+                limit = request.parameter("limit")
+                found = self.content.members(
+                    service.name,
+                    list_id,
+                    request.parameter("search") or "",
+                    int(limit) if limit else None,
+                    int(request.parameter("offset") or 0),
+                )
+                return json_response(200, found) if found else _missing("no such list")
+            case ("GET", "violations"):
+                return json_response(200, self.content.violations(service.name))
+            case ("GET", "rejections"):
+                return json_response(200, {"rejections": service.refused})
             case ("GET", "stats"):
                 return json_response(200, service.stats())
             case ("GET", "requests"):
@@ -123,32 +152,20 @@ class Sandbox:
                 return json_response(
                     200, {"requests": self.recorder.listed(service.name, limit, after)}
                 )
+            case ("GET", "requests", number):
+                one = self.recorder.one(service.name, int(number))
+                return json_response(200, one.as_json()) if one else _missing("no such request")
             case ("POST", "reset"):
                 service.reset()
                 return json_response(200, {"ok": True})
             case _:
                 pass
         response = service.control(request.method, path, request)
-        return response or json_response(404, {"error": "no such operation"})
-
-    def overview(self) -> list[dict[str, Any]]:
-        """Return ``[{"name", "url", "lists", "stats", "requests"}]`` of the emulators, for the page."""
-        return [
-            {
-                "name": name,
-                "url": self.urls.get(name, ""),
-                "lists": service.lists(),
-                "stats": service.stats(),
-                "requests": self.recorder.listed(name, 20),
-            }
-            for name, service in self.services.items()
-        ]
+        return response or _missing("no such operation")
 
 
-def _shown(text: str, kind: str) -> Response:
-    """Return a file of the page, under the policy that the pages of the service have."""
-    headers = {"content-type": f"{kind}; charset=utf-8", "x-content-type-options": "nosniff"}
-    return Response(200, text.encode(), {**headers, **PAGE_HEADERS})
+def _missing(error: str) -> Response:
+    return json_response(404, {"error": error})
 
 
 def _of_another_site(request: Request) -> bool:

@@ -11,6 +11,14 @@ class Service(Protocol):
     """One emulated partner."""
 
     name: str
+    title: str  # of the partner, for people
+    lists_title: str  # what the partner calls its lists
+    settings_hint: str  # what a destination needs besides the URL
+    refused: dict[str, str]  # {id: reason} of the members that it refuses on request
+
+    @property
+    def violations(self) -> list[Any]:
+        """The first requests that break the partner's documents: texts, or ``{"request", "fault"}``."""
 
     def handle(self, request: Request) -> Response:
         """Respond to one request of a client."""

@@ -32,33 +32,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass
-class Console:
-    """A running installation, and pages of a browser in front of it."""
+class Watched:
+    """A running server, and pages of a browser in front of it."""
 
-    flow: Flow
     url: str
-    token: str
     chromium: Browser
     faults: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)  # statuses of which the browser may complain
 
-    @property
-    def space(self) -> str:
-        """The address of the space."""
-        return f"{self.url}/console/spaces/{self.flow.space_id}"
-
-    async def page(self, *, signed_in: bool = True, **options: Any) -> Page:
-        """Open an empty page in a browser of its own, signed in by the form. ``options`` are Playwright's of a context."""
+    async def page(self, **options: Any) -> Page:
+        """Open an empty page in a browser of its own. ``options`` are Playwright's of a context."""
         context = await self.chromium.new_context(**options)
         page = await context.new_page()
         page.on("console", lambda message: self._hear(message.type, message.text))
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", lambda request: self._see(request.url))
-        if signed_in:
-            await page.goto(f"{self.url}/console/sign-in")
-            await page.get_by_label("API token").fill(self.token)
-            await page.get_by_role("button", name="Sign in").click()
-            await page.wait_for_url(self.space)
         return page
 
     def _hear(self, kind: str, text: str) -> None:
@@ -80,14 +68,49 @@ class Console:
         ]
 
 
+@dataclass(kw_only=True)
+class Console(Watched):
+    """A running installation, and pages of a browser in front of it."""
+
+    flow: Flow
+    token: str
+
+    @property
+    def space(self) -> str:
+        """The address of the space."""
+        return f"{self.url}/console/spaces/{self.flow.space_id}"
+
+    async def page(self, *, signed_in: bool = True, **options: Any) -> Page:
+        """Open a page as ``Watched`` does, signed in by the form."""
+        page = await super().page(**options)
+        if signed_in:
+            await page.goto(f"{self.url}/console/sign-in")
+            await page.get_by_label("API token").fill(self.token)
+            await page.get_by_role("button", name="Sign in").click()
+            await page.wait_for_url(self.space)
+        return page
+
+
 @pytest.fixture
-async def console(platform: Platform) -> AsyncIterator[Console]:
-    """The console of an installation; what is due is done when the test waits for it."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser without pages."""
     assert CHROMIUM is not None, "install Debian's package chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@pytest.fixture
+async def console(platform: Platform, chromium: Browser) -> AsyncIterator[Console]:
+    """The console of an installation; what is due is done when the test waits for it."""
     async with (
         installation(platform) as flow,
         listening(create_app(platform.settings, platform=platform)) as url,
-        async_playwright() as playwright,
     ):
         async with platform.unit_of_work() as session:
             _, token = await tokens.create_token(
@@ -98,10 +121,4 @@ async def console(platform: Platform) -> AsyncIterator[Console]:
                 scopes=tokens.SCOPES,
                 now=clock.now(),
             )
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        try:
-            yield Console(stepped(flow), url, token, chromium)
-        finally:
-            await chromium.close()
+        yield Console(url, chromium, flow=stepped(flow), token=token)

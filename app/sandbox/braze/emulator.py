@@ -51,6 +51,9 @@ class BrazeEmulator:
     """One Braze workspace. A list is a boolean attribute (its members have ``true``) or a subscription group."""
 
     name = "braze"
+    title = "Braze"
+    lists_title = "Attributes and subscription groups"
+    settings_hint = f"api_key {DEFAULT_KEY}, and this URL as rest_endpoint"
 
     def __init__(self, *, limits: bool = True, most_objects: int = 75) -> None:
         self.limits = limits

@@ -138,16 +138,19 @@ class Workspace:
 
     def lists(self) -> list[dict[str, Any]]:
         """Return ``[{"id", "name", "members"}]`` for boolean attributes and groups; ``members`` is a number."""
-        attributes = {
-            name: name
-            for user in self.users.values()
-            for name, value in user.attributes.items()
-            if isinstance(value, bool)
-        }
-        named = [*sorted(attributes.items()), *self.groups.items()]
+        inside: Counter[str] = Counter()
+        subscribed: Counter[str] = Counter()
+        for user in self.users.values():
+            for name, value in user.attributes.items():
+                if isinstance(value, bool):
+                    inside[name] += value
+            subscribed.update(one for one, state in user.groups.items() if state == "subscribed")
         return [
-            {"id": one, "name": name, "members": len(self.members(one) or ())}
-            for one, name in named
+            *({"id": one, "name": one, "members": inside[one]} for one in sorted(inside)),
+            *(
+                {"id": one, "name": name, "members": subscribed[one]}
+                for one, name in self.groups.items()
+            ),
         ]
 
     def members(self, list_id: str) -> list[dict[str, Any]] | None:

@@ -35,6 +35,9 @@ class KlaviyoEmulator:
     """One Klaviyo account. Counts requests that break the schema, and calls beyond the rate limits."""
 
     name = "klaviyo"
+    title = "Klaviyo"
+    lists_title = "Lists"
+    settings_hint = f"api_key {DEFAULT_KEY}, and this URL as base_url"
 
     def __init__(self, *, seed: int = 0, job_seconds: float = 0.3, limits: bool = True) -> None:
         self._document = Document(_SCHEMAS / "klaviyo.json", _SCHEMAS / "klaviyo_further.json")

@@ -34,6 +34,11 @@ class TalonOneEmulator:
     """One Talon.One deployment."""
 
     name = "talon_one"
+    title = "Talon.One"
+    lists_title = "Audiences"
+    settings_hint = (
+        f"api_key {DEFAULT_KEY}, management_key {DEFAULT_MANAGEMENT_KEY}, and this URL as base_url"
+    )
 
     def __init__(self, *, limits: bool = True) -> None:
         self.limits = limits

@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from app.console import files
+from app.core.pages import STATIC
 
-VENDOR = files.FOLDER / "vendor"
+VENDOR = STATIC / "vendor"
 PACKAGES = Path(__file__).parents[3] / "vendor" / "package-lock.json"
 
 
