@@ -81,7 +81,7 @@ class Content:
         """Return ``{"members", "count"}`` of a list, or None if there is no such list.
 
         ``members`` are those in whose values ``search`` occurs, without regard to case: ``limit`` of them from
-        ``offset`` on. ``count`` is the number of all that match.
+        ``offset`` on. ``count`` is the number of all that match. Raises ValueError if a number is out of range.
         """
         members = self.services[name].members(list_id)
         if members is None:

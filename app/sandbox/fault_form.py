@@ -26,7 +26,7 @@ class FormFaults(Exception):
 
 
 def read_fault(given: Mapping[str, str], services: Collection[str]) -> dict[str, Any]:
-    """Return the fields of a fault, as ``Faults.add`` takes them. Raises FormFaults.
+    """Return ``{"kind": text, field: value}``, as ``Faults.add`` takes it. Raises FormFaults.
 
     Empty fields, and numbers that the kind does not use, are left out.
     """

@@ -131,12 +131,12 @@ class Sandbox:
             case ("GET", "lists"):
                 return json_response(200, {"lists": service.lists()})
             case ("GET", "lists", list_id, "members"):
-                limit = request.parameter("limit")
+                most = request.parameter("limit")
                 found = self.content.members(
                     service.name,
                     list_id,
                     request.parameter("search") or "",
-                    int(limit) if limit else None,
+                    int(most) if most else None,
                     int(request.parameter("offset") or 0),
                 )
                 return json_response(200, found) if found else _missing("no such list")

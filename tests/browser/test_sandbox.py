@@ -61,7 +61,7 @@ async def test_a_request_appears_without_a_reload_and_what_is_open_stays_open(
     page = await sandbox.page()
     await page.goto(f"{sandbox.url}/_control/page/webhook")
     await expect(page.get_by_text("No requests yet")).to_be_visible()
-    await page.get_by_text("Counters").click()
+    await page.get_by_text("Counters", exact=True).click()
     await page.evaluate("window.kept = true")
     await _deliver(sandbox.url, "ada")
     await expect(page.get_by_role("link", name="VIP customers")).to_be_visible(timeout=10_000)
