@@ -123,18 +123,7 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
     changes = changes_of(FormValues(visit.form), before)
     if not changes:
         return "Nothing was changed."
-    if named := activations.lists_in_options(changes):
-        activation = await activations.require_activation(
-            session, space_id, audience_id, activation_id
-        )
-        await visit.end_transaction()  # the partner is asked with no transaction open
-        await activations.refuse_unknown_lists(
-            visit.platform,
-            workspace_id=visit.caller.workspace_id,
-            space_id=space_id,
-            destination_id=activation.destination_id,
-            named={field.removesuffix(".id"): list_id for field, list_id in named.items()},
-        )
+    await refuse_unknown_lists(visit, audience_id, activation_id, changes)
     after = await activations.update_delivery_options(
         session,
         space_id,
@@ -147,3 +136,23 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
     if after.revision == before.revision:
         return "The options are saved, and apply at once."
     return f"The options are saved as revision {after.revision}."
+
+
+async def refuse_unknown_lists(
+    visit: Visit, audience_id: str, activation_id: str, changes: Mapping[str, Any]
+) -> None:
+    """Raise Invalid, at the fields of the form, for lists that the partner does not have."""
+    named = activations.lists_in_options(changes)
+    if not named:
+        return
+    activation = await activations.require_activation(
+        visit.session, visit.space_id, audience_id, activation_id
+    )
+    await visit.end_transaction()  # the partner is asked with no transaction open
+    await activations.refuse_unknown_lists(
+        visit.platform,
+        workspace_id=visit.caller.workspace_id,
+        space_id=visit.space_id,
+        destination_id=activation.destination_id,
+        named={field.removesuffix(".id"): list_id for field, list_id in named.items()},
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.console.activation_options import refuse_unknown_lists
 from app.console.revision_texts import Config, Difference, differences
 from app.console.visits import Visit
 from app.core.errors import Invalid
@@ -107,6 +108,7 @@ async def return_to_revision(visit: Visit, audience_id: str, activation_id: str)
         )
     actor, now = visit.caller.actor, visit.now
     if changes := _option_changes(current, wanted):
+        await refuse_unknown_lists(visit, audience_id, activation_id, changes)
         await activations.update_delivery_options(
             visit.session,
             visit.space_id,

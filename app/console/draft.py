@@ -32,7 +32,7 @@ STEPS: Mapping[str, Sequence[str]] = {
         ),
         *("connection.", "consent", "includedAttribute", "brake", "brake.maxRemovalPercent"),
         *("brake.minRemovals", "brake.holdEmptyFrom", "notifications.emails"),
-        *("notifications.destinationId", "notifications.on"),
+        *("notifications.destinationId", "notifications.on", "copied"),
     ),
 }
 LABELS = {

@@ -12,8 +12,10 @@ from app.console.checked import checked
 from app.console.draft import Draft
 from app.console.draft_content import check_schedule, chosen_audiences, compute_schedule
 from app.console.draft_settings import (
+    COPIED,
     chosen_action,
     connection_json,
+    copied_json,
     identifiers_json,
     mapping_json,
 )
@@ -119,7 +121,7 @@ def _wanted(draft: Draft, definition: Any) -> activations.NewActivation:
     """Return the new activation. Raises Invalid for what the API would refuse."""
     action = chosen_action(definition, draft)
     carries = action is None or action.carries_properties
-    personalization = {"profile": {"properties": draft.all("trait") if carries else []}}
+    personalization = _personalization(draft, draft.all("trait") if carries else [])
     mapping = mapping_json(draft, definition)
     sent = {
         "performResync": False,
@@ -136,6 +138,14 @@ def _wanted(draft: Draft, definition: Any) -> activations.NewActivation:
         personalization=personalization,
         mapping=mapping,
     )
+
+
+def _personalization(draft: Draft, properties: list[str]) -> dict[str, Any]:
+    """Return the personalization with these properties, and with what a copied activation has besides."""
+    copied = copied_json(COPIED, draft.one(COPIED) or "{}")
+    if not isinstance(copied, dict) or not isinstance(copied.get("profile", {}), dict):
+        raise Invalid("This is no personalization.", field=COPIED)
+    return {**copied, "profile": {**copied.get("profile", {}), "properties": properties}}
 
 
 async def _connection(visit: Visit, draft: Draft, audience_id: str, definition: Any) -> Any:

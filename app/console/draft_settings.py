@@ -12,7 +12,11 @@ from app.console.draft_content import GOALS, chosen_audiences, read_lists
 from app.console.form_values import FormValues
 from app.console.option_forms import number
 from app.console.visits import Visit
+from app.console.words import as_json
+from app.core.errors import AppError, Invalid
 from app.core.pagination import PageRequest
+from app.core.sent_json import parse_json
+from app.core.sentences import sentence
 from app.domain.column_names import meaning
 from app.mapping import plain_path
 from app.services import accounts, activations, audiences
@@ -27,6 +31,9 @@ TYPES: Mapping[str, str] = {
 STRATEGIES = {"last": "newest", "first": "oldest", "all": "all values"}
 NOT_SENT = "none"  # in a choice of a column: nothing is sent
 _COLUMN = "column:"
+_JSON = "json:"
+_TRAITS = "$.traits."
+COPIED = "copied"  # the field with the personalization of a copied activation that the form does not show, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,27 @@ class SettingsContent:
 
     @property
     def types(self) -> Mapping[str, str]:
-        """The changes that can be sent: ``{activation type: words}``."""
-        return TYPES
+        """The changes that can be sent: ``{activation type: words}``; with that of a copied activation."""
+        chosen = self.form.one("type")
+        return TYPES if chosen in TYPES else {**TYPES, chosen: chosen}
+
+    @property
+    def copied(self) -> Sequence[tuple[str, str]]:
+        """The names and texts of what a copied activation has, and this form does not show."""
+        shown = {f"map.{one.key}" for one in self.fields}
+        names = [one for one in self.form.texts if one.startswith("map.") and one not in shown]
+        hidden = [*names, COPIED]
+        return [(name, self.form.one(name)) for name in hidden if self.form.one(name)]
+
+    @property
+    def all_traits(self) -> Sequence[str]:
+        """The properties that can be sent: those of the audience, and others that a copied activation sends."""
+        return list(dict.fromkeys([*self.traits, *self.form.all("trait")]))
+
+    @property
+    def column_choices(self) -> Sequence[str]:
+        """The choices of a field that are columns."""
+        return [f"{_COLUMN}{name}" for name in self.columns]
 
     @property
     def has_lists(self) -> bool:
@@ -304,14 +330,49 @@ def mapping_json(form: FormValues, definition: Definition) -> dict[str, Any] | N
     action = chosen_action(definition, form)
     if action is None:
         return None
-    settings: dict[str, Any] = {}
-    for field in _mappable(definition, action):
-        chosen = form.one(f"map.{field.key}")
-        if chosen == NOT_SENT:
-            settings[field.key] = None
-        elif chosen.startswith(_COLUMN):
-            settings[field.key] = {"@path": f"$.traits.{chosen.removeprefix(_COLUMN)}"}
+    settings = _mapped_settings(form, definition, action)
     usual = chosen_action(definition, FormValues({"type": [form.one("type")]}))
     if not settings and action is usual:
         return None
     return {"actionId": action.id, **({"settings": settings} if settings else {})}
+
+
+def _mapped_settings(form: FormValues, definition: Definition, action: Action) -> dict[str, Any]:
+    """Return ``{field: value}`` of a form, without the fields of other actions, which remain if the action is changed."""
+    own = {field.key for field in action.fields}
+    others = {field.key for one in definition.actions for field in one.fields} - own
+    found = {}
+    for name in form.texts:
+        key = name.removeprefix("map.")
+        if key != name and key not in others and form.one(name):
+            found[key] = _mapped_value(name, form.one(name))
+    return found
+
+
+def _mapped_value(name: str, text: str) -> Any:
+    """Return what a choice maps. Raises Invalid for a text that is no choice."""
+    if text == NOT_SENT:
+        return None
+    if text.startswith(_COLUMN):
+        return {"@path": f"{_TRAITS}{text.removeprefix(_COLUMN)}"}
+    if text.startswith(_JSON):
+        return copied_json(name, text.removeprefix(_JSON))
+    raise Invalid("Choose a column.", field=name)
+
+
+def mapped_text(value: Any) -> str:
+    """Return the choice of a form for what a field maps: a column, nothing, or any other value as JSON."""
+    if value is None:
+        return NOT_SENT
+    path = value.get("@path") if isinstance(value, Mapping) and len(value) == 1 else None
+    if isinstance(path, str) and path.startswith(_TRAITS):
+        return f"{_COLUMN}{path.removeprefix(_TRAITS)}"
+    return f"{_JSON}{as_json(value)}"
+
+
+def copied_json(field: str, text: str) -> Any:
+    """Return a copied value. Raises Invalid if the text is not JSON."""
+    try:
+        return parse_json(text.encode(), f'"{field}"')
+    except AppError as error:
+        raise Invalid(sentence(error.message), field=field) from None

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import RedirectResponse, Response
+
+from app.console.activation_copies import draft_of_copy
 from app.console.activation_options import options_content, save_options
 from app.console.activation_profiles import (
     check_list,
@@ -16,8 +19,9 @@ from app.console.activation_profiles import (
 from app.console.activation_revisions import return_to_revision, revisions_content
 from app.console.addresses import activation_link, api_of
 from app.console.checked import checked
+from app.console.errors import PageRoute
 from app.console.lists import page_of
-from app.console.routing import Action
+from app.console.routing import Action, get
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.console.words import as_json
@@ -305,6 +309,13 @@ def _not_stored(stored: Mapping[str, Any], written: Mapping[str, Any]) -> str:
     )
 
 
+async def duplicate(visit: Visit) -> Response:
+    """Open the last step of a new activation with everything that this one has. Nothing is saved yet. Raises NotFound."""
+    overview = await reports.require_overview(visit.session, visit.space_id, *_ids(visit))
+    draft = await draft_of_copy(visit, overview)
+    return RedirectResponse(draft.address(visit, "settings"), 303)
+
+
 async def delete(visit: Visit) -> Done:
     """Remove the activation; the destination keeps its members."""
     audience_id, activation_id = _ids(visit)
@@ -335,4 +346,7 @@ _ACTIONS: Mapping[str, Action] = {
     "mapping": save_mapping,
     "delete": delete,
 }
-ROUTES = routes_of(ONE, show_activation, _ACTIONS)
+ROUTES = (
+    PageRoute(f"{ONE}/duplicate", get(duplicate)),
+    *routes_of(ONE, show_activation, _ACTIONS),
+)

@@ -109,6 +109,28 @@ class Browser:
         await self.send("/console/sign-in", {"token": await self.token(*scopes)})
 
 
+def form_of(text: str, action: str) -> dict[str, Any]:
+    """Return the fields of the form with an action, as a browser sends them."""
+    found = re.search(rf'(?s)<form[^>]*action="{re.escape(action)}".*?</form>', text)
+    assert found, f"no form for {action}"
+    fields: dict[str, list[str]] = {}
+    for tag in re.finditer(r"(?s)<input\b[^>]*>|<select\b.*?</select>", found[0]):
+        one = tag[0]
+        name = re.search(r'\bname="([^"]*)"', one)
+        if name is None:
+            continue
+        if one.startswith("<select"):
+            options = re.findall(r'<option value="([^"]*)"( selected)?', one)
+            chosen = [value for value, mark in options if mark] or [options[0][0]]
+            fields.setdefault(name[1], []).append(unescape(chosen[-1]))
+            continue
+        if re.search(r'type="(checkbox|radio)"', one) and " checked" not in one:
+            continue
+        value = re.search(r'\bvalue="([^"]*)"', one)
+        fields.setdefault(name[1], []).append(unescape(value[1]) if value else "")
+    return fields
+
+
 @pytest.fixture
 async def visitor(platform: Platform) -> AsyncIterator[Browser]:
     """A visitor who has not signed in; what is due is done when the test waits for it."""

@@ -45,6 +45,7 @@ async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser:
     await browser.open(f"{path}?tab=options")
     await browser.send(f"{path}/rename?tab=options", {"name": "<b>Best</b>"})
     assert "&lt;b&gt;Best&lt;/b&gt;" in (browser.page.text if browser.page else "")
+    assert "the 3 members that it holds stay there, with the properties" in browser.text
     await browser.send(f"{path}/delete")
     assert "The activation is deleted." in browser.text
     assert (await browser.open(path)).status_code == 404
