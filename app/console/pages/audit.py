@@ -20,7 +20,6 @@ from app.core.pagination import Page, PageRequest
 from app.services import tenancy
 
 MOST_IN_CSV = 10_000
-RESOURCES = ("activation", "audience", "dataset", "destination", "space", "sync", "token")
 _COLUMNS = ("timestamp", "type", "resource_type", "resource_name", "resource_id", "actor", "id")
 
 
@@ -43,7 +42,7 @@ async def show_audit(visit: Visit) -> Shown:
     asked = {name: visit.asked(name) for name in ("resourceType", "resourceId", "from", "to")}
     view = AuditView(
         page=page,
-        resources=RESOURCES,
+        resources=tenancy.RESOURCE_TYPES,
         is_filtered=any(asked.values()),
         csv_address=api_path(visit.link("audit.csv"), **asked),
     )

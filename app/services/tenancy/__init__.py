@@ -1,6 +1,7 @@
 """Workspaces, spaces, tokens, the audit trail, idempotency keys and the first start."""
 
 from app.services.tenancy.audit import (
+    RESOURCE_TYPES,
     Filter,
     forget_old_events,
     page_events,
@@ -50,6 +51,7 @@ from app.services.tenancy.workspaces import create_workspace, list_workspaces
 
 __all__ = [
     "LINK_LIFE",
+    "RESOURCE_TYPES",
     "Authenticator",
     "Bootstrap",
     "Caller",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,9 +13,31 @@ from app.storage.models import AuditEvent
 from app.storage.repositories.audit import AuditRepository, Filter, sort_key
 from app.storage.repositories.spaces import SpaceRepository
 
-__all__ = ["Filter", "forget_old_events", "page_events", "record_change", "record_event"]
+__all__ = [
+    "RESOURCE_TYPES",
+    "Filter",
+    "forget_old_events",
+    "page_events",
+    "record_change",
+    "record_event",
+]
 
 KEPT = timedelta(days=90)
+
+ResourceType = Literal[
+    "activation",
+    "audience",
+    "audience-preview",
+    "dataset",
+    "destination",
+    "destination-connection",
+    "erasure",
+    "space",
+    "sync",
+    "token",
+]
+RESOURCE_TYPES: tuple[str, ...] = get_args(ResourceType)
+"""The kinds of resources that events are about, by name."""
 
 
 class Resource(Protocol):
@@ -31,7 +53,7 @@ async def record_event(
     *,
     type: str,
     actor: str,
-    resource_type: str,
+    resource_type: ResourceType,
     resource_id: str,
     resource_name: str,
     space_id: str | None = None,
@@ -57,7 +79,11 @@ async def record_event(
 
 
 async def record_change(
-    session: AsyncSession, resource_type: str, resource: Resource, event: str, actor: str
+    session: AsyncSession,
+    resource_type: ResourceType,
+    resource: Resource,
+    event: str,
+    actor: str,
 ) -> None:
     """Write the event of a change of a resource of a space."""
     await record_event(
