@@ -36,7 +36,7 @@ async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
             space_id=flow.space_id,
             type="Test",
             actor="token",
-            resource_type="profile",
+            resource_type="audience",
             resource_id="p-ada-17",
             resource_name="Ada (ada@example.com)",
         )
