@@ -88,5 +88,6 @@ async def test_a_call_that_cannot_be_described_is_a_failed_attempt(
     activation = await hand.planned()
     monkeypatch.setattr(LoadedSync, "call", broken)
     await deliver(hand)
-    assert [one.outcome for one in await attempts(single)] == ["unknown"]
+    # On a busy machine the second attempt is due before the first has ended.
+    assert {one.outcome for one in await attempts(single)} == {"unknown"}
     assert (await only_batch(single, activation)).failing_since is not None
