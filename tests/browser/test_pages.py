@@ -53,6 +53,7 @@ PAGES = (
     "/datasets",
     "/datasets/new",
     "/datasets/new?kind=database",
+    "/datasets/new?kind=object",
     "{dataset}",
     "{dataset}?tab=reading",
     "{dataset}?tab=former",

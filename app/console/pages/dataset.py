@@ -8,6 +8,7 @@ from typing import Any
 
 from app.console.addresses import api_of, dataset_link
 from app.console.checked import checked
+from app.console.file_source_forms import FORMATS, sent_file_source
 from app.console.routing import Action
 from app.console.source_forms import SSL_MODES, sent_source
 from app.console.tabs import Tab, routes_of
@@ -127,7 +128,8 @@ async def _source(visit: Visit, dataset: Any) -> Any:
 
 
 async def _file(visit: Visit, dataset: Any) -> Any:
-    return datasets.shown_file(visit.platform.keyring, visit.caller.workspace_id, dataset)
+    source = datasets.shown_file(visit.platform.keyring, visit.caller.workspace_id, dataset)
+    return {"source": source, "formats": FORMATS, "delimiters": DELIMITERS}
 
 
 _USED = Tab("Used by", "dataset/users.html", _users, "/audiences")
@@ -225,6 +227,35 @@ async def save_source(visit: Visit) -> Done:
     return Done(_address(visit), "The settings are saved. Check the database before its use.")
 
 
+async def save_file(visit: Visit) -> Done:
+    """Save what the form changes of the file. Raises Invalid for each fault, and if the place of the file refuses the settings."""
+    workspace_id, dataset_id = visit.caller.workspace_id, visit.path("datasetId")
+    dataset = await datasets.get_dataset(visit.session, visit.space_id, dataset_id)
+    stored = datasets.shown_file(visit.platform.keyring, workspace_id, dataset)
+    sent = sent_file_source(visit, stored)
+    if not sent.wire:
+        return Done(_address(visit, "file"), "Nothing was changed.")
+    checked(DatasetPatch, {"file": sent.wire})
+    await visit.end_transaction()  # the place of the file is asked with no transaction open
+    warnings = await datasets.check_changed_file(
+        visit.platform, workspace_id, visit.space_id, dataset_id, sent.fields, now=visit.now
+    )
+    await datasets.update_dataset(
+        visit.session,
+        visit.platform.keyring,
+        workspace_id=workspace_id,
+        space_id=visit.space_id,
+        dataset_id=dataset_id,
+        source=None,
+        file=sent.fields,
+        permits_roles=visit.platform.settings.s3_roles == "on",
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+    words = " ".join(one.message for one in warnings) or "The file was found."
+    return Done(_address(visit, "file"), f"The settings are saved. {words}")
+
+
 async def delete(visit: Visit) -> Done:
     """Remove the dataset, unless the definition of an audience names it."""
     await datasets.delete_dataset(
@@ -238,6 +269,7 @@ _ACTIONS: Mapping[str, Action] = {
     "restore": restore,
     "check": check,
     "source": save_source,
+    "file": save_file,
     "delete": delete,
 }
 ROUTES = routes_of(ONE, show_dataset, _ACTIONS, uploads={"replace": replace})

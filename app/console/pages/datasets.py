@@ -1,4 +1,4 @@
-"""Datasets: the tables of a space, and the forms that add one from a file or from a database."""
+"""Datasets: the tables of a space, and the forms that add one: an upload, a database, or a file that runs read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from app.console.addresses import dataset_link
 from app.console.checked import checked
 from app.console.errors import PageRoute
+from app.console.file_source_forms import FORMATS, sent_file_source
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
@@ -19,6 +20,12 @@ from app.contract.extensions.datasets import DatasetInput
 from app.core.errors import NotFound
 from app.core.pagination import Page
 from app.services import datasets
+
+_KINDS = {
+    "file": "Upload a file",
+    "object": "Read a file at each run",
+    "database": "Connect a database",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +64,20 @@ async def show_datasets(visit: Visit) -> Shown:
 
 
 async def show_new(visit: Visit) -> Shown:
-    """Show the form for a file or for a database. Raises NotFound for another kind."""
+    """Show the form of a kind. Raises NotFound for another kind."""
     kind = visit.asked("kind") or "file"
-    if kind not in ("file", "database"):
+    if kind not in _KINDS:
         raise NotFound("This page does not exist.")
     return Shown(
         "dataset_new.html",
         "Add a dataset",
-        {"kind": kind, "delimiters": DELIMITERS, "ssl_modes": SSL_MODES},
+        {
+            "kind": kind,
+            "kinds": _KINDS,
+            "delimiters": DELIMITERS,
+            "ssl_modes": SSL_MODES,
+            "formats": FORMATS,
+        },
         section="datasets",
         api=[f"/spaces/{visit.space_id}/datasets"],
     )
@@ -106,7 +119,23 @@ async def add_database(visit: Visit) -> Done:
     )
 
 
-async def _create(visit: Visit, session: Any, kind: str, source: Any) -> Any:
+async def add_object(visit: Visit) -> Done:
+    """Add a dataset of which each run reads a file. Raises Invalid for each fault, and if the place of the file refuses the settings."""
+    sent = sent_file_source(visit)
+    checked(DatasetInput, {"name": visit.sent("name"), "kind": "object", "file": sent.wire})
+    await visit.end_transaction()  # the place of the file is asked with no transaction open
+    warnings = await datasets.check_new_file(
+        visit.platform, visit.caller.workspace_id, sent.fields, now=visit.now
+    )
+    dataset = await _create(visit, visit.session, "object", None, file=sent.fields)
+    words = " ".join(one.message for one in warnings) or "The file was found."
+    return Done(
+        f"{dataset_link(visit.space_id, dataset.id)}?tab=file",
+        f"The file is added; the next run that needs it reads it. {words}",
+    )
+
+
+async def _create(visit: Visit, session: Any, kind: str, source: Any, *, file: Any = None) -> Any:
     return await datasets.create_dataset(
         session,
         visit.platform.keyring,
@@ -115,6 +144,8 @@ async def _create(visit: Visit, session: Any, kind: str, source: Any) -> Any:
         name=visit.sent("name"),
         kind=kind,
         source=source,
+        file=file,
+        permits_roles=visit.platform.settings.s3_roles == "on",
         actor=visit.caller.actor,
     )
 
@@ -126,4 +157,5 @@ ROUTES = (
     PageRoute(_NEW, get(show_new)),
     PageRoute(f"{_NEW}/file", post(add_file, on=show_new, takes_file=True), methods=["POST"]),
     PageRoute(f"{_NEW}/database", post(add_database, on=show_new), methods=["POST"]),
+    PageRoute(f"{_NEW}/object", post(add_object, on=show_new), methods=["POST"]),
 )

@@ -184,3 +184,52 @@ async def test_a_dataset_over_a_file_shows_its_settings_and_no_secret(browser: B
     assert "https://127.0.0.1:1/a.csv?sig=…" in browser.text
     assert "26 hours; an older file is late" in browser.text
     assert "very-secret" not in page.text
+
+
+async def test_a_file_that_runs_read_is_added_and_changed(browser: Browser) -> None:
+    await browser.open("datasets/new?kind=object")
+    action = f"/console/spaces/{browser.flow.space_id}/datasets/new/object?kind=object"
+    fields = {
+        "name": "orders",
+        "file.url": "s3://shop/orders-*.csv",
+        "file.maxAgeHours": "a day",
+        "file.accessKeyId": "AKIA",
+        "file.region": "eu-central-1",
+        "file.endpointUrl": "http://127.0.0.1:9",
+        "file.allowBreaking": "true",
+    }
+    page = await browser.send(action, fields)
+    assert page.status_code == 422
+    assert 'id="file.maxAgeHours-fault"' in page.text
+    assert 'value="s3://shop/orders-*.csv"' in page.text, "the fields stay"
+    fields |= {"file.maxAgeHours": "26"}
+    page = await browser.send(action, fields)
+    assert "accessKeyId and secretAccessKey must be set together" in browser.text
+    page = await browser.send(action, {**fields, "file.secretAccessKey": "s3cret-of-the-store"})
+    assert page.status_code == 200, browser.text
+    assert "The file is added; the next run that needs it reads it." in browser.text
+    assert "The file was not checked: 127.0.0.1 refused the connection" in browser.text
+    assert "Format csv Oldest 26 hours; an older" in browser.text
+    assert "s3cret" not in page.text
+
+    one = str(page.url.path)
+    stored = {name: text for name, text in fields.items() if name != "name"} | {
+        "file.format": "csv"
+    }
+    await browser.send(f"{one}/file?tab=file", stored)
+    assert "Nothing was changed." in browser.text
+    page = await browser.send(f"{one}/file?tab=file", {**stored, "file.url": ""})
+    assert page.status_code == 422
+    assert 'id="file.url-fault"' in page.text
+    changes = {
+        "file.url": "s3://shop/sales.ndjson",
+        "file.format": "ndjson",
+        "file.maxAgeHours": "",
+    }
+    page = await browser.send(f"{one}/file?tab=file", {**stored, **changes})
+    assert page.status_code == 200, browser.text
+    assert "Format ndjson Oldest any age" in browser.text
+    page = await browser.send(
+        f"{one}/file?tab=file", {**stored, "file.endpointUrl": "http://127.0.0.1:8"}
+    )
+    assert page.status_code == 422, "another server gets the secret only if it is entered again"
