@@ -18,7 +18,7 @@ PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# The console sets no style attributes. Its forms send Origin, which "no-referrer" would remove.
+# X-Content-Type-Options is added by the server to each response. The console sets no style attributes. Its forms send Origin, which "no-referrer" would remove.
 _CONSOLE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,7 +28,6 @@ CONSOLE_HEADERS: Mapping[str, str] = MappingProxyType(
         "Content-Security-Policy": _CONSOLE_POLICY,
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
     }
 )
 

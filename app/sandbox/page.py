@@ -33,6 +33,7 @@ _FILES = (
 )
 _HEADERS = {
     **CONSOLE_HEADERS,
+    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Content-Type": "text/html; charset=utf-8",
 }
@@ -300,7 +301,7 @@ def _redirect(path: str) -> Response:
 @cache
 def _file(name: str) -> Response:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    headers = {**CONSOLE_HEADERS, "Cache-Control": KEPT_BY_BROWSERS, "Content-Type": kind}
+    headers = {**_HEADERS, "Cache-Control": KEPT_BY_BROWSERS, "Content-Type": kind}
     return Response(200, (STATIC / name).read_bytes(), headers)
 
 

@@ -46,10 +46,19 @@ def parse(sql: str) -> Parsed:
             fault = str(error)
         else:
             if len(statements) == 1:
-                is_select = statements[0].type == duckdb.StatementType.SELECT
+                is_select = _is_select(statements[0])
                 parameters = frozenset(statements[0].named_parameters)
         tree = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()[0][0]
     return Parsed(fault, is_select, parameters, tree)
+
+
+def _is_select(statement: duckdb.Statement) -> bool:
+    try:
+        return bool(statement.type == duckdb.StatementType.SELECT)
+    except (
+        ValueError
+    ):  # the library has no name for this kind of statement, such as UPDATE EXTENSIONS
+        return False
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from app.snapshots.reading.encodings import whole_characters
 from app.snapshots.reading.source import MAX_LINE, refuse_repeated
 
 _MARK = "\ufeff"
-_LINE_BREAKS = re.compile(r"(?<!\s)\s*[\r\n]\s*")  # tried once for each row of blanks
+_LINE_BREAKS = re.compile(r"(?<!\s)[^\S\r\n]*[\r\n]\s*")  # tried once for each row of blanks
 _ESCAPED = (
     "has a quote within a value that is not in quotes, and the value in quotes before it ends with a backslash: quotes seem "
     "to be escaped by backslashes. Write a quote within a quoted value twice (MySQL: ESCAPED BY '\"', Redshift: UNLOAD … CSV, "

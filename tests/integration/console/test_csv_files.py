@@ -18,5 +18,4 @@ def test_a_text_of_a_partner_is_no_formula_of_a_spreadsheet() -> None:
 async def test_files_are_not_kept_by_browsers_and_proxies(browser: Browser) -> None:
     page = await browser.open("syncs.csv")
     assert page.headers["cache-control"] == "no-store"
-    assert page.headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
