@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.console.source_forms import SentSource
 from app.console.visits import Visit
+from app.domain.save_warnings import SaveWarning
 
 FORMATS = ("csv", "ndjson", "parquet")
 _TEXTS = {
@@ -40,6 +42,11 @@ def sent_file_source(visit: Visit, stored: Any = None) -> SentSource:
     if is_allowed != (stored is not None and stored.allow_breaking):
         found[_BREAKING] = is_allowed
     return SentSource(found)
+
+
+def check_words(warnings: Sequence[SaveWarning]) -> str:
+    """Return what the check of the file's place has said, in sentences."""
+    return " ".join(one.message for one in warnings) or "The file was found."
 
 
 def _number(text: str) -> int | str | None:

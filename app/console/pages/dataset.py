@@ -8,7 +8,7 @@ from typing import Any
 
 from app.console.addresses import api_of, dataset_link
 from app.console.checked import checked
-from app.console.file_source_forms import FORMATS, sent_file_source
+from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.routing import Action
 from app.console.source_forms import SSL_MODES, sent_source
 from app.console.tabs import Tab, routes_of
@@ -252,8 +252,7 @@ async def save_file(visit: Visit) -> Done:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    words = " ".join(one.message for one in warnings) or "The file was found."
-    return Done(_address(visit, "file"), f"The settings are saved. {words}")
+    return Done(_address(visit, "file"), f"The settings are saved. {check_words(warnings)}")
 
 
 async def delete(visit: Visit) -> Done:

@@ -9,7 +9,7 @@ from typing import Any
 from app.console.addresses import dataset_link
 from app.console.checked import checked
 from app.console.errors import PageRoute
-from app.console.file_source_forms import FORMATS, sent_file_source
+from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
@@ -128,10 +128,9 @@ async def add_object(visit: Visit) -> Done:
         visit.platform, visit.caller.workspace_id, sent.fields, now=visit.now
     )
     dataset = await _create(visit, visit.session, "object", None, file=sent.fields)
-    words = " ".join(one.message for one in warnings) or "The file was found."
     return Done(
         f"{dataset_link(visit.space_id, dataset.id)}?tab=file",
-        f"The file is added; the next run that needs it reads it. {words}",
+        f"The file is added; the next run that needs it reads it. {check_words(warnings)}",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -24,6 +26,16 @@ async def connect(
     return await api.post(f"audiences/{audience}/destination-connections", json=body)
 
 
+@asynccontextmanager
+async def klaviyo_account(api: httpx.AsyncClient) -> AsyncIterator[tuple[Sandbox, str]]:
+    """An account at an emulator that has the list AbCdEf."""
+    klaviyo = KlaviyoEmulator()
+    klaviyo.account.new_list("Spring sale", "AbCdEf")
+    async with Sandbox([klaviyo]) as sandbox:
+        settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
+        yield sandbox, await create(api, "klaviyo", **settings)
+
+
 CASES: tuple[tuple[str, int, dict[str, Any] | None, str | None], ...] = (
     ("AbCdEf", 200, None, "0"),
     ("abcdef", 422, None, None),
@@ -38,11 +50,7 @@ async def test_the_partners_word_decides(
     api: httpx.AsyncClient, audience: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(list_checks, "SECONDS", 0.5)
-    klaviyo = KlaviyoEmulator()
-    klaviyo.account.new_list("Spring sale", "AbCdEf")
-    async with Sandbox([klaviyo]) as sandbox:
-        settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
-        destination = await create(api, "klaviyo", **settings)
+    async with klaviyo_account(api) as (sandbox, destination):
         for list_id, status, fault, warnings in CASES:
             if fault is not None:
                 sandbox.faults.add({**fault, "times": 1})
@@ -75,11 +83,7 @@ async def test_lists_of_options_are_looked_up_and_checks_ask_again(
     api: httpx.AsyncClient, audience: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(list_checks, "SECONDS", 0.5)
-    klaviyo = KlaviyoEmulator()
-    klaviyo.account.new_list("Spring sale", "AbCdEf")
-    async with Sandbox([klaviyo]) as sandbox:
-        settings = {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
-        destination = await create(api, "klaviyo", **settings)
+    async with klaviyo_account(api) as (sandbox, destination):
         connected = await connect(api, audience, destination, {})
         connection = connected.json()["data"]["connection"]["id"]
         path = f"audiences/{audience}/destination-connections/{connection}/activations"
