@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     worker_processes: int = Field(default=1, ge=1)
     orphan_age: Duration = timedelta(hours=24)
     history_kept: Duration = timedelta(days=30)
+    log_kept: Duration = timedelta(days=400)  # rows of runs, syncs and notices
     job_completion_wait: Duration = timedelta(seconds=25)
     # Health endpoint of a worker; 0: none
     worker_health_port: int = Field(default=0, ge=0, le=65535)

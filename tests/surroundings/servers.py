@@ -156,7 +156,10 @@ class Postgres(Server):
             "--username=postgres",
             "--auth=trust",
             "--encoding=UTF8",
-            "--locale=C",
+            # Text sorts as in American English, which is what hosters create
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
+            "--locale=C.UTF-8",
             "--no-sync",
         )
         self.certificate = certificate_for(self.home)

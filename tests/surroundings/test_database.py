@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
+from app.core import ids
 from app.core.database_url import mark_pooled, parse_database_url
+from app.core.ids import first_id, new_id
 from app.storage import notifications
 from app.storage.connections import connect
 from app.storage.database_check import check_before_migration, check_database, check_migrated
@@ -67,6 +71,34 @@ async def test_several_hosts_sockets_and_ipv6(postgres: Postgres, database: str)
         f"service@{quote(str(postgres.home), safe='')}:{port}/{database}",
     ):
         assert await asked(f"postgresql://{place}") == 1
+
+
+async def test_ids_sort_by_their_time_in_every_collation(
+    postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier_version = ["run_0356Ap0jN5qVbkvv7ZalTK", "run_0z"]
+    created = []
+    for moment in sorted(random.sample(range(1_796_000_000_000, 3_000_000_000_000), 1000)):
+        monkeypatch.setattr(ids.time, "time_ns", lambda moment=moment: moment * 1_000_000)
+        created.append(new_id("run"))
+    monkeypatch.undo()
+    assert created[500] == min(created[500:]) >= first_id("run", datetime.fromtimestamp(0, UTC))
+    connection = await connect(
+        parse_database_url(f"postgresql://{SERVICE}@localhost:{postgres.port}/{database}")
+    )
+    try:
+        collations = await connection.fetch(
+            "SELECT DISTINCT collname FROM pg_collation WHERE collencoding IN (-1, 6) AND collname <> 'default'"
+        )
+        assert len(collations) > 500
+        for (collation,) in collations:
+            found = await connection.fetch(
+                f'SELECT id FROM unnest($1::text[]) id ORDER BY id COLLATE "{collation}"',
+                [*reversed(created), *earlier_version],
+            )
+            assert [row[0] for row in found][2:] == created, collation
+    finally:
+        await connection.close()
 
 
 async def test_an_unknown_certificate_is_refused(postgres: Postgres, database: str) -> None:

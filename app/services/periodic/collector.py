@@ -14,6 +14,7 @@ from app.services.periodic import retention
 from app.services.platform import Platform
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.collection import CollectionQueries
+from app.storage.repositories.old_rows import Ages, OldRows
 from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -21,12 +22,13 @@ log = get_logger(__name__)
 
 SYNCS_AT_ONCE = 500
 SNAPSHOTS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 5_000
 Find = Callable[..., Awaitable[Sequence[tuple[str, str]]]]
 BATCHES_AT_ONCE = 20_000  # deleted well within the time limit of a statement
 
 
 async def collect_files(platform: Platform) -> int:
-    """Forget history that is too dense, or older than ``history_kept``, then remove orphans older than ``orphan_age``. Returns their number.
+    """Forget history and rows that are too old or dense, then remove orphans older than ``orphan_age``. Returns their number.
 
     A file is written before the row that names it (R2), so a young file may still be named. The rows are read after
     the files are listed, so that a row written between the two is seen.
@@ -49,6 +51,7 @@ async def collect_files(platform: Platform) -> int:
         await BatchRepository(session).forget_attempts(kept)
         await SnapshotRepository(session).forget_unused(kept)
         await retention.forget_old_history(session, now=clock.now())
+    await _forget_rows(platform)
     async with platform.unit_of_work() as session:
         named = await CollectionQueries(session).named_keys()
     orphans = [key for key in candidates if key not in named]
@@ -77,6 +80,18 @@ async def _forget_sync(platform: Platform, space_id: str, sync_id: str) -> None:
             removed = await BatchRepository(session).forget(space_id, sync_id, BATCHES_AT_ONCE)
             if removed < BATCHES_AT_ONCE:
                 await SyncRepository(session).forget_files(space_id, sync_id)
+
+
+async def _forget_rows(platform: Platform) -> None:
+    """Forget rows of the log that are past their retention, in small transactions."""
+    now, settings = clock.now(), platform.settings
+    history = now - settings.history_kept
+    ages = Ages(log=min(now - settings.log_kept, history), history=history)
+    for forget in (OldRows.forget_syncs, OldRows.forget_runs, OldRows.forget_notices):
+        removed = ROWS_AT_ONCE
+        while removed == ROWS_AT_ONCE:
+            async with platform.unit_of_work() as session:
+                removed = await forget(OldRows(session), ages, ROWS_AT_ONCE)
 
 
 async def _thin_out_snapshots(platform: Platform, age: timedelta) -> None:

@@ -102,7 +102,8 @@ _MEANINGS = {
     "source_concurrency": "Runs that read users' databases at once in one process",
     "source_max_rows": "Rows that a run reads from a database",
     "source_timeout": "Time of such a reading",
-    "history_kept": "Age up to which every sync and snapshot is kept",
+    "history_kept": "Age up to which members of earlier snapshots and syncs are kept, fewer with age",
+    "log_kept": "Age up to which runs, syncs and notices are listed",
 }
 
 
