@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -26,7 +26,7 @@ from app.contract.extensions import destinations as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
 from app.services import accounts, activations
-from app.services.platform import Platform
+from app.services.platform import BudgetUse, Platform
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -34,8 +34,29 @@ TAG = "Destinations"
 _ONE = "/spaces/{spaceId}/destinations/{destinationId}"
 
 
-def _wire(
+async def _wire_all(
+    platform: Platform,
+    scene: Scene,
+    rows: Sequence[Any],
+    generated: Mapping[str, Any] | None = None,
+) -> list[contract.DestinationOutput]:
+    budgets = await activations.read_budgets(platform, rows)
+    return [_wire(platform, scene, row, budgets[row.id], generated) for row in rows]
+
+
+async def _wire_one(
     platform: Platform, scene: Scene, row: Any, generated: Mapping[str, Any] | None = None
+) -> contract.DestinationData:
+    (destination,) = await _wire_all(platform, scene, [row], generated)
+    return contract.DestinationData(destination=destination)
+
+
+def _wire(
+    platform: Platform,
+    scene: Scene,
+    row: Any,
+    budgets: Sequence[BudgetUse],
+    generated: Mapping[str, Any] | None,
 ) -> contract.DestinationOutput:
     settings = accounts.shown_settings(platform.keyring, scene.workspace_id, row)
     breaker = None
@@ -49,6 +70,16 @@ def _wire(
         name=row.name,
         settings={**settings, **(generated or {})},
         breaker=breaker,
+        rate_budgets=[
+            contract.RateBudgetOutput(
+                name=one.name,
+                calls=one.calls,
+                window_seconds=one.window.total_seconds(),
+                used=one.used,
+                until=one.until,
+            )
+            for one in budgets
+        ],
         created_by=row.created_by,
         updated_by=row.updated_by,
         created_at=row.created_at,
@@ -92,6 +123,7 @@ def _wire(
                         "form": "batch",
                     },
                     "breaker": None,
+                    "rateBudgets": [],
                     "createdBy": "public-api-token/TJ7z8cg6",
                     "updatedBy": "public-api-token/TJ7z8cg6",
                     "createdAt": "2026-01-31T12:00:00.000Z",
@@ -122,7 +154,7 @@ async def create_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer(contract.DestinationData(destination=_wire(platform, scene, row, generated)))
+    return answer(await _wire_one(platform, scene, row, generated))
 
 
 @router.get(
@@ -147,7 +179,7 @@ async def list_destinations(
     found = await activations.page_destinations(session, scene.space_id, page)
     return answer(
         contract.DestinationsData(
-            destinations=[_wire(platform, scene, row) for row in found.entries],
+            destinations=await _wire_all(platform, scene, found.entries),
             pagination=pagination(found),
         )
     )
@@ -172,7 +204,7 @@ async def get_destination(
 ) -> Response:
     """Get an account. Secrets are shown as set or not set, with their last four characters."""
     row = await activations.get_destination(session, scene.space_id, destination_id)
-    return answer(contract.DestinationData(destination=_wire(platform, scene, row)))
+    return answer(await _wire_one(platform, scene, row))
 
 
 @router.patch(
@@ -211,7 +243,7 @@ async def update_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    return answer(contract.DestinationData(destination=_wire(platform, scene, row, generated)))
+    return answer(await _wire_one(platform, scene, row, generated))
 
 
 @router.delete(

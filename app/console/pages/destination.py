@@ -72,6 +72,12 @@ def _api(visit: Visit, tab: str) -> str:
     return api_of(_address(visit)) + TABS[tab].api
 
 
+async def _account(visit: Visit, account: Any) -> Any:
+    """Return the settings, and how much of each rate budget is used."""
+    budgets = await activations.read_budgets(visit.platform, [account])
+    return {"settings": await _settings(visit, account), "budgets": budgets[account.id]}
+
+
 async def _settings(visit: Visit, account: Any) -> Any:
     shown = accounts.shown_settings(visit.platform.keyring, visit.caller.workspace_id, account)
     return setting_texts(shown)
@@ -137,7 +143,7 @@ def _json(value: Any) -> str:
 
 
 TABS: Mapping[str, Tab] = {
-    "account": Tab("Account", "destination/account.html", _settings),
+    "account": Tab("Account", "destination/account.html", _account),
     "activations": Tab("Activations", "destination/activations.html", _activations),
     "lists": Tab("Lists", "destination/lists.html", _lists, "/lists"),
     "mapping": Tab("Default mapping", "destination/mapping.html", _mapping),

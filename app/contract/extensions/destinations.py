@@ -76,6 +76,31 @@ class Breaker(Output):
     ]
 
 
+class RateBudgetOutput(Output):
+    """A limit of the partner, and how much of it is used. All activations of the account share it."""
+
+    name: Annotated[str, about("Name of the budget.", "import-minute")]
+    calls: Annotated[int, about("Number of calls that the partner allows in a window.", 150)]
+    window_seconds: Annotated[float, about("Length of the window in seconds.", 60)]
+    used: Annotated[
+        int | None,
+        about(
+            "Number of calls that are used of the current window, as the service counts them or as the partner "
+            "reported. Null if it is not known: without Redis, each worker counts its own calls.",
+            42,
+            None,
+        ),
+    ]
+    until: Annotated[
+        Time | None,
+        about(
+            "Time at which nothing is used if no further call is made. Null if nothing is used, or it is not known.",
+            "2026-01-31T12:01:00.000Z",
+            None,
+        ),
+    ]
+
+
 class DestinationOutput(Output):
     """An account at a partner."""
 
@@ -106,6 +131,22 @@ class DestinationOutput(Output):
                 "openUntil": "2026-01-31T12:05:00.000Z",
                 "reason": "16 of the last 20 calls failed: HTTP 503",
             },
+        ),
+    ]
+    rate_budgets: Annotated[
+        list[RateBudgetOutput],
+        about(
+            "Rate budgets of the account. Empty if the service does not limit calls to this partner.",
+            [],
+            [
+                {
+                    "name": "import-minute",
+                    "calls": 150,
+                    "windowSeconds": 60,
+                    "used": 42,
+                    "until": "2026-01-31T12:01:00.000Z",
+                }
+            ],
         ),
     ]
     created_by: CreatedBy

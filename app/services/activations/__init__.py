@@ -32,6 +32,7 @@ from app.services.activations.destinations import (
     delete_destination,
     get_destination,
     page_destinations,
+    read_budgets,
     update_destination,
 )
 from app.services.activations.list_checks import (
@@ -72,6 +73,7 @@ __all__ = [
     "page_destinations",
     "page_partner_lists",
     "read_activation",
+    "read_budgets",
     "refuse_unknown_lists",
     "refuse_unknown_lists_of_options",
     "remove_activation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from app.services.accounts import (
     settings_of,
     unseal_settings,
 )
-from app.services.platform import Platform
+from app.services.platform import BudgetUse, Platform
 from app.services.syncs import account_healed, lock_account
 from app.services.tenancy import record_change
 from app.storage.models import Destination
@@ -80,6 +80,15 @@ async def create_destination(
 async def get_destination(session: AsyncSession, space_id: str, destination_id: str) -> Destination:
     """Read an account of a space. Raises NotFound."""
     return await DestinationRepository(session).require(space_id, destination_id)
+
+
+async def read_budgets(
+    platform: Platform, destinations: Sequence[Destination]
+) -> dict[str, list[BudgetUse]]:
+    """Return how much of the rate budgets of some accounts is used: ``{destination id: budgets}``."""
+    return await platform.budgets.read(
+        {one.id: accounts.connector_class(one.slug).definition.rate_budgets for one in destinations}
+    )
 
 
 async def page_destinations(

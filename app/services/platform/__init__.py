@@ -1,5 +1,6 @@
 """What one process works with, independent of any resource: platform, leases, transactions, wake-ups, files, budgets."""
 
+from app.services.platform.budget_use import BudgetUse
 from app.services.platform.leases import (
     MAX_LOST_LEASES,
     LeaseLost,
@@ -9,7 +10,7 @@ from app.services.platform.leases import (
     run_leased,
 )
 from app.services.platform.platform import Platform, Session, open_platform, open_store
-from app.services.platform.rate_budgets import new_batch, writes_before
+from app.services.platform.rate_budgets import new_batch, waited, writes_before
 from app.services.platform.readiness import Readiness, check_readiness
 from app.services.platform.stored_files import (
     activation_folder,
@@ -53,6 +54,7 @@ from app.services.platform.worker_beats import (
 __all__ = [
     "CONTENT_TYPES",
     "MAX_LOST_LEASES",
+    "BudgetUse",
     "LeaseLost",
     "Platform",
     "Readiness",
@@ -89,6 +91,7 @@ __all__ = [
     "type_of_file",
     "upload_delimiter",
     "usual_delimiter",
+    "waited",
     "wake_deliver",
     "wake_erase",
     "wake_notify",

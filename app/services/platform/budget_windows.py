@@ -1,76 +1,124 @@
-"""Sliding windows in Redis, in which all processes count the calls of a partner account.
+"""Rate budgets in Redis: one virtual clock for each budget of a partner account, for all processes.
 
-A budget of N calls is a sliding window: the times of the last N calls, by the clock of Redis. So no window of the partner
-contains more than N calls, whenever it begins. Next to it, Redis keeps what the partner last reported about its own window:
-the calls that are left, less the calls that the partner cannot have counted yet, until that window begins again.
+Next to the clocks, Redis keeps what the partner last reported about its own window: the number of the last call that it
+permits, counted from the call whose response reported it. So calls that are under way count, although the report does not
+know of them.
 
-It is our own because one script in Redis must check all budgets of an account together and reserve from all or none.
-It also takes into account what the partner reports about its own window.
+It is our own because one script in Redis must find a slot that all budgets of an account permit together, or reserve none.
+It also takes into account what the partner reports about its own window. The commands of redis-cell and of Redis itself
+(``GCRA``, not released yet) know one budget at a time and no slot in the future.
+
+Keys carry the version of this arithmetic: during an upgrade, older processes keep theirs. The pause has no version, so it
+counts for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from redis.asyncio import Redis
 
 from app.connectors.rate_headers import ToldLimit
+from app.services.platform.virtual_clocks import CLOCKS_IN_LUA, MICRO, Pace, pace_of
 
-# KEYS: pause, then for each budget the set of its calls and what the partner reported.
-# ARGV: id of this call, then for each budget its limit, window (ms) and the share of a reported limit to leave; the share
-# is empty if the partner reports nothing.
-# Returns 0 if the call was reserved, or the milliseconds to wait.
-_TAKE = """
+VERSION = 2
+LONGEST_AHEAD = 300  # seconds: a slot that is further away was given by a clock that was set back
+_KEPT_MS = 3_700_000  # a partner may report a window of an hour
+
+_NOW = """
+local function time_of(given)
+  if given ~= '' then return tonumber(given) end
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+"""
+
+# KEYS: pause, then one for each budget. ARGV: time (empty: that of Redis), how far away a slot may be, 1 for a resync;
+# then for each budget: window, even, slow, burst, bulk, and the share of a reported limit to leave, empty if none is reported.
+# Returns 1 and the time until the slot, and of each budget the number of the call; or 0 and the time to wait.
+_TAKE = (
+    (
+        CLOCKS_IN_LUA
+        + _NOW
+        + """
 local paused = redis.call('PTTL', KEYS[1])
-if paused > 0 then return paused end
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local wait, left, reset = 0, {}, {}
-local budgets = (#KEYS - 1) / 2
-for i = 1, budgets do
-  local calls, report = KEYS[2 * i], KEYS[2 * i + 1]
-  local limit, window = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  redis.call('ZREMRANGEBYSCORE', calls, '-inf', now - window)
-  if redis.call('ZCARD', calls) >= limit then
-    local entry = redis.call('ZRANGE', calls, -limit, -limit, 'WITHSCORES')
-    wait = math.max(wait, tonumber(entry[2]) + window - now, 1)
+if paused > 0 then return {0, paused * 1000} end
+local now, ahead, bulk = time_of(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local slot, wait, found = now, 0, {}
+for i = 2, #KEYS do
+  local a = 6 * i - 8
+  local p = {window = tonumber(ARGV[a]), even = tonumber(ARGV[a + 1]), slow = tonumber(ARGV[a + 2]),
+    burst = tonumber(ARGV[a + 3]), bulk = tonumber(ARGV[a + 4])}
+  local c = read_clocks(KEYS[i])
+  if c.last > now + LONGEST_AHEAD then
+    c.last, c.close, c.ahead, c.bulk, c.since = now, now, now + p.burst, now, 0
   end
-  local leaves = tonumber(ARGV[3 * i + 1])
-  local reported = leaves and redis.call('HMGET', report, 'limit', 'left', 'reset')
-  if reported and reported[1] then
-    left[i], reset[i] = tonumber(reported[2]), tonumber(reported[3])
-    if now >= reset[i] then left[i], reset[i] = tonumber(reported[1]), now + window end
-    if left[i] <= math.floor(tonumber(reported[1]) * leaves) then
-      wait = math.max(wait, reset[i] - now, 1)
+  slot = math.max(slot, earliest(c, p, now, bulk))
+  local told = redis.call('HMGET', KEYS[i], 'count', 'limit', 'upto', 'reset')
+  local number = tonumber(told[1] or '0') + 1
+  local leaves, limit = tonumber(ARGV[a + 5]), tonumber(told[2] or '')
+  local upto, reset
+  if leaves and limit then
+    upto, reset = tonumber(told[3]), tonumber(told[4])
+    if now >= reset then upto, reset = number - 1 + limit, now + p.window end
+    if number > upto - math.floor(limit * leaves) then wait = math.max(wait, reset - now) end
+  end
+  found[i] = {p, c, number, upto, reset}
+end
+if wait > 0 then return {0, wait} end
+if slot - now > ahead then return {0, slot - now} end
+local numbers = {1, slot - now}
+for i = 2, #KEYS do
+  local p, c, number, upto, reset = unpack(found[i], 1, 5)
+  reserve(KEYS[i], c, p, slot, bulk)
+  redis.call('HSET', KEYS[i], 'count', text(number))
+  if upto then redis.call('HSET', KEYS[i], 'upto', text(upto), 'reset', text(reset)) end
+  redis.call('PEXPIRE', KEYS[i], text(math.ceil((slot - now + 2 * p.window) / 1000) + KEPT_MS))
+  numbers[i + 1] = number
+end
+return numbers
+"""
+    )
+    .replace("LONGEST_AHEAD", str(LONGEST_AHEAD * MICRO))
+    .replace("KEPT_MS", str(_KEPT_MS))
+)
+
+# KEYS: pause, then one for each budget. ARGV: time, then for each budget the number of a call that has a slot, and the
+# share of a reported limit to leave. Returns the time to wait if its slot no longer counts, or 0.
+_STILL = (
+    _NOW
+    + """
+local wait = math.max(redis.call('PTTL', KEYS[1]), 0) * 1000
+local now = time_of(ARGV[1])
+for i = 2, #KEYS do
+  local number, leaves = tonumber(ARGV[2 * i - 2]), tonumber(ARGV[2 * i - 1])
+  local told = leaves and redis.call('HMGET', KEYS[i], 'limit', 'upto', 'reset')
+  if told and told[1] and now < tonumber(told[3]) then
+    if number > tonumber(told[2]) - math.floor(tonumber(told[1]) * leaves) then
+      wait = math.max(wait, tonumber(told[3]) - now)
     end
   end
 end
-if wait > 0 then return wait end
-for i = 1, budgets do
-  redis.call('ZADD', KEYS[2 * i], now, ARGV[1])
-  redis.call('PEXPIRE', KEYS[2 * i], tonumber(ARGV[3 * i]))
-  if left[i] then
-    redis.call('HSET', KEYS[2 * i + 1], 'left', left[i] - 1, 'reset', reset[i])
-  end
-end
-return 0
+return wait
 """
+)
 
-# KEYS: the set of a budget's calls, what the partner reported. ARGV: id of the call whose response arrived, limit, calls
-# left, time to the reset (ms), window (ms). The response to the latest call counts, less the calls that were sent after it.
-_REPORT = """
-local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not at then return end
-local heard = redis.call('HGET', KEYS[2], 'heard')
-if heard and tonumber(at) < tonumber(heard) then return end
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local later = redis.call('ZREVRANK', KEYS[1], ARGV[1])
-redis.call('HSET', KEYS[2], 'heard', at, 'limit', ARGV[2], 'left', tonumber(ARGV[3]) - later,
-  'reset', now + tonumber(ARGV[4]))
-redis.call('PEXPIRE', KEYS[2], tonumber(ARGV[4]) + 2 * tonumber(ARGV[5]))
+# KEYS: one budget. ARGV: time, number of the call whose response arrived, limit, calls left, time to the reset.
+# The response to the latest call counts.
+_REPORT = (
+    _NOW
+    + """
+local stored = redis.call('HMGET', KEYS[1], 'count', 'heard')
+local number = tonumber(ARGV[2])
+if not stored[1] or number > tonumber(stored[1]) or number < tonumber(stored[2] or '0') then return end
+redis.call('HSET', KEYS[1], 'heard', ARGV[2], 'limit', ARGV[3],
+  'upto', string.format('%.0f', number + tonumber(ARGV[4])),
+  'reset', string.format('%.0f', time_of(ARGV[1]) + tonumber(ARGV[5])))
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +132,72 @@ class Allowance:
     calls: int
     window: float
     leaves: float | None
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pace", pace_of(self.calls, self.window))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A slot that was reserved ``wait`` seconds from now, or, without ``numbers``, the seconds to wait before asking again.
+
+    ``numbers`` are those of the call in each of its budgets: calls are counted.
+    """
+
+    wait: float
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether the call has a slot."""
+        return bool(self.numbers)
 
 
 @dataclass(slots=True)
 class SharedWindows:
-    """The windows that all processes share. The methods raise the errors of the Redis client."""
+    """The budgets that all processes share. The methods raise the errors of the Redis client."""
 
     redis: Redis
+    now: int | None = None  # microseconds; None: the clock of Redis
 
-    async def take(self, account: str, call: str, allowances: Sequence[Allowance]) -> float:
-        """Reserve one call. Returns 0.0, or the seconds to wait; then nothing was reserved."""
-        keys = [pause_key(account)]
-        values: list[str] = [call]
+    async def take(
+        self, account: str, allowances: Sequence[Allowance], *, ahead: float, bulk: bool
+    ) -> Grant:
+        """Reserve the next slot of one call, at most ``ahead`` seconds from now. ``bulk``: of a resync."""
+        values = [int(max(ahead, 0) * MICRO), "1" if bulk else ""]
         for allowance in allowances:
-            keys += _keys(account, allowance)
-            values += [str(allowance.calls), str(int(allowance.window * 1000))]
-            values.append("" if allowance.leaves is None else str(allowance.leaves))
-        script = self.redis.eval(_TAKE, len(keys), *keys, *values)
-        milliseconds = await script  # type: ignore[misc]  # redis types both of its clients as one
-        return int(milliseconds) / 1000
+            pace = allowance.pace
+            values += [pace.window, pace.even, pace.slow, pace.burst, pace.bulk, _leaves(allowance)]
+        is_reserved, wait, *numbers = await self._run(_TAKE, account, allowances, values)
+        return Grant(wait / MICRO, tuple(numbers) if is_reserved else ())
 
-    async def report(self, account: str, call: str, allowance: Allowance, limit: ToldLimit) -> None:
+    async def still(self, account: str, allowances: Sequence[Allowance], grant: Grant) -> float:
+        """Return 0.0 if a slot still counts, or the seconds to wait: the account was paused, or its window is used up."""
+        values: list[object] = []
+        for allowance, number in zip(allowances, grant.numbers, strict=True):
+            values += [number, _leaves(allowance)]
+        wait = await self._run(_STILL, account, allowances, values)
+        return int(wait) / MICRO
+
+    async def report(
+        self, account: str, allowance: Allowance, number: int, limit: ToldLimit
+    ) -> None:
         """Record what the response to a call reports about the partner's window."""
-        keys = _keys(account, allowance)
-        milliseconds = (limit.reset.total_seconds() * 1000, allowance.window * 1000)
-        values = [limit.limit or allowance.calls, limit.remaining, *map(int, milliseconds)]
-        script = self.redis.eval(_REPORT, len(keys), *keys, call, *map(str, values))
+        reset = int(limit.reset / timedelta(microseconds=1))
+        values = [self._time(), number, limit.limit or allowance.calls, limit.remaining, reset]
+        script = self.redis.eval(_REPORT, 1, budget_key(account, allowance.name), *map(str, values))
         await script  # type: ignore[misc]  # redis types both of its clients as one
+
+    async def _run(
+        self, script: str, account: str, allowances: Sequence[Allowance], values: Sequence[object]
+    ) -> Any:
+        keys = [pause_key(account), *(budget_key(account, one.name) for one in allowances)]
+        arguments = map(str, (self._time(), *values))
+        return await self.redis.eval(script, len(keys), *keys, *arguments)  # type: ignore[misc]
+
+    def _time(self) -> str:
+        return "" if self.now is None else str(self.now)
 
 
 def pause_key(account: str) -> str:
@@ -118,7 +205,10 @@ def pause_key(account: str) -> str:
     return f"budget:{account}:pause"
 
 
-def _keys(account: str, allowance: Allowance) -> list[str]:
-    """Return the keys of a budget's calls and of what the partner reported."""
-    calls = f"budget:{account}:{allowance.name}"
-    return [calls, f"{calls}:told"]
+def budget_key(account: str, budget: str) -> str:
+    """Return the key of a budget: a hash of its clocks and of what the partner reported."""
+    return f"budget:{account}:{budget}:v{VERSION}"
+
+
+def _leaves(allowance: Allowance) -> str:
+    return "" if allowance.leaves is None else str(allowance.leaves)

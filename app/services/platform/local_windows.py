@@ -1,78 +1,112 @@
-"""Sliding windows of one process, used while Redis does not respond."""
+"""Rate budgets of one process, used while Redis does not respond."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.connectors.rate_headers import ToldLimit
-from app.services.platform.budget_windows import Allowance
+from app.services.platform.budget_windows import Allowance, Grant
+from app.services.platform.virtual_clocks import MICRO, Clocks, Pace, pace_of
 
 
 @dataclass(slots=True)
 class _Reported:
-    """The state of a partner's own window; ``reset`` is a time of the monotonic clock."""
+    """The state of a partner's own window: the last call that it permits, and its reset by the monotonic clock."""
 
     limit: int
-    left: int
+    upto: int
     reset: float
+    heard: int  # the number of the call whose response reported it
+
+
+@dataclass(slots=True)
+class _Budget:
+    clocks: Clocks = field(default_factory=Clocks)
+    count: int = 0
+    reported: _Reported | None = None
 
 
 @dataclass(slots=True)
 class LocalWindows:
-    """The windows of one process, each for an equal share of the budget, by the monotonic clock."""
+    """The budgets of one process, each for an equal share, by the monotonic clock."""
 
     processes: int
-    _calls: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
-    _reported: dict[tuple[str, str], _Reported] = field(default_factory=dict)
+    _budgets: dict[tuple[str, str], _Budget] = field(default_factory=dict)
     _paused: dict[str, float] = field(default_factory=dict)
 
     def pause(self, account: str, seconds: float) -> None:
         """Allow no call of an account for some seconds."""
         self._paused[account] = time.monotonic() + seconds
 
-    def take(self, account: str, allowances: Sequence[Allowance]) -> float:
-        """Reserve one call. Returns 0.0, or the seconds to wait; then nothing was reserved."""
+    def paused(self, account: str) -> float:
+        """Return the seconds for which an account is still paused."""
+        return max(0.0, self._paused.get(account, 0.0) - time.monotonic())
+
+    def take(
+        self, account: str, allowances: Sequence[Allowance], *, ahead: float, bulk: bool
+    ) -> Grant:
+        """Reserve the next slot of one call, at most ``ahead`` seconds from now. ``bulk``: of a resync."""
         now = time.monotonic()
+        budgets = [self._budget(account, one) for one in allowances]
+        for budget in budgets:
+            _begin_again(budget, now)
+        numbers = [budget.count + 1 for budget in budgets]
+        if wait := self._wait(account, allowances, numbers, now):
+            return Grant(wait)
+        paces = [self._pace(one) for one in allowances]
+        asked = slot = int(now * MICRO)
+        for budget, pace in zip(budgets, paces, strict=True):
+            slot = max(slot, budget.clocks.slot(pace, asked, bulk=bulk))
+        wait = (slot - asked) / MICRO
+        if wait > ahead:
+            return Grant(wait)
+        for budget, pace in zip(budgets, paces, strict=True):
+            budget.clocks.reserve(pace, slot, bulk=bulk)
+            budget.count += 1
+        return Grant(wait, tuple(numbers))
+
+    def still(self, account: str, allowances: Sequence[Allowance], grant: Grant) -> float:
+        """Return 0.0 if a slot still counts, or the seconds to wait: the account was paused, or its window is used up."""
+        return self._wait(account, allowances, grant.numbers, time.monotonic())
+
+    def report(self, account: str, allowance: Allowance, number: int, limit: ToldLimit) -> None:
+        """Record what a response reports about the partner's window, divided among the processes."""
+        budget = self._budget(account, allowance)
+        if budget.reported is not None and number < budget.reported.heard:
+            return
+        budget.reported = _Reported(
+            limit=max(1, (limit.limit or allowance.calls) // self.processes),
+            upto=number + limit.remaining // self.processes,
+            reset=time.monotonic() + limit.reset.total_seconds(),
+            heard=number,
+        )
+
+    def _budget(self, account: str, allowance: Allowance) -> _Budget:
+        return self._budgets.setdefault((account, allowance.name), _Budget())
+
+    def _pace(self, allowance: Allowance) -> Pace:
+        if self.processes == 1:
+            return allowance.pace
+        return pace_of(max(1, allowance.calls // self.processes), allowance.window)
+
+    def _wait(
+        self, account: str, allowances: Sequence[Allowance], numbers: Sequence[int], now: float
+    ) -> float:
+        """Return the seconds until the account is not paused and the partner's own windows permit the call."""
         wait = max(0.0, self._paused.get(account, 0.0) - now)
-        for allowance in allowances:
-            wait = max(wait, self._window_wait(account, allowance, now))
-            wait = max(wait, self._reported_wait(account, allowance, now))
-        if wait <= 0:
-            self._reserve(account, allowances, now)
+        for allowance, number in zip(allowances, numbers, strict=True):
+            reported = self._budget(account, allowance).reported
+            if reported is None or allowance.leaves is None or now >= reported.reset:
+                continue
+            if number > reported.upto - math.floor(reported.limit * allowance.leaves):
+                wait = max(wait, reported.reset - now)
         return wait
 
-    def report(self, account: str, allowance: Allowance, limit: ToldLimit) -> None:
-        """Record what a response reports about the partner's window, divided among the processes."""
-        calls = max(1, (limit.limit or allowance.calls) // self.processes)
-        left = limit.remaining // self.processes
-        reset = time.monotonic() + limit.reset.total_seconds()
-        self._reported[account, allowance.name] = _Reported(calls, left, reset)
 
-    def _window_wait(self, account: str, allowance: Allowance, now: float) -> float:
-        """Return the seconds until the window of a budget has room for a call."""
-        share = max(1, allowance.calls // self.processes)
-        calls = self._calls.setdefault((account, allowance.name), deque())
-        while calls and calls[0] <= now - allowance.window:
-            calls.popleft()
-        return calls[-share] + allowance.window - now if len(calls) >= share else 0.0
-
-    def _reported_wait(self, account: str, allowance: Allowance, now: float) -> float:
-        """Return the seconds until the partner's own window begins again, or 0.0 if calls are left in it."""
-        reported = self._reported.get((account, allowance.name))
-        if reported is None or allowance.leaves is None:
-            return 0.0
-        if now >= reported.reset:
-            del self._reported[account, allowance.name]
-            return 0.0
-        is_used_up = reported.left <= math.floor(reported.limit * allowance.leaves)
-        return reported.reset - now if is_used_up else 0.0
-
-    def _reserve(self, account: str, allowances: Sequence[Allowance], now: float) -> None:
-        for allowance in allowances:
-            self._calls[account, allowance.name].append(now)
-            if (reported := self._reported.get((account, allowance.name))) is not None:
-                reported.left -= 1
+def _begin_again(budget: _Budget, now: float) -> None:
+    """Forget the partner's window when it is over."""
+    if budget.reported is not None and now >= budget.reported.reset:
+        budget.reported = None

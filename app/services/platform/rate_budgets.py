@@ -1,16 +1,18 @@
 """Rate budgets of partner accounts, shared by all activations and workers through Redis (R24).
 
-The limits of the destination's definition always apply. If the partner's responses report its own window, that limits
-calls further: no call while it is used up, and no call of a resync while less than the reserve for urgent calls is left.
-While Redis does not respond, each process keeps to its share of the budget.
+The limits of the destination's definition always apply: each call gets a slot, and slots are given in the order of asking, so
+that no caller starves. If the partner's responses report its own window, that limits calls further: no call while it is
+used up, and no call of a resync while less than the reserve for urgent calls is left. While Redis does not respond, each
+process keeps to its share of the budget.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,26 +23,38 @@ from app.connectors.base import RateBudget
 from app.connectors.errors import BudgetSpent
 from app.connectors.http import Gate, Hear
 from app.connectors.messages import Request, Response
-from app.connectors.rate_headers import ToldLimit, told_limit
+from app.connectors.rate_headers import RateHeaders, ToldLimit, told_limit
 from app.core import clock
-from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.queue import Queue
-from app.services.platform.budget_windows import Allowance, SharedWindows, pause_key
+from app.services.platform.budget_use import BudgetUse, read_use, unread
+from app.services.platform.budget_windows import Allowance, Grant, SharedWindows, pause_key
 from app.services.platform.local_windows import LocalWindows
+from app.services.platform.virtual_clocks import BULK_SHARE
 
 log = get_logger(__name__)
 
 LONGEST_WAIT = 5.0  # seconds before a batch's first call; for a longer wait, the batch is put off
 PATIENCE = 90.0  # seconds before each later call of a batch
-MARGIN = 1.1  # windows are lengthened, because calls may arrive closer together than they were sent
-SLACK = 0.25  # seconds by which a window is lengthened at least
-RESYNC_SHARE = 0.7  # of a budget: the rest is reserved for urgent calls
+RESYNC_AHEAD = 0.05  # seconds: a slot of a resync that is further away would make urgent calls wait
+CONFIRMED = 0.25  # seconds: before a slot that was further away is used, it is asked whether it still counts
+EARLY = 0.05  # seconds before the slot, for that question
 
 # Number of calls of the current batch. After the first one, a call waits longer, so that the batch is not left half sent.
-_calls_sent: ContextVar[list[int] | None] = ContextVar("calls_sent", default=None)
+# The second number is the seconds that the calls waited for their slots.
+_calls_sent: ContextVar[list[float] | None] = ContextVar("calls_sent", default=None)
 # Writing calls of the current batch: without the last call, and with it.
 _writes: ContextVar[list[int] | None] = ContextVar("writes", default=None)
+
+Windows = SharedWindows | LocalWindows
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A budget as it applies to calls of a kind, and the headers that report it."""
+
+    allowance: Allowance
+    headers: RateHeaders | None
 
 
 @dataclass(slots=True)
@@ -56,20 +70,29 @@ class Budgets:
 
     def gate(self, account: str, budgets: Sequence[RateBudget], *, resync: bool) -> Gate:
         """Return the gate that each call of an account passes. A resync uses only a part of the budget."""
-        rules = [(budget, re.compile(budget.paths)) for budget in budgets]
+        rules = [(re.compile(budget.paths), _rule(budget, resync)) for budget in budgets]
 
         async def pass_gate(request: Request) -> Hear | None:
             place = f"{request.method} {request.url.path}"
-            concerned = [budget for budget, paths in rules if paths.search(place)]
+            concerned = [rule for paths, rule in rules if paths.search(place)]
             hear = None
             if concerned:
-                call = new_id("call")
-                await self._take(account, call, _allowances(concerned, resync))
-                hear = self._listener(account, call, concerned)
+                hear = await self._take(account, concerned, resync)
             _note_write(request)
             return hear
 
         return pass_gate
+
+    async def read(
+        self, accounts: Mapping[str, Sequence[RateBudget]]
+    ) -> dict[str, list[BudgetUse]]:
+        """Return how much of each budget is used: ``{account: uses of its budgets}``. Nothing is reserved."""
+        try:
+            if any(accounts.values()) and (shared := self._shared()) is not None:
+                return await read_use(shared.redis, accounts)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("budget_not_read", error=type(error).__name__)
+        return {account: unread(budgets) for account, budgets in accounts.items()}
 
     async def pause(self, account: str, pause: timedelta) -> None:
         """Stop all calls of an account for some time, because the partner asked for it."""
@@ -81,52 +104,94 @@ class Budgets:
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("budget_not_shared", error=type(error).__name__)
 
-    async def _take(self, account: str, call: str, allowances: Sequence[Allowance]) -> None:
+    async def _take(self, account: str, rules: Sequence[_Rule], resync: bool) -> Hear | None:
+        """Wait for the slot of a call. Returns what hears its response. Raises BudgetSpent if the slot is too far away."""
         sent = _calls_sent.get()
-        give_up = time.monotonic() + (PATIENCE if sent and sent[0] else LONGEST_WAIT)
+        begun = time.monotonic()
+        give_up = begun + (PATIENCE if sent and sent[0] else LONGEST_WAIT)
+        allowances = [rule.allowance for rule in rules]
+        may_be_late = False
         while True:
-            wait = await self._reserve(account, call, allowances)
-            if wait <= 0:
-                if sent is not None:
-                    sent[0] += 1
-                return
+            asked = time.monotonic()
+            ahead = min(RESYNC_AHEAD, give_up - asked) if resync else give_up - asked
+            windows, grant = await self._reserve(account, allowances, ahead=ahead, bulk=resync)
+            wait = grant.wait
+            if grant.is_reserved:
+                wait = await self._reach(windows, account, allowances, grant)
+                late = time.monotonic() - asked - grant.wait
+                if wait <= 0 and (may_be_late or late <= min(one.pace.late for one in allowances)):
+                    break
+                # Late once is enough: a process that is always late would never send anything.
+                may_be_late = wait <= 0
+            elif resync:
+                wait *= 1 + random.random() / 10  # noqa: S311  they ask again, not all at once
             if time.monotonic() + wait > give_up:
                 raise BudgetSpent(
                     "the account's rate budget is spent", retry_after=timedelta(seconds=wait)
                 )
             await asyncio.sleep(wait)
+        if sent is not None:
+            sent[0] += 1
+            sent[1] += time.monotonic() - begun
+        return self._listener(account, rules, grant)
 
-    async def _reserve(self, account: str, call: str, allowances: Sequence[Allowance]) -> float:
+    async def _reserve(
+        self, account: str, allowances: Sequence[Allowance], *, ahead: float, bulk: bool
+    ) -> tuple[Windows, Grant]:
         if (shared := self._shared()) is not None:
             try:
-                return await shared.take(account, call, allowances)
+                return shared, await shared.take(account, allowances, ahead=ahead, bulk=bulk)
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("budget_not_shared", error=type(error).__name__)
-        return self._local.take(account, allowances)
+        return self._local, self._local.take(account, allowances, ahead=ahead, bulk=bulk)
 
-    def _listener(self, account: str, call: str, budgets: Sequence[RateBudget]) -> Hear | None:
+    async def _reach(
+        self, windows: Windows, account: str, allowances: Sequence[Allowance], grant: Grant
+    ) -> float:
+        """Sleep until a slot. Returns 0.0, or the seconds to wait because the account was paused, or its window is used up."""
+        due = time.monotonic() + grant.wait
+        if grant.wait > CONFIRMED:
+            await asyncio.sleep(grant.wait - EARLY)
+            try:
+                if isinstance(windows, LocalWindows):
+                    wait = windows.still(account, allowances, grant)
+                else:
+                    wait = await windows.still(account, allowances, grant)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("budget_not_shared", error=type(error).__name__)
+                wait = self._local.paused(account)
+            if wait > 0:
+                return wait
+        if (left := due - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+        return self._local.paused(account)
+
+    def _listener(self, account: str, rules: Sequence[_Rule], grant: Grant) -> Hear | None:
         """Return what records the limits in a call's response, or None if the partner reports none."""
-        reporting = [(budget, budget.headers) for budget in budgets if budget.headers is not None]
+        reporting = [
+            (rule.allowance, rule.headers, number)
+            for rule, number in zip(rules, grant.numbers, strict=True)
+            if rule.headers is not None
+        ]
         if not reporting:
             return None
 
         async def hear(response: Response) -> None:
-            for budget, names in reporting:
+            for allowance, names, number in reporting:
                 limit = told_limit(names, response.headers, now=clock.now())
                 if limit is not None:
-                    (allowance,) = _allowances([budget], resync=False)
-                    await self._report(account, call, allowance, limit)
+                    await self._report(account, allowance, number, limit)
 
         return hear
 
     async def _report(
-        self, account: str, call: str, allowance: Allowance, limit: ToldLimit
+        self, account: str, allowance: Allowance, number: int, limit: ToldLimit
     ) -> None:
         try:
             if (shared := self._shared()) is not None:
-                await shared.report(account, call, allowance, limit)
+                await shared.report(account, allowance, number, limit)
             else:
-                self._local.report(account, allowance, limit)
+                self._local.report(account, allowance, number, limit)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("budget_not_shared", error=type(error).__name__)
 
@@ -135,23 +200,21 @@ class Budgets:
         return SharedWindows(redis) if redis is not None and not self.queue.silent_for() else None
 
 
-def _allowances(budgets: Sequence[RateBudget], resync: bool) -> list[Allowance]:
-    share = RESYNC_SHARE if resync else 1.0
-    return [
-        Allowance(
-            budget.name,
-            max(1, int(budget.calls * share)),
-            _spread(budget.window),
-            None if budget.headers is None else 1 - share,
-        )
-        for budget in budgets
-    ]
+def _rule(budget: RateBudget, resync: bool) -> _Rule:
+    leaves = None if budget.headers is None else (1 - BULK_SHARE) * resync
+    allowance = Allowance(budget.name, budget.calls, budget.window.total_seconds(), leaves)
+    return _Rule(allowance, budget.headers)
 
 
 def new_batch() -> None:
     """Count the calls that follow in this task as calls of one new batch."""
-    _calls_sent.set([0])
+    _calls_sent.set([0, 0.0])
     _writes.set([0, 0])
+
+
+def waited() -> float:
+    """Return the seconds that the calls of this batch waited for their slots."""
+    return (_calls_sent.get() or (0, 0.0))[1]
 
 
 def writes_before(*, unsent: bool) -> int:
@@ -165,9 +228,3 @@ def _note_write(request: Request) -> None:
     if writes is not None:
         writes[0] = writes[1]
         writes[1] += request.method not in {"GET", "HEAD"}
-
-
-def _spread(window: timedelta) -> float:
-    """Return a partner's window in seconds, lengthened by what the network may shift."""
-    seconds = window.total_seconds()
-    return max(seconds * MARGIN, seconds + SLACK)

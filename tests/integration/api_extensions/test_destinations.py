@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.connectors import registry
 from app.connectors.destinations.file_export.settings import S3Settings
+from app.connectors.destinations.talon_one.definition import DEFINITION as TALON_ONE_DEFINITION
 from app.services.accounts import open_account, seal_settings, unseal_settings
 from app.services.platform.platform import Platform
 from app.storage.models import AuditEvent, Destination
@@ -22,6 +23,7 @@ WEBHOOK: dict[str, Any] = {
     "name": "Receiver",
     "settings": {"url": "https://hooks.example.com/audiences"},
 }
+TALON_ONE = {"base_url": "https://ours.europe-west1.talon.one", "api_key": "0123456789abcdef"}
 CANARY = "whsec_" + "Q0FOQVJZLUNBTkFSWS1DQU5BUlktQ0FOQVJZ"
 
 
@@ -35,6 +37,28 @@ async def create(api: httpx.AsyncClient, **settings: Any) -> dict[str, Any]:
 
 def fields(response: httpx.Response) -> list[str | None]:
     return [error.get("field") for error in response.json()["errors"]]
+
+
+async def test_shows_how_much_of_a_budget_is_used(
+    api: httpx.AsyncClient, platform: Platform
+) -> None:
+    assert await platform.queue.ping()
+    body = {"slug": "talon_one", "name": "T", "settings": TALON_ONE}
+    response = await api.post("destinations", json=body)
+    assert response.status_code == 200, response.text
+    made = response.json()["data"]["destination"]
+    unused = {"name": "requests", "calls": 20, "windowSeconds": 1, "used": 0, "until": None}
+    assert made["rateBudgets"] == [unused]
+    gate = platform.budgets.gate(made["id"], TALON_ONE_DEFINITION.rate_budgets, resync=False)
+    for _ in range(3):
+        await gate(httpx.Request("PUT", "https://talon.example/v2/audiences/1"))
+    for path in (f"destinations/{made['id']}", "destinations"):
+        data = (await api.get(path)).json()["data"]
+        found = data["destination"] if "destination" in data else data["destinations"][0]
+        (budget,) = found["rateBudgets"]
+        assert budget["used"] in (1, 2, 3)
+        assert budget["until"] is not None
+    assert (await create(api))["rateBudgets"] == [], "the service does not limit a webhook"
 
 
 class TestCreate:

@@ -5,11 +5,33 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 
+from app.connectors.destinations.talon_one.definition import DEFINITION as TALON_ONE
 from app.services import activations
 from tests.flow import SECRET
 from tests.integration.console.conftest import Browser
+
+
+async def test_the_page_of_an_account_shows_how_much_of_its_budgets_is_used(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await flow.use_account(
+        "talon_one", {"base_url": "https://talon.example", "api_key": "0123456789"}
+    )
+    page = f"/console/spaces/{flow.space_id}/destinations/{flow.destination_id}"
+    await browser.open(page)
+    assert "1 budget, 0 in use" in browser.text
+    assert await flow.platform.queue.ping()
+    budgets = TALON_ONE.rate_budgets
+    gate = flow.platform.budgets.gate(flow.destination_id, budgets, resync=False)
+    for _ in range(3):
+        await gate(httpx.Request("PUT", "https://talon.example/v2/audiences/1"))
+    await browser.open(page)
+    assert "1 budget, 1 in use" in browser.text
+    assert re.search(r"requests 20 1 s(econd)? [123] ", browser.text)
 
 
 async def test_an_account_is_added_checked_changed_and_removed(browser: Browser) -> None:
