@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.core import ids
 from app.core.database_url import mark_pooled, parse_database_url
 from app.core.ids import first_id, new_id
 from app.storage import notifications
@@ -79,7 +78,7 @@ async def test_ids_sort_by_their_time_in_every_collation(
     earlier_version = ["run_0356Ap0jN5qVbkvv7ZalTK", "run_0z"]
     created = []
     for moment in sorted(random.sample(range(1_796_000_000_000, 3_000_000_000_000), 1000)):
-        monkeypatch.setattr(ids.time, "time_ns", lambda moment=moment: moment * 1_000_000)
+        monkeypatch.setattr("app.core.ids.time.time_ns", lambda moment=moment: moment * 1_000_000)
         created.append(new_id("run"))
     monkeypatch.undo()
     assert created[500] == min(created[500:]) >= first_id("run", datetime.fromtimestamp(0, UTC))
