@@ -19,14 +19,23 @@ from app.core.database_url import DatabaseAddress
 
 # R25: a query to a server that hangs must time out. R27: a lost client must not keep its locks.
 COMMAND_TIMEOUT = 10.0
+# What a role or a database may have as its own defaults must not decide how the service works: locks are waited for and
+# rows are read again (R7), which another isolation refuses, and a short limit of time ends a migration for ever.
 SESSION = {
     "application_name": "activations",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "60000",
     "idle_in_transaction_session_timeout": "30000",
     "lock_timeout": "5000",
     "timezone": "UTC",
     "jit": "off",  # compiling costs more than it saves for these statements
 }
-MIGRATION_SESSION = {"application_name": "activations migrate", "timezone": "UTC"}
+MIGRATION_SESSION = {
+    "application_name": "activations migrate",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "0",
+    "timezone": "UTC",
+}
 _SOCKET_OPTIONS = {
     "keepalives_idle": "TCP_KEEPIDLE",
     "keepalives_interval": "TCP_KEEPINTVL",
@@ -48,6 +57,9 @@ class PooledConnection(Connection):
     async def execute(self, query: str, *args: Any, **named: Any) -> str:
         """Run a statement; the begin of a transaction also sets the session's settings for it."""
         if query.startswith("BEGIN"):
+            # The preamble comes too late for the isolation of the transaction that it is in.
+            if query.rstrip("; ") == "BEGIN":
+                query = "BEGIN ISOLATION LEVEL READ COMMITTED;"
             query += self.preamble
         return await super().execute(query, *args, **named)
 

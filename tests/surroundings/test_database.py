@@ -15,11 +15,12 @@ from sqlalchemy import text
 from app.core.database_url import mark_pooled, parse_database_url
 from app.core.ids import first_id, new_id
 from app.storage import notifications
-from app.storage.connections import connect
+from app.storage.connections import SESSION, connect
 from app.storage.database_check import check_before_migration, check_database, check_migrated
 from app.storage.engine import open_database
 from app.storage.migrate import upgrade
 from app.storage.notifications import NotHeard, announce, listening
+from app.storage.session import read_as_of_one_moment
 from tests.flow import eventually
 from tests.surroundings.servers import PASSWORD, PgBouncer, Postgres, certificate_for, running
 
@@ -100,6 +101,32 @@ async def test_ids_sort_by_their_time_in_every_collation(
         await connection.close()
 
 
+@pytest.mark.parametrize("pooled", [False, True])
+async def test_defaults_of_a_role_do_not_change_transactions(
+    postgres: Postgres, pooler: PgBouncer, pooled: bool
+) -> None:
+    name = postgres.database(f"d_{uuid.uuid4().hex[:8]}")
+    for setting in ("default_transaction_isolation = serializable", "statement_timeout = '70ms'"):
+        postgres.sql(f"ALTER DATABASE {name} SET {setting}")
+    port, option = (pooler.port, "?pgbouncer=true") if pooled else (postgres.port, "")
+    url = f"postgresql://{SERVICE}@127.0.0.1:{port}/{name}{option}"
+    await asyncio.to_thread(upgrade, url)
+    database = open_database(url)
+    pool = await database.hot_pool()
+    try:
+        async with database.sessions() as session:
+            assert await session.scalar(text("SHOW transaction_isolation")) == "read committed"
+            await session.execute(text("SELECT pg_sleep(0.2)"))
+        async with database.sessions() as session:
+            await read_as_of_one_moment(session)
+            assert await session.scalar(text("SHOW transaction_isolation")) == "repeatable read"
+        assert await pool.fetchval("SHOW transaction_isolation") == "read committed"
+        await pool.fetchval("SELECT pg_sleep(0.2)")
+    finally:
+        await pool.close()
+        await database.close()
+
+
 async def test_an_unknown_certificate_is_refused(postgres: Postgres, database: str) -> None:
     (other := postgres.folder / "other").mkdir()
     url = f"postgresql://{SERVICE}@localhost:{postgres.port}/{database}?sslmode=verify-full&sslrootcert="
@@ -114,7 +141,7 @@ class TestPoolers:
         ("mode", "settings"),
         [
             ("transaction", {}),
-            ("transaction", {"ignore_startup_parameters": "idle_in_transaction_session_timeout,lock_timeout,jit"}),
+            ("transaction", {"ignore_startup_parameters": ",".join(SESSION)}),
             ("session", {}),
         ],
     )  # fmt: skip
@@ -131,8 +158,7 @@ class TestPoolers:
         self, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(notifications, "PROBE_SECONDS", 0.5)
-        ignored = "idle_in_transaction_session_timeout,lock_timeout,jit"
-        settings = {"ignore_startup_parameters": ignored, "default_pool_size": "3"}
+        settings = {"ignore_startup_parameters": ",".join(SESSION), "default_pool_size": "3"}
         with running(PgBouncer(postgres, **settings)) as server:
             place = f"postgresql://{SERVICE}@127.0.0.1"
             marked = open_database(f"{place}:{server.port}/{database}?pgbouncer=true")
