@@ -201,6 +201,7 @@ class Flow:
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
         key = f"spaces/{self.space_id}/audiences/{self.audience_id}/uploads/{new_id('upl')}.ndjson"
         sha256, size = await self.platform.objects.put(path, key)
+        path.unlink()
         file = {"key": key, "sha256": sha256, "rows": 0, "bytes": size}
         async with self.platform.unit_of_work() as session:
             audience = await session.get(Audience, (self.space_id, self.audience_id))

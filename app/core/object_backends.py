@@ -15,7 +15,9 @@ from app.core.ids import new_id
 
 _CHUNK = 1024 * 1024
 _READ_AHEAD = 16 * _CHUNK  # without a buffer, each read of a remote object is a request
-_CACHE_REST = 3600.0  # seconds that a cached file is kept after its last use
+_CACHE_REST = 3600.0  # seconds that a cached file is kept at least after its last use
+#: Seconds after which a cached file is removed that nothing used: another worker may have deleted the object.
+_LONGEST_UNUSED = 3 * 86_400.0
 
 
 class StoreError(Exception):
@@ -144,6 +146,7 @@ class Bucket:
         self._system, self._root, self._limit = system, root, limit
         self._cache = cache / "objects"
         self._cache.mkdir(parents=True, exist_ok=True)
+        self._prune()
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
@@ -196,13 +199,14 @@ class Bucket:
         return cached
 
     def _prune(self) -> None:
-        """Remove the files that were used longest ago, until the cache is within its limit."""
+        """Remove files that nothing uses, and those that were used longest ago until the cache is within its limit."""
         files = sorted(
             (path.stat().st_mtime, path.stat().st_size, path) for path in self._cache.iterdir()
         )
         excess = sum(size for _, size, _ in files) - self._limit
         for used, size, path in files:
-            if excess <= 0 or time.time() - used < _CACHE_REST:
+            unused = time.time() - used
+            if unused < _CACHE_REST or (excess <= 0 and unused < _LONGEST_UNUSED):
                 return
             path.unlink(missing_ok=True)
             excess -= size

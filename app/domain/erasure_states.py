@@ -30,7 +30,8 @@ class Awaited(StrEnum):
     INACTIVE = (
         "activation_inactive"  # the destination holds the person, and the activation does not send
     )
-    READER = "reader"  # work that began before reads the file that is to be deleted
+    # work that began before may read the file that is to be deleted, or the file was written just now
+    READER = "reader"
 
 
 WORDS: Mapping[str, str] = {
@@ -38,5 +39,5 @@ WORDS: Mapping[str, str] = {
     Awaited.SYNC: "An open sync of the activation must end. If it is on hold, approve or cancel it.",
     Awaited.EXIT: "The destination may still hold the person: its exit is not confirmed. It is sent again.",
     Awaited.INACTIVE: "The destination still holds the person, and the activation does not send: enable it or delete it.",
-    Awaited.READER: "Work that began before reads a file with the person. The file is deleted when the work has ended.",
+    Awaited.READER: "Work that began before may read a file with the person, or the file was written just now. It is deleted afterwards.",
 }

@@ -35,6 +35,17 @@ _ID_COLUMNS = frozenset(
 _ID_KEYS = _ID_COLUMNS | {"email", "entityid", "key", "partnerid", "phone"}
 _CONTACT_WORDS = ("mail", "phone", "mobile", "telefon", "msisdn")
 _PLAIN_NAME = re.compile(r"[^a-z0-9]")
+#: Signs of which a longer name may consist: what follows them is a part of it.
+_OF_NAMES = "._%+-"
+_SEPARATORS = [
+    code for code in range(128) if chr(code) not in _OF_NAMES and not chr(code).isalnum()
+]
+#: What may precede a name, as an address or JSON has it: ``%3A`` and ``%20``, ``\\n`` and ``\\u003c``. Each of one length.
+_ENCODED = (
+    f"%(?:{'|'.join(f'{code:02x}' for code in _SEPARATORS)})",
+    r"\\[bfnrt]",
+    rf"\\u00(?:{'|'.join(f'{code:02x}' for code in _SEPARATORS)})",
+)
 
 
 def is_id_column(name: str) -> bool:
@@ -69,19 +80,24 @@ def is_distinctive(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Person:
-    """The names of a person: ``ids`` of profiles, and ``values`` of identifiers that no other profile has. Both folded."""
+    """The names of a person: ``ids`` of profiles, and ``values`` of identifiers that no other profile has. Both folded.
+
+    ``spelled`` are names as they were given, of which hashes may have been taken.
+    """
 
     ids: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    spelled: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, ids: Iterable[str], values: Iterable[str]) -> Person:
-        """Return the person with these names, each once."""
+    def of(cls, ids: Iterable[str], values: Iterable[str], spelled: Iterable[str] = ()) -> Person:
+        """Return the person with these names, each once. Spellings of other names are left out."""
+        folds = [{folded(text) for text in texts if folded(text)} for texts in (ids, values)]
+        known = folds[0] | folds[1]
         return cls(
-            *(
-                tuple(sorted({folded(text) for text in texts if folded(text)}))
-                for texts in (ids, values)
-            )
+            tuple(sorted(folds[0])),
+            tuple(sorted(folds[1])),
+            tuple(sorted({text for text in spelled if folded(text) in known})),
         )
 
     @cached_property
@@ -90,15 +106,28 @@ class Person:
         return tuple(sorted({*self.ids, *self.values}))
 
     @cached_property
+    def distinctive(self) -> frozenset[str]:
+        """The distinctive names. Telephone numbers also without their plus, and with zeros in its place."""
+        named = {text for text in self.texts if is_distinctive(text)}
+        bare = {text[1:] for text in named if text[0] == "+"}
+        return frozenset(
+            named | {text for text in bare if is_distinctive(text)} | {f"00{text}" for text in bare}
+        )
+
+    @cached_property
     def anywhere(self) -> tuple[str, ...]:
         """The distinctive names, also as they are written in addresses, and as hashes that partners take."""
-        found: set[str] = set()
-        for text in filter(is_distinctive, self.texts):
-            found |= {text, quote(text, safe="").lower()}
-            found |= {text[1:]} if is_distinctive(text[1:]) and text[0] == "+" else set()
-            found |= {hashlib.sha256(text.encode()).hexdigest()}
-            found |= {hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}
-        return tuple(sorted(found))
+        named = self.distinctive
+        hashed = {text.strip().encode() for text in self.spelled if is_distinctive(text)}
+        hashed |= {text.encode() for text in named}
+        return tuple(
+            sorted(
+                named
+                | {quote(text, safe="").lower() for text in named}
+                | {hashlib.sha256(text).hexdigest() for text in hashed}
+                | {hashlib.md5(text, usedforsecurity=False).hexdigest() for text in hashed}
+            )
+        )
 
     @cached_property
     def pattern(self) -> str:
@@ -109,12 +138,14 @@ class Person:
         if not self.anywhere:
             return "[^\\s\\S]"
         names = "|".join(re.escape(text) for text in self.anywhere)
-        return rf"(^|[^\pL\pN._%+-])({names})($|[^\pL\pN._-]|\.($|[^\pL\pN]))"
+        before = "|".join(("^", r"[^\pL\pN._%+-]", *_ENCODED))
+        return rf"(?:{before})(?:{names})($|[^\pL\pN._-]|\.($|[^\pL\pN]))"
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
         names = "|".join(re.escape(text) for text in sorted(self.anywhere, key=len, reverse=True))
-        inside = rf"(?<![\w.%+-])(?:{names})(?![\w-]|\.[^\W_])"
+        encoded = "|".join(f"(?<={one})" for one in _ENCODED)
+        inside = rf"(?:(?<![\w.%+-])|{encoded})(?:{names})(?![\w-]|\.[^\W_])"
         return re.compile(inside if names else r"[^\s\S]", re.IGNORECASE)
 
     def is_named(self, value: object) -> bool:

@@ -53,6 +53,17 @@ POINTS = (
     Point("upload_stored", "app.services.audiences.member_uploads", "_store", True, "api"),
     Point("upload_accepted", "app.services.audiences", "put_members", True, "api"),
 )
+#: Points of an erasure, whose histories are not those of deliveries.
+ERASURE_POINTS = (
+    Point("erasure_named", "app.services.erasure.passes", "_complete_names", after=True),
+    Point("erasure_stored", "app.services.erasure.files", "Rewriting._switch"),
+    Point("erasure_switched", "app.services.erasure.files", "Rewriting._switch", after=True),
+    Point("erasure_exits", "app.services.erasure.passes", "send_exits", after=True),
+    # The exported file is stored, its manifest is that of the old one
+    Point("erasure_exported", "app.services.erasure.exports", "_fit_manifest"),
+    Point("erasure_searched", "app.services.erasure.passes", "search_columns", after=True),
+    Point("erasure_deleted", "app.services.erasure.passes", "delete_unnamed", after=True),
+)
 #: Points at which a process holds a lease, so that it loses it when it stops there.
 LEASED = ("claimed", "answered", "plan_stored", "folded", "snapshot_stored", "patch_stored")
 
@@ -69,7 +80,7 @@ def owner_of(module: str, function: str) -> tuple[Any, str]:
 
 def install(folder: Path, kind: str) -> None:
     """Make the functions of all points of a kind of process look whether their point is armed."""
-    for point in POINTS:
+    for point in (*POINTS, *ERASURE_POINTS):
         if point.kind == kind:
             owner, name = owner_of(point.module, point.function)
             setattr(owner, name, _watched(point, folder, getattr(owner, name)))

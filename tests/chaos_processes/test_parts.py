@@ -14,14 +14,14 @@ from aiohttp import ClientSession, ServerDisconnectedError, web
 
 from tests.chaos_processes.faults import FAULTS, TAKEOVERS
 from tests.chaos_processes.mutants import MUTANTS
-from tests.chaos_processes.points import LEASED, POINTS, owner_of
+from tests.chaos_processes.points import ERASURE_POINTS, LEASED, POINTS, owner_of
 from tests.chaos_processes.proxy import Proxy
 from tests.chaos_processes.receiver import RULES, Receiver
 from tests.chaos_processes.schedule import MEETING, schedule
 
 
 def test_each_named_point_is_a_function_of_the_service() -> None:
-    for point in POINTS:
+    for point in (*POINTS, *ERASURE_POINTS):
         owner, name = owner_of(point.module, point.function)
         assert asyncio.iscoroutinefunction(getattr(owner, name)), point
     assert set(LEASED) <= {point.name for point in POINTS}

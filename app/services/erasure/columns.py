@@ -24,12 +24,8 @@ async def search_columns(
 ) -> None:
     """Replace the names in all columns that are searched, and in responses that are kept for repeated requests."""
     for table, columns in columns_by_table(Handling.SEARCHED).items():
-        rows = await _search(platform, space_id, table, columns, person)
-        if rows:
-            tally.add(table, rows=rows)
-    changed = await _search_repeats(platform, space_id, workspace_id, person)
-    if changed:
-        tally.add("idempotency_key", rows=changed)
+        await _search(platform, space_id, table, columns, person, tally)
+    await _search_repeats(platform, space_id, workspace_id, person, tally)
 
 
 async def erase_left_changes(
@@ -44,8 +40,13 @@ async def erase_left_changes(
             if (len(add), len(remove)) != (len(patch.add), len(patch.remove)):
                 patch.add, patch.remove = add, remove
                 changed += 1
-    if changed:
-        tally.add("member_patch", rows=changed)
+        await _count(session, tally, "member_patch", changed)
+
+
+async def _count(session: AsyncSession, tally: Tally, table: str, rows: int) -> None:
+    if rows:
+        tally.add(table, rows=rows)
+        await tally.write(session)
 
 
 async def find_configured(
@@ -83,20 +84,25 @@ async def _page(
 
 
 async def _search(
-    platform: Platform, space_id: str, table: str, columns: Sequence[str], person: Person
-) -> int:
-    """Replace the names in some columns of a table. Returns the number of rows that had them."""
-    changed = 0
+    platform: Platform,
+    space_id: str,
+    table: str,
+    columns: Sequence[str],
+    person: Person,
+    tally: Tally,
+) -> None:
+    """Replace the names in some columns of a table, and count the rows that had them."""
     after: Sequence[Any] = ()
     while True:
         async with platform.unit_of_work() as session:
             rows = await PersonalDataQueries(session).naming(
                 space_id, table, columns, _searched(person), after, PAGE, lock=True
             )
-            changed += sum(_scrub(row, columns, person) for row in rows)
+            changed = sum(_scrub(row, columns, person) for row in rows)
             await session.flush()
+            await _count(session, tally, table, changed)
             if len(rows) < PAGE:
-                return changed
+                return
             after = _key(rows[-1])
 
 
@@ -122,18 +128,20 @@ def _scrub(row: Any, columns: Sequence[str], person: Person) -> bool:
 
 
 async def _search_repeats(
-    platform: Platform, space_id: str, workspace_id: str, person: Person
-) -> int:
+    platform: Platform, space_id: str, workspace_id: str, person: Person, tally: Tally
+) -> None:
     """Replace the names in the stored responses of a workspace, and in the paths and keys of their requests."""
-    changed, after = 0, ""
+    after = ""
     while True:
         async with platform.unit_of_work() as session:
             rows = await PersonalDataQueries(session).repeats(space_id, after, PAGE)
             after = rows[-1].key if rows else after
-            for row in rows:
-                changed += await _search_repeat(platform, session, row, workspace_id, person)
+            changed = [
+                await _search_repeat(platform, session, row, workspace_id, person) for row in rows
+            ]
+            await _count(session, tally, "idempotency_key", sum(changed))
             if len(rows) < PAGE:
-                return changed
+                return
 
 
 async def _search_repeat(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import gzip
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
+import pyarrow.parquet as pq
 
 from app.core.objects import ObjectMissing
-from app.domain.persons import Person, is_distinctive, is_id_column
+from app.domain.persons import Person, folded, is_id_column
 from app.services.delivery import EXPORTS_FOLDER
 from app.services.erasure.files import Tally
 from app.services.platform import Platform
-from app.snapshots.erasure import erase_person
+from app.snapshots.erasure import Erased, erase_person
 
 _MANIFEST = ".manifest.json"
 _DELIMITERS = ",|\t;:"
@@ -31,39 +35,40 @@ async def rewrite_exports(platform: Platform, space_id: str, person: Person, tal
     for key in keys:
         if key.endswith(_MANIFEST) or key in tally.clean:
             continue
-        removed = await _rewrite(platform, key, person)
-        if removed:
-            tally.add("exports", files=1, rows=removed)
-        else:
+        erased = await _rewrite(platform, key, person)
+        if erased is None:
             tally.clean.add(key)
+        else:
+            tally.add("exports", files=1, rows=erased.removed, values=erased.changed)
 
 
-async def _rewrite(platform: Platform, key: str, person: Person) -> int:
-    """Rewrite one file. Returns the number of rows that named the person."""
+async def _rewrite(platform: Platform, key: str, person: Person) -> Erased | None:
+    """Rewrite one file. Returns None if it does not name the person."""
     source = platform.engine.scratch_file(".export")
     out = platform.engine.scratch_file(".erased")
     try:
         try:
             await _fetch(platform, key, source)
-            manifest = await _manifest(platform, key)
         except ObjectMissing:
-            return 0
-        if manifest.get("format", "csv") == "parquet":
+            return None
+        manifest = await _manifest(platform, key)
+        if await asyncio.to_thread(_is_parquet, source):
             erased = await platform.engine.run(erase_person, source, person, out, table=True)
-            removed = erased.removed + erased.changed if erased else 0
-            gone = erased.removed if erased else 0
         else:
-            removed = gone = await asyncio.to_thread(
-                _without, source, out, person, manifest.get("columns") or []
-            )
-        if removed:
-            content = await asyncio.to_thread(out.read_bytes)
+            columns = manifest.get("columns") or []
+            erased = await asyncio.to_thread(_without, source, out, person, columns)
+        if erased is not None:
             await platform.objects.put(out, key)
-            await _put_manifest(platform, key, manifest, content, gone)
-        return removed
+        await _fit_manifest(platform, key, manifest, out if erased else source)
+        return erased
     finally:
         source.unlink(missing_ok=True)
         out.unlink(missing_ok=True)
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 async def _fetch(platform: Platform, key: str, target: Path) -> None:
@@ -73,21 +78,31 @@ async def _fetch(platform: Platform, key: str, target: Path) -> None:
 
 
 async def _manifest(platform: Platform, key: str) -> dict[str, Any]:
-    text = b"".join([piece async for piece in platform.objects.open_read(key + _MANIFEST)])
+    """Return the manifest of a file; empty if it was not written."""
+    try:
+        text = b"".join([piece async for piece in platform.objects.open_read(key + _MANIFEST)])
+    except ObjectMissing:
+        return {}
     found: dict[str, Any] = orjson.loads(text)
     return found
 
 
-async def _put_manifest(
-    platform: Platform, key: str, manifest: dict[str, Any], content: bytes, removed: int
-) -> None:
-    """Write the manifest of a changed file. ``erased`` counts the rows that ``counts`` has and the file has no more."""
+async def _fit_manifest(platform: Platform, key: str, manifest: dict[str, Any], path: Path) -> None:
+    """Write the manifest of a changed file, also of one that was changed before a crash.
+
+    ``erased`` counts the rows that ``counts`` has and the file has no more.
+    """
+    content = await asyncio.to_thread(path.read_bytes)
+    digest = hashlib.sha256(content).hexdigest()
+    if manifest.get("sha256", digest) == digest:
+        return
+    rows = await asyncio.to_thread(_count_rows, path)
     changed = {
         **manifest,
-        "rows": manifest.get("rows", 0) - removed,
-        "erased": manifest.get("erased", 0) + removed,
+        "rows": rows,
+        "erased": manifest.get("erased", 0) + manifest.get("rows", rows) - rows,
         "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": digest,
     }
     local = platform.engine.scratch_file(".json")
     try:
@@ -97,62 +112,74 @@ async def _put_manifest(
         local.unlink(missing_ok=True)
 
 
-def _without(source: Path, out: Path, person: Person, columns: list[str]) -> int:
-    """Copy a CSV file without the rows that name the person. Returns their number."""
+def _count_rows(path: Path) -> int:
+    """Count the rows of a file, without the header of CSV. The delimiter does not matter."""
+    if _is_parquet(path):
+        return int(pq.read_metadata(path).num_rows)
+    with _reading(path) as read:
+        return max(0, sum(1 for _ in csv.reader(read)) - 1)
+
+
+def _without(source: Path, out: Path, person: Person, columns: list[str]) -> Erased | None:
+    """Copy a CSV file without the rows of the person, and without other values that mention the person.
+
+    Returns None if there are none.
+    """
     csv.field_size_limit(_LONGEST_CELL)
-    removed = 0
-    with _opened(source, out) as (read, written):
+    removed = changed = kept = 0
+    with _reading(source) as read, _writing(out, like=source) as written:
         first = read.readline()
         mark = "\ufeff" if first.startswith("\ufeff") else ""
         delimiter = _delimiter(first.removeprefix(mark), columns)
         written.write(first)
         rows = csv.writer(written, delimiter=delimiter, lineterminator="\r\n")
         for row in csv.reader(read, delimiter=delimiter):
-            if _names(row, columns, person):
+            if _is_persons(row, columns, person):
                 removed += 1
-            else:
-                rows.writerow(row)
-    return removed
+                continue
+            shown = ["" if person.is_mentioned(cell) else cell for cell in row]
+            changed += shown != row
+            kept += 1
+            rows.writerow(shown)
+    return Erased(removed, changed, kept) if removed or changed else None
 
 
 def _delimiter(header: str, columns: list[str]) -> str:
     for delimiter in _DELIMITERS:
         if next(csv.reader([header], delimiter=delimiter), []) == columns:
             return delimiter
-    return ","
+    return max(_DELIMITERS, key=header.count)
 
 
-def _names(row: list[str], columns: list[str], person: Person) -> bool:
+def _is_persons(row: list[str], columns: list[str], person: Person) -> bool:
+    """Return whether a cell is one of the names, or one of their hashes."""
     for place, cell in enumerate(row):
-        name = columns[place] if place < len(columns) else ""
-        if person.is_mentioned(cell):
+        if folded(cell) in person.anywhere:
             return True
-        if person.is_named(cell) and (is_distinctive(cell) or is_id_column(name)):
+        name = columns[place] if place < len(columns) else ""
+        if is_id_column(name) and person.is_named(cell):
             return True
     return False
 
 
-class _opened:  # noqa: N801  used as a function
-    """Both files as text, compressed if the source is."""
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
-    def __init__(self, source: Path, out: Path) -> None:
-        with source.open("rb") as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
-        self._raw: list[IO[bytes]] = [source.open("rb"), out.open("wb")]
-        self._plain: list[Any] = list(self._raw)
-        if is_gzip:
-            self._plain = [
-                gzip.GzipFile(fileobj=self._raw[0], mode="rb"),
-                gzip.GzipFile(filename="", fileobj=self._raw[1], mode="wb", mtime=0),
-            ]
 
-    def __enter__(self) -> tuple[io.TextIOWrapper, io.TextIOWrapper]:
-        read, written = (io.TextIOWrapper(one, "utf-8", newline="") for one in self._plain)
-        self._texts = (read, written)
-        return self._texts
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[str]]:
+    """Open a file as text, also a compressed one."""
+    opened: Any = gzip.open if _is_gzip(path) else open
+    with opened(path, "rt", encoding="utf-8", newline="") as text:
+        yield text
 
-    def __exit__(self, *exception: object) -> None:
-        for text in self._texts:
-            text.close()
-        for file in self._raw:
-            file.close()
+
+@contextmanager
+def _writing(path: Path, *, like: Path) -> Iterator[IO[str]]:
+    """Open a file for text, compressed if another file is. Equal texts become equal bytes."""
+    with contextlib.ExitStack() as stack:
+        raw: Any = stack.enter_context(path.open("wb"))
+        if _is_gzip(like):
+            raw = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
+        yield stack.enter_context(io.TextIOWrapper(raw, "utf-8", newline=""))

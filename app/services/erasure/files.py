@@ -41,12 +41,20 @@ from app.storage.repositories.syncs import SyncRepository
 Replaced = Mapping[str, StoredFile]
 
 
+async def _forget_counts(session: AsyncSession) -> None:
+    """Write no counts."""
+
+
 @dataclass(slots=True)
 class Tally:
-    """What a pass has found: rows and files by place, and the keys of files that do not name the person."""
+    """What a pass has found: rows and files by place, and the keys of files that do not name the person.
+
+    ``write`` writes the counts in the transaction that changes what was counted, so that a crash loses none.
+    """
 
     found: dict[str, dict[str, int]] = field(default_factory=dict)
     clean: set[str] = field(default_factory=set)
+    write: Callable[[AsyncSession], Awaitable[None]] = _forget_counts
 
     def add(self, place: str, **counts: int) -> None:
         """Add counts to a place, such as ``snapshots``."""
@@ -175,6 +183,7 @@ class Rewriting:
 
         async def write(session: AsyncSession) -> None:
             await switch(session, row, replaced)
+            await self.tally.write(session)
 
         await retry_transaction(self.platform.unit_of_work, write)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -21,13 +22,14 @@ from app.storage.repositories.spaces import SpaceRepository
 class Asked:
     """The name that a request gave, folded, with its type (None: a profile id, else any identifier); and what was found for it.
 
-    ``shared`` counts identifiers that another profile has, too: they stay there.
+    ``spelled`` has the names as they were given. ``shared`` counts identifiers that another profile has, too: they stay there.
     """
 
     text: str
     kind: str | None
     ids: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    spelled: tuple[str, ...] = ()
     shared: int = 0
     is_complete: bool = False
 
@@ -35,9 +37,9 @@ class Asked:
     def person(self) -> Person:
         """The person. The name that was given counts as an identifier, unless it is the id of a profile."""
         if self.kind is None and self.text in self.ids:
-            return Person.of(self.ids, self.values)
+            return Person.of(self.ids, self.values, self.spelled)
         ids = self.ids if self.kind is not None or self.ids else (self.text,)
-        return Person.of(ids, (*self.values, self.text))
+        return Person.of(ids, (*self.values, self.text), self.spelled)
 
 
 def _binding(workspace_id: str, erasure_id: str) -> Binding:
@@ -53,8 +55,9 @@ def read_names(keyring: Keyring, workspace_id: str, erasure: Erasure) -> Asked:
     """Decrypt the names of an open erasure. Raises KeyringError."""
     assert erasure.person is not None  # noqa: S101  only a complete erasure has none
     plain = keyring.decrypt(erasure.person, _binding(workspace_id, erasure.id))
-    found = orjson.loads(plain)
-    return Asked(**{**found, "ids": tuple(found["ids"]), "values": tuple(found["values"])})
+    found: dict[str, Any] = orjson.loads(plain)
+    lists = {name: tuple(texts) for name, texts in found.items() if isinstance(texts, list)}
+    return Asked(**{**found, **lists})
 
 
 async def complete_names(platform: Platform, space_id: str, asked: Asked) -> Asked:
@@ -70,19 +73,30 @@ async def complete_names(platform: Platform, space_id: str, asked: Asked) -> Ask
         given = Names(values=frozenset({asked.text}))
         found = await _find(platform, [*members, *keys], given, asked.kind)
     found = await _find(platform, [*members, *keys], Names(ids=found.ids)) | found
-    shared: set[str] = set()
-    for file in members:
-        path = await fetch_file(platform.objects, file)
-        lane = lane_of(file.rows)
-        shared |= await platform.engine.run(shared_values, path, found, lane=lane)
+    shared = await _shared(platform, members, found)
+    # An audience may have the person under an address or number as the id of the profile.
+    own = Person.of((), {*found.values, asked.text} - shared).distinctive
+    found |= await _find(platform, [*members, *keys], Names(ids=frozenset(own)))
+    shared = await _shared(platform, members, found)
     values = sorted(found.values - shared)[:MOST_TEXTS]
     return replace(
         asked,
         ids=tuple(sorted(found.ids)),
         values=tuple(values),
+        spelled=tuple(sorted({*asked.spelled, *found.spelled})[: 2 * MOST_TEXTS]),
         shared=len(shared),
         is_complete=True,
     )
+
+
+async def _shared(platform: Platform, members: Iterable[StoredFile], found: Names) -> set[str]:
+    """Return the values that other profiles have, too."""
+    shared: set[str] = set()
+    for file in members:
+        path = await fetch_file(platform.objects, file)
+        lane = lane_of(file.rows)
+        shared |= await platform.engine.run(shared_values, path, found, lane=lane)
+    return shared
 
 
 async def _find(

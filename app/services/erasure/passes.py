@@ -78,7 +78,9 @@ async def carry_on_erasure(
         if erasure is None:
             return None
         workspace_id = await workspace_of(platform, space_id)
-        return Work(erasure, workspace_id, read_names(platform.keyring, workspace_id, erasure))
+        work = Work(erasure, workspace_id, read_names(platform.keyring, workspace_id, erasure))
+        work.tally.write = partial(_write_counts, work)
+        return work
 
     return await run_leased(
         lease=platform.settings.lease,
@@ -138,11 +140,18 @@ async def _is_open(session: AsyncSession, space_id: str, wait: Mapping[str, Any]
         return run is not None and run.state.is_open
     if wait["reason"] == Awaited.READER:
         at_work = await PersonalDataQueries(session).open_work(space_id)
-        return all(one in at_work for one in wait["readers"])
+        return bool(wait["readers"]) and all(one in at_work for one in wait["readers"])
     if wait["reason"] == Awaited.SYNC:
         sync = await SyncRepository(session).get(space_id, wait["syncId"])
         return sync is not None and sync.state.is_open
     return False
+
+
+async def _write_counts(work: Work, session: AsyncSession) -> None:
+    """Write what was found so far. Raises LeaseLost."""
+    found = _added(work.erasure.found, work)
+    if not await ErasureRepository(session).fenced(work.erasure, found=found):
+        raise LeaseLost
 
 
 async def _complete_names(platform: Platform, work: Work) -> None:
@@ -195,7 +204,7 @@ async def _pass(platform: Platform, work: Work) -> dict[str, list[str]]:
     if deleted:
         work.tally.add("files", deleted=deleted)
     readers = {one for key in pins for one in pins[key]} | await _readers(platform, work)
-    if readers:
+    if readers or pins:
         work.waits.append({"reason": Awaited.READER.value, "readers": sorted(readers)})
     return pins
 

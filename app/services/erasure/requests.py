@@ -29,7 +29,8 @@ def parse_name(text: str) -> Asked:
     if not text.strip() or len(text) > _LONGEST or not text.isprintable():
         raise Invalid(f"id: 1 to {_LONGEST} printable characters", field="id")
     typed = _TYPED.fullmatch(text)
-    return Asked(folded(typed[2]), typed[1]) if typed else Asked(folded(text), None)
+    kind, name = (typed[1], typed[2]) if typed else (None, text)
+    return Asked(folded(name), kind, spelled=(name.strip(),))
 
 
 async def request_erasure(

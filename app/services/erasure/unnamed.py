@@ -7,7 +7,7 @@ the file is deleted when all of it has ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 from app.core import clock
@@ -24,20 +24,17 @@ log = get_logger(__name__)
 _YOUNG = timedelta(seconds=60)  # the row of a file that was just written may follow
 
 
-async def unnamed_files(platform: Platform, space_id: str, clean: set[str]) -> list[str]:
-    """Return the keys of a space's files that no row names and that are not known to be ``clean``."""
-    listed = [key async for key in _old_enough(platform, space_id)]
+async def unnamed_files(platform: Platform, space_id: str, clean: set[str]) -> dict[str, bool]:
+    """Return ``{key: is young}`` for the files of a space that no row names and that are not known to be ``clean``."""
+    # A short lease, as in tests, also makes the wait short.
+    young = clock.now() - min(_YOUNG, platform.settings.lease)
+    listed = {
+        key: written >= young
+        async for key, _, written in platform.objects.list(f"spaces/{space_id}")
+    }
     async with platform.unit_of_work() as session:
         named = await CollectionQueries(session).named_keys()
-    return [key for key in listed if key not in named and key not in clean]
-
-
-async def _old_enough(platform: Platform, space_id: str) -> AsyncIterator[str]:
-    # A short lease, as in tests, also makes the wait short.
-    latest = clock.now() - min(_YOUNG, platform.settings.lease)
-    async for key, _, written in platform.objects.list(f"spaces/{space_id}"):
-        if written < latest:
-            yield key
+    return {key: one for key, one in listed.items() if key not in named and key not in clean}
 
 
 async def _names(platform: Platform, key: str, person: Person) -> bool:
@@ -64,18 +61,22 @@ async def delete_unnamed(
 ) -> tuple[dict[str, list[str]], int]:
     """Delete the unnamed files that name the person, if nothing that may read them is at work.
 
-    ``pins`` are the readers of the files that were found before. Returns ``({key: readers}, deleted)``: the
-    files that are left, with their readers, and the number of deleted files.
+    ``pins`` are the readers of the files that were found before. A young file is left, because a row may name it soon: it
+    has no readers. Returns ``({key: readers}, deleted)``: the files that are left, with their readers, and the number of
+    deleted files.
     """
     left: dict[str, list[str]] = {}
     deleted = 0
-    for key in await unnamed_files(platform, space_id, clean):
-        if key not in pins and not await _names(platform, key, person):
+    for key, is_young in (await unnamed_files(platform, space_id, clean)).items():
+        if not pins.get(key) and not await _names(platform, key, person):
             clean.add(key)
+            continue
+        if is_young:
+            left[key] = []
             continue
         async with platform.unit_of_work() as session:
             at_work = await PersonalDataQueries(session).open_work(space_id)
-        readers = [one for one in pins.get(key, list(at_work)) if one in at_work]
+        readers = [one for one in pins.get(key) or at_work if one in at_work]
         if readers:
             left[key] = readers
             continue

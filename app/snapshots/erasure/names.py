@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,21 @@ from app.snapshots.holdings import PROFILE, VALUE
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Ids of profiles, and values of identifiers. All are folded."""
+    """Ids of profiles, and values of identifiers. All are folded; ``spelled`` has them as they were given."""
 
     ids: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
+    spelled: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, ids: Iterable[str | None], values: Iterable[str | None]) -> Names:
+        """Return the names in texts as they were given, each once."""
+        given = [{text.strip() for text in texts if text} for texts in (ids, values)]
+        folds = [frozenset(map(folded, texts)) for texts in given]
+        return cls(folds[0], folds[1], frozenset(given[0] | given[1]))
 
     def __or__(self, other: Names) -> Names:
-        return Names(self.ids | other.ids, self.values | other.values)
+        return Names(self.ids | other.ids, self.values | other.values, self.spelled | other.spelled)
 
 
 def find_names(cursor: Cursor, path: Path, known: Names, kind: str | None = None) -> Names:
@@ -46,9 +54,8 @@ def find_names(cursor: Cursor, path: Path, known: Names, kind: str | None = None
     rows = _rows(
         cursor, f"SELECT {shown} FROM {stored_relation([path])} WHERE {either(conditions)}"
     )
-    ids = {folded(row[0]) for row in rows if row[0]}
-    values = {folded(text) for row in rows for listed in row[1:] for text in listed or () if text}
-    return Names(frozenset(ids), frozenset(values))
+    values = [text for row in rows for listed in row[1:] for text in listed or ()]
+    return Names.of([row[0] for row in rows], values)
 
 
 def _in_keys(cursor: Cursor, path: Path, known: Names) -> Names:
@@ -58,13 +65,11 @@ def _in_keys(cursor: Cursor, path: Path, known: Names) -> Names:
         f"""SELECT {PROFILE}, CASE WHEN key_type IS NOT NULL AND key_type <> 'member' THEN {VALUE} END, identity, partner_id
         FROM {stored_relation([path])} WHERE {condition}""",
     )
-    ids = {folded(profile) for profile, _, _, _ in rows if profile}
-    values: set[str] = set()
+    values: list[str | None] = []
     for _, value, identity, partner_id in rows:
-        sent = orjson.loads(identity) if identity else {}
-        values |= {folded(text) for text in _texts(sent)}
-        values |= {folded(text) for text in (value, partner_id) if text}
-    return Names(frozenset(ids), frozenset(values - ids))
+        values += [value, partner_id, *_texts(orjson.loads(identity) if identity else {})]
+    found = Names.of([row[0] for row in rows], values)
+    return replace(found, values=found.values - found.ids)
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.domain.persons import Person, is_distinctive, is_id_column
+from app.domain.persons import Person, is_id_column
 from app.snapshots.engine import Cursor, copy_to, fetch_one, sql_name, sql_text, stored_schema
 from app.snapshots.erasure.names import either, in_texts
 from app.snapshots.holdings import PROFILE, VALUE
@@ -73,7 +73,7 @@ def _search(
     cursor: Cursor, path: Path, columns: dict[str, pa.DataType], person: Person, *, table: bool
 ) -> _Search:
     """Return the conditions for a file. Only columns that have a name somewhere in a text get one: the exact search is slow to prepare."""
-    texts = [column for column, kind in columns.items() if _may_hold_text(kind)]
+    texts = [column for column, kind in columns.items() if _may_hold_text(kind, person)]
     mentioning: frozenset[str] = frozenset()
     if texts and person.anywhere:
         found = ", ".join(f"bool_or({_has_name(column, person)})" for column in texts)
@@ -172,10 +172,10 @@ def _of_table(
     columns: dict[str, pa.DataType], mentioning: frozenset[str], person: Person
 ) -> _Search:
     """Return the conditions for a table of the user: a row is the person's if a column has one of the names."""
-    distinctive = [text for text in person.texts if is_distinctive(text)]
+    distinctive = person.anywhere
     conditions, mentions = [], {}
     for column, kind in columns.items():
-        texts = person.texts if is_id_column(column) else distinctive
+        texts = sorted({*distinctive, *person.texts}) if is_id_column(column) else distinctive
         if _is_list_of_texts(kind):
             conditions.append(_has_element(column, texts))
         elif not pa.types.is_nested(kind) and not pa.types.is_floating(kind):
@@ -196,15 +196,19 @@ def _is_number(column: str, texts: Sequence[str]) -> str:
     return f"({plain} AND ltrim({digits}, '0') IN ({', '.join(map(sql_text, sorted(numbers)))}))"
 
 
-def _may_hold_text(kind: pa.DataType) -> bool:
+def _may_hold_text(kind: pa.DataType, person: Person) -> bool:
+    """Return whether a value may contain a name: any type may, also an extension of Arrow such as JSON, except numbers and times.
+
+    A whole number may be a telephone number.
+    """
     types = pa.types
-    return bool(
-        types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_nested(kind)
-        or types.is_dictionary(kind)
+    if types.is_integer(kind) or types.is_decimal(kind):
+        return any(name.isdigit() for name in person.anywhere)
+    return not (
+        types.is_floating(kind)
+        or types.is_temporal(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
     )
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -53,6 +55,22 @@ async def test_stores_and_fetches_through_the_cache(
     assert not fetched.exists(), "the copy of this machine is deleted with the file"
     with pytest.raises(ObjectMissing):
         await store.fetch("a/b.parquet", digest)
+
+
+async def test_copies_that_nothing_uses_are_removed(
+    store: ObjectStore, local: Path, tmp_path: Path
+) -> None:
+    digest, _ = await store.put(local, "old")
+    old = await store.fetch("old", digest)
+    recent = time.time() - 2 * 86_400
+    for key, used in (("old", recent - 2 * 86_400), ("new", recent)):
+        await store.put(local, key)
+        os.utime(await store.fetch(key, digest), (used, used))
+    await store.fetch("new", digest)
+    await store.put(local, "third")
+    await store.fetch("third", digest)
+    assert not old.exists()
+    assert len(list((tmp_path / "cache" / "objects").iterdir())) == 2
 
 
 async def test_lists_streams_and_deletes(store: ObjectStore, local: Path) -> None:

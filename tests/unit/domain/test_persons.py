@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import duckdb
 import pytest
 
 from app.domain.persons import ERASED, Person, is_contact_column, is_distinctive, is_id_column
@@ -32,11 +35,23 @@ def test_distinctive(text: str, expected: bool) -> None:
         ("ada@example.com.au", "ada@example.com.au"),
         ("x?email=ada%40example.com&y", f"x?email={ERASED}&y"),
         ("tel 4915112345678", f"tel {ERASED}"),
+        ("tel 004915112345678", f"tel {ERASED}"),
         ("age 42", "age 42"),
+        ("/profiles/email%3Aada%40example.com", f"/profiles/email%3A{ERASED}"),
+        ("?q=%22ada@example.com%22", f"?q=%22{ERASED}%22"),
+        ('{"note":"call\\nada@example.com"}', f'{{"note":"call\\n{ERASED}"}}'),
+        ('{"note":"\\u003cada@example.com>"}', f'{{"note":"\\u003c{ERASED}>"}}'),
+        ("%C3%B6ada@example.com", "%C3%B6ada@example.com"),
+        ("joe%2Bada@example.com", "joe%2Bada@example.com"),
+        ("\\u00f6ada@example.com", "\\u00f6ada@example.com"),
     ],
 )
 def test_inside_a_text(text: str, expected: str) -> None:
     assert ADA.scrubbed(text) == expected
+    with duckdb.connect() as engine:
+        query = "SELECT regexp_matches(lower(?), ?)"
+        found = engine.execute(query, [text, ADA.pattern]).fetchall()
+    assert found == [(text != expected,)], "the engine finds what Python finds"
 
 
 def test_in_json() -> None:
@@ -54,6 +69,10 @@ def test_in_json() -> None:
 def test_hashes_of_an_address_are_names_too() -> None:
     digest = "b5fc85e55755f9e0d030a14ab4429b57b1a1ab5fc0f1ba28a12e5b3ef25f3ea2"
     assert any(len(text) == len(digest) for text in ADA.anywhere)
+    assert hashlib.sha256(b"4915112345678").hexdigest() in ADA.anywhere
+    spelled = Person.of(["usr-ada-99"], [], ["Usr-Ada-99", "Usr-Other-1"])
+    assert hashlib.md5(b"Usr-Ada-99").hexdigest() in spelled.anywhere
+    assert hashlib.md5(b"Usr-Other-1").hexdigest() not in spelled.anywhere
 
 
 def test_columns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import re
@@ -41,12 +42,13 @@ async def leaks(flow: Flow, *texts: str) -> list[str]:
         table = row["tablename"]
         for (line,) in await flow.platform.hot.fetch(f'SELECT to_jsonb(t)::text FROM "{table}" t'):
             found += [f"{table}: {line}"] if pattern.search(line) else []
-    for file in _files(flow):
+    for file in files_of(flow):
         found += [f"{file}: {text[:200]}" for text in _texts(file) if pattern.search(text)]
     return found
 
 
-def _files(flow: Flow) -> list[Path]:
+def files_of(flow: Flow) -> list[Path]:
+    """Return the files of the object store in a folder."""
     folder = Path(flow.platform.settings.storage.removeprefix("file://"))
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
@@ -86,7 +88,7 @@ async def state_of(flow: Flow, erasure_id: str) -> Erasure:
 async def one_pass(flow: Flow, erasure_id: str) -> Erasure:
     """Carry out a pass now, however long the next one should wait. No file counts as just written."""
     moment = clock.now().timestamp() - 120
-    for file in _files(flow):
+    for file in files_of(flow):
         os.utime(file, (moment, moment))
     await flow.platform.hot.execute("UPDATE erasure SET next_at = NULL, lease_until = NULL")
     await carry_on_erasure(flow.platform, flow.space_id, erasure_id, lane="test")
@@ -100,6 +102,8 @@ async def carried_out(flow: Flow, erasure_id: str, *, passes: int = 8) -> Erasur
         if erasure.state == "complete":
             return erasure
         await Hand(flow).quiet()
+        if [wait["reason"] for wait in erasure.waits] == ["reader"]:
+            await asyncio.sleep(0.2)
         erasure = await one_pass(flow, erasure_id)
     raise AssertionError(f"not complete: {erasure.found} {erasure.waits}")
 

@@ -24,6 +24,7 @@ from app.snapshots.erasure import (
 from app.snapshots.holdings import fold_outcome
 from app.snapshots.membership import members_relation, write_delta
 from app.snapshots.plans import read_plan, write_plan
+from tests.traces import pieces
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 ADA = Person.of(["p-ada-17"], ["ada@example.com"])
@@ -65,6 +66,32 @@ def test_members(cursor: Cursor, folder: Path) -> None:
         ("p-b", None),
         ("p-c", "ada@example.com.au"),
     ]
+
+
+def test_values_of_any_type_that_mention_the_person(cursor: Cursor, folder: Path) -> None:
+    person = Person.of(["p-ada-17"], ["ada@example.com", "+4915112345678"])
+    late = {
+        "sister": {"mail": "ada@example.com", "age": 42},
+        "others": ["x@example.com", "ADA@example.com"],
+        "said": {"words": "late\nada@example.com"},
+        "tel": 4915112345678,
+    }
+    clean: dict[str, Any] = {
+        "sister": {"age": 41},
+        "others": ["x@example.com"],
+        "said": {"words": "no"},
+        "tel": 7,
+    }
+    members = [{"profile_id": "p-b", **late}, {"profile_id": "p-c", **clean}]
+    path, out = snapshot(cursor, folder, members).base[0], fresh(folder)
+    result = erase_person(cursor, path, person, out, table=False)
+    assert result is not None
+    assert (result.removed, result.changed, result.rows) == (0, 1, 2)
+    assert types(out) == types(path)
+    assert b"ada@example.com" not in b"".join(pieces(out.read_bytes())).lower()
+    first, second = rows(out)
+    assert {name for name, value in first.items() if value is not None} == {"member_id"}
+    assert second == rows(path)[1]
 
 
 def test_a_removal_in_a_change_is_removed_with_what_it_removed(
@@ -131,7 +158,8 @@ def test_names_are_found_and_shared_ones_are_told_apart(cursor: Cursor, folder: 
     path = snapshot(cursor, folder, shared).base[0]
     known = Names(ids=frozenset({"p-ada-17"}))
     found = find_names(cursor, path, known)
-    assert found == Names(frozenset({"p-ada-17"}), frozenset({"ada@example.com"}))
+    assert found == Names.of(["p-ada-17"], ["Ada@example.com"])
+    assert found.values == {"ada@example.com"}
     assert shared_values(cursor, path, found) == {"ada@example.com"}
     by_mail = find_names(cursor, path, Names(values=frozenset({"ada@example.com"})), "email")
     assert by_mail.ids == {"p-ada-17", "p-d"}
