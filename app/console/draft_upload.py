@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -51,7 +52,14 @@ async def receive_dataset(visit: Visit) -> Any:
     try:
         async with removed_if_it_fails(
             visit,
-            lambda session: datasets.delete_dataset(session, space_id, dataset.id, actor=actor),
+            partial(
+                datasets.delete_dataset,
+                keyring=visit.platform.keyring,
+                workspace_id=visit.caller.workspace_id,
+                space_id=space_id,
+                dataset_id=dataset.id,
+                actor=actor,
+            ),
         ):
             return await datasets.put_dataset_content(
                 visit.platform,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.console.words import as_json
+from app.domain.differences import differing
 
 Config = Mapping[str, Any]
 _LABELS = {
@@ -42,11 +43,9 @@ class Difference:
 def differences(before: Config, after: Config) -> Sequence[Difference]:
     """Return what differs between two configurations, in the order of the labels."""
     old, new = dict(_texts(before)), dict(_texts(after))
-    labels = dict.fromkeys([*new, *old])
     return [
         Difference(label, old.get(label, ""), new.get(label, ""), _can_return(label, new))
-        for label in labels
-        if old.get(label, "") != new.get(label, "")
+        for label in differing(old, new, lambda one, other: (one or "") == (other or ""))
     ]
 
 

@@ -29,7 +29,7 @@ class Handling(StrEnum):
 
 
 _SEARCHED = """
-    audit_event.resource_id audit_event.resource_name
+    audit_event.resource_id audit_event.resource_name audit_event.changes
     audience_preview.query audience_preview.results audience_preview.rows audience_preview.failure_reason
     dataset.reading dataset_content.reading
     run.input run.sources run.notes run.absent run.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api.extensions import (
+    audit_changes,
     checks,
     dataset_contents,
     dataset_reads,
@@ -73,5 +74,6 @@ for _part in (
     workspaces.router,
     encryption_keys.router,
     erasures.router,
+    audit_changes.router,
 ):
     router.routes.extend(_part.routes)

@@ -375,8 +375,19 @@ async def put_dataset_content(
     ),
 )
 async def remove_dataset(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    dataset_id: DatasetId,
 ) -> Response:
     """Remove a dataset. Returns 409, with the names of the audiences, while a definition uses it."""
-    await datasets.delete_dataset(session, scene.space_id, dataset_id, actor=scene.actor)
+    await datasets.delete_dataset(
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        dataset_id=dataset_id,
+        actor=scene.actor,
+    )
     return answer(REMOVED)

@@ -257,10 +257,21 @@ async def update_destination(
     ),
 )
 async def remove_destination(
-    session: SessionDep, scene: CurrentSpace, space_id: SpaceId, destination_id: DestinationId
+    platform: PlatformDep,
+    session: SessionDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    destination_id: DestinationId,
 ) -> Response:
     """Remove an account. Returns 409, with the names of the audiences, while an audience is connected to it."""
-    await activations.delete_destination(session, scene.space_id, destination_id, actor=scene.actor)
+    await activations.delete_destination(
+        session,
+        platform.keyring,
+        workspace_id=scene.workspace_id,
+        space_id=scene.space_id,
+        destination_id=destination_id,
+        actor=scene.actor,
+    )
     return answer(REMOVED)
 
 

@@ -249,19 +249,11 @@ def _json(part: Input | None) -> dict[str, Any] | None:
 def _activation(view: activations.ActivationView, workspace_id: str) -> dict[str, Any]:
     """Return the properties of ``ActivationOutput``, with stored JSON unchanged."""
     activation, config = view.activation, view.config
-    fields: dict[str, Any] = {
+    return {
         "id": activation.id,
-        "enabled": activation.enabled,
         "workspaceId": workspace_id,
         "spaceId": activation.space_id,
         "audienceId": activation.audience_id,
         "connectionId": activation.connection_id,
-        "activationType": config["activationType"],
-        "activationName": activation.name,
-        "personalization": config["personalization"],
-        "performResync": activation.resync_wanted > activation.resync_done,
+        **activations.activation_fields(activation, config),
     }
-    for name in ("displayName", "destinationMapping"):
-        if name in config:
-            fields[name] = config[name]
-    return fields

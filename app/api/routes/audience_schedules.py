@@ -170,11 +170,7 @@ async def remove_schedule(
 
 def schedule_to_wire(schedule: Any) -> dict[str, Any]:
     """Return the properties of ``AudienceSchedule``."""
-    fields: dict[str, Any] = {
-        "id": schedule.id,
-        "strategy": schedule.strategy,
-        "config": schedule.config,
-    }
+    fields: dict[str, Any] = {"id": schedule.id, **audiences.schedule_fields(schedule)}
     if schedule.next_due_at is not None:
         fields["nextExecution"] = to_wire(schedule.next_due_at)
     return fields

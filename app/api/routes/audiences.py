@@ -326,28 +326,16 @@ def _options(options: contract.AudienceOptionsInput | None) -> dict[str, Any] | 
 def short_form(view: audiences.AudienceView) -> dict[str, Any]:
     """Return the properties of ``AudienceSummary``."""
     audience = view.audience
-    definition: dict[str, Any] = {"query": audience.query}
-    if audience.target_entity is not None:
-        definition["targetEntity"] = audience.target_entity
-    fields: dict[str, Any] = {
+    return {
         "id": audience.id,
         "spaceId": audience.space_id,
-        "name": audience.name,
-        "key": audience.key,
-        "enabled": audience.enabled,
-        "definition": definition,
+        **audiences.audience_fields(audience),
         "status": audiences.audience_status(view),
         "createdBy": audience.created_by,
         "updatedBy": audience.updated_by,
         "createdAt": to_wire(audience.created_at),
         "updatedAt": to_wire(audience.updated_at),
-        "audienceType": audience.audience_type,
     }
-    if audience.description is not None:
-        fields["description"] = audience.description
-    if audience.options is not None:
-        fields["options"] = audience.options
-    return fields
 
 
 _SIZES = {"USERS": "USERS", "ACCOUNTS": "ACCOUNTS", "LINKED": "ENTITIES"}

@@ -84,7 +84,7 @@ async def add_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    fields = {"connection": {"id": connection.id}, **_configuration(connection)}
+    fields = {"connection": {"id": connection.id}, **activations.connection_fields(connection)}
     return answer(fields, warnings=len(unsure))
 
 
@@ -164,7 +164,7 @@ async def update_destination(
         actor=scene.actor,
         now=clock.now(),
     )
-    fields = {"destination": {"id": destination_id}, **_configuration(connection)}
+    fields = {"destination": {"id": destination_id}, **activations.connection_fields(connection)}
     return answer(fields, warnings=len(unsure))
 
 
@@ -201,13 +201,6 @@ def _id_sync(
     return [entry.model_dump(by_alias=True, exclude_unset=True) for entry in entries]
 
 
-def _configuration(connection: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {"idSyncConfiguration": connection.id_sync}
-    if connection.connection_settings is not None:
-        fields["connectionSettings"] = connection.connection_settings
-    return fields
-
-
 def _connection(view: activations.ConnectionView) -> dict[str, Any]:
     """Return the properties of ``SimpleDestination``."""
     connection, definition = view.connection, view.definition
@@ -226,5 +219,5 @@ def _connection(view: activations.ConnectionView) -> dict[str, Any]:
             "name": definition.name,
             "slug": definition.slug,
         },
-        **_configuration(connection),
+        **activations.connection_fields(connection),
     }

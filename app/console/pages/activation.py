@@ -20,6 +20,7 @@ from app.console.activation_revisions import return_to_revision, revisions_conte
 from app.console.addresses import activation_link, api_of
 from app.console.checked import checked
 from app.console.errors import PageRoute
+from app.console.event_texts import event_row
 from app.console.lists import page_of
 from app.console.routing import Action, get
 from app.console.tabs import Tab, routes_of
@@ -154,9 +155,10 @@ async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
 
 async def _audit(visit: Visit, overview: reports.Overview) -> Any:
     wanted = tenancy.Filter(resource_id=overview.activation.id)
-    return await tenancy.page_events(
+    found = await tenancy.page_events(
         visit.session, visit.caller.workspace_id, wanted, PageRequest(ROWS, visit.asked("cursor"))
     )
+    return found.map(lambda event: event_row(event, visit.caller))
 
 
 TABS: Mapping[str, Tab] = {

@@ -258,7 +258,12 @@ async def save_file(visit: Visit) -> Done:
 async def delete(visit: Visit) -> Done:
     """Remove the dataset, unless the definition of an audience names it."""
     await datasets.delete_dataset(
-        visit.session, visit.space_id, visit.path("datasetId"), actor=visit.caller.actor
+        visit.session,
+        visit.platform.keyring,
+        workspace_id=visit.caller.workspace_id,
+        space_id=visit.space_id,
+        dataset_id=visit.path("datasetId"),
+        actor=visit.caller.actor,
     )
     return Done(visit.link("datasets"), "The dataset is removed.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.console.addresses import dataset_link
@@ -92,7 +93,14 @@ async def add_file(visit: Visit) -> Done:
     space_id, actor = visit.space_id, visit.caller.actor
     async with removed_if_it_fails(
         visit,
-        lambda session: datasets.delete_dataset(session, space_id, dataset.id, actor=actor),
+        partial(
+            datasets.delete_dataset,
+            keyring=visit.platform.keyring,
+            workspace_id=visit.caller.workspace_id,
+            space_id=space_id,
+            dataset_id=dataset.id,
+            actor=actor,
+        ),
     ):
         filled = await datasets.put_dataset_content(
             visit.platform,

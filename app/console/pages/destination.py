@@ -226,7 +226,12 @@ async def renew(visit: Visit) -> Shown:
 async def delete(visit: Visit) -> Done:
     """Remove the account, unless an audience is connected to it."""
     await activations.delete_destination(
-        visit.session, visit.space_id, visit.path("destinationId"), actor=visit.caller.actor
+        visit.session,
+        visit.platform.keyring,
+        workspace_id=visit.caller.workspace_id,
+        space_id=visit.space_id,
+        destination_id=visit.path("destinationId"),
+        actor=visit.caller.actor,
     )
     return Done(visit.link("destinations"), "The account is removed.")
 

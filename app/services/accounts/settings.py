@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -195,20 +195,27 @@ def settings_of(
     return connector, bound_to_workspace(model, workspace_id)
 
 
-def shown_settings(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
-    """Return the settings with each secret as ``{"set": true, "last4": …}``."""
+def shown_settings(
+    keyring: Keyring,
+    workspace_id: str,
+    destination: Destination,
+    *,
+    hide: Callable[[Any], Any] | None = None,
+) -> dict[str, Any]:
+    """Return the settings with each secret as ``{"set": true, "last4": …}``, or as what ``hide`` returns for it."""
+    mask = hide or _mask
     try:
         _, model = settings_of(keyring, workspace_id, destination)
     except Invalid:
         stored = unseal_settings(keyring, workspace_id, destination)
-        return {name: _mask(orjson.dumps(value).decode()) for name, value in stored.items()}
+        return {name: mask(orjson.dumps(value).decode()) for name, value in stored.items()}
     return {
-        name: _shown(model, name, value)
+        name: _shown(model, name, value, mask)
         for name, value in model.model_dump(exclude_none=True).items()
     }
 
 
-def _shown(model: ConnectorSettings, name: str, value: Any) -> Any:
+def _shown(model: ConnectorSettings, name: str, value: Any, mask: Callable[[str], Any]) -> Any:
     """Return how a setting is shown. Values of headers and parameters of URLs may be keys: they are write-only.
 
     The external id of the service's own identity is no secret: the user needs it.
@@ -216,10 +223,10 @@ def _shown(model: ConnectorSettings, name: str, value: Any) -> Any:
     if name == EXTERNAL_ID and uses_own_identity(model):
         return value.get_secret_value()
     if name in model.write_only:
-        return {key: _mask(str(item)) for key, item in value.items()}
+        return {key: mask(str(item)) for key, item in value.items()}
     if name in model.hidden_queries:
         return _shown_url(value)
-    return _visible(name, value)
+    return _visible(name, value, mask)
 
 
 def _shown_url(url: str) -> str:
@@ -231,17 +238,17 @@ def _shown_url(url: str) -> str:
     )
 
 
-def _visible(name: str, value: Any) -> Any:
+def _visible(name: str, value: Any, mask: Callable[[str], Any]) -> Any:
     if isinstance(value, SecretStr):
-        return _mask(value.get_secret_value())
+        return mask(value.get_secret_value())
     if isinstance(value, SecretBytes):
-        return _mask(value.get_secret_value().decode(errors="replace"))
+        return mask(value.get_secret_value().decode(errors="replace"))
     if isinstance(value, str) and is_secret_field(name):
-        return _mask(value)
+        return mask(value)
     if isinstance(value, Mapping):
-        return {str(key): _visible(str(key), item) for key, item in value.items()}
+        return {str(key): _visible(str(key), item, mask) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_visible(name, item) for item in value]
+        return [_visible(name, item, mask) for item in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value

@@ -19,6 +19,7 @@ from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import is_same, new_config, updated
 from app.domain.activation_states import ActivationState
 from app.domain.options import DEFAULT_OPTIONS
+from app.services.activations.delivery_options import options_fields
 from app.services.activations.revisions import new_revision
 from app.services.revision import check_mapping
 from app.services.syncs import close_for_deletion, configuration_changed
@@ -99,8 +100,9 @@ async def create_activation(
     await configuration_changed(
         session, activation, resync=wanted.perform_resync, actor=actor, now=now
     )
-    await _record(session, activation, "Activation Created", actor)
-    return ActivationView(activation, config)
+    view = ActivationView(activation, config)
+    await _record(session, activation, "Activation Created", actor, after=_fields(view))
+    return view
 
 
 def _config(connection: DestinationConnection, wanted: NewActivation) -> dict[str, Any]:
@@ -193,6 +195,7 @@ async def update_activation(
         _check(audience, definition, config, view.config.get("destinationMapping"))
     if changes == ActivationChanges():
         return view
+    before = _fields(view)
     config = _apply(activation, changes, config)
     activation.updated_at = now
     if not is_same(config, view.config):
@@ -201,8 +204,11 @@ async def update_activation(
     await configuration_changed(
         session, activation, resync=changes.perform_resync, actor=actor, now=now
     )
-    await _record(session, activation, "Activation Modified", actor)
-    return ActivationView(activation, config)
+    view = ActivationView(activation, config)
+    await _record(
+        session, activation, "Activation Modified", actor, before=before, after=_fields(view)
+    )
+    return view
 
 
 def _apply(
@@ -233,14 +239,15 @@ async def remove_activation(
 ) -> None:
     """Remove an activation; the destination keeps its members."""
     await _audience(session, space_id, audience_id)
-    activation = (await _locked(session, space_id, audience_id, activation_id)).activation
+    view = await _locked(session, space_id, audience_id, activation_id)
+    activation, before = view.activation, _fields(view)
     await close_for_deletion(session, activation, actor=actor, now=now)
     activation.deleted_at = now
     activation.enabled = False
     activation.state = ActivationState.INACTIVE
     activation.next_due_at, activation.awaits_since = None, None
     activation.updated_at = now
-    await _record(session, activation, "Activation Deleted", actor)
+    await _record(session, activation, "Activation Deleted", actor, before=before)
 
 
 def _enable(activation: Activation, enabled: bool) -> None:
@@ -323,8 +330,30 @@ async def _locked(
     )
 
 
-async def _record(session: AsyncSession, activation: Activation, event: str, actor: str) -> None:
-    await record_change(session, "activation", activation, event, actor)
+def activation_fields(activation: Activation, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of an activation that a user sets: ``{enabled, activationType, …}``, with stored JSON unchanged."""
+    fields: dict[str, Any] = {
+        "enabled": activation.enabled,
+        "activationType": config["activationType"],
+        "activationName": activation.name,
+        "personalization": config["personalization"],
+        "performResync": activation.resync_wanted > activation.resync_done,
+    }
+    return fields | {
+        name: config[name] for name in ("displayName", "destinationMapping") if name in config
+    }
+
+
+def _fields(view: ActivationView) -> dict[str, Any]:
+    """Return what the audit trail compares."""
+    activation, config = view.activation, view.config
+    return {**activation_fields(activation, config), **options_fields(activation.options, config)}
+
+
+async def _record(
+    session: AsyncSession, activation: Activation, event: str, actor: str, **fields: Json
+) -> None:
+    await record_change(session, "activation", activation, event, actor, **fields)
 
 
 async def require_activation(

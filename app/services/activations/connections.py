@@ -78,7 +78,8 @@ async def add_connection(
         updated_at=now,
     )
     await ConnectionRepository(session).insert(connection)
-    await _record(session, connection, destination.name, "Destination Added into Audience", actor)
+    event, after = "Destination Added into Audience", _fields(connection)
+    await _record(session, connection, destination.name, event, actor, after=after)
     return connection
 
 
@@ -166,6 +167,7 @@ async def update_connection(
         raise BadRequest("give idSyncConfiguration or connectionSettings")
     destination = await DestinationRepository(session).get(space_id, connection.destination_id)
     assert destination is not None  # noqa: S101  a foreign key
+    before = _fields(connection)
     if id_sync:
         connection.id_sync, connection.id_sync_given = _plain(id_sync), True
     if connection_settings:
@@ -174,7 +176,8 @@ async def update_connection(
     connection.updated_at = now
     await session.flush()
     await _renew_activations(session, connection, actor=actor, now=now)
-    await _record(session, connection, destination.name, "Destination Updated for Audience", actor)
+    event, after = "Destination Updated for Audience", _fields(connection)
+    await _record(session, connection, destination.name, event, actor, before=before, after=after)
     return connection
 
 
@@ -190,7 +193,10 @@ async def remove_connection(
     )
     destination = await DestinationRepository(session).get(space_id, connection.destination_id)
     name = destination.name if destination else connection.destination_id
-    await _record(session, connection, name, "Destination Removed from Audience", actor)
+    before = _fields(connection)
+    await _record(
+        session, connection, name, "Destination Removed from Audience", actor, before=before
+    )
     await repository.remove(connection)
 
 
@@ -243,8 +249,28 @@ async def _renew_activations(
             await configuration_changed(session, activation, resync=False, actor=actor, now=now)
 
 
+def connection_fields(connection: DestinationConnection) -> dict[str, Any]:
+    """Return the properties of a connection that a user sets: ``{idSyncConfiguration, connectionSettings?}``."""
+    fields: dict[str, Any] = {"idSyncConfiguration": connection.id_sync}
+    if connection.connection_settings is not None:
+        fields["connectionSettings"] = connection.connection_settings
+    return fields
+
+
+def _fields(connection: DestinationConnection) -> dict[str, Any]:
+    """Return what the audit trail compares."""
+    return {"destinationId": connection.destination_id, **connection_fields(connection)}
+
+
 async def _record(
-    session: AsyncSession, connection: DestinationConnection, name: str, event: str, actor: str
+    session: AsyncSession,
+    connection: DestinationConnection,
+    name: str,
+    event: str,
+    actor: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> None:
     await record_event(
         session,
@@ -254,4 +280,6 @@ async def _record(
         resource_type="destination-connection",
         resource_id=connection.id,
         resource_name=name,
+        before=before,
+        after=after,
     )

@@ -33,7 +33,7 @@ from app.services.accounts import connector_class
 from app.services.activations.revisions import new_revision
 from app.services.revision import Revision, action_of, arm_property, arms_apart, named_settings
 from app.services.syncs import configuration_changed
-from app.services.tenancy import record_event
+from app.services.tenancy import record_change
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -94,6 +94,7 @@ async def update_delivery_options(
     problems += await _takes_no_notices(session, activation, changes, options)
     if problems:
         raise Invalid("the delivery options do not fit", problems=problems)
+    before = options_fields(activation.options, revision.config)
     is_retimed = _set_options(activation, options, now)
     is_revised = not is_same(config, revision.config)
     if is_revised:
@@ -104,7 +105,10 @@ async def update_delivery_options(
     if is_revised or is_retimed:
         await session.flush()
         await configuration_changed(session, activation, resync=False, actor=actor, now=now)
-    await _record(session, activation, actor)
+    after = options_fields(activation.options, revision.config)
+    await record_change(
+        session, "activation", activation, "Activation Modified", actor, before=before, after=after
+    )
     await session.flush()
     return _options(activation, revision)
 
@@ -297,6 +301,25 @@ async def _takes_no_notices(
     return []
 
 
+def options_fields(options: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``{"deliveryOptions": …}`` of an activation's stored options and configuration."""
+    arms = config.get("split")
+    split = {"arms": arms, "property": config.get("splitProperty")} if arms else None
+    shown = {
+        "frequency": frequency_of(options).to_json(),
+        "brake": brake_of(options).to_json(),
+        "notifications": options.get("notifications") or {},
+        "mode": config.get("mode") or "maintain",
+        "split": split,
+        "updates": bool(config.get("updates")),
+        "list": config.get("list"),
+        "consent": config.get("consent"),
+        "audiences": list(config.get("audiences") or ()),
+        "includedAttribute": (config.get("includedAttribute") or {}).get("name"),
+    }
+    return {"deliveryOptions": shown}
+
+
 def _options(activation: Activation, revision: ActivationRevision) -> DeliveryOptions:
     config = revision.config
     return DeliveryOptions(
@@ -319,15 +342,3 @@ async def _revision(session: AsyncSession, activation: Activation) -> Activation
     revision = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
     assert revision is not None  # noqa: S101  an activation always has one
     return revision
-
-
-async def _record(session: AsyncSession, activation: Activation, actor: str) -> None:
-    await record_event(
-        session,
-        space_id=activation.space_id,
-        type="Activation Modified",
-        actor=actor,
-        resource_type="activation",
-        resource_id=activation.id,
-        resource_name=activation.name,
-    )

@@ -22,11 +22,12 @@ from app.services.accounts import (
     seal_settings,
     secrets_of,
     settings_of,
+    shown_settings,
     unseal_settings,
 )
 from app.services.platform import BudgetUse, Platform
 from app.services.syncs import account_healed, lock_account
-from app.services.tenancy import record_change
+from app.services.tenancy import Hidden, record_change
 from app.storage.models import Destination
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
@@ -73,7 +74,8 @@ async def create_destination(
     DestinationRepository(session).add(destination)
     await session.flush()
     await session.refresh(destination)
-    await _record(session, destination, "Destination Created", actor)
+    after = _fields(keyring, workspace_id, destination)
+    await _record(session, destination, "Destination Created", actor, after=after)
     return destination, generated
 
 
@@ -121,6 +123,7 @@ async def update_destination(
         space_id, destination_id, lock="update"
     )
     generated: dict[str, Any] = {}
+    before = _fields(keyring, workspace_id, destination)
     if settings:
         connector = accounts.connector_class(destination.slug)
         previous = unseal_settings(keyring, workspace_id, destination)
@@ -140,13 +143,22 @@ async def update_destination(
         destination.name = name
     if name is not None or settings:
         destination.updated_by, destination.updated_at = actor, now
-        await _record(session, destination, "Destination Modified", actor)
+        after = _fields(keyring, workspace_id, destination)
+        await _record(
+            session, destination, "Destination Modified", actor, before=before, after=after
+        )
     await session.flush()
     return destination, generated
 
 
 async def delete_destination(
-    session: AsyncSession, space_id: str, destination_id: str, *, actor: str
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    destination_id: str,
+    actor: str,
 ) -> None:
     """Remove an account. Raises Conflict, which names the audiences, while one is connected to it."""
     repository = DestinationRepository(session)
@@ -159,7 +171,8 @@ async def delete_destination(
             f"The destination is connected to {named}{more}; remove it from there first.",
             data={"audiences": [audience.id for audience in users]},
         )
-    await _record(session, destination, "Destination Deleted", actor)
+    before = _fields(keyring, workspace_id, destination)
+    await _record(session, destination, "Destination Deleted", actor, before=before)
     await repository.delete(destination)
     await session.flush()
 
@@ -212,5 +225,17 @@ async def _check(
         return CheckResult(False, f"The partner did not respond within {_CHECK_SECONDS} seconds.")
 
 
-async def _record(session: AsyncSession, destination: Destination, event: str, actor: str) -> None:
-    await record_change(session, "destination", destination, event, actor)
+def _fields(keyring: Keyring, workspace_id: str, destination: Destination) -> dict[str, Any]:
+    """Return what the audit trail compares; secrets are compared, and never kept."""
+    settings = shown_settings(keyring, workspace_id, destination, hide=Hidden)
+    return {"slug": destination.slug, "name": destination.name, "settings": settings}
+
+
+async def _record(
+    session: AsyncSession,
+    destination: Destination,
+    event: str,
+    actor: str,
+    **fields: Mapping[str, Any],
+) -> None:
+    await record_change(session, "destination", destination, event, actor, **fields)

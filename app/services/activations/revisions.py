@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.domain.activation_config import is_same
+from app.domain.differences import differing
 from app.services.activations import reserved_names
 from app.storage.models import Activation, ActivationRevision
 from app.storage.repositories.activations import ActivationRepository
@@ -48,11 +49,12 @@ async def list_revisions(
 
 
 def _changed(config: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
-    return sorted(
-        key
-        for key in {*config, *before}
-        if not is_same({key: config.get(key)}, {key: before.get(key)})
-    )
+    """Return the parts that differ, the mapping also if only the order of its fields does."""
+    found = set(differing(before, config))
+    name = "destinationMapping"
+    if not is_same({name: config.get(name)}, {name: before.get(name)}):
+        found.add(name)
+    return sorted(found)
 
 
 async def new_revision(

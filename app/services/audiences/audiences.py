@@ -58,6 +58,25 @@ def audience_status(view: AudienceView) -> str:
     return "Live" if view.audience.snapshot_id else "Not Computing"
 
 
+def audience_fields(audience: Audience) -> dict[str, Any]:
+    """Return the properties of an audience that a user sets, and its key: ``{name, key, definition, …}``."""
+    definition: dict[str, Any] = {"query": audience.query}
+    if audience.target_entity is not None:
+        definition["targetEntity"] = audience.target_entity
+    fields: dict[str, Any] = {
+        "name": audience.name,
+        "key": audience.key,
+        "enabled": audience.enabled,
+        "definition": definition,
+        "audienceType": audience.audience_type,
+    }
+    if audience.description is not None:
+        fields["description"] = audience.description
+    if audience.options is not None:
+        fields["options"] = audience.options
+    return fields
+
+
 async def create_audience(
     session: AsyncSession,
     *,
@@ -94,7 +113,8 @@ async def create_audience(
     )
     repository.add(audience)
     await session.flush()
-    await record_change(session, "audience", audience, "Audience Created", actor)
+    after = audience_fields(audience)
+    await record_change(session, "audience", audience, "Audience Created", actor, after=after)
     return AudienceView(audience, None, None)
 
 
@@ -157,6 +177,7 @@ async def update_audience(
     """Change an audience; nothing is computed. Raises NotFound, and Invalid if the new definition is not valid."""
     repository = AudienceRepository(session)
     audience = await repository.require(space_id, audience_id, lock="update")
+    before = audience_fields(audience)
     if changes.query is not None and changes.query != audience.query:
         audience.query = await saved_definition(
             session, space_id, changes.query, audience.audience_type
@@ -164,7 +185,10 @@ async def update_audience(
     _apply(changes, audience)
     audience.updated_by, audience.updated_at = actor, now
     await session.flush()
-    await record_change(session, "audience", audience, "Audience Modified", actor)
+    after = audience_fields(audience)
+    await record_change(
+        session, "audience", audience, "Audience Modified", actor, before=before, after=after
+    )
     return await get_audience(session, space_id, audience_id)
 
 
@@ -195,7 +219,8 @@ async def remove_audience(
         )
     if await repository.has_open_sync(space_id, audience_id):
         raise Conflict("a sync of a removed activation is still ending; try again in a moment")
-    await record_change(session, "audience", audience, "Audience Deleted", actor)
+    before = audience_fields(audience)
+    await record_change(session, "audience", audience, "Audience Deleted", actor, before=before)
     await repository.remove(audience)
 
 

@@ -130,10 +130,19 @@ async def _pin(
         await SnapshotRepository(session).require_in(
             space_id, audience_id, snapshot_id, lock="keep"
         )
+    before = _pinned(audience)
     audience.pinned_snapshot_id = snapshot_id
     audience.updated_by, audience.updated_at = actor, now
     await session.flush()
     event = "Audience Rolled Back" if snapshot_id else "Audience Rollback Released"
-    await record_change(session, "audience", audience, event, actor)
+    await record_change(
+        session, "audience", audience, event, actor, before=before, after=_pinned(audience)
+    )
     await snapshot_changed(session, space_id, audience_id, actor=actor, trigger="rollback")
     return audience
+
+
+def _pinned(audience: Audience) -> dict[str, Any]:
+    """Return what the audit trail compares: the pinned snapshot, as the list of snapshots shows it."""
+    pinned = audience.pinned_snapshot_id
+    return {"snapshots": {pinned: {"pinned": True}}} if pinned else {}

@@ -41,7 +41,10 @@ async def add_schedule(
     _configure(schedule, strategy, config, now)
     ScheduleRepository(session).add(schedule)
     await session.flush()
-    await record_change(session, "audience", audience, "Audience Schedule Created", actor)
+    after = _fields(schedule)
+    await record_change(
+        session, "audience", audience, "Audience Schedule Created", actor, after=after
+    )
     return schedule
 
 
@@ -86,9 +89,11 @@ async def update_schedule(
     schedule = await ScheduleRepository(session).require(
         space_id, audience_id, schedule_id, lock="update"
     )
+    before = _fields(schedule)
     _configure(schedule, strategy, config, now)
     await session.flush()
-    await record_change(session, "audience", audience, "Audience Schedule Modified", actor)
+    event, after = "Audience Schedule Modified", _fields(schedule)
+    await record_change(session, "audience", audience, event, actor, before=before, after=after)
     return schedule
 
 
@@ -100,7 +105,18 @@ async def remove_schedule(
     repository = ScheduleRepository(session)
     schedule = await repository.require(space_id, audience_id, schedule_id, lock="update")
     await repository.delete(schedule)
-    await record_change(session, "audience", audience, "Audience Schedule Deleted", actor)
+    event, before = "Audience Schedule Deleted", _fields(schedule)
+    await record_change(session, "audience", audience, event, actor, before=before)
+
+
+def schedule_fields(schedule: AudienceSchedule) -> dict[str, Any]:
+    """Return the properties of a schedule that a user sets: ``{strategy, config}``."""
+    return {"strategy": schedule.strategy, "config": schedule.config}
+
+
+def _fields(schedule: AudienceSchedule) -> dict[str, Any]:
+    """Return what the audit trail compares: ``schedules`` as an audience has them, by id."""
+    return {"schedules": {schedule.id: schedule_fields(schedule)}}
 
 
 async def _require_room(session: AsyncSession, audience: Audience) -> None:

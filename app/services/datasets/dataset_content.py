@@ -14,6 +14,7 @@ from app.domain.refused_keys import RefusedKeys
 from app.services.datasets.breaking_changes import refuse_breaking
 from app.services.datasets.former_contents import keep_content
 from app.services.datasets.kinds import is_database
+from app.services.datasets.recorded_fields import content_fields
 from app.services.platform import (
     Platform,
     fresh_key,
@@ -89,6 +90,7 @@ async def replace_content(
     now: datetime,
 ) -> None:
     """Make a stored file the content of a locked dataset; the content before is kept."""
+    before = content_fields(dataset)
     await keep_content(session, dataset, now)
     dataset.file = file.to_json()
     dataset.columns = columns_to_json(stats.columns)
@@ -97,7 +99,8 @@ async def replace_content(
     dataset.uploaded_by, dataset.uploaded_at = actor, now
     dataset.updated_by, dataset.updated_at = actor, now
     await session.flush()
-    await record_change(session, "dataset", dataset, "Dataset Content Replaced", actor)
+    event, after = "Dataset Content Replaced", content_fields(dataset)
+    await record_change(session, "dataset", dataset, event, actor, before=before, after=after)
 
 
 async def store_content(

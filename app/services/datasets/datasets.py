@@ -18,6 +18,7 @@ from app.services.datasets import file_sources, sources
 from app.services.datasets.dataset_content import columns_to_json
 from app.services.datasets.file_checks import look_at_file
 from app.services.datasets.kinds import OBJECT, POSTGRES, is_database, is_file
+from app.services.datasets.recorded_fields import dataset_fields
 from app.services.platform import Platform
 from app.services.tenancy import record_change
 from app.sources import ObjectSource, check_source
@@ -81,7 +82,8 @@ async def create_dataset(
     repository.add(dataset)
     await session.flush()
     await session.refresh(dataset)
-    await record_change(session, "dataset", dataset, "Dataset Created", actor)
+    after = dataset_fields(keyring, workspace_id, dataset)
+    await record_change(session, "dataset", dataset, "Dataset Created", actor, after=after)
     return dataset
 
 
@@ -124,6 +126,7 @@ async def update_dataset(
             raise Conflict(
                 f"The dataset has the kind {dataset.kind}; it has no {named}.", field=named
             )
+    before = dataset_fields(keyring, workspace_id, dataset)
     if source:
         _change_source(dataset, keyring, workspace_id, source)
     if file:
@@ -131,7 +134,10 @@ async def update_dataset(
     if source or file:
         dataset.updated_by, dataset.updated_at = actor, now
         await session.flush()
-        await record_change(session, "dataset", dataset, "Dataset Modified", actor)
+        after = dataset_fields(keyring, workspace_id, dataset)
+        await record_change(
+            session, "dataset", dataset, "Dataset Modified", actor, before=before, after=after
+        )
     return dataset
 
 
@@ -218,7 +224,13 @@ async def _check_database(
 
 
 async def delete_dataset(
-    session: AsyncSession, space_id: str, dataset_id: str, *, actor: str
+    session: AsyncSession,
+    keyring: Keyring,
+    *,
+    workspace_id: str,
+    space_id: str,
+    dataset_id: str,
+    actor: str,
 ) -> None:
     """Remove a dataset. Raises Conflict, naming the audiences, while definitions name it."""
     repository = DatasetRepository(session)
@@ -231,6 +243,7 @@ async def delete_dataset(
             f"The dataset is named by the definition of {named}{more}.",
             data={"audiences": [audience.id for audience in users]},
         )
-    await record_change(session, "dataset", dataset, "Dataset Deleted", actor)
+    before = dataset_fields(keyring, workspace_id, dataset)
+    await record_change(session, "dataset", dataset, "Dataset Deleted", actor, before=before)
     await repository.delete(dataset)
     await session.flush()

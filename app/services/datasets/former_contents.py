@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
+from app.services.datasets.recorded_fields import content_fields
 from app.services.tenancy import record_change
 from app.storage.models import Dataset, DatasetContent
 from app.storage.repositories.dataset_contents import DatasetContentRepository
@@ -67,13 +68,15 @@ async def restore_content(
     contents = DatasetContentRepository(session)
     former = await contents.require(space_id, dataset_id, content_id)
     await contents.remove(former)
+    before = content_fields(dataset)
     await keep_content(session, dataset, now)
     dataset.file, dataset.columns, dataset.reading = former.file, former.columns, former.reading
     dataset.row_count, dataset.byte_count = former.row_count, former.byte_count
     dataset.uploaded_by, dataset.uploaded_at = former.uploaded_by, former.uploaded_at
     dataset.updated_by, dataset.updated_at = actor, now
     await session.flush()
-    await record_change(session, "dataset", dataset, "Dataset Content Restored", actor)
+    event, after = "Dataset Content Restored", content_fields(dataset)
+    await record_change(session, "dataset", dataset, event, actor, before=before, after=after)
     return dataset
 
 

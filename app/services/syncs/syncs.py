@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict, Invalid
 from app.domain.activation_states import ActivationState
-from app.domain.options import with_brake
+from app.domain.options import brake_of, with_brake
 from app.domain.sync_states import SyncState
 from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
@@ -192,16 +192,18 @@ async def approve_sync(
         raise Conflict(f"Only a sync on hold can be approved; this one is {sync.state}.")
     if exits is not None and exits != sync.exited:
         raise Conflict(f"The plan has {sync.exited:,} exits, not {exits:,}; nothing was approved.")
+    fields: dict[str, Any] = {}
     if limits is not None:
         options = with_brake(activation.options, limits)
         if isinstance(options, list):
             raise Invalid("the limits of the brake do not fit", problems=options)
+        fields = {"before": _brake(activation.options), "after": _brake(options)}
         activation.options, activation.updated_at = options, now
     lifecycle.set_state(sync, SyncState.PENDING)
     sync.approved_by = actor
     await session.flush()
     wake_deliver(session, sync)
-    await _record(session, activation, sync, "Sync Approved", actor)
+    await _record(session, activation, sync, "Sync Approved", actor, **fields)
     return sync
 
 
@@ -241,8 +243,20 @@ async def _locked(
     return activation, sync
 
 
+def _brake(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of the activation's brake for the audit trail."""
+    return {"deliveryOptions": {"brake": brake_of(options).to_json()}}
+
+
 async def _record(
-    session: AsyncSession, activation: Activation, sync: Sync, event: str, actor: str
+    session: AsyncSession,
+    activation: Activation,
+    sync: Sync,
+    event: str,
+    actor: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> None:
     await record_event(
         session,
@@ -252,6 +266,8 @@ async def _record(
         resource_type="sync",
         resource_id=sync.id,
         resource_name=f"{activation.name}, sync {sync.number}",
+        before=before,
+        after=after,
     )
 
 

@@ -2,7 +2,10 @@
 
 from app.services.tenancy.audit import (
     RESOURCE_TYPES,
+    EventChanges,
     Filter,
+    Hidden,
+    event_changes,
     forget_old_events,
     page_events,
     record_change,
@@ -56,7 +59,9 @@ __all__ = [
     "Bootstrap",
     "Caller",
     "ConsoleSession",
+    "EventChanges",
     "Filter",
+    "Hidden",
     "IssuedToken",
     "Rotation",
     "accept_key",
@@ -67,6 +72,7 @@ __all__ = [
     "create_token",
     "create_workspace",
     "end_console",
+    "event_changes",
     "forget_ended_sessions",
     "forget_old_events",
     "forget_old_keys",

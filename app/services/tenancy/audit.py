@@ -1,21 +1,32 @@
-"""The audit trail: who changed which resource, written in the transaction of the change."""
+"""The audit trail: who changed which resource, from what to what, written in the transaction of the change.
+
+A service gives the fields of its resource before and after the change, named and shown as its ``GET`` shows them. Secrets
+are :class:`Hidden`. The differences are kept, not the fields.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
+from app.domain.differences import Hidden, changes_of
+from app.services.tenancy.authenticator import Caller
 from app.storage.models import AuditEvent
 from app.storage.repositories.audit import AuditRepository, Filter, sort_key
 from app.storage.repositories.spaces import SpaceRepository
 
 __all__ = [
     "RESOURCE_TYPES",
+    "EventChanges",
     "Filter",
+    "Hidden",
+    "event_changes",
     "forget_old_events",
     "page_events",
     "record_change",
@@ -40,6 +51,17 @@ RESOURCE_TYPES: tuple[str, ...] = get_args(ResourceType)
 """The kinds of resources that events are about, by name."""
 
 
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventChanges:
+    """What an event changed: ``[{"field": …, "before": …, "after": …}]``, and how many more changes were left out."""
+
+    fields: list[dict[str, Any]]
+    omitted: int
+
+
 class Resource(Protocol):
     """A row of a space that has a name."""
 
@@ -58,8 +80,13 @@ async def record_event(
     resource_name: str,
     space_id: str | None = None,
     workspace_id: str | None = None,
+    before: Fields | None = None,
+    after: Fields | None = None,
 ) -> None:
-    """Write an event, at the time of the database. Raises ValueError if neither workspace nor space is given."""
+    """Write an event, at the time of the database, with the differences between the fields ``before`` and ``after``.
+
+    Without either of them the event has no changes. Raises ValueError if neither workspace nor space is given.
+    """
     if workspace_id is None:
         if space_id is None:
             raise ValueError("an audit event needs its workspace or its space")
@@ -74,8 +101,16 @@ async def record_event(
             resource_id=resource_id,
             resource_type=resource_type,
             resource_name=resource_name,
+            changes=_changes(before, after),
         )
     )
+
+
+def _changes(before: Fields | None, after: Fields | None) -> dict[str, Any] | None:
+    if before is None and after is None:
+        return None
+    fields, omitted = changes_of(before, after)
+    return {"fields": fields, "omitted": omitted}
 
 
 async def record_change(
@@ -84,8 +119,11 @@ async def record_change(
     resource: Resource,
     event: str,
     actor: str,
+    *,
+    before: Fields | None = None,
+    after: Fields | None = None,
 ) -> None:
-    """Write the event of a change of a resource of a space."""
+    """Write the event of a change of a resource of a space, with the differences between its fields ``before`` and ``after``."""
     await record_event(
         session,
         space_id=resource.space_id,
@@ -94,7 +132,18 @@ async def record_change(
         resource_type=resource_type,
         resource_id=resource.id,
         resource_name=resource.name,
+        before=before,
+        after=after,
     )
+
+
+def event_changes(event: AuditEvent, caller: Caller) -> EventChanges | None:
+    """Return what an event changed; None if it is an event without changes, or if the caller may not read its resource."""
+    if event.changes is None or (
+        event.resource_type == "token" and "operator" not in caller.scopes
+    ):
+        return None
+    return EventChanges(event.changes["fields"], event.changes["omitted"])
 
 
 async def page_events(

@@ -24,6 +24,7 @@ async def set_absent_words(
     They count for members that are read from now on: at the next upload, change or run.
     """
     space = await SpaceRepository(session).require(workspace_id, space_id, lock="update")
+    before = space.absent_words
     space.absent_words = _checked(words)
     await session.flush()
     await audit.record_event(
@@ -35,6 +36,8 @@ async def set_absent_words(
         resource_type="space",
         resource_id=space.id,
         resource_name=space.name,
+        before={"options": {"absentWords": before}},
+        after={"options": {"absentWords": space.absent_words}},
     )
     return space
 

@@ -36,6 +36,7 @@ async def create_space(
         resource_type="space",
         resource_id=space.id,
         resource_name=name,
+        after={"slug": slug, "name": name},
     )
     return space
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import to_wire
 from app.core.crypto import Keyring
 from app.core.errors import Invalid
 from app.services.tenancy import audit, tokens
@@ -90,7 +92,7 @@ async def withdraw_token(
     """Revoke a token; other processes notice within seconds. Raises NotFound if it is not valid."""
     await tokens.revoke_token(session, workspace_id, token_id, now=now)
     token = await TokenRepository(session).require(workspace_id, token_id)
-    await _record(session, token, "Token Revoked", actor)
+    await _record(session, token, "Token Revoked", actor, before=_fields(token))
     return token
 
 
@@ -114,11 +116,25 @@ async def _issue(
         expires_at=expires_at,
         now=now,
     )
-    await _record(session, token, "Token Created", actor)
+    await _record(session, token, "Token Created", actor, after=_fields(token))
     return IssuedToken(token, text)
 
 
-async def _record(session: AsyncSession, token: ApiToken, event: str, actor: str) -> None:
+def _fields(token: ApiToken) -> dict[str, Any]:
+    """Return the fields of a token for the audit trail: never its text."""
+    expires_at = to_wire(token.expires_at) if token.expires_at else None
+    return {"name": token.name, "scopes": list(token.scopes), "expiresAt": expires_at}
+
+
+async def _record(
+    session: AsyncSession,
+    token: ApiToken,
+    event: str,
+    actor: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
     await audit.record_event(
         session,
         workspace_id=token.workspace_id,
@@ -127,4 +143,6 @@ async def _record(session: AsyncSession, token: ApiToken, event: str, actor: str
         resource_type="token",
         resource_id=token.id,
         resource_name=token.name,
+        before=before,
+        after=after,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import Base, Created, Moment
+from app.storage.models.base import JSONB, Base, Created, Json, Moment
 
 
 class Workspace(Base):
@@ -70,6 +70,8 @@ class AuditEvent(Base):
     resource_id: Mapped[str]
     resource_type: Mapped[str]
     resource_name: Mapped[str]
+    # {fields: [{field, before, after}], omitted}; NULL: an event without changes
+    changes: Mapped[Json | None] = mapped_column(JSONB)
     timestamp: Mapped[Created]
 
 

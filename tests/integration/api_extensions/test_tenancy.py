@@ -29,7 +29,9 @@ OPERATOR = {
     if isinstance(route, ApiRoute) and route.operation.scope == "operator"
     for method in route.methods or ()
 }
-OF_SPACES = [one for one in ROUTES if one not in OPERATOR]
+#: Of the workspace of the token: there is no name of another's in the path.
+TRAIL = ("GET", "/audit-changes")
+OF_SPACES = [one for one in ROUTES if one not in OPERATOR and one != TRAIL]
 LISTINGS = (
     "summary",
     "syncs",
@@ -194,6 +196,12 @@ class TestEveryRoute:
             # The message repeats the id that was asked for, and nothing else differs.
             said = theirs.text.replace(belongings.tenant.space_id, "spa_unknown")
             assert said == nobodys.text
+        own, theirs = [
+            await ask(client, *TRAIL, TRAIL[1], token)
+            for token in (tenant.token, belongings.tenant.token)
+        ]
+        assert not own.json()["data"]["events"]
+        assert len(theirs.json()["data"]["events"]) == 2
         assert await contents(platform) == before
 
     async def test_finds_nothing_of_others_under_the_own_space(

@@ -12,16 +12,20 @@ async def test_the_trail_is_filtered_and_downloaded(browser: Browser) -> None:
     await browser.send(f"{one}/rename?tab=settings", {"name": "=Ours"})
     page = await browser.open("audit")
     assert page.status_code == 200
-    assert "Destination Modified =Ours destination public-api-token/" in browser.text
+    assert "Destination Modified 1 change name: " in browser.text
+    assert "becomes → =Ours =Ours destination public-api-token/" in browser.text
     page = await browser.open(f"audit?resourceType=destination&resourceId={flow.destination_id}")
     assert "Destination Modified" in browser.text
-    assert f"/audit-events?resourceType=destination&amp;resourceId={flow.destination_id}" in (
+    assert f"/audit-changes?resourceType=destination&amp;resourceId={flow.destination_id}" in (
         page.text.replace("&amp;amp;", "&amp;")
     )
     await browser.open("audit?to=2020-01-01")
     assert "No event matches" in browser.text
     page = await browser.open("audit.csv?resourceType=destination")
     lines = page.text.splitlines()
-    assert lines[0] == "timestamp,type,resource_type,resource_name,resource_id,actor,id"
+    assert lines[0] == (
+        "timestamp,type,resource_type,resource_name,resource_id,actor,id,field,before,after"
+    )
     assert f",Destination Modified,destination,'=Ours,{flow.destination_id}," in lines[1]
+    assert lines[1].endswith(",name,Hook,'=Ours")
     assert (await browser.open("audit?from=monday")).status_code == 422

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.crypto import Binding
 from app.services.tenancy import keep_response, record_event
-from app.storage.models import Attempt, Audience, Batch, IdempotencyKey, Sync
+from app.storage.models import Attempt, Audience, AuditEvent, Batch, IdempotencyKey, Sync
 from tests.flow import Flow
 from tests.integration.services.erasure.leaks import ADA, GRACE, erase, leaks
 
@@ -39,6 +40,8 @@ async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
             resource_type="audience",
             resource_id="p-ada-17",
             resource_name="Ada (ada@example.com)",
+            before={"definition": {"query": "SELECT 1"}},
+            after={"definition": {"query": "SELECT 'ada@example.com' AS email, 1"}},
         )
     erasure = await erase(flow)
     assert await leaks(flow, "ada@example.com", "p-ada-17", "ada%40example.com") == []
@@ -48,6 +51,11 @@ async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
         assert row.rejections["samples"][0]["message"].startswith(
             "The address [erased] was refused"
         )
+        changes = (
+            await session.scalars(select(AuditEvent.changes).where(AuditEvent.type == "Test"))
+        ).one()
+        assert changes is not None
+        assert changes["fields"][0]["after"] == "SELECT '[erased]' AS email, 1"
     assert {"sync", "batch", "attempt", "audit_event"} <= set(erasure.found["places"])
 
 
