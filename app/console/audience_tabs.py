@@ -7,7 +7,6 @@ from typing import Any
 
 from app.console.lists import page_of
 from app.console.tabs import Tab
-from app.console.uploads import DELIMITERS
 from app.console.visits import Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest
@@ -55,7 +54,6 @@ async def _members(visit: Visit, audience: Any) -> Any:
         "snapshot": snapshot,
         "upload": last,
         "reading": (last.input or {}).get("reading") if last else None,
-        "delimiters": DELIMITERS,
     }
 
 

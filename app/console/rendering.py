@@ -14,10 +14,12 @@ from app.console import words
 from app.console.files import address
 from app.console.navigation import NAVIGATION
 from app.console.shapes import shape_of
+from app.console.uploads import DELIMITERS, USUAL_CHARSETS
 from app.console.visits import space_link
 from app.core.page_policy import CONSOLE_HEADERS
 from app.core.pages import TEMPLATES, environment
 from app.core.version import VERSION
+from app.services.audiences import run_notes
 
 _HEADERS = {**CONSOLE_HEADERS, "Cache-Control": "no-store"}
 
@@ -41,6 +43,7 @@ def _environment() -> Environment:
     made.globals.update(
         file=address,
         version=VERSION,
+        csv_choices={"delimiters": DELIMITERS, "charsets": USUAL_CHARSETS},
         percent=words.percent,
         has_fault=words.has_fault,
         left_out_words=words.left_out_words,
@@ -48,6 +51,7 @@ def _environment() -> Environment:
         seconds=lambda count: timedelta(seconds=count),
         shape_of=shape_of,
         space_link=space_link,
+        run_notes=run_notes,
     )
     return made
 

@@ -10,6 +10,18 @@ from app.console.visits import Visit
 from app.services.platform import Session, type_of_file
 
 DELIMITERS = ("comma", "semicolon", "tab", "pipe")
+USUAL_CHARSETS = {
+    "windows-1252": "Windows, Western Europe",
+    "windows-1250": "Windows, Central Europe",
+    "windows-1251": "Windows, Cyrillic",
+    "windows-1253": "Windows, Greek",
+    "windows-1254": "Windows, Turkish",
+    "macintosh": "Mac, Western Europe",
+    "ibm850": "DOS, Western Europe",
+    "shift_jis": "Japanese",
+    "gb18030": "Chinese",
+    "euc-kr": "Korean",
+}
 
 
 def upload_arguments(visit: Visit) -> dict[str, Any]:
@@ -18,8 +30,11 @@ def upload_arguments(visit: Visit) -> dict[str, Any]:
     Raises Invalid if no file was chosen, UnsupportedMediaType for a name whose ending is not known.
     """
     length = visit.request.headers.get("content-length", "")
+    content_type = type_of_file(visit.sent_file().name)
+    if charset := visit.sent("charset"):
+        content_type += f"; charset={charset}"
     return {
-        "content_type": type_of_file(visit.sent_file().name),
+        "content_type": content_type,
         "content_encoding": None,  # compression is recognised in the file
         "announced": int(length) if length.isdecimal() else None,
         "delimiter": visit.sent("delimiter") or None,

@@ -16,6 +16,11 @@ def to_wire(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def in_words(moment: datetime) -> str:
+    """Write a time for a sentence, such as ``2026-01-31 12:00 UTC``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def from_wire(text: str) -> datetime:
     """Parse an RFC 3339 time to UTC. Raises ValueError if it is malformed or has no offset."""
     moment = datetime.fromisoformat(text)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast, get_args
 
-from app.core.clock import from_wire, to_wire
+from app.core.clock import from_wire, in_words, to_wire
 from app.core.errors import Problem
 from app.core.suggestions import did_you_mean
 from app.domain.cron_faults import cron_fault
@@ -64,7 +64,7 @@ class Frequency:
             case "on_run":
                 return "after each run"
             case "once":
-                return f"once, at {self.at}" if self.at else "once"
+                return f"once, at {in_words(from_wire(self.at))}" if self.at else "once"
             case "daily":
                 return f"daily at {self.at} ({self.zone})"
             case "interval":

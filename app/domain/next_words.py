@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.core.clock import to_wire
+from app.core.clock import in_words
 from app.domain.computing import ComputedBy
 from app.domain.frequency import Frequency
 
@@ -28,7 +28,7 @@ def next_words(
 ) -> str:
     """Return when the next changes of an enabled activation are sent, and what its audiences are then, as sentences.
 
-    ``due_at`` is the next time of a frequency that goes by the clock. Example: "Next: at 2026-11-30T05:30:00.000Z, daily at
+    ``due_at`` is the next time of a frequency that goes by the clock. Example: "Next: at 2026-11-30 05:30 UTC, daily at
     06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
     """
     if frequency.follows_runs:
@@ -45,7 +45,7 @@ def next_words(
         computed = [one for one in sources if one.computed_by is ComputedBy.ACTIVATION]
         told = [one for one in sources if one.computed_by is not ComputedBy.ACTIVATION]
         before = f"{_names(computed)} {_are(computed)} computed, then " if computed else ""
-        moment = to_wire(max(due_at, now))
+        moment = in_words(max(due_at, now))
         words = "once" if frequency.type == "once" else frequency.in_words()
         first = f"Next: at {moment}, {words}, {before}what has changed is sent."
     return " ".join([first, *(source_words(source, now) for source in told)])
@@ -63,7 +63,7 @@ def source_words(source: SourceFacts, now: datetime) -> str:
             return f"The newest upload of {name} counts; it is {age}."
         case ComputedBy.SCHEDULE:
             held = f"; now its members are {age}" if age else ""
-            at = f" at {to_wire(source.next_run_at)}" if source.next_run_at is not None else ""
+            at = f" at {in_words(source.next_run_at)}" if source.next_run_at is not None else ""
             return f"The schedule {source.schedule_id} computes {name} next{at}{held}."
         case ComputedBy.PIN:
             return f"{name} stays at the snapshot that it was rolled back to; it is {age}."

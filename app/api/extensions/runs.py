@@ -21,7 +21,6 @@ from app.api.edge import (
 from app.api.extensions.parts import AUDIENCE, RunId, before, newest_first
 from app.contract.extensions import runs as contract
 from app.contract.extensions.upload_reports import UploadReport
-from app.domain.absence import absence_notes
 from app.services import audiences
 
 router = APIRouter(route_class=ApiRoute)
@@ -55,7 +54,6 @@ def _sources(found: list[dict[str, Any]] | None) -> list[contract.RunSource] | N
 def run_wire(row: Any, *, listed: bool = False) -> contract.RunOutput:
     """Convert a run to the model of the response. In a list it has no report on its upload."""
     reading = None if listed else (row.input or {}).get("reading")
-    absent = row.absent or ((row.input or {}).get("stats") or {}).get("absent") or {}
     return contract.RunOutput(
         id=row.id,
         audience_id=row.audience_id,
@@ -70,11 +68,11 @@ def run_wire(row: Any, *, listed: bool = False) -> contract.RunOutput:
         exited=row.exited,
         snapshot_id=row.snapshot_id,
         sources=_sources(row.sources),
-        notes=[*(row.notes or ()), *absence_notes(absent)],
+        notes=audiences.run_notes(row),
         type_changes=[
             contract.TypeChange(**change) for change in (row.input or {}).get("typeChanges") or ()
         ],
-        absent=absent,
+        absent=audiences.absent_of(row),
         refused=row.refused or 0,
         reading=UploadReport(**reading) if reading else None,
         error=row.error,

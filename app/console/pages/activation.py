@@ -75,6 +75,12 @@ class ActivationView:
         return open_sync is not None and open_sync.sync.state == SyncState.HELD
 
     @property
+    def is_moving(self) -> bool:
+        """Whether a sync is open, or is opened as soon as an audience is computed."""
+        waits = self.overview.activation.awaits_since is not None
+        return self.status.open_sync is not None or waits
+
+    @property
     def ended_as_baseline(self) -> bool:
         """Whether members were counted as already there, so that a resync can send them."""
         return self.overview.activation.assumed > 0

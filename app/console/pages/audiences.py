@@ -11,7 +11,7 @@ from app.console.checked import checked
 from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get, post
-from app.console.uploads import DELIMITERS, removed_if_it_fails, upload_arguments
+from app.console.uploads import removed_if_it_fails, upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.audiences import AudienceSearchInput, CreateAudienceInput
@@ -76,7 +76,7 @@ async def show_new(visit: Visit) -> Shown:
     if kind not in ("sql", "file"):
         raise NotFound("This page does not exist.")
     found = await datasets.page_datasets(visit.session, visit.space_id, PageRequest(SHOWN_DATASETS))
-    view = {"kind": kind, "delimiters": DELIMITERS, "datasets": found.entries}
+    view = {"kind": kind, "datasets": found.entries}
     return Shown(
         "audience_new.html",
         "Add an audience",

@@ -107,7 +107,7 @@ async def _rows(visit: Visit, dataset: Any) -> Any:
     found = await datasets.read_first_rows(
         visit.platform, space_id=visit.space_id, dataset_id=dataset.id
     )
-    return {"rows": found, "delimiters": DELIMITERS}
+    return {"rows": found}
 
 
 async def _nothing(visit: Visit, dataset: Any) -> None:

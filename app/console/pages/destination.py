@@ -13,6 +13,7 @@ from app.console.lists import page_of
 from app.console.setting_forms import filled, setting_texts
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
+from app.console.way_back import back_with_account, way_back, with_way_back
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.pagination import Page
 from app.services import accounts, activations, reports
@@ -31,8 +32,13 @@ class DestinationView:
     counts: Mapping[str, int]
     is_paused: bool
     generated: Sequence[str]
+    way_back: str | None
     check: Any = None
     secrets: Mapping[str, str] | None = None
+
+    def part(self, rest: str) -> str:
+        """Return the address of a tab or of an action, with the way back."""
+        return with_way_back(self.address + rest, self.way_back)
 
 
 async def show_destination(visit: Visit) -> Shown:
@@ -58,6 +64,7 @@ async def _page(visit: Visit, check: Any = None, secrets: Mapping[str, str] | No
         counts=await reports.count_overview(session, space_id, sought),
         is_paused=account.open_until is not None and account.open_until > visit.now,
         generated=[one.name for one in accounts.settings_inputs(connector) if one.is_generated],
+        way_back=way_back(visit),
         check=check,
         secrets=secrets,
     )
@@ -190,7 +197,7 @@ async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -
 
 
 async def save_settings(visit: Visit) -> Done | Shown:
-    """Save the settings that were filled in. What failures of the account had paused sends again. Raises Invalid."""
+    """Save the settings that were filled in. What failures of the account had paused sends again. Raises Invalid for a wrong setting."""
     account = await activations.get_destination(
         visit.session, visit.space_id, visit.path("destinationId")
     )
@@ -200,7 +207,10 @@ async def save_settings(visit: Visit) -> Done | Shown:
         raise Invalid("Enter at least one setting.")
     if secrets := await _update(visit, None, settings):
         return await _page(visit, secrets=secrets)
-    return Done(_address(visit), "The settings are saved. What the account had paused sends again.")
+    onward = back_with_account(visit, account.id)
+    return Done(
+        onward or _address(visit), "The settings are saved. If its calls were paused, they go on."
+    )
 
 
 async def rename(visit: Visit) -> Done:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from app.console.addresses import destination_link
 from app.console.errors import PageRoute
@@ -13,6 +12,7 @@ from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.setting_forms import filled, last_fours
 from app.console.visits import Done, Shown, Visit
+from app.console.way_back import back_with_account, way_back, with_way_back
 from app.core.errors import Invalid
 from app.core.pagination import Page
 from app.services import accounts, activations, reports
@@ -91,9 +91,7 @@ async def show_new(visit: Visit) -> Shown:
     """Show how an account at a partner is set up, and the form. Raises Invalid for a slug that is not known."""
     connector = accounts.connector_class(visit.path("slug"))
     definition = connector.definition
-    action = visit.link("destinations", "new", definition.slug)
-    if back := _back(visit):
-        action += f"?{urlencode({'back': back})}"
+    action = with_way_back(visit.link("destinations", "new", definition.slug), way_back(visit))
     inputs = accounts.settings_inputs(connector)
     view = NewView(definition, inputs, visit.sent("name") or definition.name, action)
     path = (
@@ -106,21 +104,6 @@ async def show_new(visit: Visit) -> Shown:
         section="destinations",
         api=[path],
     )
-
-
-def _back(visit: Visit) -> str | None:
-    """Return the address of the draft of an activation that the account is added for."""
-    back = visit.asked("back") or ""
-    return back if back.startswith(f"{visit.link('activations', 'new')}/") else None
-
-
-def _onward(visit: Visit, account: Any) -> str | None:
-    """Return the address of the draft with the account chosen."""
-    back = _back(visit)
-    if back is None:
-        return None
-    separator = "&" if "?" in back else "?"
-    return f"{back}{separator}{urlencode({'destination': account.id})}"
 
 
 async def add(visit: Visit) -> Shown | Done:
@@ -141,7 +124,7 @@ async def add(visit: Visit) -> Shown | Done:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    onward = _onward(visit, account)
+    onward = back_with_account(visit, account.id)
     if onward and not secrets:
         return Done(onward, f"{account.name} is added.")
     view = AddedView(account, destination_link(visit.space_id, account.id), secrets, onward)

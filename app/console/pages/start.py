@@ -11,7 +11,7 @@ from app.console.draft_save import start_dry_run
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
-from app.services import activations, reports, syncs
+from app.services import activations, audiences, reports, syncs
 
 SAMPLE = 3  # members
 _LOOKED_AT = 20  # newest syncs, among which the dry run is
@@ -24,6 +24,7 @@ class StartView:
     overview: reports.Overview
     options: activations.DeliveryOptions
     dry_run: Any
+    notes: Sequence[str]  # of the run that computed the members
     address: str
     activation_address: str
 
@@ -66,12 +67,14 @@ async def show_start(visit: Visit) -> Shown:
     found, _ = await syncs.list_syncs(
         session, space_id, activation_id, before=None, limit=_LOOKED_AT
     )
+    runs, _ = await audiences.list_runs(session, space_id, audience_id, before=None, limit=1)
     dry_run = next((view.sync for view in found if view.sync.kind == "dry_run"), None)
     address = activation_link(space_id, audience_id, activation_id)
     view = StartView(
         overview,
         await activations.get_delivery_options(session, space_id, audience_id, activation_id),
         dry_run,
+        audiences.run_notes(runs[0]) if runs else [],
         f"{address}/start",
         address,
     )

@@ -110,7 +110,7 @@ class StatusOutput(Output):
             "Why nothing was sent, and what happens next, as a sentence. Null if there is nothing to say.",
             None,
             "On hold: 700 of 1,204 held would be removed (58.14 %); the limit is 30 %.",
-            "The last sync sent 17 of 17 changes. Next: at 2026-02-01T05:30:00.000Z, daily at 06:30 (Europe/Berlin), the "
+            "The last sync sent 17 of 17 changes. Next: at 2026-02-01 05:30 UTC, daily at 06:30 (Europe/Berlin), the "
             "audience 'vip' is computed, then what has changed is sent.",
         ),
     ]

@@ -37,6 +37,7 @@ from app.services.audiences.previews import (
 from app.services.audiences.recompute import recompute_audience
 from app.services.audiences.resolution import resolve_ahead
 from app.services.audiences.runs import (
+    absent_of,
     get_run,
     get_snapshot,
     last_upload,
@@ -45,6 +46,7 @@ from app.services.audiences.runs import (
     open_run,
     release_pin,
     roll_back,
+    run_notes,
 )
 from app.services.audiences.schedules import (
     add_schedule,
@@ -64,6 +66,7 @@ __all__ = [
     "ComputedSource",
     "Search",
     "Sort",
+    "absent_of",
     "add_schedule",
     "audience_fields",
     "audience_status",
@@ -101,6 +104,7 @@ __all__ = [
     "resolve_ahead",
     "resume_uploads",
     "roll_back",
+    "run_notes",
     "saved_audience_warnings",
     "schedule_fields",
     "schedules_by_audience",

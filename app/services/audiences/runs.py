@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.domain.absence import absence_notes
 from app.domain.run_states import RunState
 from app.services.platform import wake_recompute
 from app.services.syncs import snapshot_changed
@@ -70,6 +71,16 @@ async def list_runs(
     repository = RunRepository(session)
     page = await repository.list(space_id, audience_id, before=before, limit=limit)
     return page, await repository.count(space_id, audience_id)
+
+
+def absent_of(run: Run) -> dict[str, dict[str, int]]:
+    """Return the values of identifiers that are none, by column and reason, as they were counted when the run or its upload was read."""
+    return run.absent or ((run.input or {}).get("stats") or {}).get("absent") or {}
+
+
+def run_notes(run: Run) -> list[str]:
+    """Return what a person should know of a run, as sentences: what depends on the order of rows, and identifiers that are none."""
+    return [*(run.notes or ()), *absence_notes(absent_of(run))]
 
 
 async def last_upload(session: AsyncSession, space_id: str, audience_id: str) -> Run | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import BudgetSpent, ConnectorError, TransientFailure
-from app.core.clock import to_wire
+from app.core.clock import in_words
 from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.retry import AttemptOutcome, Failure, Verdict
@@ -59,7 +59,7 @@ async def _record_pending(platform: Platform, session: AsyncSession, ended: Ende
         failing=False,
     )
     if late is not None and written:
-        words = f"the destination has worked on a batch since {to_wire(late[1])}, and something newer waits"
+        words = f"the destination has worked on a batch since {in_words(late[1])}, and something newer waits"
         error = TransientFailure(words, code="still_working")
         late[0].last_error = await fail_sync(session, late[0], error)
 

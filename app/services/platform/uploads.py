@@ -17,6 +17,7 @@ from app.core.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from app.domain.charsets import CHARSETS
 from app.domain.file_formats import FileFormat, ending_of, format_of
 from app.snapshots.engine import Engine, Upload
 
@@ -46,15 +47,10 @@ def upload_kind(
     content_type: str | None, content_encoding: str | None
 ) -> tuple[FileFormat, Literal["gzip", "zstd"] | None]:
     """Return format and compression by the headers. Raises UnsupportedMediaType, naming what is accepted."""
-    essence, _, parameters = (content_type or "").partition(";")
-    form = _FORMATS.get(essence.strip().lower())
+    form = _FORMATS.get((content_type or "").partition(";")[0].strip().lower())
     if form is None:
         raise UnsupportedMediaType(
             "send text/csv, application/x-ndjson or application/vnd.apache.parquet"
-        )
-    if not _is_readable(parameters.lower()):
-        raise UnsupportedMediaType(
-            "the upload's charset must be utf-8, or utf-16 with a byte order mark"
         )
     match (content_encoding or "identity").strip().lower():
         case "" | "identity":
@@ -85,12 +81,19 @@ def type_of_file(name: str) -> str:
     return CONTENT_TYPES[found]
 
 
-def _is_readable(parameters: str) -> bool:
-    """Report whether the charset of a content type is read, or none is named."""
-    return (
-        "charset" not in parameters
-        or re.search(r"charset=\"?(utf-?8|utf-?16|us-ascii)\b", parameters) is not None
-    )
+def upload_charset(content_type: str | None) -> str | None:
+    """Return the encoding that a content type names, as in ``text/csv; charset=windows-1252``. None: UTF-8, or a byte order mark.
+
+    Raises UnsupportedMediaType, naming what is accepted.
+    """
+    named = re.search(r";\s*charset\s*=\s*\"?([^\s;\"]+)", (content_type or "").lower())
+    if named is None or re.fullmatch(r"utf-?8|utf-?(16|32)([lb]e)?|us-ascii", named[1]):
+        return None
+    if named[1] not in CHARSETS:
+        raise UnsupportedMediaType(
+            f"the charset {named[1]} is not read; send utf-8, utf-16 with a byte order mark, or one of {', '.join(sorted(CHARSETS))}"
+        )
+    return named[1]
 
 
 def upload_delimiter(text: str | None) -> str | None:
@@ -135,11 +138,14 @@ async def receive_upload(
     """
     separator = upload_delimiter(delimiter)
     form, encoding = upload_kind(content_type, content_encoding)
+    charset = upload_charset(content_type)
     path = engine.scratch_file(f".{form}")
     _check_room(path.parent, announced or 0, settings.max_upload_bytes)
     try:
         await _write(path, stream, settings.max_upload_bytes)
-        yield Upload(path=path, format=form, encoding=encoding, delimiter=separator)
+        yield Upload(
+            path=path, format=form, encoding=encoding, charset=charset, delimiter=separator
+        )
     except OSError as error:
         if is_full(error):
             raise disk_full() from None

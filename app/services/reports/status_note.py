@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import to_wire
+from app.core.clock import in_words
 from app.domain.activation_states import ActivationState
 from app.domain.computing import NOT_COMPUTED, ComputedBy
 from app.domain.left_out import LeftOut
@@ -69,7 +69,7 @@ def _when_enabled(activation: Activation) -> str:
 def _note_of_wait(since: datetime, sources: Sequence[SourceFacts]) -> str:
     keys = [f"'{one.key}'" for one in sources if one.computed_by is ComputedBy.ACTIVATION]
     return (
-        f"A sync is due since {to_wire(since)}. It is opened when {' and '.join(keys) or 'its audience'} "
+        f"A sync is due since {in_words(since)}. It is opened when {' and '.join(keys) or 'its audience'} "
         f"{'is' if len(keys) < 2 else 'are'} computed."
     )
 
@@ -93,7 +93,7 @@ def _note_of_open(
     if sync.state == SyncState.NEW and sync.next_at is not None and sync.next_at > now:
         return (
             "Waiting for the settle time: an earlier request had no definite response and may still be applied "
-            f"by the destination; planned at {to_wire(sync.next_at)}."
+            f"by the destination; planned at {in_words(sync.next_at)}."
         )
     if sync.closing is not None:
         return "The open sync is being closed; it waits for the calls in flight."
@@ -104,7 +104,7 @@ def _note_of_open(
         return _note_of_pause(account, paused_until)
     if waits_since is not None:
         return (
-            f"A sync is being sent: the destination has worked on a batch since {to_wire(waits_since)}, and the sync "
+            f"A sync is being sent: the destination has worked on a batch since {in_words(waits_since)}, and the sync "
             "waits until it has finished. If something newer waits for long, the sync is closed."
         )
     words = {
@@ -119,7 +119,7 @@ def _note_of_pause(account: Destination, until: datetime) -> str:
     reason = str((account.breaker or {}).get("reason") or "")
     why = _PAUSED_FOR.get(reason, reason or "it is being tried with one batch.")
     return (
-        f"The account {account.name!r} is paused until {to_wire(until)}: {why} Then one batch tries it; a check that "
+        f"The account {account.name!r} is paused until {in_words(until)}: {why} Then one batch tries it; a check that "
         "passes, or new settings, end the pause at once."
     )
 

@@ -15,7 +15,8 @@ from app.snapshots.engine.upload_report import Counts, UploadReport
 class Upload:
     """A supplied membership or dataset as a local file.
 
-    ``encoding`` is the compression that was announced. Of a CSV file, ``delimiter`` is what the request asks for, and
+    ``encoding`` is the compression that was announced, and ``charset`` the encoding of its text, unless a byte order mark says another;
+    None is UTF-8. Of a CSV file, ``delimiter`` is what the request asks for, and
     ``usual_delimiter`` that of the upload before, which is tried first. ``absent_words`` are the space's own words for "no value".
     Rows with one of the ``refused`` keys are left out. ``frugal`` reading needs less memory and more time, and a connection with one thread.
     """
@@ -23,6 +24,7 @@ class Upload:
     path: Path
     format: Literal["csv", "ndjson", "parquet"]
     encoding: Literal["gzip", "zstd"] | None = None
+    charset: str | None = None
     delimiter: str | None = None
     usual_delimiter: str | None = None
     absent_words: frozenset[str] = frozenset()

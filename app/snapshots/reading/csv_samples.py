@@ -55,7 +55,8 @@ def line_at(path: Path, offset: int) -> int:
 def not_utf8(line: int) -> Invalid:
     """Return the fault of a line in another encoding."""
     return Invalid(
-        f'Line {line} is not UTF-8 text; save the file as UTF-8 (in spreadsheets "CSV UTF-8").',
+        f'Line {line} is not UTF-8 text; save the file as UTF-8 (in spreadsheets "CSV UTF-8"), or name its encoding, '
+        "for example windows-1252 for a file of Excel in Western Europe.",
         data={"row": line},
     )
 

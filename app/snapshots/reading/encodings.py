@@ -1,4 +1,4 @@
-"""The UTF-8 form of text uploads in UTF-16 or UTF-32, recognised by their byte order mark."""
+"""The UTF-8 form of text uploads in UTF-16 or UTF-32, recognised by their byte order mark, and in encodings that are named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.core.errors import Invalid
+from app.domain.charsets import CHARSETS
 
 UTF8_MARK = codecs.BOM_UTF8
 _CHUNK = 4 * 1024 * 1024
@@ -35,20 +36,37 @@ def has_mark(path: Path) -> bool:
 
 
 def write_utf8(path: Path, encoding: str, out: Path) -> None:
-    """Write a text in UTF-16 or UTF-32 as UTF-8, with half surrogates as they are. Raises Invalid for other faults."""
+    """Write a text in another encoding as UTF-8, with half surrogates of UTF-16 as they are. Raises Invalid for other faults."""
     with path.open("rb") as raw, out.open("wb") as target:
-        try:
-            target.writelines(_pieces(raw, encoding))
-        except UnicodeDecodeError as error:
-            words = "incomplete: the upload was cut off" if "trunc" in error.reason else "damaged"
-            raise Invalid(f"The text in {encoding.upper()} is {words}.") from None
+        target.writelines(_pieces(raw, encoding))
 
 
 def _pieces(raw: BinaryIO, encoding: str) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-    while piece := raw.read(_CHUNK):
-        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+    marked = encoding in _MARKS.values()
+    codec = encoding if marked else CHARSETS[encoding]
+    decoder = codecs.getincrementaldecoder(codec)("surrogatepass" if marked else "strict")
+    lines, piece = 1, b"-"
+    while piece:
+        piece = raw.read(_CHUNK)
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise _fault(error, encoding, lines) from None
+        lines += text.count("\n")
+        yield text.encode("utf-8", "surrogatepass")
+
+
+def _fault(error: UnicodeDecodeError, encoding: str, lines: int) -> Invalid:
+    """Return the fault of a piece of text that begins in the line ``lines``."""
+    if encoding in _MARKS.values():
+        words = "incomplete: the upload was cut off" if "trunc" in error.reason else "damaged"
+        return Invalid(f"The text in {encoding.upper()} is {words}.")
+    line = lines + error.object[: error.start].count(b"\n")
+    return Invalid(
+        f"Line {line} is not text in {encoding}: byte {error.object[error.start]:#04x} has no meaning there. Name the encoding "
+        'that the file has, or save it as UTF-8 (in spreadsheets "CSV UTF-8").',
+        data={"row": line},
+    )
 
 
 def whole_characters(text: str) -> str:

@@ -66,6 +66,8 @@ def _source(cursor: Cursor, upload: Upload, scratch: _Scratch) -> Source:
         return parquet_source(cursor, upload, path, dialect)
     encoding = marked_encoding(path)
     marked = encoding != "utf-8" or has_mark(path)
+    if upload.charset is not None and not marked:
+        encoding = upload.charset
     if encoding != "utf-8":
         path, raw = scratch.file("text"), path
         write_utf8(raw, encoding, path)

@@ -248,6 +248,20 @@ class TestDelimiters:
         assert response.status_code == 422
         assert response.json()["errors"][0]["field"] == "delimiter"
 
+    async def test_an_encoding_that_is_named_is_read(
+        self, api: httpx.AsyncClient, audience: str
+    ) -> None:
+        """Excel's "CSV" in Western Europe."""
+        content = "profile_id;stadt\r\np1;Köln\r\np2;Zoë €\r\n".encode("cp1252")
+        refused = await upload(api, audience, content)
+        assert refused.status_code == 422
+        assert "Line 2 is not UTF-8 text" in refused.text
+        headers = {"Content-Type": "text/csv; charset=windows-1252"}
+        response = await upload(api, audience, content, headers)
+        assert response.status_code == 200, response.text
+        dialect = response.json()["data"]["run"]["reading"]["dialect"]
+        assert (dialect["encoding"], dialect["delimiter"]) == ("windows-1252", ";")
+
     async def test_utf_16_is_read(self, api: httpx.AsyncClient, audience: str) -> None:
         """Excel's "Unicode text"."""
         content = "profile_id\tstadt\r\np1\tKöln\r\n".encode("utf-16")

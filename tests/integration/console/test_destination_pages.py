@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -92,6 +94,29 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     await browser.send(f"{one}/delete")
     assert "The account is removed." in browser.text
     assert (await browser.open(one)).status_code == 404
+
+
+async def test_a_draft_is_kept_while_the_settings_of_its_account_are_corrected(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    draft = f"/console/spaces/{flow.space_id}/activations/new/destination?goal=segment"
+    one = f"/console/spaces/{flow.space_id}/destinations/{flow.destination_id}"
+    query = urlencode({"tab": "settings", "back": draft})
+    page = await browser.open(f"{one}?{query}")
+    assert f'href="{draft}">Back to it' in page.text
+    action = f"{one}/settings?{query}"
+    sent = browser.form(escape(action))
+    page = await browser.post(action, {**sent, "settings.batch_size": "x"})
+    assert page.status_code == 422
+    assert "Your new activation is kept." in page.text
+    page = await browser.post(action, {**sent, "settings.batch_size": "9"})
+    assert "The settings are saved." in page.text
+    assert page.url.params["destination"] == flow.destination_id
+    assert "/activations/new/" in page.url.path
+    for elsewhere in ("https://example.com/", "//example.com/", f"{one}?tab=lists"):
+        page = await browser.open(f"{one}?{urlencode({'back': elsewhere})}")
+        assert "Back to it" not in page.text
 
 
 async def test_an_account_shows_its_activations_lists_and_default_mapping(

@@ -125,19 +125,34 @@ async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> Non
         assert (await flow.quiet(activation)).delivered == sent
 
 
+async def test_a_review_says_what_is_wrong_with_addresses(browser: Browser) -> None:
+    flow = browser.flow
+    emails = ("ann@example.com", "not-an-address", "peter@@example,com")
+    await flow.upload({"profile_id": f"p{i}", "email": one} for i, one in enumerate(emails))
+    activation = await flow.activate(enabled=False)
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}/start"
+    await browser.open(path)
+    await browser.send(f"{path}/dry-run")
+    await flow.quiet(activation)
+    await browser.open(path)
+    assert "email: 2 are no e-mail addresses" in browser.text
+
+
 async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> None:
     flow = browser.flow
     await browser.open(_step(browser, "audiences", goal="segment"))
     upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
-    for name, content, status in (
-        ("people.xlsx", b"PK", 415),
-        ("", b"", 422),
-        ("people.csv", b"", 422),
-        ("2026 people.csv", b"nr;emial\n1;ada@example.com\n2;none\n", 200),
+    western = "nr;emial;name\n1;ada@example.com;Zoë\n2;none;Jürgen\n".encode("cp1252")
+    for name, content, charset, status in (
+        ("people.xlsx", b"PK", "", 415),
+        ("", b"", "", 422),
+        ("people.csv", b"", "", 422),
+        ("2026 people.csv", western, "", 422),
+        ("2026 people.csv", western, "windows-1252", 200),
     ):
         browser.page = page = await browser.http.post(
             upload,
-            data=browser.form(upload),
+            data={**browser.form(upload), "charset": charset},
             files={"file": (name, content)},
             headers={"Origin": BASE},
             follow_redirects=True,
@@ -145,14 +160,19 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
         assert page.status_code == status, (name, page.text[-500:])
         if status != 200:
             assert 'id="file-fault"' in page.text, name
+    assert "windows-1252" in browser.text
     assert "file_2026_people 2 rows" in browser.text, "and no dataset of the files before"
     create = f"/console/spaces/{flow.space_id}/activations/new/columns"
-    columns: dict[str, Any] = {"column": ["nr", "emial"], "role": ["none", "none"], "person": "nr"}
+    columns: dict[str, Any] = {
+        "column": ["nr", "emial", "name"],
+        "role": ["none", "none", "none"],
+        "person": "nr",
+    }
     sent = {**columns, "audience_name": "Readers"}
     page = await browser.send(create, sent)
     assert page.status_code == 422
     assert "Choose the column of the e-mail address" in browser.text
-    page = await browser.send(create, {**sent, "role": ["none", "email"]})
+    page = await browser.send(create, {**sent, "role": ["none", "email", "trait"]})
     chosen = parse_qs(urlsplit(str(page.url)).query)["audience"]
     assert "Readers is being computed." in browser.text
     save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"

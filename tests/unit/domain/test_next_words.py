@@ -33,46 +33,46 @@ COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
             DAILY,
             DUE,
             [VIP],
-            f"Next: at 2026-11-30T05:30:00.000Z, daily at 06:30 (Europe/Berlin), {COMPUTED}",
+            f"Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), {COMPUTED}",
         ),
         (
             DAILY,
             DUE,
             [VIP, BUYERS],
-            f"Next: at 2026-11-30T05:30:00.000Z, daily at 06:30 (Europe/Berlin), {COMPUTED} "
+            f"Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), {COMPUTED} "
             "The newest upload of 'buyers' counts; it is 3 hours old.",
         ),
         (
             DAILY,
             DUE,
             [VIP, facts(ComputedBy.ACTIVATION, "new")],
-            "Next: at 2026-11-30T05:30:00.000Z, daily at 06:30 (Europe/Berlin), the audiences 'vip' and 'new' are computed, "
+            "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audiences 'vip' and 'new' are computed, "
             "then what has changed is sent.",
         ),
         (
             Frequency("interval", minutes=30),
             NOW - timedelta(minutes=1),  # the sweep is about to see it
             [VIP],
-            f"Next: at 2026-11-29T09:00:00.000Z, every 30 minutes, {COMPUTED}",
+            f"Next: at 2026-11-29 09:00 UTC, every 30 minutes, {COMPUTED}",
         ),
         (
             Frequency("cron", expression="30 5 * * 1", zone="UTC"),
             DUE,
             [BUYERS],
-            "Next: at 2026-11-30T05:30:00.000Z, cron 30 5 * * 1 (UTC), what has changed is sent. "
+            "Next: at 2026-11-30 05:30 UTC, cron 30 5 * * 1 (UTC), what has changed is sent. "
             "The newest upload of 'buyers' counts; it is 3 hours old.",
         ),
         (
             ONCE,
             DUE,
             [VIP],
-            f"Next: at 2026-11-30T05:30:00.000Z, once, {COMPUTED}",
+            f"Next: at 2026-11-30 05:30 UTC, once, {COMPUTED}",
         ),
         (
             ONCE,
             None,
             [VIP],
-            "Nothing is sent automatically any more: the frequency is once, at 2026-11-30T05:30:00.000Z, and that time is over. "
+            "Nothing is sent automatically any more: the frequency is once, at 2026-11-30 05:30 UTC, and that time is over. "
             'To send what has changed: POST …/syncs with {"kind": "incremental"}.',
         ),
         (
@@ -106,11 +106,11 @@ def test_each_frequency_has_its_sentence(
         ),
         (
             facts(ComputedBy.SCHEDULE, schedule_id="sch_1", next_run_at=DUE),
-            "The schedule sch_1 computes 'vip' next at 2026-11-30T05:30:00.000Z; now its members are 3 hours old.",
+            "The schedule sch_1 computes 'vip' next at 2026-11-30 05:30 UTC; now its members are 3 hours old.",
         ),
         (
             facts(ComputedBy.SCHEDULE, schedule_id="sch_1", next_run_at=DUE, as_of=None),
-            "The schedule sch_1 computes 'vip' next at 2026-11-30T05:30:00.000Z.",
+            "The schedule sch_1 computes 'vip' next at 2026-11-30 05:30 UTC.",
         ),
         (
             facts(ComputedBy.PIN),

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.installation(stepped=True)
 DAILY = {"frequency": {"type": "daily", "at": "06:30", "zone": "Europe/Berlin"}}
 DUE = datetime(2031, 3, 10, 5, 30, tzinfo=UTC)
 UPLOADED = "The newest upload of 'buyers' counts; it is less than a minute old."
-AT_SIX = "Next: at 2031-03-10T05:30:00.000Z, daily at 06:30 (Europe/Berlin), "
+AT_SIX = "Next: at 2031-03-10 05:30 UTC, daily at 06:30 (Europe/Berlin), "
 AFTER_UPLOADS = (
     "Next: what has changed is sent after each upload or change of the members of the audience 'buyers'. "
     f"{UPLOADED}"
@@ -92,7 +92,7 @@ async def test_a_day_of_a_daily_activation(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         await open_due_schedules(session, DUE)
     assert await note_of(flow, activation) == (
-        "A sync is due since 2031-03-10T05:30:00.000Z. It is opened when 'buyers' is computed."
+        "A sync is due since 2031-03-10 05:30 UTC. It is opened when 'buyers' is computed."
     )
     await flow.quiet(activation)
     async with flow.platform.unit_of_work() as session:
@@ -102,6 +102,6 @@ async def test_a_day_of_a_daily_activation(flow: Flow) -> None:
         "The audience 'buyers' could not be computed, so no sync was opened for 2031-03-10T05:30:00.000Z: "
     )
     assert note.endswith(
-        "Next: at 2031-03-11T05:30:00.000Z, daily at 06:30 (Europe/Berlin), the audience 'buyers' is computed, then what "
+        "Next: at 2031-03-11 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'buyers' is computed, then what "
         "has changed is sent."
     )
