@@ -35,7 +35,7 @@ _SEARCHED = """
     run.input run.sources run.notes run.absent run.error
     activation.last_error
     notice.recipient notice.content notice.error
-    sync.rejections sync.report sync.error sync.hold_reason sync.left_out
+    sync.rejections sync.retried sync.report sync.error sync.hold_reason sync.left_out
     batch.continuation batch.progress batch.receipts
     attempt.error
     destination.breaker

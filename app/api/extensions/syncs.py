@@ -245,6 +245,8 @@ async def cancel_sync(
         output=contract.SyncData,
         summary="Retry rejected changes",
         errors=(404, 409, 422),
+        has_body=True,
+        request_examples={"everything": {}, "one reason": {"reason": "invalid"}},
         tag=TAG,
     ),
 )
@@ -256,10 +258,20 @@ async def retry_sync(
     id: Id,
     activation: CurrentActivation,
     sync_id: SyncId,
+    body: contract.RetryInput | None = None,
 ) -> Response:
-    """Retry the rejected changes of a sync. Returns the new sync."""
+    """Retry the rejected changes of an activation, or those that this sync had rejected for one reason. Returns the new sync.
+
+    The new sync also sends what has changed since. Exits that were rejected are sent again by every sync.
+    """
     sync = await syncs.retry_sync(
-        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
+        session,
+        scene.space_id,
+        activation.id,
+        sync_id,
+        actor=scene.actor,
+        now=clock.now(),
+        reason=body.reason if body else None,
     )
     return await _shown(session, scene, activation.id, sync.id)
 

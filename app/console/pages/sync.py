@@ -50,6 +50,11 @@ class SyncPageView:
         return self.view.sync.state.is_open
 
     @property
+    def is_known_by_reason(self) -> bool:
+        """Whether one reason can be retried: what was rejected for it is kept."""
+        return not self.is_open and self.view.sync.outcome is not None
+
+    @property
     def dry_run(self) -> Mapping[str, Any] | None:
         """The report of a dry run: ``{calls, minutes, cost, changes, requests}``."""
         sync = self.view.sync
@@ -160,11 +165,13 @@ async def cancel(visit: Visit) -> Done:
 
 
 async def retry(visit: Visit) -> Done:
-    """Open a sync that sends once more what the destination refused."""
-    sync = await _change(visit, syncs.retry_sync)
+    """Open a sync that sends once more what the destination refused, of one reason if the form names it."""
+    reason = visit.sent("reason") or None
+    sync = await _change(visit, partial(syncs.retry_sync, reason=reason))
     audience_id, activation_id, _ = _path(visit)
     address = activation_link(visit.space_id, audience_id, activation_id, "syncs", sync.id)
-    return Done(address, f"Sync {sync.number} sends once more what was rejected.")
+    what = f"what was rejected as {reason}" if reason else "what was rejected"
+    return Done(address, f"Sync {sync.number} sends once more {what}.")
 
 
 async def download_rejections(visit: Visit) -> Response:

@@ -40,6 +40,19 @@ class ApprovalInput(StrictInput):
     ] = None
 
 
+class RetryInput(StrictInput):
+    """What is retried. Without a body: everything that the destination refused."""
+
+    reason: Annotated[
+        str | None,
+        about(
+            "One of the reasons that `rejections` counts: only the changes that this sync had rejected for it are sent again. The "
+            "others stay rejected, and can be retried later.",
+            "invalid",
+        ),
+    ] = None
+
+
 class SyncSourceOutput(Output):
     """A snapshot from which a sync was planned, and its audience."""
 

@@ -220,6 +220,7 @@ class KlaviyoEmulator:
                 reason = given.get("reason", "not wanted here")
                 self.refused.clear()
                 self.refused.update(dict.fromkeys(given["ids"], reason))
+                self.account.codes = {reason: given.get("code", "invalid")}
             case ["settings"]:
                 self._change_settings(given)
             case ["jobs", "cancel"]:

@@ -94,6 +94,7 @@ class Account:
         self.payloads = True
         self.pointers = True
         self.refused = refused
+        self.codes: dict[str, str] = {}  # of refusals, by their words; others are "invalid"
         self.counts = counts
         self.profiles: dict[str, Profile] = {}
         self.lists: dict[str, List] = {}
@@ -273,7 +274,8 @@ class Account:
         for attributes in job.profiles:
             refusal = self._refusal(attributes)
             if refusal is not None:
-                job.errors.append(self._import_error(job, "invalid", refusal, attributes))
+                code = self.codes.get(refusal, "invalid")
+                job.errors.append(self._import_error(job, code, refusal, attributes))
                 continue
             try:
                 profile, _ = (None, None) if job.ignored else self.upsert(attributes)

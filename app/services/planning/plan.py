@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.core.errors import Conflict
 from app.domain.sync_states import SyncState
 from app.services.delivery import planning_refused
 from app.services.places import PlacesChanged, fetch_holders, fetch_sharers
@@ -23,6 +24,7 @@ from app.services.platform import (
     LeaseLost,
     Platform,
     activation_folder,
+    fetch_file,
     fetch_manifest,
     fresh_key,
     lease_owner,
@@ -30,9 +32,9 @@ from app.services.platform import (
     run_leased,
     store_file,
 )
-from app.services.syncs import report_alive
-from app.snapshots.engine import PlanStats, StoredFile, lane_of
-from app.snapshots.plans import write_plan
+from app.services.syncs import report_alive, retry_gone
+from app.snapshots.engine import PlanStats, StoredFile, file_version, lane_of
+from app.snapshots.plans import Retried, write_plan
 from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
 
@@ -130,6 +132,11 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         if inputs.account.definition.renames_profiles
         else ()
     )
+    retried = [
+        Retried(await fetch_file(platform.objects, one.file), one.reason) for one in inputs.retried
+    ]
+    if any(file_version(one.outcome) == 1 for one in retried):
+        raise Conflict(retry_gone(inputs.retried[0].number))  # its keys are written otherwise
     return await platform.engine.run(
         write_plan,
         inputs.spec,
@@ -140,6 +147,7 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         sharers=await fetch_sharers(platform, inputs.neighbours),
         withheld=None if inputs.sync.kind == "dry_run" else rest,
         holders=holders,
+        retried=retried,
         lacks_list=inputs.lacks_list,
         lane=lane_of(inputs.rows),
     )

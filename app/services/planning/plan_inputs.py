@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
+from app.core.errors import Conflict
 from app.services.accounts import Account, open_account
 from app.services.places import Neighbours, find_neighbours, refresh_places, shares_places
 from app.services.platform import Platform, wake_plan
 from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants, lacks_list
-from app.services.syncs import pin_snapshots, pinned_snapshots
-from app.snapshots.engine import Manifest, PlanSpec
+from app.services.syncs import pin_snapshots, pinned_snapshots, retry_gone
+from app.snapshots.engine import Manifest, PlanSpec, StoredFile
 from app.storage.models import Activation, ActivationRevision, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -25,6 +26,15 @@ from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
+
+
+@dataclass(frozen=True, slots=True)
+class RetriedOutcome:
+    """The outcome of a sync, and the reason whose rejected changes are sent again."""
+
+    number: int
+    file: StoredFile
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class PlanInputs:
     audience_name: str
     known_rules: frozenset[str]  # by which the keys in the holdings were decided
     made_lists: Mapping[str, str]  # of the connection, by ``placement.list_key``
+    retried: tuple[RetriedOutcome, ...] = ()
     neighbours: Neighbours = field(default_factory=Neighbours)
 
     @property
@@ -87,7 +98,21 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
         audience_name=audience.name,
         known_rules=await _known_rules(session, sync),
         made_lists=made_lists,
+        retried=await _retried(session, sync),
     )
+
+
+async def _retried(session: AsyncSession, sync: Sync) -> tuple[RetriedOutcome, ...]:
+    """Return what is sent again, nothing if everything is. Raises Conflict if an outcome is no longer kept."""
+    found = []
+    for one in () if sync.retry_refused else sync.retried or ():
+        former = await SyncRepository(session).get(sync.space_id, one["sync"])
+        if former is None or former.outcome is None:
+            raise Conflict(retry_gone(former.number if former else None))
+        found.append(
+            RetriedOutcome(former.number, StoredFile(**former.outcome), str(one["reason"]))
+        )
+    return tuple(found)
 
 
 async def with_neighbours(platform: Platform, inputs: PlanInputs) -> PlanInputs | None:

@@ -29,6 +29,7 @@ from app.services.syncs.notices import (
 )
 from app.services.syncs.pins import pin_snapshots, pinned_snapshots
 from app.services.syncs.renames import PLACE_TRIGGER
+from app.services.syncs.retried_reasons import retry_gone
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, settle_sync
 from app.services.syncs.syncs import (
@@ -79,6 +80,7 @@ __all__ = [
     "read_sent_times",
     "replace_sync",
     "report_alive",
+    "retry_gone",
     "retry_sync",
     "send_notices",
     "send_test_notice",

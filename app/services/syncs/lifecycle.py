@@ -13,6 +13,7 @@ from app.domain.options import frequency_of
 from app.domain.sync_states import SyncKind, SyncState
 from app.services.platform import MAX_LOST_LEASES, wake_plan, wake_settle
 from app.services.syncs import pins
+from app.services.syncs.retried_reasons import Retried, all_retried
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -126,6 +127,7 @@ async def open_sync(
     trigger: str,
     actor: str,
     retry_refused: bool = False,
+    retried: Retried = (),
 ) -> Sync | None:
     """Open the next sync of a locked activation. Returns None if the open sync must settle first.
 
@@ -140,11 +142,12 @@ async def open_sync(
     )
     if current is not None and not is_awaited and current.closing is None:
         if current.state == SyncState.NEW:
-            await _extend(session, activation, current, retry_refused)
+            await _extend(session, activation, current, retry_refused, retried)
             wake_plan(session, current)
             return current
         if current.state.is_unsent:
             retry_refused = retry_refused or current.retry_refused
+            retried = all_retried(current.retried, retried) or ()
             await _supersede(session, current)
             current = None
     if current is not None:
@@ -156,18 +159,20 @@ async def open_sync(
         trigger=trigger,
         actor=actor,
         retry_refused=retry_refused,
+        retried=retried,
     )
 
 
 async def _extend(
-    session: AsyncSession, activation: Activation, sync: Sync, retry_refused: bool
+    session: AsyncSession, activation: Activation, sync: Sync, retry_refused: bool, retried: Retried
 ) -> None:
     """Update what an unplanned sync must do; if that changes, a plan in progress can no longer be stored."""
-    before = (sync.kind, sync.resync_generation, sync.retry_refused)
+    before = (sync.kind, sync.resync_generation, sync.retry_refused, sync.retried)
     sync.kind = next_kind(activation)
     sync.resync_generation = activation.resync_wanted
     sync.retry_refused = sync.retry_refused or retry_refused
-    if before != (sync.kind, sync.resync_generation, sync.retry_refused):
+    sync.retried = all_retried(sync.retried, retried)
+    if before != (sync.kind, sync.resync_generation, sync.retry_refused, sync.retried):
         _revoke_lease(sync)
     await session.flush()
 
@@ -225,6 +230,7 @@ async def replace_sync(session: AsyncSession, activation: Activation, sync: Sync
         trigger="newer",
         actor=sync.opened_by,
         retry_refused=sync.retry_refused,
+        retried=sync.retried or (),
     )
 
 
@@ -236,9 +242,11 @@ async def create_sync(
     trigger: str,
     actor: str,
     retry_refused: bool = False,
+    retried: Retried = (),
 ) -> Sync:
     """Open a sync for a locked activation, under its next number, and enqueue its planning."""
     sync = _new_sync(activation, kind, trigger, actor, retry_refused)
+    sync.retried = all_retried(None, retried)
     session.add(sync)
     await session.flush()
     if kind == "baseline":

@@ -15,6 +15,7 @@ from app.domain.options import brake_of, with_brake
 from app.domain.sync_states import SyncState
 from app.services.platform import wake_deliver
 from app.services.syncs import lifecycle
+from app.services.syncs.retried_reasons import retried_reason
 from app.services.tenancy import record_event
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -215,21 +216,33 @@ async def retry_sync(
     *,
     actor: str,
     now: datetime,
+    reason: str | None = None,
 ) -> Sync:
-    """Open a sync that sends once more what the destination refused. Raises Conflict if none can be opened now."""
+    """Open a sync that sends once more what the destination refused; with a ``reason``, what this sync had rejected for it.
+
+    Raises Conflict if none can be opened now, or if this sync's outcome is no longer kept, and Invalid for a reason that it does not
+    have; the message names those that it has.
+    """
     del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
     sync = await repository.require_in(space_id, activation_id, sync_id)
     assert activation is not None  # noqa: S101  a foreign key of the sync
+    retried = [] if reason is None else [retried_reason(sync, reason)]
     if not lifecycle.is_at_work(activation):
         raise Conflict(_why_idle(activation))
     opened = await lifecycle.open_sync(
-        session, activation, trigger="retry", actor=actor, retry_refused=True
+        session,
+        activation,
+        trigger="retry",
+        actor=actor,
+        retry_refused=reason is None,
+        retried=retried,
     )
     if opened is None:
         raise Conflict("A sync is running; retry when it has ended.")
-    await _record(session, activation, sync, "Sync Retried", actor)
+    after = {"reason": reason} if reason is not None else None
+    await _record(session, activation, sync, "Sync Retried", actor, after=after)
     return opened
 
 

@@ -44,6 +44,7 @@ from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
 from app.snapshots.plans.plan_file import PlanWriter
+from app.snapshots.plans.retried_refusals import RETRIED, Retried, without_refusals
 from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
 from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
@@ -52,7 +53,7 @@ from app.snapshots.plans.sides import Sides, plan_sides
 from app.snapshots.plans.unmade_lists import silence_exits
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED)
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED, RETRIED)
 
 
 def write_plan(
@@ -66,6 +67,7 @@ def write_plan(
     sharers: Sequence[Sharer] = (),
     withheld: Path | None = None,
     holders: Sequence[Holder] = (),
+    retried: Sequence[Retried] = (),
     lacks_list: Callable[[str | None], bool] | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
@@ -76,11 +78,13 @@ def write_plan(
     ``sharers`` are other activations at the same places (``sharing``); what is withheld because of them is written to
     ``withheld``, as rows of the holdings. ``holders``: the activation and those others, if the partner can rename
     profiles (``holdings.renamed``): a wanted key whose profile may have another key by now is entered again.
+    ``retried``: changes that are sent again although they were refused (``retried_refusals``).
     ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
     """
     try:
         refusals = _has_refusals(cursor, spec, holdings)
         sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals)
+        sides.held = without_refusals(cursor, sides.held, retried)
         if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
             sides.held = unsure(sides.held)
         for part, span in enumerate(sides.ranges):

@@ -69,6 +69,8 @@ class Sync(Base):
     state: Mapped[SyncState]
     resync_generation: Mapped[int] = mapped_column(server_default=text("0"))
     retry_refused: Mapped[bool] = mapped_column(server_default=text("false"))
+    # What else is tried again: [{sync, reason}], changes that a sync had rejected for a reason
+    retried: Mapped[list[Json] | None] = mapped_column(JSONB)
     plan: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile
     spec: Mapped[Json | None] = mapped_column(JSONB)  # PlanSpec of the plan
     outcome: Mapped[Json | None] = mapped_column(JSONB)  # StoredFile

@@ -172,6 +172,11 @@ class TestRetry:
         path = desk.path(activation, f"/syncs/{done.id}")
         found = await desk.data("GET", path + "/rejections")
         assert found["rejections"] == {"counts": {}, "samples": []}
+        refused = await desk.refused("POST", path + "/retry", json={"reason": "invalid"})
+        assert (refused["code"], refused["errors"][0]["field"]) == (422, "reason")
+        assert "it rejected nothing" in refused["message"]
+        unknown = await desk.refused("POST", path + "/retry", json={"reasons": ["invalid"]})
+        assert unknown["code"] == 422
         retried = await desk.data("POST", path + "/retry")
         assert retried["sync"]["id"] != done.id
         assert retried["sync"]["trigger"] == "retry"

@@ -174,3 +174,29 @@ async def test_another_workspace_is_not_seen(browser: Browser) -> None:
     assert (await browser.open(path)).status_code == 404
     foreign = _path(browser, activation).replace(browser.flow.audience_id, "aud_other")
     assert (await browser.open(foreign)).status_code == 404
+
+
+async def test_what_was_rejected_for_one_reason_is_retried(browser: Browser) -> None:
+    flow = browser.flow
+    flow.receiver.refused = {"p1": "blocked"}
+    await flow.members(range(4))
+    activation = await flow.activate(resync=True)
+    sync = await flow.quiet(activation)
+    assert sync.rejections is not None
+    (reason,) = sync.rejections["counts"]
+    path = f"{_path(browser, activation)}/syncs/{sync.id}"
+    await browser.open(path)
+    assert f"Retry what was rejected as {reason}" in browser.text
+    page = await browser.send(f"{path}/retry", {"reason": "other"})
+    assert page.status_code == 422
+    assert f"it rejected for {reason} (1)" in browser.text
+    flow.receiver.refused = {}
+    await browser.open(path)
+    await browser.send(f"{path}/retry", {"reason": reason})
+    assert f"sends once more what was rejected as {reason}." in browser.text
+    done = await flow.quiet(activation)
+    assert (done.trigger, done.retried, done.delivered) == (
+        "retry",
+        [{"sync": sync.id, "reason": reason}],
+        1,
+    )
