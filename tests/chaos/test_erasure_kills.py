@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,7 +24,7 @@ from tests.traces import dumped, files, traces
 
 pytestmark = [
     pytest.mark.walk,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1_200),
     pytest.mark.installation(stepped=True),
 ]
 
@@ -57,13 +56,13 @@ async def test_workers_that_die_leave_nothing_to_the_last_one(
     activations = await live(desk)
     erasure_id = await ask(desk)
     settings = flow.platform.settings
-    variables = environment(settings, replace(SMALL, lease="3"))
+    variables = environment(settings, SMALL)
     variables[POINTS_VARIABLE] = str(tmp_path)
     for point in ERASURE_POINTS:
         armed = tmp_path / f"{point.name}.kill"
         armed.touch()
         with worker(variables, tmp_path / "workers.log") as process:
-            assert await asyncio.to_thread(process.wait, 120) == -signal.SIGKILL
+            assert await asyncio.to_thread(process.wait, 300) == -signal.SIGKILL
         assert not armed.exists()
         assert (await state_of(flow, erasure_id)).state != "complete"
     with worker(variables, tmp_path / "workers.log"):
@@ -71,7 +70,7 @@ async def test_workers_that_die_leave_nothing_to_the_last_one(
         async def is_over() -> bool:
             return (await state_of(flow, erasure_id)).state == "complete"
 
-        await eventually(is_over, 120, every=0.5)
+        await eventually(is_over, 300, every=0.5)
     erasure = await state_of(flow, erasure_id)
     assert traces(files(settings.data_dir), *NAMES) == []
     assert traces({"dump": [await dumped(database_url)]}, *NAMES) == []
