@@ -101,14 +101,19 @@ def database() -> Iterator[str]:
 
 
 @contextmanager
-def service(tree: Path | None = None, **environment: Any) -> Iterator[Service]:
-    """Start a service and stop it at the end of the block. ``tree`` is the folder of another version."""
+def service(
+    tree: Path | None = None, module: str = "app.cli", **environment: Any
+) -> Iterator[Service]:
+    """Start a service and stop it at the end of the block. ``tree`` is the folder of another version.
+
+    ``module`` runs the command line.
+    """
     if tree is not None:
         environment |= {"PYTHONPATH": str(tree)}
     with tempfile.TemporaryDirectory(prefix="activations-bench-") as folder:
         Path(folder).chmod(0o711)
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "up", "--data", f"{folder}/data", "--port", "0"],
+            [sys.executable, "-m", module, "up", "--data", f"{folder}/data", "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=tree,

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,14 +28,21 @@ FIXED: dict[str, Any] = {
 
 
 @contextmanager
-def slow_partner() -> Iterator[str]:
-    """Answer each request after 50 ms. Yields the URL."""
+def slow_partner(seconds: float = CALL_SECONDS) -> Iterator[str]:
+    """Answer each request after some time. Yields the URL."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        await asyncio.sleep(CALL_SECONDS)
+        await asyncio.sleep(seconds)
         return web.json_response({})
 
+    with serving(answer) as url:
+        yield url
+
+
+@contextmanager
+def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> Iterator[str]:
+    """Answer all requests in a thread. Yields the URL."""
     loop = asyncio.new_event_loop()
     application = web.Application(client_max_size=2**24)
     application.router.add_route("*", "/{path:.*}", answer)

@@ -132,8 +132,8 @@ class Settings(BaseSettings):
     )
     failing_batch_limit: Duration = timedelta(minutes=15)
     failing_activation_limit: Duration = timedelta(days=5)
-    delivery_concurrency: int = Field(default=32, ge=1)  # calls in flight in one worker
-    delivery_concurrency_per_account: int = Field(default=16, ge=1)
+    delivery_concurrency: int = Field(default=96, ge=1)  # calls in flight in one worker
+    delivery_concurrency_per_account: int = Field(default=64, ge=1)  # at most: it adapts
     # Share the rate budget of an account while Redis is unreachable
     worker_processes: int = Field(default=1, ge=1)
     orphan_age: Duration = timedelta(hours=24)

@@ -24,7 +24,7 @@ from app.domain.retry import Failure
 from app.services.delivery.call_results import CallResults
 from app.services.delivery.loaded_sync import LoadedSync, Prepared, Stream
 from app.services.delivery.render import Rows
-from app.services.platform import new_batch, server_away, writes_before
+from app.services.platform import new_batch, server_away, waited, writes_before
 from app.storage.repositories.batch_counts import Claimed
 
 log = get_logger(__name__)
@@ -69,7 +69,7 @@ async def send(prepared: Prepared) -> Ended:
     new_batch()
     set_account(prepared.loaded.account.secrets)
     try:
-        sent = await _call(prepared)
+        sent = await _watched(prepared)
     except Exception as error:  # noqa: BLE001  see the docstring
         if not (isinstance(error, ListGone) and prepared.leaves_old_list):
             partly = writes_before(unsent=isinstance(error, BudgetSpent)) > 0
@@ -112,6 +112,32 @@ def _at_last(prepared: Prepared, error: Exception) -> Receipts | None:
     if len(rows) > FEW_ROWS or error.http_status not in _ABOUT_ROWS:
         return None
     return _of_batch(prepared, replace(facts, rejected=dict.fromkeys(rows, said)))
+
+
+async def _watched(prepared: Prepared) -> Sent:
+    """Make the call, and let the concurrency of the account learn from it."""
+    loaded = prepared.loaded
+    concurrency = loaded.platform.concurrency
+    with concurrency.call(loaded.sync.destination_id, prepared.rows) as watch:
+        try:
+            sent = await _call(prepared)
+            watch.is_passed = True
+        except Exception as error:
+            watch.is_overload = _is_overload(error)
+            raise
+        finally:
+            watch.waited = waited()
+    return sent
+
+
+def _is_overload(error: Exception) -> bool:
+    if isinstance(error, BudgetSpent):
+        return False
+    if isinstance(error, Throttled):
+        return True
+    return isinstance(error, TransientFailure) and (
+        (error.http_status or 0) >= 500 or error.code == "timeout"
+    )
 
 
 async def _call(prepared: Prepared) -> Sent:

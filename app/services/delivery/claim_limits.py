@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.config import Settings
+from app.services.platform import AccountConcurrency
 
 AHEAD = 3  # calls that are claimed for each call in flight
 RESERVE = 4  # resyncs leave one slot in so many to other syncs
@@ -23,7 +24,11 @@ class ClaimLimits:
     resyncs: int
 
 
-def claim_limits(settings: Settings, held: Iterable[tuple[str, bool, int]]) -> ClaimLimits | None:
+def claim_limits(
+    settings: Settings,
+    concurrency: AccountConcurrency,
+    held: Iterable[tuple[str, bool, int]],
+) -> ClaimLimits | None:
     """Return the limits of the next claim, or None if the pump has enough batches.
 
     ``held``: of each batch that the pump has, the account, whether it belongs to a resync, and its calls. Batches of resyncs
@@ -34,18 +39,22 @@ def claim_limits(settings: Settings, held: Iterable[tuple[str, bool, int]]) -> C
         (resyncs if is_resync else urgent)[account] += calls
     in_all = resyncs.total() + urgent.total()
     slots = settings.delivery_concurrency * AHEAD
-    per_account = settings.delivery_concurrency_per_account * AHEAD
     room = slots - in_all
     if room <= 0 or urgent.total() > slots // 2:
         return None
     is_crowded = in_all > slots // 2
     return ClaimLimits(
         is_crowded=is_crowded,
-        limit=min(room, per_account),
-        busy=[account for account, count in urgent.items() if count > per_account // 2],
-        filled=[account for account, count in resyncs.items() if count > per_account // 2],
+        limit=min(room, concurrency.start * AHEAD),
+        busy=_over_half(urgent, concurrency),
+        filled=_over_half(resyncs, concurrency),
         resyncs=0 if is_crowded else max(0, without_reserve(slots) - in_all),
     )
+
+
+def _over_half(calls: Counter[str], concurrency: AccountConcurrency) -> list[str]:
+    """Return the accounts that have more than half of the calls that are claimed for them."""
+    return [one for one, count in calls.items() if count > concurrency.limit(one) * AHEAD // 2]
 
 
 def without_reserve(slots: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.core.config import Settings
@@ -56,10 +56,14 @@ class Held:
 
 
 def share_out(
-    settings: Settings, flying: Sequence[Held], waiting: Iterable[Held]
+    settings: Settings,
+    limit_of: Callable[[str], int],
+    flying: Sequence[Held],
+    waiting: Iterable[Held],
 ) -> Iterator[tuple[Held, int]]:
     """Yield batches with the number of calls that each may make in addition, within the limits in all and per account.
 
+    ``limit_of`` returns how many calls to an account may be in flight.
     Those in flight come first, then those that wait, in the order of claiming; resyncs come last.
     """
     load = Counter({"": 0})
@@ -67,7 +71,7 @@ def share_out(
         load[item.account] += item.lanes
     for item in sorted([*flying, *waiting], key=lambda held: held.is_resync):
         slots = settings.delivery_concurrency
-        of_account = settings.delivery_concurrency_per_account
+        of_account = limit_of(item.account)
         if item.is_resync:
             slots, of_account = without_reserve(slots), without_reserve(of_account)
         room = min(slots - load.total(), of_account - load[item.account], item.more_lanes)
@@ -76,8 +80,10 @@ def share_out(
             yield item, room
 
 
-def weights(settings: Settings, held: Iterable[Held]) -> Iterator[tuple[str, bool, int]]:
+def weights(
+    limit_of: Callable[[str], int], held: Iterable[Held]
+) -> Iterator[tuple[str, bool, int]]:
     """Yield account, whether it is a resync, and the calls of each batch. A batch of many calls counts as a full account."""
-    most = settings.delivery_concurrency_per_account
     for item in held:
+        most = limit_of(item.account)
         yield item.account, item.is_resync, max(1, min(most, item.lanes + item.more_lanes))

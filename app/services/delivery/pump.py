@@ -143,7 +143,9 @@ class Pump:
         """Claim and load batches, if less than half of the slots is taken. Returns False if nothing is due."""
         settings = self.platform.settings
         now = asyncio.get_running_loop().time()
-        limits = claim_limits(settings, weights(settings, self._held()))
+        concurrency = self.platform.concurrency
+        held = weights(concurrency.limit, self._held())
+        limits = claim_limits(settings, concurrency, held)
         if limits is None or (limits.is_crowded and now < self._looked + LOOK):
             return True
         self._looked = now
@@ -229,7 +231,9 @@ class Pump:
         if self._is_closed or self.stopping.is_set():
             return
         flying = list(self._flying.values())
-        for item, lanes in list(share_out(self.platform.settings, flying, self._waiting)):
+        limit_of = self.platform.concurrency.limit
+        shares = share_out(self.platform.settings, limit_of, flying, self._waiting)
+        for item, lanes in list(shares):
             if item.run is not None:
                 item.run.add_lanes(lanes)
             if item.task is None:

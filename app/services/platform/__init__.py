@@ -1,6 +1,7 @@
 """What one process works with, independent of any resource: platform, leases, transactions, wake-ups, files, budgets."""
 
 from app.services.platform.budget_use import BudgetUse
+from app.services.platform.concurrency import AccountConcurrency
 from app.services.platform.leases import (
     MAX_LOST_LEASES,
     LeaseLost,
@@ -54,6 +55,7 @@ from app.services.platform.worker_beats import (
 __all__ = [
     "CONTENT_TYPES",
     "MAX_LOST_LEASES",
+    "AccountConcurrency",
     "BudgetUse",
     "LeaseLost",
     "Platform",

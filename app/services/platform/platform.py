@@ -21,6 +21,7 @@ from app.core.ids import new_id
 from app.core.objects import ObjectStore
 from app.processes import FairSlots
 from app.queue import Queue
+from app.services.platform.concurrency import AccountConcurrency
 from app.services.platform.rate_budgets import Budgets
 from app.services.platform.source_slots import SourceSlots
 from app.services.platform.wakeups import QUEUE
@@ -54,6 +55,7 @@ class Platform:
     keyring: Keyring
     http: OutboundClient
     budgets: Budgets
+    concurrency: AccountConcurrency  # how many calls to each account this process makes at once
     definitions: FairSlots  # limits how many processes run users' SQL
     outbound: OutboundPolicy  # the addresses of users' databases that may be connected to
     readings: SourceSlots  # limits how many runs read users' databases
@@ -99,6 +101,7 @@ async def open_platform(settings: Settings) -> Platform:
         keyring=Keyring.from_settings(settings),
         http=_open_client(settings),
         budgets=Budgets(queue, settings.worker_processes),
+        concurrency=AccountConcurrency(settings.delivery_concurrency_per_account),
         definitions=FairSlots(settings.sql_concurrency),
         outbound=OutboundPolicy(settings.outbound_allow),
         readings=SourceSlots(settings.source_concurrency),

@@ -94,7 +94,7 @@ _MEANINGS = {
     "max_body_bytes": "A JSON body",
     "max_upload_bytes": "An upload",
     "delivery_concurrency": "Calls to partners at once in one worker",
-    "delivery_concurrency_per_account": "Of these, calls to one account",
+    "delivery_concurrency_per_account": "Of these, calls to one account at most: the number adapts",
     "http_total_timeout": "A call to a partner",
     "sql_concurrency": "Definitions that run at once in one process",
     "sql_memory_bytes": "Memory of a definition",
