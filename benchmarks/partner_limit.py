@@ -1,4 +1,4 @@
-"""How much of a partner's limit one incremental sync uses, without a 429 (row S20).
+"""How much of a partner's limit one incremental sync uses, without a 429 (row S21).
 
 The partner counts calls in a sliding window, the strictest form: a call is refused if the window before it already has as many
 as the limit. It takes 50 ms for a call. The service knows the limit as it knows that of Klaviyo: from the definition of the
@@ -120,7 +120,7 @@ def main() -> None:
 
 ROWS = (
     Row(
-        "S20",
+        "S21",
         "one incremental sync at a partner with a limit, for 30 s each",
         (
             Aim("share of 100 in 10 s", "of the partner's limit", 0.95, at_most=False),
