@@ -25,8 +25,8 @@ _SENTENCES = {
     Absence.ADDRESS_LIST: (
         "lists of e-mail addresses, such as ann@example.com; bo@example.com. Give one address, or a JSON array of texts."
     ),
-    Absence.NOT_AN_ADDRESS: "no e-mail addresses, such as ann@ or ann@localhost. They are not sent.",
-    Absence.NOT_A_NUMBER: 'no phone numbers, such as "call me". They are not sent.',
+    Absence.NOT_AN_ADDRESS: "no e-mail addresses, such as ann@ or ann@localhost. Such a member is sent by another identifier, or left out.",
+    Absence.NOT_A_NUMBER: 'no phone numbers, such as "call me". Such a member is sent by another identifier, or left out.',
     Absence.NOT_A_TEXT: (
         "numbers, truth values or objects, which are no identifiers here. Write them as texts. Integers are ids in a column "
         "that has exactly the name of an identifier, such as user_id."

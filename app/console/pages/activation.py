@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -36,6 +37,7 @@ from app.domain.sync_states import SyncState
 from app.services import activations, reports, syncs, tenancy
 
 CHART = 40  # syncs
+_SOON = timedelta(seconds=15)  # a sync that is due then is shown without a reload
 ROWS = 25
 _UPDATE = contract.UpdateActivationForAudienceAlphaInput
 
@@ -54,6 +56,7 @@ class ActivationView:
     tabs: Mapping[str, Tab]
     content: Any
     result: Any = None
+    is_due: bool = False
 
     @property
     def frequency(self) -> str:
@@ -76,9 +79,9 @@ class ActivationView:
 
     @property
     def is_moving(self) -> bool:
-        """Whether a sync is open, or is opened as soon as an audience is computed."""
+        """Whether a sync is open, or is opened within seconds."""
         waits = self.overview.activation.awaits_since is not None
-        return self.status.open_sync is not None or waits
+        return self.status.open_sync is not None or waits or self.is_due
 
     @property
     def ended_as_baseline(self) -> bool:
@@ -104,6 +107,7 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         raise Invalid(f'"tab": must be one of {", ".join(TABS)}', field="tab")
     recent = await reports.recent_syncs(session, space_id, [activation_id], CHART)
     address = activation_link(space_id, audience_id, activation_id)
+    due_at = overview.activation.next_due_at
     view = ActivationView(
         overview=overview,
         word=reports.overview_status(overview),
@@ -117,6 +121,7 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         tabs=TABS,
         content=await TABS[key].read(visit, overview),
         result=result,
+        is_due=due_at is not None and due_at <= visit.now + _SOON,
     )
     api = [api_of(address), f"{api_of(address)}/status"]
     if TABS[key].api:

@@ -57,6 +57,11 @@ class ActivationsView:
     page: Page[Row]
     is_filtered: bool
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no activation in any tab."""
+        return not any(tab.count for tab in self.tabs)
+
 
 async def show_activations(visit: Visit) -> Shown:
     """Show a page of the activations. Raises Invalid for a filter that is not known."""
