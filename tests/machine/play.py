@@ -61,7 +61,11 @@ def perform(settings: Settings, situation: str, **drawn: Any) -> list[str]:
         history = machine()
         try:
             history.begin(
-                by_member=False, type="Audience Membership Changed", baseline=False, seed=2
+                by_member=False,
+                type="Audience Membership Changed",
+                baseline=False,
+                spread=32,
+                seed=2,
             )
             getattr(history, situation)(**drawn)
         except Exception:  # noqa: BLE001  it is recorded
