@@ -55,6 +55,7 @@ INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     members.MembersPatch: {},
     syncs.SyncInput: {},
     syncs.ApprovalInput: {},
+    syncs.RetryInput: {"reason": "invalid_email"},
     delivery_options.BrakeChanges: {},
     delivery_options.DeliveryOptionsPatch: {},
 }
