@@ -155,7 +155,9 @@ class Bucket:
         """Store a file. Raises ObjectDamaged if its size in the store differs."""
         path = self._path(key)
         try:
-            with local.open("rb") as source, self._system.open_output_stream(path) as sink:
+            # By default the library compresses what it writes under a name such as ``x.csv.gz``, and expands what it reads.
+            opened = self._system.open_output_stream(path, compression=None)
+            with local.open("rb") as source, opened as sink:
                 shutil.copyfileobj(source, sink, 8 * _CHUNK)
             stored = self._system.get_file_info(path).size
             if stored != local.stat().st_size:
@@ -245,7 +247,9 @@ class Bucket:
     def open(self, key: str) -> Any:
         """Open an object for reading. Raises ObjectMissing."""
         try:
-            return self._system.open_input_stream(self._path(key), buffer_size=_READ_AHEAD)
+            return self._system.open_input_stream(
+                self._path(key), compression=None, buffer_size=_READ_AHEAD
+            )
         except FileNotFoundError:
             raise ObjectMissing(key) from None
 

@@ -57,6 +57,16 @@ async def test_stores_and_fetches_through_the_cache(
         await store.fetch("a/b.parquet", digest)
 
 
+@pytest.mark.parametrize("name", ["a/x.csv.gz", "a/x.parquet.zst"])
+async def test_compressed_files_are_stored_as_they_are(
+    store: ObjectStore, local: Path, name: str
+) -> None:
+    digest, size = await store.put(local, name)
+    assert [found async for _, found, _ in store.list("a")] == [size]
+    assert (await store.fetch(name, digest)).read_bytes() == local.read_bytes()
+    assert b"".join([piece async for piece in store.open_read(name)]) == local.read_bytes()
+
+
 async def test_copies_that_nothing_uses_are_removed(
     store: ObjectStore, local: Path, tmp_path: Path
 ) -> None:
