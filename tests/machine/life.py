@@ -189,7 +189,7 @@ class Life:
         )
         for _ in range(10):
             await self.hand.once(tasks=(Task.DELIVER, Task.SETTLE))
-            done, _ = await asyncio.wait((asked,), timeout=0.02)
+            done, _ = await asyncio.wait((asked,), timeout=0.1)
             if done:
                 break
         asked.cancel()
