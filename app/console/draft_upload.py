@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 from app.console.column_choices import ROLES, ColumnChoice, definition_of, guessed
 from app.console.form_values import FormValues
-from app.console.uploads import removed_if_it_fails, upload_arguments
+from app.console.uploads import fill_new_dataset, upload_arguments
 from app.console.visits import Visit
 from app.core.errors import AppError, Conflict, Invalid
 from app.domain.slugs import slug_of
@@ -48,28 +47,8 @@ async def receive_dataset(visit: Visit) -> Any:
     file = visit.sent_file()
     arguments = upload_arguments(visit)
     dataset = await _new_dataset(visit, _stem(file.name))
-    space_id, actor = visit.space_id, visit.caller.actor
     try:
-        async with removed_if_it_fails(
-            visit,
-            partial(
-                datasets.delete_dataset,
-                keyring=visit.platform.keyring,
-                workspace_id=visit.caller.workspace_id,
-                space_id=space_id,
-                dataset_id=dataset.id,
-                actor=actor,
-            ),
-        ):
-            return await datasets.put_dataset_content(
-                visit.platform,
-                file.pieces,
-                space_id=space_id,
-                dataset_id=dataset.id,
-                actor=actor,
-                now=visit.now,
-                **arguments,
-            )
+        return await fill_new_dataset(visit, dataset.id, arguments)
     except AppError as error:
         if error.status == 422:
             raise Invalid(error.message, field="file") from error

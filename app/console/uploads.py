@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from app.console.visits import Visit
+from app.services import datasets
 from app.services.platform import Session, type_of_file
 
 DELIMITERS = ("comma", "semicolon", "tab", "pipe")
@@ -39,6 +41,29 @@ def upload_arguments(visit: Visit) -> dict[str, Any]:
         "announced": int(length) if length.isdecimal() else None,
         "delimiter": visit.sent("delimiter") or None,
     }
+
+
+async def fill_new_dataset(visit: Visit, dataset_id: str, arguments: Mapping[str, Any]) -> Any:
+    """Fill a dataset that was just added with the file of the form. Returns its row. If the file cannot be read, no dataset is left."""
+    space_id, actor = visit.space_id, visit.caller.actor
+    remove = partial(
+        datasets.delete_dataset,
+        keyring=visit.platform.keyring,
+        workspace_id=visit.caller.workspace_id,
+        space_id=space_id,
+        dataset_id=dataset_id,
+        actor=actor,
+    )
+    async with removed_if_it_fails(visit, remove):
+        return await datasets.put_dataset_content(
+            visit.platform,
+            visit.sent_file().pieces,
+            space_id=space_id,
+            dataset_id=dataset_id,
+            actor=actor,
+            now=visit.now,
+            **arguments,
+        )
 
 
 @asynccontextmanager

@@ -15,14 +15,14 @@ def way_back(visit: Visit) -> str | None:
 
 def with_way_back(address: str, back: str | None) -> str:
     """Add a way back to the address of a page or of its action, so that it is kept there."""
-    if back is None:
-        return address
-    return f"{address}{'&' if '?' in address else '?'}{urlencode({'back': back})}"
+    return address if back is None else _with(address, back=back)
 
 
 def back_with_account(visit: Visit, account_id: str) -> str | None:
     """Return the address of the draft with an account chosen; None if the visitor did not come from a draft."""
     back = way_back(visit)
-    if back is None:
-        return None
-    return f"{back}{'&' if '?' in back else '?'}{urlencode({'destination': account_id})}"
+    return None if back is None else _with(back, destination=account_id)
+
+
+def _with(address: str, **parameter: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(parameter)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from app.console.addresses import dataset_link
@@ -14,7 +13,7 @@ from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
-from app.console.uploads import DELIMITERS, removed_if_it_fails, upload_arguments
+from app.console.uploads import DELIMITERS, fill_new_dataset, upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.extensions.datasets import DatasetInput
@@ -90,27 +89,7 @@ async def add_file(visit: Visit) -> Done:
     arguments = upload_arguments(visit)
     async with visit.platform.unit_of_work() as session:
         dataset = await _create(visit, session, "upload", None)
-    space_id, actor = visit.space_id, visit.caller.actor
-    async with removed_if_it_fails(
-        visit,
-        partial(
-            datasets.delete_dataset,
-            keyring=visit.platform.keyring,
-            workspace_id=visit.caller.workspace_id,
-            space_id=space_id,
-            dataset_id=dataset.id,
-            actor=actor,
-        ),
-    ):
-        filled = await datasets.put_dataset_content(
-            visit.platform,
-            visit.sent_file().pieces,
-            space_id=space_id,
-            dataset_id=dataset.id,
-            actor=actor,
-            now=visit.now,
-            **arguments,
-        )
+    filled = await fill_new_dataset(visit, dataset.id, arguments)
     note = (
         f"{filled.name} has {plural(filled.row_count, 'row')}. Check below how the file was read."
     )

@@ -55,9 +55,8 @@ def parse(sql: str) -> Parsed:
 def _is_select(statement: duckdb.Statement) -> bool:
     try:
         return bool(statement.type == duckdb.StatementType.SELECT)
-    except (
-        ValueError
-    ):  # the library has no name for this kind of statement, such as UPDATE EXTENSIONS
+    except ValueError:
+        # The library has no name for this kind of statement, such as UPDATE EXTENSIONS.
         return False
 
 
