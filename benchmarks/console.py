@@ -70,6 +70,8 @@ async def fill_database(url: str, scale: float) -> None:
             "WHERE destination_id LIKE 'dst\\_%'"
         )
     await connection.execute("DELETE FROM destination WHERE id LIKE 'dst\\_%'")
+    # A file of outcomes names the number of its sync, so that it cannot belong to a copy.
+    await connection.execute("UPDATE sync SET outcome = NULL WHERE id LIKE 'syn\\_%'")
     await Filler(connection).copy(
         "audit_event",
         1,
