@@ -188,6 +188,7 @@ async def kill_redis(world: World, chance: random.Random) -> Hit:
         world.servers.kill(world.servers.redis)
         await asyncio.sleep(chance.uniform(0.2, 4))
         world.servers.start_redis()
+        await asyncio.to_thread(world.servers.wait_for_redis)
         return Hit(bool(busy))
 
 
@@ -238,9 +239,17 @@ async def cut_redis(world: World, chance: random.Random) -> Hit:
 async def _cut(world: World, proxy: Proxy, name: str, chance: random.Random) -> Hit:
     async with world.lock(name):
         busy, cut = await _busy(world), 0
-        for _ in range(chance.randint(1, 3)):
+
+        async def cut_some() -> bool:
+            nonlocal cut
             cut += proxy.cut()
+            return cut > 0
+
+        # After the fault before, nobody may be connected yet.
+        await until(cut_some, PATIENCE, 0.1)
+        for _ in range(chance.randint(0, 2)):
             await asyncio.sleep(chance.uniform(0, 0.6))
+            cut += proxy.cut()
         return Hit(bool(busy) and cut > 0, f"{cut} connections")
 
 

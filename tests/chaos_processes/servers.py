@@ -63,6 +63,10 @@ class Servers:
             self.redis = redis.start(self.binaries.redis[0], self.folders, log)
         return self.redis
 
+    def wait_for_redis(self) -> None:
+        """Wait until Redis accepts commands."""
+        redis.wait_until_ready(self.redis, self.folders)
+
     def wait_for_postgres(self) -> None:
         postgres.wait_until_ready(self.postgres, self.folders, self.log, 0)
 
