@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors import registry
-from app.connectors.base import Definition
 from app.core.config import Settings
 from app.domain.column_names import meaning
 from app.domain.options import frequency_of
 from app.domain.save_warnings import SaveWarning, WarningCode
+from app.services.activations.catalogue import definition_of
 from app.services.activations.mapping_checks import (
     Members,
     added_names,
@@ -23,7 +22,6 @@ from app.services.platform import Platform
 from app.services.revision import Revision
 from app.storage.models import Activation, Audience
 from app.storage.repositories.audiences import AudienceRepository
-from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.schedules import ScheduleRepository
 from app.storage.repositories.snapshots import SnapshotRepository
@@ -81,7 +79,7 @@ def _never_computed(audience: Audience) -> SaveWarning:
 async def _trait_warnings(
     session: AsyncSession, activation: Activation, sources: Sequence[Audience]
 ) -> Sequence[SaveWarning]:
-    stored = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
+    stored = await RevisionRepository(session).known(activation.space_id, activation.revision_id)
     assert stored is not None  # noqa: S101  a foreign key
     revision = Revision.parse(stored.config)
     columns_of = await _columns(session, activation, sources)
@@ -91,20 +89,12 @@ async def _trait_warnings(
         for known in columns_of
         if len(columns := meaning(name, known)[1]) > 1
     }
-    definition = await _definition(session, activation)
+    definition = await definition_of(session, activation)
     added = added_names(definition, revision, [audience.key for audience in sources])
     return [
         *(_ambiguous(field, name, columns) for (field, name), columns in ambiguous.items()),
         *name_warnings(definition, revision, Members(columns_of, added)),
     ]
-
-
-async def _definition(session: AsyncSession, activation: Activation) -> Definition:
-    destination = await DestinationRepository(session).get(
-        activation.space_id, activation.destination_id
-    )
-    assert destination is not None  # noqa: S101  it is kept while an activation uses it
-    return registry.get(destination.slug).definition
 
 
 async def _columns(

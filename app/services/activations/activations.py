@@ -11,7 +11,6 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors import registry
 from app.connectors.base import Definition
 from app.core.errors import BadRequest, Invalid, NotFound, Problem
 from app.core.ids import new_id
@@ -19,8 +18,9 @@ from app.core.pagination import Page, PageRequest, make_page
 from app.domain.activation_config import is_same, new_config, updated
 from app.domain.activation_states import ActivationState
 from app.domain.options import DEFAULT_OPTIONS
+from app.services.activations.catalogue import definition_of
 from app.services.activations.delivery_options import options_fields
-from app.services.activations.revisions import new_revision
+from app.services.activations.revisions import first_revision, new_revision
 from app.services.revision import check_mapping
 from app.services.syncs import close_for_deletion, configuration_changed
 from app.services.tenancy import record_change
@@ -33,7 +33,6 @@ from app.storage.repositories.activations import (
 )
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
-from app.storage.repositories.destinations import DestinationRepository
 
 __all__ = ["ActivationChanges", "ActivationView", "NewActivation", "RawActivation", "new_revision"]
 
@@ -85,7 +84,7 @@ async def create_activation(
     connection = await ConnectionRepository(session).require(
         space_id, audience_id, connection_id, lock="read"
     )
-    definition = await _definition(session, connection)
+    definition = await definition_of(session, connection)
     _check_display_name(wanted.display_name)
     config = _config(connection, wanted)
     _check(audience, definition, config)
@@ -96,10 +95,11 @@ async def create_activation(
     session.add(activation)
     await session.flush()
     session.add(source)
-    await new_revision(session, activation, config, actor, now)
-    await configuration_changed(
-        session, activation, resync=wanted.perform_resync, actor=actor, now=now
-    )
+    await first_revision(session, activation, config, actor, now)
+    if wanted.enabled:
+        await configuration_changed(
+            session, activation, resync=wanted.perform_resync, actor=actor, now=now
+        )
     view = ActivationView(activation, config)
     await _record(session, activation, "Activation Created", actor, after=_fields(view))
     return view
@@ -128,7 +128,7 @@ def _activation(
         name=wanted.name,
         enabled=wanted.enabled,
         state=ActivationState.ACTIVE if wanted.enabled else ActivationState.INACTIVE,
-        revision_id="",  # set with the first revision
+        revision_id=new_id("rev"),
         sync_number=0,
         held=0,
         assumed=0,
@@ -191,7 +191,7 @@ async def update_activation(
             space_id, audience_id, activation.connection_id or ""
         )
         assert connection is not None  # noqa: S101  only a deleted activation has none
-        definition = await _definition(session, connection)
+        definition = await definition_of(session, connection)
         _check(audience, definition, config, view.config.get("destinationMapping"))
     if changes == ActivationChanges():
         return view
@@ -307,14 +307,6 @@ def _mapped_at(problem: Problem, mapping: Json) -> Any:
     """Return what a mapping contains for the field of a problem."""
     _, _, place = (problem.field or "").partition("/destinationMapping/settings/")
     return (mapping.get("settings") or {}).get(place.partition("/")[0])
-
-
-async def _definition(session: AsyncSession, connection: DestinationConnection) -> Definition:
-    destination = await DestinationRepository(session).get(
-        connection.space_id, connection.destination_id
-    )
-    assert destination is not None  # noqa: S101  a foreign key
-    return registry.get(destination.slug).definition
 
 
 async def _audience(session: AsyncSession, space_id: str, audience_id: str) -> Audience:

@@ -9,11 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors import registry
 from app.connectors.base import Definition
 from app.services.tenancy import record_event
+from app.storage.models import Activation, DestinationConnection
+from app.storage.repositories.destinations import DestinationRepository
 
 
 def all_definitions() -> Sequence[Definition]:
     """Return the definitions of all destinations, in catalogue order."""
     return registry.definitions()
+
+
+async def definition_of(
+    session: AsyncSession, owner: Activation | DestinationConnection
+) -> Definition:
+    """Return the definition of the destination that an activation or a connection names."""
+    destination = await DestinationRepository(session).known(owner.space_id, owner.destination_id)
+    assert destination is not None  # noqa: S101  it is kept while an activation or a connection uses it
+    return registry.get(destination.slug).definition
 
 
 async def list_supported_destinations(

@@ -30,6 +30,7 @@ from app.domain.options import (
     with_brake,
 )
 from app.services.accounts import connector_class
+from app.services.activations.catalogue import definition_of
 from app.services.activations.revisions import new_revision
 from app.services.revision import Revision, action_of, arm_property, arms_apart, named_settings
 from app.services.syncs import configuration_changed
@@ -207,11 +208,7 @@ async def _misfits(
     session: AsyncSession, activation: Activation, config: Mapping[str, Any]
 ) -> list[Problem]:
     """Return a problem for each option that the activation's destination does not support."""
-    destination = await DestinationRepository(session).get(
-        activation.space_id, activation.destination_id
-    )
-    assert destination is not None  # noqa: S101  it is kept while an activation uses it
-    definition = connector_class(destination.slug).definition
+    definition = await definition_of(session, activation)
     revision = Revision.parse(config)
     return [
         *_lists_without_use(definition, revision),

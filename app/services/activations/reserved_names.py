@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.connectors import registry
 from app.connectors.base import Action, Definition
 from app.core.errors import Invalid, Problem
+from app.services.activations.catalogue import definition_of
 from app.services.revision import Revision, action_of
 from app.storage.models import Activation
-from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
 
 _OTHER = "identifies a member by, or receives with it; choose another name"
@@ -45,14 +44,10 @@ async def check_reserved_names(
 
     A name that the activation's current revision already has is accepted, so that other parts can be changed.
     """
-    destination = await DestinationRepository(session).get(
-        activation.space_id, activation.destination_id
-    )
-    assert destination is not None  # noqa: S101  it is kept while an activation uses it
-    definition = registry.get(destination.slug).definition
+    definition = await definition_of(session, activation)
     if not (found := _reserved(definition, Revision.parse(config))):
         return
-    former = await RevisionRepository(session).get(activation.space_id, activation.revision_id)
+    former = await RevisionRepository(session).known(activation.space_id, activation.revision_id)
     known = {
         use.identity
         for use in (_reserved(definition, Revision.parse(former.config)) if former else ())

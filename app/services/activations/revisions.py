@@ -66,18 +66,43 @@ async def new_revision(
 ) -> ActivationRevision:
     """Add the next revision of a locked activation, and flush. Raises Invalid if properties have reserved names."""
     await reserved_names.check_reserved_names(session, activation, config)
-    repository = RevisionRepository(session)
+    newest = await RevisionRepository(session).newest_number(activation.space_id, activation.id)
+    activation.revision_id = new_id("rev")
+    activation.updated_at = now
+    return await _add(session, activation, newest + 1, config, actor, now)
+
+
+async def first_revision(
+    session: AsyncSession,
+    activation: Activation,
+    config: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> ActivationRevision:
+    """Add the revision that a new activation names, and flush. Raises Invalid if properties have reserved names."""
+    await reserved_names.check_reserved_names(session, activation, config)
+    return await _add(session, activation, 1, config, actor, now)
+
+
+async def _add(
+    session: AsyncSession,
+    activation: Activation,
+    number: int,
+    config: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+) -> ActivationRevision:
     revision = ActivationRevision(
         space_id=activation.space_id,
-        id=new_id("rev"),
+        id=activation.revision_id,
         activation_id=activation.id,
-        number=await repository.newest_number(activation.space_id, activation.id) + 1,
+        number=number,
         config=dict(config),
         created_by=actor,
         created_at=now,
     )
+    repository = RevisionRepository(session)
     repository.add(revision)
-    activation.revision_id = revision.id
-    activation.updated_at = now
+    repository.remember(revision)
     await session.flush()
     return revision

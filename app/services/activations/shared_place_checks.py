@@ -19,7 +19,10 @@ async def shared_place_warnings(
 ) -> Sequence[SaveWarning]:
     """Return a warning for each other activation that writes to a place of this one now."""
     space_id = activation.space_id
-    await refresh_places(session, keyring, workspace_id, space_id, activation.destination_id)
+    if not await refresh_places(
+        session, keyring, workspace_id, space_id, activation.destination_id
+    ):
+        return ()
     found = await find_neighbours(session, space_id, activation.id)
     return [_shared(found, row) for row in found.rows if row.current]
 

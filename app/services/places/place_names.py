@@ -36,20 +36,21 @@ def lock_number(place: str) -> int:
 
 async def refresh_places(
     session: AsyncSession, keyring: Keyring, workspace_id: str, space_id: str, destination_id: str
-) -> None:
+) -> bool:
     """Record the places of all activations of the workspace that write to the account of a destination.
 
-    Only what is missing or old is computed: after the first time, after a change of a configuration or of the account, and
+    Returns whether activations can share places at the partner. Only what is missing or old is computed: after the first time, after a change of a configuration or of the account, and
     after a list was created.
     """
     repository = DestinationRepository(session)
-    destination = await repository.get(space_id, destination_id)
+    destination = await repository.known(space_id, destination_id)
     if destination is None or not shares_places(registry.get(destination.slug)):
-        return
+        return False
     await _name_accounts(session, keyring, workspace_id, destination.slug)
     named = await repository.get(space_id, destination_id)
     if named is not None and named.account is not None:
         await _record(session, workspace_id, named.account)
+    return True
 
 
 async def _name_accounts(

@@ -53,30 +53,27 @@ async def configuration_changed(
 ) -> Sync | None:
     """Open, supersede or close the sync of an activation that was created, changed, enabled or disabled.
 
-    Raises NotFound if it no longer exists.
+    Called with the row of the activation locked, or new in this transaction.
     """
     del now  # the times of a sync come from the database
     await session.flush()
-    locked = await ActivationRepository(session).require_any(
-        activation.space_id, activation.id, lock="update"
-    )
-    if not is_at_work(locked):
+    if not is_at_work(activation):
         await close_open(
-            session, locked, closing=SyncState.CANCELLED, reason="The activation was stopped."
+            session, activation, closing=SyncState.CANCELLED, reason="The activation was stopped."
         )
         return None
-    await _settle_again(session, locked)
-    computed = await _computed(session, locked)
+    await _settle_again(session, activation)
+    computed = await _computed(session, activation)
     if not all(computed):
-        await _supersede_unsent(session, locked)
+        await _supersede_unsent(session, activation)
         # A baseline takes the current members as sent. If no audience has been computed, there are none, and the first
         # snapshot enters (docs/architecture.md, “What a plan decides”).
-        if next_kind(locked) != "baseline" or not any(computed):
-            locked.baseline_wanted = False
+        if next_kind(activation) != "baseline" or not any(computed):
+            activation.baseline_wanted = False
             return None
-    if resync or await is_due(session, locked):
+    if resync or await is_due(session, activation):
         trigger = "resync" if resync else "configuration"
-        return await open_sync(session, locked, trigger=trigger, actor=actor)
+        return await open_sync(session, activation, trigger=trigger, actor=actor)
     return None
 
 
@@ -354,21 +351,21 @@ async def close_open(
     error: dict[str, Any] | None = None,
 ) -> Sync | None:
     """End the open sync of an activation: at once if nothing was sent, else after the calls in flight (R20)."""
-    await _settle_again(session, activation)
-    sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
+    sync = await _settle_again(session, activation)
     if sync is None or sync.closing is not None:
         return sync
     await close_sync(session, sync, closing=closing, error=error or {"message": reason})
     return sync
 
 
-async def _settle_again(session: AsyncSession, activation: Activation) -> None:
-    """Settle the open sync now if that was given up because it ended its workers: a user has acted."""
+async def _settle_again(session: AsyncSession, activation: Activation) -> Sync | None:
+    """Lock the open sync, and settle it now if that was given up because it ended its workers: a user has acted."""
     sync = await SyncRepository(session).open_of(activation.space_id, activation.id, lock="update")
     if sync is not None and sync.closing is not None and sync.lost_leases >= MAX_LOST_LEASES:
         sync.lost_leases, sync.next_at = 0, None
         await session.flush()
         wake_settle(session, sync)
+    return sync
 
 
 async def close_sync(

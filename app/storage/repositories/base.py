@@ -55,6 +55,7 @@ def locked(query: S, lock: Lock, *, of: type[Any] | None = None, skip_locked: bo
 
 
 _AS_STORED = {"populate_existing": True}
+_KNOWN = "known"  # key in ``session.info`` of ``{(model, *key): row}``
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
 
@@ -151,6 +152,19 @@ class Repository(Reader, Generic[M]):
     async def get(self, *key: str, lock: Lock = None) -> M | None:
         """Read a row by its key, such as space and id. Returns None if it does not exist."""
         return await self._first(_by_key(type(self), *key), lock)
+
+    async def known(self, *key: str) -> M | None:
+        """Read a row by its key once for each session. For values of a row that nobody changes, such as a revision."""
+        rows: dict[tuple[Any, ...], M] = self.session.info.setdefault(_KNOWN, {})
+        place = self.model, *key
+        if place not in rows and (found := await self.get(*key)) is not None:
+            rows[place] = found
+        return rows.get(place)
+
+    def remember(self, row: M) -> None:
+        """Let :meth:`known` of this session return a row that was just added."""
+        key = (getattr(row, column.key) for column in self.key)
+        self.session.info.setdefault(_KNOWN, {})[(self.model, *key)] = row
 
     async def require(self, *key: str, lock: Lock = None) -> M:
         """Read a row by its key. Raises NotFound if it does not exist."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
@@ -29,8 +30,9 @@ class RevisionRepository(Repository[ActivationRevision]):
 
     async def config_of(self, activation: Activation) -> dict[str, Any]:
         """Read the current configuration of an activation, as JSON in the form of ``ActivationRevision.config``."""
-        rows = await self._rows(_config(activation.space_id, activation.revision_id))
-        return rows[0][0]
+        revision = await self.known(activation.space_id, activation.revision_id)
+        assert revision is not None  # noqa: S101  an activation names a revision from its first row on
+        return deepcopy(revision.config)
 
     async def newest_number(self, space_id: str, activation_id: str) -> int:
         """Return the number of the newest revision, 0 if there is none."""
@@ -47,13 +49,6 @@ class RevisionRepository(Repository[ActivationRevision]):
     async def delivered(self, space_id: str, activation_id: str) -> int | None:
         """Return the number of the revision that the newest complete sync was planned with."""
         return await self._value(_delivered(space_id, activation_id))
-
-
-@built
-def _config(space_id: str, revision_id: str) -> Select[dict[str, Any]]:
-    return select(ActivationRevision.config).where(
-        ActivationRevision.space_id == space_id, ActivationRevision.id == revision_id
-    )
 
 
 @built
