@@ -21,6 +21,7 @@ from app.snapshots.engine.outcomes import BatchOutcome, FoldStats
 from app.snapshots.engine.plan_values import Cut, PlannedChange, PlanStats
 from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
 from app.snapshots.engine.refusals import has_refused_key
+from app.snapshots.engine.sorted_files import write_sorted
 from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
 from app.snapshots.engine.sql import (
     Cursor,
@@ -93,4 +94,5 @@ __all__ = [
     "sql_text",
     "stored_relation",
     "stored_schema",
+    "write_sorted",
 ]

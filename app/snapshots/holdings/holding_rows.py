@@ -31,6 +31,8 @@ COLUMNS = {
     "filled": "VARCHAR",
     "unknowns": "UTINYINT",
 }
+#: Columns with few different values.
+REPETITIVE = ("key_type", "place", "held", "sync", "filled", "unknowns")
 GONE = "gone"
 #: The condition that a row's key is held.
 HELD = f"held IN ('{Held.YES}', '{Held.MAYBE}')"
@@ -59,8 +61,11 @@ def holdings_relation(manifest: LocalManifest) -> str:
     latest = f"SELECT {SHOWN} FROM {_latest(manifest)} AS latest WHERE {there}"
     if not manifest.base:
         return f"({latest})"
-    return f"""(SELECT {SHOWN} FROM {stored_relation(manifest.base)} AS base
-        ANTI JOIN ({touched}) AS touched USING (k) WHERE {there} UNION ALL {latest})"""
+    # An outer join, unlike ANTI JOIN, lets the engine apply a key range to the deltas, too.
+    shown = ", ".join(f"base.{sql_name(column)}" for column in COLUMNS)
+    return f"""(SELECT {shown} FROM {stored_relation(manifest.base)} AS base
+        LEFT JOIN ({touched}) AS touched ON base.k = touched.k
+        WHERE touched.k IS NULL AND {there} UNION ALL {latest})"""
 
 
 def _latest(manifest: LocalManifest) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow.parquet as pq
 
 from app.domain.changes import Held
 from app.snapshots.engine import (
@@ -17,21 +16,37 @@ from app.snapshots.engine import (
     Cursor,
     FileFormat,
     LocalManifest,
-    copy_to,
     fetch_one,
     format_metadata,
+    key_ranges,
     key_value,
+    row_group_weights,
     sql_text,
     stored_relation,
+    write_sorted,
 )
-from app.snapshots.holdings.holding_rows import GONE, HELD, PROFILE, SHOWN, VALUE, holdings_relation
+from app.snapshots.holdings.holding_rows import (
+    GONE,
+    HELD,
+    PROFILE,
+    REPETITIVE,
+    SHOWN,
+    VALUE,
+    holdings_relation,
+)
 
 
 def compact_holdings(cursor: Cursor, manifest: LocalManifest, out: Path) -> int:
     """Write base and deltas as one base. Returns its rows."""
-    query = f"SELECT {SHOWN} FROM {holdings_relation(manifest)} AS rows ORDER BY k"
-    cursor.execute(copy_to(query, out, narrow=False, metadata=format_metadata(FileFormat.HOLDINGS)))
-    return int(pq.read_metadata(out).num_rows)
+    rows = holdings_relation(manifest)
+    return write_sorted(
+        cursor,
+        lambda span: f"SELECT {SHOWN} FROM {rows} AS rows WHERE {span.holds('k')} ORDER BY k",
+        key_ranges([row_group_weights((*manifest.base, *manifest.deltas), "k")]),
+        out,
+        repetitive=REPETITIVE,
+        metadata=format_metadata(FileFormat.HOLDINGS),
+    )
 
 
 def count_held(cursor: Cursor, manifest: LocalManifest) -> tuple[int, int]:

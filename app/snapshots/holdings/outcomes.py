@@ -4,29 +4,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from app.domain.changes import Disposition
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.domain.changes import Disposition, Held
 from app.snapshots.engine import (
     BatchOutcome,
     Cursor,
     FileFormat,
     FoldStats,
+    KeyRange,
     LocalManifest,
     Manifest,
     PlanSpec,
     StoredFile,
-    copy_to,
-    fetch_one,
     file_version,
     format_metadata,
+    key_ranges,
     parquet_relation,
+    row_group_weights,
     stored_relation,
+    write_sorted,
 )
 from app.snapshots.holdings.fates import fate_sql
-from app.snapshots.holdings.holding_rows import HELD
+from app.snapshots.holdings.holding_rows import REPETITIVE
 from app.snapshots.holdings.holdings import count_held
 from app.snapshots.holdings.kept_values import (
     IS_UNCONFIRMED,
@@ -37,6 +45,9 @@ from app.snapshots.holdings.kept_values import (
 )
 from app.snapshots.holdings.outcome_marks import batch_marks, exception_marks
 from app.snapshots.holdings.renamed import RENAMED, RenameCheck, Renamed, find_renamed_changes
+
+_HELD = pa.array([Held.YES.value, Held.MAYBE.value])
+_REPETITIVE = (*REPETITIVE, "kind", "disposition", "code", "message", "batch", "sync_number")
 
 
 def fold_outcome(
@@ -57,25 +68,24 @@ def fold_outcome(
     With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them. With
     ``renames``, a delivered change is unknown if its profile may have been renamed since (``renamed``).
     """
-    held, assumed = count_held(cursor, holdings)
+    before = count_held(cursor, holdings)
     cursor.register("batch_marks", batch_marks(batches))
-    # The keys are written as in the plan.
-    version = 1 if file_version(plan) == 1 else None
-    metadata = format_metadata(FileFormat.OUTCOME, version)
-    query = _outcome(plan, spec, exits_stay)
 
-    def write(renamed: Collection[int] = ()) -> None:
+    def write(renamed: Collection[int] = ()) -> FoldStats:
         cursor.register("exception_marks", exception_marks(batches, renamed))
-        cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
+        return _write(cursor, plan, partial(_outcome, plan, spec, exits_stay), out, before)
 
     try:
-        write()
+        stats = write()
         found = Renamed()
-        if renames is not None and version is None and any(one.partner_ids for one in batches):
+        if (
+            renames is not None
+            and file_version(plan) > 1
+            and any(one.partner_ids for one in batches)
+        ):
             found = find_renamed_changes(cursor, renames, out)
         if found.rows:
-            write(found.rows)
-        stats = _fold_stats(cursor, plan, out, held, assumed)
+            stats = write(found.rows)
         if found.rows or any(batch.unknown for batch in batches):
             stats = replace(stats, unconfirmed=_unconfirmed(cursor, out))
         return replace(
@@ -93,8 +103,34 @@ def fold_outcome(
         cursor.unregister("exception_marks")
 
 
-def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
-    """Return the query of the outcome's rows. Of a refused change of a held key, the row describes what is held."""
+def _write(
+    cursor: Cursor,
+    plan: Path,
+    query: Callable[[KeyRange], str],
+    out: Path,
+    before: tuple[int, int],
+) -> FoldStats:
+    """Write the rows of :func:`_outcome`, and count them. ``before``: the keys that were held and assumed."""
+    counter = _Counter(*before)
+    # The keys are written as in the plan.
+    version = 1 if file_version(plan) == 1 else None
+    write_sorted(
+        cursor,
+        query,
+        key_ranges([row_group_weights([plan], "k")]),
+        out,
+        repetitive=_REPETITIVE,
+        metadata=format_metadata(FileFormat.OUTCOME, version),
+        pick=counter.take,
+    )
+    return counter.stats()
+
+
+def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool, span: KeyRange) -> str:
+    """Return the query of the outcome's rows in a range. Of a refused change of a held key, the row describes what is held.
+
+    ``old_held`` and ``old_sync`` follow, for the counts.
+    """
     number = "NULL" if spec.baseline else f"{spec.sync_number:d}"
     old = "fate = 'refused' AND old_held IS NOT NULL AND old_held <> 'no'"
     return f"""SELECT k, key_type, place,
@@ -108,44 +144,51 @@ def _outcome(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
             CAST(CASE WHEN fate IN ('refused', 'keep') THEN old_sync ELSE {number} END AS BIGINT) AS sync,
             {filled_sql()} AS filled, {unknowns_sql()} AS unknowns,
             row, kind, disposition, code, message, batch,
-            CAST({spec.sync_number:d} AS BIGINT) AS sync_number
-        FROM {_marked(plan, spec, exits_stay)} ORDER BY k"""
+            CAST({spec.sync_number:d} AS BIGINT) AS sync_number, old_held, old_sync
+        FROM {_marked(plan, spec, exits_stay, span)} ORDER BY k"""
 
 
-def _marked(plan: Path, spec: PlanSpec, exits_stay: bool) -> str:
-    """Return the relation of the plan's rows with their marks, disposition and fate."""
+def _marked(plan: Path, spec: PlanSpec, exits_stay: bool, span: KeyRange) -> str:
+    """Return the relation of the plan's rows in a range with their marks, disposition and fate."""
+    rows = f"{stored_relation([plan])} AS rows WHERE {span.holds('k')}"
+    # Only the numbers of rows go through the join that sorts them.
+    batches = f"""SELECT row, batch, disposition FROM (SELECT row FROM {rows} AND row IS NOT NULL) AS numbers
+        ASOF JOIN (SELECT * FROM batch_marks WHERE rows > 0) AS marks ON row >= first_row WHERE row < first_row + marks.rows"""
     return f"""(SELECT p.* REPLACE (nullif(coalesce(e.filled, p.filled), '[]') AS filled),
                 d.disposition AS disposition, e.disposition AS marked, e.message AS message,
                 CASE WHEN {IS_UNCONFIRMED} THEN '{UNCONFIRMED}' ELSE e.code END AS code, b.batch AS batch,
                 e.partner_id AS marked_partner, e.identity AS marked_identity,
                 {fate_sql(spec, exits_stay=exits_stay)} AS fate
-            FROM {stored_relation([plan])} AS p
-                LEFT JOIN (SELECT batch, disposition, unnest(range(first_row, first_row + rows)) AS row
-                    FROM batch_marks) AS b ON p.row = b.row
+            FROM (SELECT * FROM {rows}) AS p
+                LEFT JOIN ({batches}) AS b ON p.row = b.row
                 LEFT JOIN exception_marks AS e ON p.row = e.row,
             LATERAL (SELECT CASE WHEN p.row IS NULL THEN 'silent' WHEN {IS_UNCONFIRMED} THEN 'rejected'
                 ELSE coalesce(e.disposition, b.disposition, 'pending') END AS disposition) AS d)"""
 
 
-def _fold_stats(cursor: Cursor, plan: Path, out: Path, held: int, assumed: int) -> FoldStats:
-    counts: dict[str, int] = dict(
-        cursor.execute(
-            f"SELECT disposition, count(*) FROM {parquet_relation([out])} GROUP BY disposition"
-        ).fetchall()
-    )
-    row = fetch_one(
-        cursor,
-        f"""SELECT count(*) FILTER (o.{HELD}), count(*) FILTER (o.{HELD} AND o.sync IS NULL),
-            count(*) FILTER (p.old_{HELD}), count(*) FILTER (p.old_{HELD} AND p.old_sync IS NULL)
-        FROM (SELECT k, held, sync FROM {parquet_relation([out])} WHERE held IS NOT NULL) AS o
-            JOIN (SELECT k, old_held, old_sync FROM {stored_relation([plan])}) AS p USING (k)""",
-    )
-    return FoldStats(
-        sum(counts.values()),
-        {Disposition(name): count for name, count in counts.items()},
-        held + row[0] - row[2],
-        assumed + row[1] - row[3],
-    )
+class _Counter:
+    """Counts the rows of an outcome while they are written. ``held`` and ``assumed`` are those before."""
+
+    def __init__(self, held: int, assumed: int) -> None:
+        self._held, self._assumed = held, assumed
+        self._rows: Counter[str] = Counter()
+
+    def take(self, rows: pa.Table) -> pa.Table:
+        """Count rows of :func:`_outcome`. Returns the columns that the file has."""
+        counts: Any = pc.value_counts(rows["disposition"])
+        self._rows.update({one["values"]: one["counts"] for one in counts.to_pylist()})
+        changed = rows.filter(pc.is_valid(rows["held"]))
+        for held, sync, sign in (("held", "sync", 1), ("old_held", "old_sync", -1)):
+            is_held: Any = pc.is_in(changed[held], _HELD)
+            is_assumed: Any = pc.and_(is_held, pc.is_null(changed[sync]))
+            self._held += sign * (pc.sum(is_held).as_py() or 0)
+            self._assumed += sign * (pc.sum(is_assumed).as_py() or 0)
+        return rows.drop_columns(["old_held", "old_sync"])
+
+    def stats(self) -> FoldStats:
+        """Return the counts of all rows, and what is held after them."""
+        dispositions = {Disposition(name): count for name, count in sorted(self._rows.items())}
+        return FoldStats(self._rows.total(), dispositions, self._held, self._assumed)
 
 
 def _unconfirmed(cursor: Cursor, out: Path) -> frozenset[int]:

@@ -20,6 +20,8 @@ from app.snapshots.engine import (
     copy_to,
     fetch_one,
     format_metadata,
+    key_ranges,
+    row_group_weights,
 )
 from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
@@ -100,17 +102,21 @@ def compact_members(cursor: Cursor, manifest: LocalManifest, out: Path) -> Snaps
 
 
 def compare_members(cursor: Cursor, old: LocalManifest | None, new: LocalManifest) -> Comparison:
-    """Count the members who entered and exited between two snapshots."""
+    """Count the members who entered and exited between two snapshots, one key range after another."""
     after = count_members(cursor, new)
     if old is None:
         return Comparison(after, 0, after)
-    before = count_members(cursor, old)
-    row = fetch_one(
-        cursor,
-        f"""SELECT count(*) FROM (SELECT member_id FROM {members_relation(cursor, new).sql}) SEMI JOIN
-            (SELECT member_id FROM {members_relation(cursor, old).sql}) USING (member_id)""",
-    )
-    return Comparison(after - row[0], before - row[0], after)
+    before, stayed = count_members(cursor, old), 0
+    sides = [members_relation(cursor, one).sql for one in (new, old)]
+    weights = [row_group_weights((*one.base, *one.deltas), "member_id") for one in (new, old)]
+    for span in key_ranges(weights):
+        ids = [
+            f"(SELECT member_id FROM {side} AS members WHERE {span.holds('member_id')})"
+            for side in sides
+        ]
+        both = f"SELECT count(*) FROM {ids[0]} AS new SEMI JOIN {ids[1]} AS old USING (member_id)"
+        stayed += fetch_one(cursor, both)[0]
+    return Comparison(after - stayed, before - stayed, after)
 
 
 def count_members(cursor: Cursor, manifest: LocalManifest) -> int:

@@ -116,8 +116,10 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
         WHERE NOT {REMOVED}"""
     if not manifest.base:
         return f"({latest})"
+    # An outer join, unlike ANTI JOIN, lets the engine apply a key range to the deltas, too.
+    touched = f"SELECT member_id AS id FROM {stored_relation(manifest.deltas)}"
     return f"""(SELECT {_shown(cursor, manifest.base, columns)} FROM {stored_relation(manifest.base)} AS base
-        ANTI JOIN (SELECT member_id FROM {stored_relation(manifest.deltas)}) AS touched USING (member_id)
+        LEFT JOIN ({touched}) AS touched ON base.member_id = touched.id WHERE touched.id IS NULL
         UNION ALL {latest})"""
 
 

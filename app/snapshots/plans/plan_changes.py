@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from app.snapshots.engine import (
@@ -15,7 +16,7 @@ from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT, TAKES_OVER, is
 from app.snapshots.plans.former_places import FORMER, note_former_fields
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides
-from app.snapshots.plans.turns import order_owners
+from app.snapshots.plans.turns import order_owners, turns_of
 
 _SMALL = 300_000  # changes that are sorted and written in one query
 
@@ -33,7 +34,7 @@ def count_decisions(cursor: Cursor) -> Counts:
 def write_changes(
     cursor: Cursor, spec: PlanSpec, sides: Sides, counts: Counts, writer: PlanWriter
 ) -> None:
-    """Write the decided changes in order: at once if they are few, otherwise by code, place and key range."""
+    """Write the decided changes in order: at once if they are few, otherwise by code, turn, place and key range."""
     written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
     order_owners(cursor, sides, any_taken=any(code >= TAKES_OVER for code, _ in written))
     note_former_fields(cursor, sides, written)
@@ -43,23 +44,42 @@ def write_changes(
         return
     for code, keys in groupby(sorted(written, key=_position), key=lambda key: key[0]):
         places = [place for _, place in keys]
-        if code >= TAKES_OVER and sum(written[code, place] for place in places) <= _SMALL:
-            # Turns do not follow the order of places and ranges.
+        if sum(written[code, place] for place in places) <= _SMALL:
             writer.write(cursor, _changes(sides, f"code = {code}", KeyRange()))
             continue
-        for place in places:
-            _write_in_ranges(cursor, sides, code, place, writer)
+        for turn in turns_of(cursor, code):
+            for place in places:
+                _write_in_ranges(cursor, sides, f"code = {code} AND {turn}", place, writer)
 
 
 def _write_in_ranges(
-    cursor: Cursor, sides: Sides, code: int, place: str | None, writer: PlanWriter
+    cursor: Cursor, sides: Sides, chosen: str, place: str | None, writer: PlanWriter
 ) -> None:
-    """Write the changes of one code and place, one key range after another."""
+    """Write the chosen changes of one place, one key range after another. Ranges with few of them are written together."""
     same_place = "place IS NULL" if place is None else "place = $place"
     names = {} if place is None else {"place": place}
-    for part, span in enumerate(sides.ranges):
-        chosen = f"code = {code} AND part = {part} AND {same_place}"
-        writer.write(cursor, _changes(sides, chosen, span), names)
+    chosen = f"{chosen} AND {same_place}"
+    parts = cursor.execute(
+        f"SELECT part, count(*) FROM decided WHERE {chosen} GROUP BY part ORDER BY part", names
+    ).fetchall()
+    for first, last in _together(parts):
+        span = KeyRange(sides.ranges[first].low, sides.ranges[last].high)
+        between = f"{chosen} AND part BETWEEN {first} AND {last}"
+        writer.write(cursor, _changes(sides, between, span), names)
+
+
+def _together(parts: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last range of each group, given ranges and their numbers of changes."""
+    group: list[int] = []
+    rows = 0
+    for part, count in parts:
+        if group and rows + count > _SMALL:
+            yield group[0], group[-1]
+            group, rows = [], 0
+        group.append(part)
+        rows += count
+    if group:
+        yield group[0], group[-1]
 
 
 def _position(key: tuple[int, str | None]) -> tuple[bool, int, bool, str]:

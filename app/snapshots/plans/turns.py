@@ -23,6 +23,17 @@ def order_owners(cursor: Cursor, sides: Sides, *, any_taken: bool) -> None:
         cursor.execute(f"INSERT INTO turns {_query(sides)}")
 
 
+def turns_of(cursor: Cursor, code: int) -> list[str]:
+    """Return a condition on ``decided`` for each turn of the changes with a code, in order."""
+    later = cursor.execute(
+        "SELECT DISTINCT turn FROM turns WHERE turn > 0 ORDER BY turn"
+    ).fetchall()
+    if code < TAKES_OVER or not later:
+        return ["true"]
+    first = "k NOT IN (SELECT k FROM turns WHERE turn > 0)"
+    return [first, *(f"k IN (SELECT k FROM turns WHERE turn = {turn:d})" for (turn,) in later)]
+
+
 def _query(sides: Sides) -> str:
     return f"""WITH RECURSIVE
         taken AS MATERIALIZED (SELECT d.k AS k, coalesce(w.owner, w.member_id) AS taker, h.owner AS loser

@@ -20,17 +20,14 @@ from app.snapshots.engine import (
     KeyField,
     LocalManifest,
     PlannedChange,
-    PlanSpec,
     PlanStats,
     Upload,
     key_position,
-    ranges,
-    sql,
 )
 from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import plan, plan_changes, read_plan, read_wanted, sides, write_plan
-from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
+from app.snapshots.plans import plan, read_plan, read_wanted, write_plan
+from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
 EMAIL_THEN_USER = (
@@ -279,80 +276,6 @@ class TestBatches:
     def test_a_whole_plan_is_one(self, cursor: Cursor, folder: Path) -> None:
         stats, _, _ = planned(cursor, folder, self.ROWS, whole_plan=True)
         assert list(stats.cuts) == [Cut(None, 0, 8)]
-
-
-@pytest.fixture(scope="module")
-def memberships(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[LocalManifest]:
-    """Two memberships of several row groups, which have most members in common."""
-    folder, found = tmp_path_factory.mktemp("memberships"), []
-    with pytest.MonkeyPatch.context() as patch, engine.cursor() as cursor:
-        patch.setattr(sql, "ROW_GROUP", 2048)
-        for start in (0, 250):
-            path, out = fresh(folder, ".csv"), fresh(folder)
-            lines = [
-                f"m{n * 7919 % 1_000_003:07},{n % 2_300}@x\n" for n in range(start, start + 6_200)
-            ]
-            path.write_text("profile_id,email\n" + "".join(lines))
-            write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
-            assert pq.ParquetFile(out).num_row_groups > 2
-            found.append(LocalManifest((out,)))
-    return found
-
-
-class TestLarge:
-    """Key ranges, several row groups: the same plan as in one go."""
-
-    @pytest.mark.parametrize(
-        "spec",
-        [
-            create_spec(max_rows=1000),
-            create_spec(
-                max_rows=1000,
-                arms=(Arm("A", 1, place="A"), Arm("B", 2, place="B"), Arm("none", 1, sent=False)),
-            ),
-            create_spec(
-                key="identifiers", fields=(KeyField("email", "last", "email"),), max_rows=1000
-            ),
-        ],
-        ids=["members", "arms", "shared"],
-    )
-    def test_ranges_change_nothing(
-        self,
-        cursor: Cursor,
-        folder: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        memberships: list[LocalManifest],
-        spec: PlanSpec,
-    ) -> None:
-        monkeypatch.setattr(sql, "ROW_GROUP", 2048)
-        first, second = memberships
-        whole = self.two_syncs(cursor, folder, spec, first, second)
-        for module in (ranges, sides):
-            monkeypatch.setattr(module, "RANGE_ROWS", 2_000)
-        monkeypatch.setattr(plan_changes, "_SMALL", 250)
-        assert self.two_syncs(cursor, folder, spec, first, second) == whole
-
-    def two_syncs(
-        self,
-        cursor: Cursor,
-        folder: Path,
-        spec: PlanSpec,
-        first: LocalManifest,
-        second: LocalManifest,
-    ) -> list[Any]:
-        plans, held = [], LocalManifest()
-        for members in (first, second):
-            out, outcome = fresh(folder), fresh(folder)
-            stats = write_plan(cursor, spec, [members], held, out)
-            batches = [
-                BatchOutcome(n, cut.first_row, cut.rows, BatchEnd.RECORDED)
-                for n, cut in enumerate(stats.cuts, 1)
-            ]
-            folded = fold_outcome(cursor, out, held, batches, spec, outcome)
-            assert folded.held == stats.wanted
-            held = LocalManifest((outcome,))
-            plans.append((stats, pq.read_table(out)))
-        return plans
 
 
 class TestRead:

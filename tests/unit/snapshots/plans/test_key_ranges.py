@@ -1,0 +1,168 @@
+"""Key ranges: comparison, plan, fold and compaction give the same rows for any number of ranges."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from app.domain.batch_states import BatchEnd
+from app.snapshots.engine import (
+    Arm,
+    BatchOutcome,
+    Cursor,
+    KeyField,
+    KeyRange,
+    LocalManifest,
+    PlanSpec,
+    PlanStats,
+    Upload,
+    key_ranges,
+    ranges,
+    sorted_files,
+    sql,
+)
+from app.snapshots.holdings import compact_holdings, fold_outcome, holdings, outcomes
+from app.snapshots.membership import compare_members, members, write_snapshot
+from app.snapshots.plans import plan_changes, sides, write_plan
+from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
+
+ARMS = (Arm("A", 1, place="A"), Arm("B", 2, place="B"), Arm("none", 1, sent=False))
+FIELDS = (KeyField("email", "last", "email"),)
+SPECS = {
+    "members": create_spec(max_rows=40),
+    "arms": create_spec(max_rows=40, arms=ARMS),
+    "shared": create_spec(max_rows=40, key="identifiers", fields=FIELDS),
+    "shared in arms": create_spec(max_rows=40, key="identifiers", fields=FIELDS, arms=ARMS),
+}
+KEYS = {"members": "m{:03}", "shared in arms": "{}@x.io\x1femail\x1fA"}
+USERS = (sides, outcomes, holdings, members)  # the modules that divide their work
+
+
+def batches_of(stats: PlanStats) -> list[BatchOutcome]:
+    """Batches of which every third was not recorded, and the others have changes of all dispositions."""
+    found = []
+    for number, cut in enumerate(stats.cuts, 1):
+        last = cut.rows - 1
+        if number % 3 == 0:
+            end = BatchEnd.ATTEMPTED if number % 2 else BatchEnd.UNTOUCHED
+            found.append(BatchOutcome(number, cut.first_row, cut.rows, end))
+            continue
+        found.append(
+            BatchOutcome(
+                number, cut.first_row, cut.rows, BatchEnd.RECORDED,
+                rejected={0: ("bad", "no such person")}, skipped={last // 2: ("unmapped", "no name")},
+                unknown={last // 3: ("unmatched", "not taken")}, partner_ids={last: f"x{number}"},
+            )
+        )  # fmt: skip
+    return found
+
+
+def history(
+    cursor: Cursor, folder: Path, spec: PlanSpec, memberships: Sequence[LocalManifest]
+) -> list[Any]:
+    """All that is written and counted by a sync of each membership, and by a compaction after them."""
+    found: list[Any] = []
+    held, before = LocalManifest(), None
+    for number, wanted in enumerate(memberships, 1):
+        found.append(compare_members(cursor, before, wanted))
+        now = replace(spec, sync_number=number)
+        out, outcome = fresh(folder), fresh(folder)
+        stats = write_plan(cursor, now, [wanted], held, out)
+        folded = fold_outcome(cursor, out, held, batches_of(stats), now, outcome)
+        held, before = LocalManifest(held.base, (*held.deltas, outcome)), wanted
+        found += [stats, folded, pq.read_table(out), pq.read_table(outcome)]
+    compact_holdings(cursor, held, base := fresh(folder))
+    return [*found, pq.read_table(base)]
+
+
+@pytest.fixture(scope="module")
+def small(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[LocalManifest]:
+    """Two memberships in which members come, go, change their address and share addresses."""
+    folder, chance = tmp_path_factory.mktemp("small"), random.Random(5)
+    with engine.cursor() as cursor:
+        return [
+            snapshot(
+                cursor,
+                folder,
+                [
+                    {"profile_id": f"m{number:03}", "email": f"{chance.randrange(number + 1)}@x.io"}
+                    for number in chance.sample(range(150), 100)
+                ],
+            )
+            for _ in range(2)
+        ]
+
+
+@pytest.mark.parametrize(("name", "counts"), [("members", (2, 7)), ("shared in arms", (7,))])
+def test_any_ranges_give_the_same_rows(
+    cursor: Cursor,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    small: list[LocalManifest],
+    name: str,
+    counts: Sequence[int],
+) -> None:
+    whole = history(cursor, folder, SPECS[name], small)  # one range
+    monkeypatch.setattr(plan_changes, "_SMALL", 25)
+    chance = random.Random(11)
+    for count in counts:
+        # Most bounds are keys.
+        bounds = {KEYS[name].format(key) for key in chance.sample(range(100), count - 1)}
+        marks = [None, *sorted(bounds), None]
+        spans = [KeyRange(low, high) for low, high in itertools.pairwise(marks)]
+        assert len(spans) == count
+        for module in USERS:
+            monkeypatch.setattr(module, "key_ranges", lambda _, spans=spans: spans)
+        assert history(cursor, folder, SPECS[name], small) == whole, f"{count} ranges"
+
+
+@pytest.mark.parametrize("name", ["members", "arms", "shared"])
+def test_ranges_of_row_groups_change_nothing(
+    cursor: Cursor,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    large: list[LocalManifest],
+    name: str,
+) -> None:
+    for module in (sql, sorted_files):
+        monkeypatch.setattr(module, "ROW_GROUP", 2048)
+    spec = replace(SPECS[name], max_rows=1000)
+    whole = history(cursor, folder, spec, large)
+    for module in (ranges, sides):
+        monkeypatch.setattr(module, "RANGE_ROWS", 2_000)
+    monkeypatch.setattr(plan_changes, "_SMALL", 250)
+    most: list[int] = []
+
+    def counted(weights: Sequence[Any]) -> list[KeyRange]:
+        most.append(len(spans := key_ranges(weights)))
+        return spans
+
+    for module in USERS:
+        monkeypatch.setattr(module, "key_ranges", counted)
+    assert history(cursor, folder, spec, large) == whole
+    assert max(most) > 2
+
+
+@pytest.fixture(scope="module")
+def large(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[LocalManifest]:
+    """Two memberships of several row groups, which have most members in common."""
+    folder, found = tmp_path_factory.mktemp("large"), []
+    with pytest.MonkeyPatch.context() as patch, engine.cursor() as cursor:
+        patch.setattr(sql, "ROW_GROUP", 2048)
+        for start in (0, 250):
+            path, out = fresh(folder, ".csv"), fresh(folder)
+            lines = [
+                f"m{n * 7919 % 1_000_003:07},{n % 2_300}@x\n" for n in range(start, start + 6_200)
+            ]
+            path.write_text("profile_id,email\n" + "".join(lines))
+            write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
+            assert pq.ParquetFile(out).num_row_groups > 2
+            found.append(LocalManifest((out,)))
+    return found
