@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.console.lists import page_of
@@ -49,12 +49,26 @@ async def _members(visit: Visit, audience: Any) -> Any:
         request=page_of(visit, ROWS),
     )
     last = await audiences.last_upload(visit.session, visit.space_id, audience.id)
+    reading = (last.input or {}).get("reading") if last else None
     return {
         "page": page,
         "snapshot": snapshot,
         "upload": last,
-        "reading": (last.input or {}).get("reading") if last else None,
+        "reading": reading,
+        "rows": [_as_uploaded(one, reading["columns"]) for one in page.entries] if reading else (),
     }
+
+
+def _as_uploaded(member: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a member as a row of its upload, for examples: ``{column: value}``."""
+    identifiers: Mapping[str, Any] = member["identifiers"] or {}
+    row = dict(member["traits"] or {})
+    for one in columns:
+        if one["role"] == "id":
+            row[one["name"]] = member["member_id"]
+        elif one["role"] == "identifier" and identifiers.get(one["identifier"]):
+            row[one["name"]] = ", ".join(identifiers[one["identifier"]])
+    return row
 
 
 async def _runs(visit: Visit, audience: Any) -> Page[Any]:

@@ -18,6 +18,7 @@ ROLES: Mapping[str, str] = {
     "trait": "Property",
     "none": "Left out",
 }
+CONVERTED = "converted"  # a property, by the conversion of its column
 IDENTIFIERS = ("email", "phone", "user_id")
 _IDS = ("profileid", "userid", "customerid", "memberid", "personid", "contactid", "id")
 _FOREIGN = {
@@ -31,12 +32,17 @@ _FOREIGN = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """A column with what it probably is; ``guess`` says why if its name is not one of the usual spellings."""
+    """A column with what it probably is; ``guess`` says why if its name is not one of the usual spellings.
+
+    ``note`` says that its texts look like numbers or dates, and ``conversion`` is the expression that makes them such.
+    """
 
     name: str
     type: str
     role: str
     guess: str = ""
+    note: str = ""
+    conversion: str | None = None
 
 
 def guessed(columns: Sequence[tuple[str, str]]) -> tuple[str, list[ColumnChoice]]:
@@ -79,8 +85,13 @@ def _person(names: Sequence[str]) -> str | None:
     return exact or next((name for name in names if re.search(r"(?i)(\b|_)id$", name)), None)
 
 
-def definition_of(table: str, person: str, chosen: Sequence[tuple[str, str]]) -> str:
-    """Return the definition of the audience: one row for each person. ``chosen`` has the role by column.
+def definition_of(
+    table: str,
+    person: str,
+    chosen: Sequence[tuple[str, str]],
+    conversions: Mapping[str, str] | None = None,
+) -> str:
+    """Return the definition of the audience: one row for each person. ``chosen`` has the role by column, ``conversions`` expressions.
 
     Raises Invalid if no column is an identifier, or two are the same one.
     """
@@ -99,19 +110,22 @@ def definition_of(table: str, person: str, chosen: Sequence[tuple[str, str]]) ->
     key = f"lower({key})" if is_address else key
     lines = [f"{key} AS profile_id"]
     lines += [f"{_quoted(name)} AS {role}" for name, role in chosen if role in IDENTIFIERS]
-    lines += [_trait(name) for name, role in chosen if role == "trait"]
+    known = conversions or {}
+    lines += [
+        _trait(name, known.get(name) if role == CONVERTED else None)
+        for name, role in chosen
+        if role in ("trait", CONVERTED)
+    ]
     selected = ",\n  ".join(lines)
     return f"SELECT\n  {selected}\nFROM {table}\nWHERE {key} <> ''"
 
 
-def _trait(name: str) -> str:
+def _trait(name: str, conversion: str | None = None) -> str:
     """Return a column that keeps its name; one that would be read as an identifier gets another."""
     taken = {squashed(one) for one in (*IDENTIFIERS, "profile_id")}
-    return (
-        f"{_quoted(name)} AS {_quoted(f'{name} (file)')}"
-        if squashed(name) in taken
-        else _quoted(name)
-    )
+    if squashed(name) in taken:
+        return f"{conversion or _quoted(name)} AS {_quoted(f'{name} (file)')}"
+    return f"{conversion} AS {_quoted(name)}" if conversion else _quoted(name)
 
 
 def _quoted(name: str) -> str:

@@ -108,10 +108,10 @@ async def _failures(visit: Visit, rows: Sequence[AudienceRow]) -> Mapping[str, s
     found = {}
     for row in rows:
         if row.is_chosen and row.view.run_state == RunState.FAILED:
-            runs, _ = await audiences.list_runs(
-                visit.session, visit.space_id, row.view.audience.id, before=None, limit=1
-            )
-            found[row.view.audience.id] = str((runs[0].error or {}).get("message", ""))
+            audience_id = row.view.audience.id
+            run = await audiences.newest_run(visit.session, visit.space_id, audience_id)
+            error = run.error if run is not None else None
+            found[audience_id] = str((error or {}).get("message", ""))
     return found
 
 

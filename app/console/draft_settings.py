@@ -169,7 +169,8 @@ async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
         connection = await activations.find_connection(
             visit.session, visit.space_id, chosen[0].audience.id, destination_id
         )
-    defaults = _defaults(visit, draft, chosen, definition, action, columns)
+    defaults = _defaults(draft, definition, action, columns)
+    defaults["name"] = [_proposed_name(visit, chosen, account.name)]
     form = FormValues({**defaults, **draft.texts})
     return SettingsContent(
         account,
@@ -252,23 +253,26 @@ def _field(field: Any, form: FormValues, columns: Sequence[str]) -> FieldChoice:
     )
 
 
+def _proposed_name(visit: Visit, chosen: Sequence[audiences.AudienceView], destination: str) -> str:
+    """Return the name that is proposed: the audience, the destination and the date, at most 255 characters."""
+    name = " and ".join(view.audience.name for view in chosen[:2])
+    end = f" to {destination[:80]}, {visit.now:%Y-%m-%d}"
+    return f"{name[: 255 - len(end)]}{end}".strip()
+
+
 def _defaults(
-    visit: Visit,
     draft: Draft,
-    chosen: Sequence[audiences.AudienceView],
     definition: Definition,
     action: Action | None,
     columns: Sequence[str],
 ) -> dict[str, list[str]]:
     """Return the texts of fields that were not filled in yet."""
     goal = GOALS.get(draft.one("goal"), GOALS["segment"])
-    name = " and ".join(view.audience.name for view in chosen[:2])
     traits: list[str] = []
     if not draft.has("name"):  # the step is opened for the first time
         fields = _mappable(definition, action)
         traits = [one for field in fields if (one := _default_column(field, columns))]
     return {
-        "name": [f"{name} {visit.now:%Y-%m-%d}".strip()[:255]],
         "type": [next(iter(TYPES))],
         "action": [action.id if action else ""],
         "mode": ["maintain"],

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from app.console.column_choices import ROLES, ColumnChoice, definition_of, guessed
+from app.console.column_choices import (
+    IDENTIFIERS,
+    ROLES,
+    ColumnChoice,
+    definition_of,
+    guessed,
+)
 from app.console.form_values import FormValues
 from app.console.uploads import fill_new_dataset, upload_arguments
 from app.console.visits import Visit
@@ -27,6 +33,7 @@ class ColumnsContent:
     columns: Sequence[ColumnChoice]
     person: str
     name: str
+    rows: Sequence[Mapping[str, Any]]  # the first ones, for examples
 
     @property
     def roles(self) -> Any:
@@ -36,7 +43,7 @@ class ColumnsContent:
     @property
     def has_address(self) -> bool:
         """Whether a column is an identifier."""
-        return any(one.role not in ("trait", "none") for one in self.columns)
+        return any(one.role in IDENTIFIERS for one in self.columns)
 
 
 async def receive_dataset(visit: Visit) -> Any:
@@ -96,8 +103,24 @@ async def columns_content(visit: Visit, dataset_id: str) -> ColumnsContent:
             ColumnChoice(one.name, one.type, chosen.get(one.name, one.role)) for one in columns
         ]
         person = form.one("person") or person
+    read = _read_columns(dataset)
+    columns = [
+        replace(one, note=read[one.name]["reason"], conversion=read[one.name]["conversion"])
+        if one.name in read
+        else one
+        for one in columns
+    ]
+    rows = await datasets.read_first_rows(
+        visit.platform, space_id=visit.space_id, dataset_id=dataset_id
+    )
     name = form.one("audience_name") or dataset.name.replace("_", " ").capitalize()
-    return ColumnsContent(dataset, columns, person, name)
+    return ColumnsContent(dataset, columns, person, name, rows)
+
+
+def _read_columns(dataset: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the report says about columns that have a conversion: ``{name: {reason, conversion, …}}``."""
+    found = (dataset.reading or {}).get("columns") or ()
+    return {one["name"]: one for one in found if one.get("conversion")}
 
 
 async def create_from_columns(visit: Visit, dataset_id: str) -> Any:
@@ -115,7 +138,12 @@ async def create_from_columns(visit: Visit, dataset_id: str) -> Any:
         visit.session,
         space_id=visit.space_id,
         name=form.one("audience_name")[:255],
-        query=definition_of(dataset.name, form.one("person"), chosen),
+        query=definition_of(
+            dataset.name,
+            form.one("person"),
+            chosen,
+            {name: one["conversion"] for name, one in _read_columns(dataset).items()},
+        ),
         audience_type="USERS",
         actor=visit.caller.actor,
         now=visit.now,

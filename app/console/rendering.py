@@ -10,15 +10,18 @@ from typing import Any
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
-from app.console import words
+from app.console import column_words, words
+from app.console.calls_in_words import on_page
 from app.console.files import address
 from app.console.navigation import NAVIGATION
 from app.console.shapes import shape_of
+from app.console.shown_faults import faults_above
 from app.console.uploads import DELIMITERS, USUAL_CHARSETS
 from app.console.visits import space_link
 from app.core.page_policy import CONSOLE_HEADERS
 from app.core.pages import TEMPLATES, environment
 from app.core.version import VERSION
+from app.domain.setting_labels import setting_label
 from app.services.audiences import run_notes
 
 _HEADERS = {**CONSOLE_HEADERS, "Cache-Control": "no-store"}
@@ -37,6 +40,10 @@ def _environment() -> Environment:
         plural=words.plural,
         with_unit=words.with_unit,
         as_json=words.as_json,
+        type_words=column_words.type_words,
+        setting_label=setting_label,
+        lower_first=words.lower_first,
+        on_page=on_page,
         with_chosen=words.with_chosen,
         with_own=words.with_own,
     )
@@ -47,6 +54,10 @@ def _environment() -> Environment:
         percent=words.percent,
         has_fault=words.has_fault,
         left_out_words=words.left_out_words,
+        audience_kind=words.audience_kind,
+        faults_above=faults_above,
+        examples=column_words.examples,
+        converted_to=column_words.converted_to,
         navigation=NAVIGATION,
         seconds=lambda count: timedelta(seconds=count),
         shape_of=shape_of,

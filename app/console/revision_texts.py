@@ -8,6 +8,7 @@ from typing import Any
 
 from app.console.words import as_json
 from app.domain.differences import differing
+from app.domain.setting_labels import setting_label
 
 Config = Mapping[str, Any]
 _LABELS = {
@@ -25,6 +26,7 @@ _LABELS = {
 }
 _HIDDEN = ("idSyncGiven",)
 _MAPPED = "Field "  # of the mapping
+_SETTING = "Setting "
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def _can_return(label: str, new: Mapping[str, str]) -> bool:
     """Return whether an update can change a part: fields stay in a mapping; identifiers and settings are the connection's."""
     if label.startswith(_MAPPED):
         return label in new
-    return not label.startswith("Setting ") and label not in (
+    return not label.startswith(_SETTING) and label not in (
         "Action",
         "Identifiers",
         "Type",
@@ -75,7 +77,7 @@ def _texts(config: Config) -> Iterator[tuple[str, str]]:
                     yield f"{_MAPPED}{name}", "not sent" if mapped is None else _text(mapped)
             case "connectionSettings":
                 for name, one in value.items():
-                    yield f"Setting {name} of the connection", _text(one)
+                    yield f"{_SETTING}{setting_label(name)} of the connection ({name})", _text(one)
             case _:
                 yield _LABELS.get(key, key), _part(key, value)
 

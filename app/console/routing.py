@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.console import cookies
+from app.console.calls_in_words import on_page
 from app.console.forms import FORM_TOKEN, read_file_form, read_form
 from app.console.rendering import render
 from app.console.visits import Done, Shown, SpaceLink, Visit
@@ -90,7 +91,7 @@ def _after(visit: Visit, done: Done | Shown | Response) -> Response:
     response = RedirectResponse(done.to, 303)
     if done.note:
         platform = visit.platform
-        text = cookies.note_text(platform.keyring, done.note)
+        text = cookies.note_text(platform.keyring, on_page(done.note))
         cookies.set_cookie(
             response, visit.request, platform.settings, "note", text, cookies.NOTE_SECONDS
         )
@@ -206,5 +207,5 @@ def _faults(problems: Sequence[Problem]) -> Mapping[str, Sequence[str]]:
     """Return the messages of each field; those without a field are under the empty name."""
     found: dict[str, list[str]] = {}
     for problem in problems:
-        found.setdefault(problem.field or "", []).append(problem.message)
+        found.setdefault(problem.field or "", []).append(on_page(problem.message))
     return found

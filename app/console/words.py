@@ -92,6 +92,16 @@ def percent(part: float, whole: float) -> float:
     return round(part * 100 / whole, 1) if whole else 0
 
 
+def lower_first(label: str) -> str:
+    """Return a label as it is written within a sentence: ``secret``, but ``API key``."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
+def audience_kind(query: str | None) -> str:
+    """Return where the members of an audience come from: a query, or uploads."""
+    return "Computed from a query" if query else "Uploaded list"
+
+
 #: Why a plan leaves out members, after their number.
 _LEFT_OUT = {
     LeftOut.NO_CONSENT: "without consent",

@@ -10,6 +10,8 @@ from typing import Any
 
 MOST = 200  # changes of one event
 LONGEST = 2000  # characters of a value
+ORDER_OF_FIELDS = "destinationMapping.settings"
+_MAPPED = f"{ORDER_OF_FIELDS}."
 _LEAD = 200  # characters of a long text before its first difference
 
 
@@ -37,11 +39,23 @@ def changes_of(
     """Return ``[{"field": …, "before": …, "after": …}]``, at most 200, and how many more there are.
 
     ``field`` is the path of a value, such as ``settings.url``. None before: it was created; None after: it was deleted.
-    Values of more than 2,000 characters are cut to the part that differs.
+    Values of more than 2,000 characters are cut to the part that differs. If only the order of the mapped fields differs, the
+    change has their names in both orders: files have their columns in it.
     """
     old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
     names = differing(old, new)
+    if not names and (order := _order_change(list(old), list(new))):
+        return [order], 0
     return [_change(name, old.get(name), new.get(name)) for name in names[:MOST]], len(names[MOST:])
+
+
+def _order_change(old: list[str], new: list[str]) -> dict[str, Any] | None:
+    """Return the change of the order of the mapped fields, by the paths of all parts; None if it is the same."""
+    before, after = (
+        [path.removeprefix(_MAPPED) for path in paths if path.startswith(_MAPPED)]
+        for paths in (old, new)
+    )
+    return _change(ORDER_OF_FIELDS, before, after) if before != after else None
 
 
 def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

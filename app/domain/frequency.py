@@ -58,13 +58,18 @@ class Frequency:
         """Whether a run of a source opens a sync at once."""
         return self.type == "on_run"
 
+    @property
+    def moment(self) -> datetime | None:
+        """The time of the frequency ``once``; None for all others."""
+        return from_wire(self.at) if self.type == "once" and self.at else None
+
     def in_words(self) -> str:
         """Return the frequency as people read it, such as ``daily at 06:30 (Europe/Berlin)``."""
         match self.type:
             case "on_run":
                 return "after each run"
             case "once":
-                return f"once, at {in_words(from_wire(self.at))}" if self.at else "once"
+                return f"once, at {in_words(self.moment)}" if self.moment else "once"
             case "daily":
                 return f"daily at {self.at} ({self.zone})"
             case "interval":
@@ -123,7 +128,7 @@ def next_due(frequency: Frequency, after: datetime) -> datetime | None:
     For ``once``, returns its time even if it is past: the caller knows whether that sync was opened.
     """
     if frequency.type == "once":
-        return from_wire(frequency.at) if frequency.at else None
+        return frequency.moment
     if frequency.type == "interval" and frequency.minutes is not None:
         return after + timedelta(minutes=frequency.minutes)
     if frequency.type == "daily" and frequency.at is not None:

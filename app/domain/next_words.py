@@ -24,11 +24,16 @@ class SourceFacts:
 
 
 def next_words(
-    frequency: Frequency, due_at: datetime | None, sources: Sequence[SourceFacts], now: datetime
+    frequency: Frequency,
+    due_at: datetime | None,
+    sources: Sequence[SourceFacts],
+    now: datetime,
+    *,
+    resync: bool = False,
 ) -> str:
     """Return when the next changes of an enabled activation are sent, and what its audiences are then, as sentences.
 
-    ``due_at`` is the next time of a frequency that goes by the clock. Example: "Next: at 2026-11-30 05:30 UTC, daily at
+    ``due_at`` is the next time of a frequency that goes by the clock. With ``resync``, all members are sent then. Example: "Next: at 2026-11-30 05:30 UTC, daily at
     06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
     """
     if frequency.follows_runs:
@@ -38,7 +43,7 @@ def next_words(
         first = f"Next: what has changed is sent after each {event} of {_names(sources)}."
     elif due_at is None:
         return (
-            f"Nothing is sent automatically any more: the frequency is {frequency.in_words()}, and that time is over. "
+            f"Nothing more is sent automatically: the frequency is {frequency.in_words()}, and that time is over. "
             'To send what has changed: POST …/syncs with {"kind": "incremental"}.'
         )
     else:
@@ -47,7 +52,8 @@ def next_words(
         before = f"{_names(computed)} {_are(computed)} computed, then " if computed else ""
         moment = in_words(max(due_at, now))
         words = "once" if frequency.type == "once" else frequency.in_words()
-        first = f"Next: at {moment}, {words}, {before}what has changed is sent."
+        sent = "all members are" if resync else "what has changed is"
+        first = f"Next: at {moment}, {words}, {before}{sent} sent."
     return " ".join([first, *(source_words(source, now) for source in told)])
 
 

@@ -90,16 +90,16 @@ async def test_a_messy_file_becomes_two_lists(
         await user.click("button", "Continue")  # after each run
 
         await user.click("link", "Klaviyo Keeps a Klaviyo list equal to the audience.")
-        await page.get_by_label("api_key", exact=True).fill("pk_sandbox")
+        await page.get_by_label("API key", exact=True).fill("pk_sandbox")
         await page.get_by_text(re.compile("more settings?")).first.click()
-        await page.get_by_label("base_url (optional)").fill(sandbox.urls["klaviyo"])
+        await page.get_by_label("Base URL (optional)").fill(sandbox.urls["klaviyo"])
         await user.click("button", "Add the account")
         await page.get_by_text("21 of 23").wait_for()
         await page.get_by_text("2: without a valid identifier").wait_for()
         await user.click("button", "Continue")
 
         name = page.get_by_label("Name", exact=True)
-        assert (await name.input_value()).startswith("Newsletter marz 20")
+        assert (await name.input_value()).startswith("Newsletter marz to Klaviyo, 20")
         await name.fill("Spring")
         await user.choose("A/B: two halves")
         await page.get_by_label("First name").select_option("Vorname")

@@ -59,11 +59,10 @@ async def list_batches(
     page: PageDep,
 ) -> Response:
     """List the batches of a sync in order, each with its attempts and what the partner responded."""
-    await syncs.get_sync(session, scene.space_id, activation.id, sync_id)
+    view = await syncs.get_sync(session, scene.space_id, activation.id, sync_id)
     found, total = await reports.page_batches(
         session,
-        scene.space_id,
-        sync_id,
+        view.sync,
         after=before_number(page) or 0,
         limit=page.count + 1,
     )
@@ -79,6 +78,7 @@ def _batch(batch: reports.BatchView) -> contract.BatchOutput:
     return contract.BatchOutput(
         number=batch.number,
         kind=batch.kind,
+        arms=list(batch.arms),
         rows=batch.rows,
         status=batch.state,
         delivered=batch.delivered,

@@ -9,10 +9,13 @@ from urllib.parse import unquote_plus, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from app.connectors.urls import checked_callable
+from app.domain.setting_labels import setting_label
 
 
 class ConnectorSettings(BaseModel):
     """Settings of one account at a partner. Secrets are SecretStr; unknown keys are refused.
+
+    The title of a field is its label in forms. It is derived from the name (``api_key`` is ``API key``), unless the field has one.
 
     ``where_to`` lists the settings that decide the target host (a URL, a host, an endpoint). ``sent_there`` lists the
     settings that are sent to that host; None means all secrets. If a user changes a setting in ``where_to``, the user
@@ -23,7 +26,9 @@ class ConnectorSettings(BaseModel):
     identity at the partner; it is accepted only if the operator permits it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, field_title_generator=lambda name, _: setting_label(name)
+    )
 
     where_to: ClassVar[Sequence[str]] = ()
     sent_there: ClassVar[Sequence[str] | None] = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.console.addresses import api_of, dataset_link
 from app.console.checked import checked
+from app.console.column_words import type_words
 from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.routing import Action
 from app.console.source_forms import SSL_MODES, sent_source
@@ -60,11 +61,17 @@ class DatasetView:
             *(f"{name} is new" for name in now if name not in before),
             *(f"{name} is gone" for name in before if name not in now),
             *(
-                f"{name} was {before[name]}, and is {now[name]}"
+                f"{name} was {_type(before[name], now[name])}, and is {_type(now[name], before[name])}"
                 for name in now
                 if name in before and now[name] != before[name]
             ),
         ]
+
+
+def _type(kind: str, other: str) -> str:
+    """Return a type in words; as the engine calls it, if the other one has the same words."""
+    words = type_words(kind)
+    return kind if words == type_words(other) else words
 
 
 async def show_dataset(visit: Visit) -> Shown:
@@ -135,7 +142,7 @@ async def _file(visit: Visit, dataset: Any) -> Any:
 _USED = Tab("Used by", "dataset/users.html", _users, "/audiences")
 _UPLOAD_TABS: Mapping[str, Tab] = {
     "content": Tab("Content", "dataset/content.html", _rows, "/rows"),
-    "reading": Tab("How it was read", "dataset/reading.html", _nothing),
+    "reading": Tab("How it was read", "dataset/reading.html", _rows, "/rows"),
     "former": Tab("Former contents", "dataset/former.html", _contents, "/contents"),
     "users": _USED,
 }

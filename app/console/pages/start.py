@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.console.addresses import activation_link, api_of
@@ -27,6 +28,7 @@ class StartView:
     notes: Sequence[str]  # of the run that computed the members
     address: str
     activation_address: str
+    waits_until: datetime | None  # the time of a single send, if it is still to come
 
     @property
     def is_open(self) -> bool:
@@ -64,19 +66,22 @@ async def show_start(visit: Visit) -> Shown:
     audience_id, activation_id = _ids(visit)
     session, space_id = visit.session, visit.space_id
     overview = await reports.require_overview(session, space_id, audience_id, activation_id)
+    options = await activations.get_delivery_options(session, space_id, audience_id, activation_id)
+    moment = options.frequency.moment
     found, _ = await syncs.list_syncs(
         session, space_id, activation_id, before=None, limit=_LOOKED_AT
     )
-    runs, _ = await audiences.list_runs(session, space_id, audience_id, before=None, limit=1)
+    run = await audiences.newest_run(session, space_id, audience_id)
     dry_run = next((view.sync for view in found if view.sync.kind == "dry_run"), None)
     address = activation_link(space_id, audience_id, activation_id)
     view = StartView(
         overview,
-        await activations.get_delivery_options(session, space_id, audience_id, activation_id),
+        options,
         dry_run,
-        audiences.run_notes(runs[0]) if runs else [],
+        audiences.run_notes(run) if run is not None else [],
         f"{address}/start",
         address,
+        moment if moment is not None and moment > visit.now else None,
     )
     api = [api_of(address)]
     if dry_run is not None:

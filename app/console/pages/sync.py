@@ -50,6 +50,11 @@ class SyncPageView:
         return self.view.sync.state.is_open
 
     @property
+    def has_arms(self) -> bool:
+        """Whether the batches write to the places of the arms of a split."""
+        return any(batch.arms for batch in self.batches.entries)
+
+    @property
     def is_known_by_reason(self) -> bool:
         """Whether one reason can be retried: what was rejected for it is kept."""
         return not self.is_open and self.view.sync.outcome is not None
@@ -93,7 +98,7 @@ async def show_sync(visit: Visit) -> Shown:
         overview=overview,
         view=view,
         word=SYNC_WORDS[view.sync.state],
-        batches=await _batches(visit, sync_id),
+        batches=await _batches(visit, view.sync),
         rejections=await syncs.sync_rejections(session, space_id, activation_id, sync_id),
         leaving=await _leaving(visit, activation_id, sync_id) if is_held else (),
         address=address,
@@ -104,14 +109,14 @@ async def show_sync(visit: Visit) -> Shown:
     return Shown("sync.html", title, shown, section="syncs", api=api)
 
 
-async def _batches(visit: Visit, sync_id: str) -> Page[reports.BatchView]:
+async def _batches(visit: Visit, sync: Any) -> Page[reports.BatchView]:
     asked = PageRequest(BATCHES, visit.asked("cursor"))
     position = asked.position()
     after = position.key[0] if position.key else "0"
     if not after.isdecimal() or len(after) > 9:
         raise Invalid("the cursor cannot be read", field="cursor")
     found, total = await reports.page_batches(
-        visit.session, visit.space_id, sync_id, after=int(after), limit=BATCHES + 1
+        visit.session, sync, after=int(after), limit=BATCHES + 1
     )
     entries = found[:BATCHES]
     follower = Position("after", (str(entries[-1].number),)) if len(found) > BATCHES else None

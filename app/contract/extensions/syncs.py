@@ -237,6 +237,14 @@ class BatchOutput(Output):
     kind: Annotated[
         str | None, about("`entered`, `exited` or `updated`; null: all kinds.", "entered")
     ]
+    arms: Annotated[
+        list[str],
+        about(
+            "Names of the arms of the split that have the place (list, attribute) to which the batch writes: all arms, if they share "
+            "one. Empty without a split.",
+            ["A"],
+        ),
+    ]
     rows: Annotated[int, about("Number of changes in the batch.", 1000)]
     status: Annotated[
         str,

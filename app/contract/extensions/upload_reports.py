@@ -53,6 +53,15 @@ class ReadColumnOutput(Output):
             "The name is that of the identifier email.",
         ),
     ]
+    conversion: Annotated[
+        str | None,
+        about(
+            "SQL expression of the column for a definition, if all of its texts look like numbers or dates in another notation, such as "
+            "`12,50`. Nothing is converted without it. Null otherwise.",
+            None,
+            "CAST(replace(\"amount\", ',', '.') AS DECIMAL(18, 2))",
+        ),
+    ] = None
 
 
 class UploadReport(Output):

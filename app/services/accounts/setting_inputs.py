@@ -12,6 +12,7 @@ from app.connectors import registry
 from app.connectors.base import Connector
 from app.core import clock
 from app.core.errors import Invalid, Problem
+from app.domain.setting_labels import setting_label
 
 Kind = Literal["secret", "choice", "boolean", "number", "object", "text"]
 _KINDS: Mapping[str, Kind] = {"integer": "number", "number": "number", "boolean": "boolean"}
@@ -22,6 +23,7 @@ class SettingInput:
     """One setting as an input: ``is_required`` if the user must enter it, ``is_generated`` if the service creates it."""
 
     name: str
+    label: str
     kind: Kind
     description: str
     example: str
@@ -65,6 +67,7 @@ def _input(name: str, field: Mapping[str, Any], required: bool, generated: bool)
     example = next(iter(field.get("examples", ())), "")
     return SettingInput(
         name,
+        field.get("title") or setting_label(name),
         _kind(form),
         field.get("description", ""),
         example if isinstance(example, str) else orjson.dumps(example).decode(),

@@ -73,6 +73,12 @@ async def list_runs(
     return page, await repository.count(space_id, audience_id)
 
 
+async def newest_run(session: AsyncSession, space_id: str, audience_id: str) -> Run | None:
+    """Return the newest run of an audience, whatever its state; None without one."""
+    found = await RunRepository(session).list(space_id, audience_id, before=None, limit=1)
+    return found[0] if found else None
+
+
 def absent_of(run: Run) -> dict[str, dict[str, int]]:
     """Return the values of identifiers that are none, by column and reason, as they were counted when the run or its upload was read."""
     return run.absent or ((run.input or {}).get("stats") or {}).get("absent") or {}

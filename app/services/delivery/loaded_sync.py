@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -37,6 +36,7 @@ from app.services.revision import (
     action_of,
     constants,
     lacks_list,
+    place_at,
     settings_at,
     target_of,
 )
@@ -124,9 +124,7 @@ class LoadedSync:
 
     def _place_text(self, batch: Batch) -> str | None:
         """Return the place that a batch writes to: all its rows have one place."""
-        runs: Sequence[tuple[int, str | None]] = (self.sync.spec or {}).get(PLACES) or ()
-        number = bisect_right(runs, batch.first_row, key=lambda run: run[0])
-        return runs[number - 1][1] if number else None
+        return place_at(self.sync.spec or {}, batch.first_row)
 
     def _settings_at(self, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return constants and connection settings for a place, which the revision may no longer name."""

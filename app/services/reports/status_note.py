@@ -42,7 +42,7 @@ async def status_note(
         why = (activation.last_error or {}).get("message", "see lastError")
         return f"Paused by an error: {why} Fix the cause, then enable the activation again."
     if not activation.enabled:
-        return f"Disabled: nothing is sent.{_when_enabled(activation)}"
+        return f"Disabled: nothing is sent.{_when_enabled(activation, now)}"
     if sync is not None:
         account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)
         since = await LeftCallQueries(session).waits_since(sync.space_id, sync.id)
@@ -53,13 +53,16 @@ async def status_note(
     parts = (
         _note_of_last(activation, sources, last),
         _note_of_assumed(activation),
-        next_words(frequency, activation.next_due_at, sources, now),
+        next_words(frequency, activation.next_due_at, sources, now, resync=_resync(activation)),
     )
     return " ".join(part for part in parts if part)
 
 
-def _when_enabled(activation: Activation) -> str:
+def _when_enabled(activation: Activation, now: datetime) -> str:
     if _resync(activation):
+        moment = frequency_of(activation.options).moment
+        if moment is not None and moment > now and activation.next_due_at is not None:
+            return f" The requested resync is sent at {in_words(moment)}, if it is enabled then."
         return " The requested resync starts when it is enabled."
     if activation.baseline_wanted:
         return " When it is enabled, the members of that moment count as already there, and only later changes are sent."
@@ -78,10 +81,10 @@ def _note_of_assumed(activation: Activation) -> str:
     """Return how many members were never sent, and the operation that sends them."""
     if not activation.assumed:
         return ""
-    path = f"/spaces/{activation.space_id}/audiences/{activation.audience_id}/activations/{activation.id}/syncs"
+    path = f"/spaces/{activation.space_id}/audiences/{activation.audience_id}/activations/{activation.id}"
     return (
         f"{activation.assumed:,} members counted as already there, so they were not sent. "
-        f'To send them: POST {path} with {{"kind": "resync"}}.'
+        f'To send them: POST {path}/syncs with {{"kind": "resync"}}.'
     )
 
 

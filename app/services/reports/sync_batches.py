@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.batch_states import BatchState
 from app.domain.changes import ChangeKind
 from app.services.platform import Platform, fetch_file
+from app.services.revision import arms_at
 from app.services.syncs import AttemptView, view_attempt
 from app.snapshots.engine import PlannedChange, StoredFile
 from app.snapshots.plans import read_plan
@@ -22,10 +23,11 @@ MOST_READ = 10_000  # rows of a plan in which changes of one kind are sought
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """A batch with its counts and attempts; ``kind`` is None if it has changes of all kinds."""
+    """A batch with its counts and attempts; ``kind`` is None if it has changes of all kinds. ``arms`` is empty without a split."""
 
     number: int
     kind: str | None
+    arms: Sequence[str]  # of the split that write to its place; all of them, if they share one
     rows: int
     state: BatchState
     delivered: int
@@ -45,9 +47,10 @@ class PlannedView:
 
 
 async def page_batches(
-    session: AsyncSession, space_id: str, sync_id: str, *, after: int, limit: int
+    session: AsyncSession, sync: Sync, *, after: int, limit: int
 ) -> tuple[list[BatchView], int]:
     """Read the batches of a sync with a number above ``after``, in order, and the number of all."""
+    space_id, sync_id = sync.space_id, sync.id
     queries = BatchLogQueries(session)
     found = await queries.page(space_id, sync_id, after=after, limit=limit)
     attempts = await queries.attempts(space_id, sync_id, [batch.number for batch in found])
@@ -55,6 +58,7 @@ async def page_batches(
         BatchView(
             number=batch.number,
             kind=batch.kind,
+            arms=arms_at(sync.spec or {}, batch.first_row),
             rows=batch.row_count,
             state=batch.state,
             delivered=batch.delivered,

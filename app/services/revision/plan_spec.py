@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from app.connectors.base import Definition
 from app.connectors.phone_country import phone_country_of
 from app.domain.changes import ChangeKind, Mode
+from app.domain.places import place_of
 from app.domain.sent_fields import SentField
 from app.services.revision import placement
 from app.services.revision.config import Revision
@@ -117,3 +119,21 @@ def _read(kind: type[T], value: Mapping[str, Any]) -> T:
             "it. Start the version of the service that planned it, or a newer one."
         )
     return kind(**value)
+
+
+def place_at(spec: Mapping[str, Any], row: int) -> str | None:
+    """Return the place to which the row of a plan is written, by its text in plans. ``spec`` is the one that the sync stores."""
+    runs: Sequence[tuple[int, str | None]] = spec.get(PLACES) or ()
+    number = bisect_right(runs, row, key=lambda run: run[0])
+    return runs[number - 1][1] if number else None
+
+
+def arms_at(spec: Mapping[str, Any], row: int) -> Sequence[str]:
+    """Return the names of the arms of a split that have the place to which the row of a plan is written; empty without a split.
+
+    Members that leave the place of a former arm have that arm.
+    """
+    place = place_at(spec, row)
+    named = [arm["name"] for arm in spec.get("arms") or () if arm["sent"] and arm["place"] == place]
+    former = place_of(place).arm
+    return named or ([former] if former is not None else [])

@@ -11,13 +11,11 @@ from app.services.syncs.lifecycle import (
     configuration_changed,
     create_sync,
     is_at_work,
-    is_outdated,
     lock_account,
     open_sync,
     replace_sync,
     set_state,
     snapshot_changed,
-    something_newer,
     write_state,
 )
 from app.services.syncs.notices import (
@@ -32,6 +30,7 @@ from app.services.syncs.renames import PLACE_TRIGGER
 from app.services.syncs.retried_reasons import retry_gone
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, settle_sync
+from app.services.syncs.staleness import is_outdated, something_newer
 from app.services.syncs.syncs import (
     SyncRejections,
     SyncView,

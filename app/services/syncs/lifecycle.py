@@ -12,14 +12,14 @@ from app.domain.activation_states import ActivationState
 from app.domain.options import frequency_of
 from app.domain.sync_states import SyncKind, SyncState
 from app.services.platform import MAX_LOST_LEASES, wake_plan, wake_settle
-from app.services.syncs import pins
+from app.services.syncs import one_time, pins
 from app.services.syncs.retried_reasons import Retried, all_retried
+from app.services.syncs.staleness import is_due
 from app.storage.models import Activation, Destination, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.destinations import DestinationRepository
-from app.storage.repositories.pins import PinRepository
 from app.storage.repositories.runs import RunRepository
 from app.storage.repositories.syncs import SyncRepository
 
@@ -71,20 +71,11 @@ async def configuration_changed(
         if next_kind(activation) != "baseline" or not any(computed):
             activation.baseline_wanted = False
             return None
-    if resync or await is_due(session, activation):
+    is_now = resync and not await one_time.waits(session, activation)
+    if is_now or await is_due(session, activation):
         trigger = "resync" if resync else "configuration"
         return await open_sync(session, activation, trigger=trigger, actor=actor)
     return None
-
-
-async def is_due(session: AsyncSession, activation: Activation) -> bool:
-    """Check whether an activation has something to send now. A scheduled one does not send new snapshots before its time."""
-    follows = frequency_of(activation.options).follows_runs
-    return (
-        activation.baseline_wanted
-        or await was_interrupted(session, activation)
-        or await something_newer(session, activation, snapshots=follows)
-    )
 
 
 async def lock_account(session: AsyncSession, space_id: str, destination_id: str) -> None:
@@ -180,43 +171,6 @@ def _revoke_lease(sync: Sync) -> None:
     sync.lease_owner, sync.lease_until = None, None
 
 
-async def something_newer(
-    session: AsyncSession, activation: Activation, *, snapshots: bool = True
-) -> bool:
-    """Check whether a source's snapshot, the revision or a resync is newer than what the last sync had pinned.
-
-    Without ``snapshots``, snapshots do not count: a scheduled activation sends them at its time.
-    """
-    last = await SyncRepository(session).last_planned(activation.space_id, activation.id)
-    if last is None:
-        return snapshots or activation.resync_wanted > activation.resync_done
-    return await is_outdated(session, activation, last, snapshots=snapshots)
-
-
-async def was_interrupted(session: AsyncSession, activation: Activation) -> bool:
-    """Check whether the last sync failed, or was cancelled by the service and not by a user."""
-    last = await SyncRepository(session).last_begun(activation.space_id, activation.id)
-    if last is None:
-        return False
-    stopped = last.state == SyncState.CANCELLED and "by" not in (last.error or {})
-    return stopped or last.state == SyncState.FAILED
-
-
-async def is_outdated(
-    session: AsyncSession, activation: Activation, sync: Sync, *, snapshots: bool = True
-) -> bool:
-    """Check whether a sync was planned from an older resync, revision or snapshot than the current one."""
-    if activation.resync_wanted > max(activation.resync_done, sync.resync_generation):
-        return True
-    if activation.revision_id != sync.revision_id:
-        return True
-    if not snapshots:
-        return False
-    pinned = await PinRepository(session).pinned(activation.space_id, sync.id)
-    audiences = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
-    return any(pinned.get(audience.id) != audience.snapshot_id for audience in audiences)
-
-
 async def replace_sync(session: AsyncSession, activation: Activation, sync: Sync) -> Sync:
     """Replace a locked sync that has sent nothing by a new one."""
     await _supersede(session, sync)
@@ -252,6 +206,7 @@ async def create_sync(
         # A new sync probes an account whose credentials were refused once more.
         await DestinationRepository(session).half_open(sync.space_id, sync.destination_id)
     await session.refresh(sync)
+    one_time.end_with(activation, sync)
     wake_plan(session, sync)
     return sync
 

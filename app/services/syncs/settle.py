@@ -35,6 +35,7 @@ from app.services.syncs.batch_outcomes import outcomes_of
 from app.services.syncs.given_up import give_up_settling, report_alive
 from app.services.syncs.remarks import sample_remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
+from app.services.syncs.staleness import is_due
 from app.snapshots.engine import FoldStats, Manifest, StoredFile, UnknownFormat, lane_of
 from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
 from app.storage.models import Activation, Batch, Sync
@@ -321,7 +322,7 @@ async def _open_next(
     # A sync that was stopped or failed has a next one if the activation was enabled again before it settled.
     if not await lifecycle.all_have_snapshots(session, activation):
         return
-    if await lifecycle.is_due(session, activation):
+    if await is_due(session, activation):
         await lifecycle.open_sync(session, activation, trigger="newer", actor=sync.opened_by)
     elif renames.needs_another(activation, sync, renamed):
         await lifecycle.open_sync(

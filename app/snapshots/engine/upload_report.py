@@ -30,7 +30,8 @@ class ReadColumn:
     """A column of an upload: what it was read as, with the engine's type, and the reason in words.
 
     ``role`` is ``id``, ``identifier``, ``trait``, ``entity`` or (of a dataset) ``column``. ``identifier`` names the
-    identifier; a column in another spelling is read as a trait, too.
+    identifier; a column in another spelling is read as a trait, too. ``conversion`` is an SQL expression of the column, if its
+    texts look like numbers or dates in another notation.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ReadColumn:
     type: str
     reason: str
     identifier: str | None = None
+    conversion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,11 @@ from app.snapshots.membership.kept_types import KeptTypes, enlarge, keep_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.membership.read_columns import Roles, read_columns
 from app.snapshots.reading import (
+    Notation,
     Source,
     is_code,
     long_columns,
+    other_notations,
     parquet_trait,
     rows_within,
     typed_columns,
@@ -105,7 +107,7 @@ def member_columns(
         types,
         kept.spelled,
     )
-    read = read_columns(source, roles, former)
+    read = read_columns(source, roles, former, _notations(cursor, source, traits, types))
     return MemberColumns(
         _listed(shown | typed),
         required[0],
@@ -117,6 +119,18 @@ def member_columns(
         read,
         _not_texts(cursor, source, identifiers),
     )
+
+
+def _notations(
+    cursor: Cursor, source: Source, traits: Mapping[str, str], types: Mapping[str, str]
+) -> dict[str, Notation]:
+    """Return the notations of traits that are texts; those whose names suggest ids or codes are left out."""
+    texts = {
+        column: value
+        for column, value in traits.items()
+        if types[column] == "VARCHAR" and not is_code(column)
+    }
+    return other_notations(cursor, source.sql, texts)
 
 
 def refused_rows(columns: MemberColumns, upload: Upload, *, linked: bool) -> str | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from app.domain.column_names import spellings
 from app.snapshots.engine import ReadColumn
 from app.snapshots.membership.membership import IDENTIFIERS, Members
-from app.snapshots.reading import Source, type_reason
+from app.snapshots.reading import Notation, Source, type_reason
+
+_PLAINLY = "Numbers with a decimal point (12.50) and dates such as 2026-12-31 get their types."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,13 @@ class Roles:
     spelled: Collection[str] = ()
 
 
-def read_columns(source: Source, roles: Roles, former: Members | None) -> list[ReadColumn]:
-    """Return the columns in the order of the upload. ``former`` is the membership before, if types were kept."""
+def read_columns(
+    source: Source, roles: Roles, former: Members | None, notations: Mapping[str, Notation]
+) -> list[ReadColumn]:
+    """Return the columns in the order of the upload. ``former`` is the membership before, if types were kept.
+
+    ``notations`` are those of text columns whose values look like numbers or dates.
+    """
     ids = {column: name for name, column in roles.ids.items()}
     identifiers = {column: name for name, column in roles.identifiers.items()}
     found = []
@@ -37,7 +44,7 @@ def read_columns(source: Source, roles: Roles, former: Members | None) -> list[R
             kind = roles.entities[column]
             found.append(ReadColumn(column, "entity", kind, "Its name begins with ent_."))
         else:
-            found.append(_trait(source, roles, column, former))
+            found.append(_trait(source, roles, column, former, notations.get(column)))
     return found
 
 
@@ -45,7 +52,9 @@ def _named(column: str, name: str) -> str:
     return f"Its name is {name}." if column == name else f"It is a spelling of {name}."
 
 
-def _trait(source: Source, roles: Roles, column: str, former: Members | None) -> ReadColumn:
+def _trait(
+    source: Source, roles: Roles, column: str, former: Members | None, notation: Notation | None
+) -> ReadColumn:
     kind = roles.traits[column]
     known = former.traits.get(column) if former else None
     if column in roles.spelled:
@@ -54,6 +63,8 @@ def _trait(source: Source, roles: Roles, column: str, former: Members | None) ->
         reason = "The trait had this type before, and all values fit."
     else:
         reason = type_reason(source, column, kind)
+    if notation is not None:
+        reason = f"{type_reason(source, column, kind, notation)} {_PLAINLY}"
     spelled = next((name for name in IDENTIFIERS if spellings(name, [column])), None)
     role = f"It is a spelling of {spelled}, but another column holds it, or it has no texts."
     return ReadColumn(

@@ -8,6 +8,7 @@ from app.snapshots.reading.first_rows import rows_at_start
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.long_numbers import long_columns
 from app.snapshots.reading.ndjson_layouts import rows_within
+from app.snapshots.reading.notations import Notation, other_notations
 from app.snapshots.reading.parquet_input import parquet_text, parquet_trait
 from app.snapshots.reading.sorted_rows import sort_rows
 from app.snapshots.reading.source import Source
@@ -15,6 +16,7 @@ from app.snapshots.reading.type_reasons import type_reason
 from app.snapshots.reading.uploads import open_upload
 
 __all__ = [
+    "Notation",
     "Source",
     "cast_text",
     "csv_values",
@@ -23,6 +25,7 @@ __all__ = [
     "is_code",
     "long_columns",
     "open_upload",
+    "other_notations",
     "parquet_text",
     "parquet_trait",
     "rows_at_start",

@@ -24,6 +24,7 @@ from app.snapshots.engine import (
 from app.snapshots.reading.detection import is_code, typed_columns
 from app.snapshots.reading.json_columns import typed_json_columns
 from app.snapshots.reading.long_numbers import long_columns
+from app.snapshots.reading.notations import other_notations
 from app.snapshots.reading.parquet_input import parquet_trait
 from app.snapshots.reading.source import Source
 from app.snapshots.reading.type_reasons import type_reason
@@ -50,15 +51,29 @@ def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
             )
             kept = f"{query} WHERE NOT {keys}" if keys else query
             cursor.execute(copy_to(kept, out, narrow=False))
-            read = [
-                ReadColumn(column, "column", kind, type_reason(source, column, kind))
-                for column, kind in kinds.items()
-            ]
+            read = _read(cursor, source, rows, kinds)
             report = source.report(read, refused=refused)
         return DatasetStats(int(pq.read_metadata(out).num_rows), kinds, report)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
+
+
+def _read(cursor: Cursor, source: Source, rows: str, kinds: Mapping[str, str]) -> list[ReadColumn]:
+    """Return the columns with the reasons for their types, for the report. ``rows`` is the relation of typed columns."""
+    texts = {
+        column: sql_name(column)
+        for column, kind in kinds.items()
+        if kind == "VARCHAR" and not is_code(column)
+    }
+    notations = other_notations(cursor, rows, texts)
+    found = []
+    for column, kind in kinds.items():
+        notation = notations.get(column)
+        reason = type_reason(source, column, kind, notation)
+        conversion = notation.conversion if notation else None
+        found.append(ReadColumn(column, "column", kind, reason, conversion=conversion))
+    return found
 
 
 def _refused_rows(kinds: Mapping[str, str], upload: Upload) -> str | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from app.snapshots.reading.detection import is_code
+from app.snapshots.reading.notations import Notation
 from app.snapshots.reading.source import Source
 
 
-def type_reason(source: Source, column: str, kind: str) -> str:
-    """Return in one sentence why a column of an upload has an engine type."""
+def type_reason(source: Source, column: str, kind: str, notation: Notation | None = None) -> str:
+    """Return in one sentence why a column of an upload has an engine type. ``notation`` is that of a text column, if it has one."""
+    if notation is not None:
+        return f"All values look like {notation.words}. They stay text, because the service does not guess."
     if source.upload.format == "parquet":
         return "The file has this type."
     if kind == "VARCHAR" and is_code(column):

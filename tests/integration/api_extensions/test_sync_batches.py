@@ -22,6 +22,7 @@ async def test_a_plan_is_sampled_approved_by_its_number_and_shown_batch_by_batch
         ("waiting", "exited", []),
         ("waiting", "entered", []),
     ]
+    assert [one["arms"] for one in waiting] == [[], []], "there is no split"
     refused = await desk.refused("POST", f"{path}/approve", json={"exits": 19})
     assert (refused["code"], refused["message"]) == (
         409,

@@ -37,7 +37,7 @@ async def test_the_list_shows_size_age_schedule_and_use(browser: Browser) -> Non
     await browser.open("audiences")
     row = r"Buyers buyers Live uploaded 3 (\d+ s ago|just now) with each upload 1"
     assert re.search(row, browser.text)
-    row = f"Visitors visitors Not Computing SQL {NOTHING} {NOTHING} every hour 0"
+    row = f"Visitors visitors Not Computing Computed from a query {NOTHING} {NOTHING} every hour 0"
     assert row in browser.text
     for query, found, missing in (
         ("search=visit", "Visitors", "Buyers"),

@@ -41,11 +41,12 @@ async def test_a_file_becomes_a_dataset_whose_page_shows_how_it_was_read(browser
     assert "No datasets yet" in browser.text
     one = await _add(browser)
     assert "sales has 2 rows. Check below how the file was read." in browser.text
-    assert "id VARCHAR E-Mail VARCHAR paid_on DATE 1 ada@example.com 2026-01-02" in browser.text
+    assert "id text E-Mail text paid_on date 1 ada@example.com 2026-01-02" in browser.text
     await browser.open(f"{one}?tab=reading")
     assert "utf-16" in browser.text
     assert "Delimiter semicolon" in browser.text
     assert "1 empty row" in browser.text
+    assert "paid_on date DATE 2026-01-02 2026-01-03 All values fit this type." in browser.text
     await _audience(browser, "SELECT id AS profile_id FROM sales")
     await browser.open(f"{one}?tab=users")
     assert "Payers not yet" in browser.text

@@ -45,9 +45,14 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     new = f"/console/spaces/{flow.space_id}/destinations/new"
     await browser.open(f"{new}/klaviyo")
     assert "It begins with pk_." in browser.text, "what the definition says"
+    assert "API key: Private key" in browser.text, "a label, with the name of the API in the hint"
+    assert "In the API: api_key" in browser.text
+    assert "1 more setting: Base URL" in browser.text, "what is inside"
     page = await browser.send(f"{new}/klaviyo", {"name": "K", "settings.api_key": "AbC123"})
     assert page.status_code == 422
     assert 'id="settings.api_key-fault"' in page.text
+    assert browser.text.count("a private key is needed") == 1, "a fault is read once"
+    assert "Nothing was saved. Correct what is marked below." in browser.text
     assert "AbC123" not in page.text, "a secret is not repeated"
     await browser.open(f"{new}/webhook")
     page = await browser.send(
@@ -87,7 +92,7 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     assert 'id="settings.batch_size-fault"' in page.text
     page = await browser.send(f"{one}/settings?tab=settings", {"settings.batch_size": "9"})
     assert "The settings are saved." in browser.text
-    assert "batch_size 9" in browser.text
+    assert "Batch size 9" in browser.text
     await browser.open(f"{one}?tab=settings")
     await browser.send(f"{one}/rename?tab=settings", {"name": "Ours"})
     assert "The name is Ours." in browser.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -9,12 +10,23 @@ from sqlalchemy import select
 
 from app.services.activations import get_delivery_options
 from app.storage.models import ActivationRevision, AudienceSchedule
+from tests.flow import eventually
 from tests.integration.console.conftest import BASE, Browser
 
 
 def _step(browser: Browser, step: str, **draft: object) -> str:
     query = urlencode({name.replace("__", "."): text for name, text in draft.items()}, doseq=True)
     return f"/console/spaces/{browser.flow.space_id}/activations/new/{step}?{query}"
+
+
+def _element(text: str, tag: str, mark: str) -> str:
+    """Return the element whose tag has a mark, with what is in it."""
+    start, depth = text.rindex(f"<{tag}", 0, text.index(mark)), 0
+    for found in re.finditer(rf"<(/?){tag}\b", text[start:]):
+        depth += -1 if found[1] else 1
+        if depth == 0:
+            return text[start : start + found.end()]
+    raise AssertionError(f"{mark} is not closed")
 
 
 def _draft(browser: Browser, **more: object) -> dict[str, object]:
@@ -116,6 +128,11 @@ async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> Non
         await flow.quiet(activation)
         page = await browser.open(path)
         assert "Send the 3 who are in it now" in browser.text
+        replaced = _element(page.text, "div", 'id="dry"')
+        assert "Would be sent" in replaced
+        assert "members" not in re.findall(r'name="([^"]+)"', replaced), (
+            "a choice is kept when the dry run ends: it is not in the part that is replaced"
+        )
         assert "checked" not in page.text, "nothing is chosen beforehand"
         page = await browser.send(f"{path}/begin")
         assert page.status_code == 422
@@ -188,6 +205,55 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
         query = select(AudienceSchedule).where(AudienceSchedule.audience_id == chosen[0])
         schedules = (await session.scalars(query)).all()
     assert [(one.config or {})["hours"] for one in schedules] == [[7]]
+
+
+async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is_chosen(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    content = b"nr;email;umsatz\n1;ada@example.com;12,50\n2;bob@example.com;3\n"
+    page = await browser.attach(upload, "kunden.csv", content)
+    assert "ada@example.com bob@example.com text" in browser.text
+    assert "1 2 whole number" in browser.text
+    assert "All values look like numbers with a decimal comma such as 12,50." in browser.text
+    assert "Choose “Property, as a number” to convert them." in browser.text
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    sent = {
+        "column": ["nr", "email", "umsatz"],
+        "role": ["none", "email", "converted"],
+        "person": "nr",
+        "audience_name": "Kunden",
+    }
+    page = await browser.send(create, {**sent, "audience_name": ""})
+    assert '<option value="converted" selected>' in page.text, "the choice stays"
+    page = await browser.send(create, sent)
+    (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    await eventually(lambda: _is_computed(browser, audience_id))
+    await browser.open(f"audiences/{audience_id}?tab=members")
+    assert "1 ada@example.com 12.5" in browser.text, "a number, not a text"
+    assert "Computed from a query." in browser.text
+    await browser.open(_step(browser, "settings", **_draft(browser, audience=audience_id)))
+    assert 'value="Kunden to Hook, ' in (browser.page.text if browser.page else ""), "a name"
+
+
+async def _is_computed(browser: Browser, audience_id: str) -> bool:
+    await browser.open(f"audiences/{audience_id}?tab=members")
+    return "ada@example.com" in browser.text
+
+
+async def test_a_single_send_in_the_future_says_when_it_is_sent(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(2))
+    later = {"type": "once", "at": "2126-01-01T08:00:00.000Z"}
+    activation = await flow.activate(enabled=False, options={"frequency": later})
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}/start"
+    await browser.open(path)
+    assert (
+        "Send all who are in it then This is a single send, at 1 Jan 2126, 08:00 UTC."
+        in browser.text
+    )
 
 
 async def test_a_read_token_cannot_save(visitor: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import duckdb
 import pytest
 
@@ -38,6 +40,17 @@ def test_the_definition_reads_the_columns_as_chosen() -> None:
     found = database.execute(sql)
     assert [one[0] for one in found.description or ()] == ["profile_id", "email", "E-Mail (file)"]
     assert found.fetchall() == [("1", "a@example.com", "b"), ("2", "d@example.com", None)]
+
+
+def test_a_property_is_converted_if_that_was_chosen() -> None:
+    conversions = {"amount": "CAST(replace(\"amount\", ',', '.') AS DECIMAL(18, 2))"}
+    database = duckdb.connect()
+    database.execute("CREATE TABLE people AS SELECT 'a@example.com' AS mail, '12,50' AS amount")
+    for role, value in (("converted", Decimal("12.50")), ("trait", "12,50")):
+        sql = definition_of("people", "mail", [("mail", "email"), ("amount", role)], conversions)
+        found = database.execute(sql)
+        assert [one[0] for one in found.description or ()][2] == "amount"
+        assert found.fetchall() == [("a@example.com", "a@example.com", value)]
 
 
 def test_an_address_as_id_is_the_same_in_any_case() -> None:

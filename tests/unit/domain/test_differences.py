@@ -33,6 +33,25 @@ def test_paths_values_and_directives() -> None:
     assert changes_of({"name": "A"}, None)[0] == [{"field": "name", "before": "A", "after": None}]
 
 
+def test_a_change_of_the_order_of_mapped_fields_only_is_a_change() -> None:
+    before = {"name": "A", "destinationMapping": {"settings": {"columns": {"a": "1", "b": "2"}}}}
+    after = {"destinationMapping": {"settings": {"columns": {"b": "2", "a": "1"}}}, "name": "A"}
+    assert changes_of(before, after) == (
+        [
+            {
+                "field": "destinationMapping.settings",
+                "before": ["columns.a", "columns.b"],
+                "after": ["columns.b", "columns.a"],
+            }
+        ],
+        0,
+    )
+    assert changes_of({"a": 1, "b": 2}, {"b": 2, "a": 1}) == ([], 0), "elsewhere it means nothing"
+    assert changes_of(before, {**after, "name": "B"})[0] == [
+        {"field": "name", "before": "A", "after": "B"}
+    ]
+
+
 def test_secrets_are_compared_and_never_kept() -> None:
     old, same, new = Hidden("hunter2-old"), Hidden("hunter2-old"), Hidden("hunter2-new")
     assert changes_of({"key": old}, {"key": same}) == ([], 0)

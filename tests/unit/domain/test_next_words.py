@@ -72,7 +72,7 @@ COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
             ONCE,
             None,
             [VIP],
-            "Nothing is sent automatically any more: the frequency is once, at 2026-11-30 05:30 UTC, and that time is over. "
+            "Nothing more is sent automatically: the frequency is once, at 2026-11-30 05:30 UTC, and that time is over. "
             'To send what has changed: POST …/syncs with {"kind": "incremental"}.',
         ),
         (
@@ -95,6 +95,13 @@ def test_each_frequency_has_its_sentence(
     frequency: Frequency, due: datetime | None, sources: list[SourceFacts], expected: str
 ) -> None:
     assert next_words(frequency, due, sources, NOW) == expected
+
+
+def test_a_requested_resync_that_waits_for_its_time_sends_all() -> None:
+    assert next_words(ONCE, DUE, [BUYERS], NOW, resync=True) == (
+        "Next: at 2026-11-30 05:30 UTC, once, all members are sent. "
+        "The newest upload of 'buyers' counts; it is 3 hours old."
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""Calls of the API in sentences of the service: pages name the button that does the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.console.calls_in_words import on_page
+
+_APP = Path(__file__).parents[3] / "app"
+_CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (?=[/…]|with\b)")
+
+
+def _sentences() -> Iterator[str]:
+    """Yield the texts of services and rules that name a call; a value that is filled in becomes ``…/audiences/x``."""
+    for folder in ("services", "domain", "snapshots"):
+        for path in (_APP / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            inner = {
+                id(part)
+                for one in ast.walk(tree)
+                if isinstance(one, ast.JoinedStr)
+                for part in one.values
+            }
+            documents = {
+                id(one.body[0].value)
+                for one in ast.walk(tree)
+                if isinstance(
+                    one, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+                )
+                and one.body
+                and isinstance(one.body[0], ast.Expr)
+            }
+            for one in ast.walk(tree):
+                if id(one) in inner or id(one) in documents:
+                    continue
+                if (text := _text(one)) and _CALL.search(text):
+                    yield text
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "…/audiences/x" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_each_call_that_a_sentence_of_the_service_names_has_its_words() -> None:
+    found = list(_sentences())
+    assert len(found) > 10, "the search still finds them"
+    for sentence in found:
+        assert not _CALL.search(on_page(sentence)), sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (
+            'To send them: POST /spaces/s/audiences/a/activations/b/syncs with {"kind": "resync"}.',
+            "To send them: “Send them”.",
+        ),
+        (
+            "force a run with POST …/audiences/aud_1/runs, or add a schedule with POST …/audiences/aud_1/schedules.",
+            "force a run with “Compute now” on its page, or add a schedule with the tab “Schedule” on its page.",
+        ),
+        (
+            'accept the next one once: PATCH …/datasets/dst_1 with {"file": {"allowBreaking": true}}.',
+            "accept the next one once: “A new file may empty or reshape what audiences read” in the tab “File” of the dataset.",
+        ),
+        ("To enable it: PATCH …/audiences/aud_1.", "To enable it: “Enable” on its page, under “More”."),
+        ("Nothing changed.", "Nothing changed."),
+    ],
+)  # fmt: skip
+def test_a_page_names_the_button(sentence: str, shown: str) -> None:
+    assert on_page(sentence) == shown
