@@ -35,7 +35,7 @@ async def test_the_list_shows_size_age_schedule_and_use(browser: Browser) -> Non
             now=clock.now(),
         )
     await browser.open("audiences")
-    row = r"Buyers buyers Live uploaded 3 (\d+ s ago|just now) with each upload 1"
+    row = r"Buyers buyers Live Uploaded list 3 (\d+ s ago|just now) with each upload 1"
     assert re.search(row, browser.text)
     row = f"Visitors visitors Not Computing Computed from a query {NOTHING} {NOTHING} every hour 0"
     assert row in browser.text

@@ -45,7 +45,7 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     new = f"/console/spaces/{flow.space_id}/destinations/new"
     await browser.open(f"{new}/klaviyo")
     assert "It begins with pk_." in browser.text, "what the definition says"
-    assert "API key: Private key" in browser.text, "a label, with the name of the API in the hint"
+    assert "API key : Private key" in browser.text, "a label, with the name of the API in the hint"
     assert "In the API: api_key" in browser.text
     assert "1 more setting: Base URL" in browser.text, "what is inside"
     page = await browser.send(f"{new}/klaviyo", {"name": "K", "settings.api_key": "AbC123"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.console.column_words import converted_to, examples, type_words
@@ -30,7 +32,14 @@ def test_a_type_in_words(kind: str, words: str) -> None:
 
 
 def test_examples_are_the_first_different_values() -> None:
-    rows = [{"a": 1}, {"a": 1, "b": {"c": None}}, {}, {"a": True}, {"a": "x" * 50}, {"a": "late"}]
+    rows: list[dict[str, Any]] = [
+        {"a": 1},
+        {"a": 1, "b": {"c": None}},
+        {},
+        {"a": True},
+        {"a": "x" * 50},
+        {"a": "late"},
+    ]
     assert examples(rows, "a") == ["1", "true", "x" * 39 + "…"]
     assert examples(rows, "b") == ['{"c": null}']
     assert examples(rows, "none") == []
