@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 #: Parts of names that are not written as words are.
 _SPELLED = {
@@ -20,6 +22,11 @@ _SPELLED = {
     "uri": "URI",
     "url": "URL",
 }
+
+
+def labelled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of settings by their labels."""
+    return {setting_label(name): value for name, value in settings.items()}
 
 
 def setting_label(name: str) -> str:

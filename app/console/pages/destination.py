@@ -16,6 +16,7 @@ from app.console.visits import Done, Shown, Visit
 from app.console.way_back import back_with_account, way_back, with_way_back
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.pagination import Page
+from app.domain.setting_labels import labelled
 from app.services import accounts, activations, reports
 
 
@@ -66,7 +67,7 @@ async def _page(visit: Visit, check: Any = None, secrets: Mapping[str, str] | No
         generated=[one.name for one in accounts.settings_inputs(connector) if one.is_generated],
         way_back=way_back(visit),
         check=check,
-        secrets=secrets,
+        secrets=labelled(secrets or {}),
     )
     paths = dict.fromkeys((api_of(_address(visit)), _api(visit, tab)))
     return Shown("destination.html", account.name, view, section="destinations", api=list(paths))

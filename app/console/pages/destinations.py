@@ -15,6 +15,7 @@ from app.console.visits import Done, Shown, Visit
 from app.console.way_back import back_with_account, way_back, with_way_back
 from app.core.errors import Invalid
 from app.core.pagination import Page
+from app.domain.setting_labels import labelled
 from app.services import accounts, activations, reports
 
 
@@ -127,7 +128,9 @@ async def add(visit: Visit) -> Shown | Done:
     onward = back_with_account(visit, account.id)
     if onward and not secrets:
         return Done(onward, f"{account.name} is added.")
-    view = AddedView(account, destination_link(visit.space_id, account.id), secrets, onward)
+    view = AddedView(
+        account, destination_link(visit.space_id, account.id), labelled(secrets), onward
+    )
     return Shown(
         "destination_added.html",
         f"{account.name} is added",

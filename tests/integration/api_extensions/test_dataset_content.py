@@ -37,6 +37,7 @@ class TestContent:
             "identifier": None,
             "type": "VARCHAR",
             "reason": "Its name suggests ids or codes, which stay text.",
+            "conversion": None,
         }
         assert dataset["reading"]["dialect"]["delimiter"] == ","
         listed = (await api.get("datasets")).json()["data"]["datasets"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.connectors import registry
-from app.domain.setting_labels import setting_label
+from app.domain.setting_labels import labelled, setting_label
 from app.services.accounts.setting_inputs import settings_inputs
 
 
@@ -31,3 +31,10 @@ def test_the_inputs_of_each_destination_have_labels(slug: str) -> None:
     for one in settings_inputs(registry.get(slug)):
         assert one.label == setting_label(one.name)
         assert "_" not in one.label
+
+
+def test_values_are_named_by_labels() -> None:
+    assert labelled({"signing_secret": "s", "base_url": "u"}) == {
+        "Signing secret": "s",
+        "Base URL": "u",
+    }
