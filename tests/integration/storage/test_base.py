@@ -70,6 +70,25 @@ async def test_a_read_sees_what_the_database_has(flow: Flow) -> None:
         assert again.name == "Renamed"
 
 
+async def test_what_a_session_knows_is_read_once(flow: Flow) -> None:
+    async with flow.platform.unit_of_work() as session:
+        repository = AudienceRepository(session)
+        assert await repository.known(flow.space_id, "aud_none") is None
+        audience = await repository.known(flow.space_id, flow.audience_id)
+        assert audience is not None
+        name = audience.name
+        del audience  # a session forgets rows that nobody uses
+        async with flow.platform.unit_of_work() as other:
+            row = await AudienceRepository(other).require(flow.space_id, flow.audience_id)
+            row.name = "Renamed"
+        again = await AudienceRepository(session).known(flow.space_id, flow.audience_id)
+        assert again is not None
+        assert again.name == name
+        added = Dataset(space_id=flow.space_id, id="dst_new", name="New", kind="UPLOAD")
+        DatasetRepository(session).remember(added)
+        assert await DatasetRepository(session).known(flow.space_id, "dst_new") is added
+
+
 @pytest.mark.parametrize(
     ("held", "wanted", "waits"),
     [
