@@ -17,6 +17,8 @@ import httpx
 
 from app.embedded.servers import start_servers
 
+_PAUSE = 0.01  # seconds between two looks
+
 
 class Service:
     """A client of the space of a running service."""
@@ -86,6 +88,20 @@ class Service:
         """Return the syncs of an activation, newest first."""
         found = self.call("GET", f"/audiences/{audience}/activations/{activation}/syncs")
         return list(found["syncs"])
+
+    def wait_for_sync(self, audience: str, activation: str, number: int) -> Any:
+        """Wait until the newest sync has this number or a later one and is complete, and return it.
+
+        Raises RuntimeError if it ends otherwise.
+        """
+        while True:
+            newest = next(iter(self.syncs(audience, activation)), None)
+            if newest is not None and newest["number"] >= number:
+                if newest["status"] == "complete":
+                    return newest
+                if newest["status"] in ("failed", "held", "cancelled"):
+                    raise RuntimeError(f"the sync ended as {newest}")
+            time.sleep(_PAUSE)
 
 
 @contextmanager

@@ -14,8 +14,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -28,8 +26,6 @@ from benchmarks.upload import CHURN, upload
 
 AUDIENCES = 20
 MEMBERS = 10_000
-PAUSE = 0.005  # seconds between two looks
-PATIENCE = 1_800.0
 
 
 def _content(members: int, turn: int) -> bytes:
@@ -37,18 +33,6 @@ def _content(members: int, turn: int) -> bytes:
     first = int(members * CHURN) * turn
     rows = (f"user-{n:07},user-{n}@example.com\n" for n in range(first, first + members))
     return ("profile_id,email\n" + "".join(rows)).encode()
-
-
-def _wait_for(running: Service, pair: tuple[str, str], number: int) -> None:
-    """Wait until a sync of this number is complete."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        syncs = running.syncs(*pair)
-        if syncs and syncs[0]["number"] >= number and syncs[0]["status"] == "complete":
-            return
-        if time.monotonic() > end:
-            raise TimeoutError(f"sync {number} of {pair}")
-        time.sleep(PAUSE)
 
 
 class Script:
@@ -90,7 +74,7 @@ def measure(repeats: int, scale: float) -> Figures:
             for number, pair in enumerate(pairs):
                 begun = time.perf_counter()
                 upload(running, pair[0], content)
-                _wait_for(running, pair, turn + 1)
+                running.wait_for_sync(*pair, turn + 1)
                 middle = time.perf_counter()
                 script.send(number, content)
                 ours.append(middle - begun)
@@ -112,43 +96,36 @@ ROWS = (
 )
 
 
-@contextmanager
-def _many(running: Service, url: str, audiences: int) -> Iterator[list[tuple[str, list[str]]]]:
-    """Create audiences with three activations each, which have delivered their first members."""
-    first: list[tuple[str, list[str]]] = []
-    content = _content(MEMBERS, 0)
+def _make_many(running: Service, url: str, audiences: int) -> list[tuple[str, list[str]]]:
+    """Create audiences with three activations each, and upload their first members. Returns their ids."""
+    made = []
     for number in range(audiences):
-        audience, activation = running.webhook_activation(f"{url}/{number}")
-        connected = running.call("GET", f"/audiences/{audience}/activations/{activation}")
-        path = f"/audiences/{audience}/destination-connections/{connected['activation']['destinationConnectionId']}/activations"
+        audience, first = running.webhook_activation(f"{url}/{number}")
+        found = running.call("GET", f"/audiences/{audience}/activations/{first}")["activation"]
+        path = f"/audiences/{audience}/destination-connections/{found['connectionId']}/activations"
         body = {"enabled": True, "performResync": False, "activationName": "More",
                 "activationType": "Audience Membership Changed"}  # fmt: skip
         others = [running.call("POST", path, json=body)["activation"]["id"] for _ in range(2)]
-        upload(running, audience, content)
-        first.append((audience, [activation, *others]))
-    yield first
+        upload(running, audience, _content(MEMBERS, 0))
+        made.append((audience, [first, *others]))
+    return made
 
 
 def main(audiences: int) -> None:
     """Let all audiences change at once, and print how long it takes until all is delivered."""
-    changes = int(MEMBERS * CHURN) * 2
-    with sink() as url, service() as running, _many(running, url, audiences) as made:
-        for audience, activations in made:
-            for activation in activations:
-                _wait_for(running, (audience, activation), 1)
-        begun = time.perf_counter()
-        content = _content(MEMBERS, 1)
+    with sink() as url, service() as running:
+        made = _make_many(running, url, audiences)
+        pairs = [(audience, one) for audience, activations in made for one in activations]
+        for pair in pairs:
+            running.wait_for_sync(*pair, 1)
+        begun, content = time.perf_counter(), _content(MEMBERS, 1)
         for audience, _ in made:
             upload(running, audience, content)
         uploaded = time.perf_counter() - begun
-        delivered = 0
-        for audience, activations in made:
-            for activation in activations:
-                _wait_for(running, (audience, activation), 2)
-                newest = running.syncs(audience, activation)[0]
-                delivered += newest["counts"]["delivered"]
+        ended = [running.wait_for_sync(*pair, 2) for pair in pairs]
         whole = time.perf_counter() - begun
-    wanted = audiences * 3 * changes
+    delivered = sum(sync["delivered"] for sync in ended)
+    wanted = len(pairs) * 2 * int(MEMBERS * CHURN)
     print(
         f"{audiences} audiences x 3 activations: uploaded in {uploaded:.0f} s, all delivered after {whole:.0f} s "
         f"({whole / audiences * 1000:.0f} ms for each audience), {delivered:,} of {wanted:,} changes"

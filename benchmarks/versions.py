@@ -108,13 +108,7 @@ class Version:
         return int(next((sync["number"] for sync in self._running.syncs(*pair)), 0))
 
     def _wait_after(self, pair: tuple[str, str], number: int) -> None:
-        """Wait until a later sync than that number is complete."""
-        while not (syncs := self._running.syncs(*pair)) or syncs[0]["number"] <= number:
-            time.sleep(PAUSE)
-        while (sync := self._running.syncs(*pair)[0])["status"] != "complete":
-            if sync["status"] in ("failed", "held", "cancelled"):
-                raise RuntimeError(f"the sync ended as {sync}")
-            time.sleep(PAUSE)
+        self._running.wait_for_sync(*pair, number + 1)
 
 
 def _members(count: int, turn: int) -> bytes:

@@ -69,7 +69,7 @@ class Frequency:
             case "on_run":
                 return "after each run"
             case "once":
-                return f"once, at {in_words(self.moment)}" if self.moment else "once"
+                return f"once, at {in_words(moment)}" if (moment := self.moment) else "once"
             case "daily":
                 return f"daily at {self.at} ({self.zone})"
             case "interval":

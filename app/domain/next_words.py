@@ -33,8 +33,8 @@ def next_words(
 ) -> str:
     """Return when the next changes of an enabled activation are sent, and what its audiences are then, as sentences.
 
-    ``due_at`` is the next time of a frequency that goes by the clock. With ``resync``, all members are sent then. Example: "Next: at 2026-11-30 05:30 UTC, daily at
-    06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
+    ``due_at`` is the next time of a frequency that goes by the clock. With ``resync``, all members are sent then. Example:
+    "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
     """
     if frequency.follows_runs:
         told = sources

@@ -20,7 +20,7 @@ from app.domain.activation_states import ActivationState
 from app.domain.options import DEFAULT_OPTIONS
 from app.services.activations.catalogue import definition_of
 from app.services.activations.delivery_options import options_fields
-from app.services.activations.revisions import first_revision, new_revision
+from app.services.activations.revisions import new_revision
 from app.services.revision import check_mapping
 from app.services.syncs import close_for_deletion, configuration_changed
 from app.services.tenancy import record_change
@@ -95,7 +95,7 @@ async def create_activation(
     session.add(activation)
     await session.flush()
     session.add(source)
-    await first_revision(session, activation, config, actor, now)
+    await new_revision(session, activation, config, actor, now, is_first=True)
     if wanted.enabled:
         await configuration_changed(
             session, activation, resync=wanted.perform_resync, actor=actor, now=now

@@ -15,6 +15,7 @@ from app.core.errors import Invalid, Problem
 from app.core.logging import get_logger
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.services.accounts import Account, connector_tools, open_account
+from app.services.activations.catalogue import definition_of
 from app.services.platform import Platform, new_batch
 from app.services.revision import Revision, uses_list
 from app.storage.repositories.activations import ActivationRepository
@@ -122,12 +123,13 @@ async def list_warnings(
         if activation is None:
             return ()
         stored = await RevisionRepository(session).get(space_id, activation.revision_id)
-        account = await DestinationRepository(session).require(space_id, activation.destination_id)
+        definition = await definition_of(session, activation)
     assert stored is not None  # noqa: S101  a foreign key
-    named = _of_revision(registry.get(account.slug).definition, Revision.parse(stored.config))
-    found = await _look_up(platform, workspace_id, space_id, account.id, named)
+    named = _of_revision(definition, Revision.parse(stored.config))
+    account_id = activation.destination_id
+    found = await _look_up(platform, workspace_id, space_id, account_id, named)
     missing = (
-        SaveWarning(WarningCode.LIST_NOT_FOUND, name, _no_list(found, list_id, account.id))
+        SaveWarning(WarningCode.LIST_NOT_FOUND, name, _no_list(found, list_id, account_id))
         for name, list_id in found.missing.items()
     )
     return [*missing, *_unsure(found)]

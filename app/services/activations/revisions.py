@@ -63,45 +63,29 @@ async def new_revision(
     config: Mapping[str, Any],
     actor: str,
     now: datetime,
+    *,
+    is_first: bool = False,
 ) -> ActivationRevision:
-    """Add the next revision of a locked activation, and flush. Raises Invalid if properties have reserved names."""
+    """Add the next revision of a locked activation, and flush. Raises Invalid if properties have reserved names.
+
+    A new activation names its first revision already.
+    """
     await reserved_names.check_reserved_names(session, activation, config)
-    newest = await RevisionRepository(session).newest_number(activation.space_id, activation.id)
-    activation.revision_id = new_id("rev")
-    activation.updated_at = now
-    return await _add(session, activation, newest + 1, config, actor, now)
-
-
-async def first_revision(
-    session: AsyncSession,
-    activation: Activation,
-    config: Mapping[str, Any],
-    actor: str,
-    now: datetime,
-) -> ActivationRevision:
-    """Add the revision that a new activation names, and flush. Raises Invalid if properties have reserved names."""
-    await reserved_names.check_reserved_names(session, activation, config)
-    return await _add(session, activation, 1, config, actor, now)
-
-
-async def _add(
-    session: AsyncSession,
-    activation: Activation,
-    number: int,
-    config: Mapping[str, Any],
-    actor: str,
-    now: datetime,
-) -> ActivationRevision:
+    repository = RevisionRepository(session)
+    newest = 0
+    if not is_first:
+        newest = await repository.newest_number(activation.space_id, activation.id)
+        activation.revision_id = new_id("rev")
+        activation.updated_at = now
     revision = ActivationRevision(
         space_id=activation.space_id,
         id=activation.revision_id,
         activation_id=activation.id,
-        number=number,
+        number=newest + 1,
         config=dict(config),
         created_by=actor,
         created_at=now,
     )
-    repository = RevisionRepository(session)
     repository.add(revision)
     repository.remember(revision)
     await session.flush()

@@ -25,10 +25,12 @@ def order_owners(cursor: Cursor, sides: Sides, *, any_taken: bool) -> None:
 
 def turns_of(cursor: Cursor, code: int) -> list[str]:
     """Return a condition on ``decided`` for each turn of the changes with a code, in order."""
+    if code < TAKES_OVER:
+        return ["true"]
     later = cursor.execute(
         "SELECT DISTINCT turn FROM turns WHERE turn > 0 ORDER BY turn"
     ).fetchall()
-    if code < TAKES_OVER or not later:
+    if not later:
         return ["true"]
     first = "k NOT IN (SELECT k FROM turns WHERE turn > 0)"
     return [first, *(f"k IN (SELECT k FROM turns WHERE turn = {turn:d})" for (turn,) in later)]

@@ -4,8 +4,6 @@ A column gets a type only if its values print back unchanged: ``00001``, ``+5`` 
 text. Fractions become DECIMAL(18, s) with s <= 6 if they fit, otherwise DECIMAL(38, s), so that sums are exact.
 """
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
-
 from __future__ import annotations
 
 import re
@@ -13,8 +11,8 @@ from collections.abc import Collection
 from typing import Any
 
 from app.snapshots.engine import Cursor, fetch_values
+from app.snapshots.reading.surviving_kinds import surviving_kinds
 
-_SAMPLE = 20_000
 _TRUTHS = "'true', 'false', 'True', 'False', 'TRUE', 'FALSE'"
 _ZONE = "(Z|[+-]\\d{2}(:?\\d{2})?)"
 _MOMENT = "\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?"
@@ -70,35 +68,14 @@ def typed_columns(
     ``values`` maps columns to expressions of their text over ``relation``. ``allowed`` are the types to try (default:
     all). Returns ``{column: expression of the detected type}``.
     """
-    left = {
-        column: [kind for kind in _tests("x") if allowed is None or kind in allowed]
-        for column in values
-    }
-    # One value can rule a type out, so a sample leaves few tests for the whole relation.
-    for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
-        left = _survivors(cursor, part, values, left)
+    kinds = [kind for kind in _tests("x") if allowed is None or kind in allowed]
+    left = surviving_kinds(cursor, relation, values, kinds, lambda value, kind: _tests(value)[kind])
     fractions = [column for column, kinds in left.items() if kinds[:1] == ["FRACTION"]]
     shapes = fraction_types(cursor, relation, {column: values[column] for column in fractions})
     return {
         column: _cast(values[column], shapes.get(column) or (kinds[0] if kinds else "VARCHAR"))
         for column, kinds in left.items()
     }
-
-
-def _survivors(
-    cursor: Cursor, relation: str, values: dict[str, str], left: dict[str, list[str]]
-) -> dict[str, list[str]]:
-    asked = [(column, kind) for column, kinds in left.items() for kind in kinds]
-    # For a column without values every test is NULL, so it stays text.
-    checks = [
-        f"bool_and({_tests(values[column])[kind]}) FILTER ({values[column]} IS NOT NULL)"
-        for column, kind in asked
-    ]
-    kept: dict[str, list[str]] = {column: [] for column in values}
-    for (column, kind), holds in zip(asked, fetch_values(cursor, checks, relation), strict=True):
-        if holds:
-            kept[column].append(kind)
-    return kept
 
 
 def fraction_types(

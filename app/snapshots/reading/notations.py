@@ -1,15 +1,13 @@
 """Notations of numbers and dates that stay text: a decimal comma, commas between thousands, and dates such as 31.12.2026."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.snapshots.engine import Cursor, fetch_values, sql_name
+from app.snapshots.reading.surviving_kinds import surviving_kinds
 
-_SAMPLE = 20_000
 _WHOLE = r"-?(0|[1-9]\d*)"
 _PATTERNS: Mapping[str, str] = {
     "comma": rf"{_WHOLE}(,\d+)?",
@@ -35,10 +33,7 @@ def other_notations(
 
     ``values`` maps columns to expressions of their text over ``relation``. Returns ``{column: notation}``. Nothing is converted.
     """
-    left: dict[str, list[str]] = {column: list(_PATTERNS) for column in values}
-    # One value can rule a notation out, so a sample leaves few columns for the whole relation.
-    for part in (f"(SELECT * FROM {relation} LIMIT {_SAMPLE})", relation):
-        left = _survivors(cursor, part, values, left)
+    left = surviving_kinds(cursor, relation, values, _PATTERNS, _test)
     found: dict[str, Notation] = {}
     for column, kinds in left.items():
         if kinds == ["date"]:
@@ -51,19 +46,8 @@ def other_notations(
     return found
 
 
-def _survivors(
-    cursor: Cursor, relation: str, values: Mapping[str, str], left: dict[str, list[str]]
-) -> dict[str, list[str]]:
-    asked = [(column, kind) for column, kinds in left.items() for kind in kinds]
-    checks = [
-        f"bool_and(regexp_full_match({values[column]}, '{_PATTERNS[kind]}')) FILTER ({values[column]} IS NOT NULL)"
-        for column, kind in asked
-    ]
-    kept: dict[str, list[str]] = {}
-    for (column, kind), holds in zip(asked, fetch_values(cursor, checks, relation), strict=True):
-        if holds:
-            kept.setdefault(column, []).append(kind)
-    return kept
+def _test(value: str, kind: str) -> str:
+    return f"regexp_full_match({value}, '{_PATTERNS[kind]}')"
 
 
 def _of_numbers(
