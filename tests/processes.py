@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+import pytest
+
 from app.processes import children
+from app.processes.spares import SPARES
+
+
+def without_spares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no child ahead until the test ends, and end those that wait: a test that counts children wants those with a job."""
+    while SPARES._starting:
+        time.sleep(0.01)
+    monkeypatch.setattr(SPARES, "refill", lambda job: None)
+    while SPARES._waiting:
+        SPARES._waiting.popitem()[1].close()
 
 
 def running_children() -> set[int]:

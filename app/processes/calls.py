@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from app.core.logging import get_logger
 from app.processes.child import Job
-from app.processes.children import Child, ChildEnded, start_child
+from app.processes.children import Child, ChildEnded
+from app.processes.spares import SPARES
 
 log = get_logger(__name__)
 
@@ -59,6 +60,8 @@ async def _run_once(job: Job, use: Callable[[Child], T], end: float) -> T:
         child.kill()
         await _ended(work)
         await asyncio.shield(asyncio.to_thread(child.close))
+        if job.ahead:
+            SPARES.refill(job)
 
 
 async def _started(job: Job) -> Child:
@@ -74,7 +77,7 @@ async def _started(job: Job) -> Child:
 
 
 def _start(job: Job) -> Child:
-    child = start_child(job.preload or job.function.partition(":")[0])
+    child = SPARES.take(job)
     child.start(job)
     return child
 

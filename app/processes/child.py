@@ -1,7 +1,8 @@
 """The child's side: it takes one job, sets its limits, and calls one function.
 
 A job names a function ``f(stream, argument)``. The function may write to ``stream``, which the parent reads, and what it
-returns or raises goes to the parent as the child's report.
+returns or raises goes to the parent as the child's report. The module of the function can have a function ``before_job``,
+which a child that is forked ahead calls before it waits for its job.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import os
 import pickle
 import resource
+import select
 import signal
 import socket
 import struct
@@ -30,6 +32,7 @@ REPORT_LIMIT = 64 * 1024 * 1024  # bytes
 #: Packages whose exceptions and data classes a report may contain.
 REPORTED = ("app", "builtins", "datetime", "decimal", "duckdb", "_duckdb", "pathlib", "pyarrow")
 _LONGEST_REASON = 500  # characters
+_LONGEST_WAIT = 600.0  # seconds in which a child that was forked ahead waits for its job
 
 
 class ChildFailed(Exception):
@@ -89,6 +92,12 @@ class Job:
     preload: str = ""  # the module that the template imports, if it is not that of the function
     environment: Mapping[str, str] = field(default_factory=dict)
     ending: float = 0.0
+    ahead: bool = False  # the module has ``before_job``; the next child of the kind is forked before its job is known
+
+    @property
+    def module(self) -> str:
+        """The module of the function."""
+        return self.function.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +120,15 @@ def send_job(channel: socket.socket, job: Job) -> None:
     channel.sendall(_SIZE.pack(len(packed)) + packed)
 
 
-def do_job(channel: socket.socket, report: int) -> None:
-    """Take a job from ``channel``, do it, and write the report to the descriptor ``report``. Ends the process."""
+def do_job(channel: socket.socket, report: int, ahead: str = "") -> None:
+    """Take a job from ``channel``, do it, and write the report to the descriptor ``report``. Ends the process.
+
+    ``ahead``: the module whose ``before_job`` is called first.
+    """
     code = 1
     try:
+        if ahead:
+            _get_ready(ahead, channel)
         job = _take_job(channel)
         if job is not None:
             os.environ.update(job.environment)  # noqa: TID251  for native libraries
@@ -129,6 +143,16 @@ def do_job(channel: socket.socket, report: int) -> None:
             code = 0
     finally:
         os._exit(code)
+
+
+def _get_ready(module: str, channel: socket.socket) -> None:
+    """Call a module's ``before_job``, then wait for the job. A child without a job ends itself after ten minutes."""
+    with contextlib.suppress(Exception):  # the job does what is missing, and reports what fails
+        importlib.import_module(module).before_job()
+    if not select.select([channel], [], [], _LONGEST_WAIT)[0]:
+        signal.raise_signal(
+            signal.SIGKILL
+        )  # as if it had been killed: the parent starts another one
 
 
 def _take_job(channel: socket.socket) -> Job | None:

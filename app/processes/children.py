@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
@@ -71,6 +72,10 @@ class Child:
         self._send = send
         self._end = end
         self.stream: BinaryIO = channel.makefile("rb")
+
+    def is_waiting(self) -> bool:
+        """Return whether a process without a job still runs. It writes nothing, so its channel can be read only after its end."""
+        return not select.select([self._channel], [], [], 0)[0]
 
     def start(self, job: Job) -> None:
         """Send the job. A child that has ended already is noticed by :meth:`finish`."""
@@ -150,13 +155,13 @@ class Template:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def child(self, module: str) -> Child:
-        """Fork a child that has imported ``module``."""
+    def child(self, module: str, ahead: str = "") -> Child:
+        """Fork a child that has imported ``module``, and calls ``before_job`` of the module ``ahead``."""
         ours, theirs = socket.socketpair()
         report, report_end = os.pipe()
         status, status_end = os.pipe()
         try:
-            handle = self._forked(module, [theirs.fileno(), report_end, status_end])
+            handle = self._forked(f"{module}|{ahead}", [theirs.fileno(), report_end, status_end])
         except BaseException:
             ours.close()
             os.close(report)
@@ -168,13 +173,13 @@ class Template:
             os.close(status_end)
         return Child(ours, report, _sender(handle), _waiter(status, handle))
 
-    def _forked(self, module: str, descriptors: list[int]) -> int:
-        """Return the pidfd of a new child."""
+    def _forked(self, wanted: str, descriptors: list[int]) -> int:
+        """Return the pidfd of a new child. ``wanted`` is the message to the template."""
         with self._lock:
             for last in (False, True):
                 try:
                     control = self._running()
-                    socket.send_fds(control, [module.encode()], descriptors)
+                    socket.send_fds(control, [wanted.encode()], descriptors)
                     answer, handles, _, _ = socket.recv_fds(control, MESSAGE, 1)
                     if answer:
                         return int(handles[0])
@@ -271,6 +276,9 @@ _TEMPLATE = Template()
 atexit.register(_TEMPLATE.stop)
 
 
-def start_child(module: str) -> Child:
-    """Start a child that has imported ``module``. Blocks for some milliseconds; the first call of a process for longer."""
-    return _TEMPLATE.child(module) if hasattr(os, "pidfd_open") else _new_process(module)
+def start_child(module: str, ahead: str = "") -> Child:
+    """Start a child that has imported ``module``. Blocks for some milliseconds; the first call of a process for longer.
+
+    ``ahead``: the module whose ``before_job`` the child calls before it takes its job, if it has a template.
+    """
+    return _TEMPLATE.child(module, ahead) if hasattr(os, "pidfd_open") else _new_process(module)

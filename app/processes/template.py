@@ -2,8 +2,9 @@
 
 It opens no engine and no file: a child that is forked while another thread runs, or after an engine was opened, crashes.
 A module can have a function ``before_fork``, which computes once what each child would compute again.
-The parent sends one datagram for each child: the module to import, and the child's three descriptors (its channel, the pipe
-for its report and the pipe for its exit status). The answer has a pidfd of the child.
+The parent sends one datagram for each child: the module to import, the module whose ``before_job`` the child calls (or
+nothing), and the child's three descriptors (its channel, the pipe for its report and the pipe for its exit status). The answer
+has a pidfd of the child.
 """
 
 from __future__ import annotations
@@ -51,15 +52,17 @@ def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, 
     if not message:
         return False
     channel, report, status = descriptors
-    with contextlib.suppress(ImportError):  # the child reports it
-        _prepare(message.decode())
+    preload, _, ahead = message.decode().partition("|")
+    for module in filter(None, (preload, ahead)):
+        with contextlib.suppress(ImportError):  # the child reports it
+            _prepare(module)
     gc.freeze()
     child = os.fork()
     if child == 0:
         for other in (requests.fileno(), status, *pipes, *statuses.values()):
             os.close(other)
         _become_child()
-        do_job(socket.socket(fileno=channel), report)
+        do_job(socket.socket(fileno=channel), report, ahead)
     statuses[child] = status
     os.close(channel)
     os.close(report)

@@ -74,7 +74,9 @@ async def _run(
         file_bytes=0,
         files=128,
     )
-    child_job = Job(f"{user_sql_child.__name__}:{user_sql_child.run_job.__name__}", job, limits)
+    child_job = Job(
+        f"{user_sql_child.__name__}:{user_sql_child.run_job.__name__}", job, limits, ahead=True
+    )
     try:
         await run_in_thread(
             child_job, lambda child: collect_rows(child, out, largest), deadline=deadline

@@ -21,6 +21,9 @@ _CONFIG: dict[str, Any] = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
+_READY: list[
+    duckdb.DuckDBPyConnection
+] = []  # the engine that was opened before the definition came
 _NO_MEMORY = "The query needs more memory than a definition may use."
 
 
@@ -50,15 +53,26 @@ def _run(stream: BinaryIO, job: dict[str, Any]) -> None:
                 sent.write_batch(part)
 
 
+def before_job() -> None:
+    """Open an engine, in a child that waits for its definition."""
+    _READY.append(_open())
+
+
+def _open() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config=_CONFIG)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 def _locked(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Open an engine that can read only the dataset files, with a locked configuration.
+    """Return an engine that can read only the dataset files, with a locked configuration.
 
     The order matters: the views need their files allowed before external access ends, and the lock comes last.
     """
+    connection = _READY.pop() if _READY else _open()
     # One thread, unless order has no effect: it reads and aggregates rows in the order of the file, each time.
-    limits = {"memory_limit": f"{job['memory'] * 3 // 4}B", "threads": str(job["threads"])}
-    connection = duckdb.connect(":memory:", config=_CONFIG | limits)
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET threads = {job['threads']:d}")
+    connection.execute(f"SET memory_limit = '{job['memory'] * 3 // 4:d}B'")
     paths = list(job["datasets"].values())
     if paths:
         connection.execute("SET allowed_paths = $paths", {"paths": paths}).fetchall()

@@ -19,9 +19,10 @@ from pydantic import ByteSize, TypeAdapter
 from app.core.disk_reserve import disk_full, is_full, stopped_when_full
 from app.core.errors import Invalid
 from app.processes import ChildEnded, Job, Limits, call_in_child
-from app.snapshots.engine.connections import connect
+from app.snapshots.engine.connections import bounded, open_instance
 from app.snapshots.engine.faults import TooMuchMemory
 from app.snapshots.engine.inputs import Upload
+from app.snapshots.engine.sql import Cursor
 
 DEADLINE = timedelta(minutes=10)
 _MORE_MEMORY = (
@@ -33,6 +34,7 @@ _TOO_MUCH = (
 )
 _KILLED = f"Reading the data ended its process twice. Most likely: {_TOO_MUCH}"
 _NO_MEMORY = (MemoryError, duckdb.OutOfMemoryException)
+_READY: list[Cursor] = []  # in a child: the engine that it opened before its call
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,11 @@ async def _call(call: Call) -> Any:
     )
     spill = Path(tempfile.mkdtemp(prefix="apart-", dir=call.scratch))
     job = Job(
-        f"{__name__}:{do_call.__name__}", (call, spill), limits, preload=call.function.__module__
+        f"{__name__}:{do_call.__name__}",
+        (call, spill),
+        limits,
+        preload=call.function.__module__,
+        ahead=True,
     )
     try:
         return await call_in_child(job, deadline=DEADLINE)
@@ -98,13 +104,20 @@ def _tidy(call: Call, spill: Path) -> None:
                 left.unlink(missing_ok=True)
 
 
+def before_job() -> None:
+    """Open an engine, in a child that waits for its call."""
+    _READY.append(open_instance())
+
+
 def do_call(_: BinaryIO, job: tuple[Call, Path]) -> Any:
     """Do a call, in the child; spilled data goes to the folder beside it.
 
     Raises what the function raises, and InsufficientStorage.
     """
     call, spill = job
-    connection = connect(call.memory, call.threads, spill, [call.scratch, *call.readable])
+    opened = _READY.pop() if _READY else open_instance()
+    folders = [call.scratch, *call.readable]
+    connection = bounded(opened, call.memory, call.threads, spill, folders)
     cursor = connection.cursor()
     signal.signal(signal.SIGUSR1, _stop)
 

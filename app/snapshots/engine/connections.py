@@ -9,19 +9,19 @@ import duckdb
 
 from app.snapshots.engine.canonical_json import canonical_json
 from app.snapshots.engine.identifier_functions import add_identifier_functions
-from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.sql import Cursor, sql_text
 
 
 def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] = ()) -> Cursor:
     """Open a DuckDB instance; see ``Engine`` for the parameters."""
-    spill = scratch / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
+    return bounded(open_instance(), memory, threads, scratch, readable)
+
+
+def open_instance() -> Cursor:
+    """Open a DuckDB instance in memory, without limits of its own. It takes 50 ms or more, so children do it ahead."""
     connection = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": memory,
-            "threads": str(threads),
-            "temp_directory": str(spill),
             "preserve_insertion_order": "false",
             "autoload_known_extensions": "false",
             "autoinstall_known_extensions": "false",
@@ -31,6 +31,18 @@ def connect(memory: str, threads: int, scratch: Path, readable: Sequence[Path] =
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")
     add_identifier_functions(connection)
+    return connection
+
+
+def bounded(
+    connection: Cursor, memory: str, threads: int, scratch: Path, readable: Sequence[Path]
+) -> Cursor:
+    """Give an instance its limits and its folders, before its first query. Returns the connection."""
+    spill = scratch / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    connection.execute(f"SET GLOBAL threads = {threads:d}")
+    connection.execute(f"SET GLOBAL memory_limit = {sql_text(memory)}")
+    connection.execute(f"SET GLOBAL temp_directory = {sql_text(str(spill))}")
     if readable:
         folders = [str(folder.resolve()) for folder in (scratch, *readable)]
         connection.execute("SET allowed_directories = $folders", {"folders": folders})

@@ -15,7 +15,12 @@ from tests.flow import eventually
 from tests.integration.api_extensions.conftest import Tenant
 from tests.integration.api_extensions.factories import create_audience
 from tests.integration.api_extensions.supply import scratch_files
-from tests.processes import running_children
+from tests.processes import running_children, without_spares
+
+
+@pytest.fixture(autouse=True)
+def no_spares(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_spares(monkeypatch)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import tempfile
 import threading
@@ -134,3 +135,16 @@ def report_call(_: BinaryIO, __: Any) -> Hostile:
 def report_much(_: BinaryIO, size: int) -> bytes:
     """Return many bytes."""
     return bytes(size)
+
+
+_READY: list[int] = []
+
+
+def before_job() -> None:
+    """What a child that is forked ahead does before its job."""
+    _READY.append(os.getpid())
+
+
+def who(_: BinaryIO, name: str) -> tuple[int, list[int], str, int]:
+    """Return the process, what ``before_job`` noted, the argument, and the memory limit."""
+    return os.getpid(), _READY, name, resource.getrlimit(resource.RLIMIT_DATA)[0]

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.core.errors import InsufficientStorage
-from app.processes import calls, children
+from app.processes import children, spares
 from app.snapshots.definitions import (
     DefinitionFailed,
     run_definition,
@@ -25,7 +25,7 @@ from app.snapshots.definitions import (
 )
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.syntax import without_semicolon
-from tests.processes import running_children
+from tests.processes import running_children, without_spares
 
 AS_OF = datetime(1997, 6, 1, tzinfo=UTC)
 MEMORY = 2 * 1024**3
@@ -62,6 +62,11 @@ async def answer(
         limit=limit,
     )
     return pq.read_table(out)
+
+
+@pytest.fixture(autouse=True)
+def no_spares(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_spares(monkeypatch)
 
 
 @pytest.fixture
@@ -193,13 +198,13 @@ class TestRunDefinition:
     ) -> None:
         started, right = threading.Event(), children.start_child
 
-        def slow(module: str) -> Any:
-            child = right(module)
+        def slow(module: str, ahead: str) -> Any:
+            child = right(module, ahead)
             started.set()
             time.sleep(0.3)
             return child
 
-        monkeypatch.setattr(calls, "start_child", slow)
+        monkeypatch.setattr(spares, "start_child", slow)
         task = asyncio.create_task(answer("SELECT count(*) FROM range(100000000000000)", datasets))
         await asyncio.to_thread(started.wait, 10)
         task.cancel()
