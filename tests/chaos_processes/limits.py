@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[2]
 
 LEASE = 6.0
 SETTLE = 4.0
+#: The settle time of the runs of a mutant, if it differs: a busy machine must plan and send the next sync within it.
+SETTLE_OF = {"settle-time": 12.0}
 TIMEOUT = 2.0
 SWEEP = 1.0
 #: A worker that stops so long has lost its leases to another one.
@@ -19,10 +21,11 @@ STILL = 60.0
 QUIET = 240.0
 #: From new work until each worker has done some of it.
 ALIVE = 90.0
-#: The receiver applies a request so long after it came (the client has given up), and at the latest so long after its call
-#: began (the settle time has not ended).
+#: The receiver applies a request so long after it came (the client has given up), and at the latest so long before the settle time ends.
 LATE = TIMEOUT + 0.1
-LATEST = TIMEOUT + SETTLE - 0.3
+BEFORE_SETTLED = 0.3
+#: The audience whose keys go in and out at each step, and the start of the paths that it is delivered to.
+FLIPPING = "flip"
 
 APIS = 2
 WORKERS = 3
@@ -36,7 +39,6 @@ SETTINGS = {
     "ACTIVATIONS_OUTBOUND_ALLOW": "127.0.0.1",
     "ACTIVATIONS_RATE_LIMITS": "off",
     "ACTIVATIONS_LEASE": str(LEASE),
-    "ACTIVATIONS_SETTLE_TIME": str(SETTLE),
     "ACTIVATIONS_HTTP_TOTAL_TIMEOUT": str(TIMEOUT),
     "ACTIVATIONS_HTTP_CONNECT_TIMEOUT": "1",
     "ACTIVATIONS_SWEEP_INTERVAL": str(SWEEP),

@@ -15,6 +15,7 @@ from typing import Any
 from tests.chaos_processes.client import Refused
 from tests.chaos_processes.faults import FAULTS, Hit, Unavailable
 from tests.chaos_processes.fleet import adopt_orphans, descendants
+from tests.chaos_processes.limits import SETTLE, SETTLE_OF
 from tests.chaos_processes.schedule import Planned, schedule
 from tests.chaos_processes.verdict import (
     Verdict,
@@ -57,11 +58,13 @@ async def play(plan: Plan) -> dict[str, Any]:
     before = descendants().keys()
     verdict, began = Verdict(), time.monotonic()
     faults: list[dict[str, Any]] = []
-    async with running(plan.logs, plan.seed, plan.mutant if plan.planted else None) as world:
+    mutant, settle = plan.mutant if plan.planted else None, SETTLE_OF.get(plan.mutant or "", SETTLE)
+    async with running(plan.logs, plan.seed, mutant, settle) as world:
         try:
             await _carry_out(world, plan, verdict, faults, set(before), began)
         except* Refused as refused:
             verdict.add(REFUSED, [str(one) for one in refused.exceptions])
+            await judge_record(world, verdict)  # it may say why
         finally:
             shutil.copy(world.servers.log, plan.logs / "servers.log")
     report = {

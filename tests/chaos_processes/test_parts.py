@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError, web
 
 from tests.chaos_processes.faults import FAULTS, TAKEOVERS
+from tests.chaos_processes.limits import FLIPPING, SETTLE_OF
 from tests.chaos_processes.mutants import MUTANTS
 from tests.chaos_processes.points import ERASURE_POINTS, LEASED, POINTS, owner_of
 from tests.chaos_processes.proxy import Proxy
@@ -40,7 +41,7 @@ class TestSchedule:
             assert all(planned.at < seconds for planned in run)
 
     def test_each_mutant_may_have_faults_that_meet_it(self) -> None:
-        assert set(MEETING) == set(MUTANTS)
+        assert set(MEETING) == set(MUTANTS) >= set(SETTLE_OF)
         assert all(mutant.shown_by for mutant in MUTANTS.values())
         for mutant, kinds in MEETING.items():
             dealt = {planned.kind for planned in schedule(1, 20, mutant)}
@@ -123,6 +124,29 @@ class TestReceiver:
             with pytest.raises(ServerDisconnectedError):
                 await http.post(f"{url}/in/x", data=message(4, exited=["c"]))
             assert "c" not in receiver.lists["x"].members
+        await runner.cleanup()
+
+    async def test_cuts_each_second_message_about_flipping_keys_and_applies_it_late(self) -> None:
+        receiver = Receiver(0)
+        receiver.random = _Drawn(1.0)
+        runner = web.AppRunner(receiver.application())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/in/{FLIPPING}-a"
+        entry, exit = message(1, entered=["a"]), message(2, exited=["a"])
+        async with ClientSession() as http:
+            with pytest.raises(ServerDisconnectedError):
+                await http.post(url, data=entry, headers={"webhook-id": "m1"})
+            await asyncio.gather(*receiver.late)
+            for name, body in (("m1", entry), ("m2", exit)):
+                assert (await http.post(url, data=body, headers={"webhook-id": name})).status == 200
+            assert receiver.counts["flips"] == receiver.counts["turned"] == 1
+            with pytest.raises(ServerDisconnectedError):
+                await http.post(url, data=entry, headers={"webhook-id": "m3"})
+            await asyncio.gather(*receiver.late)
+            assert [found[:4] for found in receiver.inversions] == [
+                [f"{FLIPPING}-a", "a", 1, "entered"]
+            ]
         await runner.cleanup()
 
 

@@ -72,6 +72,8 @@ async def judge_members(world: World, made: Sequence[Audience], verdict: Verdict
         verdict.add("changed repeats", [str(counts["changed_repeats"])])
     if not counts.get("repeats"):
         verdict.empty.append("no message was repeated")
+    if not counts.get("turned"):
+        verdict.empty.append("no key that a late message carried was changed by a later sync")
 
 
 def _wrong(truth: dict[str, str], received: dict[str, list[Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos_processes.client import Client
-from tests.chaos_processes.limits import ROWS
+from tests.chaos_processes.limits import FLIPPING, ROWS
 
 CSV = {"Content-Type": "text/csv"}
 TIERS = ("gold", "silver", "bronze")
@@ -153,6 +153,19 @@ class Patched(Audience):
 
 
 @dataclass
+class Flipping(Audience):
+    """A few keys, of which about half go in or out at each upload: the next sync turns what a late call of the last one carries.
+
+    The first key stays, so that the audience never becomes empty.
+    """
+
+    async def change(self) -> None:
+        first, *others = self.ids()
+        inside = {id for id in others if (id in self.members) != (self.chance.random() < 0.5)}
+        await self.supply({id: self.chance.choice(TIERS) for id in (first, *sorted(inside))})
+
+
+@dataclass
 class Defined(Audience):
     """SQL over a dataset that is uploaded again and again."""
 
@@ -197,6 +210,7 @@ def audiences(client: Client, seed: int) -> list[Audience]:
         Patched("patch", client, chance("patch"), 240),
         Defined("sql", client, chance("sql"), 300),
         Patched("rows", client, chance("rows"), 60),
+        Flipping(FLIPPING, client, chance(FLIPPING), 9),
     ]
 
 

@@ -25,6 +25,7 @@ from tests.chaos_processes.limits import (
     POINTS_VARIABLE,
     ROOT,
     SETTINGS,
+    SETTLE,
     WORKERS,
 )
 from tests.chaos_processes.observer import Observer
@@ -79,12 +80,12 @@ def own_disk(folder: Path) -> bool:
     return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
 
 
-def start_receiver(folder: Path, seed: int, port: int) -> subprocess.Popen[bytes]:
+def start_receiver(folder: Path, seed: int, port: int, settle: float) -> subprocess.Popen[bytes]:
     """Start the receiver's program."""
     command = [sys.executable, "-m", "tests.chaos_processes.receiver"]
     with (folder / "receiver.log").open("ab") as log:
         return subprocess.Popen(
-            [*command, "--port", str(port), "--seed", str(seed)],
+            [*command, "--port", str(port), "--seed", str(seed), "--settle", str(settle)],
             cwd=ROOT,
             stdout=log,
             stderr=log,
@@ -106,7 +107,9 @@ def workspace(data: Path, environment: dict[str, str]) -> Any:
     return json.loads(command("workspace", "create", "--name", "Chaos"))
 
 
-def _environment(database: int, redis: int, points: Path, mutant: str | None) -> dict[str, str]:
+def _environment(
+    database: int, redis: int, points: Path, mutant: str | None, settle: float
+) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": f"postgresql://activations@127.0.0.1:{database}/activations",
@@ -115,11 +118,14 @@ def _environment(database: int, redis: int, points: Path, mutant: str | None) ->
         **({MUTANT_VARIABLE: mutant} if mutant else {}),
         **KEYS,
         **SETTINGS,
+        "ACTIVATIONS_SETTLE_TIME": str(settle),
     }
 
 
 @contextlib.asynccontextmanager
-async def running(logs: Path, seed: int, mutant: str | None) -> AsyncIterator[World]:
+async def running(
+    logs: Path, seed: int, mutant: str | None, settle: float = SETTLE
+) -> AsyncIterator[World]:
     """Start everything, and end it all."""
     async with contextlib.AsyncExitStack() as stack:
         servers = Servers()
@@ -133,10 +139,10 @@ async def running(logs: Path, seed: int, mutant: str | None) -> AsyncIterator[Wo
             stack.callback(subprocess.run, ["umount", "--lazy", str(data)], check=False)
         to_postgres = await stack.enter_async_context(Proxy(servers.postgres_socket))
         to_redis = await stack.enter_async_context(Proxy(servers.redis_socket))
-        environment = _environment(to_postgres.port, to_redis.port, points, mutant)
+        environment = _environment(to_postgres.port, to_redis.port, points, mutant, settle)
         made_workspace = await asyncio.to_thread(workspace, data, environment)
         port = free_port()
-        process = start_receiver(logs, seed, port)
+        process = start_receiver(logs, seed, port, settle)
         stack.callback(process.wait)
         stack.callback(process.kill)
         http = await stack.enter_async_context(aiohttp.ClientSession())
