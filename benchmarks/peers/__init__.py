@@ -15,10 +15,15 @@ FOLDER = Path(__file__).parent
 PYTHON = FOLDER.parent.parent / ".venv-peers" / "bin" / "python"
 
 
-def run_peer(program: str, *arguments: object, timeout: float = 900) -> Any:
-    """Run one of the programs. Returns what its last line holds; raises RuntimeError if it fails or is not installed."""
+def check_installed() -> None:
+    """Raise RuntimeError if the programs have no environment."""
     if not PYTHON.exists():
         raise RuntimeError("the peers are not installed: run make peers")
+
+
+def run_peer(program: str, *arguments: object, timeout: float = 900) -> Any:
+    """Run one of the programs. Returns what its last line holds; raises RuntimeError if it fails or is not installed."""
+    check_installed()
     done = subprocess.run(
         [str(PYTHON), str(FOLDER / f"{program}.py"), *map(str, arguments)],
         capture_output=True,
