@@ -24,6 +24,7 @@ from benchmarks.upload import upload
 from benchmarks.working_tree import ROOT, working_tree
 
 CHURN = 0.01
+MEDIUM = 10_000  # members: more than a process reads itself, less than a second's work
 PAUSE = 0.02  # seconds between two looks
 TICKS = os.sysconf("SC_CLK_TCK")
 ENDED = ("complete", "failed")
@@ -36,8 +37,9 @@ class Version:
     def __init__(self, running: Service, url: str, members: int) -> None:
         self._running = running
         self._members = members
-        self._turn = 0
+        self._turn = self._medium_turn = 0
         self._large = running.webhook_activation(f"{url}/large", batch_size=1_000)
+        self._medium = running.webhook_activation(f"{url}/medium", batch_size=1_000)
         self._small = running.webhook_activation(f"{url}/small", batch_size=1_000)
         orders = running.call("POST", "/datasets", json={"name": "orders", "kind": "upload"})
         path = f"/datasets/{orders['dataset']['id']}/content"
@@ -47,13 +49,16 @@ class Version:
         self._defined = running.call("POST", "/audiences", json=body)["audience"]["id"]
         upload(running, self._large[0], _members(members, 0))
         upload(running, self._small[0], b"profile_id,email\np,p@example.com\n")
+        upload(running, self._medium[0], _members(MEDIUM, 0))
         self._wait_after(self._large, 0)
+        self._wait_after(self._medium, 0)
         self._wait_after(self._small, 0)
 
     def kinds(self) -> dict[str, Callable[[], None]]:
         """Return the work by its name."""
         return {
             f"upload {self._members:,} members, {CHURN:.0%} churn, until delivered": self._upload,
+            f"5 uploads of {MEDIUM:,} members, {CHURN:.0%} churn, each until delivered": self._medium_uploads,
             "20 patches of one member, each until delivered": self._patches,
             f"definition over {self._members:,} rows": self._define,
             "300 times GET activation": self._read,
@@ -78,6 +83,12 @@ class Version:
         last = self._number(self._large)
         upload(self._running, self._large[0], _members(self._members, self._turn))
         self._wait_after(self._large, last)
+
+    def _medium_uploads(self) -> None:
+        for _ in range(5):
+            self._medium_turn += 1
+            upload(self._running, self._medium[0], _members(MEDIUM, self._medium_turn))
+            self._wait_after(self._medium, self._medium_turn)
 
     def _patches(self) -> None:
         for _ in range(20):
