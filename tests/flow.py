@@ -119,9 +119,7 @@ class Flow:
             )
             await session.flush()
             await session.refresh(activation)
-            await lifecycle.configuration_changed(
-                session, activation, resync=resync, actor=ACTOR, now=clock.now()
-            )
+            await lifecycle.configuration_changed(session, activation, resync=resync, actor=ACTOR)
         return activation_id
 
     async def sign_in(self, client: httpx.AsyncClient) -> None:
@@ -162,7 +160,7 @@ class Flow:
                 now=clock.now(),
             )
 
-    async def another_audience(self) -> Flow:
+    async def another_audience(self, name: str = "Others") -> Flow:
         """A second audience of the space, never computed and connected to nothing."""
         audience_id = new_id("aud")
         async with self.platform.unit_of_work() as session:
@@ -170,8 +168,8 @@ class Flow:
                 Audience(
                     space_id=self.space_id,
                     id=audience_id,
-                    name="Others",
-                    key="others",
+                    name=name,
+                    key=name.lower(),
                     enabled=True,
                     audience_type="USERS",
                     query="",

@@ -113,9 +113,7 @@ class Hand:
             session.add(new)
             await session.flush()
             row.revision_id = new.id
-            await lifecycle.configuration_changed(
-                session, row, resync=False, actor=ACTOR, now=clock.now()
-            )
+            await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
     async def crash_while_sending(self) -> int:
         """Claim batches and send them, and write nothing down; how many were sent."""

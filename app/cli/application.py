@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -18,9 +19,13 @@ from app.cli.workspaces import workspaces
 from app.core.crypto import KeyringError
 from app.core.errors import AppError
 from app.core.logging import get_logger
+from app.core.sentences import sentence, validation_words
 from app.core.version import VERSION
 from app.embedded.errors import ExitCode, StartError, StoreUnusable
+from app.embedded.surroundings import check_names
 
+#: Commands that read or change a database, beside those that serve: these check the names of settings, too, but not in children.
+READING = {"workspace", "token", "keys", "console", "migrate"}
 LOGGED = {command.__name__ for command in (serving.up, serving.api, serving.worker)}
 
 application = typer.Typer(
@@ -55,6 +60,8 @@ def begin(
     """Run self-hosted audience activation."""
     # Runs before the command, so that a failing import is also logged in the format of the other lines.
     read_settings(None)
+    if context.invoked_subcommand in READING:
+        check_names()  # a misspelt DATABASE_URL would show, or change, another database
     if context.invoked_subcommand in LOGGED:
         get_logger("app.cli").info(
             "process_started",
@@ -86,8 +93,8 @@ def main() -> None:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))
     except ValidationError as error:
-        for fault in error.errors(include_input=False, include_url=False, include_context=False):
-            print(f"activations: {_sentence(fault['loc'], fault['msg'])}", file=sys.stderr)
+        for fault in error.errors(include_input=False, include_url=False):
+            print(f"activations: {_sentence(fault)}", file=sys.stderr)
         sys.exit(2)
     except (AppError, KeyringError) as error:
         print(f"activations: {error}", file=sys.stderr)
@@ -115,9 +122,9 @@ def _what_is_away(error: Exception) -> StartError | None:
             return None
 
 
-def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    """Name the setting as the environment does."""
-    field = ".".join(map(str, location))
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """Return what is wrong with a setting, named as the environment does."""
+    field = ".".join(map(str, fault["loc"]))
     plain = field.upper() in ("DATABASE_URL", "REDIS_URL", "STORAGE_URL") or field.isupper()
     name = field.upper() if plain else f"ACTIVATIONS_{field.upper()}"
-    return f"the setting {name} cannot be used: {message.removeprefix('Value error, ')}"
+    return sentence(f"the setting {name} cannot be used: {validation_words(fault)}")

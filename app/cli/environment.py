@@ -59,7 +59,7 @@ def read_database(data: Path | None, work: Callable[[AsyncSession], Awaitable[T]
     from app.embedded.connections import check_migrated_database, with_servers
 
     settings = read_settings(data)
-    _require_database(settings)
+    require_database(settings)
     with with_servers(settings) as (complete, _):
         check_migrated_database(complete)
         return asyncio.run(_read(complete, work))
@@ -78,8 +78,8 @@ async def _read(settings: Settings, work: Callable[[AsyncSession], Awaitable[T]]
         await database.close()
 
 
-def _require_database(settings: Settings) -> None:
-    """Refuse a folder without data: a start of servers there would create an empty database."""
+def require_database(settings: Settings) -> None:
+    """Refuse a folder without data: a start of servers there would create an empty database. Raises StartError."""
     from app.embedded.folders import has_servers
 
     if settings.database_url is None and not has_servers(settings.data_dir):
@@ -99,7 +99,7 @@ def platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platfor
     from app.embedded.connections import check_migrated_database
     from app.services.platform import open_platform
 
-    _require_database(read_settings(data))
+    require_database(read_settings(data))
     with complete_settings(data) as settings:
         check_migrated_database(settings)
         with asyncio.Runner() as runner:

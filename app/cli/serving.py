@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.environment import complete_settings, read_settings
+from app.cli.environment import complete_settings, read_settings, require_database
 from app.cli.options import ChildOption, DataOption, HealthPortOption, HostOption, PortOption
 from app.cli.signals import end_cleanly_when_asked
 from app.core.garbage import no_collections
@@ -98,6 +98,7 @@ def api(
         _end_with_parent()
     else:
         check_names()
+        require_database(read_settings(data))
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, complete_settings(data) as settings:
         if not child:  # `up` has checked them
@@ -127,6 +128,7 @@ def worker(
         _end_with_parent()
     else:
         check_names()
+        require_database(read_settings(data))
     with complete_settings(data) as settings:
         if not child:  # `up` has checked them
             check_surroundings(settings)

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 
 from app.connectors.messages import Request
+from app.connectors.urls import query_secrets, with_hidden_query
 from app.core.redaction import SHORTEST_SECRET, mask_patterns
 from app.core.storable import storable_text
 
@@ -37,8 +38,8 @@ def shown_headers(request: Request) -> dict[str, str]:
 
 def shown_url(url: httpx.URL, forms: Sequence[str] = ()) -> str:
     """Return a URL with its parameters masked: they may contain a key."""
-    names = [pair.partition("=")[0] for pair in url.query.decode().split("&") if pair]
-    query = "?" + "&".join(f"{name}={MASK}" for name in names) if names else ""
+    written = url.query.decode()
+    query = with_hidden_query(f"?{written}", MASK) if written else ""
     begin = str(url.copy_with(query=None, fragment=None))
     return mask_patterns(without_secrets(begin, forms, len(begin))[0]) + query
 
@@ -119,7 +120,6 @@ def secrets_sent(request: Request) -> list[str]:
     mention in their messages.
     """
     values = [value for name, value in request.headers.items() if name.lower() not in _HARMLESS]
-    values += [value for _, value in request.url.params.multi_items()]
-    values += [pair.partition("=")[2] for pair in request.url.query.decode().split("&")]
+    values += query_secrets(f"?{request.url.query.decode()}")
     parts = {part for value in values for part in (value, *value.split()[1:])}
     return forms_of({*parts, *request.extensions.get(ACCOUNT_SECRETS, ())})

@@ -143,6 +143,10 @@ def read_url(text: str) -> tuple[httpx.URL, URL]:
     try:
         url = httpx.URL(text)
         target = URL(str(url))
+        if target.raw_path != url.raw_path.partition(b"?")[0].decode():
+            target = URL(
+                str(url), encoded=True
+            )  # an escaped id such as ".." is no step between folders
     except (httpx.InvalidURL, ValueError) as error:
         raise url_invalid() from error
     if url.userinfo:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.console.addresses import activation_link
+from app.console.addresses import explanation_link
 from app.console.lists import page_of
 from app.console.visits import Visit
 from app.core.errors import Invalid, NotFound
@@ -105,10 +105,10 @@ async def held_content(visit: Visit, overview: reports.Overview) -> HeldContent:
         raise Invalid(f'"search": at most {LONGEST} characters', field="search")
     await visit.end_transaction()
     if search:
-        found = await reports.find_profile(visit.platform, visit.space_id, search)
-        keys = [
-            one.held for one in found.activations if one.overview.activation.id == activation.id
-        ]
+        found = await reports.find_profile(
+            visit.platform, visit.space_id, search, activation_id=activation.id
+        )
+        keys = [one.held for one in found.activations]
         rows = [_row(visit, activation, key) for held in keys for key in held]
         return HeldContent(search, Page(rows, current="", total=len(rows)), found.unsearched > 0)
     page, _ = await holdings.page_held(
@@ -139,7 +139,7 @@ def _listed(visit: Visit, activation: Any, row: Mapping[str, Any]) -> HeldRow:
 
 
 def _profile(visit: Visit, audience_id: str, activation_id: str, profile_id: str) -> str:
-    return activation_link(visit.space_id, audience_id, activation_id, "profiles", profile_id)
+    return explanation_link(visit.space_id, audience_id, activation_id, profile_id)
 
 
 async def check_list(

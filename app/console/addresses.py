@@ -12,6 +12,20 @@ def activation_link(space_id: str, audience_id: str, activation_id: str, *rest: 
     return space_link(space_id, "audiences", audience_id, "activations", activation_id, *rest)
 
 
+def explanation_link(
+    space_id: str, audience_id: str, activation_id: str, profile_id: str, action: str = ""
+) -> str:
+    """Return the address of what became of a profile in an activation, or of an action there.
+
+    Browsers take an id ``..`` in a path for a step between folders, so it is in the query.
+    """
+    more = (action,) if action else ()
+    if profile_id in (".", ".."):
+        address = activation_link(space_id, audience_id, activation_id, "profiles", *more)
+        return f"{address}?{urlencode({'id': profile_id})}"
+    return activation_link(space_id, audience_id, activation_id, "profiles", profile_id, *more)
+
+
 def profile_link(space_id: str, sought: str) -> str:
     """Return the address of the page of a profile, by its id or by the value of an identifier."""
     return f"{space_link(space_id, 'profile')}?{urlencode({'search': sought})}"

@@ -31,6 +31,14 @@ _WORDS = {
     "MAP": "object",
     "JSON": "object",
     "BLOB": "bytes",
+    # Types of the fields of actions
+    "STRING": "text",
+    "TEXT": "text",
+    "PASSWORD": "secret text",
+    "NUMBER": "number",
+    "OBJECT": "object",
+    "DATETIME": "date and time",
+    "HIDDEN": "set by the service",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from starlette.types import Scope
 
 from app.console.rendering import render
 from app.core.page_policy import ERROR_PAGE
+from app.core.url_paths import raw_path
 
 _TITLES = {
     403: "Not permitted",
@@ -34,6 +36,14 @@ class _OfPages(BaseRoute):
 
 class PageRoute(_OfPages, Route):
     """A route of the console."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path as it was sent, so that an id may contain an escaped slash, and decode its parts once."""
+        if scope["type"] != "http":
+            return super().matches(scope)
+        match, found = super().matches({**scope, "path": raw_path(scope), "root_path": ""})
+        values = found.get("path_params", {}).items()
+        return match, {**found, "path_params": {name: unquote(value) for name, value in values}}
 
 
 class PageMount(_OfPages, Mount):

@@ -14,6 +14,7 @@ _TEXTS = {
     "url": "url",
     "format": "format",
     "delimiter": "delimiter",
+    "charset": "charset",
     "maxAgeHours": "max_age_hours",
     "region": "region",
     "accessKeyId": "access_key_id",

@@ -10,18 +10,20 @@ from typing import Any
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
-from app.console import column_words, words
+from app.console import code_words, column_words, words
 from app.console.calls_in_words import on_page
 from app.console.files import address
 from app.console.navigation import NAVIGATION
 from app.console.shapes import shape_of
 from app.console.shown_faults import faults_above
-from app.console.uploads import DELIMITERS, USUAL_CHARSETS
+from app.console.uploads import USUAL_CHARSETS
 from app.console.visits import space_link
 from app.core.page_policy import CONSOLE_HEADERS
 from app.core.pages import TEMPLATES, environment
 from app.core.version import VERSION
+from app.domain.file_options import DELIMITERS
 from app.domain.setting_labels import setting_label
+from app.services.activations import all_definitions
 from app.services.audiences import run_notes
 
 _HEADERS = {**CONSOLE_HEADERS, "Cache-Control": "no-store"}
@@ -46,14 +48,17 @@ def _environment() -> Environment:
         on_page=on_page,
         with_chosen=words.with_chosen,
         with_own=words.with_own,
+        in_words=code_words.code_words,
+        upper_first=code_words.upper_first,
+        partner_name=partner_name,
     )
     made.globals.update(
         file=address,
         version=VERSION,
         csv_choices={"delimiters": DELIMITERS, "charsets": USUAL_CHARSETS},
         percent=words.percent,
+        code_words=code_words.WORDS,
         has_fault=words.has_fault,
-        left_out_words=words.left_out_words,
         audience_kind=words.audience_kind,
         faults_above=faults_above,
         examples=column_words.examples,
@@ -65,6 +70,11 @@ def _environment() -> Environment:
         run_notes=run_notes,
     )
     return made
+
+
+def partner_name(slug: str) -> str:
+    """Return the name of a destination of the catalogue, such as "Klaviyo"; its slug if the catalogue has no such destination."""
+    return next((one.name for one in all_definitions() if one.slug == slug), slug)
 
 
 def render(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.console.code_words import code_words
 from app.console.words import as_json
 from app.domain.differences import differing
 from app.domain.setting_labels import setting_label
@@ -94,6 +95,8 @@ def _part(key: str, value: Any) -> str:
             return str(value["name"])
         case "updates":
             return "sent again"
+        case "mode":
+            return code_words(value, "mode")
         case _:
             return _text(value)
 
@@ -105,7 +108,7 @@ def _arm(arm: Mapping[str, Any]) -> str:
 
 def _identifier(one: Mapping[str, Any]) -> str:
     sent_as = f" as {one['mapTo']}" if one.get("mapTo") else ""
-    return f"{one['externalId']} ({one['strategy']}){sent_as}"
+    return f"{one['externalId']} ({code_words(one['strategy'], 'strategy')}){sent_as}"
 
 
 def _personalized(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,7 @@ from app.console.sign_in import show_sign_in, sign_in, sign_out
 from app.core.errors import NotFound
 from app.core.page_policy import CONSOLE_HEADERS
 from app.core.pages import STATIC
+from app.core.url_paths import raw_path
 
 _PAGES = (
     home,
@@ -75,7 +76,7 @@ async def favicon(request: Request) -> Response:
 
 async def missing(request: Request) -> Response:
     """Show that there is no such page, or redirect to the one without a slash at its end. Raises NotFound."""
-    if request.method == "GET" and (path := str(request.scope["path"])).endswith("/"):
+    if request.method == "GET" and (path := raw_path(request.scope)).endswith("/"):
         return RedirectResponse(path.rstrip("/"), 303)
     raise NotFound("This page does not exist.")
 

@@ -22,6 +22,7 @@ from app.core import clock
 from app.core.errors import AppError, Forbidden, NotFound, Problem
 from app.core.pagination import PageRequest
 from app.core.streamed_body import StreamedBody
+from app.core.url_paths import raw_path
 from app.services import tenancy
 from app.services.platform import Platform, Session
 from app.services.tenancy import ConsoleSession
@@ -115,7 +116,7 @@ def _to_sign_in(request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         return RedirectResponse(SIGN_IN, 303)
     query = request.url.query
-    wanted = request.url.path + (f"?{query}" if query else "")
+    wanted = raw_path(request.scope) + (f"?{query}" if query else "")
     address = f"{SIGN_IN}?next={quote(wanted, safe='/')}"
     if "hx-request" in request.headers:  # a part of a page, which the sign-in cannot replace
         return Response(status_code=204, headers={"HX-Redirect": address})

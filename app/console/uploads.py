@@ -11,7 +11,6 @@ from app.console.visits import Visit
 from app.services import datasets
 from app.services.platform import Session, type_of_file
 
-DELIMITERS = ("comma", "semicolon", "tab", "pipe")
 USUAL_CHARSETS = {
     "windows-1252": "Windows, Western Europe",
     "windows-1250": "Windows, Central Europe",

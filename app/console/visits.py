@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from app.console.cookies import form_token
 from app.console.multipart import SentFile
 from app.core.errors import Invalid, Problem
+from app.core.url_paths import path_part, raw_path
 from app.services.platform import Platform, Session
 from app.services.tenancy import Caller, ConsoleSession
 
@@ -114,7 +115,7 @@ class Visit:
         """Return the address of this page with other parameters in its query; None removes one."""
         params = {**dict(self.request.query_params), **changes}
         kept = {name: value for name, value in params.items() if value}
-        path = str(self.request.scope["path"])
+        path = raw_path(self.request.scope)
         if self.request.method == "POST":  # the address of an action is one below that of its page
             path = path.rpartition("/")[0]
         return f"{path}?{urlencode(kept)}" if kept else path
@@ -131,4 +132,4 @@ class Visit:
 
 def space_link(space_id: str, *parts: str) -> str:
     """Return the address of a page of a space, with each part escaped."""
-    return "/".join(["/console/spaces", *(quote(part, safe="") for part in (space_id, *parts))])
+    return "/".join(["/console/spaces", *map(path_part, (space_id, *parts))])

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.domain.left_out import LeftOut
-
 NOTHING = "\N{EN DASH}"
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -100,25 +98,6 @@ def lower_first(label: str) -> str:
 def audience_kind(query: str | None) -> str:
     """Return where the members of an audience come from: a query, or uploads."""
     return "Computed from a query" if query else "Uploaded list"
-
-
-#: Why a plan leaves out members, after their number.
-_LEFT_OUT = {
-    LeftOut.NO_CONSENT: "without consent",
-    LeftOut.CONTROL: "in the part of the split that is not sent",
-    LeftOut.NO_IDENTIFIER: "without a valid identifier that the destination uses",
-    LeftOut.PHONE_WITHOUT_COUNTRY: "with a phone number, but no country",
-    LeftOut.SHARED_KEY: "with the same identifier as another member",
-    LeftOut.REFUSED_BEFORE: "refused by the destination before, and unchanged",
-    LeftOut.LIST_NOT_CREATED: "leave a list that does not exist yet",
-    LeftOut.HELD_BY_ANOTHER: "stay, because another activation holds them at the same place",
-    LeftOut.LEAVING_BY_ANOTHER: "wait until another activation has removed them",
-}
-
-
-def left_out_words(reason: str) -> str:
-    """Return why members are left out, to be read after their number: ``without consent``."""
-    return next((words for known, words in _LEFT_OUT.items() if known == reason), reason)
 
 
 def with_chosen(choices: Sequence[str], chosen: str) -> Sequence[str]:

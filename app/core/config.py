@@ -233,6 +233,11 @@ class Settings(BaseSettings):
         return lease
 
     @property
+    def permits_roles(self) -> bool:
+        """Whether settings of users may name a role that the service assumes under its own identity."""
+        return self.s3_roles == "on"
+
+    @property
     def storage(self) -> str:
         """URL of the object store: the setting, or the folder ``objects`` in the data folder."""
         return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()

@@ -67,6 +67,11 @@ _WANTED = {
     "model_attributes_type": "an object",
     "list_type": "a list",
     "is_instance_of": "text",
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "time_delta_type": "a duration: seconds such as 30, or ISO 8601 such as PT30S",
+    "time_delta_parsing": "a duration: seconds such as 30, or ISO 8601 such as PT30S",
 }
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda of: f"must have at least {_characters(of['min_length'])}",

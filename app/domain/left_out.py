@@ -21,3 +21,7 @@ class LeftOut(StrEnum):
     LEAVING_BY_ANOTHER = (
         "leaving_by_another"  # an entry: another activation's exit of the key is not over yet
     )
+
+
+#: Reasons that leave out exits. All others leave out members who are in the audience now.
+OF_EXITS = frozenset({LeftOut.LIST_NOT_CREATED, LeftOut.HELD_BY_ANOTHER})

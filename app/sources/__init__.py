@@ -7,6 +7,7 @@ from app.sources.objects.reader import RoleUse, open_file
 from app.sources.objects.settings import (
     SECRETS,
     Authorization,
+    Charset,
     Delimiter,
     Endpoint,
     FileUrl,
@@ -38,6 +39,7 @@ __all__ = [
     "SECRETS",
     "Authorization",
     "Certificates",
+    "Charset",
     "DatabaseName",
     "Delimiter",
     "Endpoint",

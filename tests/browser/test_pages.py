@@ -13,7 +13,8 @@ from tests.browser.conftest import Console
 from tests.flow import ACTOR, Flow
 from tests.integration.services.erasure.leaks import ask_to_erase
 
-#: Paths below the space; {activation} and {sync} are an activation with a sync on hold, {destination} its account.
+#: Paths below the space; {activation} and {sync} are an activation with a sync on hold, {destination} its account; {settled} is a sync
+#: that left out members, and of which a change was rejected.
 PAGES = (
     "",
     "/activations",
@@ -75,6 +76,8 @@ PAGES = (
     "{activation}?tab=test",
     "{activation}?tab=revisions",
     "{activation}?tab=audit",
+    "{activation}/profiles?id=..",
+    "{settled}",
     "{sync}",
 )
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -83,9 +86,14 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 async def _filled(console: Console) -> list[str]:
     """Fill the space. Returns the paths of all pages."""
     flow = console.flow
-    await flow.members(range(20))
+    await flow.upload({"profile_id": f"p{n}", "agreed": n < 2} for n in range(20))
     activation = await flow.activate(resync=True, brake=True)
     await flow.quiet(activation)
+    flow.receiver.refused = {"p1": "blocked"}
+    asked = await flow.activate(resync=True, consent="agreed")
+    settled = await flow.quiet(asked)
+    flow.receiver.refused = {}
+    assert (settled.rejected, settled.left_out) == (1, {"no_consent": 18})
     await flow.upload([{"profile_id": "new"}])
     sync = await flow.quiet(activation)
     assert sync.state == "held"
@@ -100,6 +108,7 @@ async def _filled(console: Console) -> list[str]:
         "database": f"/datasets/{database}",
         "activation": path,
         "sync": f"{path}/syncs/{sync.id}",
+        "settled": f"/audiences/{flow.audience_id}/activations/{asked}/syncs/{settled.id}",
         "audience_id": flow.audience_id,
         "account": flow.destination_id,
         "destination": f"/destinations/{flow.destination_id}",

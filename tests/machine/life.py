@@ -131,7 +131,7 @@ class Life:
             space_id=self.flow.space_id,
             destination_id=self.flow.destination_id,
             connection_settings={},
-            **_by(),
+            actor=ACTOR,
         )
         return result.ok
 

@@ -113,7 +113,9 @@ def test_console_commands_name_a_database_that_is_away(run: Run, command: str) -
         ({"STORAGE_URL": "abfs://container/x"}, 2, "abfs://; file:///folder, s3://bucket/prefix"),
         ({"STORAGE_URL": "s3://bucket?endpiont=x"}, 2, "unknown option endpiont (meant: endpoint_override?)"),
         ({"ACTIVATIONS_SMTP_URL": "mail"}, 2, "ACTIVATIONS_SMTP_URL cannot be used: it begins with smtp://"),
-        ({"ACTIVATIONS_LEASE": "soon"}, 2, "ACTIVATIONS_LEASE"),
+        ({"ACTIVATIONS_LEASE": "soon"}, 2, "ACTIVATIONS_LEASE cannot be used: must be a duration: seconds such as 30"),
+        ({"ACTIVATIONS_API_PROCESSES": "two"}, 2, "ACTIVATIONS_API_PROCESSES cannot be used: must be a whole number."),
+        ({"ACTIVATIONS_LOG_LEVEL": "verbose"}, 2, "verbose is not a level; levels are debug, info"),
         ({"ACTIVATIONS_LEESE": "90"}, 2, "ACTIVATIONS_LEESE does not exist (meant: ACTIVATIONS_LEASE?)"),
     ],
 )  # fmt: skip
@@ -124,6 +126,29 @@ def test_a_setting_is_refused_by_name(
     assert found == code
     assert named in said
     assert "root:secret" not in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("token", "list"), ("workspace", "list"), ("keys", "rotate"), ("migrate",), ("console",)],
+)
+def test_a_misspelt_name_is_refused_by_each_command_that_reads_a_database(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    code, said = run(*command, ACTIVATIONS_DATABSE_URL=AWAY)
+    assert code == ExitCode.WRONG_SETTING
+    assert "ACTIVATIONS_DATABSE_URL does not exist (meant: ACTIVATIONS_DATABASE_URL?)" in said
+
+
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_a_part_alone_starts_no_servers_in_an_empty_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    code, said = run(command)
+    assert code == ExitCode.FOLDER_NOT_USABLE
+    assert "has no data of the service. Name its folder with --data, or set DATABASE_URL." in said
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])

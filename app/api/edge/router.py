@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.edge.entrances import Entrances
 from app.api.edge.observation import observe
 from app.api.edge.route import ApiRoute
+from app.core.url_paths import raw_path
 
 _ALIASES = {"HEAD": "GET"}
 
@@ -32,12 +33,7 @@ class _Node:
 
 def segments_of(scope: Scope) -> list[str]:
     """Split the raw path into decoded segments, without extra leading slashes and without ``root_path``."""
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    root: str = scope.get("root_path", "")
-    path = raw.decode("latin-1")
-    if root and path.startswith(root):
-        path = path[len(root) :]
-    return [unquote(segment) for segment in path.lstrip("/").split("/")]
+    return [unquote(segment) for segment in raw_path(scope)[1:].split("/")]
 
 
 class RouteTable:

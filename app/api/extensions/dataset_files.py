@@ -13,6 +13,7 @@ def file_to_wire(file: ShownFile) -> contract.DatasetFileOutput:
         url=file.url,
         format=file.format,
         delimiter=file.delimiter,
+        charset=file.charset,
         max_age_hours=file.max_age_hours,
         allow_breaking=file.allow_breaking,
         region=file.region,

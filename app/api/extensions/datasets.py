@@ -177,7 +177,7 @@ async def create_dataset(
         kind=body.kind,
         source=_plain(body.source),
         file=file,
-        permits_roles=platform.settings.s3_roles == "on",
+        permits_roles=platform.settings.permits_roles,
         actor=scene.actor,
     )
     return _saved(platform, scene, row, found)
@@ -275,7 +275,7 @@ async def update_dataset(
         dataset_id=dataset_id,
         source=_plain(body.source),
         file=file,
-        permits_roles=platform.settings.s3_roles == "on",
+        permits_roles=platform.settings.permits_roles,
         actor=scene.actor,
         now=now,
     )

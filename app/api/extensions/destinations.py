@@ -150,7 +150,7 @@ async def create_destination(
         slug=body.slug,
         name=body.name,
         settings=body.settings,
-        permits_roles=platform.settings.s3_roles == "on",
+        permits_roles=platform.settings.permits_roles,
         actor=scene.actor,
         now=clock.now(),
     )
@@ -239,7 +239,7 @@ async def update_destination(
         destination_id=destination_id,
         name=body.name,
         settings=body.settings,
-        permits_roles=platform.settings.s3_roles == "on",
+        permits_roles=platform.settings.permits_roles,
         actor=scene.actor,
         now=clock.now(),
     )
@@ -306,7 +306,6 @@ async def check_destination(
         destination_id=destination_id,
         connection_settings=body.connection_settings if body else {},
         actor=scene.actor,
-        now=clock.now(),
     )
     check = contract.CheckOutput(
         ok=result.ok, message=result.message, warnings=list(result.warnings)

@@ -41,8 +41,8 @@ async def find_profile(
 ) -> Response:
     """Find a profile by its id or by the value of an identifier: the audiences that have it, and the activations that hold it.
 
-    E-mail addresses are compared without case. Nothing found is not an error: the lists are empty. Searches the 1,000 newest
-    audiences and the 1,000 oldest activations, and ends after 512 MiB from the object store or 20 s; `unsearched` is the number of the rest.
+    E-mail addresses are compared without case. Nothing found is not an error: the lists are empty. All audiences and
+    activations of the space are searched. The search ends after 512 MiB from the object store or 20 s; `unsearched` is the number of the rest.
     """
     found = await reports.find_profile(platform, scene.space_id, id)
     return answer(contract.FoundProfileData(profile=_wire(found)))
@@ -83,5 +83,7 @@ def _wire(found: reports.FoundProfile) -> contract.FoundProfileOutput:
             )
             for one in found.activations
         ],
+        searched_audiences=found.searched_audiences,
+        searched_activations=found.searched_activations,
         unsearched=found.unsearched,
     )

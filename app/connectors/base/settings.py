@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
-from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-from app.connectors.urls import checked_callable
+from app.connectors.urls import checked_callable, query_secrets
 from app.domain.setting_labels import setting_label
 
 
@@ -48,7 +47,4 @@ class ConnectorSettings(BaseModel):
         for name in self.write_only:
             yield from (getattr(self, name) or {}).values()
         for name in self.hidden_queries:
-            query = urlsplit(getattr(self, name) or "").query
-            for pair in query.split("&"):
-                value = pair.partition("=")[2]
-                yield from {value, unquote_plus(value)} - {""}
+            yield from query_secrets(getattr(self, name) or "")

@@ -13,7 +13,7 @@ from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.routing import Action
 from app.console.source_forms import SSL_MODES, sent_source
 from app.console.tabs import Tab, routes_of
-from app.console.uploads import DELIMITERS, upload_arguments
+from app.console.uploads import upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.extensions.datasets import DatasetPatch
@@ -136,7 +136,7 @@ async def _source(visit: Visit, dataset: Any) -> Any:
 
 async def _file(visit: Visit, dataset: Any) -> Any:
     source = datasets.shown_file(visit.platform.keyring, visit.caller.workspace_id, dataset)
-    return {"source": source, "formats": FORMATS, "delimiters": DELIMITERS}
+    return {"source": source, "formats": FORMATS}
 
 
 _USED = Tab("Used by", "dataset/users.html", _users, "/audiences")
@@ -255,7 +255,7 @@ async def save_file(visit: Visit) -> Done:
         dataset_id=dataset_id,
         source=None,
         file=sent.fields,
-        permits_roles=visit.platform.settings.s3_roles == "on",
+        permits_roles=visit.platform.settings.permits_roles,
         actor=visit.caller.actor,
         now=visit.now,
     )

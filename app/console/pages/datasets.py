@@ -13,7 +13,7 @@ from app.console.file_source_forms import FORMATS, check_words, sent_file_source
 from app.console.lists import page_of
 from app.console.routing import get, post
 from app.console.source_forms import SSL_MODES, sent_source
-from app.console.uploads import DELIMITERS, fill_new_dataset, upload_arguments
+from app.console.uploads import fill_new_dataset, upload_arguments
 from app.console.visits import Done, Shown, Visit
 from app.console.words import plural
 from app.contract.extensions.datasets import DatasetInput
@@ -74,7 +74,6 @@ async def show_new(visit: Visit) -> Shown:
         {
             "kind": kind,
             "kinds": _KINDS,
-            "delimiters": DELIMITERS,
             "ssl_modes": SSL_MODES,
             "formats": FORMATS,
         },
@@ -131,7 +130,7 @@ async def _create(visit: Visit, session: Any, kind: str, source: Any, *, file: A
         kind=kind,
         source=source,
         file=file,
-        permits_roles=visit.platform.settings.s3_roles == "on",
+        permits_roles=visit.platform.settings.permits_roles,
         actor=visit.caller.actor,
     )
 

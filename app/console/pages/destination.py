@@ -176,7 +176,6 @@ async def check(visit: Visit) -> Shown:
         destination_id=visit.path("destinationId"),
         connection_settings={},
         actor=visit.caller.actor,
-        now=visit.now,
     )
     return await _page(visit, check=result)
 
@@ -190,7 +189,7 @@ async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -
         destination_id=visit.path("destinationId"),
         name=name,
         settings=settings or None,
-        permits_roles=visit.platform.settings.s3_roles == "on",
+        permits_roles=visit.platform.settings.permits_roles,
         actor=visit.caller.actor,
         now=visit.now,
     )

@@ -121,7 +121,7 @@ async def add(visit: Visit) -> Shown | Done:
         slug=connector.definition.slug,
         name=visit.sent("name"),
         settings=accounts.settings_of_inputs(inputs, filled(visit, inputs)),
-        permits_roles=visit.platform.settings.s3_roles == "on",
+        permits_roles=visit.platform.settings.permits_roles,
         actor=visit.caller.actor,
         now=visit.now,
     )

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from app.console.addresses import activation_link, profile_link, receipt_link
+from app.console.addresses import (
+    activation_link,
+    api_of,
+    explanation_link,
+    profile_link,
+    receipt_link,
+)
 from app.console.errors import PageRoute
 from app.console.routing import get, post
 from app.console.visits import Done, Shown, Visit
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
+from app.core.url_paths import path_part
 from app.domain.changes import ChangeKind
 from app.services import erasure, planning, reports
 
@@ -57,7 +64,7 @@ async def show_profile(visit: Visit) -> Shown:
     await visit.end_transaction()
     found = await reports.find_profile(visit.platform, visit.space_id, search) if search else None
     rows = [_row(visit, found, one) for one in found.activations] if found else []
-    path = f"/spaces/{visit.space_id}/profiles/{quote(search, safe='')}" if search else ""
+    path = f"/spaces/{visit.space_id}/profiles/{path_part(search)}" if search else ""
     return Shown(
         "profile.html",
         search or "Profile",
@@ -76,9 +83,7 @@ def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation
     held = [key.profile_id for key in one.held]
     profile_id = (*found.profile_ids, *held, found.sought)[0]
     activation = one.overview.activation
-    address = activation_link(
-        visit.space_id, activation.audience_id, activation.id, "profiles", profile_id
-    )
+    address = explanation_link(visit.space_id, activation.audience_id, activation.id, profile_id)
     return Row(one, reports.overview_status(one.overview), address)
 
 
@@ -111,7 +116,7 @@ class ExplanationView:
 
     overview: reports.Overview
     explanation: reports.Explanation
-    address: str
+    test_address: str  # of the form that sends the profile now
     activation_address: str
     profile_address: str
     kinds: Sequence[str]
@@ -133,7 +138,7 @@ async def _explained(
     visit: Visit, test: Any = None, report: Mapping[str, Any] | None = None
 ) -> Shown:
     audience_id, activation_id = visit.path("audienceId"), visit.path("activationId")
-    profile_id, space_id = visit.path("profileId"), visit.space_id
+    profile_id, space_id = _profile_id(visit), visit.space_id
     await visit.end_transaction()
     found = await reports.explain_profile(
         visit.platform,
@@ -143,19 +148,27 @@ async def _explained(
         profile_id=profile_id,
     )
     overview = await reports.require_overview(visit.session, space_id, audience_id, activation_id)
-    address = activation_link(space_id, audience_id, activation_id, "profiles", profile_id)
+    ids = (space_id, audience_id, activation_id, profile_id)
     view = ExplanationView(
         overview=overview,
         explanation=found,
-        address=address,
+        test_address=explanation_link(*ids, "test-send"),
         activation_address=activation_link(space_id, audience_id, activation_id),
         profile_address=profile_link(space_id, profile_id),
         kinds=sorted(kind.value for kind in ChangeKind),
         test=test,
         report=report,
     )
-    api = [address.removeprefix("/console")]
+    api = [api_of(activation_link(*ids[:3], "profiles", profile_id))]
     return Shown("explanation.html", profile_id, view, section="profile", api=api)
+
+
+def _profile_id(visit: Visit) -> str:
+    """Return the id of the path, or of the query if it cannot be in a path. Raises NotFound without one."""
+    found = visit.request.path_params.get("profileId") or visit.asked("id")
+    if not found:
+        raise NotFound("This page does not exist.")
+    return str(found)
 
 
 async def send_test(visit: Visit) -> Shown:
@@ -169,22 +182,23 @@ async def send_test(visit: Visit) -> Shown:
         space_id=visit.space_id,
         audience_id=visit.path("audienceId"),
         activation_id=visit.path("activationId"),
-        who=visit.path("profileId"),
+        who=_profile_id(visit),
         kind=ChangeKind(kind),
         actor=visit.caller.actor,
     )
     return await _explained(visit, outcome, sync.report or {})
 
 
-_ONE = (
-    "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}"
-    "/profiles/{profileId}"
-)
+_ALL = "/console/spaces/{spaceId}/audiences/{audienceId}/activations/{activationId}/profiles"
+_ONE = f"{_ALL}/{{profileId}}"
 ROUTES = (
     PageRoute("/console/spaces/{spaceId}/profile", get(show_profile)),
     PageRoute(
         "/console/spaces/{spaceId}/profile/erase", post(erase, on=show_profile), methods=["POST"]
     ),
-    PageRoute(_ONE, get(show_explanation)),
-    PageRoute(f"{_ONE}/test-send", post(send_test, on=show_explanation), methods=["POST"]),
+    *(PageRoute(one, get(show_explanation)) for one in (_ALL, _ONE)),
+    *(
+        PageRoute(f"{one}/test-send", post(send_test, on=show_explanation), methods=["POST"])
+        for one in (_ALL, _ONE)
+    ),
 )

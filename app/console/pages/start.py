@@ -12,10 +12,10 @@ from app.console.draft_save import start_dry_run
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
+from app.domain.left_out import OF_EXITS
 from app.services import activations, audiences, reports, syncs
 
 SAMPLE = 3  # members
-_LOOKED_AT = 20  # newest syncs, among which the dry run is
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,22 @@ class StartView:
     def report(self) -> Mapping[str, Any] | None:
         """The report of the dry run, when it is complete: ``{calls, minutes, cost, changes, requests}``."""
         return self.dry_run.report if self.dry_run is not None else None
+
+    @property
+    def sent(self) -> int:
+        """How many changes are of members who are in the audience now; exits are of others."""
+        return self.dry_run.entered + self.dry_run.updated if self.dry_run is not None else 0
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many of those who are in the audience now would not be sent, by reason."""
+        found = (self.dry_run.left_out or {}) if self.dry_run is not None else {}
+        return {reason: count for reason, count in found.items() if reason not in OF_EXITS}
+
+    @property
+    def members(self) -> int:
+        """How many are in the audience now: who would be sent, and who would be left out."""
+        return self.sent + sum(self.left_out.values())
 
     @property
     def sample(self) -> Sequence[Mapping[str, Any]]:
@@ -68,11 +84,8 @@ async def show_start(visit: Visit) -> Shown:
     overview = await reports.require_overview(session, space_id, audience_id, activation_id)
     options = await activations.get_delivery_options(session, space_id, audience_id, activation_id)
     moment = options.frequency.moment
-    found, _ = await syncs.list_syncs(
-        session, space_id, activation_id, before=None, limit=_LOOKED_AT
-    )
     run = await audiences.newest_run(session, space_id, audience_id)
-    dry_run = next((view.sync for view in found if view.sync.kind == "dry_run"), None)
+    dry_run = await syncs.newest_dry_run(session, space_id, activation_id)
     address = activation_link(space_id, audience_id, activation_id)
     view = StartView(
         overview,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from app.console.addresses import activation_link, api_of
+from app.console.code_words import code_words
 from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.routing import get, post
@@ -175,7 +176,7 @@ async def retry(visit: Visit) -> Done:
     sync = await _change(visit, partial(syncs.retry_sync, reason=reason))
     audience_id, activation_id, _ = _path(visit)
     address = activation_link(visit.space_id, audience_id, activation_id, "syncs", sync.id)
-    what = f"what was rejected as {reason}" if reason else "what was rejected"
+    what = f"what was rejected ({code_words(reason, 'refusal')})" if reason else "what was rejected"
     return Done(address, f"Sync {sync.number} sends once more {what}.")
 
 

@@ -10,6 +10,7 @@ from app.contract.extensions.base import Output, StrictInput, Time
 from app.core.described import about
 from app.sources import (
     Authorization,
+    Charset,
     Delimiter,
     Endpoint,
     FileUrl,
@@ -32,6 +33,10 @@ _FORMAT = (
     "and `.zst`."
 )
 _DELIMITER = "Delimiter of a CSV file: `comma`, `semicolon`, `tab`, `pipe` or one other character. By default it is detected."
+_CHARSET = (
+    "Encoding of the text of a CSV or NDJSON file, such as `windows-1252`: the encodings that an upload can name in its "
+    "`Content-Type`. By default UTF-8, or UTF-16 with a byte order mark. A byte order mark takes precedence."
+)
 _MAX_AGE = "Age of the file in hours, 1 to 8760, from which a run fails instead of using it. By default any age is accepted."
 _BREAKING = "True: the next file may empty or reshape what audiences read. It is false again after that file."
 _REGION = "Region of the bucket, for `s3://`. By default `us-east-1`."
@@ -56,6 +61,7 @@ class DatasetFileInput(StrictInput):
     url: Annotated[FileUrl, _URL]
     format: Annotated[Literal["csv", "ndjson", "parquet"] | None, about(_FORMAT, "csv")] = None
     delimiter: Annotated[Delimiter | None, about(_DELIMITER, "semicolon")] = None
+    charset: Annotated[Charset | None, about(_CHARSET, "windows-1252")] = None
     max_age_hours: Annotated[MaxAge | None, about(_MAX_AGE, 26)] = None
     allow_breaking: Annotated[bool, about(_BREAKING, False)] = False
     region: Annotated[Region | None, about(_REGION, "eu-central-1")] = None
@@ -74,6 +80,7 @@ class DatasetFilePatch(StrictInput):
         {
             "format",
             "delimiter",
+            "charset",
             "maxAgeHours",
             "region",
             "accessKeyId",
@@ -88,6 +95,7 @@ class DatasetFilePatch(StrictInput):
     url: Annotated[FileUrl | None, _URL] = None
     format: Annotated[Literal["csv", "ndjson", "parquet"] | None, about(_FORMAT, "csv")] = None
     delimiter: Annotated[Delimiter | None, about(_DELIMITER, "semicolon")] = None
+    charset: Annotated[Charset | None, about(_CHARSET, "windows-1252")] = None
     max_age_hours: Annotated[MaxAge | None, about(_MAX_AGE, 26)] = None
     allow_breaking: Annotated[bool | None, about(_BREAKING, False)] = None
     region: Annotated[Region | None, about(_REGION, "eu-central-1")] = None
@@ -133,12 +141,13 @@ class DatasetFileOutput(Output):
     url: Annotated[
         str,
         about(
-            "Address of the file, or a pattern. The values of parameters are left out.",
+            "Address of the file, or a pattern. Values of parameters are shown as `<hidden>`; a `PATCH` may send the address back as it is shown.",
             "s3://shop-exports/orders/orders-*.csv.gz",
         ),
     ]
     format: Annotated[str, about("Format of the file: `csv`, `ndjson` or `parquet`.", "csv")]
     delimiter: Annotated[str | None, about(_DELIMITER, None, "semicolon")]
+    charset: Annotated[str | None, about(_CHARSET, None, "windows-1252")]
     max_age_hours: Annotated[int | None, about(_MAX_AGE, 26)]
     allow_breaking: Annotated[bool, about(_BREAKING, False)]
     region: Annotated[str | None, about(_REGION, "eu-central-1")]

@@ -67,8 +67,16 @@ class FoundProfileOutput(Output):
     activations: Annotated[
         list[FoundActivationOutput], about("Activations whose audience or holdings have it.")
     ]
+    searched_audiences: Annotated[
+        int, about("Audiences that were searched: those that have been computed.", 12)
+    ]
+    searched_activations: Annotated[int, about("Activations that were searched.", 8)]
     unsearched: Annotated[
-        int, about("Audiences and activations that were not searched: 0 unless there are many.", 0)
+        int,
+        about(
+            "Audiences and activations that were not searched any more: 0 unless the search came to its limit.",
+            0,
+        ),
     ]
 
 

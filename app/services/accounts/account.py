@@ -111,5 +111,5 @@ def connector_tools(
         http=platform.http.gated(gate, secrets),
         exports=StoredExports(platform.objects),
         scratch=str(platform.settings.cache),
-        permits_roles=platform.settings.s3_roles == "on",
+        permits_roles=platform.settings.permits_roles,
     )

@@ -11,6 +11,7 @@ from pydantic import SecretBytes, SecretStr, ValidationError
 
 from app.connectors import registry
 from app.connectors.base import Connector, ConnectorSettings
+from app.connectors.urls import HIDDEN, with_hidden_query
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
 from app.core.json_bytes import to_json
@@ -27,9 +28,6 @@ from app.services.accounts.own_identity import (
 )
 from app.storage.models import Destination
 
-_HIDDEN = (
-    "<hidden>"  # in place of a URL's parameter; a URL that is stored cannot contain these signs
-)
 _SHOWN_FROM = 12  # characters; the last four of a shorter secret would reveal too much
 
 
@@ -225,17 +223,8 @@ def _shown(model: ConnectorSettings, name: str, value: Any, mask: Callable[[str]
     if name in model.write_only:
         return {key: mask(str(item)) for key, item in value.items()}
     if name in model.hidden_queries:
-        return _shown_url(value)
+        return with_hidden_query(value)
     return _visible(name, value, mask)
-
-
-def _shown_url(url: str) -> str:
-    """Return a URL with ``<hidden>`` in place of the values of its parameters."""
-    begin, mark, query = url.partition("?")
-    names = [pair.partition("=")[0] for pair in query.split("&") if "=" in pair]
-    return (
-        begin + mark + "&".join(f"{name}={_HIDDEN}" for name in names or [_HIDDEN]) if mark else url
-    )
 
 
 def _visible(name: str, value: Any, mask: Callable[[str], Any]) -> Any:
@@ -277,8 +266,8 @@ def _unmasked(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str
 
 def _is_shown(value: Any, stored: Any) -> bool:
     """Whether a value is what is shown instead of the stored one."""
-    is_url = isinstance(value, str) and _HIDDEN in value
-    return _is_mask(value) or (is_url and value == _shown_url(str(stored)))
+    is_url = isinstance(value, str) and HIDDEN in value
+    return _is_mask(value) or (is_url and value == with_hidden_query(str(stored)))
 
 
 def _check_masks(settings: Mapping[str, Any]) -> None:
@@ -294,7 +283,7 @@ def _check_masks(settings: Mapping[str, Any]) -> None:
 def _masks(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """Yield the paths of masks, also of those inside of objects."""
     for name, value in settings.items():
-        if _is_mask(value) or (isinstance(value, str) and _HIDDEN in value):
+        if _is_mask(value) or (isinstance(value, str) and HIDDEN in value):
             yield path + name
         elif isinstance(value, Mapping):
             yield from _masks(value, f"{path}{name}.")

@@ -97,9 +97,7 @@ async def create_activation(
     session.add(source)
     await new_revision(session, activation, config, actor, now, is_first=True)
     if wanted.enabled:
-        await configuration_changed(
-            session, activation, resync=wanted.perform_resync, actor=actor, now=now
-        )
+        await configuration_changed(session, activation, resync=wanted.perform_resync, actor=actor)
     view = ActivationView(activation, config)
     await _record(session, activation, "Activation Created", actor, after=_fields(view))
     return view
@@ -201,9 +199,7 @@ async def update_activation(
     if not is_same(config, view.config):
         await new_revision(session, activation, config, actor, now)
     await session.flush()
-    await configuration_changed(
-        session, activation, resync=changes.perform_resync, actor=actor, now=now
-    )
+    await configuration_changed(session, activation, resync=changes.perform_resync, actor=actor)
     view = ActivationView(activation, config)
     await _record(
         session, activation, "Activation Modified", actor, before=before, after=_fields(view)
@@ -241,7 +237,7 @@ async def remove_activation(
     await _audience(session, space_id, audience_id)
     view = await _locked(session, space_id, audience_id, activation_id)
     activation, before = view.activation, _fields(view)
-    await close_for_deletion(session, activation, actor=actor, now=now)
+    await close_for_deletion(session, activation)
     activation.deleted_at = now
     activation.enabled = False
     activation.state = ActivationState.INACTIVE

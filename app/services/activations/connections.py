@@ -246,7 +246,7 @@ async def _renew_activations(
         renewed = {**config, **part}
         if renewed != config:
             await new_revision(session, activation, renewed, actor, now)
-            await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+            await configuration_changed(session, activation, resync=False, actor=actor)
 
 
 def connection_fields(connection: DestinationConnection) -> dict[str, Any]:

@@ -105,7 +105,7 @@ async def update_delivery_options(
         revision = await new_revision(session, activation, config, actor, now)
     if is_revised or is_retimed:
         await session.flush()
-        await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+        await configuration_changed(session, activation, resync=False, actor=actor)
     after = options_fields(activation.options, revision.config)
     await record_change(
         session, "activation", activation, "Activation Modified", actor, before=before, after=after

@@ -138,7 +138,7 @@ async def update_destination(
         if stored != previous:
             destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)
             destination.account = None  # it may be another account; the next plan computes it
-            await account_healed(session, destination, actor=actor, now=now)
+            await account_healed(session, destination, actor=actor)
     if name is not None:
         destination.name = name
     if name is not None or settings:
@@ -185,7 +185,6 @@ async def check_destination(
     destination_id: str,
     connection_settings: Mapping[str, Any],
     actor: str,
-    now: datetime,
 ) -> CheckResult:
     """Test an account's credentials with no transaction open. A success activates what the breaker had paused."""
     async with platform.unit_of_work() as session:
@@ -202,7 +201,7 @@ async def check_destination(
             row = await DestinationRepository(session).get(space_id, destination_id, lock="update")
             # If the settings were changed during the check, the result says nothing about the new ones.
             if row is not None and row.settings == seen:
-                await account_healed(session, row, actor=actor, now=now)
+                await account_healed(session, row, actor=actor)
     return result
 
 

@@ -26,7 +26,7 @@ from app.snapshots.definitions import (
     tables_of,
 )
 from app.snapshots.engine import StoredFile
-from app.snapshots.reading import sort_rows
+from app.snapshots.reading import conversion_notes, has_conversions, sort_rows
 from app.sources import PostgresSource, ReadLimits, read_rows
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
@@ -36,7 +36,7 @@ from app.storage.repositories.datasets import DatasetRepository
 class Reading:
     """The sources that a definition has read so far, in the form that its run stores. The last one may be unfinished.
 
-    ``notes`` are sentences on what in the definition depends on the order of rows.
+    ``notes`` are sentences on what in the definition depends on the order of rows, and on values that its conversions leave out.
     """
 
     sources: list[dict[str, Any]] = field(default_factory=list)
@@ -148,6 +148,9 @@ async def _run_in_engine(
         tables = await _tables(work, datasets, query, files)
         order = await asyncio.to_thread(analyse_order, query, tables)
         work.reading.notes[:] = order.notes
+        if has_conversions(query):
+            left_out = await work.platform.engine.run(conversion_notes, query, tables)
+            work.reading.notes.extend(left_out)
         if not order.independent:
             await _sort_rows(work, datasets, tables)
         async with work.platform.definitions.slot(work.workspace_id):

@@ -85,7 +85,7 @@ def absent_of(run: Run) -> dict[str, dict[str, int]]:
 
 
 def run_notes(run: Run) -> list[str]:
-    """Return what a person should know of a run, as sentences: what depends on the order of rows, and identifiers that are none."""
+    """Return what a person should know of a run, as sentences: what depends on the order of rows, values that were left out, and identifiers that are none."""
     return [*(run.notes or ()), *absence_notes(absent_of(run))]
 
 

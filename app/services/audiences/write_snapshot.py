@@ -59,7 +59,7 @@ class Work:
 
     @property
     def notes(self) -> list[str] | None:
-        """What in the definition depends on the order of rows, one sentence for each; None if nothing was found."""
+        """What a person should know of the definition, one sentence for each; None if nothing was found."""
         return self.reading.notes or None
 
 

@@ -171,7 +171,7 @@ def _change_file(
 def _is_other_content(former: ObjectSource, changed: ObjectSource) -> bool:
     return any(
         getattr(former, name) != getattr(changed, name)
-        for name in ("url", "file_format", "delimiter", "endpoint_url")
+        for name in ("url", "file_format", "delimiter", "charset", "endpoint_url")
     )
 
 

@@ -21,7 +21,7 @@ from app.services.datasets.file_sources import (
     version_read,
 )
 from app.services.datasets.kinds import is_file
-from app.services.platform import Platform, upload_delimiter
+from app.services.platform import Platform
 from app.sources import FileLate, FileMissing, FileVersion, ObjectSource, open_file
 from app.storage.models import Dataset
 from app.storage.repositories.datasets import DatasetRepository
@@ -65,7 +65,7 @@ async def check_changed_file(
     former = file_of(platform.keyring, workspace_id, dataset)
     permitted = role_use(platform, workspace_id).is_permitted
     source = changed_file(former, changes, permits_roles=permitted)
-    if set(changes) <= {"allow_breaking", "max_age_hours", "delimiter"}:
+    if set(changes) <= {"allow_breaking", "max_age_hours", "delimiter", "charset"}:
         return ()  # nothing about its place
     return await _warnings(platform, workspace_id, source, now)
 
@@ -73,8 +73,6 @@ async def check_changed_file(
 async def _warnings(
     platform: Platform, workspace_id: str, source: ObjectSource, now: datetime
 ) -> Sequence[SaveWarning]:
-    if source.delimiter is not None:
-        upload_delimiter(source.delimiter)
     try:
         async with asyncio.timeout(SECONDS):
             await _look(platform, workspace_id, source, None, now)

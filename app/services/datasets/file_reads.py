@@ -159,6 +159,7 @@ async def _received(
                 content_encoding=opened.encoding,
                 announced=opened.version.bytes,
                 delimiter=source.delimiter,
+                charset=source.charset,
             )
             return opened, await files.enter_async_context(receiving)
     except TimeoutError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from app.connectors.urls import HIDDEN
 from app.core.clock import from_wire, to_wire
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
@@ -21,6 +22,7 @@ from app.sources import SECRETS, FileVersion, ObjectSource, RoleUse
 from app.storage.models import Dataset
 
 FIELD = "file"
+_ENTER_AGAIN = f"{HIDDEN} stands for the value of a parameter that is stored; enter the value again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ShownFile:
     url: str
     format: str
     delimiter: str | None
+    charset: str | None
     max_age_hours: int | None
     allow_breaking: bool
     region: str | None
@@ -52,7 +55,12 @@ def new_file(given: Mapping[str, Any], *, permits_roles: bool) -> ObjectSource:
 def changed_file(
     former: ObjectSource, changes: Mapping[str, Any], *, permits_roles: bool
 ) -> ObjectSource:
-    """Return the settings with changed fields. Raises Invalid if they do not fit, or if secrets must be entered again."""
+    """Return the settings with changed fields; a URL as it is shown is not changed.
+
+    Raises Invalid if they do not fit, or if secrets must be entered again.
+    """
+    if changes.get("url") == former.shown_url:
+        changes = {**changes, "url": former.url}
     source = _checked({**former.plain(), **changes}, changes, permits_roles=permits_roles)
     if source.target != former.target:
         left = [name for name in SECRETS if getattr(source, name) is not None]
@@ -70,6 +78,9 @@ def _checked(
     fields: Mapping[str, Any], given: Mapping[str, Any], *, permits_roles: bool
 ) -> ObjectSource:
     """Return valid settings. Raises Invalid, also if a role that is given now is not permitted."""
+    if HIDDEN in str(fields.get("url", "")):
+        path = f"{FIELD}.url"
+        raise Invalid(_ENTER_AGAIN, problems=[Problem(f'"{path}": {_ENTER_AGAIN}', path)])
     source = validated(ObjectSource, fields, FIELD)
     if given.get("role_arn") is not None and not permits_roles:
         path = f"{FIELD}.roleArn"
@@ -107,6 +118,7 @@ def shown_file(keyring: Keyring, workspace_id: str, dataset: Dataset) -> ShownFi
         url=source.shown_url,
         format=source.file_format or "",
         delimiter=source.delimiter,
+        charset=source.charset,
         max_age_hours=source.max_age_hours,
         allow_breaking=source.allow_breaking,
         region=source.region,
@@ -152,4 +164,4 @@ def exact(moment: datetime) -> str:
 
 def role_use(platform: Platform, workspace_id: str) -> RoleUse:
     """Return how roles are assumed for a workspace."""
-    return RoleUse(external_id_of(workspace_id), platform.settings.s3_roles == "on")
+    return RoleUse(external_id_of(workspace_id), platform.settings.permits_roles)

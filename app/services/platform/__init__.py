@@ -26,7 +26,6 @@ from app.services.platform.uploads import (
     CONTENT_TYPES,
     receive_upload,
     type_of_file,
-    upload_delimiter,
     usual_delimiter,
 )
 from app.services.platform.wakeups import (
@@ -91,7 +90,6 @@ __all__ = [
     "store_file",
     "sweep_job_id",
     "type_of_file",
-    "upload_delimiter",
     "usual_delimiter",
     "waited",
     "wake_deliver",

@@ -17,8 +17,8 @@ from app.core.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from app.domain.charsets import CHARSETS
 from app.domain.file_formats import FileFormat, ending_of, format_of
+from app.domain.file_options import read_charset, read_delimiter
 from app.snapshots.engine import Engine, Upload
 
 _BUFFER = 1024 * 1024
@@ -38,9 +38,6 @@ _FORMATS: dict[str, FileFormat] = {
 }
 
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
-
-_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-_NO_DELIMITERS = "\"' \r\n\0\ufeff"
 
 
 def upload_kind(
@@ -87,26 +84,22 @@ def upload_charset(content_type: str | None) -> str | None:
     Raises UnsupportedMediaType, naming what is accepted.
     """
     named = re.search(r";\s*charset\s*=\s*\"?([^\s;\"]+)", (content_type or "").lower())
-    if named is None or re.fullmatch(r"utf-?8|utf-?(16|32)([lb]e)?|us-ascii", named[1]):
+    if named is None:
         return None
-    if named[1] not in CHARSETS:
-        raise UnsupportedMediaType(
-            f"the charset {named[1]} is not read; send utf-8, utf-16 with a byte order mark, or one of {', '.join(sorted(CHARSETS))}"
-        )
-    return named[1]
+    try:
+        return read_charset(named[1])
+    except ValueError as error:
+        raise UnsupportedMediaType(str(error)) from None
 
 
-def upload_delimiter(text: str | None) -> str | None:
+def _upload_delimiter(text: str | None) -> str | None:
     """Return the delimiter that a request names: in words or as one character. Raises Invalid for anything else."""
     if text is None:
         return None
-    delimiter = _DELIMITERS.get(text.strip().lower(), text)
-    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in _NO_DELIMITERS:
-        raise Invalid(
-            "delimiter is comma, semicolon, tab, pipe or one other character (no letter, digit, quote or blank)",
-            field="delimiter",
-        )
-    return delimiter
+    try:
+        return read_delimiter(text)
+    except ValueError as error:
+        raise Invalid(f"delimiter {error}", field="delimiter") from None
 
 
 def usual_delimiter(report: Mapping[str, Any] | None) -> str | None:
@@ -124,10 +117,12 @@ async def receive_upload(
     content_encoding: str | None,
     announced: int | None,
     delimiter: str | None = None,
+    charset: str | None = None,
 ) -> AsyncIterator[Upload]:
     """Write an upload to a scratch file, which is deleted when the block ends.
 
-    ``announced`` is the Content-Length, if there is one; ``delimiter`` is what the request says about a CSV file.
+    ``announced`` is the Content-Length, if there is one; ``delimiter`` and ``charset`` are what a user says about the file, the
+    encoding also within the content type.
 
     Raises:
         PayloadTooLarge: above ``max_upload_bytes``.
@@ -136,9 +131,9 @@ async def receive_upload(
         UnsupportedMediaType: another type, charset or compression.
         Invalid: the delimiter is no character.
     """
-    separator = upload_delimiter(delimiter)
+    separator = _upload_delimiter(delimiter)
     form, encoding = upload_kind(content_type, content_encoding)
-    charset = upload_charset(content_type)
+    charset = read_charset(charset) if charset else upload_charset(content_type)
     path = engine.scratch_file(f".{form}")
     _check_room(path.parent, announced or 0, settings.max_upload_bytes)
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
-from app.core.pagination import START
+from app.core.pagination import START, Position
 from app.services.audiences import find_member
 from app.services.platform import Platform, fetch_manifest
 from app.services.reports.explanation import MemberRow
@@ -21,7 +22,7 @@ from app.storage.models import Audience, Snapshot
 from app.storage.repositories.overview import Overview, OverviewQueries, Sought
 from app.storage.repositories.profiles import ProfileQueries
 
-MOST_SEARCHED = 1000  # audiences, and activations
+PAGE = 1000  # audiences, or activations, that are read together
 MOST_DATED = 20  # memberships of which it is looked up since when they last
 _SECONDS = 10.0  # of the engine, for each of the two searches
 
@@ -62,7 +63,7 @@ class FoundActivation:
 
 @dataclass(frozen=True, slots=True)
 class FoundProfile:
-    """What a space knows of a profile. ``unsearched`` is the number of audiences and activations that were not searched.
+    """What a space knows of a profile. ``unsearched`` is the number of audiences and activations that were not searched any more.
 
     ``profile_ids`` has several entries if several profiles share the identifier.
     """
@@ -71,77 +72,130 @@ class FoundProfile:
     profile_ids: Sequence[str]
     memberships: Sequence[FoundMembership]
     activations: Sequence[FoundActivation]
+    searched_audiences: int
+    searched_activations: int
     unsearched: int
 
 
-async def find_profile(platform: Platform, space_id: str, sought: str) -> FoundProfile:
+async def find_profile(
+    platform: Platform, space_id: str, sought: str, *, activation_id: str | None = None
+) -> FoundProfile:
     """Search the current snapshots and the holdings of a space for an id or the value of an identifier.
 
-    E-mail addresses are compared without case. Searches the 1,000 newest audiences and the 1,000 oldest activations, and ends
-    after 512 MiB from the object store or 20 s.
+    E-mail addresses are compared without case. All audiences are searched, the newest first, and all activations, the oldest
+    first, or the one with this id. The search ends after 512 MiB from the object store or 20 s.
     """
-    async with platform.unit_of_work() as session:
-        snapshots = await ProfileQueries(session).current_snapshots(space_id, MOST_SEARCHED)
-        overviews = await OverviewQueries(session).walk(space_id, Sought(), START, MOST_SEARCHED)
     for_members, for_holdings = ReadBudget.shares(platform.objects, 2)
-    rows, left = await _members(platform, snapshots, sought, for_members)
+    rows, of_audiences = await _members(platform, space_id, sought, for_members)
     ids = list(dict.fromkeys(row["profile_id"] for _, _, found in rows for row in found))
     values = list(dict.fromkeys([sought, sought.strip().lower(), *ids]))
-    held, more = await _held(platform, overviews, values, for_holdings)
-    names = [*ids, *(key.profile_id for keys in held.values() for key in keys)]
     audiences = {audience.id for audience, _, _ in rows}
+    wanted = Sought(activation_id=activation_id)
+    activations, of_activations = await _held(
+        platform, space_id, wanted, values, audiences, for_holdings
+    )
+    names = [*ids, *(key.profile_id for one in activations for key in one.held)]
     return FoundProfile(
         sought=sought,
         profile_ids=list(dict.fromkeys(names)),
         memberships=await _memberships(platform, rows),
-        activations=[
-            FoundActivation(
-                one, one.activation.audience_id in audiences, held.get(one.activation.id, ())
-            )
-            for one in overviews
-            if one.activation.audience_id in audiences or one.activation.id in held
-        ],
-        unsearched=left + more,
+        activations=activations,
+        searched_audiences=of_audiences.searched,
+        searched_activations=of_activations.searched,
+        unsearched=of_audiences.left + of_activations.left,
     )
 
 
 _Rows = Sequence[tuple[Audience, Snapshot, Sequence[Mapping[str, Any]]]]
 
 
+@dataclass(slots=True)
+class _EngineTime:
+    """The seconds that a search may still use the engine for; the wait for the engine does not count."""
+
+    left: float
+
+    def within(self, manifests: Iterable[LocalManifest]) -> Iterator[LocalManifest]:
+        """Yield manifests to search while there is time, and subtract what that took."""
+        for manifest in manifests:
+            if self.left < 0:
+                return
+            began = time.monotonic()
+            yield manifest
+            self.left -= time.monotonic() - began
+
+
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """How many audiences or activations were searched, and how many are left."""
+
+    searched: int
+    left: int
+
+
 async def _members(
-    platform: Platform,
-    snapshots: Sequence[tuple[Audience, Snapshot]],
-    sought: str,
-    budget: ReadBudget,
-) -> tuple[_Rows, int]:
-    """Search snapshots. Returns those that have the profile, with its rows, and how many were not searched."""
-    manifests = [Manifest.from_json(snapshot.manifest) for _, snapshot in snapshots]
-    local = await _fetched(platform, manifests, budget)
-    found = await platform.engine.run(_search_members, local, sought, lane="small")
-    matching = [
-        (audience, snapshot, rows)
-        for (audience, snapshot), rows in zip(snapshots, found, strict=False)
-        if rows
-    ]
-    return matching, len(snapshots) - len(found)
+    platform: Platform, space_id: str, sought: str, budget: ReadBudget
+) -> tuple[_Rows, _Covered]:
+    """Search snapshots, page by page. Returns those that have the profile, with its rows."""
+    engine_time = _EngineTime(_SECONDS)
+    matching: list[tuple[Audience, Snapshot, Sequence[Mapping[str, Any]]]] = []
+    searched, before = 0, None
+    while True:
+        async with platform.unit_of_work() as session:
+            page = await ProfileQueries(session).current_snapshots(space_id, before, PAGE)
+        manifests = [Manifest.from_json(snapshot.manifest) for _, snapshot in page]
+        local = await _fetched(platform, manifests, budget)
+        found = await platform.engine.run(_search_members, local, sought, engine_time, lane="small")
+        matching += [
+            (audience, snapshot, rows)
+            for (audience, snapshot), rows in zip(page, found, strict=False)
+            if rows
+        ]
+        searched += len(found)
+        if len(found) < len(page):
+            async with platform.unit_of_work() as session:
+                total = await ProfileQueries(session).count_computed(space_id)
+            return matching, _Covered(searched, max(total - searched, 0))
+        if len(page) < PAGE:
+            return matching, _Covered(searched, 0)
+        before = page[-1][1].id
 
 
 async def _held(
-    platform: Platform, overviews: Sequence[Overview], values: Sequence[str], budget: ReadBudget
-) -> tuple[Mapping[str, Sequence[FoundKey]], int]:
-    """Search holdings. Returns the keys of the profile by activation, and how many activations were not searched."""
-    manifests = [Manifest.from_json(one.activation.holdings) for one in overviews]
-    local = await _fetched(platform, manifests, budget)
-    found = await platform.engine.run(_search_held, local, values, lane="small")
-    keys = {
-        one.activation.id: [
-            FoundKey(row["key"], row["key_type"], row["profile_id"], row["held"].value)
-            for row in rows
-        ]
-        for one, rows in zip(overviews, found, strict=False)
-        if rows
-    }
-    return keys, len(overviews) - len(found)
+    platform: Platform,
+    space_id: str,
+    wanted: Sought,
+    values: Sequence[str],
+    audiences: Collection[str],
+    budget: ReadBudget,
+) -> tuple[Sequence[FoundActivation], _Covered]:
+    """Search holdings, page by page. Returns the activations that hold the profile, or whose audience has it."""
+    engine_time = _EngineTime(_SECONDS)
+    concerned: list[FoundActivation] = []
+    searched, position = 0, START
+    while True:
+        async with platform.unit_of_work() as session:
+            page = await OverviewQueries(session).walk(space_id, wanted, position, PAGE)
+        manifests = [Manifest.from_json(one.activation.holdings) for one in page]
+        local = await _fetched(platform, manifests, budget)
+        found = await platform.engine.run(_search_held, local, values, engine_time, lane="small")
+        unread: Sequence[dict[str, Any]] = ()
+        for one, rows in zip(page, [*found, *repeat(unread, len(page) - len(found))], strict=True):
+            is_member = one.activation.audience_id in audiences
+            if rows or is_member:
+                concerned.append(FoundActivation(one, is_member, [_key(row) for row in rows]))
+        searched += len(found)
+        if len(found) < len(page):
+            async with platform.unit_of_work() as session:
+                total = await OverviewQueries(session).count(space_id, wanted)
+            return concerned, _Covered(searched, max(total - searched, 0))
+        if len(page) < PAGE:
+            return concerned, _Covered(searched, 0)
+        position = Position("after", (page[-1].activation.id,))
+
+
+def _key(row: Mapping[str, Any]) -> FoundKey:
+    return FoundKey(row["key"], row["key_type"], row["profile_id"], row["held"].value)
 
 
 async def _fetched(
@@ -157,26 +211,23 @@ async def _fetched(
 
 
 def _search_members(
-    cursor: Cursor, manifests: Sequence[LocalManifest], sought: str
+    cursor: Cursor, manifests: Sequence[LocalManifest], sought: str, engine_time: _EngineTime
 ) -> list[list[dict[str, Any]]]:
-    deadline, found = time.monotonic() + _SECONDS, []
-    for manifest in manifests:
-        if time.monotonic() > deadline:
-            break
-        found.append(find_rows(cursor, manifest, sought))
-    return found
+    """Search snapshots while there is time. Returns the rows of each that was searched."""
+    return [find_rows(cursor, manifest, sought) for manifest in engine_time.within(manifests)]
 
 
 def _search_held(
-    cursor: Cursor, manifests: Sequence[LocalManifest], values: Sequence[str]
+    cursor: Cursor,
+    manifests: Sequence[LocalManifest],
+    values: Sequence[str],
+    engine_time: _EngineTime,
 ) -> list[list[dict[str, Any]]]:
-    deadline, found = time.monotonic() + _SECONDS, []
-    for manifest in manifests:
-        if time.monotonic() > deadline:
-            break
-        empty = not manifest.base and not manifest.deltas
-        found.append([] if empty else find_held(cursor, manifest, *values))
-    return found
+    """Search holdings while there is time. Returns the rows of each that was searched."""
+    return [
+        find_held(cursor, one, *values) if one.base or one.deltas else []
+        for one in engine_time.within(manifests)
+    ]
 
 
 async def _memberships(platform: Platform, rows: _Rows) -> list[FoundMembership]:

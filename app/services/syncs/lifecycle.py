@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,13 +48,12 @@ async def snapshot_changed(
 
 
 async def configuration_changed(
-    session: AsyncSession, activation: Activation, *, resync: bool, actor: str, now: datetime
+    session: AsyncSession, activation: Activation, *, resync: bool, actor: str
 ) -> Sync | None:
     """Open, supersede or close the sync of an activation that was created, changed, enabled or disabled.
 
     Called with the row of the activation locked, or new in this transaction.
     """
-    del now  # the times of a sync come from the database
     await session.flush()
     if not is_at_work(activation):
         await close_open(
@@ -87,9 +85,7 @@ async def lock_account(session: AsyncSession, space_id: str, destination_id: str
         await repository.open_of(space_id, activation.id, lock="update")
 
 
-async def account_healed(
-    session: AsyncSession, destination: Destination, *, actor: str, now: datetime
-) -> None:
+async def account_healed(session: AsyncSession, destination: Destination, *, actor: str) -> None:
     """Close the breaker of an account after a passed check or new settings, and activate what it had paused.
 
     Called with the account's activations locked by :func:`lock_account`, and then its row.
@@ -105,7 +101,7 @@ async def account_healed(
         ):
             activation.state = ActivationState.ACTIVE
             activation.failing_since = None
-            await configuration_changed(session, activation, resync=False, actor=actor, now=now)
+            await configuration_changed(session, activation, resync=False, actor=actor)
 
 
 async def open_sync(
@@ -340,11 +336,8 @@ async def close_sync(
     wake_settle(session, sync)
 
 
-async def close_for_deletion(
-    session: AsyncSession, activation: Activation, *, actor: str, now: datetime
-) -> None:
+async def close_for_deletion(session: AsyncSession, activation: Activation) -> None:
     """Close the open sync of an activation before it is deleted; the destination stays as it is."""
-    del actor, now
     await ActivationRepository(session).get_any(activation.space_id, activation.id, lock="update")
     await close_open(
         session, activation, closing=SyncState.CANCELLED, reason="The activation was deleted."

@@ -9,7 +9,7 @@ from app.domain.sync_states import SyncKind
 from app.storage.models import Activation, Sync
 from app.storage.repositories.runs import RunRepository
 
-_SENDING = (SyncKind.INCREMENTAL, SyncKind.RESYNC)
+_ENDING = (SyncKind.INCREMENTAL, SyncKind.RESYNC, SyncKind.BASELINE)
 
 
 async def waits(session: AsyncSession, activation: Activation) -> bool:
@@ -21,7 +21,11 @@ async def waits(session: AsyncSession, activation: Activation) -> bool:
 
 
 def end_with(activation: Activation, sync: Sync) -> None:
-    """End a one-time send whose time has come: ``sync``, which was opened now for any reason, sends what it would have sent."""
+    """End a one-time send whose time has come: ``sync``, which was opened now for any reason, takes its place.
+
+    It sends what the one send would have sent. After a baseline nothing would be left to send: all members of that moment
+    count as already there.
+    """
     moment = frequency_of(activation.options).moment
-    if moment is not None and sync.kind in _SENDING and moment <= sync.opened_at:
+    if moment is not None and sync.kind in _ENDING and moment <= sync.opened_at:
         activation.next_due_at = None

@@ -297,6 +297,11 @@ async def list_syncs(
     return views, await repository.count(space_id, activation_id)
 
 
+async def newest_dry_run(session: AsyncSession, space_id: str, activation_id: str) -> Sync | None:
+    """Read the newest dry run of an activation, however many syncs came after it."""
+    return await SyncRepository(session).newest_dry_run(space_id, activation_id)
+
+
 async def get_sync(
     session: AsyncSession, space_id: str, activation_id: str, sync_id: str
 ) -> SyncView:

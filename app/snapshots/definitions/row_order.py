@@ -124,6 +124,7 @@ _EXACT = frozenset(
         "quarter",
         "strftime",
         "strptime",
+        "try_strptime",
         "make_date",
         "epoch",
         "last_day",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -24,6 +25,11 @@ _CONFIG: dict[str, Any] = {
 _READY: list[
     duckdb.DuckDBPyConnection
 ] = []  # the engine that was opened before the definition came
+# What the engine says of a value that does not fit the type that it is converted to.
+_UNFIT = re.compile(
+    r"Could not (convert|parse|cast) |Date out of range|(date|time|timestamp) field value out of range|invalid (date|time)"
+    r"|Type \S+ with value .* can't be cast"
+)
 _NO_MEMORY = "The query needs more memory than a definition may use."
 
 
@@ -133,4 +139,11 @@ def _readable(error: Exception, datasets: dict[str, str]) -> str:
     text = text.split(" Error: ", 1)[-1]
     for name, path in datasets.items():
         text = text.replace(path, f"dataset {name}")
-    return text
+    return f"{text}{_way_out(text)}"
+
+
+def _way_out(text: str) -> str:
+    """Return how to leave out a value that cannot be converted, if that is the error; else nothing."""
+    if not _UNFIT.match(text):
+        return ""
+    return "\nTo leave out such values, write TRY_CAST in place of CAST, and try_strptime in place of strptime."

@@ -1,5 +1,6 @@
 """Uploads read as relations (CSV, NDJSON, Parquet), types of columns, and datasets."""
 
+from app.snapshots.reading.conversions import conversion_notes, has_conversions
 from app.snapshots.reading.csv_input import csv_values
 from app.snapshots.reading.datasets import write_dataset
 from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed_columns
@@ -19,8 +20,10 @@ __all__ = [
     "Notation",
     "Source",
     "cast_text",
+    "conversion_notes",
     "csv_values",
     "fits_text",
+    "has_conversions",
     "has_half_character",
     "is_code",
     "long_columns",

@@ -15,15 +15,21 @@ _PATTERNS: Mapping[str, str] = {
     "thousands": r"-?[1-9]\d{0,2}(,\d{3})*(\.\d+)?|-?0(\.\d+)?",  # 1,234.50
     "date": r"(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.\d{4}",
 }
+_DATE = "%d.%m.%Y"
 _MOST_DIGITS = 18  # of a DECIMAL that the engine computes with fast
 
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How all values of a text column are written; ``conversion`` is the expression of the same values as numbers or dates."""
+    """How all values of a text column are written.
+
+    ``conversion`` is the expression of the same values as numbers or dates; one that does not fit becomes NULL. ``unfit`` counts
+    values of this form that do not fit, such as 31.02.2026.
+    """
 
     words: str
     conversion: str
+    unfit: int = 0
 
 
 def other_notations(
@@ -37,8 +43,7 @@ def other_notations(
     found: dict[str, Notation] = {}
     for column, kinds in left.items():
         if kinds == ["date"]:
-            converted = f"CAST(strptime({sql_name(column)}, '%d.%m.%Y') AS DATE)"
-            found[column] = Notation("dates such as 31.12.2026", converted)
+            found[column] = _of_dates(cursor, relation, column, values[column])
         elif kinds:
             notation = _of_numbers(cursor, relation, column, values[column], kinds)
             if notation is not None:
@@ -48,6 +53,13 @@ def other_notations(
 
 def _test(value: str, kind: str) -> str:
     return f"regexp_full_match({value}, '{_PATTERNS[kind]}')"
+
+
+def _of_dates(cursor: Cursor, relation: str, column: str, value: str) -> Notation:
+    unfit = f"count(*) FILTER ({value} IS NOT NULL AND try_strptime({value}, '{_DATE}') IS NULL)"
+    (count,) = fetch_values(cursor, [unfit], relation)
+    converted = f"CAST(try_strptime({sql_name(column)}, '{_DATE}') AS DATE)"
+    return Notation("dates such as 31.12.2026", converted, count)
 
 
 def _of_numbers(
@@ -83,5 +95,5 @@ def _of_numbers(
 def _as_decimal(text: str, decimals: int, digits: int) -> str:
     """Return the expression of a text as an exact number, or as a floating-point number if it has too many digits."""
     if digits > _MOST_DIGITS:
-        return f"CAST({text} AS DOUBLE)"
-    return f"CAST({text} AS DECIMAL({_MOST_DIGITS}, {decimals}))"
+        return f"TRY_CAST({text} AS DOUBLE)"
+    return f"TRY_CAST({text} AS DECIMAL({_MOST_DIGITS}, {decimals}))"

@@ -55,6 +55,8 @@ def read_address(url: str) -> Address:
 
 
 def _check_key(bucket: str, key: str) -> None:
+    if "@" in bucket:
+        raise ValueError("must not contain a key; use the fields for keys")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(f"{_FORMS}; {bucket!r} is not the name of a bucket")
     if not key or key.endswith("/"):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from app.connectors.object_stores.google_token import checked_service_account
-from app.connectors.urls import checked_callable
+from app.connectors.urls import checked_callable, query_secrets, with_hidden_query
 from app.domain.file_formats import FileFormat, format_of
+from app.domain.file_options import read_charset, read_delimiter
 from app.sources.objects.names import Address, read_address
 
 
@@ -27,6 +27,16 @@ def _header(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _delimiter(text: str) -> str:
+    read_delimiter(text)
+    return text
+
+
+def _charset(name: str) -> str:
+    read_charset(name)
+    return name
+
+
 FileUrl = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_address)]
 MaxAge = Annotated[int, Field(ge=1, le=8760)]
 Region = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -36,9 +46,12 @@ RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$", 
 ServiceAccount = Annotated[SecretStr, AfterValidator(checked_service_account)]
 Authorization = Annotated[SecretStr, Field(min_length=1, max_length=8192), AfterValidator(_header)]
 Endpoint = Annotated[
-    str, Field(pattern=r"^https?://[^/@\s]+/?$", max_length=2048), AfterValidator(checked_callable)
+    str,
+    Field(pattern=r"^https?://[^/@?#\s]+/?$", max_length=2048),
+    AfterValidator(checked_callable),
 ]
-Delimiter = Annotated[str, Field(min_length=1, max_length=20)]
+Delimiter = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_delimiter)]
+Charset = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_charset)]
 
 #: The fields that hold secrets.
 SECRETS = ("secret_access_key", "service_account_json", "authorization")
@@ -61,6 +74,7 @@ class ObjectSource(BaseModel):
     url: FileUrl
     format: FileFormat | None = None
     delimiter: Delimiter | None = None
+    charset: Charset | None = None
     max_age_hours: MaxAge | None = None
     allow_breaking: bool = False
     region: Region | None = None
@@ -86,6 +100,8 @@ class ObjectSource(BaseModel):
             )
         if self.delimiter is not None and self.file_format != "csv":
             raise ValueError("only a CSV file has a delimiter; leave it out, or set it to null")
+        if self.charset is not None and self.file_format == "parquet":
+            raise ValueError("a Parquet file has no charset; leave it out, or set it to null")
         self._check_credentials(scheme)
         return self
 
@@ -138,15 +154,10 @@ class ObjectSource(BaseModel):
         """The secrets in plain text, with the values of the URL's parameters."""
         values = [value for name, value in self.plain().items() if name in SECRETS and value]
         if self.address.scheme == "https":
-            query = urlsplit(self.url).query
-            values += [value for _, value in parse_qsl(query)]
-            values += [part.partition("=")[2] for part in query.split("&")]
-        return [value for value in dict.fromkeys(values) if value]
+            values += query_secrets(self.url)
+        return list(dict.fromkeys(values))
 
     @property
     def shown_url(self) -> str:
         """The URL; the values of its parameters are masked."""
-        base, mark, query = self.url.partition("?")
-        if not mark or self.address.scheme != "https":
-            return self.url
-        return base + "?" + "&".join(f"{one.partition('=')[0]}=…" for one in query.split("&"))
+        return with_hidden_query(self.url) if self.address.scheme == "https" else self.url

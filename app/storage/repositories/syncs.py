@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.batch_states import BatchState
-from app.domain.sync_states import SyncState
+from app.domain.sync_states import SyncKind, SyncState
 from app.storage.models import ASIDE_KINDS, DUE_AT, OPEN_STATES, Sync
 from app.storage.repositories.base import DATABASE_NOW, Lock, Repository
 from app.storage.repositories.batch_counts import SUSPECT
@@ -131,6 +131,11 @@ class SyncRepository(Repository[Sync]):
         """Read the newest sync that is running or has ended, planned or not."""
         return await self._first(_last_begun(space_id, activation_id))
 
+    async def newest_dry_run(self, space_id: str, activation_id: str) -> Sync | None:
+        """Read the newest dry run of an activation, in any state."""
+        dry_runs = _of(space_id, activation_id).where(Sync.kind == SyncKind.DRY_RUN)
+        return await self._first(dry_runs.order_by(Sync.number.desc()).limit(1))
+
     async def is_delivered(self, space_id: str, activation_id: str, revision_id: str) -> bool:
         """Return whether a sync with a revision was completed."""
         query = select(Sync.id).where(
@@ -140,9 +145,7 @@ class SyncRepository(Repository[Sync]):
             Sync.kind.not_in(ASIDE_KINDS),
             Sync.state == SyncState.COMPLETE,
         )
-        return (
-            await self.session.scalars(query.order_by(Sync.id.desc()).limit(1))
-        ).first() is not None
+        return await self.session.scalar(query.limit(1)) is not None
 
     async def state_before(self, sync: Sync) -> str | None:
         """Return the state of the last sync before this one that has ended."""
@@ -357,13 +360,14 @@ def _row(space_id: str, sync_id: str) -> Update:
     return update(Sync).where(Sync.space_id == space_id, Sync.id == sync_id)
 
 
+def _of(space_id: str, activation_id: str) -> Select[Sync]:
+    return select(Sync).where(Sync.space_id == space_id, Sync.activation_id == activation_id)
+
+
 @built
 def _open_of(space_id: str, activation_id: str) -> Select[Sync]:
-    return select(Sync).where(
-        Sync.space_id == space_id,
-        Sync.activation_id == activation_id,
-        Sync.kind != "dry_run",
-        Sync.state.in_(OPEN_STATES),
+    return _of(space_id, activation_id).where(
+        Sync.kind != SyncKind.DRY_RUN, Sync.state.in_(OPEN_STATES)
     )
 
 
@@ -384,10 +388,8 @@ def _last_complete(space_id: str, activation_id: str) -> Select[Sync]:
 
 def _last(space_id: str, activation_id: str) -> Select[Sync]:
     return (
-        select(Sync)
+        _of(space_id, activation_id)
         .where(
-            Sync.space_id == space_id,
-            Sync.activation_id == activation_id,
             Sync.kind.not_in(ASIDE_KINDS),
             Sync.state.in_((*ENDED_STATES, SyncState.RUNNING)),
         )

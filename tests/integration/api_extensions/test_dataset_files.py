@@ -37,9 +37,10 @@ async def test_a_file_is_created_read_back_and_shows_no_secret(counter: Counter)
     assert made["kind"] == "object"
     assert made["source"] is None
     assert made["file"] == {
-        "url": counter.server.url("orders.csv?sig=…"),
+        "url": counter.server.url("orders.csv?sig=<hidden>"),
         "format": "csv",
         "delimiter": None,
+        "charset": None,
         "maxAgeHours": 8760,
         "allowBreaking": False,
         "region": None,
@@ -80,7 +81,13 @@ REFUSED = [
     ({**S3, "url": "s3://shop/orders"}, "file", "format is required"),
     ({"url": "s3://shop/orders.csv"}, "file", "set accessKeyId"),
     ({**S3, "authorization": "x"}, "file", "authorization is for https:// only"),
-    ({**S3, "delimiter": "letters"}, "delimiter", "comma"),
+    ({**S3, "delimiter": "letters"}, "file.delimiter", "comma"),
+    ({**S3, "charset": "utf-9"}, "file.charset", "windows-1252"),
+    (
+        {**S3, "endpointUrl": "https://store.example.com?key=x"},
+        "file.endpointUrl",
+        "not in the right form",
+    ),
     (
         {"url": S3["url"], "roleArn": "arn:aws:iam::111122223333:role/x"},
         "file.roleArn",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from app.services.reports import profile
 from tests.integration.api_extensions.desk import Desk
 
 
@@ -41,3 +44,33 @@ async def test_a_profile_that_left_is_found_where_it_is_still_held(desk: Desk) -
     assert [(one["isMember"], len(one["held"])) for one in found["activations"]] == [(False, 1)]
     nobody = (await desk.data("GET", "profiles/' OR 'a'='a"))["profile"]
     assert (nobody["profileIds"], nobody["memberships"], nobody["activations"]) == ([], [], [])
+
+
+async def test_all_audiences_and_activations_are_searched_page_by_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profile, "PAGE", 2)
+    flow = desk.flow
+    await flow.members(range(3))
+    held = [await flow.activate(resync=True) for _ in range(5)]
+    for activation in held:
+        await flow.quiet(activation)
+    for name in ("One", "Two", "Three"):
+        other = await flow.another_audience(name)
+        await other.upload([{"profile_id": "p1", "email": "p1@example.com"}])
+    found = (await desk.data("GET", "profiles/p1"))["profile"]
+    assert [one["activationId"] for one in found["activations"]] == held
+    assert all(one["held"] for one in found["activations"])
+    assert {one["audienceName"] for one in found["memberships"]} == {
+        "Buyers",
+        "One",
+        "Two",
+        "Three",
+    }
+    searched = [found[key] for key in ("searchedAudiences", "searchedActivations", "unsearched")]
+    assert searched == [4, 5, 0]
+    # A search that comes to its limit says how many are left, also of pages that were never read.
+    monkeypatch.setattr(profile, "_SECONDS", -1.0)
+    stopped = (await desk.data("GET", "profiles/p1"))["profile"]
+    searched = [stopped[key] for key in ("searchedAudiences", "searchedActivations", "unsearched")]
+    assert searched == [0, 0, 9]

@@ -43,7 +43,7 @@ async def test_files_and_contents(client: httpx.AsyncClient, tenant: Tenant) -> 
     assert {one["field"]: one["after"] for one in created["changes"]} == {
         "name": "people",
         "kind": "object",
-        "file.url": "https://files.example.com/people.csv?sig=…",
+        "file.url": "https://files.example.com/people.csv?sig=<hidden>",
         "file.format": "csv",
         "file.allowBreaking": False,
         "file.authorization": {"set": True},

@@ -128,7 +128,7 @@ async def test_a_reader_sees_the_options_without_a_form(visitor: Browser) -> Non
     activation = await visitor.flow.activate()
     page = await visitor.open(f"{_path(visitor, activation)}?tab=options")
     assert page.text.count('method="post"') == 1, "only the sign-out"
-    assert "Mode maintain" in visitor.text
+    assert "Mode Keep equal: add who enters, remove who leaves" in visitor.text
     refused = await visitor.post(
         f"{_path(visitor, activation)}/options", visitor.form("/console/sign-out")
     )
@@ -183,4 +183,4 @@ async def _show_the_parts_of_batches(browser: Browser, activation: str) -> None:
     page = await browser.open(f"{_path(browser, activation)}/syncs/{sync.id}")
     assert '<th scope="col">Part</th>' in page.text
     for part in ("A", "B"):
-        assert re.search(rf"\d+ entered {part} settled", browser.text), part
+        assert re.search(rf"\d+ entered {part} done", browser.text), part

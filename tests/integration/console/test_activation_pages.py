@@ -16,7 +16,7 @@ async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser:
     activation = await flow.activate(resync=True)
     path = _path(browser, activation)
     await browser.open(path)
-    assert "Sends Buyers to Hook (webhook) after each run." in browser.text
+    assert "Sends Buyers to Hook (Signed webhook) after each run." in browser.text
     assert 'hx-trigger="every 2s"' in (browser.page.text if browser.page else "")
     assert 'hx-select-oob="#part"' in (browser.page.text if browser.page else "")
     await flow.quiet(activation)
@@ -62,7 +62,7 @@ async def test_each_tab_shows_its_part(browser: Browser) -> None:
         "syncs": "Complete",
         "mapping": "Identifiers",
         "options": "Audience Membership Changed",
-        "held": "p1 member p1 yes",
+        "held": "p1 member p1 Held",
         "revisions": "The first configuration",
         "test": "Send this profile now",
         "audit": "No events",
@@ -186,14 +186,15 @@ async def test_what_was_rejected_for_one_reason_is_retried(browser: Browser) -> 
     (reason,) = sync.rejections["counts"]
     path = f"{_path(browser, activation)}/syncs/{sync.id}"
     await browser.open(path)
-    assert f"Retry what was rejected as {reason}" in browser.text
+    assert "Retry what was rejected: Rejected by the receiver" in browser.text
+    assert f"Rejected by the receiver {reason} 1" in browser.text
     page = await browser.send(f"{path}/retry", {"reason": "other"})
     assert page.status_code == 422
     assert f"it rejected for {reason} (1)" in browser.text
     flow.receiver.refused = {}
     await browser.open(path)
     await browser.send(f"{path}/retry", {"reason": reason})
-    assert f"sends once more what was rejected as {reason}." in browser.text
+    assert "sends once more what was rejected (Rejected by the receiver)." in browser.text
     done = await flow.quiet(activation)
     assert (done.trigger, done.retried, done.delivered) == (
         "retry",

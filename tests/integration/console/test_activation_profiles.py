@@ -46,7 +46,7 @@ async def test_a_member_is_sent_by_id_or_by_address(browser: Browser) -> None:
             page = await browser.send(send, {"who": who, "change": "updated"})
         assert page.status_code == 200
         assert "Test send: delivered." in browser.text, who
-        assert "Response: delivered · HTTP 200" in browser.text
+        assert "Response: accepted · HTTP 200" in browser.text
         assert "p0@example.com" in browser.text, "the request"
         assert f'href="{path}/profiles/p0"' in page.text
     assert sum(sync.kind == "test" for sync in await flow.syncs(activation)) == 2

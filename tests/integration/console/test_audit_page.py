@@ -13,7 +13,7 @@ async def test_the_trail_is_filtered_and_downloaded(browser: Browser) -> None:
     page = await browser.open("audit")
     assert page.status_code == 200
     assert "Destination Modified 1 change name: " in browser.text
-    assert "becomes → =Ours =Ours destination public-api-token/" in browser.text
+    assert "becomes → =Ours =Ours Account at a destination public-api-token/" in browser.text
     page = await browser.open(f"audit?resourceType=destination&resourceId={flow.destination_id}")
     assert "Destination Modified" in browser.text
     assert f"/audit-changes?resourceType=destination&amp;resourceId={flow.destination_id}" in (

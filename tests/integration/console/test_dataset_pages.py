@@ -46,7 +46,10 @@ async def test_a_file_becomes_a_dataset_whose_page_shows_how_it_was_read(browser
     assert "utf-16" in browser.text
     assert "Delimiter semicolon" in browser.text
     assert "1 empty row" in browser.text
-    assert "paid_on date DATE 2026-01-02 2026-01-03 All values fit this type." in browser.text
+    assert (
+        "paid_on date All values fit this type. 2026-01-02 2026-01-03 All values fit this type."
+        in browser.text
+    )
     await _audience(browser, "SELECT id AS profile_id FROM sales")
     await browser.open(f"{one}?tab=users")
     assert "Payers not yet" in browser.text
@@ -182,7 +185,7 @@ async def test_a_dataset_over_a_file_shows_its_settings_and_no_secret(browser: B
     assert "Not read yet" in browser.text
     assert "Upload the content" not in browser.text
     page = await browser.open(f"{one}?tab=file")
-    assert "https://127.0.0.1:1/a.csv?sig=…" in browser.text
+    assert "https://127.0.0.1:1/a.csv?sig=<hidden>" in browser.text
     assert "26 hours; an older file is late" in browser.text
     assert "very-secret" not in page.text
 
@@ -210,7 +213,7 @@ async def test_a_file_that_runs_read_is_added_and_changed(browser: Browser) -> N
     assert page.status_code == 200, browser.text
     assert "The file is added; the next run that needs it reads it." in browser.text
     assert "The file was not checked: 127.0.0.1 refused the connection" in browser.text
-    assert "Format csv Oldest 26 hours; an older" in browser.text
+    assert "Format CSV Oldest 26 hours; an older" in browser.text
     assert "s3cret" not in page.text
 
     one = str(page.url.path)
@@ -229,7 +232,7 @@ async def test_a_file_that_runs_read_is_added_and_changed(browser: Browser) -> N
     }
     page = await browser.send(f"{one}/file?tab=file", {**stored, **changes})
     assert page.status_code == 200, browser.text
-    assert "Format ndjson Oldest any age" in browser.text
+    assert "Format NDJSON Oldest any age" in browser.text
     page = await browser.send(
         f"{one}/file?tab=file", {**stored, "file.endpointUrl": "http://127.0.0.1:8"}
     )

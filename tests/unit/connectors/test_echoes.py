@@ -143,3 +143,4 @@ def test_words_that_are_not_secret_stay() -> None:
 def test_a_url_is_shown_without_parameter_values() -> None:
     assert shown_url(request().url) == "https://a.example/x?code=<…>&page=<…>"
     assert shown_url(httpx.URL("https://a.example:8443/x")) == "https://a.example:8443/x"
+    assert shown_url(httpx.URL("https://a.example/x?only-a-key")) == "https://a.example/x?<…>"

@@ -24,6 +24,8 @@ from app.console.column_words import converted_to, examples, type_words
         ("VARCHAR[]", "list of text"),
         ("STRUCT(city VARCHAR)", "object"),
         ("STRUCT(city VARCHAR)[]", "list of object"),
+        ("STRING", "text"),
+        ("DATETIME", "date and time"),
         ("GEOMETRY", "geometry"),
     ],
 )
@@ -46,5 +48,5 @@ def test_examples_are_the_first_different_values() -> None:
 
 
 def test_what_a_conversion_yields() -> None:
-    assert converted_to("CAST(replace(\"a AS b\", ',', '.') AS DECIMAL(18, 2))") == "number"
-    assert converted_to("CAST(strptime(\"a\", '%d.%m.%Y') AS DATE)") == "date"
+    assert converted_to("TRY_CAST(replace(\"a AS b\", ',', '.') AS DECIMAL(18, 2))") == "number"
+    assert converted_to("CAST(try_strptime(\"a\", '%d.%m.%Y') AS DATE)") == "date"

@@ -72,7 +72,7 @@ def test_the_name_says_the_format(name: str, kind: str | None) -> None:
         ("s3://bucket", "must name a file"),
         ("s3://bucket/folder/", "must name a file"),
         ("s3://Bucket/a.csv", "is not the name of a bucket"),
-        ("s3://b@evil.example/a.csv", "is not the name of a bucket"),
+        ("s3://b@evil.example/a.csv", "must not contain a key"),
         ("s3://bucket/" + "a" * 1025, "more than 1024 bytes"),
         ("s3://bucket/" + "*" * 9, "more than 8 stars"),
         ("https://u:p@example.com/a.csv", "must not contain a password"),
@@ -96,6 +96,9 @@ def test_an_address_that_cannot_be_used_names_the_way_out(url: str, words: str) 
         ({"url": "gs://bucket/a.csv"}, "set serviceAccountJson"),
         ({"url": "s3://bucket/a", **KEY}, "format is required"),
         ({"url": "s3://bucket/a.parquet", **KEY, "delimiter": ";"}, "only a CSV file"),
+        ({"url": "s3://bucket/a.parquet", **KEY, "charset": "ibm850"}, "has no charset"),
+        ({"url": "s3://bucket/a.csv", **KEY, "delimiter": "xx"}, "must be comma, semicolon"),
+        ({"url": "s3://bucket/a.csv", **KEY, "charset": "utf-9"}, "the charset utf-9 is not read"),
         ({"url": "https://example.com/a.csv", **KEY}, "accessKeyId is for s3:// only"),
         (
             {"url": "s3://bucket/a.csv", **KEY, "authorization": "x"},
@@ -117,6 +120,12 @@ def test_stored_settings_are_read_again_and_show_no_parameter() -> None:
     made = ObjectSource.model_validate({"url": url, "authorization": "Bearer top-secret"})
     again = ObjectSource.from_stored(made.plain())
     assert again == made
-    assert again.shown_url == "https://example.com/a.csv?sig=…&exp=…"
+    assert again.shown_url == "https://example.com/a.csv?sig=<hidden>&exp=<hidden>"
     assert set(again.secrets) >= {"Bearer top-secret", "abcdefgh"}
     assert "top-secret" not in repr(again)
+
+
+def test_a_parameter_without_a_name_is_a_secret_as_a_whole() -> None:
+    made = ObjectSource.model_validate({"url": "https://example.com/a.csv?k%3D1&sig=a%2Bb"})
+    assert made.shown_url == "https://example.com/a.csv?<hidden>&sig=<hidden>"
+    assert set(made.secrets) == {"k%3D1", "k=1", "a%2Bb", "a+b"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import orjson
@@ -28,6 +28,7 @@ from app.connectors.errors import (
 )
 from app.connectors.http import send_request
 from app.connectors.messages import Response
+from app.core.url_paths import path_part
 
 REVISION = "2026-07-15"
 _ABOUT_CONTENT = (400, 404, 409, 413, 422)  # statuses that may concern a list or single profiles
@@ -281,4 +282,4 @@ def _named(pointer: re.Pattern[str], faults: Sequence[Fault], count: int) -> dic
 
 def list_path(list_id: str, rest: str = "") -> str:
     """Return the path of a list."""
-    return f"/api/lists/{quote(list_id, safe='')}{rest}"
+    return f"/api/lists/{path_part(list_id)}{rest}"

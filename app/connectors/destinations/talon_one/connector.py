@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from app.connectors.base import (
     Call,
@@ -33,6 +32,7 @@ from app.connectors.destinations.talon_one.settings import (
 from app.connectors.division import DIVISIBLE, Division, Reply, Send
 from app.connectors.errors import ConfigurationRejected, ConnectorError, Unconfirmed
 from app.connectors.identity import identity_of
+from app.core.url_paths import path_part
 from app.domain.changes import ChangeKind
 from app.domain.sent_fields import with_nulls
 
@@ -133,7 +133,7 @@ class TalonOneConnector:
 
     async def _update(self, call: Call, delivery: Delivery) -> None:
         options = [f"{name}=true" for name in ("runRuleEngine", "skipNonExistingAttributes") if call.constants.get(name)]  # fmt: skip
-        path = f"/v2/customer_profiles/{quote(_profile_id(delivery), safe='')}"
+        path = f"/v2/customer_profiles/{path_part(_profile_id(delivery))}"
         adds, deletes = _changes(call, delivery)
         is_exit = delivery.kind is ChangeKind.EXITED
         content: dict[str, Any] = {"audiencesChanges": {"adds": adds, "deletes": deletes}}
@@ -179,7 +179,7 @@ class TalonOneConnector:
 
     async def members(self, target: str) -> AsyncIterator[Sequence[Mapping[str, str]]]:
         """Yield pages of an audience's members: ``{"partner_id", "customerProfileId"}``. Needs the management key."""
-        async for page in self._pages(f"/v1/audiences/{quote(target, safe='')}/memberships"):
+        async for page in self._pages(f"/v1/audiences/{path_part(target)}/memberships"):
             yield [
                 {"partner_id": profile_id, PROFILE_ID: profile_id}
                 for entry in page

@@ -225,3 +225,43 @@ async def test_parameters_and_headers_are_in_no_message_and_no_run(shop: FileSho
     assert (read.state, "signature=very-secret" in shop.server.requests[-1]) == ("complete", True)
     for text in (str(refused.error), str(refused.sources), str(read.sources)):
         assert "secret" not in text
+
+
+async def test_values_that_cannot_be_converted_are_left_out_and_counted(shop: FileShop) -> None:
+    server = shop.server
+    rows = b"id;paid_on;spent\na1;28.02.2026;12,50\na2;31.02.2026;3,00\na3;01.03.2026;0,5\n"
+    server.put("orders.csv", rows, MONDAY)
+    dataset = await shop.dataset(server.url("orders.csv"))
+    first = await shop.run(await shop.define("SELECT id AS profile_id FROM orders"))
+    assert (first.state, first.notes) == ("complete", None)
+    report = {one["name"]: one for one in ((await shop.row(dataset)).reading or {})["columns"]}
+    assert "1 value is no day of the calendar" in report["paid_on"]["reason"]
+    day, spent = report["paid_on"]["conversion"], report["spent"]["conversion"]
+    audience = await shop.define(
+        f"SELECT id AS profile_id, {day} AS paid_on, {spent} AS spent FROM orders"
+    )
+    run = await shop.run(audience)
+    assert (run.state, run.members, run.error) == ("complete", 3, None)
+    assert run.notes == [
+        "orders.paid_on: 1 value is no date of the form that the conversion expects, and left out; the first one is in row 2 of "
+        "the content."
+    ]
+    # The next file has a value that is no number at all: the run does not fail, and says so.
+    server.put("orders.csv", rows.replace(b"12,50", b"about 12"), MONDAY + timedelta(days=1))
+    again = await shop.run(audience)
+    assert (again.state, again.members) == ("complete", 3)
+    assert [note.partition(":")[0] for note in again.notes or ()] == [
+        "orders.paid_on",
+        "orders.spent",
+    ]
+
+
+async def test_a_conversion_that_fails_says_how_to_leave_such_values_out(shop: FileShop) -> None:
+    shop.server.put("orders.csv", b"id,day\na1,31.02.2026\na2,x\n", MONDAY)
+    await shop.dataset(shop.server.url("orders.csv"))
+    for converted in ("strptime(day, '%d.%m.%Y')", "CAST(day AS DATE)"):
+        query = f"SELECT id AS profile_id, {converted} AS d FROM orders"
+        run = await shop.run(await shop.define(query))
+        assert run.state == "failed"
+        message = (run.error or {})["message"]
+        assert "write TRY_CAST in place of CAST, and try_strptime in place of strptime" in message

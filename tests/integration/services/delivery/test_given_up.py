@@ -94,9 +94,7 @@ async def test_it_is_given_up_with_its_changes_unknown_and_blocks_nobody(flow: F
         again = await session.get(Activation, (flow.space_id, activation))
         assert again is not None
         again.state = ActivationState.ACTIVE
-        await lifecycle.configuration_changed(
-            session, again, resync=False, actor=ACTOR, now=clock.now()
-        )
+        await lifecycle.configuration_changed(session, again, resync=False, actor=ACTOR)
     await hand.quiet()
     assert len(flow.received(activation)) == 10, "what is unknown is sent again"
 

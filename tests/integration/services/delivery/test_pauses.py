@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.core import clock
 from app.services.syncs import lifecycle
 from app.storage.models import Destination
 from tests.flow import ACTOR, Flow, eventually
@@ -28,7 +27,7 @@ class TestCredentials:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
             assert account.open_until is not None
-            await lifecycle.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await lifecycle.account_healed(session, account, actor=ACTOR)
         await flow.members(range(6))
         for activation in (first, second):
             await flow.quiet(activation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.core import clock
 from app.services.syncs import configuration_changed
 from app.storage.repositories.activations import ActivationRepository
 from tests.flow import ACTOR, Flow
@@ -26,7 +25,7 @@ async def turn(flow: Flow, activation_id: str, *, on: bool) -> None:
     async with flow.platform.unit_of_work() as session:
         activation = await ActivationRepository(session).require_any(flow.space_id, activation_id)
         activation.enabled = on
-        await configuration_changed(session, activation, resync=False, actor=ACTOR, now=clock.now())
+        await configuration_changed(session, activation, resync=False, actor=ACTOR)
 
 
 async def test_a_disabled_activation_is_waited_for(flow: Flow) -> None:

@@ -24,9 +24,7 @@ async def changed(flow: Flow, activation_id: str, *, enabled: bool | None = None
                 enabled,
                 ActivationState.ACTIVE if enabled else ActivationState.INACTIVE,
             )
-        await lifecycle.configuration_changed(
-            session, row, resync=False, actor=ACTOR, now=clock.now()
-        )
+        await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
 
 async def due_now(flow: Flow, activation_id: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.core import clock
 from app.services.periodic.due_schedules import open_due_schedules
 from app.services.syncs import lifecycle
 from app.storage.models import Activation, Audience
@@ -32,9 +31,7 @@ async def change(flow: Flow, activation: str, **values: Any) -> None:
         assert row is not None
         for name, value in values.items():
             setattr(row, name, value)
-        await lifecycle.configuration_changed(
-            session, row, resync=False, actor=ACTOR, now=clock.now()
-        )
+        await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
 
 async def define(flow: Flow, query: str) -> None:

@@ -60,9 +60,7 @@ async def switch(flow: Flow, activation: str, *, on: bool) -> None:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
         row.enabled, row.state = on, ActivationState.ACTIVE if on else ActivationState.INACTIVE
-        await lifecycle.configuration_changed(
-            session, row, resync=False, actor=ACTOR, now=clock.now()
-        )
+        await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
 
 async def half_sent(flow: Flow, hand: Hand) -> str:

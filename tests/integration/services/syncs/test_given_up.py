@@ -52,9 +52,7 @@ async def set_enabled(flow: Flow, activation: str, enabled: bool) -> None:
         assert row is not None
         row.enabled = enabled
         row.state = ActivationState.ACTIVE if enabled else ActivationState.INACTIVE
-        await lifecycle.configuration_changed(
-            session, row, resync=False, actor=ACTOR, now=clock.now()
-        )
+        await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
 
 async def test_it_is_given_up_and_done_when_the_activation_is_enabled_again(flow: Flow) -> None:

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from app.core import clock
 from app.services.activations import destinations
 from app.storage.models import Activation, Space, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -33,7 +32,6 @@ async def check(flow: Flow) -> None:
         destination_id=flow.destination_id,
         connection_settings={},
         actor=ACTOR,
-        now=clock.now(),
     )
     assert result.ok
 

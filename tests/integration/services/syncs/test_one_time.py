@@ -81,15 +81,32 @@ async def test_the_sync_of_the_start_is_the_one_send(flow: Flow, hand: Hand) -> 
     assert "Nothing more is sent automatically" in await note(flow, activation)
 
 
-async def test_members_that_count_as_there_leave_the_one_send_for_later_changes(
+async def test_members_that_count_as_there_leave_nothing_for_a_send_whose_time_is_over(
     flow: Flow, hand: Hand
 ) -> None:
-    activation = await disabled(flow, hand)
+    activation = await disabled(flow, hand, clock.now() - timedelta(hours=1))
     await start(flow, activation, resync=False)
     await hand.quiet()
-    assert await swept(flow, hand, timedelta(minutes=5)) == 1
-    kinds = [(one.kind, one.planned) for one in await flow.syncs(activation)]
-    assert kinds == [("baseline", 0), ("incremental", 0)]
+    assert await swept(flow, hand, timedelta(minutes=5)) == 0, "no second, empty sync"
+    assert [(one.kind, one.planned) for one in await flow.syncs(activation)] == [("baseline", 0)]
+    assert (await flow.activation(activation)).next_due_at is None
+    assert "Nothing more is sent automatically" in await note(flow, activation)
+    assert flow.received(activation) == set()
+
+
+async def test_members_that_count_as_there_leave_later_changes_for_a_send_to_come(
+    flow: Flow, hand: Hand
+) -> None:
+    activation = await disabled(flow, hand, clock.now() + timedelta(hours=1))
+    await start(flow, activation, resync=False)
+    await hand.quiet()
+    assert [one.kind for one in await flow.syncs(activation)] == ["baseline"]
+    await flow.supply({"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in range(7))
+    await hand.quiet()
+    assert flow.received(activation) == set()
+    assert await swept(flow, hand, timedelta(hours=2)) == 1
+    assert flow.received(activation) == {"p5", "p6"}
+    assert (await flow.activation(activation)).next_due_at is None
 
 
 async def test_nothing_is_sent_before_its_time(flow: Flow, hand: Hand) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from app.core import clock
 from app.services.periodic.collector import collect_files
 from app.services.syncs import lifecycle
 from app.storage.models import Destination
@@ -26,7 +25,7 @@ class TestBreaker:
         async with flow.platform.unit_of_work() as session:
             account = await session.get(Destination, (flow.space_id, flow.destination_id))
             assert account is not None
-            await lifecycle.account_healed(session, account, actor=ACTOR, now=clock.now())
+            await lifecycle.account_healed(session, account, actor=ACTOR)
         assert await _breaker_is_null(flow)
 
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:

@@ -35,6 +35,7 @@ def written(cursor: Cursor, folder: Path, values: list[str]) -> tuple[ReadColumn
         (["1,234,567", "12"], "commas between thousands", [Decimal(1234567), Decimal(12)]),
         (["1,234", "12"], "which may be decimal or between thousands", [Decimal("1.234"), Decimal("12.000")]),
         (["31.12.2026", "1.2.2027"], "dates such as 31.12.2026", [date(2026, 12, 31), date(2027, 2, 1)]),
+        (["28.02.2026", "31.02.2026", "31.04.2026"], "2 values are no day of the calendar", [date(2026, 2, 28), None, None]),
         (["123456789012345678,5", "1,5"], "a decimal comma", [123456789012345678.5, 1.5]),
     ],
 )  # fmt: skip

@@ -1,0 +1,34 @@
+"""What a user can say about a file of text: its delimiter and its encoding. Uploads and files that runs read have the same options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from app.domain.charsets import CHARSETS
+
+DELIMITERS: Mapping[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_NO_DELIMITERS = "\"' \r\n\0\ufeff"
+_UNICODE = re.compile(r"utf-?8|utf-?(16|32)([lb]e)?|us-ascii")
+
+
+def read_delimiter(text: str) -> str:
+    """Return the delimiter that a text names, in words or as one character. Raises ValueError, naming what is accepted."""
+    delimiter = DELIMITERS.get(text.strip().lower(), text)
+    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in _NO_DELIMITERS:
+        raise ValueError(
+            "must be comma, semicolon, tab, pipe or one other character (no letter, digit, quote or blank)"
+        )
+    return delimiter
+
+
+def read_charset(name: str) -> str | None:
+    """Return the encoding that a name means, a key of ``CHARSETS``. None: Unicode, which is recognised. Raises ValueError, naming what is accepted."""
+    plain = name.strip().lower()
+    if _UNICODE.fullmatch(plain):
+        return None
+    if plain not in CHARSETS:
+        raise ValueError(
+            f"the charset {plain} is not read; send utf-8, utf-16 with a byte order mark, or one of {', '.join(sorted(CHARSETS))}"
+        )
+    return plain

@@ -1,0 +1,77 @@
+"""Codes in words: no code that pages show is without words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.console.code_words import WORDS, code_words, plain
+from app.domain.absence import Absence
+from app.domain.batch_states import BatchState
+from app.domain.changes import ChangeKind, Disposition, Held, Mode
+from app.domain.left_out import LeftOut
+from app.domain.notices import NoticeEvent
+from app.domain.retry import AttemptOutcome, Failure
+from app.domain.run_states import RunKind
+from app.domain.sync_states import SyncKind, SyncState
+from app.services.tenancy import RESOURCE_TYPES
+
+APP = Path("app")
+
+
+def _literals(pattern: str, *folders: str) -> set[str]:
+    """Return what a pattern finds in the source of some packages."""
+    files = [file for folder in folders for file in (APP / folder).rglob("*.py")]
+    return {one for file in files for one in re.findall(pattern, file.read_text())}
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("left_out", LeftOut),
+        ("sync_kind", SyncKind),
+        ("sync_state", SyncState),
+        ("run_kind", RunKind),
+        ("batch_state", BatchState),
+        ("change", ChangeKind),
+        ("attempt", [*AttemptOutcome, *Failure]),
+        ("held", Held),
+        ("disposition", Disposition),
+        ("mode", Mode),
+        ("notice", NoticeEvent),
+        ("resource", RESOURCE_TYPES),
+        ("reading", Absence),
+    ],
+)
+def test_each_code_of_the_service_has_words_of_its_own(kind: str, codes: list[str]) -> None:
+    assert [code for code in codes if code not in WORDS[kind]] == []
+
+
+def test_each_trigger_of_syncs_and_runs_has_words() -> None:
+    found = _literals(r'trigger="(\w+)"', "services") | _literals(r'TRIGGER = "(\w+)"', "services")
+    assert len(found) > 10
+    assert found - {*WORDS["sync_trigger"], *WORDS["run_trigger"]} == set()
+
+
+def test_each_reason_that_connectors_give_has_words() -> None:
+    found = _literals(r'Refusal\(\s*"(\w+)"', "connectors", "services")
+    found |= _literals(r'(?m)^_?REFUSED = "(rejected_\w+)"', "connectors")
+    assert len(found) > 10
+    assert found - set(WORDS["refusal"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("INVALID_EMAIL", "Invalid email"),
+        ("list-not_found", "List not found"),
+        ("400", "400"),
+        ("The e-mail is taken", "The e-mail is taken"),
+        ("_", "_"),
+    ],
+)
+def test_a_code_of_a_partner_becomes_words(code: str, words: str) -> None:
+    assert plain(code) == words
+    assert code_words(code, "refusal") == words
