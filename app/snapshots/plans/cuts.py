@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -77,16 +80,18 @@ class Cutter:
         self._bytes = 0
 
 
-def _runs(rows: pa.Table) -> list[tuple[Cut, int]]:
-    """Group sorted rows. Returns an empty cut and the number of rows of each group, in order."""
-    groups = rows.group_by(["kind", "place", TAKES_OVER], use_threads=False).aggregate(
-        [("row", "min"), ("row", "count")]
-    )
-    found = sorted(groups.to_pylist(), key=lambda group: group["row_min"])
-    return [
-        (Cut(ChangeKind(one["kind"]), 0, 0, one["place"], one[TAKES_OVER]), one["row_count"])
-        for one in found
-    ]
+def _runs(rows: pa.Table) -> Iterator[tuple[Cut, int]]:
+    """Yield an empty cut and the number of rows for each run of neighbours of one kind and place. Turns may repeat a place."""
+    of_a_run = [rows[name] for name in ("kind", "place", TAKES_OVER)]
+    changes = np.zeros(len(rows) - 1, bool)
+    for column in of_a_run:
+        codes: Any = pc.fill_null(column.combine_chunks().dictionary_encode().indices, -1)
+        numbers = codes.to_numpy(zero_copy_only=False)
+        changes |= numbers[1:] != numbers[:-1]
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()]
+    for start, end in pairwise([*starts, len(rows)]):
+        kind, place, takes_over = (column[start].as_py() for column in of_a_run)
+        yield Cut(ChangeKind(kind), 0, 0, place, takes_over), end - start
 
 
 def _running_sizes(rows: pa.Table) -> list[int]:
