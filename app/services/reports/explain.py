@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +12,6 @@ from typing import Any
 
 from app.connectors.base import Delivery, Refusal
 from app.core import clock
-from app.core.json_bytes import to_lines
 from app.services.accounts import connector_class
 from app.services.delivery import Renderer, build_event_frame, build_renderer
 from app.services.platform import Platform, fetch_file, fetch_manifest
@@ -36,11 +37,9 @@ from app.snapshots.engine import (
     PlannedChange,
     PlanSpec,
     StoredFile,
-    Upload,
 )
 from app.snapshots.holdings import find_held, find_profile
-from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import absent_words, read_plan, write_plan
+from app.snapshots.plans import pick_rows, read_plan, write_plan
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -145,38 +144,22 @@ async def _wanted(
     platform: Platform, known: _Known, member: MemberRow, snapshot: Snapshot
 ) -> tuple[list[WantedKey], dict[str, int]]:
     """Plan this one member with the planner. Returns its keys, and the number left out by reason."""
-    linked = member.id != member.profile_id
-    row = {
-        **member.identifiers,
-        **member.traits,
-        **{f"ent_{name}": items for name, items in member.entities.items()},
-        "profile_id": member.profile_id,
-    }
-    if linked:
-        row["entity_id"] = member.id
     whole = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
-    scratch = platform.engine.scratch_file(".explain")
-    scratch.write_bytes(to_lines([row]))
+    folder = platform.engine.scratch_file(".explain")
+    folder.mkdir()
     try:
-        return await platform.engine.run(
-            _plan_one, known, scratch, whole, linked=linked, lane="small"
-        )
+        return await platform.engine.run(_plan_one, known, whole, member.id, folder, lane="small")
     finally:
-        scratch.unlink(missing_ok=True)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _plan_one(
-    cursor: Cursor, known: _Known, row: Path, whole: LocalManifest, *, linked: bool
+    cursor: Cursor, known: _Known, whole: LocalManifest, member_id: str, folder: Path
 ) -> tuple[list[WantedKey], dict[str, int]]:
-    rows, plan = row.with_name(f"{row.name}.rows"), row.with_name(f"{row.name}.plan")
-    try:
-        words = absent_words(cursor, whole)
-        write_snapshot(cursor, Upload(row, "ndjson", absent_words=words), rows, linked=linked)
-        stats = write_plan(cursor, known.spec, [LocalManifest(base=(rows,))], _NOTHING, plan)
-        changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
-    finally:
-        rows.unlink(missing_ok=True)
-        plan.unlink(missing_ok=True)
+    plan = folder / "plan.parquet"
+    picked = pick_rows(cursor, [whole], member_id, folder)
+    stats = write_plan(cursor, known.spec, picked, _NOTHING, plan)
+    changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
     keys = [_wanted_key(known, change) for change in changes]
     return keys, {reason: count for reason, count in stats.left_out.items() if count}
 

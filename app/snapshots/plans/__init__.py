@@ -4,9 +4,8 @@ from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.retried_refusals import Retried
-from app.snapshots.plans.shared_words import absent_words
 from app.snapshots.plans.sharers import Sharer, find_holders
-from app.snapshots.plans.single import pick_member, write_sample, write_single_plan
+from app.snapshots.plans.single import pick_member, pick_rows, write_sample, write_single_plan
 from app.snapshots.plans.wanted_pages import read_wanted
 
 __all__ = [
@@ -14,10 +13,10 @@ __all__ = [
     "Reach",
     "Retried",
     "Sharer",
-    "absent_words",
     "count_reach",
     "find_holders",
     "pick_member",
+    "pick_rows",
     "read_plan",
     "read_wanted",
     "write_plan",

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from app.domain.absent_words import SHARED_WORDS
 from app.domain.normalise import folded_sql, word_sql
-from app.snapshots.engine import Cursor, KeyField, LocalManifest, PlanSpec
-from app.snapshots.membership import Members, members_relation
+from app.snapshots.engine import Cursor, KeyField, PlanSpec
+from app.snapshots.membership import Members
 from app.snapshots.plans.key_fields import given_values
 
 _LONGEST = max(map(len, SHARED_WORDS)) + 8  # bytes, with some blanks at the ends
@@ -27,12 +27,6 @@ def with_shared(cursor: Cursor, whole: Members, spec: PlanSpec | None = None) ->
     if not found:
         return whole
     return replace(whole, marks=replace(whole.marks, shared=whole.marks.shared | found))
-
-
-def absent_words(cursor: Cursor, manifest: LocalManifest) -> frozenset[str]:
-    """Return the further words that mean "no value" in a membership: the space's own, and those that rows share."""
-    marks = with_shared(cursor, members_relation(cursor, manifest)).marks
-    return marks.absent | {mark.rpartition(":")[2] for mark in marks.shared}
 
 
 def _shared(cursor: Cursor, whole: Members, given: str) -> list[str]:

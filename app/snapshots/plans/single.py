@@ -35,8 +35,13 @@ def pick_member(
     Returns an empty list if there is no such member.
     """
     member_id = _member_id(cursor, sources, profile_id)
-    if member_id is None:
-        return []
+    return [] if member_id is None else pick_rows(cursor, sources, member_id, folder)
+
+
+def pick_rows(
+    cursor: Cursor, sources: Sequence[LocalManifest], member_id: str, folder: Path
+) -> list[LocalManifest]:
+    """Write the sources with the rows of one member id only, as a planner reads them."""
     picked = []
     for number, source in enumerate(sources):
         out = folder / f"source-{number}.parquet"

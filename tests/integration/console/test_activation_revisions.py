@@ -143,6 +143,6 @@ def test_each_part_of_a_configuration_is_told_in_words() -> None:
         "Field kept": ("not sent", '{"@path": "$.traits.a"}', True),
         "Changed properties": ("", "sent again", True),
         "List": ("", "L1", True),
-        "Identifiers": ("email (last)", "email (all) as mail", False),
+        "Identifiers": ("email (newest)", "email (all values) as mail", False),
         "Field gone": ("1", "", False),
     }

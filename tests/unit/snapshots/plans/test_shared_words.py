@@ -12,8 +12,8 @@ from app.domain.key_rules import RuleChanges, words_rule
 from app.snapshots.engine import Cursor, KeyField, LocalManifest, Upload
 from app.snapshots.membership import write_delta, write_snapshot
 from app.snapshots.plans import (
-    absent_words,
     pick_member,
+    pick_rows,
     read_plan,
     write_plan,
     write_single_plan,
@@ -75,7 +75,10 @@ def test_a_change_that_brings_the_second_row(cursor: Cursor, tmp_path: Path) -> 
         ("entered", "p0@x.io"),
         ("entered", "p2@x.io"),
     ]
-    assert absent_words(cursor, both) == {"none"}
+    # An explanation of one of the two finds what a sync finds.
+    picked = pick_rows(cursor, [both], "p0", tmp_path)
+    write_plan(cursor, create_spec(**BY_ID), picked, LocalManifest(), out)
+    assert [change.key for change in read_plan(None, out, 0, 10)] == ["p0@x.io"]
     # A test send of one of the two finds what a sync finds.
     picked = pick_member(cursor, [both], "p2", tmp_path)
     write_single_plan(
