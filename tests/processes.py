@@ -17,8 +17,7 @@ def without_spares(monkeypatch: pytest.MonkeyPatch) -> None:
     while SPARES._starting:
         time.sleep(0.01)
     monkeypatch.setattr(SPARES, "refill", lambda job: None)
-    while SPARES._waiting:
-        SPARES._waiting.popitem()[1].close()
+    SPARES.end()
 
 
 def running_children() -> set[int]:

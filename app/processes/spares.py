@@ -6,6 +6,7 @@ of any user. It ends with this process, or when it has waited for ten minutes.
 
 from __future__ import annotations
 
+import atexit
 import os
 from threading import Lock, Thread
 
@@ -42,6 +43,14 @@ class Spares:
             self._starting.add(job.module)
         Thread(target=self._fill, args=(job,), daemon=True).start()
 
+    def end(self) -> None:
+        """End the children that wait."""
+        with self._lock:
+            self._forget_copies()
+            left, self._waiting = list(self._waiting.values()), {}
+        for child in left:
+            child.close()
+
     def _fill(self, job: Job) -> None:
         try:
             child = _new(job)
@@ -64,3 +73,4 @@ def _new(job: Job) -> Child:
 
 
 SPARES = Spares()
+atexit.register(SPARES.end)
