@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from typing import Any
 import httpx
 import orjson
 from aiohttp import web
+
+from benchmarks.sink import serving
 
 KEY = "profile_id"
 _LISTS = web.AppKey("lists", dict[str, "Members"])
@@ -150,16 +151,8 @@ class Receiver:
 @contextmanager
 def members_receiver() -> Iterator[Receiver]:
     """Run the receiver during the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.members_receiver"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        yield Receiver(int(process.stdout.readline()))
-    finally:
-        process.communicate()
+    with serving("benchmarks.members_receiver") as port:
+        yield Receiver(port)
 
 
 async def main() -> None:

@@ -50,14 +50,19 @@ async def _serve() -> None:
 @contextmanager
 def sink() -> Iterator[str]:
     """Start a receiver and yield its URL; it stops at the end of the block."""
+    with serving("benchmarks.sink") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def serving(module: str) -> Iterator[int]:
+    """Run a receiver as a process of its own during the block. Yields the port that it prints; it ends with its standard input."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.sink"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield int(process.stdout.readline())
     finally:
         process.communicate()
 

@@ -144,9 +144,8 @@ def read_url(text: str) -> tuple[httpx.URL, URL]:
         url = httpx.URL(text)
         target = URL(str(url))
         if target.raw_path != url.raw_path.partition(b"?")[0].decode():
-            target = URL(
-                str(url), encoded=True
-            )  # an escaped id such as ".." is no step between folders
+            # An escaped id such as ".." is no step between folders.
+            target = URL(str(url), encoded=True)
     except (httpx.InvalidURL, ValueError) as error:
         raise url_invalid() from error
     if url.userinfo:

@@ -150,9 +150,8 @@ def _get_ready(module: str, channel: socket.socket) -> None:
     with contextlib.suppress(Exception):  # the job does what is missing, and reports what fails
         importlib.import_module(module).before_job()
     if not select.select([channel], [], [], _LONGEST_WAIT)[0]:
-        signal.raise_signal(
-            signal.SIGKILL
-        )  # as if it had been killed: the parent starts another one
+        # As if it had been killed: a parent that sends a job at this moment starts another child.
+        signal.raise_signal(signal.SIGKILL)
 
 
 def _take_job(channel: socket.socket) -> Job | None:
