@@ -112,10 +112,11 @@ def read_text(request: Request, name: str, *, longest: int = 255) -> str | None:
 
 
 def read_choice(request: Request, name: str, choices: type[E]) -> E | None:
-    """Read an optional member of an enumeration from the query. Raises Invalid, with the choices, for any other text."""
-    text = read_text(request, name)
+    """Read an optional member of an enumeration from the query. Raises Invalid, with the choices, for any other text, an empty one too."""
+    if name not in request.query_params:
+        return None
     try:
-        return choices(text) if text else None
+        return choices(read_text(request, name) or "")
     except ValueError:
         known = ", ".join(choices)
         raise Invalid(f'"{name}": must be one of {known}', field=name) from None

@@ -33,6 +33,10 @@ async def test_notices_are_listed_by_state_newest_first(desk: Desk) -> None:
     assert [(one["accountName"], one["error"], one["audienceId"]) for one in failed] == [
         ("Hook", "refused", flow.audience_id)
     ]
+    for state in ("", "gone"):
+        refused = await desk.api.get(f"notices?state={state}")
+        assert refused.status_code == 422, refused.text
+        assert "must be one of new, sent, failed" in refused.text
     first = await desk.data("GET", "notices?pagination[count]=2")
     cursor = first["pagination"]["next"]
     rest = await desk.data("GET", f"notices?pagination[count]=2&pagination[cursor]={cursor}")
