@@ -40,11 +40,11 @@ class _Group:
         )
 
 
-def batches_of(sync: Sync, cuts: Sequence[Cut], *, many_calls: bool = False) -> list[Batch]:
-    """Build the batch rows of a plan whose calls are ``cuts``. With ``many_calls``, a batch may have several of them."""
+def batches_of(sync: Sync, cuts: Sequence[Cut], *, many_calls: bool = False) -> Iterator[Batch]:
+    """Yield the batch rows of a plan whose calls are ``cuts``. With ``many_calls``, a batch may have several of them."""
     resync = sync.kind == "resync"
-    return [
-        Batch(
+    for number, group in enumerate(_grouped(cuts, many_calls=many_calls), start=1):
+        yield Batch(
             space_id=sync.space_id,
             sync_id=sync.id,
             number=number,
@@ -55,8 +55,6 @@ def batches_of(sync: Sync, cuts: Sequence[Cut], *, many_calls: bool = False) -> 
             call_rows=group.call.rows if group.rows > group.call.rows else None,
             first_call=group.number,
         )
-        for number, group in enumerate(_grouped(cuts, many_calls=many_calls), start=1)
-    ]
 
 
 def _grouped(cuts: Sequence[Cut], *, many_calls: bool) -> Iterator[_Group]:

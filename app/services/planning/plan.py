@@ -170,7 +170,7 @@ async def _can_be_sent(platform: Platform, inputs: PlanInputs, stats: PlanStats)
         return True
     try:
         await made_lists.ensure_lists(
-            platform, inputs.activation, inputs.account, inputs.revision, stats.cuts
+            platform, inputs.activation, inputs.account, inputs.revision, stats.runs
         )
     except (AuthenticationRejected, ConfigurationRejected) as error:
         if not await planning_refused(platform, inputs.sync, inputs.account, error):

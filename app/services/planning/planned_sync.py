@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,6 +46,7 @@ from app.storage.repositories.syncs import SyncRepository
 
 log = get_logger(__name__)
 
+_AT_ONCE = 1_000  # batches that are written, and in memory, at a time
 _RELEASED: dict[str, Any] = {
     "lease_owner": None,
     "lease_until": None,
@@ -108,9 +110,14 @@ async def _add_batches(
     """Add the batches of the plan. A partner that has jobs, or takes calls by their bytes, gets one call for each."""
     account = inputs.account
     one_call = account.definition.max_bytes or issubclass(account.connector_class, LeavesWork)
-    made = batches.batches_of(sync, stats.cuts, many_calls=not one_call)
-    sync.batches = len(made)
-    session.add_all(made)
+    made, count = batches.batches_of(sync, stats.cuts, many_calls=not one_call), 0
+    while some := list(islice(made, _AT_ONCE)):
+        session.add_all(some)
+        await session.flush()
+        for batch in some:
+            session.expunge(batch)
+        count += len(some)
+    sync.batches = count
     await session.flush()
 
 
@@ -163,9 +170,9 @@ def _stored_spec(inputs: PlanInputs, stats: PlanStats) -> dict[str, Any]:
     return {
         **spec_to_json(inputs.spec),
         AUDIENCE_NAME: inputs.audience_name,
-        EXITS_FIRST: stats.moves or batches.places_change(stats.cuts),
-        OWNERS_UNTIL: batches.owners_until(stats.cuts),
-        PLACES: batches.places_of(stats.cuts),
+        EXITS_FIRST: stats.moves or batches.places_change(stats.runs),
+        OWNERS_UNTIL: batches.owners_until(stats.runs),
+        PLACES: batches.places_of(stats.runs),
         CALLS: len(stats.cuts),
         KEY_RULES: sorted(stats.rules),
         RULE_CHANGES: asdict(stats.rule_changes),

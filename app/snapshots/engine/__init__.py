@@ -18,8 +18,14 @@ from app.snapshots.engine.json_sql import json_members, json_object, json_value,
 from app.snapshots.engine.keys import MEMBER, key_position, key_value
 from app.snapshots.engine.manifests import LocalManifest, Manifest, StoredFile
 from app.snapshots.engine.outcomes import BatchOutcome, FoldStats
-from app.snapshots.engine.plan_values import Cut, PlannedChange, PlanStats
-from app.snapshots.engine.ranges import RANGE_ROWS, KeyRange, key_ranges, row_group_weights
+from app.snapshots.engine.plan_values import Cut, Cuts, PlannedChange, PlanStats
+from app.snapshots.engine.ranges import (
+    RANGE_ROWS,
+    KeyRange,
+    key_ranges,
+    range_number,
+    row_group_weights,
+)
 from app.snapshots.engine.refusals import has_refused_key
 from app.snapshots.engine.sorted_files import write_sorted
 from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
@@ -47,6 +53,7 @@ __all__ = [
     "Counts",
     "Cursor",
     "Cut",
+    "Cuts",
     "DatasetStats",
     "Dialect",
     "Engine",
@@ -87,6 +94,7 @@ __all__ = [
     "lane_of",
     "marks_of",
     "parquet_relation",
+    "range_number",
     "registered",
     "row_group_weights",
     "spelled_value",

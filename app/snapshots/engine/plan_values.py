@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from app.domain.changes import ChangeKind
 from app.domain.key_rules import RuleChanges
@@ -22,6 +22,33 @@ class Cut:
     rows: int
     place: str | None = None
     takes_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts(Sequence[Cut]):
+    """The batches of a plan, as runs that are divided into equal parts: a plan of many small calls has millions of them.
+
+    A run has all of its rows; ``most`` is the limit of rows of a batch.
+    """
+
+    runs: tuple[Cut, ...]
+    most: int
+
+    def __len__(self) -> int:
+        return sum(-(-run.rows // self.most) for run in self.runs)
+
+    def __iter__(self) -> Iterator[Cut]:
+        for run in self.runs:
+            for done in range(0, run.rows, self.most):
+                rows = min(self.most, run.rows - done)
+                yield Cut(run.kind, run.first_row + done, rows, run.place, run.takes_over)
+
+    @overload
+    def __getitem__(self, index: int) -> Cut: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Cut]: ...
+    def __getitem__(self, index: int | slice) -> Cut | list[Cut]:
+        return list(self)[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +74,11 @@ class PlanStats:
     withheld: int = 0
     #: Positions of the sharers (``plans.sharing``) that changes wait for: when one of them moves, more may be sent.
     waits_for: Sequence[int] = ()
+
+    @property
+    def runs(self) -> Sequence[Cut]:
+        """The rows of ``cuts`` in fewer parts, each still of one kind and one place."""
+        return self.cuts.runs if isinstance(self.cuts, Cuts) else self.cuts
 
     @property
     def changes(self) -> int:

@@ -32,6 +32,21 @@ class KeyRange:
         return " AND ".join(conditions) or "true"
 
 
+def range_number(ranges: Sequence[KeyRange], key: str) -> str:
+    """Return the SQL expression of the number of the range that has a key, as nested comparisons. NULL is in the last range."""
+    return _search([str(span.low) for span in ranges[1:]], key, 0)
+
+
+def _search(bounds: Sequence[str], key: str, first: int) -> str:
+    """Return the expression of ``first`` plus the number of bounds that are not above the key."""
+    if not bounds:
+        return f"{first:d}"
+    middle = len(bounds) // 2
+    below = _search(bounds[:middle], key, first)
+    above = _search(bounds[middle + 1 :], key, first + middle + 1)
+    return f"CASE WHEN {key} < {sql_text(bounds[middle])} THEN {below} ELSE {above} END"
+
+
 Weight = tuple[str, int]  # a key, and the approximate number of rows up to the next one
 
 

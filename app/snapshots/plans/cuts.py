@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.domain.changes import ChangeKind
-from app.snapshots.engine import Cut, PlanSpec
+from app.snapshots.engine import Cut, Cuts, PlanSpec
 
 TAKES_OVER = "takes_over"  # the column that divides entries
+_OF_A_RUN = ("kind", "place", TAKES_OVER)  # columns that have one value in a run
 _ENVELOPE = 64  # bytes of a change in addition to its values
 
 
@@ -24,41 +25,52 @@ class Cutter:
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
-        self._cuts: list[Cut] = []
+        self._cuts: list[Cut] = []  # without a limit of bytes: runs
         self._bytes = 0  # of the last cut
         self._row = 0
 
-    def finished(self) -> list[Cut]:
+    def finished(self) -> Sequence[Cut]:
         """Return the batches, in order."""
         if self._spec.whole_plan:
             return [Cut(None, 0, self._row)] if self._row else []
-        return self._cuts
+        if self._spec.max_bytes:
+            return self._cuts
+        return Cuts(tuple(self._cuts), self._spec.max_rows)
 
     def take(self, rows: pa.Table) -> None:
         """Add the next rows."""
-        if not self._spec.whole_plan and len(rows):
-            start = 0
-            for run, count in _runs(rows):
-                self._take_run(rows.slice(start, count), run)
-                start += count
-        else:
+        if self._spec.whole_plan or not len(rows):
             self._row += len(rows)
+            return
+        start = 0
+        for run, count in _runs(rows):
+            if self._spec.max_bytes:
+                self._take_bytes(rows.slice(start, count), run, self._spec.max_bytes)
+            else:
+                self._take(count, run)
+            start += count
 
-    def _take_run(self, rows: pa.Table, run: Cut) -> None:
-        ends = _running_sizes(rows) if self._spec.max_bytes else None
+    def _take(self, count: int, run: Cut) -> None:
+        """Add the next rows of one kind and place, which have no limit of bytes."""
+        if not self._cuts or replace(self._cuts[-1], first_row=0, rows=0) != run:
+            self._begin(run)
+        self._cuts[-1] = replace(self._cuts[-1], rows=self._cuts[-1].rows + count)
+        self._row += count
+
+    def _take_bytes(self, rows: pa.Table, run: Cut, most: int) -> None:
+        ends = _running_sizes(rows)
         done = 0
         while done < len(rows):
             room = self._open(run)
             taken = min(room, len(rows) - done)
-            if ends is not None:
-                before = ends[done - 1] if done else 0
-                left = (self._spec.max_bytes or 0) - self._bytes
-                taken = min(taken, bisect.bisect_right(ends, before + left, done) - done)
-                if taken == 0 and self._cuts[-1].rows:
-                    self._begin(run)
-                    continue
-                taken = max(taken, 1)  # a change larger than the limit gets a batch
-                self._bytes += ends[done + taken - 1] - before
+            before = ends[done - 1] if done else 0
+            left = most - self._bytes
+            taken = min(taken, bisect.bisect_right(ends, before + left, done) - done)
+            if taken == 0 and self._cuts[-1].rows:
+                self._begin(run)
+                continue
+            taken = max(taken, 1)  # a change larger than the limit gets a batch
+            self._bytes += ends[done + taken - 1] - before
             last = self._cuts[-1]
             self._cuts[-1] = replace(last, rows=last.rows + taken)
             self._row += taken
@@ -82,15 +94,14 @@ class Cutter:
 
 def _runs(rows: pa.Table) -> Iterator[tuple[Cut, int]]:
     """Yield an empty cut and the number of rows for each run of neighbours of one kind and place. Turns may repeat a place."""
-    of_a_run = [rows[name] for name in ("kind", "place", TAKES_OVER)]
     changes = np.zeros(len(rows) - 1, bool)
-    for column in of_a_run:
-        codes: Any = pc.fill_null(column.combine_chunks().dictionary_encode().indices, -1)
+    for name in _OF_A_RUN:
+        codes: Any = pc.fill_null(rows[name].combine_chunks().dictionary_encode().indices, -1)
         numbers = codes.to_numpy(zero_copy_only=False)
         changes |= numbers[1:] != numbers[:-1]
     starts = [0, *(np.flatnonzero(changes) + 1).tolist()]
     for start, end in pairwise([*starts, len(rows)]):
-        kind, place, takes_over = (column[start].as_py() for column in of_a_run)
+        kind, place, takes_over = (rows[name][start].as_py() for name in _OF_A_RUN)
         yield Cut(ChangeKind(kind), 0, 0, place, takes_over), end - start
 
 

@@ -143,7 +143,7 @@ def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRa
         keys = f"""SELECT * FROM ({keys}) AS keys
             ANTI JOIN repeated_keys USING (k, source, member_id)"""
     cursor.execute(
-        f"""INSERT INTO decided SELECT {part}, code, k, place, source, member_id, has_row FROM (
+        f"""INSERT INTO decided SELECT {part}, code, k, place, source, nullif(member_id, k), has_row FROM (
             SELECT {decision_sql(spec, owned=sides.owned, refusals=sides.refusals)} AS code, coalesce(w.k, h.k) AS k, coalesce(w.place, h.place) AS place,
                 w.source AS source, w.member_id AS member_id, h.k IS NOT NULL AS has_row
             FROM ({keys}) AS w FULL JOIN (SELECT k, place, held, fp1, fp1_refused, {PROFILE} AS owner FROM {sides.held} AS rows

@@ -4,21 +4,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 
+from app.domain.changes import ChangeKind
 from app.snapshots.engine import (
     Cursor,
     KeyRange,
     PlanSpec,
 )
-from app.snapshots.plans.decisions import REFUSED_BEFORE, SILENT, TAKES_OVER, is_silent, kind_code
+from app.snapshots.plans.decisions import (
+    REFUSED_BEFORE,
+    SILENT,
+    TAKES_OVER,
+    is_silent,
+    kind_code,
+    kind_code_of,
+)
 from app.snapshots.plans.former_places import FORMER, note_former_fields
 from app.snapshots.plans.plan_file import PlanWriter
 from app.snapshots.plans.sides import Sides
+from app.snapshots.plans.staged_members import staged_members
 from app.snapshots.plans.turns import order_owners, turns_of
 
 _SMALL = 300_000  # changes that are sorted and written in one query
+_SCANS = 4  # queries that read the whole membership rather than sort it by key range
 
 Counts = dict[tuple[int, str | None], int]  # rows by code and place
 
@@ -42,20 +53,45 @@ def write_changes(
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
         return
-    for code, keys in groupby(sorted(written, key=_position), key=lambda key: key[0]):
-        places = [place for _, place in keys]
-        if sum(written[code, place] for place in places) <= _SMALL:
-            writer.write(cursor, _changes(sides, f"code = {code}", KeyRange()))
-            continue
-        for turn in turns_of(cursor, code):
-            for place in places:
-                _write_in_ranges(cursor, sides, f"code = {code} AND {turn}", place, writer)
+    with _members(cursor, sides, written) as members_of:
+        for code, keys in groupby(sorted(written, key=_position), key=lambda key: key[0]):
+            places = [place for _, place in keys]
+            if sum(written[code, place] for place in places) <= _SMALL:
+                writer.write(cursor, _changes(sides, f"code = {code}", KeyRange()))
+                continue
+            for turn in turns_of(cursor, code):
+                for place in places:
+                    _write_in_ranges(
+                        cursor, members_of, sides, (f"code = {code} AND {turn}", place), writer
+                    )
+
+
+def _members(
+    cursor: Cursor, sides: Sides, written: Counts
+) -> AbstractContextManager[Callable[[int, int], Sides]]:
+    """Return a context of a function that returns the sides of a query for some key ranges, given the first and the last."""
+    with_values = sum(
+        count
+        for (code, _), count in written.items()
+        if kind_code(code) != kind_code_of(ChangeKind.EXITED)
+    )
+    if sides.plain or with_values <= _SCANS * _SMALL:
+        return nullcontext(lambda _first, _last: sides)
+    return staged_members(cursor, sides)
 
 
 def _write_in_ranges(
-    cursor: Cursor, sides: Sides, chosen: str, place: str | None, writer: PlanWriter
+    cursor: Cursor,
+    members_of: Callable[[int, int], Sides],
+    sides: Sides,
+    choice: tuple[str, str | None],
+    writer: PlanWriter,
 ) -> None:
-    """Write the chosen changes of one place, one key range after another. Ranges with few of them are written together."""
+    """Write some changes of one place, one key range after another. Ranges with few of them are written together.
+
+    ``choice`` is their condition, and the place.
+    """
+    chosen, place = choice
     same_place = "place IS NULL" if place is None else "place = $place"
     names = {} if place is None else {"place": place}
     chosen = f"{chosen} AND {same_place}"
@@ -65,7 +101,7 @@ def _write_in_ranges(
     for first, last in _together(parts):
         span = KeyRange(sides.ranges[first].low, sides.ranges[last].high)
         between = f"{chosen} AND part BETWEEN {first} AND {last}"
-        writer.write(cursor, _changes(sides, between, span), names)
+        writer.write(cursor, _changes(members_of(first, last), between, span), names)
 
 
 def _together(parts: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -95,7 +131,8 @@ def _changes(sides: Sides, chosen: str, span: KeyRange) -> str:
         " UNION ALL ".join(source.wide("chosen_rows", only) for source in sides.sources)
         or _no_wide()
     )
-    return f"""WITH chosen_rows AS MATERIALIZED (SELECT * FROM decided WHERE {chosen}),
+    member = "CASE WHEN source IS NOT NULL THEN coalesce(member_id, k) END"
+    return f"""WITH chosen_rows AS MATERIALIZED (SELECT * REPLACE ({member} AS member_id) FROM decided WHERE {chosen}),
         held AS (SELECT h.* FROM {sides.held} AS h SEMI JOIN
             (SELECT k FROM chosen_rows WHERE has_row) AS touched USING (k) WHERE {span.holds("h.k")}),
         wide AS ({wide})

@@ -7,7 +7,7 @@ entities`` (JSON texts), ``wanted, fp1, filled``, and the key's row in the holdi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -85,7 +85,7 @@ class PlanWriter:
         self._writer.close()
 
     @property
-    def cuts(self) -> list[Cut]:
+    def cuts(self) -> Sequence[Cut]:
         """Batches of the written rows, in order."""
         return self._cutter.finished()
 

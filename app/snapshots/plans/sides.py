@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow.parquet as pq
+
 from app.snapshots.engine import (
     RANGE_ROWS,
     Cursor,
@@ -51,6 +53,7 @@ def plan_sides(
 ) -> Sides:
     """Prepare both sides, and the empty table ``decided``. Keys of plain sources are read from the file, others staged.
 
+    In ``decided``, the ``member_id`` of a wanted key is NULL if it equals the key: a first plan has a row for each member.
     Hashes are computed only if the decisions depend on them; ``refusals`` as in ``Sides``.
     """
     hashed = needs_hashes(spec, refusals=refusals)
@@ -68,31 +71,34 @@ def plan_sides(
         count = _count(cursor, sources[0].whole.sql)
         ranges = key_ranges([weights, held_weights])
         return Sides(sources, keys, True, held, ranges, count, {}, refusals)
-    left_out = _stage(cursor, sources)
+    left_out = _stage(cursor, sources, is_large=_members(wanted) > RANGE_ROWS)
     rows = _count(cursor, "wanted_keys")
     weights = _sampled(cursor, rows)
     ranges = key_ranges([weights, held_weights])
     return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out, refusals)
 
 
-def _stage(cursor: Cursor, sources: Sequence[Wanted]) -> dict[str, int]:
+def _stage(cursor: Cursor, sources: Sequence[Wanted], *, is_large: bool) -> dict[str, int]:
     """Compute all keys once, sorted if there are many. Returns the number of left-out members by reason."""
     union = " UNION ALL ".join(source.narrow for source in sources) or (
         "SELECT 0 AS source, '' AS member_id, '' AS owner, '' AS k, '' AS place, '' AS reason, 0::UBIGINT AS fp1 WHERE false"
     )
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE wanted_keys AS {union}")
+    order = "ORDER BY k" if is_large else ""
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE wanted_keys AS SELECT * FROM ({union}) AS keys {order}"
+    )
     rows = cursor.execute(
         "SELECT reason, count(DISTINCT member_id) FROM wanted_keys WHERE reason IS NOT NULL GROUP BY reason"
     ).fetchall()
     if rows:
         cursor.execute("DELETE FROM wanted_keys WHERE reason IS NOT NULL")
-    if _count(cursor, "wanted_keys") > 2 * RANGE_ROWS:
-        cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE sorted_keys AS SELECT * FROM wanted_keys ORDER BY k"
-        )
-        cursor.execute("DROP TABLE wanted_keys")
-        cursor.execute("ALTER TABLE sorted_keys RENAME TO wanted_keys")
     return dict(rows)
+
+
+def _members(wanted: Sequence[LocalManifest]) -> int:
+    """Return the number of members of all sources, or more: a delta may have members of its base."""
+    files = [path for manifest in wanted for path in (*manifest.base, *manifest.deltas)]
+    return sum(int(pq.read_metadata(path).num_rows) for path in files)
 
 
 def _sampled(cursor: Cursor, rows: int) -> list[tuple[str, int]]:

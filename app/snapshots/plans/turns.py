@@ -39,7 +39,7 @@ def turns_of(cursor: Cursor, code: int) -> list[str]:
 def _query(sides: Sides) -> str:
     return f"""WITH RECURSIVE
         taken AS MATERIALIZED (SELECT d.k AS k, coalesce(w.owner, w.member_id) AS taker, h.owner AS loser
-            FROM decided AS d JOIN {sides.keys} AS w ON w.k = d.k AND w.source = d.source AND w.member_id = d.member_id
+            FROM decided AS d JOIN {sides.keys} AS w ON w.k = d.k AND w.source = d.source AND w.member_id = coalesce(d.member_id, d.k)
             JOIN (SELECT k, {PROFILE} AS owner FROM {sides.held} AS rows) AS h ON h.k = d.k
             WHERE d.code >= {TAKES_OVER}),
         chain AS (

@@ -17,6 +17,7 @@ from app.snapshots.engine import (
     Cursor,
     LocalManifest,
     PlanSpec,
+    sql_name,
     sql_text,
 )
 from app.snapshots.membership import Members, members_relation
@@ -49,6 +50,21 @@ class Wanted:
     def linked(self) -> bool:
         """Whether members are entities of a profile."""
         return self.whole.profile != "member_id"
+
+    @property
+    def has_several(self) -> bool:
+        """Whether a member can have several keys."""
+        return self.spec.key == "identifiers" and any(
+            entry.strategy == "all" for entry in self.spec.fields
+        )
+
+    @property
+    def keyed(self) -> str:
+        """The query of all columns of ``whole`` and the key ``k``, with a row for each key."""
+        rows, _, _ = _spread_rows(self.spec, self.number, self.whole)
+        key, _, value = _key(self.spec)
+        columns = ", ".join(map(sql_name, self.whole.columns))
+        return f"SELECT {columns}, {key} AS k FROM {rows} WHERE {_reason(self.spec, value)} IS NULL"
 
     def wide(self, members_of: str, only: str = "true") -> str:
         """Return a query of ``source, member_id, k`` and all values that are sent, for the members of a relation.

@@ -28,9 +28,15 @@ from app.snapshots.engine import (
     sorted_files,
     sql,
 )
-from app.snapshots.holdings import compact_holdings, fold_outcome, holdings, outcomes
+from app.snapshots.holdings import (
+    compact_holdings,
+    fold_outcome,
+    holdings,
+    outcome_marks,
+    outcomes,
+)
 from app.snapshots.membership import compare_members, members, write_snapshot
-from app.snapshots.plans import plan_changes, sides, write_plan
+from app.snapshots.plans import plan_changes, sides, staged_members, write_plan
 from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
 
 ARMS = (Arm("A", 1, place="A"), Arm("B", 2, place="B"), Arm("none", 1, sent=False))
@@ -40,6 +46,14 @@ SPECS = {
     "arms": create_spec(max_rows=40, arms=ARMS),
     "shared": create_spec(max_rows=40, key="identifiers", fields=FIELDS),
     "shared in arms": create_spec(max_rows=40, key="identifiers", fields=FIELDS, arms=ARMS),
+    "several in arms": create_spec(
+        max_rows=40,
+        key="identifiers",
+        fields=(KeyField("email", "all", "email"),),
+        arms=ARMS,
+        traits=None,
+    ),
+    "users of arms": create_spec(max_rows=40, arms=ARMS, traits=None),
 }
 KEYS = {"members": "m{:03}", "shared in arms": "{}@x.io\x1femail\x1fA"}
 USERS = (sides, outcomes, holdings, members)  # the modules that divide their work
@@ -75,6 +89,10 @@ def history(
         now = replace(spec, sync_number=number)
         out, outcome = fresh(folder), fresh(folder)
         stats = write_plan(cursor, now, [wanted], held, out)
+        rows = pq.read_table(out, columns=["kind", "place"]).to_pylist()
+        for cut in stats.cuts:
+            of_cut = rows[cut.first_row : cut.first_row + cut.rows]
+            assert all(row == {"kind": cut.kind, "place": cut.place} for row in of_cut), cut
         folded = fold_outcome(cursor, out, held, batches_of(stats), now, outcome)
         held, before = LocalManifest(held.base, (*held.deltas, outcome)), wanted
         found += [stats, folded, pq.read_table(out), pq.read_table(outcome)]
@@ -111,6 +129,7 @@ def test_any_ranges_give_the_same_rows(
 ) -> None:
     whole = history(cursor, folder, SPECS[name], small)  # one range
     monkeypatch.setattr(plan_changes, "_SMALL", 25)
+    monkeypatch.setattr(outcome_marks, "_MOST", 10)
     chance = random.Random(11)
     for count in counts:
         # Most bounds are keys.
@@ -121,6 +140,48 @@ def test_any_ranges_give_the_same_rows(
         for module in USERS:
             monkeypatch.setattr(module, "key_ranges", lambda _, spans=spans: spans)
         assert history(cursor, folder, SPECS[name], small) == whole, f"{count} ranges"
+
+
+@pytest.mark.parametrize("name", ["several in arms", "users of arms"])
+def test_members_that_are_sorted_by_their_keys_have_the_same_changes(
+    cursor: Cursor,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    chance, sorts = random.Random(8), []
+    memberships = [
+        snapshot(
+            cursor,
+            folder,
+            [
+                {
+                    "profile_id": f"m{number:03}",
+                    "score": chance.randrange(3),
+                    "email": [f"{chance.randrange(90):02}@x.io" for _ in range(number % 4)],
+                }
+                for number in chance.sample(range(150), 120)
+            ],
+        )
+        for _ in range(2)
+    ]
+    whole = history(cursor, folder, SPECS[name], memberships)
+    marks = [None, *sorted(f"{key:02}@" for key in chance.sample(range(90), 6)), None]
+    if name == "users of arms":
+        marks = [None, "m020", "m050", "m051", "m140", None]
+    spans = [KeyRange(low, high) for low, high in itertools.pairwise(marks)]
+    for module in USERS:
+        monkeypatch.setattr(module, "key_ranges", lambda _: spans)
+    monkeypatch.setattr(plan_changes, "_SMALL", 10)
+    monkeypatch.setattr(plan_changes, "_SCANS", 0)
+
+    def staged(cursor: Cursor, both: sides.Sides) -> Any:
+        sorts.append(len(both.sources))
+        return staged_members.staged_members(cursor, both)
+
+    monkeypatch.setattr(plan_changes, "staged_members", staged)
+    assert history(cursor, folder, SPECS[name], memberships) == whole
+    assert sorts == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["members", "arms", "shared"])
