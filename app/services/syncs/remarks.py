@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.snapshots.holdings import RENAMED_CODE, RENAMED_WORDS, UNCONFIRMED
 from app.storage.models import Batch
 
 SAMPLES = 100
+PARTS = ("rejected", "unknown", "notes")  # of receipts
 
 
-def sample_remarks(
-    batches: Sequence[Batch],
-    unconfirmed: frozenset[int],
-    part: str,
-    renamed: frozenset[int] = frozenset(),
-) -> dict[str, Any] | None:
-    """Return ``{counts, samples}`` of a part of the receipts: counts by reason, and up to 100 samples; None if empty.
+class Remarks:
+    """The remarks on the changes of a sync, by part of the receipts: counts by reason, and up to 100 samples.
 
-    ``part`` is ``rejected``, ``unknown`` or ``notes``. Each sample has its row in the plan. The rows ``unconfirmed`` are
-    rejected with the partner's words, and not unknown any more. The rows ``renamed`` are unknown, although the partner said
-    nothing.
+    The rows ``unconfirmed`` are rejected with the partner's words, and not unknown any more. The rows ``renamed`` are unknown,
+    although the partner said nothing.
     """
-    counts: Counter[str] = Counter()
-    samples: list[dict[str, Any]] = []
-    for row, remark in [
-        *_remarks(batches, unconfirmed, part),
-        *_of_renamed(renamed, unconfirmed, part),
-    ]:
-        counts[remark["code"]] += 1
-        if len(samples) < SAMPLES:
-            samples.append({"row": row, **remark})
-    return {"counts": dict(counts), "samples": samples} if counts else None
+
+    def __init__(
+        self, unconfirmed: frozenset[int] = frozenset(), renamed: frozenset[int] = frozenset()
+    ) -> None:
+        self._unconfirmed, self._renamed = unconfirmed, renamed
+        self._found = {part: _Found() for part in PARTS}
+
+    def take(self, batches: Sequence[Batch]) -> None:
+        """Add the remarks of the next batches."""
+        for part, found in self._found.items():
+            found.take(_remarks(batches, self._unconfirmed, part))
+
+    def end(self) -> None:
+        """Add the remarks on renamed rows, after those of all batches."""
+        for part, found in self._found.items():
+            found.take(_of_renamed(self._renamed, self._unconfirmed, part))
+
+    def of(self, part: str) -> dict[str, Any] | None:
+        """Return ``{counts, samples}`` of a part; None if it is empty. Each sample has its row in the plan."""
+        found = self._found[part]
+        return {"counts": dict(found.counts), "samples": found.samples} if found.counts else None
+
+
+class _Found:
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.samples: list[dict[str, Any]] = []
+
+    def take(self, remarks: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        for row, remark in remarks:
+            self.counts[remark["code"]] += 1
+            if len(self.samples) < SAMPLES:
+                self.samples.append({"row": row, **remark})
 
 
 def _of_renamed(

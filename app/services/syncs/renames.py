@@ -13,9 +13,10 @@ from app.domain.options import frequency_of
 from app.services.places import Neighbours, check_unchanged, fetch_holders, find_neighbours
 from app.services.platform import Platform
 from app.services.revision import EXITS_FIRST
+from app.services.syncs.batch_pages import Receipts
 from app.snapshots.engine import LocalManifest
 from app.snapshots.holdings import RENAMED_CODE, RenameCheck
-from app.storage.models import Activation, Batch, Sync
+from app.storage.models import Activation, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.places import PlaceRepository
 from app.storage.repositories.syncs import SyncRepository
@@ -53,10 +54,10 @@ class Surroundings:
 
 
 async def find_surroundings(
-    platform: Platform, sync: Sync, batches: Sequence[Batch], holdings: LocalManifest
+    platform: Platform, sync: Sync, holdings: LocalManifest, receipts: Receipts
 ) -> Surroundings | None:
     """Read who else is at the places of a sync; None if the partner renames no profiles or told no ids of its own."""
-    if not any((batch.receipts or {}).get("partnerIds") for batch in batches):
+    if not receipts.have_ids:
         return None
     async with platform.unit_of_work() as session:
         account = await DestinationRepository(session).get(sync.space_id, sync.destination_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import to_wire
 from app.core.logging import get_logger
 from app.domain.activation_states import ActivationState
-from app.domain.batch_states import BatchState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.services.places import PlacesChanged
 from app.services.platform import (
@@ -32,13 +31,14 @@ from app.services.platform import (
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices, renames
 from app.services.syncs.batch_outcomes import outcomes_of
+from app.services.syncs.batch_pages import Receipts, batch_pages
 from app.services.syncs.given_up import give_up_settling, report_alive
-from app.services.syncs.remarks import sample_remarks
+from app.services.syncs.remarks import Remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
 from app.services.syncs.staleness import is_due
 from app.snapshots.engine import FoldStats, Manifest, StoredFile, UnknownFormat, lane_of
-from app.snapshots.holdings import compact_holdings, fold_manifest, fold_outcome
-from app.storage.models import Activation, Batch, Sync
+from app.snapshots.holdings import OutcomeMarks, compact_holdings, fold_manifest, fold_marks
+from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
 from app.storage.repositories.due import DueQueries
@@ -55,10 +55,9 @@ _NOTHING = FoldStats(0, {}, 0, 0)  # of a sync without a plan
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed sync, its batches, and the holdings that their receipts are folded into."""
+    """A claimed sync, and the holdings that the receipts of its batches are folded into."""
 
     sync: Sync
-    batches: Sequence[Batch]
     holdings: Manifest
     calls_left: bool  # the partner may still apply calls of earlier syncs
 
@@ -67,6 +66,8 @@ class Work:
 class Folded:
     """The outcome and the new holdings: the files are stored, no row names them yet."""
 
+    receipts: Receipts
+    remarks: Remarks
     outcome: StoredFile | None
     holdings: Manifest
     stats: FoldStats = _NOTHING
@@ -153,8 +154,7 @@ async def _claim(
     if sync.closing is None and not await DueQueries(session).is_to_settle(space_id, sync_id):
         await repository.release(space_id, sync_id, sync.lease_token)
         return None
-    batches = await _take_batches(session, sync)
-    if batches is None:
+    if not await _take_batches(session, sync):
         await repository.release(
             space_id, sync_id, sync.lease_token, wait=platform.settings.sweep_interval
         )
@@ -162,48 +162,49 @@ async def _claim(
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key
     left = await LeftCallQueries(session).of_activation(space_id, activation.id)
-    return Work(sync, batches, Manifest.from_json(activation.holdings), bool(left))
+    return Work(sync, Manifest.from_json(activation.holdings), bool(left))
 
 
-async def _take_batches(session: AsyncSession, sync: Sync) -> Sequence[Batch] | None:
-    """Take the batches of a sync from senders whose lease has ended. Returns None while a call is in flight."""
+async def _take_batches(session: AsyncSession, sync: Sync) -> bool:
+    """Take the batches of a sync from senders whose lease has ended. Returns False while a call is in flight."""
     repository = BatchRepository(session)
     if await repository.in_flight_until(sync.space_id, sync.id) is not None:
         # The senders may still write receipts: wait for them, or for the end of their lease (R20).
-        return None
+        return False
     # A sender whose lease has ended may have sent just before that, and must not write any more (R8, R9, R11). A job
     # that was left with the partner may still be applied.
     taken = await repository.take_from_senders(sync.space_id, sync.id)
-    batches = await repository.of_sync(sync.space_id, sync.id)
-    if any(batch.state == BatchState.SENDING for batch in batches):
-        return None
-    left = any(batch.state != BatchState.RECORDED and batch.continuation for batch in batches)
+    sending, left = await repository.under_way(sync.space_id, sync.id)
+    if sending:
+        return False
     if taken or left:
         await SyncRepository(session).mark_unknown(sync.space_id, sync.id)
-    return batches
+    return True
 
 
 async def _fold(platform: Platform, work: Work) -> Folded:
     sync = work.sync
     if sync.plan is None or sync.spec is None:
-        return Folded(None, work.holdings)
+        return Folded(Receipts(), Remarks(), None, work.holdings)
     plan = await fetch_file(platform.objects, StoredFile(**sync.plan))
     holdings = await fetch_manifest(platform.objects, work.holdings)
-    found = await find_surroundings(platform, sync, work.batches, holdings)
     out = platform.engine.scratch_file(".parquet")
     folder = activation_folder(sync.space_id, sync.activation_id)
     try:
-        stats: FoldStats = await platform.engine.run(
-            fold_outcome,
-            plan,
-            holdings,
-            outcomes_of(work.batches),
-            spec_from_json(sync.spec),
-            out,
-            work.calls_left,
-            found.check if found else None,
-            lane=lane_of(sync.plan["rows"] + work.holdings.rows),
-        )
+        with OutcomeMarks(out) as marks:
+            receipts = await _read_receipts(platform, sync, marks)
+            found = await find_surroundings(platform, sync, holdings, receipts)
+            stats: FoldStats = await platform.engine.run(
+                fold_marks,
+                plan,
+                holdings,
+                marks,
+                spec_from_json(sync.spec),
+                out,
+                work.calls_left,
+                found.check if found else None,
+                lane=lane_of(sync.plan["rows"] + work.holdings.rows),
+            )
         key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
         outcome = await store_file(platform.objects, out, key, stats.rows)
     finally:
@@ -211,7 +212,29 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
         manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
-    return Folded(outcome, manifest, stats, found)
+    remarks = await _read_remarks(platform, sync, receipts, stats)
+    return Folded(receipts, remarks, outcome, manifest, stats, found)
+
+
+async def _read_receipts(platform: Platform, sync: Sync, marks: OutcomeMarks) -> Receipts:
+    """Add what all batches of a sync say of its changes to ``marks``."""
+    receipts = Receipts()
+    async for page in batch_pages(platform, sync):
+        receipts.take(page)
+        await asyncio.to_thread(marks.add, outcomes_of(page))
+    return receipts
+
+
+async def _read_remarks(
+    platform: Platform, sync: Sync, receipts: Receipts, stats: FoldStats
+) -> Remarks:
+    """Count the remarks on the changes of a sync. Its batches are read again, if they have any."""
+    remarks = Remarks(stats.unconfirmed, stats.renamed)
+    if receipts.have_remarks:
+        async for page in batch_pages(platform, sync):
+            remarks.take(page)
+    remarks.end()
+    return remarks
 
 
 async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) -> Manifest:
@@ -249,7 +272,7 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     if sync.lease_token != work.sync.lease_token or sync.state not in DELIVERY_STATES:
         raise LeaseLost
     now = await RunRepository(session).database_now()
-    _end(sync, work.batches, folded, now)
+    _end(sync, folded, now)
     activation.holdings = folded.holdings.to_json()
     if folded.outcome is not None:
         activation.held, activation.assumed = stats.held, stats.assumed
@@ -261,19 +284,17 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
     await _open_next(session, activation, sync, 0 if is_endless else renamed)
 
 
-def _end(sync: Sync, batches: Sequence[Batch], folded: Folded, now: datetime) -> None:
+def _end(sync: Sync, folded: Folded, now: datetime) -> None:
     lifecycle.set_state(sync, SyncState(sync.closing or SyncState.COMPLETE))
     sync.closing = None
     sync.finished_at = now
     sync.outcome = folded.outcome.to_json() if folded.outcome else None
-    sync.delivered = sum(batch.delivered for batch in batches) - len(folded.stats.renamed)
-    sync.rejected = sum(batch.rejected for batch in batches) + len(folded.stats.unconfirmed)
-    sync.skipped = sum(batch.skipped for batch in batches)
-    remarks_on = partial(
-        sample_remarks, batches, folded.stats.unconfirmed, renamed=folded.stats.renamed
-    )
-    sync.rejections = remarks_on("rejected")
-    remarks = {part: remarks_on(part) for part in ("unknown", "notes")}
+    receipts, stats = folded.receipts, folded.stats
+    sync.delivered = receipts.delivered - len(stats.renamed)
+    sync.rejected = receipts.rejected + len(stats.unconfirmed)
+    sync.skipped = receipts.skipped
+    sync.rejections = folded.remarks.of("rejected")
+    remarks = {part: folded.remarks.of(part) for part in ("unknown", "notes")}
     if any(remarks.values()):
         found = {part: remark for part, remark in remarks.items() if remark}
         sync.report = {**(sync.report or {}), **found}

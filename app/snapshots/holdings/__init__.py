@@ -25,8 +25,8 @@ from app.snapshots.holdings.holdings import (
 )
 from app.snapshots.holdings.kept_values import UNCONFIRMED
 from app.snapshots.holdings.old_holdings import is_old, rewrite_old_holdings
-from app.snapshots.holdings.outcome_marks import RENAMED_CODE, RENAMED_WORDS
-from app.snapshots.holdings.outcomes import fold_manifest, fold_outcome
+from app.snapshots.holdings.outcome_marks import RENAMED_CODE, RENAMED_WORDS, OutcomeMarks
+from app.snapshots.holdings.outcomes import fold_manifest, fold_marks, fold_outcome
 from app.snapshots.holdings.renamed import RENAMED, Holder, RenameCheck, find_renamed, unsure
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "UNCONFIRMED",
     "VALUE",
     "Holder",
+    "OutcomeMarks",
     "PlaceFiles",
     "RenameCheck",
     "compact_holdings",
@@ -53,6 +54,7 @@ __all__ = [
     "find_shared",
     "find_shared_ids",
     "fold_manifest",
+    "fold_marks",
     "fold_outcome",
     "holdings_relation",
     "is_old",

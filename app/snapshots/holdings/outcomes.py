@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ from app.snapshots.holdings.kept_values import (
     filled_sql,
     unknowns_sql,
 )
-from app.snapshots.holdings.outcome_marks import batch_marks, exception_marks
+from app.snapshots.holdings.outcome_marks import OutcomeMarks, with_renamed
 from app.snapshots.holdings.renamed import RENAMED, RenameCheck, Renamed, find_renamed_changes
 
 _HELD = pa.array([Held.YES.value, Held.MAYBE.value])
@@ -54,7 +54,23 @@ def fold_outcome(
     cursor: Cursor,
     plan: Path,
     holdings: LocalManifest,
-    batches: Sequence[BatchOutcome],
+    batches: Iterable[BatchOutcome],
+    spec: PlanSpec,
+    out: Path,
+    exits_stay: bool = False,
+    renames: RenameCheck | None = None,
+) -> FoldStats:
+    """Write the outcome of a sync, given what is known of its batches: see :func:`fold_marks`."""
+    with OutcomeMarks(out) as marks:
+        marks.add(batches)
+        return fold_marks(cursor, plan, holdings, marks, spec, out, exits_stay, renames)
+
+
+def fold_marks(
+    cursor: Cursor,
+    plan: Path,
+    holdings: LocalManifest,
+    marks: OutcomeMarks,
     spec: PlanSpec,
     out: Path,
     exits_stay: bool = False,
@@ -68,39 +84,36 @@ def fold_outcome(
     With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them. With
     ``renames``, a delivered change is unknown if its profile may have been renamed since (``renamed``).
     """
-    before = count_held(cursor, holdings)
-    cursor.register("batch_marks", batch_marks(batches))
-
-    def write(renamed: Collection[int] = ()) -> FoldStats:
-        cursor.register("exception_marks", exception_marks(batches, renamed))
-        return _write(cursor, plan, partial(_outcome, plan, spec, exits_stay), out, before)
-
+    write = partial(
+        _write,
+        cursor,
+        plan,
+        partial(_outcome, plan, spec, exits_stay),
+        out,
+        count_held(cursor, holdings),
+    )
     try:
-        stats = write()
-        found = Renamed()
-        if (
-            renames is not None
-            and file_version(plan) > 1
-            and any(one.partner_ids for one in batches)
-        ):
-            found = find_renamed_changes(cursor, renames, out)
-        if found.rows:
-            stats = write(found.rows)
-        if found.rows or any(batch.unknown for batch in batches):
-            stats = replace(stats, unconfirmed=_unconfirmed(cursor, out))
-        return replace(
-            stats,
-            renamed=found.rows,
-            renamed_before=found.before,
-            renamed_others=found.others,
-        )
+        with marks.shown(cursor):
+            stats, found = write(), Renamed()
+            if renames is not None and file_version(plan) > 1 and marks.has_partner_ids:
+                found = find_renamed_changes(cursor, renames, out)
+            if found.rows:
+                with with_renamed(cursor, found.rows):
+                    stats = write()
+                    stats = replace(stats, unconfirmed=_unconfirmed(cursor, out))
+            elif marks.has_unknown:
+                stats = replace(stats, unconfirmed=_unconfirmed(cursor, out))
+            return replace(
+                stats,
+                renamed=found.rows,
+                renamed_before=found.before,
+                renamed_others=found.others,
+            )
     except BaseException:
         out.unlink(missing_ok=True)
         raise
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {RENAMED}")
-        cursor.unregister("batch_marks")
-        cursor.unregister("exception_marks")
 
 
 def _write(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 
 from app.domain.batch_states import BatchState
 from app.storage.models import Batch
@@ -32,6 +32,11 @@ class BatchReads(Repository[Batch]):
         """Return the sums over the batches of each sync, by sync id. Syncs without batches are missing."""
         rows = await self._rows(_counts(space_id, list(sync_ids)))
         return {row[0]: BatchCounts(*(int(value) for value in row[1:])) for row in rows}
+
+    async def under_way(self, space_id: str, sync_id: str) -> tuple[bool, bool]:
+        """Return whether a batch of a sync is being sent, and whether the partner still works on one that is not recorded."""
+        (row,) = await self._rows(_under_way(space_id, sync_id))
+        return bool(row[0]), bool(row[1])
 
     async def in_flight_until(self, space_id: str, sync_id: str) -> datetime | None:
         """Return until when a batch of a sync may be in flight, None if none is."""
@@ -59,4 +64,12 @@ def _counts(space_id: str, sync_ids: list[str]) -> Select[*tuple[Any, ...]]:
         )
         .where(Batch.space_id == space_id, Batch.sync_id.in_(sync_ids))
         .group_by(Batch.sync_id)
+    )
+
+
+@built
+def _under_way(space_id: str, sync_id: str) -> Select[*tuple[Any, ...]]:
+    is_left = and_(Batch.state != BatchState.RECORDED, Batch.continuation.is_not(None))
+    return select(func.bool_or(Batch.state == BatchState.SENDING), func.bool_or(is_left)).where(
+        Batch.space_id == space_id, Batch.sync_id == sync_id
     )
