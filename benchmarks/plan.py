@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Mode
 from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, PlanSpec, PlanStats, Upload
-from app.snapshots.engine.connections import connect
+from app.snapshots.engine.connections import connect, usual_memory
 from app.snapshots.holdings import compact_holdings, fold_outcome
 from app.snapshots.membership import compare_members, write_snapshot
 from app.snapshots.plans import read_plan, write_plan
@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--churn", type=float, default=0.01)
-    parser.add_argument("--memory", default="400MB", help="memory limit of the engine")
+    parser.add_argument("--memory", default=usual_memory("400MB"), help="the engine's")
     parser.add_argument(
         "--traits", action="store_true", help="members with 200 bytes of traits each"
     )

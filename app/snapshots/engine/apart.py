@@ -50,14 +50,14 @@ class Call:
     readable: Sequence[Path]
 
 
-async def call_apart(call: Call) -> Any:
-    """Return the result of a call that runs in a child.
+async def call_apart(call: Call, memory: str) -> Any:
+    """Return the result of a call that runs in a child, with so much memory for its engine.
 
-    If an upload needs too much memory, it is read once more with less, in a new child. Raises what the function raises;
-    Invalid if it needs too much memory or time; InsufficientStorage if the disk is full.
+    If that is too little, a new child makes the call again with all of the memory, and reads its uploads with less. Raises
+    what the function raises; Invalid if it needs too much memory or time; InsufficientStorage if the disk is full.
     """
     try:
-        return await _call(call)
+        return await _call(replace(call, memory=memory))
     except TooMuchMemory:
         return await _call(_frugal(call))
 
@@ -87,7 +87,7 @@ async def _call(call: Call) -> Any:
     except ChildEnded as ended:
         raise Invalid(_KILLED if ended.by_signal else _TOO_MUCH) from None
     except _NO_MEMORY:
-        raise Invalid(_TOO_MUCH) from None
+        raise TooMuchMemory(_TOO_MUCH) from None
     except TimeoutError:
         minutes = DEADLINE.total_seconds() / 60
         raise Invalid(f"Reading the data took longer than {minutes:g} minutes.") from None

@@ -7,7 +7,8 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,11 +21,11 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.processes import FairSlots
 from app.snapshots.engine.apart import Call, call_apart
-from app.snapshots.engine.connections import connect
+from app.snapshots.engine.connections import connect, usual_memory
 from app.snapshots.engine.faults import TooMuchMemory
 from app.snapshots.engine.inputs import Upload
-from app.snapshots.engine.small_uploads import is_small
-from app.snapshots.engine.sql import Cursor
+from app.snapshots.engine.small_uploads import has_long_rows, is_small
+from app.snapshots.engine.sql import Cursor, sql_text
 
 log = get_logger(__name__)
 
@@ -39,6 +40,7 @@ LONGEST = 3600.0  # seconds of one call
 _UNREADABLE = "The file cannot be read as {}: its content makes the reader fail. The log of the service names the reason."
 
 T = TypeVar("T")
+_NO_MEMORY = (duckdb.OutOfMemoryException, TooMuchMemory)
 
 
 def lane_of(rows: int) -> Lane:
@@ -49,8 +51,9 @@ def lane_of(rows: int) -> Lane:
 class Engine:
     """Runs blocking functions on cursors of one DuckDB instance.
 
-    ``scratch`` is a local folder that only this process uses, for spilled data and unfinished files. If ``readable``
-    is given, SQL can reach only these folders and the scratch folder.
+    A call gets the usual part of the ``memory`` (``usual_memory``), and all of it if that is too little, or if it reads
+    an upload of long rows. ``scratch`` is a local folder that only this process uses, for spilled data and
+    unfinished files. If ``readable`` is given, SQL can reach only these folders and the scratch folder.
     """
 
     def __init__(
@@ -61,13 +64,16 @@ class Engine:
         self._call = partial(
             Call, memory=memory, threads=threads, scratch=self._scratch, readable=list(readable)
         )
-        self._open = partial(connect, memory, threads, self._scratch, readable)
+        self._memory = memory
+        self._begun = self._greedy = 0  # calls in all lanes; calls with all of the memory
+        self._is_raised = False  # the instance has more than its usual memory
+        self._limiting = asyncio.Lock()
+        self._open = partial(connect, usual_memory(memory), threads, self._scratch, readable)
         self._opened: Cursor | None = None
         self._apart, self._small_apart = FairSlots(APART), FairSlots(SMALL_APART)
         self._lanes: dict[str, asyncio.Semaphore] = {
             lane: asyncio.Semaphore(1) for lane in ("heavy", "medium", "small")
         }
-        self._begun = 0  # calls in all lanes
 
     def scratch_file(self, suffix: str) -> Path:
         """Return a new local path. The caller deletes the file."""
@@ -82,21 +88,74 @@ class Engine:
     ) -> T:
         """Call ``function(cursor, …)`` in a thread. Each lane runs one call at a time.
 
-        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. If the
-        lanes together need more memory than there is, the call is made once more without the others. Raises
-        OSError with ENOSPC if the disk is full, and TimeoutError after an hour: no call may keep the lane for ever.
+        A cancelled task interrupts its query and waits for the thread, so nothing runs on after the cancellation. A call
+        that needs more than the usual memory is made again with all of it. If the lanes together need more than that, it
+        is made once more without the others. Raises OSError with ENOSPC if the disk is full, and TimeoutError after an hour:
+        no call may keep the lane for ever.
         """
+        call = partial(self._call_once, function, args, named)
+        try:
+            if await self._first_memory(args, least=SMALL_BYTES) == self._memory:
+                return await self._with_all_memory(call, lane)
+            try:
+                async with self._lane(lane):
+                    self._begun += 1
+                    return await call()
+            except _NO_MEMORY:
+                return await self._with_all_memory(call, lane)
+        finally:
+            await asyncio.shield(self._restore())
+
+    async def _first_memory(self, args: Sequence[Any], least: int = 0) -> str:
+        """Return the memory of the first attempt of a call: all of it for an upload of long rows, and of ``least`` bytes."""
+
+        def needs_all() -> bool:
+            uploads = [one for one in args if isinstance(one, Upload)]
+            return any(one.path.stat().st_size >= least and has_long_rows(one) for one in uploads)
+
+        if any(isinstance(one, Upload) for one in args) and await asyncio.to_thread(needs_all):
+            return self._memory
+        return usual_memory(self._memory)
+
+    async def _with_all_memory(self, call: Callable[[], Awaitable[T]], lane: Lane) -> T:
+        """Make a call with all of the memory: beside the calls of other lanes, and then without them."""
         begun, shared = 0, False
         try:
-            async with self._lane(lane):
+            async with self._lane(lane), self._all_memory():
                 self._begun += 1
                 begun, shared = self._begun, self._is_shared()
-                return await self._call_once(function, args, named)
-        except (duckdb.OutOfMemoryException, TooMuchMemory):
+                return await call()
+        except _NO_MEMORY:
             if lane == "small" or not (shared or self._begun > begun):
                 raise
-        async with self._lanes["heavy"], self._lanes["medium"]:
-            return await self._call_once(function, args, named)
+        async with self._lanes["heavy"], self._lanes["medium"], self._all_memory():
+            return await call()
+
+    @asynccontextmanager
+    async def _all_memory(self) -> AsyncIterator[None]:
+        """Give the instance all of the memory during a block. Calls of other lanes may use it, too."""
+        self._greedy += 1
+        try:
+            async with self._limiting:
+                self._is_raised = True
+                await self._limit(self._memory)
+            yield
+        finally:
+            self._greedy -= 1
+
+    async def _restore(self) -> None:
+        """Give the instance its usual memory again, unless a call needs all of it. If other calls use more, a later call does so."""
+        if not self._is_raised:
+            return
+        async with self._limiting:
+            if not self._greedy:
+                with contextlib.suppress(duckdb.OutOfMemoryException):
+                    await self._limit(usual_memory(self._memory))
+                    self._is_raised = False
+
+    async def _limit(self, memory: str) -> None:
+        with self._cursor() as cursor:
+            await asyncio.to_thread(cursor.execute, f"SET memory_limit = {sql_text(memory)}")
 
     async def _call_once(
         self, function: Callable[..., T], args: Sequence[Any], named: Mapping[str, Any]
@@ -171,7 +230,7 @@ class Engine:
     ) -> T:
         call = self._call(function, args, dict(named))
         async with slots.slot(owner):
-            result: T = await call_apart(call)
+            result: T = await call_apart(call, await self._first_memory(args))
         return result
 
     def _cursor(self) -> Cursor:

@@ -18,6 +18,9 @@ from app.snapshots.reading.csv_samples import Sample, read_sample
 from app.snapshots.reading.csv_scan import CsvScan, CsvScanner
 from app.snapshots.reading.source import MAX_LINE, Source, first_line
 
+# Bytes. The engine holds several buffers at a time, and its own default is 16 lines of the longest kind: 32 MB. It needs four.
+_BUFFER = 4 * MAX_LINE
+
 
 def csv_source(upload: Upload, path: Path, plain: Dialect, rewritten: Path) -> Source:
     """Open a CSV file. The engine reads regular files; others are rewritten as texts in a Parquet file.
@@ -74,7 +77,7 @@ def _engine_source(
     sql = (
         f"read_csv({sql_text(str(path))}, header = true, delim = {sql_text(found.dialect.delimiter or ',')}, "
         f"quote = '\"', escape = '\"', new_line = {sql_text(end)}, auto_detect = false, parallel = {parallel}, "
-        f"max_line_size = {MAX_LINE}, columns = {{{columns}}})"
+        f"max_line_size = {MAX_LINE}, buffer_size = {_BUFFER}, columns = {{{columns}}})"
     )
     ends = ["LF" if scan.line_end == "\n" else "CRLF"]
     return Source(

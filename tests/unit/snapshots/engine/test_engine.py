@@ -17,6 +17,8 @@ from app.snapshots.engine.engine import SMALL_BYTES, Engine
 
 ENDLESS = "SELECT sum(a.range % (b.range + 1)) FROM range(10000000) a, range(10000000) b"
 
+USUAL, ALL = "71.5 MiB", "190.7 MiB"  # of 200 MB
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
@@ -103,25 +105,49 @@ async def test_what_found_too_little_memory_beside_others_is_done_again_alone(
 ) -> None:
     heavy, tried = Gate(), []
 
-    def fail_once(cursor: Cursor) -> int:
-        tried.append(heavy.release.is_set())
-        if len(tried) == 1:
+    def fail(cursor: Cursor, times: int) -> int:
+        tried.append((memory_of(cursor), heavy.release.is_set()))
+        if len(tried) <= times:
             raise error
         return number(cursor, 1)
 
     large = asyncio.create_task(engine.run(heavy.wait))
     await heavy.begun()
-    medium = asyncio.create_task(engine.run(fail_once, lane="medium"))
-    await asyncio.sleep(0.1)
-    assert tried == [False]
+    assert await engine.run(fail, 1, lane="medium") == 2
+    assert tried == [(USUAL, False), (ALL, False)]
+    assert await engine.run(memory_of, lane="medium") == USUAL
+    tried.clear()
+    medium = asyncio.create_task(engine.run(fail, 2, lane="medium"))
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+        if len(tried) > 1:
+            break
+    assert tried == [(USUAL, False), (ALL, False)]
     heavy.release.set()
     assert await medium == 2
-    assert tried == [False, True]
+    assert tried[2:] == [(ALL, True)]
     await large
     tried.clear()
     with pytest.raises(type(error)):
-        await engine.run(fail_once, lane="medium")
-    assert len(tried) == 1, "alone, it would fail again"
+        await engine.run(fail, 2, lane="medium")
+    assert len(tried) == 2, "alone, it would fail again"
+    assert await engine.run(memory_of) == USUAL
+
+
+async def test_a_query_that_cannot_spill_uses_all_of_the_memory(engine: Engine) -> None:
+    tries = []
+
+    def list_all(cursor: Cursor) -> int:
+        tries.append(memory_of(cursor))
+        query = "SELECT len(list(i)) FROM range(6_000_000) AS numbers(i)"
+        return int(cursor.execute(query).fetchall()[0][0])
+
+    assert await engine.run(list_all) == 6_000_000
+    assert tries == [USUAL, ALL]
+
+
+def memory_of(cursor: Cursor) -> str:
+    return str(cursor.execute("SELECT current_setting('memory_limit')").fetchall()[0][0])
 
 
 async def test_a_small_upload_does_not_wait_for_two_large_ones(
