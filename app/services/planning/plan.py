@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +34,8 @@ from app.services.platform import (
     run_leased,
     store_file,
 )
-from app.services.syncs import report_alive, retry_gone
-from app.snapshots.engine import PlanStats, StoredFile, file_version, lane_of
+from app.services.syncs import agreed_deltas, report_alive, retry_gone
+from app.snapshots.engine import LocalManifest, PlanStats, StoredFile, file_version, lane_of
 from app.snapshots.plans import Retried, write_plan
 from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
@@ -149,8 +151,17 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         holders=holders,
         retried=retried,
         lacks_list=inputs.lacks_list,
+        agreed=_agreed(inputs, wanted),
         lane=lane_of(inputs.rows),
     )
+
+
+def _agreed(inputs: PlanInputs, wanted: Sequence[LocalManifest]) -> LocalManifest | None:
+    """Return the membership that the holdings agree with, if its files are the first ones of the wanted membership."""
+    if len(wanted) != 1:
+        return None
+    deltas = agreed_deltas(inputs.activation.holdings, inputs.spec, inputs.wanted[0])
+    return None if deltas is None else replace(wanted[0], deltas=wanted[0].deltas[:deltas])
 
 
 async def _store_changes(

@@ -36,7 +36,13 @@ from app.services.revision import (
     RULE_CHANGES,
     spec_to_json,
 )
-from app.services.syncs import is_outdated, notify_sync_held, replace_sync, write_state
+from app.services.syncs import (
+    is_outdated,
+    note_planned,
+    notify_sync_held,
+    replace_sync,
+    write_state,
+)
 from app.snapshots.engine import PlanStats, StoredFile
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
@@ -96,6 +102,8 @@ async def _store(
     assert activation is not None  # noqa: S101  a foreign key
     if withheld is not None:
         withheld.apply(activation)
+    if inputs.sync.kind != "dry_run":
+        note_planned(activation, inputs.sync, inputs.spec, stats, inputs.wanted)
     sync = await _write(session, activation, inputs, stats, file)
     state = sync.state
     if sync.kind != "dry_run":

@@ -1,6 +1,7 @@
 """One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
 
 from app.services.syncs.activation_errors import describe_error, fail_sync, set_error, stop_for
+from app.services.syncs.agreement import agreed_deltas, note_planned
 from app.services.syncs.attempts import AttemptView, view_attempt
 from app.services.syncs.given_up import report_alive
 from app.services.syncs.lifecycle import (
@@ -54,6 +55,7 @@ __all__ = [
     "SyncView",
     "TestNotice",
     "account_healed",
+    "agreed_deltas",
     "all_have_snapshots",
     "approve_sync",
     "cancel_sync",
@@ -70,6 +72,7 @@ __all__ = [
     "list_syncs",
     "lock_account",
     "newest_dry_run",
+    "note_planned",
     "notified_accounts",
     "notify_activation_in_error",
     "notify_not_computed",

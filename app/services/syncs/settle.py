@@ -30,6 +30,7 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices, renames
+from app.services.syncs.agreement import with_agreement
 from app.services.syncs.batch_outcomes import outcomes_of
 from app.services.syncs.batch_pages import Receipts, batch_pages
 from app.services.syncs.given_up import give_up_settling, report_alive
@@ -273,7 +274,7 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
         raise LeaseLost
     now = await RunRepository(session).database_now()
     _end(sync, folded, now)
-    activation.holdings = folded.holdings.to_json()
+    activation.holdings = _stored_holdings(activation, sync, work, folded)
     if folded.outcome is not None:
         activation.held, activation.assumed = stats.held, stats.assumed
     if sync.kind != "test":
@@ -282,6 +283,16 @@ async def _write_end(work: Work, folded: Folded, session: AsyncSession) -> None:
         activation.last_error = renames.endless_error(sync)
     await session.flush()
     await _open_next(session, activation, sync, 0 if is_endless else renamed)
+
+
+def _stored_holdings(
+    activation: Activation, sync: Sync, work: Work, folded: Folded
+) -> dict[str, Any]:
+    """Return the holdings as they are stored. Calls that may still be applied could change what the partner has."""
+    if sync.state != SyncState.COMPLETE or work.calls_left or sync.spec is None:
+        return folded.holdings.to_json()
+    spec = spec_from_json(sync.spec)
+    return with_agreement(activation.holdings, folded.holdings, sync, spec, folded.stats)
 
 
 def _end(sync: Sync, folded: Folded, now: datetime) -> None:

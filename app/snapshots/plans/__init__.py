@@ -1,5 +1,6 @@
 """Plans: wanted compared with held keys, as one immutable file of changes."""
 
+from app.snapshots.plans.agreement import agrees, can_agree, digest_of
 from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
@@ -13,7 +14,10 @@ __all__ = [
     "Reach",
     "Retried",
     "Sharer",
+    "agrees",
+    "can_agree",
     "count_reach",
+    "digest_of",
     "find_holders",
     "pick_member",
     "pick_rows",

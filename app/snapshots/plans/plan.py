@@ -40,6 +40,7 @@ from app.snapshots.plans.decisions import (
     kind_code,
     needs_hashes,
 )
+from app.snapshots.plans.few_rows import drop_copies
 from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
@@ -50,10 +51,11 @@ from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
 from app.snapshots.plans.sharing import withhold
 from app.snapshots.plans.sides import Sides, plan_sides
+from app.snapshots.plans.touched import TOUCHED, touched_sides
 from app.snapshots.plans.unmade_lists import silence_exits
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED, RETRIED)
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED, RETRIED, TOUCHED)
 
 
 def write_plan(
@@ -69,6 +71,7 @@ def write_plan(
     holders: Sequence[Holder] = (),
     retried: Sequence[Retried] = (),
     lacks_list: Callable[[str | None], bool] | None = None,
+    agreed: LocalManifest | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
@@ -80,20 +83,20 @@ def write_plan(
     profiles (``holdings.renamed``): a wanted key whose profile may have another key by now is entered again.
     ``retried``: changes that are sent again although they were refused (``retried_refusals``).
     ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
+    ``agreed``: members by whose plan ``holdings`` came about, with everything delivered, under the same specification but for
+    its numbers and limits (``touched``).
     """
     try:
-        refusals = _has_refusals(cursor, spec, holdings)
-        sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals)
-        sides.held = without_refusals(cursor, sides.held, retried)
-        if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
-            sides.held = unsure(sides.held)
-        for part, span in enumerate(sides.ranges):
-            _decide(cursor, spec, sides, part, span)
+        sides = _sides(cursor, spec, wanted, holdings, retried, holders)
+        alone = not (sharers or holders or retried)
+        compared = touched_sides(cursor, spec, sides, wanted, agreed if alone else None)
+        for part, span in enumerate(compared.ranges):
+            _decide(cursor, spec, compared, part, span)
         kept = withhold(cursor, spec, sides, sharers, withheld)
         silenced = silence_exits(cursor, sides, lacks_list)
         counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
-            write_changes(cursor, spec, sides, counts, writer)
+            write_changes(cursor, spec, compared, counts, writer)
         stats = _stats(cursor, sides, counts, writer, holdings)
         stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
         stats = replace(stats, withheld=kept.rows, waits_for=kept.waits_for)
@@ -108,6 +111,23 @@ def write_plan(
     finally:
         for table in (*_TABLES, *SHARING_TABLES):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        drop_copies(cursor, len(wanted))
+
+
+def _sides(
+    cursor: Cursor,
+    spec: PlanSpec,
+    wanted: Sequence[LocalManifest],
+    holdings: LocalManifest,
+    retried: Sequence[Retried],
+    holders: Sequence[Holder],
+) -> Sides:
+    refusals = _has_refusals(cursor, spec, holdings)
+    sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals)
+    sides.held = without_refusals(cursor, sides.held, retried)
+    if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
+        sides.held = unsure(sides.held)
+    return sides
 
 
 def _with_rules(
