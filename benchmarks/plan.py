@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import argparse
-import random
 import resource
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
+
+import duckdb
 
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Mode
@@ -25,6 +27,7 @@ from app.snapshots.plans import read_plan, write_plan
 
 T = TypeVar("T")
 _FILLER = "x" * 150
+_STEP = 1_000_003  # a prime: the rows of a file are in another order than those of the other
 
 
 class Meter:
@@ -64,30 +67,29 @@ def _peak() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def write_members(path: Path, ids: list[str], traits: bool) -> None:
-    """Write a CSV file of ids, or of ids with about 200 bytes of traits."""
-    with path.open("w") as file:
-        file.write("profile_id,email,age,score,born,note\n" if traits else "profile_id\n")
-        for number in ids:
-            if traits:
-                age = int(number[:4], 16)
-                file.write(
-                    f"{number},{number[:8]}@example.com,{age % 90},{age % 977}.25,19{age % 90 + 10}-01-31,{_FILLER}\n"
-                )
-            else:
-                file.write(f"{number}\n")
+def write_members(path: Path, first: int, members: int, *, step: int = 1, traits: bool) -> None:
+    """Write a CSV file of as many ids from ``first`` on, each ``step`` after the one before, round and round; or with 200 bytes of traits."""
+    number = f"CAST({first} + (i * {step}) % {members} AS VARCHAR)"
+    columns = "CAST(md5(n) AS UUID) AS profile_id"
+    if traits:
+        age = "CAST(md5_number_lower(n) % 65536 AS BIGINT)"
+        columns += f""", left(md5(n), 8) || '@example.com' AS email, {age} % 90 AS age, ({age} % 977) || '.25' AS score,
+            '19' || ({age} % 90 + 10) || '-01-31' AS born, '{_FILLER}' AS note"""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT {columns} FROM (SELECT {number} AS n FROM range({members}) AS each(i))) TO '{path}' (HEADER)"
+        )
 
 
 def measure(members: int, churn: float, traits: bool, memory: str, folder: Path) -> float:
     """Run a first sync and one with churn. Returns the seconds from the second upload until its plan is ready."""
     moved = int(members * churn)
-    source = random.Random(7)
-    ids = [str(uuid.UUID(int=source.getrandbits(128))) for _ in range(members + moved)]
-    write_members(folder / "old.csv", ids[:members], traits)
-    late = ids[moved:]
-    source.shuffle(late)
-    write_members(folder / "new.csv", late, traits)
-    del ids, late
+    # In a process of its own, whose memory does not count.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        other.submit(write_members, folder / "old.csv", 0, members, traits=traits).result()
+        other.submit(
+            write_members, folder / "new.csv", moved, members, step=_STEP, traits=traits
+        ).result()
     with connect(memory, 2, folder / "engine") as connection:
         return _measured(Meter(connection), folder, traits)
 
