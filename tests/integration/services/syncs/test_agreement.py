@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.core import clock
 from app.services.audiences.member_patches import patch_members
+from app.services.syncs import agreement
 from app.snapshots.plans import plan as plans
 from app.snapshots.plans import touched
 from app.storage.models import Sync
@@ -74,3 +76,17 @@ async def test_a_new_column_is_compared_for_all(flow: Flow, compared: list[int |
     await change(flow, activation, member(22, plan="gold"))
     assert compared[-1] == 1
     assert flow.received(activation) == {f"p{number}" for number in range(23)}
+
+
+async def test_once_a_day_all_members_are_compared(
+    flow: Flow, compared: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flow.members(range(20))
+    activation = await flow.activate(resync=True)
+    await flow.quiet(activation)
+    for number in (20, 21):
+        await change(flow, activation, member(number))
+    monkeypatch.setattr(agreement, "LONGEST", timedelta(0))
+    await change(flow, activation, member(22))
+    monkeypatch.undo()
+    assert compared == [None, None, 1, None]

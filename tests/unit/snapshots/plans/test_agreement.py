@@ -56,9 +56,7 @@ class TestAgrees:
             {"baseline": True},  # members that are not wanted stay at the destination
         ],
     )
-    def test_some_plans_never_agree(
-        self, changes: dict[str, Any]
-    ) -> None:
+    def test_some_plans_never_agree(self, changes: dict[str, Any]) -> None:
         assert not agrees(create_spec(**changes), {}, folded())
 
 
