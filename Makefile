@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients browser vendor peers bench spec migration lock sbom licences clean
+.PHONY: help packages install demo up check format test walks histories chaos chaos-mutants recovery attack replay upgrades surroundings clients browser shots vendor peers bench spec migration lock sbom licences clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -90,6 +90,9 @@ clients: $(STAMP) ## generate clients from openapi/ and run them against the ser
 
 browser: $(STAMP) ## open the console in Chromium: policy, accessibility, scripts off (needs the package chromium)
 	$(BIN)/pytest -q -m browser --timeout 600 $(ARGS) tests/browser
+
+shots: $(STAMP) ## picture every page of the console (TO=shots ONLY=part of a path; DOCS=yes: those of the documents, TO=docs/images)
+	SHOTS=$(or $(TO),shots) DOCS=$(DOCS) ONLY="$(ONLY)" $(BIN)/pytest -q -m browser tests/browser/shots.py
 
 vendor: ## fetch what the console takes from npm, bundle the editor, write it to app/console/static/vendor (needs npm)
 	cd vendor && npm ci --ignore-scripts --no-audit --no-fund

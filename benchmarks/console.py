@@ -32,7 +32,7 @@ READS = 20  # of each page, for each repeat
 _ID = re.compile(r"(?<=/)(?:[a-z]{2,4}_[\w-]+|[0-9a-f]{24})(?=/|$)")
 _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 _TOKEN = re.compile(r'name="([^"]+)" value="([^"]*)"')
-_NOT_PAGES = (".csv", "/static/", "/sign-out", "/docs")
+_NOT_PAGES = (".csv", "/static/", "/sign-out", "/docs", "/openapi", "/exports/")
 _SHOWN = "SELECT id, activation_id, state, number, finished_at FROM sync WHERE space_id = $1 ORDER BY finished_at DESC LIMIT 25"
 _TABLE = """<!doctype html><title>Syncs</title><table>{% for row in rows %}
 <tr>{% for value in row %}<td>{{ value }}{% endfor %}{% endfor %}</table>"""

@@ -52,7 +52,7 @@ async def options_content(visit: Visit, overview: reports.Overview) -> OptionsCo
     options = await activations.get_delivery_options(
         session, space_id, activation.audience_id, activation.id
     )
-    sources = await _sources(visit, (activation.audience_id, *options.audiences))
+    sources = await read_sources(visit, (activation.audience_id, *options.audiences))
     columns, _ = await columns_of(visit, sources)
     choices = await _audience_choices(visit, sources)
     notified = await _webhooks(visit)
@@ -81,7 +81,8 @@ def configured_action(definition: Any, config: Mapping[str, Any]) -> Any:
     )
 
 
-async def _sources(visit: Visit, ids: Sequence[str]) -> list[audiences.AudienceView]:
+async def read_sources(visit: Visit, ids: Sequence[str]) -> list[audiences.AudienceView]:
+    """Return the audiences with these ids that exist."""
     found = []
     for audience_id in ids:
         try:

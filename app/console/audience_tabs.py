@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.console.lists import page_of
 from app.console.tabs import Tab
 from app.console.visits import Visit
+from app.console.words import as_json
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest
 from app.domain.schedules import INTERVALS, in_words
-from app.services import audiences, datasets, reports
+from app.services import activations, audiences, datasets, reports
 
 ROWS = 25
 _DATASETS = 50
+_CONNECTIONS = 20
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
@@ -107,10 +110,42 @@ async def _schedule(visit: Visit, audience: Any) -> Any:
     }
 
 
-async def _activations(visit: Visit, audience: Any) -> Page[Any]:
+@dataclass(frozen=True, slots=True)
+class ConnectedRow:
+    """A connection of the audience, and the number of its activations."""
+
+    view: activations.ConnectionView
+    used: int
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Its settings: ``{name: text}``."""
+        found = self.view.connection.connection_settings or {}
+        return {name: one if isinstance(one, str) else as_json(one) for name, one in found.items()}
+
+
+async def _activations(visit: Visit, audience: Any) -> Any:
+    """Return a page of the activations, and the connections of the audience to accounts."""
+    session, space_id = visit.session, visit.space_id
     sought = reports.Sought(audience_id=audience.id)
-    found = await reports.page_overview(visit.session, visit.space_id, sought, page_of(visit))
-    return found.map(lambda row: (row, reports.overview_status(row)))
+    found = await reports.page_overview(session, space_id, sought, page_of(visit))
+    connected = await activations.read_connections(
+        session, space_id, audience.id, PageRequest(_CONNECTIONS)
+    )
+    return {
+        "page": found.map(lambda row: (row, reports.overview_status(row))),
+        "connections": [await _connected(visit, view) for view in connected.entries],
+        "more": (connected.total or 0) - len(connected.entries),
+    }
+
+
+async def _connected(visit: Visit, view: activations.ConnectionView) -> ConnectedRow:
+    connection = view.connection
+    sought = reports.Sought(
+        audience_id=connection.audience_id, destination_id=connection.destination_id
+    )
+    counts = await reports.count_overview(visit.session, visit.space_id, sought)
+    return ConnectedRow(view, sum(counts.values()))
 
 
 async def _options(visit: Visit, audience: Any) -> Any:
@@ -126,6 +161,6 @@ TABS: Mapping[str, Tab] = {
     "runs": Tab("Runs", "audience/runs.html", _runs, "/runs"),
     "snapshots": Tab("Size and snapshots", "audience/snapshots.html", _snapshots, "/snapshots"),
     "schedule": Tab("Schedule", "audience/schedule.html", _schedule, "/schedules"),
-    "activations": Tab("Activations", "audience/activations.html", _activations),
+    "activations": Tab("Activations and connections", "audience/activations.html", _activations),
     "options": Tab("Options", "audience/options.html", _options),
 }

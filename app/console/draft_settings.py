@@ -181,7 +181,7 @@ async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
         members,
         connection,
         _identifiers(form, definition, connection),
-        [_field(one, form, columns) for one in _mappable(definition, action)],
+        field_choices(definition, action, form, columns),
         lists,
         form,
     )
@@ -246,11 +246,20 @@ def _default_column(field: Any, columns: Sequence[str]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _field(field: Any, form: FormValues, columns: Sequence[str]) -> FieldChoice:
-    default = _default_column(field, columns)
-    return FieldChoice(
-        field.key, field.label, field.description, default, form.one(f"map.{field.key}")
-    )
+def field_choices(
+    definition: Definition, action: Action | None, form: FormValues, columns: Sequence[str]
+) -> Sequence[FieldChoice]:
+    """Return the fields of an action with their columns: the default one, and the one of the form."""
+    return [
+        FieldChoice(
+            field.key,
+            field.label,
+            field.description,
+            _default_column(field, columns),
+            form.one(f"map.{field.key}"),
+        )
+        for field in _mappable(definition, action)
+    ]
 
 
 def _proposed_name(visit: Visit, chosen: Sequence[audiences.AudienceView], destination: str) -> str:
@@ -349,11 +358,11 @@ def _mapped_settings(form: FormValues, definition: Definition, action: Action) -
     for name in form.texts:
         key = name.removeprefix("map.")
         if key != name and key not in others and form.one(name):
-            found[key] = _mapped_value(name, form.one(name))
+            found[key] = mapped_value(name, form.one(name))
     return found
 
 
-def _mapped_value(name: str, text: str) -> Any:
+def mapped_value(name: str, text: str) -> Any:
     """Return what a choice maps. Raises Invalid for a text that is no choice."""
     if text == NOT_SENT:
         return None

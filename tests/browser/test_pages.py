@@ -34,6 +34,7 @@ PAGES = (
     "/audit?resourceType=space",
     "/destinations",
     "/destinations/new/webhook",
+    "/destinations/new/klaviyo",
     "{destination}",
     "{destination}?tab=activations",
     "{destination}?tab=lists",
@@ -286,4 +287,24 @@ async def test_an_open_sync_is_followed_live_and_then_left_alone(console: Consol
     await flow.quiet(activation)
     await page.get_by_text("The last sync sent 3 of 3 changes.").wait_for()
     assert await page.locator("#state[hx-trigger]").count() == 0, "nothing is open any more"
+    assert console.faults == []
+
+
+async def test_what_was_rejected_is_retried_and_the_profile_is_explained(console: Console) -> None:
+    pages = await _filled(console)
+    page = await console.page()
+    await page.goto(console.space + pages[PAGES.index("{settled}")])
+    await page.get_by_role("button", name="Retry what was rejected: blocked").click()
+    await page.get_by_text("Sync 2 sends once more what was rejected (blocked).").wait_for()
+    await console.flow.quiet(page.url.split("/activations/")[1].split("/")[0])
+    await page.get_by_text("1 delivered").wait_for()
+    await page.goto(f"{console.space}/profile")
+    await page.keyboard.press("/")
+    await page.keyboard.type("p1")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Test", exact=True).nth(1).click()
+    await page.get_by_text("Hook has it").wait_for()
+    sends = page.get_by_role("row").filter(has_text="Sync 1")
+    assert "blocked" in " ".join(await sends.all_inner_texts()), "why it was not sent at first"
+    assert await page.get_by_role("row").filter(has_text="Sync 2").count() == 1
     assert console.faults == []

@@ -95,5 +95,7 @@ def _open_sync(found: reports.OpenSync) -> contract.OpenSyncOutput:
         pending=max(sync.planned - done, 0),
         batches=sync.batches,
         batches_settled=counts.settled if counts else 0,
+        changes_per_minute=found.per_minute,
+        seconds_left=found.seconds_left,
         opened_at=sync.opened_at,
     )

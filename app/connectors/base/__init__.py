@@ -27,6 +27,7 @@ from app.connectors.base.definition import (
     Normaliser,
     Preset,
     RateBudget,
+    Remedy,
     SettingField,
 )
 from app.connectors.base.protocols import (
@@ -84,6 +85,7 @@ __all__ = [
     "ReadBack",
     "Receipts",
     "Refusal",
+    "Remedy",
     "SettingField",
     "SharesPlaces",
     "Site",

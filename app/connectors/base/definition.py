@@ -105,6 +105,14 @@ class SettingField:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What a user sees when an account does not work, a part of the message or a sentence, and what to do about it."""
+
+    seen: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class RateBudget:
     """How many calls a partner account allows in a window, shared by all its activations.
 
@@ -150,3 +158,4 @@ class Definition:
     #: Whether a member's change can rename the profile of another member: the partner finds profiles by any identifier.
     renames_profiles: bool = False
     aliases: Sequence[str] = ()  # other names that users know
+    troubleshooting: Sequence[Remedy] = ()

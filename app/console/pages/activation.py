@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from app.console import activation_data
 from app.console.activation_copies import draft_of_copy
 from app.console.activation_options import options_content, save_options
 from app.console.activation_profiles import (
@@ -26,12 +27,9 @@ from app.console.lists import page_of
 from app.console.routing import Action, get
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
-from app.console.words import as_json
 from app.contract import activations as contract
-from app.core.errors import AppError, Invalid
+from app.core.errors import Invalid
 from app.core.pagination import PageRequest
-from app.core.sent_json import parse_json
-from app.core.sentences import sentence
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
 from app.services import activations, reports, syncs, tenancy
@@ -151,19 +149,6 @@ async def _syncs(visit: Visit, overview: reports.Overview) -> Any:
     return page.map(lambda row: SyncRow(by_id[row.sync.id], SYNC_WORDS[row.sync.state]))
 
 
-async def _mapping(visit: Visit, overview: reports.Overview) -> Any:
-    newest, _, _ = await activations.list_revisions(
-        visit.session, visit.space_id, *_ids(visit), before=None, limit=1
-    )
-    config: Mapping[str, Any] = newest[0].revision.config
-    stored = as_json(config.get("destinationMapping"), 2)
-    return {
-        "config": config,
-        "mapping": visit.sent("mapping") or ("" if stored == "null" else stored),
-        "identifiers": config.get("idSync") or [],
-    }
-
-
 async def _audit(visit: Visit, overview: reports.Overview) -> Any:
     wanted = tenancy.Filter(resource_id=overview.activation.id)
     found = await tenancy.page_events(
@@ -174,7 +159,9 @@ async def _audit(visit: Visit, overview: reports.Overview) -> Any:
 
 TABS: Mapping[str, Tab] = {
     "syncs": Tab("Syncs", "activation/syncs.html", _syncs, "/syncs"),
-    "mapping": Tab("Mapping and identifiers", "activation/mapping.html", _mapping),
+    "mapping": Tab(
+        "Mapping and identifiers", "activation/mapping.html", activation_data.data_content
+    ),
     "options": Tab("Options", "activation/options.html", options_content, "/delivery-options"),
     "held": Tab("Held members and drift", "activation/held.html", held_content, "/holdings"),
     "test": Tab("Test send", "activation/test.html", test_content),
@@ -288,38 +275,28 @@ async def repair_drift(visit: Visit) -> Shown:
     return await _page(visit, await check_list(visit, *_ids(visit), repair=True))
 
 
+async def save_properties(visit: Visit) -> Done:
+    """Save which properties are sent, and their names. Raises Invalid with each fault."""
+    return Done(
+        _address(visit, "mapping"), await activation_data.save_properties(visit, *_ids(visit))
+    )
+
+
+async def save_identifiers(visit: Visit) -> Done:
+    """Save the identifiers, of all activations of the connection. Raises Invalid with each fault."""
+    return Done(
+        _address(visit, "mapping"), await activation_data.save_identifiers(visit, *_ids(visit))
+    )
+
+
+async def save_fields(visit: Visit) -> Done:
+    """Save the columns of the mapped fields as a new revision. Raises Invalid with each fault."""
+    return Done(_address(visit, "mapping"), await activation_data.save_fields(visit, *_ids(visit)))
+
+
 async def save_mapping(visit: Visit) -> Done:
     """Save the mapping as a new revision. Raises Invalid with each fault, and if it would not be stored as it is written."""
-    try:
-        mapping = parse_json(visit.sent("mapping").encode(), "the mapping")
-    except AppError as error:
-        raise Invalid(sentence(error.message), field="mapping") from None
-    if not isinstance(mapping, dict):
-        raise Invalid("The mapping must be a JSON object.", field="mapping")
-    checked(_UPDATE, {"destinationMapping": mapping}, "mapping")
-    view = await _change(visit, activations.ActivationChanges(mapping=mapping))
-    if fault := _not_stored(view.config["destinationMapping"], mapping):
-        raise Invalid(fault, field="mapping")
-    return Done(_address(visit, "mapping"), "The mapping is saved.")
-
-
-def _not_stored(stored: Mapping[str, Any], written: Mapping[str, Any]) -> str:
-    """Return in which way a mapping is stored otherwise than it is written; empty if it is not. Updates merge by field."""
-    if stored["actionId"] != written["actionId"]:
-        return f"The action of a mapping cannot be changed: it is {stored['actionId']}."
-    kept = [
-        name for name in stored.get("settings") or {} if name not in (written.get("settings") or {})
-    ]
-    if kept:
-        return (
-            f"A field cannot be removed from a mapping, only changed. Missing: {', '.join(kept)}."
-        )
-    unknown = [name for name in written if name not in ("actionId", "settings")]
-    return (
-        f"A mapping has the keys actionId and settings, not {', '.join(unknown)}."
-        if unknown
-        else ""
-    )
+    return Done(_address(visit, "mapping"), await activation_data.save_mapping(visit, *_ids(visit)))
 
 
 async def duplicate(visit: Visit) -> Response:
@@ -356,6 +333,9 @@ _ACTIONS: Mapping[str, Action] = {
     "test-send": send_test,
     "drift": check_drift,
     "drift-repair": repair_drift,
+    "properties": save_properties,
+    "identifiers": save_identifiers,
+    "fields": save_fields,
     "mapping": save_mapping,
     "delete": delete,
 }

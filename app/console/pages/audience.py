@@ -21,7 +21,7 @@ from app.core.errors import AppError, Invalid, NotFound
 from app.core.sent_json import parse_json
 from app.core.sentences import sentence
 from app.domain.run_states import RunState
-from app.services import audiences
+from app.services import activations, audiences
 
 CHART = 60  # snapshots
 
@@ -76,14 +76,16 @@ async def show_audience(visit: Visit) -> Shown:
         content=await TABS[tab].read(visit, view.audience),
         snapshots=list(reversed(newest)),
     )
-    paths = dict.fromkeys((api_of(address), _api(visit, tab)))
+    paths = dict.fromkeys((api_of(address), *_api(visit, tab)))
     return Shown("audience.html", view.audience.name, shown, section="audiences", api=list(paths))
 
 
-def _api(visit: Visit, tab: str) -> str:
+def _api(visit: Visit, tab: str) -> Sequence[str]:
+    own = api_of(audience_link(visit.space_id, visit.path("audienceId")))
     if tab == "activations":
-        return f"/spaces/{visit.space_id}/activations?audienceId={visit.path('audienceId')}"
-    return api_of(audience_link(visit.space_id, visit.path("audienceId"))) + TABS[tab].api
+        listed = f"/spaces/{visit.space_id}/activations?audienceId={visit.path('audienceId')}"
+        return (listed, f"{own}/destination-connections")
+    return (own + TABS[tab].api,)
 
 
 # Actions
@@ -282,6 +284,18 @@ async def remove_schedule(visit: Visit) -> Done:
     return Done(_address(visit, "schedule"), "The schedule is removed.")
 
 
+async def disconnect(visit: Visit) -> Done:
+    """Remove a connection to an account. Raises Conflict while it has activations."""
+    await activations.remove_connection(
+        visit.session,
+        visit.space_id,
+        visit.path("audienceId"),
+        visit.sent("connection"),
+        actor=visit.caller.actor,
+    )
+    return Done(_address(visit, "activations"), "The connection is removed.")
+
+
 async def delete(visit: Visit) -> Done:
     """Remove the audience, unless a connection or an activation uses it."""
     await audiences.remove_audience(
@@ -303,6 +317,7 @@ _ACTIONS: Mapping[str, Action] = {
     "release": release,
     "schedule": add_schedule,
     "remove-schedule": remove_schedule,
+    "disconnect": disconnect,
     "delete": delete,
 }
 ROUTES = routes_of(ONE, show_audience, _ACTIONS, uploads={"upload": upload})

@@ -207,10 +207,15 @@ async def save_settings(visit: Visit) -> Done | Shown:
         raise Invalid("Enter at least one setting.")
     if secrets := await _update(visit, None, settings):
         return await _page(visit, secrets=secrets)
-    onward = back_with_account(visit, account.id)
-    return Done(
-        onward or _address(visit), "The settings are saved. If its calls were paused, they go on."
+    note = "The settings are saved. If its calls were paused, they go on."
+    if onward := back_with_account(visit, account.id):
+        return Done(onward, note)
+    counts = await reports.count_overview(
+        visit.session, visit.space_id, reports.Sought(destination_id=account.id)
     )
+    if any(counts.values()):
+        return Done(f"{_address(visit)}?tab=activations", f"{note} Sync to see that they work.")
+    return Done(_address(visit), note)
 
 
 async def rename(visit: Visit) -> Done:

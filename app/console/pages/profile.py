@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from app.console.activation_options import read_sources
 from app.console.addresses import (
     activation_link,
     api_of,
@@ -120,6 +121,7 @@ class ExplanationView:
     activation_address: str
     profile_address: str
     kinds: Sequence[str]
+    audience_names: Mapping[str, str]
     test: Any = None
     report: Mapping[str, Any] | None = None
 
@@ -156,11 +158,22 @@ async def _explained(
         activation_address=activation_link(space_id, audience_id, activation_id),
         profile_address=profile_link(space_id, profile_id),
         kinds=sorted(kind.value for kind in ChangeKind),
+        audience_names=await _audience_names(visit, overview, found),
         test=test,
         report=report,
     )
     api = [api_of(activation_link(*ids[:3], "profiles", profile_id))]
     return Shown("explanation.html", profile_id, view, section="profile", api=api)
+
+
+async def _audience_names(
+    visit: Visit, overview: reports.Overview, found: reports.Explanation
+) -> Mapping[str, str]:
+    """Return the names of the audiences of an activation: ``{audience id: name}``."""
+    own = overview.activation.audience_id
+    others = [one.audience_id for one in found.memberships if one.audience_id != own]
+    sources = await read_sources(visit, others)
+    return {own: overview.audience_name, **{one.audience.id: one.audience.name for one in sources}}
 
 
 def _profile_id(visit: Visit) -> str:

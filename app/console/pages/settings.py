@@ -10,7 +10,7 @@ from app.console.errors import PageRoute
 from app.console.routing import Action, get, post
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
-from app.services import tenancy
+from app.services import activations, tenancy
 
 _DAYS = {"": "Never", "30": "in 30 days", "90": "in 90 days", "365": "in a year"}
 _SCOPES = {
@@ -26,6 +26,7 @@ class SettingsView:
 
     address: str
     space: Any
+    destinations: Sequence[str]  # names of those that the service has
     words: str
     tokens: Sequence[Any]
     workspaces: Sequence[Any]
@@ -52,6 +53,7 @@ async def _page(
     view = SettingsView(
         address=visit.link("settings"),
         space=space,
+        destinations=[one.name for one in activations.all_definitions()],
         words="\n".join(space.absent_words) if "words" not in visit.form else visit.sent("words"),
         tokens=await tenancy.valid_tokens(session, workspace_id, visit.now) if operates else (),
         workspaces=await tenancy.list_workspaces(session) if operates else (),

@@ -20,7 +20,7 @@ from app.core.pagination import Page, PageRequest, Position
 from app.domain.changes import ChangeKind
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
-from app.services import reports, syncs
+from app.services import accounts, delivery, reports, syncs
 
 T = TypeVar("T")
 SAMPLE = 10
@@ -37,6 +37,7 @@ class SyncPageView:
     batches: Page[reports.BatchView]
     rejections: syncs.SyncRejections
     leaving: Sequence[reports.PlannedView]  # a sample, of a sync on hold
+    files: Sequence[delivery.ExportedFile]  # that it has written, without manifests
     address: str
     activation_address: str
 
@@ -102,12 +103,34 @@ async def show_sync(visit: Visit) -> Shown:
         batches=await _batches(visit, view.sync),
         rejections=await syncs.sync_rejections(session, space_id, activation_id, sync_id),
         leaving=await _leaving(visit, activation_id, sync_id) if is_held else (),
+        files=await _files(visit, overview, view.sync),
         address=address,
         activation_address=activation_link(space_id, audience_id, activation_id),
     )
     api = [api_of(address), f"{api_of(address)}/batches", f"{api_of(address)}/rejections"]
+    if shown.files:
+        api.append(f"{api_of(address)}/exports")
     title = f"Sync {view.sync.number} of {overview.activation.name}"
     return Shown("sync.html", title, shown, section="syncs", api=api)
+
+
+async def _files(
+    visit: Visit, overview: reports.Overview, sync: Any
+) -> Sequence[delivery.ExportedFile]:
+    """Return the files of a sync of a file destination, if it has sent something."""
+    definition = accounts.connector_class(overview.slug).definition
+    if not definition.whole_plan or not sync.batches:
+        return ()
+    found = await delivery.exports_of_sync(
+        visit.platform,
+        space_id=visit.space_id,
+        audience_id=overview.activation.audience_id,
+        activation_id=overview.activation.id,
+        sync_id=sync.id,
+        base_url=str(visit.request.base_url),
+        now=visit.now,
+    )
+    return [one for one in found if not one.is_manifest]
 
 
 async def _batches(visit: Visit, sync: Any) -> Page[reports.BatchView]:

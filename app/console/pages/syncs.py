@@ -64,6 +64,7 @@ async def show_syncs(visit: Visit) -> Shown:
     query = {
         "status": visit.asked("status"),
         "activationId": sought.activation_id,
+        "audienceId": sought.audience_id,
         "destinationId": sought.destination_id,
         "rejected": "true" if sought.rejected else None,
     }

@@ -39,6 +39,17 @@ class OpenSyncOutput(Output):
     pending: Annotated[int, about("Number of changes without a result yet.", 400)]
     batches: Annotated[int, about("Number of batches of the plan. A batch is sent as a unit.", 13)]
     batches_settled: Annotated[int, about("Number of batches whose result is recorded.", 9)]
+    changes_per_minute: Annotated[
+        int | None,
+        about(
+            "Number of changes that got a result in a minute, since the first batch was sent. Null before the first result.",
+            24000,
+        ),
+    ]
+    seconds_left: Annotated[
+        int | None,
+        about("Seconds until all changes have a result, at this rate. Null before the first.", 1),
+    ]
     opened_at: Annotated[
         Time, about("Time at which the sync was opened.", "2026-01-31T12:00:00.000Z")
     ]

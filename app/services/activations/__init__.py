@@ -20,6 +20,7 @@ from app.services.activations.connections import (
     connection_fields,
     find_connection,
     page_connections,
+    read_connections,
     remove_connection,
     update_connection,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "page_partner_lists",
     "read_activation",
     "read_budgets",
+    "read_connections",
     "refuse_unknown_lists",
     "refuse_unknown_lists_of_options",
     "remove_activation",

@@ -116,12 +116,9 @@ def _check_audience(audience: Audience, definition: Definition) -> None:
 async def page_connections(
     session: AsyncSession, space_id: str, audience_id: str, request: PageRequest, *, actor: str
 ) -> Page[ConnectionView]:
-    """Read a page of an audience's connections, oldest first."""
+    """Read a page of an audience's connections, oldest first. The list is an event of the audit trail. Raises NotFound."""
     audience = await _audience(session, space_id, audience_id)
-    repository = ConnectionRepository(session)
-    position = request.position()
-    found = await repository.walk_connected(space_id, audience_id, position, request.count + 1)
-    total = await repository.count(space_id, audience_id)
+    found = await read_connections(session, space_id, audience_id, request)
     await record_event(
         session,
         space_id=space_id,
@@ -131,6 +128,17 @@ async def page_connections(
         resource_id=audience.id,
         resource_name=audience.name,
     )
+    return found
+
+
+async def read_connections(
+    session: AsyncSession, space_id: str, audience_id: str, request: PageRequest
+) -> Page[ConnectionView]:
+    """Read a page of an audience's connections, oldest first, and record nothing."""
+    repository = ConnectionRepository(session)
+    position = request.position()
+    found = await repository.walk_connected(space_id, audience_id, position, request.count + 1)
+    total = await repository.count(space_id, audience_id)
     listed = make_page(
         found, request=request, position=position, key=lambda row: (row[0].id,), total=total
     )

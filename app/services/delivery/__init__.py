@@ -2,6 +2,7 @@
 
 from app.services.delivery.exports import (
     EXPORTS_FOLDER,
+    ExportedFile,
     exports_of_sync,
     open_export,
     outdated_exports,
@@ -16,6 +17,7 @@ from app.services.delivery.sync_cache import LoadedSyncs
 
 __all__ = [
     "EXPORTS_FOLDER",
+    "ExportedFile",
     "LoadedSync",
     "LoadedSyncs",
     "Pump",

@@ -47,6 +47,11 @@ class ExportedFile:
     url: str | None = None
     expires_at: datetime | None = None
 
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it describes another file."""
+        return self.name.endswith(MANIFEST)
+
 
 async def exports_of_sync(
     platform: Platform,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,10 @@ class OpenSync:
 
     sync: Sync
     counts: BatchCounts | None
+    per_minute: int | None = (
+        None  # changes with a result in a minute, since the first batch; None before the first result
+    )
+    seconds_left: int | None = None  # until all changes have a result, at that rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ async def activation_status(
     open_sync = None
     if sync is not None:
         counts = await BatchRepository(session).counts(activation.space_id, [sync.id])
-        open_sync = OpenSync(sync, counts.get(sync.id))
+        open_sync = _open_sync(sync, counts.get(sync.id), now)
     last = await repository.last_planned(activation.space_id, activation.id)
     revisions = RevisionRepository(session)
     sources = await source_facts(session, activation)
@@ -63,6 +68,16 @@ async def activation_status(
         sources=sources,
         shared_with=await _shared_with(session, activation),
     )
+
+
+def _open_sync(sync: Sync, counts: BatchCounts | None, now: datetime) -> OpenSync:
+    """Return an open sync with its rate so far, and the time that is left at this rate."""
+    done = counts.delivered + counts.rejected + counts.skipped if counts else 0
+    seconds = (now - sync.started_at).total_seconds() if sync.started_at else 0
+    if not done or seconds <= 0:
+        return OpenSync(sync, counts)
+    left = max(sync.planned - done, 0)
+    return OpenSync(sync, counts, round(done / seconds * 60), math.ceil(left * seconds / done))
 
 
 async def source_facts(session: AsyncSession, activation: Activation) -> Sequence[SourceFacts]:

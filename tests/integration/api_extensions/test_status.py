@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from app.services.reports.status import _open_sync
+from app.storage.models import Sync
+from app.storage.repositories.batch_counts import BatchCounts
 from tests.integration.api_extensions.desk import Desk
 
 
@@ -35,3 +40,12 @@ class TestStatus:
         activation = await desk.flow.activate()
         response = await desk.api.get(f"audiences/aud_other/activations/{activation}/status")
         assert response.status_code == 404
+
+
+def test_the_time_that_is_left_is_at_the_rate_so_far() -> None:
+    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    sync = Sync(entered=900, exited=100, updated=0, started_at=now - timedelta(seconds=30))
+    counts = BatchCounts(10, 2, 1, delivered=190, rejected=8, skipped=2)
+    found = _open_sync(sync, counts, now)
+    assert (found.per_minute, found.seconds_left) == (400, 120)
+    assert _open_sync(sync, None, now).seconds_left is None, "before the first result"

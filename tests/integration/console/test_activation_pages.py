@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.integration.console.conftest import Browser
 
 
@@ -201,3 +203,45 @@ async def test_what_was_rejected_for_one_reason_is_retried(browser: Browser) -> 
         [{"sync": sync.id, "reason": reason}],
         1,
     )
+
+
+async def test_a_row_of_the_list_runs_stops_enables_and_deletes(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    await flow.quiet(activation)
+    path = _path(browser, activation)
+    await browser.open("activations")
+    await browser.send(f"{path}/run")
+    assert "Sync 2 was opened." in browser.text
+    await flow.quiet(activation)
+    await browser.open(f"destinations/{flow.destination_id}?tab=activations")
+    await browser.send(f"{path}/stop")
+    assert "sends no updates" in browser.text
+    await browser.open("activations?activity=inactive")
+    await browser.send(f"{path}/enable")
+    assert (await flow.activation(activation)).enabled
+    await browser.open("activations")
+    assert "The 3 members that Hook holds stay there." in browser.text
+    await browser.send(f"{path}/delete")
+    assert "The activation is deleted." in browser.text
+    first = await flow.activate(enabled=False)
+    page = await browser.open("activations?activity=inactive")
+    assert f'href="{_path(browser, first)}/start"' in page.text, "members wait for an answer"
+    assert f'action="{_path(browser, first)}/enable"' not in page.text
+
+
+async def test_the_files_of_a_sync_are_downloaded_from_its_page(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.use_account("file-download", {})
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    sync = await flow.quiet(activation)
+    page = await browser.open(f"{_path(browser, activation)}/syncs/{sync.id}")
+    links = re.findall(r'href="([^"]+/exports/[^"]+)" download>([^<]+)', page.text)
+    assert len(links) == 1, "without its manifest"
+    address, name = links[0]
+    assert name.endswith(".csv")
+    assert "/exports&#39;" in page.text, "as curl"
+    file = await browser.http.get(address)
+    assert len(file.text.splitlines()) == 1 + 3

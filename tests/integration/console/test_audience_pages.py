@@ -190,3 +190,18 @@ async def test_each_tab_for_a_reader_has_no_actions(browser: Browser) -> None:
     ):
         assert (await browser.post(f"{one}/{action}", token)).status_code == 403, action
     assert (await browser.post_file(f"{one}/upload", token, "a.csv", b"")).status_code == 403
+
+
+async def test_a_connection_without_activations_is_removed(browser: Browser) -> None:
+    flow = browser.flow
+    activation = await flow.activate(enabled=False)
+    one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}"
+    page = await browser.open(f"{one}?tab=activations")
+    assert "Hook Signed webhook all none 1" in browser.text
+    assert "/disconnect" not in page.text, "an activation uses it"
+    await browser.open(f"{one}/activations/{activation}")
+    await browser.send(f"{one}/activations/{activation}/delete")
+    await browser.open(f"{one}?tab=activations")
+    await browser.send(f"{one}/disconnect?tab=activations")
+    assert "The connection is removed." in browser.text
+    assert "Connections" not in browser.text.split("No activations")[1]

@@ -13,6 +13,7 @@ from app.connectors.base import (
     IdSync,
     Preset,
     RateBudget,
+    Remedy,
     SettingField,
 )
 from app.connectors.destinations.braze.payloads import PROFILE_FIELDS, RESERVED, WEAK
@@ -138,4 +139,10 @@ DEFINITION = Definition(
         RateBudget("others", 250_000, timedelta(hours=1), r"^GET .*/subscription/status/get$", _HEADERS),
     ),
     aliases=("actions-braze-cloud", "actions-braze"),
+    troubleshooting=(
+        Remedy("is the dashboard", "Use the REST endpoint that the message names."),
+        Remedy("check that it has the permission users.track", "Give the key that permission."),
+        Remedy("belongs to the region of your instance", "The key belongs to another instance: correct the REST endpoint."),
+        Remedy("Users are missing", "The user id in the audience must be the external id in Braze."),
+    ),
 )  # fmt: skip

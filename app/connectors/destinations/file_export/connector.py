@@ -23,6 +23,7 @@ from app.connectors.base import (
     Preset,
     RateBudget,
     Receipts,
+    Remedy,
     SettingField,
 )
 from app.connectors.destinations.file_export import settings
@@ -239,6 +240,13 @@ class S3Connector(FileConnector):
         "66a1f0c2d4b8e90011aa0003",
         connection_settings=(_PREFIX, *_OPTIONS),
         aliases=("actions-s3-csv", "amazon-s3"),
+        troubleshooting=(
+            Remedy(
+                "the key may not write there",
+                "Give the key s3:PutObject for the bucket and the folder.",
+            ),
+            Remedy("the bucket is in another region", "Enter the region that the message names."),
+        ),
     )
     settings_model: ClassVar[type[ConnectorSettings]] = settings.S3Settings
 
@@ -273,6 +281,16 @@ class GCSConnector(FileConnector):
         "66a1f0c2d4b8e90011aa0004",
         connection_settings=(_PREFIX, *_OPTIONS),
         aliases=("google-cloud-storage",),
+        troubleshooting=(
+            Remedy(
+                "the service account may not write there",
+                "Give it the role Storage Object Creator in the bucket.",
+            ),
+            Remedy(
+                "the bucket does not exist",
+                "Enter the name of the bucket only, without gs:// and folders.",
+            ),
+        ),
     )
     settings_model: ClassVar[type[ConnectorSettings]] = settings.GCSSettings
 

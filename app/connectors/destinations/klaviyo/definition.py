@@ -15,6 +15,7 @@ from app.connectors.base import (
     IdSync,
     Preset,
     RateBudget,
+    Remedy,
     SettingField,
 )
 from app.connectors.destinations.klaviyo.settings import ListId
@@ -186,4 +187,21 @@ DEFINITION = Definition(
     renames_profiles=True,
     arm_places="lists",
     aliases=("actions-klaviyo",),
+    troubleshooting=(
+        Remedy("this is the public key", "Use the private key, which begins with pk_."),
+        Remedy(
+            "invalid or revoked",
+            "Create a new key with read and write access to Lists and Profiles.",
+        ),
+        Remedy("lacks a scope", "Create a key that has the scope which the message names."),
+        Remedy(
+            "no list … in this account",
+            "Check upper and lower case of the id: it has exactly 6 letters and digits.",
+        ),
+        Remedy("New profiles are not in the list yet", "Klaviyo needs a few minutes to show them."),
+        Remedy(
+            "A large sync is slow",
+            "Klaviyo limits the calls of an account. The service waits, and continues.",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from app.connectors.base import (
     IdSync,
     Preset,
     RateBudget,
+    Remedy,
     SettingField,
 )
 from app.connectors.destinations.talon_one.memberships import CALL_ROWS
@@ -91,4 +92,18 @@ DEFINITION = Definition(
     place_keys=(("audience_id",),),
     arm_places="lists",
     aliases=("talonone", "actions-talon-one"),
+    troubleshooting=(
+        Remedy(
+            "Talon.One refused the key",
+            "Create an integration key for the application. A management key cannot send.",
+        ),
+        Remedy(
+            "this needs a management key",
+            "Enter one, too: lists are read with it. Sending needs none.",
+        ),
+        Remedy(
+            "check that base_url is your deployment",
+            "It ends in .talon.one, and is in the address bar of Talon.One.",
+        ),
+    ),
 )

@@ -30,6 +30,7 @@ from app.connectors.base import (
     Preset,
     Receipts,
     Refusal,
+    Remedy,
     SettingField,
 )
 from app.connectors.destinations.webhook import payloads, settings
@@ -129,6 +130,17 @@ class WebhookConnector:
         key="member",
         max_rows=settings.MAX_ROWS,
         aliases=("webhook-actions", "actions-webhook-audiences", "actions-webhook"),
+        troubleshooting=(
+            Remedy(
+                "is not public",
+                "An operator must allow private addresses: ACTIVATIONS_OUTBOUND_ALLOW.",
+            ),
+            Remedy(
+                "HTTP 401 or 403",
+                "The receiver refuses the signature: give it the secret of this account.",
+            ),
+            Remedy("HTTP 3xx", "Redirects are not followed: enter the address that they lead to."),
+        ),
     )
     settings_model: ClassVar[type[ConnectorSettings]] = settings.WebhookSettings
     connection_settings_model: ClassVar[type[settings.WebhookConnectionSettings]] = (
