@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import orjson
 
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from tests.browser.conftest import Console
 from tests.flow import SECRET
 
-DAYS = 14  # of runs
+DAYS = int(os.environ.get("DAYS", "14"))  # of runs
 _NAMES = ("Ada", "Grace", "Alan", "Mary", "Edsger", "Barbara", "Jörg", "Chloé", "Noor", "Wanjiru")
 _TOWNS = ("London", "Köln", "Rome", "Nairobi", "Oslo", "Lyon")
 _BUYERS = """SELECT customer_id AS profile_id,
@@ -28,6 +30,7 @@ FROM purchases
 WHERE bought_on > $as_of - INTERVAL 10 DAY AND bought_on <= $as_of
 GROUP BY customer_id"""
 _TEXT = {"content-type": "text/csv"}
+_LINES = {"content-type": "application/x-ndjson"}
 _ENDED = ("complete", "failed", "cancelled", "superseded")
 
 
@@ -45,7 +48,7 @@ class Shop:
         assert response.is_success, (method, path, response.text)
         return response.json()["data"]
 
-    async def until(self, path: str, find: Any, seconds: float = 60) -> Any:
+    async def until(self, path: str, find: Any, seconds: float = 120) -> Any:
         """Read a path until ``find`` returns something of its data."""
         for _ in range(int(seconds * 10)):
             if (found := find(await self.call("GET", path))) is not None:
@@ -95,7 +98,7 @@ async def open_shop(console: Console, klaviyo: Sandbox) -> Shop:
     shop = Shop(http, made.json()["data"]["space"]["id"], {})
     now = datetime.now(UTC)
     await _datasets(shop, now)
-    buyers = await _buyers(shop, klaviyo, now)
+    buyers = await _buyers(shop, console, klaviyo, now)
     await _readers(shop, console, buyers)
     await _others(shop, buyers)
     return shop
@@ -140,9 +143,9 @@ async def _activation(
     if connection is None:
         body = {"destination": {"id": account, "type": "destination"}}
         connection = (await shop.call("POST", listed, json=body))["connection"]["id"]
-    body = {"activationName": name, "activationType": "Audience Membership Changed", **more}
-    body |= {"enabled": False, "performResync": False}
-    made = await shop.call("POST", f"{listed}/{connection}/activations", json=body)
+    wanted = {"activationName": name, "activationType": "Audience Membership Changed", **more}
+    wanted |= {"enabled": False, "performResync": False}
+    made = await shop.call("POST", f"{listed}/{connection}/activations", json=wanted)
     path = f"/audiences/{audience}/activations/{made['activation']['id']}"
     if options:
         await shop.call("PATCH", f"{path}/delivery-options", json=options)
@@ -151,78 +154,84 @@ async def _activation(
     return path
 
 
-async def _buyers(shop: Shop, klaviyo: Sandbox, now: datetime) -> str:
-    """Two weeks of buyers, sent to Klaviyo each day."""
+async def _buyers(shop: Shop, console: Console, klaviyo: Sandbox, now: datetime) -> str:
+    """Two weeks of buyers, sent to the shop each day, and once to Klaviyo."""
     audience = await _audience(shop, "Buyers of the last 10 days", _BUYERS)
-    settings = {"api_key": "pk_sandbox", "base_url": klaviyo.urls["klaviyo"]}
-    body = {"slug": "klaviyo", "name": "Klaviyo", "settings": settings}
+    url = f"{console.flow.sandbox.urls['webhook']}/buyers"
+    body = {"slug": "webhook", "name": "Shop system", "settings": {"url": url, "secret": SECRET}}
     account = (await shop.call("POST", "/destinations", json=body))["destination"]["id"]
     await shop.ran(audience, asOf=(now - timedelta(days=DAYS)).isoformat())
-    traits = {"profile": {"properties": ["first_name", "town", "spent"]}}
+    traits = {"personalization": {"profile": {"properties": ["first_name", "town", "spent"]}}}
+    off = {"enabled": False}
     path = await _activation(
-        shop,
-        audience,
-        account,
-        "Buyers to Klaviyo",
-        {"personalization": traits},
-        updates=True,
-        brake={"enabled": False},
+        shop, audience, account, "Buyers to the shop", traits, updates=True, brake=off
     )
     await shop.synced(path, number=1)
     for day in range(1, DAYS):
         await shop.ran(audience, asOf=(now - timedelta(days=DAYS - day)).isoformat())
         await shop.synced(path, number=day + 1)
-    schedule = {"strategy": "SPECIFIC_DAYS"}
     config = {"days": [1, 2, 3, 4, 5], "hours": [6], "timezone": "Europe/Berlin"}
-    schedules = f"/audiences/{audience}/schedules"
-    await shop.call("POST", schedules, json={**schedule, "config": config})
+    schedule = {"strategy": "SPECIFIC_DAYS", "config": config}
+    await shop.call("POST", f"/audiences/{audience}/schedules", json=schedule)
+    settings = {"api_key": "pk_sandbox", "base_url": klaviyo.urls["klaviyo"]}
+    body = {"slug": "klaviyo", "name": "Klaviyo", "settings": settings}
+    partner = (await shop.call("POST", "/destinations", json=body))["destination"]["id"]
+    sent = await _activation(shop, audience, partner, "Buyers to Klaviyo", traits)
+    await shop.synced(sent, number=1)
     shop.paths |= {
         "computed": f"/audiences/{audience}",
-        "klaviyo": path,
-        "klaviyo_account": f"/destinations/{account}",
+        "buyers_id": audience,
+        "buyers": path,
+        "account": account,
+        "destination": f"/destinations/{account}",
+        "klaviyo": sent,
+        "klaviyo_id": partner,
+        "klaviyo_account": f"/destinations/{partner}",
     }
     return audience
 
 
 async def _readers(shop: Shop, console: Console, buyers: str) -> None:
-    """Readers of a newsletter, sent to a webhook: some without consent, one rejected, and a plan on hold."""
+    """Readers of a newsletter, sent to a webhook: some without consent, some rejected, and a plan on hold."""
     audience = await _audience(shop, "Newsletter readers")
-    url = f"{console.flow.sandbox.urls['webhook']}/readers"
-    body = {"slug": "webhook", "name": "Shop system", "settings": {"url": url, "secret": SECRET}}
-    account = (await shop.call("POST", "/destinations", json=body))["destination"]["id"]
-    members = f"/audiences/{audience}/members"
-    for count, number in ((60, 1), (4, 2)):
-        lines = ["profile_id,email,agreed,town"]
-        lines += [f"p{n},reader.{n}@example.com,{n % 12 != 0},Oslo" for n in range(1, count)]
-        content = "\n".join(lines).encode()
-        run = (await shop.call("PUT", members, content=content, headers=_TEXT))["run"]["id"]
-        await shop.until(f"/audiences/{audience}/runs/{run}", lambda data: _ended(data["run"]))
-        if number == 1:
-            console.flow.receiver.refused = {"p5": "blocked", "p6": "blocked", "p7": "no_address"}
-            more = {"personalization": {"profile": {"properties": ["town"]}}}
-            path = await _activation(
-                shop, audience, account, "Readers to the shop", more, consent="agreed"
-            )
-            settled = await shop.synced(path, number=1)
-        else:
-            held = await shop.synced(path, number=2)
+    account = shop.paths["account"]
+    await _upload(shop, audience, 60)
+    console.flow.receiver.refused = {"p5": "blocked", "p6": "blocked", "p7": "no_address"}
+    more = {"personalization": {"profile": {"properties": ["town"]}}}
+    path = await _activation(shop, audience, account, "Readers to the shop", more, consent="agreed")
+    settled = await shop.synced(path, number=1)
+    await _upload(shop, audience, 4)
+    held = await shop.synced(path, number=2)
     assert (settled["rejected"], held["status"]) == (3, "held")
+    split = {"arms": [{"name": "A", "weight": 50}, {"name": "B", "weight": 50}]}
+    off = {"enabled": False}
+    draft = await _activation(shop, buyers, account, "Spring sale, A/B", off, split=split)
+    await shop.call("POST", f"{draft}/syncs", json={"kind": "resync", "dryRun": True})
+    await shop.synced(draft, number=1)
     shop.paths |= {
         "audience": f"/audiences/{audience}",
         "audience_id": audience,
-        "account": account,
-        "destination": f"/destinations/{account}",
         "activation": path,
         "settled": f"{path}/syncs/{settled['id']}",
         "sync": f"{path}/syncs/{held['id']}",
+        "draft": draft,
     }
-    split = {"arms": [{"name": "A", "weight": 50}, {"name": "B", "weight": 50}]}
-    draft = await _activation(
-        shop, buyers, account, "Spring sale, A/B", {"enabled": False}, split=split
+
+
+async def _upload(shop: Shop, audience: str, count: int) -> None:
+    rows = (
+        {
+            "profile_id": f"p{number}",
+            "email": f"reader.{number}@example.com",
+            "agreed": number % 12 != 0,
+            "town": "Oslo",
+        }
+        for number in range(1, count)
     )
-    await shop.call("POST", f"{draft}/syncs", json={"kind": "resync", "dryRun": True})
-    await shop.synced(draft, number=1)
-    shop.paths["draft"] = draft
+    content = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    members = f"/audiences/{audience}/members"
+    run = (await shop.call("PUT", members, content=content, headers=_LINES))["run"]["id"]
+    await shop.until(f"/audiences/{audience}/runs/{run}", lambda data: _ended(data["run"]))
 
 
 async def _others(shop: Shop, buyers: str) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page
 
+from app.core.config import Settings
 from app.sandbox.sandbox import Sandbox
 from tests.browser.conftest import Console
 from tests.browser.shop import Shop, klaviyo_sandbox, open_shop
@@ -23,11 +25,13 @@ from tests.flow import worker
 
 #: Pages beside those of the tests.
 MORE = (
+    "{buyers}",
+    "{buyers}?tab=mapping",
     "{klaviyo}",
     "{klaviyo}?tab=mapping",
-    "{klaviyo}?tab=options",
-    "{klaviyo}?tab=revisions",
-    "{klaviyo}?tab=held",
+    "{buyers}?tab=options",
+    "{buyers}?tab=revisions",
+    "{buyers}?tab=held",
     "{klaviyo_account}",
     "{klaviyo_account}?tab=lists",
     "{klaviyo_account}?tab=mapping",
@@ -55,9 +59,9 @@ MODES: Mapping[str, dict[str, Any]] = {
 DOCS: Mapping[str, tuple[str, int]] = {
     "home": ("", 760),
     "activations": ("/activations", 520),
-    "activation": ("{klaviyo}", 860),
+    "activation": ("{buyers}", 860),
     "new-activation": (
-        "/activations/new/settings?goal=segment&audience={audience_id}&frequency=daily&destination={account}&split=ab",
+        "/activations/new/settings?goal=segment&audience={buyers_id}&frequency=daily&destination={klaviyo_id}&split=ab",
         900,
     ),
     "start": ("{draft}/start", 860),
@@ -67,6 +71,16 @@ DOCS: Mapping[str, tuple[str, int]] = {
     "audience": ("{computed}?tab=definition", 860),
     "dataset": ("{dataset}?tab=reading", 760),
 }
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings for a busy machine, on which partners respond late."""
+    late = {
+        "http_total_timeout": timedelta(seconds=20),
+        "http_connect_timeout": timedelta(seconds=20),
+    }
+    return settings.model_copy(update=late)
 
 
 def _folder() -> Path:

@@ -103,7 +103,7 @@ async def test_identifiers_are_those_of_all_activations_of_the_connection(browse
     assert found.id_sync == stored
     assert form_of(page.text, save)["id.name"] == ["user_id", "town", "email", "", ""]
     await browser.open(f"audiences/{flow.audience_id}?tab=activations")
-    assert "user_id as customer , town , email" in browser.text
+    assert "user_id as customer , town, email" in browser.text
 
 
 async def test_a_faulty_identifier_is_said_and_what_was_typed_stays(browser: Browser) -> None:
