@@ -1,23 +1,28 @@
 """A search for names in what is stored, by readers that the product does not use for its own rewriting.
 
-Each name is searched for in upper and lower case, in web addresses, as a hash, and as a number with and without its plus.
+Each name is searched for in upper and lower case, in web addresses, as a hash, in base64 and hexadecimal, and as a number with
+and without its plus.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import hashlib
 import io
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import redis
 import zstandard
 
 from app.embedded.binaries import find_postgres
@@ -34,7 +39,8 @@ def forms(*names: str) -> dict[bytes, str]:
                 hashlib.sha256(hashed).hexdigest(),
                 hashlib.md5(hashed, usedforsecurity=False).hexdigest(),
             )
-            for form in (text, quote(text, safe=""), quote(text, safe="@"), *digests):
+            encoded = (base64.b64encode(hashed).decode().rstrip("="), hashed.hex())
+            for form in (text, quote(text, safe=""), quote(text, safe="@"), *digests, *encoded):
                 found[form.lower().encode()] = name
     return found
 
@@ -98,13 +104,33 @@ def _of_parquet(content: bytes) -> Iterator[bytes]:
             yield "\n".join(text for (text,) in rows if text is not None).encode()
 
 
-def files(folder: Path) -> dict[str, Iterable[bytes]]:
-    """Return the files below a folder, with their pieces."""
+def files(folder: Path, without: Path | None = None) -> dict[str, Iterable[bytes]]:
+    """Return the files below a folder, with their names and their pieces. ``without`` is a folder inside it that is left out."""
     return {
-        str(path.relative_to(folder)): pieces(path.read_bytes())
+        name: chain([name.encode()], pieces(path.read_bytes()))
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not (without and path.is_relative_to(folder / without))
+        for name in [str(path.relative_to(folder))]
     }
+
+
+def redis_entries(url: str) -> dict[str, Iterable[bytes]]:
+    """Return all keys of Redis, each with its value, a value of several parts in one text."""
+    found: dict[str, Iterable[bytes]] = {}
+    with redis.Redis.from_url(url) as connection:
+        read: dict[bytes, Callable[[bytes], Any]] = {
+            b"string": connection.get,
+            b"hash": connection.hgetall,
+            b"list": lambda key: connection.lrange(key, 0, -1),
+            b"set": connection.smembers,
+            b"zset": lambda key: connection.zrange(key, 0, -1, withscores=True),
+            b"stream": connection.xrange,
+        }
+        for key in connection.scan_iter():
+            kind = connection.type(key)
+            value = repr(read[kind](key)) if kind != b"none" else ""  # it has just expired
+            found[key.decode()] = [key, value.encode()]
+    return found
 
 
 async def dumped(database_url: str) -> bytes:

@@ -6,6 +6,7 @@ other text, such as the profile id ``42``, names the person only where an id is 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,9 @@ _ID_COLUMNS = frozenset(
 )
 #: Names of such values in JSON of the service and of partners.
 _ID_KEYS = _ID_COLUMNS | {"email", "entityid", "key", "partnerid", "phone"}
+#: Names in JSON of what is known about the person that an id beside them names. An erasure empties them.
+_DETAILS = frozenset({"entities", "identifiers", "identity", "properties", "traits"})
+_BODY = "body"  # of a logged request or response: it goes as a whole, because it may hold other values of the person
 _CONTACT_WORDS = ("mail", "phone", "mobile", "telefon", "msisdn")
 _PLAIN_NAME = re.compile(r"[^a-z0-9]")
 #: Signs of which a longer name may consist: what follows them is a part of it.
@@ -78,6 +82,14 @@ def is_distinctive(text: str) -> bool:
     return len(plain) >= _SHORTEST_MIXED and any(character.isdigit() for character in plain)
 
 
+def _encoded(text: bytes) -> Iterable[str]:
+    """Yield the SHA-256 and MD5 of a name, and its base64 of both alphabets, without padding. All in lower case."""
+    yield hashlib.sha256(text).hexdigest()
+    yield hashlib.md5(text, usedforsecurity=False).hexdigest()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(text).decode().rstrip("=").lower()
+
+
 @dataclass(frozen=True)
 class Person:
     """The names of a person: ``ids`` of profiles, and ``values`` of identifiers that no other profile has. Both folded.
@@ -116,16 +128,15 @@ class Person:
 
     @cached_property
     def anywhere(self) -> tuple[str, ...]:
-        """The distinctive names, also as they are written in addresses, and as hashes that partners take."""
+        """The distinctive names, also as they are written in addresses, in base64, and as hashes that partners take."""
         named = self.distinctive
-        hashed = {text.strip().encode() for text in self.spelled if is_distinctive(text)}
-        hashed |= {text.encode() for text in named}
+        spelled = {text.strip().encode() for text in self.spelled if is_distinctive(text)}
+        spelled |= {text.encode() for text in named}
         return tuple(
             sorted(
                 named
                 | {quote(text, safe="").lower() for text in named}
-                | {hashlib.sha256(text).hexdigest() for text in hashed}
-                | {hashlib.md5(text, usedforsecurity=False).hexdigest() for text in hashed}
+                | {form for text in spelled for form in _encoded(text)}
             )
         )
 
@@ -159,9 +170,12 @@ class Person:
     def scrubbed(self, value: Any, name: str = "") -> Any:
         """Return a JSON value in which the names are replaced by ``[erased]``; the same object if it has none.
 
-        A name that is not distinctive is replaced where a key that means an id has it: ``{"profileId": "42"}``.
+        A name that is not distinctive is replaced where a key that means an id has it: ``{"profileId": "42"}``. Traits and
+        identifiers beside such an id go, too, and the body of a request that mentions the person.
         """
         if isinstance(value, str):
+            if name == _BODY and self.is_mentioned(value):
+                return ERASED
             if self.is_named(value) and (is_distinctive(value) or _is_id_key(name)):
                 return ERASED
             return self._compiled.sub(ERASED, value) if self.is_mentioned(value) else value
@@ -170,6 +184,8 @@ class Person:
             return ERASED if named else value
         if isinstance(value, Mapping):
             found = {self.scrubbed(key): self.scrubbed(item, key) for key, item in value.items()}
+            if any(_is_id_key(key) and self.is_named(item) for key, item in value.items()):
+                found |= {key: type(value[key])() for key in _DETAILS & value.keys() if value[key]}
             return found if found != value else value
         if isinstance(value, list):
             items = [self.scrubbed(item, name) for item in value]

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Text, cast, exists, or_, select, tuple_
 
-from app.domain.notice_states import NoticeState
 from app.domain.preview_states import PreviewState
 from app.domain.run_states import OPEN_STATES as OPEN_RUNS
 from app.domain.run_states import RunState
@@ -197,6 +196,4 @@ def _is_over(model: Any) -> list[ColumnElement[bool]]:
         return [Run.state.not_in(OPEN_RUNS)]
     if model is AudiencePreview:
         return [AudiencePreview.status != PreviewState.RUNNING]
-    if model is Notice:
-        return [Notice.state != NoticeState.NEW]
     return []

@@ -41,6 +41,8 @@ def test_distinctive(text: str, expected: bool) -> None:
         ("?q=%22ada@example.com%22", f"?q=%22{ERASED}%22"),
         ('{"note":"call\\nada@example.com"}', f'{{"note":"call\\n{ERASED}"}}'),
         ('{"note":"\\u003cada@example.com>"}', f'{{"note":"\\u003c{ERASED}>"}}'),
+        ("?of=YWRhQGV4YW1wbGUuY29t&x", f"?of={ERASED}&x"),
+        ("cC1hZGEtMTc=", f"{ERASED}="),
         ("%C3%B6ada@example.com", "%C3%B6ada@example.com"),
         ("joe%2Bada@example.com", "joe%2Bada@example.com"),
         ("\\u00f6ada@example.com", "\\u00f6ada@example.com"),
@@ -52,6 +54,19 @@ def test_inside_a_text(text: str, expected: str) -> None:
         query = "SELECT regexp_matches(lower(?), ?)"
         found = engine.execute(query, [text, ADA.pattern]).fetchall()
     assert found == [(text != expected,)], "the engine finds what Python finds"
+
+
+def test_what_is_known_about_the_person_goes_with_its_id() -> None:
+    rows = [
+        {"profileId": "42", "traits": {"family": "Lovelace"}, "entities": [{"city": "Bonn"}]},
+        {"profileId": "43", "traits": {"family": "Hopper", "friend": "ada@example.com"}},
+    ]
+    assert ADA.scrubbed(rows) == [
+        {"profileId": ERASED, "traits": {}, "entities": []},
+        {"profileId": "43", "traits": {"family": "Hopper", "friend": ERASED}},
+    ]
+    request = {"url": "https://p.example/x", "body": '[{"id":"ada@example.com","n":"Lovelace"}]'}
+    assert ADA.scrubbed(request) == {"url": "https://p.example/x", "body": ERASED}
 
 
 def test_in_json() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,15 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.crypto import Binding
 from app.services.tenancy import keep_response, record_event
-from app.storage.models import Attempt, Audience, AuditEvent, Batch, IdempotencyKey, Sync
+from app.storage.models import (
+    Attempt,
+    Audience,
+    AuditEvent,
+    Batch,
+    IdempotencyKey,
+    Notice,
+    Sync,
+)
 from tests.flow import Flow
 from tests.integration.services.erasure.leaks import ADA, GRACE, erase, leaks
 
@@ -57,6 +66,31 @@ async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
         assert changes is not None
         assert changes["fields"][0]["after"] == "SELECT '[erased]' AS email, 1"
     assert {"sync", "batch", "attempt", "audit_event"} <= set(erasure.found["places"])
+
+
+async def test_a_notice_that_is_still_to_be_sent_does_not_name_the_person(flow: Flow) -> None:
+    activation = await flow.activate(enabled=False)
+    await flow.upload([ADA, GRACE])
+    async with flow.platform.unit_of_work() as session:
+        session.add(
+            Notice(
+                space_id=flow.space_id,
+                id="ntc_1",
+                activation_id=activation,
+                sync_id=None,
+                event="failed",
+                channel="email",
+                recipient="ops@example.com",
+                content={"activationName": "Buyers", "reason": WORDS},
+                next_at=clock.now() + timedelta(hours=1),
+            )
+        )
+    await erase(flow)
+    assert await leaks(flow, "ada@example.com", "ada%40example.com") == []
+    async with flow.platform.unit_of_work() as session:
+        notice = await session.get_one(Notice, (flow.space_id, "ntc_1"))
+        assert (notice.state, notice.recipient) == ("new", "ops@example.com")
+        assert notice.content["reason"].startswith("The address [erased] was refused")
 
 
 async def test_stored_responses_and_paths_of_requests(flow: Flow) -> None:
