@@ -29,7 +29,7 @@ from app.services.platform import (
     retry_transaction,
     run_leased,
 )
-from app.services.syncs import snapshot_changed
+from app.services.syncs import report_complete_run, snapshot_changed
 from app.services.tenancy import read_refused
 from app.snapshots.engine import SnapshotStats
 from app.storage.models import Audience, MemberPatch, Run, Snapshot
@@ -109,6 +109,7 @@ async def _write_current(work: Work, computed: Computed, session: AsyncSession) 
     await session.flush()
     await _finish(session, work, computed, snapshot.id, becomes_current)
     await _drop_patches(session, work.run)
+    await report_complete_run(session, work.run)
     if becomes_current and audience.pinned_snapshot_id is None:
         await snapshot_changed(
             session, audience.space_id, audience.id, actor=work.run.created_by, trigger="run"

@@ -18,6 +18,7 @@ from app.domain.run_states import RunState
 from app.services.audiences.source_turns import NoRoom
 from app.services.audiences.write_snapshot import Work
 from app.services.platform import Platform, is_lost, retry_transaction, wake_recompute
+from app.services.syncs import report_failed_run
 from app.snapshots.definitions import DefinitionFailed
 from app.storage.models import Run
 from app.storage.repositories.member_patches import MemberPatchRepository
@@ -147,6 +148,8 @@ async def _fail(
             notes=work.notes,
             error=error,
         )
+        if written:
+            await report_failed_run(session, work.run, work.audience, error)
         if written and work.run.kind == "patch" and keep_patches:
             await MemberPatchRepository(session).leave(work.run.space_id, work.run.id)
         elif written and work.run.kind == "patch":

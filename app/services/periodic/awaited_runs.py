@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import from_wire, to_wire
+from app.core.clock import to_wire
 from app.domain.computing import NOT_COMPUTED
 from app.domain.options import frequency_of
 from app.domain.run_states import RunState
@@ -18,8 +18,8 @@ from app.services.syncs import (
     all_have_snapshots,
     is_at_work,
     is_outdated,
-    notify_not_computed,
     open_sync,
+    report_not_computed,
 )
 from app.storage.models import Activation, Audience, Run
 from app.storage.repositories.awaited_runs import AwaitedRunQueries
@@ -27,7 +27,6 @@ from app.storage.repositories.syncs import SyncRepository
 
 ACTOR = "schedule"
 LIMIT = 100
-NOTICE_EVERY = timedelta(hours=12)  # notices of an activation whose audience fails each time
 
 
 async def open_awaited(session: AsyncSession, now: datetime) -> int:
@@ -90,7 +89,7 @@ async def _go_on(session: AsyncSession, activation: Activation, now: datetime) -
         return len(missing)
     failed = next((run for run in runs if run.state == RunState.FAILED), None)
     if failed is not None:
-        _give_up(session, activation, audiences[failed.audience_id], failed, since)
+        await _give_up(session, activation, audiences[failed.audience_id], failed, since)
         return 0
     return await _open(session, activation)
 
@@ -119,21 +118,17 @@ async def _compute(session: AsyncSession, audience: Audience, now: datetime) -> 
     )
 
 
-def _give_up(
+async def _give_up(
     session: AsyncSession, activation: Activation, audience: Audience, run: Run, since: datetime
 ) -> None:
-    """Write why no sync was opened, and leave a notice, unless the last failure was less than 12 hours before."""
-    before = activation.last_error or {}
+    """Write why no sync was opened, and leave a notice."""
     reason = (run.error or {}).get("message") or "see the run."
     message = (
         f"The audience {audience.key!r} could not be computed, so no sync was opened for {to_wire(since)}: {reason} "
         f"See the run {run.id}."
     )
     activation.awaits_since = None
-    activation.last_error = {"message": message, "code": NOT_COMPUTED, "at": to_wire(since)}
-    is_known = before.get("code") == NOT_COMPUTED
-    if not is_known or since - from_wire(before["at"]) >= NOTICE_EVERY:
-        notify_not_computed(session, activation)
+    await report_not_computed(session, activation, run, message, since)
 
 
 async def _open(session: AsyncSession, activation: Activation) -> int:

@@ -19,9 +19,13 @@ from app.services.syncs.lifecycle import (
     snapshot_changed,
     write_state,
 )
+from app.services.syncs.not_computed import (
+    report_complete_run,
+    report_failed_run,
+    report_not_computed,
+)
 from app.services.syncs.notices import (
     notify_activation_in_error,
-    notify_not_computed,
     notify_sync_ended,
     notify_sync_held,
     send_notices,
@@ -75,7 +79,6 @@ __all__ = [
     "note_planned",
     "notified_accounts",
     "notify_activation_in_error",
-    "notify_not_computed",
     "notify_sync_ended",
     "notify_sync_held",
     "open_sync",
@@ -84,6 +87,9 @@ __all__ = [
     "read_sent_times",
     "replace_sync",
     "report_alive",
+    "report_complete_run",
+    "report_failed_run",
+    "report_not_computed",
     "retry_gone",
     "retry_sync",
     "send_notices",

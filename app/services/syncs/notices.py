@@ -67,9 +67,10 @@ def notify_activation_in_error(session: AsyncSession, activation: Activation) ->
 
 
 def notify_not_computed(session: AsyncSession, activation: Activation) -> None:
-    """Leave a notice that no sync was opened, because an audience could not be computed; its reason is ``last_error``."""
-    reason = (activation.last_error or {}).get("message")
-    _leave(session, activation, NoticeEvent.FAILED, None, {"reason": reason})
+    """Leave a notice that an audience could not be computed; its reason and time are those of ``last_error``."""
+    error = activation.last_error or {}
+    more = {"reason": error.get("message"), "at": error.get("at")}
+    _leave(session, activation, NoticeEvent.FAILED, None, more)
 
 
 def _leave(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, update
+from sqlalchemy import Select, delete, select, update
 
 from app.domain.notice_states import NoticeState
-from app.storage.models import Notice
+from app.domain.notices import NoticeEvent
+from app.storage.models import Activation, Notice
 from app.storage.repositories.base import DATABASE_NOW, Repository
 
 IS_DUE = (Notice.state == NoticeState.NEW, Notice.next_at <= DATABASE_NOW)
@@ -53,6 +54,17 @@ class NoticeRepository(Repository[Notice]):
             )
             .values(**values)
         )
+
+    async def has_not_computed(self, activation: Activation, since: str) -> bool:
+        """Return whether a notice says that an audience of an activation could not be computed after ``since`` (RFC 3339)."""
+        query = select(Notice.id).where(
+            Notice.space_id == activation.space_id,
+            Notice.activation_id == activation.id,
+            Notice.event == NoticeEvent.FAILED,
+            Notice.sync_id.is_(None),
+            Notice.content["at"].astext > since,
+        )
+        return bool(await self.session.scalar(select(query.exists())))
 
     async def delete_all(self, space_id: str, activation_ids: Select[str]) -> None:
         """Delete all notices about some activations."""

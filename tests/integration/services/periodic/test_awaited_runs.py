@@ -53,6 +53,21 @@ async def make_due(flow: Flow, activation: str, moment: datetime) -> None:
         row.next_due_at = moment
 
 
+async def schedule(flow: Flow, moment: datetime) -> None:
+    """Add a schedule to the audience that is due at a moment, and then each day."""
+    async with flow.platform.unit_of_work() as session:
+        session.add(
+            AudienceSchedule(
+                space_id=flow.space_id,
+                id=new_id("sch"),
+                audience_id=flow.audience_id,
+                strategy="PERIODIC",
+                config={"interval": "1d"},
+                next_due_at=moment,
+            )
+        )
+
+
 async def sweep(flow: Flow, now: datetime) -> int:
     async with flow.platform.unit_of_work() as session:
         return await open_due_schedules(session, now)
@@ -148,17 +163,7 @@ async def test_of_other_audiences_the_newest_snapshot_is_sent(flow: Flow) -> Non
     assert await sweep(flow, FIRST) == 1
     assert (await flow.quiet(uploaded)).delivered == 3
     await define(flow, BY_DAY)
-    async with flow.platform.unit_of_work() as session:
-        session.add(
-            AudienceSchedule(
-                space_id=flow.space_id,
-                id=new_id("sch"),
-                audience_id=flow.audience_id,
-                strategy="PERIODIC",
-                config={"interval": "1d"},
-                next_due_at=FIRST + 7 * DAY,
-            )
-        )
+    await schedule(flow, FIRST + 7 * DAY)
     scheduled = await due_at(flow, FIRST)
     assert await sweep(flow, FIRST) == 1
     assert (await flow.quiet(scheduled)).delivered == 3
