@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -106,6 +107,7 @@ class Queue:
         self._silent_since: float | None = None if url else time.monotonic() - 3600
         self._last_unheard: float | None = None
         self._refusal: str | None = None
+        self._absence: str | None = None
 
     @property
     def pool(self) -> ArqRedis | None:
@@ -122,6 +124,11 @@ class Queue:
     def refusal(self) -> str | None:
         """Why Redis refuses commands, in its own words, or None if it does not refuse."""
         return self._refusal
+
+    @property
+    def absence(self) -> str | None:
+        """Why Redis cannot be reached, or None if it can be."""
+        return self._absence
 
     @property
     def is_usable(self) -> bool:
@@ -209,7 +216,7 @@ class Queue:
     def _heard(self) -> None:
         if self._silent_since is not None and self._last_unheard is not None:
             log.info("redis_responds")
-        self._silent_since = self._refusal = None
+        self._silent_since = self._refusal = self._absence = None
 
     def _unheard(self, error: Exception) -> None:
         """Note a failure. The first one is logged, and each other refusal."""
@@ -225,12 +232,23 @@ class Queue:
                 action="due work waits for the sweep of a worker",
             )
         self._refusal = refusal
+        self._absence = reason if refusal is None else None
         if self._silent_since is None:
             self._silent_since = time.monotonic()
 
 
 def _reason(error: Exception) -> str:
-    """Return Redis's own words, without the refused command."""
+    """Return Redis's own words, without the refused command, or what is wrong with its certificate and the way out."""
+    fault: BaseException | None = error
+    while fault is not None:
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not accepted: {fault.verify_message}. SSL_CERT_FILE names a file with the certificate of "
+                "the authority that signed it"
+            )
+        fault = fault.__cause__ or fault.__context__
+    if isinstance(error, TimeoutError):
+        return f"no response within {_BUDGET_SECONDS} s"
     inner = re.search(r"caused error: \(?['\"](.*?)['\"],?\)?$", str(error))
     return (inner.group(1) if inner else str(error)) or type(error).__name__
 

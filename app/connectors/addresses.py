@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.connectors.errors import ConfigurationRejected
 
@@ -116,6 +117,31 @@ class OutboundPolicy:
         reason = self._refusal(host, answers, port, STANDARD_PORTS, plain_http=plain_http)
         if reason:
             raise _refused(host, port, reason, "Use a public https address")
+
+    def refusal_of(self, url: str) -> str | None:
+        """Return why a URL may not be called, as far as the URL says it: by its scheme, its port, or an address as its host.
+
+        The words follow the name of a field: ``cannot be called: plain http is not encrypted. Use …``.
+        """
+        parts = urlsplit(url)
+        host, plain_http = parts.hostname or "", parts.scheme == "http"
+        port = parts.port or (80 if plain_http else 443)
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            opened = self.opens_name(host, port) or any(entry.network for entry in self._entries)
+            if not plain_http or opened:  # a name may have an address of an open block
+                return None
+            reason = "plain http is not encrypted"
+        else:
+            found = self._refusal(host, [host], port, STANDARD_PORTS, plain_http=plain_http)
+            if found is None:
+                return None
+            reason = found
+        return (
+            f"cannot be called: {reason}. Use a public https address, or ask the operator to add {_entry_for(host, port)} to "
+            "ACTIVATIONS_OUTBOUND_ALLOW."
+        )
 
     def require_database(self, host: str, answers: Iterable[str], port: int) -> None:
         """Raise AddressRefused unless all addresses of a PostgreSQL server (port 5432) may be called."""

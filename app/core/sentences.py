@@ -88,10 +88,13 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def validation_words(fault: Mapping[str, Any], known: Collection[str] = ()) -> str:
+def validation_words(
+    fault: Mapping[str, Any], known: Collection[str] = (), description: str | None = None
+) -> str:
     """Return what a fault of pydantic says about its field, as in ``must be one of daily, cron. Did you mean cron?``
 
-    ``known`` are the fields that are allowed beside an unknown one. A value that may be a secret must not be in ``fault``
+    ``known`` are the fields that are allowed beside an unknown one. ``description`` of the field takes the place of a pattern
+    that its value does not match. A value that may be a secret must not be in ``fault``
     (``errors(include_input=False)``).
     """
     kind, of = str(fault["type"]), fault.get("ctx") or {}
@@ -105,6 +108,8 @@ def validation_words(fault: Mapping[str, Any], known: Collection[str] = ()) -> s
         return _choices(fault, str(of.get("expected", "")))
     if kind == "union_tag_invalid":
         return _choices({"input": of.get("tag")}, str(of.get("expected_tags", "")))
+    if kind == "string_pattern_mismatch" and description:
+        return f"is not in the right form. {description}"
     if kind in _BOUNDS:
         return _BOUNDS[kind](of)
     message = str(fault["msg"]).removeprefix("Value error, ")
@@ -137,7 +142,12 @@ def _choices(fault: Mapping[str, Any], expected: str) -> str:
     given = fault.get("input")
     hint = did_you_mean(given, choices) if isinstance(given, str) else ""
     named = f', not "{shown_name(given)}"' if isinstance(given, str) and given else ""
-    return f"must be one of {listed(choices)}{named}.{hint}"
+    return f"must be one of {listed(list(map(_shown_choice, choices)))}{named}.{hint}"
+
+
+def _shown_choice(choice: str) -> str:
+    """Return a choice as a message shows it: signs in quotation marks, because a list of them cannot be read."""
+    return choice if choice[:1].isalnum() else f'"{choice}"'
 
 
 def _characters(number: int) -> str:

@@ -23,6 +23,9 @@ class WarningCode(StrEnum):
     LIST_NOT_FOUND = "list_not_found"  # the partner has no such list (any more)
     AMBIGUOUS_TRAIT = "ambiguous_trait"  # a name means two columns of the members
     MAIL_WITHOUT_SMTP = "mail_without_smtp"  # notices by mail, and the service has no mail server
+    PERCENT_BELOW_ONE = "percent_below_one"  # a share was given where a percentage is expected
+    UNKNOWN_IDENTIFIER = "unknown_identifier"  # no audience has an identifier that is to be sent
+    UNCLOSED_TEMPLATE = "unclosed_template"  # a template begins a name and does not end it
     FILE_MISSING = "file_missing"  # the file of a dataset does not exist (yet)
     FILE_LATE = "file_late"  # the file of a dataset is older than its source allows
     FILE_NOT_CHECKED = "file_not_checked"  # the place of a dataset's file did not respond in time

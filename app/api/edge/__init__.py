@@ -22,6 +22,7 @@ from app.api.edge.deps import (
     pagination_parameter,
     path_id,
     platform_of,
+    query_flag,
     query_object,
     query_text,
     scene_of,
@@ -37,7 +38,7 @@ from app.api.edge.operation import (
     described,
     operation_of,
 )
-from app.api.edge.queries import read_choice, read_object, read_text, validated
+from app.api.edge.queries import read_choice, read_flag, read_object, read_text, validated
 from app.api.edge.rate_limits import RateLimiter
 from app.api.edge.route import ApiRoute, DirectRoute, Gate
 from app.api.edge.router import ApiRouter
@@ -82,10 +83,12 @@ __all__ = [
     "pagination_parameter",
     "path_id",
     "platform_of",
+    "query_flag",
     "query_object",
     "query_text",
     "read_body",
     "read_choice",
+    "read_flag",
     "read_object",
     "read_text",
     "scene_of",

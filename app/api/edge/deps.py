@@ -182,6 +182,11 @@ def query_object(name: str, schema: dict[str, Any], description: str) -> dict[st
     }
 
 
+def query_flag(name: str, description: str) -> dict[str, Any]:
+    """Return the OpenAPI parameter of a flag in the query, which ``read_flag`` reads: ``{"in": "query", "name": …, …}``."""
+    return query_text(name, description, "true", enum=["true", "false"])
+
+
 def query_text(name: str, description: str, example: str, **schema: Any) -> dict[str, Any]:
     """Return the OpenAPI parameter of a text in the query: ``{"in": "query", "name": …, "schema": …, …}``."""
     return {

@@ -13,7 +13,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.api.edge.known_fields import description_of, known_fields
 from app.api.edge.near_paths import path_advice
 from app.core.disk_reserve import disk_full, is_full
 from app.core.errors import (
@@ -24,6 +23,7 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.json_bytes import to_json
+from app.core.known_fields import description_of, known_fields
 from app.core.logging import get_logger
 from app.core.objects import StoreError
 from app.core.page_policy import ERROR_PAGE
@@ -119,12 +119,11 @@ def _body_of(request: Request) -> Any:
 def _problem(fault: Mapping[str, Any], body: Any) -> Problem:
     path = _path(fault["loc"])
     if not path:
-        return Problem("the body must be a JSON object")
+        own = fault["type"] in ("value_error", "assertion_error")
+        return Problem(validation_words(fault) if own else "the body must be a JSON object")
     location = fault["loc"][1:]
-    if fault["type"] == "string_pattern_mismatch" and (text := description_of(body, location)):
-        return Problem(f"is not in the right form. {text}", path)
     known = known_fields(body, location[:-1]) if fault["type"] == "extra_forbidden" else ()
-    return Problem(validation_words(fault, known), path)
+    return Problem(validation_words(fault, known, description_of(body, location)), path)
 
 
 def _path(location: Sequence[int | str]) -> str:

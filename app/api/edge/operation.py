@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from app.api.edge.query_rules import NO_PARAMETERS, QueryRules
 from app.contract.envelope import Output, RequestErrorEnvelope
 from app.core.json_bytes import to_json
 
@@ -44,6 +45,7 @@ class Operation:
     upload: bool = False
     view: View = "ours"
     lasting: bool = False
+    query: QueryRules = NO_PARAMETERS
 
     @property
     def work(self) -> Work:
@@ -122,12 +124,15 @@ def _responses(
 
 def operation_of(operation_id: str, extra: Mapping[str, Any] | None) -> Operation:
     """Return the operation that ``described`` stored in ``openapi_extra``."""
-    found = (extra or {}).get(EXTRA, {})
+    extra = extra or {}
+    found = extra.get(EXTRA, {})
+    view = found.get("view", "ours")
     return Operation(
         operation_id,
         tuple(found.get("versions", ALPHA)),
         found.get("scope"),
         bool(found.get("upload")),
-        found.get("view", "ours"),
+        view,
         bool(found.get("lasting")),
+        QueryRules.of(extra.get("parameters", ()), is_closed=view == "ours"),
     )

@@ -1,6 +1,6 @@
 """The route class of all operations. It admits a request before its body is read.
 
-Admission is: authenticate, negotiate the version, count the call. Then the body is read up to its limit, the endpoint
+Admission is: authenticate, negotiate the version, count the call. Then the query is checked, the body is read up to its limit, the endpoint
 runs, the response is stored if the request has an idempotency key, and the response headers are set.
 """
 
@@ -65,6 +65,8 @@ class ApiRoute(APIRoute):
         async def handler(request: Request) -> Response:
             gate: Gate = request.app.state.gate
             content_type = await _admit(request, gate, operation, scope)
+            if request.scope["query_string"]:
+                operation.query.check(request.query_params)
             if reads_json:
                 request = await _read_json(request, gate.max_body_bytes, body_required)
             elif not operation.upload and repeats.has_key(request):

@@ -21,7 +21,8 @@ from app.api.edge import (
     answer,
     described,
     pagination,
-    query_text,
+    query_flag,
+    read_flag,
     read_text,
 )
 from app.api.extensions.checks import warnings_to_wire
@@ -31,7 +32,6 @@ from app.contract.extensions import datasets as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput, StrictInput
 from app.contract.extensions.upload_reports import UploadReport
 from app.core import clock
-from app.core.errors import Invalid
 from app.core.streamed_body import StreamedBody
 from app.domain.save_warnings import SaveWarning
 from app.services import datasets
@@ -40,11 +40,9 @@ from app.services.platform import Platform
 router = APIRouter(route_class=ApiRoute)
 
 TAG = "Datasets"
-_ALLOW_BREAKING = query_text(
+_ALLOW_BREAKING = query_flag(
     "allowBreaking",
     "`true`: replace the content even if that breaks audiences, whose next runs then fail or have fewer members.",
-    "true",
-    enum=["true", "false"],
 )
 _ONE = "/spaces/{spaceId}/datasets/{datasetId}"
 _DATABASE = {
@@ -53,13 +51,6 @@ _DATABASE = {
     "user": "audiences",
     "password": "<password>",
 }
-
-
-def _allows_breaking(request: Request) -> bool:
-    given = read_text(request, "allowBreaking")
-    if given not in (None, "true", "false"):
-        raise Invalid("must be true or false", field="allowBreaking")
-    return given == "true"
 
 
 def _plain(source: StrictInput | None) -> dict[str, Any] | None:
@@ -356,7 +347,7 @@ async def put_dataset_content(
             content_encoding=request.headers.get("content-encoding"),
             announced=announced_length(request),
             delimiter=read_text(request, "delimiter"),
-            allow_breaking=_allows_breaking(request),
+            allow_breaking=read_flag(request, "allowBreaking"),
             actor=scene.actor,
             now=clock.now(),
         )

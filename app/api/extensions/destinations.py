@@ -151,6 +151,7 @@ async def create_destination(
         name=body.name,
         settings=body.settings,
         permits_roles=platform.settings.permits_roles,
+        outbound_allow=platform.settings.outbound_allow,
         actor=scene.actor,
         now=clock.now(),
     )
@@ -240,6 +241,7 @@ async def update_destination(
         name=body.name,
         settings=body.settings,
         permits_roles=platform.settings.permits_roles,
+        outbound_allow=platform.settings.outbound_allow,
         actor=scene.actor,
         now=clock.now(),
     )

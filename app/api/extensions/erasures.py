@@ -18,12 +18,11 @@ from app.api.edge import (
     described,
     pagination,
     path_id,
-    query_text,
-    read_text,
+    query_flag,
+    read_flag,
 )
 from app.contract.extensions import erasures as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
-from app.core.errors import Invalid
 from app.services import erasure as service
 
 router = APIRouter(route_class=ApiRoute)
@@ -41,11 +40,9 @@ PersonName = Annotated[str, path_id("id", "the profile, or `email:` and an addre
         summary="Erase a person",
         errors=(404, 409, 422),
         parameters=(
-            query_text(
+            query_flag(
                 "refuse",
                 "`true`: the ids and identifiers of the person are left out of uploads and runs from now on.",
-                "true",
-                enum=["true", "false"],
             ),
         ),
         tag=TAG,
@@ -69,17 +66,10 @@ async def erase_profile(
         platform.keyring,
         space_id=scene.space_id,
         name=id,
-        refuse=_refuses(request),
+        refuse=read_flag(request, "refuse"),
         actor=scene.actor,
     )
     return answer(contract.ErasureData(erasure=_wire(erasure)))
-
-
-def _refuses(request: Request) -> bool:
-    text = read_text(request, "refuse")
-    if text not in (None, "", "true", "false"):
-        raise Invalid('"refuse": must be true or false', field="refuse")
-    return text == "true"
 
 
 @router.get(

@@ -16,8 +16,10 @@ from app.api.edge import (
     answer,
     described,
     pagination,
+    query_flag,
     query_text,
     read_choice,
+    read_flag,
     read_text,
 )
 from app.api.extensions.syncs import sync_wire
@@ -68,12 +70,7 @@ _ID = {"maxLength": 255}
                 "2026-01-31T12:00:00Z",
                 **_ID,
             ),
-            query_text(
-                "rejected",
-                "`true`: only syncs with rejected changes.",
-                "true",
-                enum=["true", "false"],
-            ),
+            query_flag("rejected", "`true`: only syncs with rejected changes."),
         ),
         tag="Syncs",
     ),
@@ -108,16 +105,13 @@ async def list_syncs(
 
 
 def _sought(request: Request) -> reports.SoughtSyncs:
-    rejected = read_text(request, "rejected")
-    if rejected not in (None, "", "true", "false"):
-        raise Invalid('"rejected": must be true or false', field="rejected")
     return reports.SoughtSyncs(
         state=read_choice(request, "status", SyncState),
         activation_id=read_text(request, "activationId"),
         audience_id=read_text(request, "audienceId"),
         destination_id=read_text(request, "destinationId"),
         since=_moment(read_text(request, "since")),
-        rejected=rejected == "true",
+        rejected=read_flag(request, "rejected"),
     )
 
 

@@ -297,10 +297,7 @@ def read_moment(text: str | None, field: str) -> Any:
 
 
 def _wants_schedules(request: Request) -> bool:
-    include = request.query_params.get("include")
-    if include not in (None, "schedules"):
-        raise Invalid('"include": must be schedules', field="include")
-    return include is not None
+    return "include" in request.query_params
 
 
 def _search(request: Request) -> audiences.Search | None:

@@ -190,6 +190,7 @@ async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -
         name=name,
         settings=settings or None,
         permits_roles=visit.platform.settings.permits_roles,
+        outbound_allow=visit.platform.settings.outbound_allow,
         actor=visit.caller.actor,
         now=visit.now,
     )

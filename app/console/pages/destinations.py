@@ -122,6 +122,7 @@ async def add(visit: Visit) -> Shown | Done:
         name=visit.sent("name"),
         settings=accounts.settings_of_inputs(inputs, filled(visit, inputs)),
         permits_roles=visit.platform.settings.permits_roles,
+        outbound_allow=visit.platform.settings.outbound_allow,
         actor=visit.caller.actor,
         now=visit.now,
     )

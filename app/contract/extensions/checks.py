@@ -37,6 +37,9 @@ class WarningOutput(Output):
         "list_not_found: the partner has no such list. "
         "ambiguous_trait: a name means several columns of the members. "
         "mail_without_smtp: notices by mail are wanted, and the service has no mail server. "
+        "percent_below_one: the limit of the brake is below one per cent, as if a share of 1 was meant. "
+        "unknown_identifier: no audience of the activation has an identifier that is to be sent. "
+        "unclosed_template: a template begins a name with {{ and does not end it, so it is sent as it is written. "
         "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",
         examples=["order_dependent"],
     )

@@ -10,11 +10,13 @@ import orjson
 from pydantic import SecretBytes, SecretStr, ValidationError
 
 from app.connectors import registry
+from app.connectors.addresses import OutboundPolicy
 from app.connectors.base import Connector, ConnectorSettings
 from app.connectors.urls import HIDDEN, with_hidden_query
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, Problem
 from app.core.json_bytes import to_json
+from app.core.known_fields import description_of
 from app.core.redaction import is_secret_field
 from app.core.sentences import validation_words
 from app.services.accounts import bound_secrets
@@ -47,10 +49,12 @@ def complete_settings(
     now: datetime,
     workspace_id: str,
     permits_roles: bool,
+    outbound_allow: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check settings and complete them with generated values.
 
-    ``permits_roles``: whether the service may act under its own identity, see ``own_identity``. Returns ``{name: value}`` of the settings to store, and of the generated secrets, which are shown only now.
+    ``permits_roles``: whether the service may act under its own identity, see ``own_identity``. ``outbound_allow``: the addresses
+    that the operator has opened; None: addresses are not checked. Returns ``{name: value}`` of the settings to store, and of the generated secrets, which are shown only now.
     Raises Invalid with a problem for each fault, at ``settings.<path>``.
     """
     given = settings
@@ -62,10 +66,25 @@ def complete_settings(
     done, shown = _with_generated(connector, settings, previous, now)
     model = _validated(connector, done, given.keys())
     check_own_identity(model, given, workspace_id, is_permitted=permits_roles)
+    if outbound_allow is not None:
+        _check_targets(model, given.keys(), outbound_allow)
     if previous is not None:
         _check_kept(model, previous, given)
     register_secrets(model)
     return done, shown
+
+
+def _check_targets(model: ConnectorSettings, given: Collection[str], allow: str) -> None:
+    """Raise Invalid for a given address that no call would reach, as far as the address itself says it."""
+    policy = OutboundPolicy(allow)
+    urls = {name: str(getattr(model, name) or "") for name in model.where_to if name in given}
+    problems = [
+        Problem(words, f"settings.{name}")
+        for name, url in urls.items()
+        if "://" in url and (words := policy.refusal_of(url)) is not None
+    ]
+    if problems:
+        raise Invalid("the settings do not fit", problems=problems)
 
 
 def _with_generated(
@@ -99,7 +118,10 @@ def _validated(
         faults |= _faults_of(error)
     fields = connector.settings_model.model_fields
     problems = [
-        Problem(validation_words(fault, fields), ".".join(["settings", *map(str, place)]))
+        Problem(
+            validation_words(fault, fields, description_of(connector.settings_model, place)),
+            ".".join(["settings", *map(str, place)]),
+        )
         for place, fault in faults.items()
     ]
     raise Invalid("the settings do not fit", problems=problems)

@@ -31,7 +31,10 @@ async def activation_warnings(
     session: AsyncSession, platform: Platform, workspace_id: str, activation: Activation
 ) -> Sequence[SaveWarning]:
     """Return the warnings about an activation; those about members are empty until an audience has been computed."""
-    found = [*_mail_warnings(platform.settings, activation)]
+    found = [
+        *_mail_warnings(platform.settings, activation),
+        *_brake_warnings(activation),
+    ]
     sources = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     found += await _clock_warnings(session, activation, sources)
     found += await _trait_warnings(session, activation, sources)
@@ -47,6 +50,16 @@ def _mail_warnings(settings: Settings, activation: Activation) -> Iterator[SaveW
             "notifications.emails",
             "No mail is sent, because the service has no mail server. Set ACTIVATIONS_SMTP_URL, or name a signed webhook "
             "in notifications.destinationId.",
+        )
+
+
+def _brake_warnings(activation: Activation) -> Iterator[SaveWarning]:
+    percent = (activation.options.get("brake") or {}).get("maxRemovalPercent") or 0
+    if 0 < percent < 1:
+        yield SaveWarning(
+            WarningCode.PERCENT_BELOW_ONE,
+            "brake.maxRemovalPercent",
+            f"The limit {percent:g} means {percent:g} per cent. For a share of {percent:g}, write {percent * 100:g}.",
         )
 
 

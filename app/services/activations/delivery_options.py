@@ -291,9 +291,11 @@ async def _takes_no_notices(
     field = "notifications.destinationId"
     destination = await DestinationRepository(session).get(activation.space_id, named)
     if destination is None:
-        return [Problem(f"{named} is not a destination of this space", field)]
+        return [
+            Problem(f"must be the id of a destination of this space; there is no {named}", field)
+        ]
     if not issubclass(connector_class(destination.slug), Notifies):
-        words = f"{destination.name} is of the kind {destination.slug}, which takes no notices; name a webhook"
+        words = f"must name a webhook: the destination {destination.name} is of the kind {destination.slug}, which takes no notices"
         return [Problem(words, field)]
     return []
 

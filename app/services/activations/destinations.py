@@ -48,10 +48,12 @@ async def create_destination(
     actor: str,
     now: datetime,
     permits_roles: bool = False,
+    outbound_allow: str | None = None,
 ) -> tuple[Destination, dict[str, Any]]:
     """Create an account. Returns it with ``{setting: secret}`` of the generated secrets, which are shown only now.
 
-    ``permits_roles``: whether settings may name a role that the service assumes. Raises Invalid for settings that do not fit.
+    ``permits_roles``: whether settings may name a role that the service assumes. ``outbound_allow``: the addresses that the
+    operator has opened. Raises Invalid for settings that do not fit.
     """
     connector = accounts.connector_class(slug)
     stored, generated = complete_settings(
@@ -61,6 +63,7 @@ async def create_destination(
         now=now,
         workspace_id=workspace_id,
         permits_roles=permits_roles,
+        outbound_allow=outbound_allow,
     )
     destination = Destination(
         space_id=space_id,
@@ -112,6 +115,7 @@ async def update_destination(
     actor: str,
     now: datetime,
     permits_roles: bool = False,
+    outbound_allow: str | None = None,
 ) -> tuple[Destination, dict[str, Any]]:
     """Rename an account, or merge settings into it. New settings close the breaker and activate what it had paused.
 
@@ -134,6 +138,7 @@ async def update_destination(
             now=now,
             workspace_id=workspace_id,
             permits_roles=permits_roles,
+            outbound_allow=outbound_allow,
         )
         if stored != previous:
             destination.settings = seal_settings(keyring, workspace_id, destination.id, stored)

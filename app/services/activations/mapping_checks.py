@@ -12,6 +12,7 @@ from app.domain.column_names import meaning
 from app.domain.save_warnings import SaveWarning, WarningCode
 from app.mapping import paths_read
 from app.services.revision import TRAIT_PATHS, Revision, action_of, arm_property, read_traits
+from app.snapshots.membership import IDENTIFIERS
 
 _MAPPING = "/destinationMapping/settings"
 _EVENT = ("type", "event", "messageId", "timestamp", "properties", "traits", "context", "userId")
@@ -63,8 +64,10 @@ def name_warnings(
     for field, name in dict.fromkeys(trait_names(revision)):
         if members.lacks(name):
             yield _unknown_trait(field, name, members)
+    yield from _identifier_warnings(revision, members)
     for key, value in revision.mapping.items():
         yield from _path_warnings(key, value)
+        yield from _template_warnings(key, value)
     yield from _field_warnings(definition, revision)
 
 
@@ -79,6 +82,44 @@ def _unknown_trait(field: str, name: str, members: Members) -> SaveWarning:
         f"No audience of this activation has the trait {shown}, so {effect}.{did_you_mean(name, members.names)} "
         f"There are {listed(members.names)}.",
     )
+
+
+def _identifier_warnings(revision: Revision, members: Members) -> Iterator[SaveWarning]:
+    """Yield a warning for each chosen identifier that no audience has."""
+    for entry in revision.identifiers if revision.identifiers_chosen else ():
+        name = entry.external_id
+        if name not in IDENTIFIERS and members.lacks(name):
+            known = list(dict.fromkeys((*IDENTIFIERS, *members.names)))
+            yield SaveWarning(
+                WarningCode.UNKNOWN_IDENTIFIER,
+                "idSyncConfiguration",
+                f"No audience of this activation has the identifier {shown_name(name)}, so no member has it."
+                f"{did_you_mean(name, known)} Identifiers are {listed(IDENTIFIERS)}, and traits.",
+            )
+
+
+def _template_warnings(key: str, value: Any) -> Iterator[SaveWarning]:
+    """Yield a warning for each template of one field that begins a name and does not end it."""
+    for text in _templates(value):
+        if text.count("{{") > text.count("}}"):
+            yield SaveWarning(
+                WarningCode.UNCLOSED_TEMPLATE,
+                f"{_MAPPING}/{key}",
+                f"The template {shown_name(text)} begins a name with {{{{ and does not end it, so it is sent as it is written. "
+                "End the name with }}.",
+            )
+
+
+def _templates(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        template = value.get("@template")
+        if isinstance(template, str):
+            yield template
+        for item in value.values():
+            yield from _templates(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _templates(item)
 
 
 def _path_warnings(key: str, value: Any) -> Iterator[SaveWarning]:

@@ -92,8 +92,10 @@ def _redis_reason(platform: Platform, responds: bool) -> str | None:
         return (
             "no Redis is configured or was found; the sweep does all work, up to its interval later"
         )
-    refusal = platform.queue.refusal
-    return f"Redis refuses commands: {refusal}" if refusal else "Redis does not respond"
+    queue = platform.queue
+    if queue.refusal:
+        return f"Redis refuses commands: {queue.refusal}"
+    return f"Redis does not respond: {queue.absence}" if queue.absence else "Redis does not respond"
 
 
 async def _revision(platform: Platform) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,9 +105,16 @@ def _read(answer: Mapping[str, Any], sql: str, tables: Tables) -> Binding:
         columns = list(dict.fromkeys(name for table in tables.values() for name, _ in table))
         shift = len(binding_child.DESCRIBE)
         return Binding(fault=fault_of(answer["fault"], sql, columns, shift=shift))
-    if "columns" in answer:
-        return Binding({str(name): str(kind) for name, kind in answer["columns"]})
-    return Binding()
+    if "columns" not in answer:
+        return Binding()
+    result = {str(name): str(kind) for name, kind in answer["columns"]}
+    folded = Counter(str(name).lower() for name, _ in answer["columns"])
+    if twice := [name for name, count in folded.items() if count > 1]:
+        return Binding(
+            fault=f"The result has more than one column {listed(twice)}. Leave the others out, or give them other names: "
+            f"SELECT … AS {twice[0]}_2."
+        )
+    return Binding(result)
 
 
 def key_faults(columns: Mapping[str, str], names: Sequence[str]) -> list[str]:

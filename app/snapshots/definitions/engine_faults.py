@@ -37,6 +37,11 @@ def fault_of(error: str, sql: str, columns: Collection[str], *, shift: int = 0) 
     return f"{place_of(sql, int(position) - shift)}: {message}"
 
 
+#: A name that a column may have without quotes; any other unknown one was most likely meant as a text.
+_COLUMN = re.compile(r"\w+")
+_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\"'`\u00b4"  # straight and typographic ones
+
+
 def _details(error: str) -> Mapping[str, Any]:
     text = _PREFIX.sub("", error.strip(), count=1)
     try:
@@ -72,6 +77,8 @@ def _unknown_column(
     name: str, where: str, details: Mapping[str, Any], columns: Collection[str]
 ) -> str:
     near = did_you_mean(name, columns) or did_you_mean(name, _candidates(details))
+    if not near and not _COLUMN.fullmatch(name):
+        near = f" Texts are written in straight single quotes: '{name.strip(_QUOTES)}'."
     known = f" The columns are {listed(columns)}." if columns else ""
     return f"there is no column {name}{where}.{near}{known}"
 

@@ -122,7 +122,7 @@ def _table(node: dict[str, Any]) -> Iterator[str]:
     if "/" in table or "\\" in table or table.lower().endswith(_FILES):
         yield f"Files cannot be read ({table[:100]}); definitions read the space's datasets by name."
     elif node.get("schema_name") not in {"", None, "main"} or table.lower().startswith("duckdb_"):
-        yield f"{table} is not available to definitions; they read the space's datasets by name."
+        yield f"The table {table} is not available to definitions; they read the space's datasets by name, without a schema."
 
 
 def unknown_tables(tree: Any, sql: str, datasets: Collection[str] | None) -> Iterator[str]:

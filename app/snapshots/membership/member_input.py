@@ -214,8 +214,8 @@ def _required(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
 def _missing(source: Source, name: str) -> Invalid:
     shown = ", ".join(list(source.columns)[:20])
     within = rows_within(source.path) if source.upload.format == "ndjson" else None
-    words = (
-        f"The column {name} is missing; the columns are {shown}.{' ' + within if within else ''}"
+    words = f"The column {name} is missing; the columns are {shown}. " + (
+        within or f"Give the column that has it the name {name}."
     )
     return Invalid(words, data={"column": name})
 

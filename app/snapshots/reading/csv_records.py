@@ -168,6 +168,7 @@ class CsvRecords:
             )
         if any(record[expected:]):
             words = f"Line {self.line} has {found} columns, the header {expected}."
+            words += " A value that contains the delimiter is written in double quotes."
             raise Invalid(words, data={"row": self.line})
         for place, name in enumerate(self.names):
             if not name and record[place].strip():

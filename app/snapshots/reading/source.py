@@ -81,7 +81,10 @@ def refuse_repeated(names: list[str]) -> None:
     seen: set[str] = set()
     for column in names:
         if column.lower() in seen:
-            raise Invalid(f"Duplicate column: {column}.", data={"column": column})
+            raise Invalid(
+                f"Duplicate column: {column}. Rename one of the two, or leave it out.",
+                data={"column": column},
+            )
         seen.add(column.lower())
 
 

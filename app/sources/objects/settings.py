@@ -96,7 +96,7 @@ class ObjectSource(BaseModel):
                 )
         if self.file_format is None:
             raise ValueError(
-                "format is required (csv, ndjson or parquet), because the name ends with no known format"
+                "format is required, because the name of the file ends with no known format: csv, ndjson or parquet"
             )
         if self.delimiter is not None and self.file_format != "csv":
             raise ValueError("only a CSV file has a delimiter; leave it out, or set it to null")

@@ -261,9 +261,11 @@ class TestCheck:
     async def test_a_private_address_that_is_not_opened_is_refused(
         self, api: httpx.AsyncClient
     ) -> None:
-        made = await create(api, url="https://10.1.2.3/hook")
-        check = (await api.post(f"destinations/{made['id']}/checks")).json()["data"]["check"]
-        assert check["ok"] is False
+        body = {"slug": "webhook", "name": "Hook", "settings": {"url": "https://10.1.2.3/hook"}}
+        refused = await api.post("destinations", json=body)
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["field"]) == (422, "settings.url")
+        assert "add 10.1.2.3:443 to ACTIVATIONS_OUTBOUND_ALLOW" in error["message"]
 
     async def test_a_pass_reactivates_what_the_account_had_paused(
         self, api: httpx.AsyncClient, receiver: Receiver, platform: Platform, tenant: Tenant

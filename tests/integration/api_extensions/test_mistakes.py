@@ -92,6 +92,11 @@ REQUESTS = (
     Mistake("unknown space", "GET", "http://service/spaces/spa_nope/audiences", ["There is no space spa_nope"], status=404),
     Mistake("count is no number", "GET", "audiences?pagination[count]=many", ['"pagination.count" must be a whole number, not text'], status=422, field="pagination.count"),
     Mistake("count is too large", "GET", "audiences?pagination[count]=500", ["200"], status=422, field="pagination.count"),
+    Mistake("misspelt filter", "GET", "activations?activty=error", ["is not a parameter here", "Did you mean activity?", "audienceId"], status=422, field="activty"),
+    Mistake("a filter that is not there", "GET", "datasets/{customers}?fields=name", ["is not a parameter here", "Leave it out"], status=422, field="fields"),
+    Mistake("empty filter", "GET", "syncs?status=", ["must be one of new, pending", "not empty"], status=422, field="status"),
+    Mistake("a filter twice", "GET", "syncs?activationId=a&activationId=b", ["must be given once"], status=422, field="activationId"),
+    Mistake("a flag in another word", "PUT", CONTENT + "?allowBreaking=yes", ["true or false", "yes"], b"id\n1\n", 422, "allowBreaking", headers=(("Content-Type", CSV),)),
     Mistake("broken cursor", "GET", "audiences?pagination[count]=5&pagination[cursor]=x", ["cursor", "next"], status=422, field="pagination.cursor"),
 )  # fmt: skip
 
@@ -99,6 +104,8 @@ DEFINITIONS = (
     Mistake("name is missing", "POST", AUDIENCES, ['"name" is required'], {"definition": {"query": ""}, "audienceType": "USERS"}, 422, "name"),
     Mistake("name is a number", "POST", AUDIENCES, ['"name" must be text, not a number'], query("", name=3), 422, "name"),
     Mistake("type in small letters", "POST", AUDIENCES, ["USERS, ACCOUNTS, LINKED", "Did you mean USERS?"], query("", audienceType="Users"), 422, "audienceType"),
+    Mistake("two columns of one name", "POST", AUDIENCES, ["more than one column email", "email_2"], query("SELECT id AS profile_id, email, Email FROM customers"), 422, DEFINITION),
+    Mistake("text in double quotes", "POST", AUDIENCES, ["there is no column ann@example.com", "single quotes: 'ann@example.com'"], query('SELECT id AS profile_id FROM customers WHERE email = "ann@example.com"'), 422, DEFINITION),
     Mistake("SQL syntax", "POST", AUDIENCES, ["Line 2, column 1", "FORM"], query("SELECT id AS profile_id\nFORM customers WHERE x"), 422, DEFINITION),
     Mistake("unknown dataset", "POST", AUDIENCES, ["Line 1, column 32", "no dataset custmers", "Did you mean customers?", "customers"], query("SELECT id AS profile_id\t\nFROM \tcustmers"[:0] + "SELECT id AS profile_id   FROM custmers"), 422, DEFINITION),
     Mistake("unknown dataset, disabled", "POST", AUDIENCES, ["no dataset custmers"], query("SELECT id AS profile_id FROM custmers", enabled=False), 422, DEFINITION),
@@ -148,6 +155,9 @@ PARTNERS = (
     Mistake("no key", "POST", "destinations", ['"settings.api_key" is required'], {"slug": "klaviyo", "name": "K"}, 422, "settings.api_key"),
     Mistake("misspelt setting", "POST", "destinations", ["Did you mean api_key?"], {"slug": "klaviyo", "name": "K", "settings": {"apikey": "pk_1", "api_key": "pk_1"}}, 422, "settings.apikey"),
     Mistake("public key", "POST", "destinations", ["pk_"], {"slug": "klaviyo", "name": "K", "settings": {"api_key": "AbC123"}}, 422, "settings.api_key"),
+    Mistake("a private address", "POST", "destinations", ["its address is not public", "ACTIVATIONS_OUTBOUND_ALLOW"], {"slug": "webhook", "name": "W", "settings": {"url": "https://10.0.0.7/in"}}, 422, "settings.url"),
+    Mistake("a bucket with its scheme", "POST", "destinations", ["not in the right form", "shop-audiences"], {"slug": "s3", "name": "S", "settings": {"bucket": "s3://shop"}}, 422, "settings.bucket"),
+    Mistake("a delimiter in words", "POST", "destinations", ['one of ","', '"\\t"'], {"slug": "file-download", "name": "F", "settings": {"delimiter": "tab"}}, 422, "settings.delimiter"),
     Mistake("no URL", "POST", "destinations", ["https://"], {"slug": "webhook", "name": "W", "settings": {"url": "hooks.example.com"}}, 422, "settings.url"),
         Mistake("unknown list", "POST", "audiences/{supplied}/destination-connections", ["no list ZZZZZZ", "upper and lower case", "/destinations/{klaviyo}/lists"], {"destination": {"id": "{klaviyo}", "type": "destination"}, "connectionSettings": {"list_id": "ZZZZZZ"}}, 422, "connectionSettings.list_id"),
     Mistake("unknown connection setting", "POST", "audiences/{computed}/destination-connections", ["list_id"], {"destination": {"id": "{klaviyo}", "type": "destination"}, "connectionSettings": {"list": "ABCDEF"}}, 422, "connectionSettings.list"),
@@ -172,6 +182,7 @@ ACTIVATIONS = (
     Mistake("unknown trait", "POST", NEW, ["ciyt", "Did you mean city?"], activation(personalization={"profile": {"properties": ["ciyt"]}}), code="unknown_trait", field="personalization.profile.properties.0"),
     Mistake("path to nothing", "POST", NEW, ["traits.ciyt", "Did you mean city?"], mapped(data={"x": {"@path": "$.traits.ciyt"}}), code="unknown_path", field=MAPPING + "/data"),
     Mistake("path beside the event", "POST", NEW, ["trait.city", "traits"], mapped(data={"x": {"@path": "$.trait.city"}}), code="unknown_path", field=MAPPING + "/data"),
+    Mistake("a template without its end", "POST", NEW, ["begins a name with {{", "End the name with }}"], mapped(data={"x": {"@template": "{{traits.city"}}), code="unclosed_template", field=MAPPING + "/data"),
     Mistake("unknown mapping field", "POST", NEW, ["dta", "Did you mean data?"], mapped(dta={"x": 1}), code="unknown_field", field=MAPPING + "/dta"),
 )  # fmt: skip
 
@@ -191,6 +202,9 @@ DELIVERY = (
     Mistake("a list of a webhook", "PATCH", OPTIONS, ["webhook", "no lists"], {"list": {"id": "L1"}}, 422, "list"),
     Mistake("unknown event", "PATCH", OPTIONS, ["failed"], {"notifications": {"emails": ["a@b.de"], "on": ["fail"]}}, 422, "notifications.on"),
     Mistake("mail without a mail server", "PATCH", OPTIONS, ["ACTIVATIONS_SMTP_URL"], {"notifications": {"emails": ["a@b.de"]}}, code="mail_without_smtp", field="notifications.emails"),
+    Mistake("notices of another space", "PATCH", OPTIONS, ["must be the id of a destination", "nope"], {"notifications": {"destinationId": "nope"}}, 422, "notifications.destinationId"),
+    Mistake("a share as percentage", "PATCH", OPTIONS, ["0.3 per cent", "write 30"], {"brake": {"maxRemovalPercent": 0.3}}, code="percent_below_one", field="brake.maxRemovalPercent"),
+    Mistake("a test send of nobody", "POST", ONE + "/test-sends", ["profileId"], {}, 422),
     Mistake("daily, and never computed", "PATCH", "audiences/{computed}/activations/{daily}/delivery-options", ["{computed}", "schedule"], {"frequency": {"type": "daily", "at": "06:30"}}, code="clocks_do_not_fit", field="frequency"),
     Mistake("approve what is not on hold", "POST", ONE + "/syncs/syn_1/approve", ["no sync syn_1"], {}, 404),
     Mistake("unknown kind of sync", "POST", ONE + "/syncs", ["incremental, resync", "Did you mean resync?"], {"kind": "resnc"}, 422, "kind"),

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from app.core.redis_client import RedisAway, RedisClient
 from app.queue import Queue
+from tests.flow import eventually
 
 
 @pytest.fixture
@@ -101,3 +102,12 @@ class TestTls:
 
     async def test_refuses_a_certificate_that_is_not_trusted(self, port: int) -> None:
         assert await reaches(f"rediss://localhost:{port}/0") == (False, False)
+        queue = Queue(f"rediss://localhost:{port}/0")
+
+        async def named() -> bool:
+            await queue.ping()
+            return "self-signed certificate" in (queue.absence or "")
+
+        await eventually(named)
+        assert "SSL_CERT_FILE" in (queue.absence or "")
+        await queue.close()

@@ -164,3 +164,23 @@ class TestOutboundPolicy:
     def test_an_entry_that_cannot_be_read_is_named(self, allow: str) -> None:
         with pytest.raises(ValueError, match="ACTIVATIONS_OUTBOUND_ALLOW"):
             OutboundPolicy(allow)
+
+
+class TestRefusalOf:
+    @pytest.mark.parametrize(
+        ("allow", "url", "words"),
+        [
+            ("", "https://hooks.example.com/in", None),
+            ("", "http://hooks.example.com/in", "plain http is not encrypted"),
+            ("hooks.example.com", "http://hooks.example.com/in", None),
+            ("10.0.0.0/8", "http://hooks.example.com/in", None),  # it may have such an address
+            ("", "https://10.0.0.7/in", "add 10.0.0.7:443 to ACTIVATIONS_OUTBOUND_ALLOW"),
+            ("10.0.0.0/8", "http://10.0.0.7/in", None),
+            ("", "https://8.8.8.8:8443/in", "port 8443 is neither 443 nor 80"),
+            ("", "https://[::1]/in", "its address is not public"),
+        ],
+    )
+    def test_says_what_the_url_itself_says(self, allow: str, url: str, words: str | None) -> None:
+        found = OutboundPolicy(allow).refusal_of(url)
+        assert (found is None) is (words is None)
+        assert words is None or words in (found or "")

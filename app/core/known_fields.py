@@ -1,4 +1,4 @@
-"""The fields that a request may have beside an unknown one: read from the models of the route's body."""
+"""The fields that an object may have beside an unknown one, and what is said about a field: read from pydantic models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 
 def known_fields(body: Any, location: Sequence[int | str]) -> Sequence[str]:
@@ -21,7 +22,7 @@ def known_fields(body: Any, location: Sequence[int | str]) -> Sequence[str]:
 
 
 def description_of(body: Any, location: Sequence[int | str]) -> str | None:
-    """Return the description of the field at ``location``, or None."""
+    """Return the description of the field at ``location`` with its first example, or None."""
     *way, last = location or [""]
     models = list(_models(body))
     for part in way:
@@ -32,7 +33,12 @@ def description_of(body: Any, location: Sequence[int | str]) -> str | None:
         for name, field in model.model_fields.items()
         if last == (field.alias or name)
     )
-    return next((field.description for field in fields if field.description), None)
+    return next((_described(field) for field in fields if field.description), None)
+
+
+def _described(field: FieldInfo) -> str:
+    examples = [one for one in field.examples or () if isinstance(one, str)]
+    return f"{field.description} Example: {examples[0]}." if examples else str(field.description)
 
 
 def _at(model: type[BaseModel], part: int | str) -> Iterable[type[BaseModel]]:
