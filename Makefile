@@ -91,7 +91,7 @@ clients: $(STAMP) ## generate clients from openapi/ and run them against the ser
 browser: $(STAMP) ## open the console in Chromium: policy, accessibility, scripts off (needs the package chromium)
 	$(BIN)/pytest -q -m browser --timeout 600 $(ARGS) tests/browser
 
-shots: $(STAMP) ## picture every page of the console (TO=shots ONLY=part of a path; DOCS=yes: those of the documents, TO=docs/images)
+shots: $(STAMP) ## picture every page of the console (TO=shots ONLY=part of a path MODE=narrow; DOCS=yes: those of the documents, TO=docs/images)
 	SHOTS=$(or $(TO),shots) DOCS=$(DOCS) ONLY="$(ONLY)" $(BIN)/pytest -q -m browser tests/browser/shots.py
 
 vendor: ## fetch what the console takes from npm, bundle the editor, write it to app/console/static/vendor (needs npm)

@@ -22,6 +22,8 @@ _ON_PAGES = [
         (r"POST \S*/runs\b", "“Compute now” on its page"),
         (r"POST \S*/schedules\b", "the tab “Schedule” on its page"),
         (r"PATCH \S*/audiences/\w+", "“Enable” on its page, under “More”"),
+        (r"Approve or cancel the sync syn_\w+", "Approve or reject the plan"),
+        (r"The schedule sch_\w+ computes", "A schedule computes"),
         (r"PATCH with enabled: true", "“Enable” on its page, under “More”"),
     )
 ]

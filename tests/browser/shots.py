@@ -129,9 +129,10 @@ async def _all_pictures(
     webhook = f"{console.flow.sandbox.urls['webhook']}/_control/page"
     addresses |= {f"sandbox {path}": webhook + path for path in SANDBOX}
     addresses["sandbox klaviyo"] = f"{klaviyo.urls['klaviyo']}/_control/page/klaviyo"
-    for mode, options in MODES.items():
-        page = await console.page(**options)
-        page.set_default_timeout(20_000)
+    chosen = os.environ.get("MODE") or " ".join(MODES)
+    for mode in chosen.split():
+        page = await console.page(**MODES[mode])
+        page.set_default_timeout(60_000)
         for number, (path, address) in enumerate(addresses.items()):
             if only in path:
                 await page.goto(address)

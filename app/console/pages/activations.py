@@ -12,6 +12,7 @@ from app.console.visits import Shown, Visit
 from app.core.pagination import Page
 from app.domain.activation_states import Activity
 from app.domain.options import frequency_of
+from app.domain.sync_states import SyncState
 from app.services import reports
 
 _TABS = {Activity.ACTIVE: "Active", Activity.INACTIVE: "Inactive", Activity.ERROR: "Error"}
@@ -41,6 +42,11 @@ class Row:
     def left_out(self) -> int | None:
         """Number of members that the newest sync left out; None before the first sync."""
         return self.recent[-1].left_out if self.recent else None
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether its newest sync waits for an approval."""
+        return self.overview.sync_state == SyncState.HELD
 
     @property
     def error(self) -> str:
