@@ -93,7 +93,8 @@ window.addEventListener("pageshow", () => {
 });
 
 localise(document);
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+for (const current of document.querySelectorAll(".side nav [aria-current], .tabs [aria-current]"))
+  current.scrollIntoView({ block: "nearest", inline: "center" });
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
 // What is open stays open, and what has the focus keeps it, when a part of the page is replaced.
 document.addEventListener("htmx:beforeSwap", (event) => {
