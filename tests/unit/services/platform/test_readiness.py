@@ -20,6 +20,7 @@ def platform(
     redis: bool = True,
     redis_url: str | None = "redis://localhost",
     refusal: str | None = None,
+    absence: str | None = None,
     fault: str | None = None,
 ) -> Platform:
     """A platform whose database returns or raises ``version``."""
@@ -35,7 +36,8 @@ def platform(
     async def ask() -> str | None:
         return fault
 
-    hot, queue = SimpleNamespace(fetchval=fetchval), SimpleNamespace(ping=ping, refusal=refusal)
+    hot = SimpleNamespace(fetchval=fetchval)
+    queue = SimpleNamespace(ping=ping, refusal=refusal, absence=absence)
     objects = SimpleNamespace(fault=ask)
     parts = SimpleNamespace(
         hot=hot,
@@ -90,6 +92,12 @@ async def test_that_there_is_no_redis_is_told_apart_from_one_that_does_not_respo
     found = await check_readiness(platform(head(), redis=False, redis_url=None))
     assert found.ready
     assert found.reasons["redis"].startswith("no Redis is configured or was found")
+
+
+async def test_a_redis_that_is_away_is_named_with_its_reason() -> None:
+    found = await check_readiness(platform(head(), redis=False, absence="connection refused"))
+    assert found.ready
+    assert found.reasons == {"redis": "Redis does not respond: connection refused"}
 
 
 async def test_a_redis_that_refuses_is_named_with_its_reason() -> None:
