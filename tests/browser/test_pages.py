@@ -294,8 +294,12 @@ async def test_what_was_rejected_is_retried_and_the_profile_is_explained(console
     pages = await _filled(console)
     page = await console.page()
     await page.goto(console.space + pages[PAGES.index("{settled}")])
-    await page.get_by_role("button", name="Retry what was rejected: blocked").click()
-    await page.get_by_text("Sync 2 sends once more what was rejected (blocked).").wait_for()
+    await page.get_by_role(
+        "button", name="Retry what was rejected: Rejected by the receiver"
+    ).click()
+    await page.get_by_text(
+        "Sync 2 sends once more what was rejected (Rejected by the receiver)."
+    ).wait_for()
     await console.flow.quiet(page.url.split("/activations/")[1].split("/")[0])
     await page.get_by_text("1 delivered").wait_for()
     await page.goto(f"{console.space}/profile")
