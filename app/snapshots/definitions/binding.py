@@ -129,6 +129,8 @@ def _key_fault(columns: Mapping[str, str], name: str) -> str | None:
             f"The result has no column {name}; its columns are {listed(columns)}. Name the column of the id so: "
             f"SELECT … AS {name}."
         )
+    if len(found) == 1 and columns[found[0]].strip('"') == "NULL":
+        return f"The column {found[0]} is NULL in all rows. Name the column of the id so: SELECT … AS {name}."
     if len(found) == 1 and _NO_IDS.match(kind := columns[found[0]]):
         return (
             f"The column {found[0]} has the type {kind}; it must be text or an integer. Write CAST(… AS VARCHAR) AS {name}, "

@@ -45,6 +45,12 @@ async def test_the_columns_of_a_result() -> None:
     assert "DOUBLE" in key_faults(expected, ["größe"])[0]
 
 
+async def test_an_id_that_is_always_null_is_a_fault() -> None:
+    binding = await bound("SELECT NULL AS profile_id, email FROM people")
+    assert binding.columns is not None
+    assert "profile_id is NULL in all rows" in key_faults(binding.columns, ["profile_id"])[0]
+
+
 async def test_what_cannot_be_told_is_no_fault() -> None:
     # A table with a type of another version, and arguments that are computed while types are found.
     assert await bound("SELECT a FROM t", {"t": [("a", "NEWTYPE")]}) == Binding()
