@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.connectors.base import Action, Definition
-from app.console.activation_options import configured_action, read_sources
+from app.console.activation_options import change_activation, configured_action, read_sources
 from app.console.checked import checked
 from app.console.draft_settings import (
     FieldChoice,
@@ -168,7 +168,7 @@ async def save_properties(visit: Visit, audience_id: str, activation_id: str) ->
     checked(UpdateActivationForAudienceAlphaInput, {"personalization": personalization}, "trait")
     resync = visit.sent("resync") == "yes"
     changes = activations.ActivationChanges(personalization=personalization, perform_resync=resync)
-    await _update(visit, audience_id, activation_id, changes)
+    await change_activation(visit, audience_id, activation_id, changes)
     return "The properties are saved." + (" All members are sent again." if resync else "")
 
 
@@ -226,7 +226,7 @@ async def save_fields(visit: Visit, audience_id: str, activation_id: str) -> str
     changes = activations.ActivationChanges(
         mapping=mapping, perform_resync=visit.sent("resync") == "yes"
     )
-    await _update(visit, audience_id, activation_id, changes)
+    await change_activation(visit, audience_id, activation_id, changes)
     return f"{plural(len(settings), 'field')} saved."
 
 
@@ -247,24 +247,10 @@ async def save_mapping(visit: Visit, audience_id: str, activation_id: str) -> st
         raise Invalid("The mapping must be a JSON object.", field="mapping")
     checked(UpdateActivationForAudienceAlphaInput, {"destinationMapping": mapping}, "mapping")
     changes = activations.ActivationChanges(mapping=mapping)
-    view = await _update(visit, audience_id, activation_id, changes)
+    view = await change_activation(visit, audience_id, activation_id, changes)
     if fault := _not_stored(view.config["destinationMapping"], mapping):
         raise Invalid(fault, field="mapping")
     return "The mapping is saved."
-
-
-async def _update(
-    visit: Visit, audience_id: str, activation_id: str, changes: activations.ActivationChanges
-) -> activations.ActivationView:
-    return await activations.update_activation(
-        visit.session,
-        space_id=visit.space_id,
-        audience_id=audience_id,
-        activation_id=activation_id,
-        changes=changes,
-        actor=visit.caller.actor,
-        now=visit.now,
-    )
 
 
 def _not_stored(stored: Mapping[str, Any], written: Mapping[str, Any]) -> str:

@@ -114,6 +114,21 @@ async def _webhooks(visit: Visit) -> Sequence[Any]:
     return [one for one in page.entries if issubclass(accounts.connector_class(one.slug), Notifies)]
 
 
+async def change_activation(
+    visit: Visit, audience_id: str, activation_id: str, changes: activations.ActivationChanges
+) -> activations.ActivationView:
+    """Change the configuration of an activation, as the API does. Returns the activation after it."""
+    return await activations.update_activation(
+        visit.session,
+        space_id=visit.space_id,
+        audience_id=audience_id,
+        activation_id=activation_id,
+        changes=changes,
+        actor=visit.caller.actor,
+        now=visit.now,
+    )
+
+
 async def save_options(visit: Visit, audience_id: str, activation_id: str) -> str:
     """Save those options of the form that differ from the stored ones. Returns what was done, in a sentence.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.console.activation_options import refuse_unknown_lists
+from app.console.activation_options import change_activation, refuse_unknown_lists
 from app.console.revision_texts import Config, Difference, differences
 from app.console.visits import Visit
 from app.core.errors import Invalid
@@ -106,7 +106,6 @@ async def return_to_revision(visit: Visit, audience_id: str, activation_id: str)
             if found
             else f"The configuration is that of revision {number} already."
         )
-    actor, now = visit.caller.actor, visit.now
     if changes := _option_changes(current, wanted):
         await refuse_unknown_lists(visit, audience_id, activation_id, changes)
         await activations.update_delivery_options(
@@ -115,18 +114,10 @@ async def return_to_revision(visit: Visit, audience_id: str, activation_id: str)
             audience_id,
             activation_id,
             changes,
-            actor=actor,
-            now=now,
+            actor=visit.caller.actor,
+            now=visit.now,
         )
-    await activations.update_activation(
-        visit.session,
-        space_id=visit.space_id,
-        audience_id=audience_id,
-        activation_id=activation_id,
-        changes=_activation_changes(current, wanted),
-        actor=actor,
-        now=now,
-    )
+    await change_activation(visit, audience_id, activation_id, _activation_changes(current, wanted))
     reached = await _config(visit, audience_id, activation_id, None)
     kept = ", ".join(one.label for one in differences(reached, wanted))
     return f"The configuration is that of revision {number} again." + (

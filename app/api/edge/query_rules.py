@@ -12,9 +12,8 @@ from starlette.datastructures import QueryParams
 from app.core.errors import Invalid, Problem
 from app.core.suggestions import did_you_mean, listed, shown_name
 
-_DOTTED = re.compile(
-    r"\.(\w+)$"
-)  # clients also write ``pagination.count`` for ``pagination[count]``
+# Clients also write ``pagination.count`` for ``pagination[count]``.
+_DOTTED = re.compile(r"\.(\w+)$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.console import activation_data
 from app.console.activation_copies import draft_of_copy
-from app.console.activation_options import options_content, save_options
+from app.console.activation_options import change_activation, options_content, save_options
 from app.console.activation_profiles import (
     check_list,
     held_content,
@@ -210,33 +210,20 @@ async def dry_run(visit: Visit) -> Done:
     return await _start(visit, dry_run=True)
 
 
-async def _change(
-    visit: Visit, changes: activations.ActivationChanges
-) -> activations.ActivationView:
-    audience_id, activation_id = _ids(visit)
-    return await activations.update_activation(
-        visit.session,
-        space_id=visit.space_id,
-        audience_id=audience_id,
-        activation_id=activation_id,
-        changes=changes,
-        actor=visit.caller.actor,
-        now=visit.now,
-    )
-
-
 async def enable(visit: Visit) -> Done:
     """Enable the activation; with ``resync`` all members are sent."""
     changes = activations.ActivationChanges(
         enabled=True, perform_resync=visit.sent("resync") == "yes"
     )
-    view = await _change(visit, changes)
+    view = await change_activation(visit, *_ids(visit), changes)
     return Done(_address(visit), f"{view.activation.name} is enabled.")
 
 
 async def stop(visit: Visit) -> Done:
     """Stop updates: nothing is sent until the activation is enabled again."""
-    view = await _change(visit, activations.ActivationChanges(enabled=False))
+    view = await change_activation(
+        visit, *_ids(visit), activations.ActivationChanges(enabled=False)
+    )
     return Done(_address(visit), f"{view.activation.name} sends no updates until it is enabled.")
 
 
@@ -245,7 +232,9 @@ async def rename(visit: Visit) -> Done:
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
     checked(_UPDATE, {"activationName": visit.sent("name")}, "name")
-    view = await _change(visit, activations.ActivationChanges(name=visit.sent("name")))
+    view = await change_activation(
+        visit, *_ids(visit), activations.ActivationChanges(name=visit.sent("name"))
+    )
     name = view.activation.name
     return Done(_address(visit, "options"), f"The name is {name}.")
 

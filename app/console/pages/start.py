@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
 from app.console.draft_save import start_dry_run
 from app.console.tabs import routes_of
@@ -119,15 +120,8 @@ async def begin(visit: Visit) -> Done:
     if choice not in ("send", "count"):
         raise Invalid("Choose what happens to the members of now.", field="members")
     audience_id, activation_id = _ids(visit)
-    view = await activations.update_activation(
-        visit.session,
-        space_id=visit.space_id,
-        audience_id=audience_id,
-        activation_id=activation_id,
-        changes=activations.ActivationChanges(enabled=True, perform_resync=choice == "send"),
-        actor=visit.caller.actor,
-        now=visit.now,
-    )
+    changes = activations.ActivationChanges(enabled=True, perform_resync=choice == "send")
+    view = await change_activation(visit, audience_id, activation_id, changes)
     address = activation_link(visit.space_id, audience_id, activation_id)
     return Done(address, f"{view.activation.name} is enabled.")
 

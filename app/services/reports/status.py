@@ -27,9 +27,8 @@ class OpenSync:
 
     sync: Sync
     counts: BatchCounts | None
-    per_minute: int | None = (
-        None  # changes with a result in a minute, since the first batch; None before the first result
-    )
+    #: Changes with a result in a minute, since the first batch. None before the first result.
+    per_minute: int | None = None
     seconds_left: int | None = None  # until all changes have a result, at that rate
 
 

@@ -40,7 +40,6 @@ from app.snapshots.plans.decisions import (
     kind_code,
     needs_hashes,
 )
-from app.snapshots.plans.few_rows import drop_copies
 from app.snapshots.plans.former_places import FORMER
 from app.snapshots.plans.leaving import count_leaving
 from app.snapshots.plans.plan_changes import Counts, count_decisions, write_changes
@@ -51,11 +50,12 @@ from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
 from app.snapshots.plans.sharing import withhold
 from app.snapshots.plans.sides import Sides, plan_sides
-from app.snapshots.plans.touched import TOUCHED, touched_sides
+from app.snapshots.plans.touched import TABLES as TOUCHED_TABLES
+from app.snapshots.plans.touched import touched_sides
 from app.snapshots.plans.unmade_lists import silence_exits
 
 _ORDER = (ChangeKind.EXITED, ChangeKind.ENTERED, ChangeKind.UPDATED)
-_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED, RETRIED, TOUCHED)
+_TABLES = ("wanted_keys", "repeated_keys", "decided", "turns", FORMER, RENAMED, RETRIED)
 
 
 def write_plan(
@@ -109,9 +109,8 @@ def write_plan(
         out.unlink(missing_ok=True)
         raise
     finally:
-        for table in (*_TABLES, *SHARING_TABLES):
+        for table in (*_TABLES, *SHARING_TABLES, *TOUCHED_TABLES):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
-        drop_copies(cursor, len(wanted))
 
 
 def _sides(

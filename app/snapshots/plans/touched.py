@@ -22,12 +22,12 @@ from app.snapshots.engine import (
 )
 from app.snapshots.membership import members_relation
 from app.snapshots.plans.decisions import needs_hashes
-from app.snapshots.plans.few_rows import copy_rows
 from app.snapshots.plans.shared_words import with_shared
 from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.wanted import wanted_source
 
-TOUCHED = "touched"
+TABLES = ("touched", "touched_members", "touched_held")
+_TOUCHED, _MEMBERS, _HELD = TABLES
 _MOST = 300_000  # members; of more, all keys are compared, in ranges
 
 
@@ -47,16 +47,17 @@ def touched_sides(
         return sides
     if not _find(cursor, spec, sides, wanted[0], agreed):
         return sides
-    few = copy_rows(
-        cursor,
-        sides,
-        f"(SELECT 0 AS source, key AS member_id FROM {TOUCHED})",
-        f"(SELECT key AS k FROM {TOUCHED})",
-    )
-    (source,) = few.sources
+    # To plan a long query over many files takes the engine longer than to run it, so short queries copy the rows first.
+    (source,) = sides.sources
+    for table, rows, key in ((_MEMBERS, source.whole.sql, "member_id"), (_HELD, sides.held, "k")):
+        cursor.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {table} AS
+            SELECT * FROM {rows} AS every SEMI JOIN (SELECT key AS {key} FROM {_TOUCHED}) AS few USING ({key})"""
+        )
+    whole = replace(source.whole, sql=_MEMBERS)
     hashed = needs_hashes(spec, refusals=sides.refusals)
-    keys = wanted_source(spec, source.number, source.whole, hashed=hashed).narrow
-    return replace(few, keys=f"({keys})", ranges=[KeyRange()])
+    few = wanted_source(spec, source.number, whole, hashed=hashed)
+    return replace(sides, sources=[few], keys=f"({few.narrow})", held=_HELD, ranges=[KeyRange()])
 
 
 def _find(
@@ -71,8 +72,8 @@ def _find(
     if (before.columns, with_shared(cursor, before, spec).marks) != (after.columns, after.marks):
         return False
     later = wanted.deltas[known:]
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TOUCHED} (key VARCHAR)")
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_TOUCHED} (key VARCHAR)")
     if later:
         ids = f"SELECT DISTINCT member_id FROM {stored_relation(later)}"
-        cursor.execute(f"INSERT INTO {TOUCHED} {ids}")
-    return bool(fetch_one(cursor, f"SELECT count(*) <= {_MOST} FROM {TOUCHED}")[0])
+        cursor.execute(f"INSERT INTO {_TOUCHED} {ids}")
+    return bool(fetch_one(cursor, f"SELECT count(*) <= {_MOST} FROM {_TOUCHED}")[0])
