@@ -38,6 +38,7 @@ from app.snapshots.engine.sql import (
     fetch_values,
     parquet_relation,
     registered,
+    rows_in_order,
     sql_name,
     sql_text,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "range_number",
     "registered",
     "row_group_weights",
+    "rows_in_order",
     "spelled_value",
     "sql_name",
     "sql_text",

@@ -19,6 +19,7 @@ from app.snapshots.engine import (
     copy_to,
     fetch_one,
     has_refused_key,
+    rows_in_order,
     sql_name,
 )
 from app.snapshots.reading.detection import is_code, typed_columns
@@ -32,12 +33,12 @@ from app.snapshots.reading.uploads import open_upload
 
 
 def write_dataset(cursor: Cursor, upload: Upload, out: Path) -> DatasetStats:
-    """Write an upload as a dataset. Raises Invalid, with row and column, for faults.
+    """Write an upload as a dataset, in the order of its rows. Raises Invalid, with row and column, for faults.
 
     Types of CSV and NDJSON columns are detected from all values; ids and codes stay text (``detection``).
     """
     try:
-        with open_upload(cursor, upload, out) as source:
+        with rows_in_order(cursor), open_upload(cursor, upload, out) as source:
             columns = _columns(cursor, source)
             select = ", ".join(
                 f"{value} AS {sql_name(column)}" for column, value in columns.items()

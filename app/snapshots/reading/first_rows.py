@@ -9,7 +9,14 @@ from typing import Any
 
 import orjson
 
-from app.snapshots.engine import Cursor, column_types, json_object, sql_name, sql_text
+from app.snapshots.engine import (
+    Cursor,
+    column_types,
+    json_object,
+    rows_in_order,
+    sql_name,
+    sql_text,
+)
 
 
 def rows_at_start(cursor: Cursor, path: Path, limit: int, most_bytes: int) -> list[dict[str, Any]]:
@@ -21,9 +28,10 @@ def rows_at_start(cursor: Cursor, path: Path, limit: int, most_bytes: int) -> li
     kinds = column_types(cursor, f"SELECT * FROM {source}")
     row = json_object({name: (sql_name(name), kind) for name, kind in kinds.items()})
     found, size = [], 0
-    for (text,) in cursor.execute(
-        f"SELECT {row} FROM (SELECT * FROM {source} LIMIT {limit:d})"
-    ).fetchall():
+    query = f"SELECT {row} FROM (SELECT * FROM {source} LIMIT {limit:d})"
+    with rows_in_order(cursor):
+        texts = cursor.execute(query).fetchall()
+    for (text,) in texts:
         size += len(text)
         if size > most_bytes:
             break
