@@ -232,7 +232,7 @@ class Soak:
         )
 
     def of_quarter(self, quarter: int, name: str) -> Usage:
-        """Return the medians of what a process used in a quarter (from 0)."""
+        """Return the medians of what a process used in a quarter (from 0), and its processor time."""
         length = self.seconds / 4
         seen = [used.get(name, Usage()) for at, used in self.looks if at // length == quarter]
         if not seen:
@@ -241,6 +241,7 @@ class Soak:
             statistics.median(one.memory for one in seen),
             round(statistics.median(one.descriptors for one in seen)),
             round(statistics.median(one.threads for one in seen)),
+            seen[-1].cpu - seen[0].cpu,
         )
 
 
@@ -253,14 +254,14 @@ def judge_processes(soak: Soak) -> Iterator[str]:
     """Print the table of the processes. Yields what is missed."""
     names = soak.looks[0][1].keys() | soak.looks[-1][1].keys() if soak.looks else set()
     print(
-        f"\n{'process':24} {'MB, 2nd quarter':>16} {'last':>8} {'ratio':>7}   descriptors   threads"
+        f"\n{'process':24} {'MB, 2nd quarter':>16} {'last':>8} {'ratio':>7}   descriptors   threads   processor time, last quarter"
     )
     for name in sorted(names):
         before, after = soak.of_quarter(1, name), soak.of_quarter(3, name)
         ratio = after.memory / before.memory if before.memory else float("nan")
         print(
             f"{name:24} {before.memory:16.1f} {after.memory:8.1f} {ratio:7.3f}   "
-            f"{before.descriptors:4} → {after.descriptors:<4}   {before.threads:3} → {after.threads}"
+            f"{before.descriptors:4} → {after.descriptors:<4}   {before.threads:3} → {after.threads:<3}   {after.cpu:.1f} s"
         )
         for what in ("memory", "descriptors", "threads"):
             if exceeds(was := getattr(before, what), now := getattr(after, what)):

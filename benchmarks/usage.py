@@ -1,28 +1,33 @@
-"""What the processes of a running service use, read from /proc: memory (PSS), descriptors and threads.
+"""What the processes of a running service use, read from /proc: memory (PSS), descriptors, threads and processor time.
 
 PSS is the memory of a process in which each shared page counts for its share: the sum over all processes is what they use together.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_TICKS = os.sysconf("SC_CLK_TCK")
+
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process, or several together, use. ``memory`` is in MB."""
+    """What a process, or several together, use. ``memory`` is in MB, ``cpu`` the processor time since their start in seconds."""
 
     memory: float = 0.0
     descriptors: int = 0
     threads: int = 0
+    cpu: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.memory + other.memory,
             self.descriptors + other.descriptors,
             self.threads + other.threads,
+            self.cpu + other.cpu,
         )
 
 
@@ -37,9 +42,11 @@ def read(pid: int) -> Usage | None:
         )
         descriptors = sum(1 for _ in (folder / "fd").iterdir())
         threads = sum(1 for _ in (folder / "task").iterdir())
+        # The name of the program, in parentheses, may have spaces. User and system time come 11 fields after it.
+        times = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
     except (OSError, StopIteration):
         return None
-    return Usage(memory / 1024, descriptors, threads)
+    return Usage(memory / 1024, descriptors, threads, sum(map(int, times)) / _TICKS)
 
 
 def children(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import httpx
 from pydantic import BaseModel
@@ -75,6 +75,16 @@ class WholePlan(Protocol):
         """Write the whole wanted membership and not the changes."""
 
 
+class JsonTexts(NamedTuple):
+    """Columns of deliveries as Arrow arrays of texts, of equal length."""
+
+    kinds: Any
+    keys: Any
+    profiles: Any
+    identifiers: Any  # JSON objects; null: empty
+    traits: Any  # JSON objects; null: empty
+
+
 @runtime_checkable
 class JsonColumns(Protocol):
     """Ability of a sequence of unmapped deliveries: return its values as JSON texts, column by column.
@@ -82,8 +92,8 @@ class JsonColumns(Protocol):
     For connectors that send identifiers and traits unchanged.
     """
 
-    def json_columns(self) -> tuple[Any, Any, Any, Any]:
-        """Return kinds, keys, and the JSON objects of identifiers and traits (null: empty) as Arrow text, in order."""
+    def json_columns(self) -> JsonTexts:
+        """Return the columns, in the order of the deliveries."""
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
 from app.services.delivery.place_rows import PlannedPlaceRows, Shared
 from app.services.delivery.plan_reader import PlanReader
-from app.services.delivery.render import PlainDeliveries, Renderer, Rows
+from app.services.delivery.render import Renderer, Rows
 from app.services.delivery.wanted_reader import WantedReader
 from app.services.platform import Platform
 from app.services.revision import (
@@ -152,9 +152,7 @@ class LoadedSync:
         """Return the deliveries of some rows of the plan."""
         assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
         rows = await self.reader.rows(first_row, count)
-        if self.renderer.is_plain and not rows.may_clear():
-            return Rows(PlainDeliveries(rows, self.renderer), None, {})
-        return self.renderer.render_all(rows)
+        return self.renderer.render_rows(rows)
 
     def is_in_order(self, batch: Batch) -> bool:
         """Return whether the calls of a batch are made one after another: entries that take keys over, in chains of owners."""

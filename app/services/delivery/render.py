@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from app.connectors.base import Delivery, Refusal
+from app.connectors.base import Delivery, JsonTexts, Refusal
 from app.domain.changes import ChangeKind
 from app.domain.sent_fields import (
     TRAITS,
@@ -80,6 +80,12 @@ class Renderer:
                 self._note_filled(change, result, index, filled)
         return Rows(deliveries, indexes if refused else None, refused, filled)
 
+    def render_rows(self, rows: PlanRows) -> Rows:
+        """Render rows of a plan: as columns if nothing is mapped and no field became empty."""
+        if self.is_plain and not rows.may_clear():
+            return Rows(PlainDeliveries(rows, self), None, {})
+        return self.render_all(rows)
+
     def _note_filled(
         self,
         change: PlannedChange,
@@ -95,12 +101,12 @@ class Renderer:
             filled[index] = names
 
     async def render_stream(
-        self, pages: AsyncIterator[Sequence[PlannedChange]], refused: dict[int, Refusal]
+        self, pages: AsyncIterator[PlanRows], refused: dict[int, Refusal]
     ) -> AsyncIterator[Sequence[Delivery]]:
         """Render page after page. ``refused`` receives the refusals by their index in all pages together."""
         first = 0
         async for page in pages:
-            rows = self.render_all(page)
+            rows = self.render_rows(page)
             for index, refusal in rows.refused.items():
                 refused[first + index] = refusal
             first += len(page)
@@ -213,7 +219,13 @@ class PlainDeliveries(Sequence[Delivery]):
         assert isinstance(rendered, Delivery)  # noqa: S101  only mappings refuse
         return rendered
 
-    def json_columns(self) -> tuple[Any, Any, Any, Any]:
+    def json_columns(self) -> JsonTexts:
         """Return the columns that ``app.connectors.base.JsonColumns`` describes."""
         rows = self._rows
-        return rows.column("kind"), rows.keys(), rows.column("identity"), rows.column("traits")
+        return JsonTexts(
+            rows.column("kind"),
+            rows.keys(),
+            rows.members(),
+            rows.column("identity"),
+            rows.column("traits"),
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,15 +29,13 @@ from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
 from app.services.syncs import view_attempt
 from app.snapshots.engine import (
-    Cursor,
-    LocalManifest,
     Manifest,
     PlannedChange,
     PlanSpec,
     StoredFile,
 )
 from app.snapshots.holdings import find_held, find_profile
-from app.snapshots.plans import pick_rows, read_plan, write_plan
+from app.snapshots.plans import read_member
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -49,7 +45,6 @@ from app.storage.repositories.explanations import ExplanationQueries
 from app.storage.repositories.revisions import RevisionRepository
 
 _SYNCS = 200  # newest syncs that are searched
-_NOTHING = LocalManifest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +138,12 @@ async def _gather(
 async def _wanted(
     platform: Platform, known: _Known, member: MemberRow, snapshot: Snapshot
 ) -> tuple[list[WantedKey], dict[str, int]]:
-    """Plan this one member with the planner. Returns its keys, and the number left out by reason."""
+    """Compute the keys of this one member as the planner does. Returns them, and the number left out by reason."""
     whole = await fetch_manifest(platform.objects, Manifest.from_json(snapshot.manifest))
-    folder = platform.engine.scratch_file(".explain")
-    folder.mkdir()
-    try:
-        return await platform.engine.run(_plan_one, known, whole, member.id, folder, lane="small")
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _plan_one(
-    cursor: Cursor, known: _Known, whole: LocalManifest, member_id: str, folder: Path
-) -> tuple[list[WantedKey], dict[str, int]]:
-    plan = folder / "plan.parquet"
-    picked = pick_rows(cursor, [whole], member_id, folder)
-    stats = write_plan(cursor, known.spec, picked, _NOTHING, plan)
-    changes = read_plan(cursor, plan, 0, stats.changes) if stats.changes else []
-    keys = [_wanted_key(known, change) for change in changes]
-    return keys, {reason: count for reason, count in stats.left_out.items() if count}
+    rows, left_out = await platform.engine.run(
+        read_member, known.spec, whole, member.id, lane="small"
+    )
+    return [_wanted_key(known, change) for change in rows], left_out
 
 
 def _wanted_key(known: _Known, change: PlannedChange) -> WantedKey:

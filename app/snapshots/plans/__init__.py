@@ -7,7 +7,7 @@ from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.retried_refusals import Retried
 from app.snapshots.plans.sharers import Sharer, find_holders
 from app.snapshots.plans.single import pick_member, pick_rows, write_sample, write_single_plan
-from app.snapshots.plans.wanted_pages import read_wanted
+from app.snapshots.plans.wanted_pages import read_member, read_wanted
 
 __all__ = [
     "PlanRows",
@@ -21,6 +21,7 @@ __all__ = [
     "find_holders",
     "pick_member",
     "pick_rows",
+    "read_member",
     "read_plan",
     "read_wanted",
     "write_plan",

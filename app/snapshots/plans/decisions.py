@@ -47,6 +47,11 @@ def needs_hashes(spec: PlanSpec, *, refusals: bool) -> bool:
     return "w.fp1" in decision_sql(spec, owned=True, refusals=refusals)
 
 
+def kind_of_new(spec: PlanSpec) -> ChangeKind | None:
+    """Return as which change a wanted key is sent that the destination has never had; None if it is not sent."""
+    return KINDS.get(_code(spec, True, Held.NO, differs=True))
+
+
 def decision_sql(spec: PlanSpec, *, owned: bool, refusals: bool = True) -> str:
     """Return the expression of the code for wanted ``w`` FULL JOIN held ``h`` on ``k``.
 

@@ -58,6 +58,11 @@ class PlanRows(Sequence[PlannedChange]):
         exits = pc.equal(self.column("kind"), ChangeKind.EXITED.value)
         return pc.all(pc.fill_null(pc.or_(same, exits), True)).as_py() is False
 
+    @property
+    def size(self) -> int:
+        """The bytes of the values."""
+        return int(self._table.nbytes)
+
     def keys(self) -> Any:
         """Return the value of each key, as an Arrow array of texts."""
         k, key_type, place = self.column("k"), self.column("key_type"), self.column("place")
@@ -72,6 +77,15 @@ class PlanRows(Sequence[PlannedChange]):
         ]
         return pa.array(values, pa.string())
 
+    def members(self) -> Any:
+        """Return the member id of each change, as an Arrow array of texts."""
+        return pc.coalesce(self.column("member_id"), self.keys())
+
+
+def no_rows() -> PlanRows:
+    """Return no rows."""
+    return PlanRows(SCHEMA.empty_table().select(_READ))
+
 
 def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
     """Read ``count`` changes from row ``first``, in order. Silent rows have no number and are never returned.
@@ -82,7 +96,7 @@ def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> Plan
     with pq.ParquetFile(plan) as file:
         groups, skipped = _overlapping(file.metadata, first, count)
         if not groups:
-            return PlanRows(SCHEMA.empty_table().select(_READ))
+            return no_rows()
         table = file.read_row_groups(groups, columns=names, use_threads=False)
     table = _renamed(table, names)
     table = table.slice(first - skipped, count)

@@ -12,7 +12,8 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from app.connectors.base import Call, Delivery, Receipts, Refusal
+from app.connectors.base import Call, Delivery, JsonColumns, Receipts, Refusal
+from app.connectors.destinations.file_export.arrow_values import arrow_values
 from app.connectors.destinations.file_export.failures import as_connector_error
 from app.connectors.destinations.file_export.options import FileOptions, file_name, wanted_columns
 from app.connectors.destinations.file_export.rows import make_columns, values_of
@@ -73,16 +74,23 @@ class Export:
         return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._call))
 
     def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
+        arrays = arrow_values(self._columns, chunk) if isinstance(chunk, JsonColumns) else None
+        if arrays is not None and isinstance(chunk, JsonColumns):
+            self._count(chunk.json_columns().kinds.to_pylist())
+            writer.write(arrays)
+        else:
+            self._write_one_by_one(writer, list(chunk))
+        self._seen += len(chunk)
+
+    def _write_one_by_one(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
         values, faults = values_of(self._columns, chunk)
         for index, words in faults.items():
             self._rejected[self._seen + index] = Refusal("cannot_encode", words)
-        self._seen += len(chunk)
-        if self._snapshot:
-            self._counts["member"] += len(chunk) - len(faults)
-        else:
-            kinds = [delivery.kind.value for i, delivery in enumerate(chunk) if i not in faults]
-            self._counts.update(kinds)
+        self._count([one.kind.value for i, one in enumerate(chunk) if i not in faults])
         writer.write(values)
+
+    def _count(self, kinds: Sequence[str]) -> None:
+        self._counts.update(["member"] * len(kinds) if self._snapshot else kinds)
 
     def _facts(self) -> dict[str, str]:
         return {

@@ -11,13 +11,15 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from app.connectors.base import Call, Delivery
+from app.connectors.base import Call, Delivery, JsonTexts
 from app.core.clock import from_wire
 from app.core.exact_numbers import json_default
 from app.domain.changes import ChangeKind
 
 Getter = Callable[[Delivery], Any]
+Taker = Callable[[JsonTexts], Any]
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _TYPES: Mapping[str, pa.DataType] = {
@@ -37,11 +39,18 @@ class CannotEncode(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name in the file, its Arrow type, and the function that reads its value."""
+    """One column: its name in the file, its Arrow type, and the function that reads its value.
+
+    ``take`` reads the values of many deliveries as an Arrow array, if it can. A column without it has a ``trait``, or an
+    ``identifier`` (in its place, the trait of that name), or is read one by one.
+    """
 
     name: str
     type: pa.DataType
     get: Getter
+    take: Taker | None = None
+    trait: str | None = None
+    identifier: str | None = None
 
 
 def make_columns(call: Call, wanted: Mapping[str, str], *, snapshot: bool) -> list[Column]:
@@ -50,38 +59,51 @@ def make_columns(call: Call, wanted: Mapping[str, str], *, snapshot: bool) -> li
     columns = []
     for field, name in wanted.items():
         if field in fixed:
-            kind, get = fixed[field]
-            columns.append(Column(name, kind, get))
+            columns.append(Column(name, *fixed[field]))
         else:
             columns.append(_column(field, name, call.trait_types or {}))
     return columns
 
 
-def _fixed(call: Call, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter]]:
+def _fixed(call: Call, *, snapshot: bool) -> dict[str, tuple[pa.DataType, Getter, Taker | None]]:
     """Return the fields that every change has."""
-
-    def constant(value: Any) -> Getter:
-        return lambda delivery: value
-
     text = pa.string()
+
+    def constant(value: Any, kind: pa.DataType = text) -> tuple[pa.DataType, Getter, Taker]:
+        scalar = pa.scalar(value, kind)
+        return kind, lambda delivery: value, lambda texts: pa.repeat(scalar, len(texts.keys))
+
+    def kept(texts: JsonTexts) -> Any:
+        return pc.not_equal(texts.kinds, ChangeKind.EXITED.value)
+
+    def message_ids(texts: JsonTexts) -> Any:
+        return pc.binary_join_element_wise(call.sync_id, texts.keys, "-")
+
+    planned_at = constant(call.planned_at.astimezone(UTC), _TIMESTAMP)
+    kinds = (text, lambda delivery: delivery.kind.value, lambda texts: texts.kinds)
+    traits = (text, lambda delivery: as_json(delivery.traits), None)
     return {
-        "profile_id": (text, lambda delivery: delivery.profile_id),
-        "member_id": (text, lambda delivery: delivery.key),
-        "action": (text, constant("member") if snapshot else lambda delivery: delivery.kind.value),
-        "audience_action": (pa.bool_(), lambda delivery: delivery.kind is not ChangeKind.EXITED),
-        "occurred_at": (_TIMESTAMP, constant(call.planned_at.astimezone(UTC))),
-        "timestamp": (_TIMESTAMP, constant(call.planned_at.astimezone(UTC))),
-        "message_id": (text, lambda delivery: f"{call.sync_id}-{delivery.key}"),
-        "audience_id": (text, constant(call.audience.id)),
-        "audience_key": (text, constant(call.audience.key)),
-        "audience_name": (text, constant(call.audience.name)),
-        "space_id": (text, constant(call.space_id)),
-        "activation_id": (text, constant(call.activation_id)),
-        "sync_id": (text, constant(call.sync_id)),
-        "seq": (pa.int64(), constant(call.seq)),
-        "identifiers": (text, lambda delivery: as_json(delivery.identifiers)),
-        "traits": (text, lambda delivery: as_json(delivery.traits)),
-        "properties_or_traits": (text, lambda delivery: as_json(delivery.traits)),
+        "profile_id": (text, lambda delivery: delivery.profile_id, lambda texts: texts.profiles),
+        "member_id": (text, lambda delivery: delivery.key, lambda texts: texts.keys),
+        "action": constant("member") if snapshot else kinds,
+        "audience_action": (
+            pa.bool_(),
+            lambda delivery: delivery.kind is not ChangeKind.EXITED,
+            kept,
+        ),
+        "occurred_at": planned_at,
+        "timestamp": planned_at,
+        "message_id": (text, lambda delivery: f"{call.sync_id}-{delivery.key}", message_ids),
+        "audience_id": constant(call.audience.id),
+        "audience_key": constant(call.audience.key),
+        "audience_name": constant(call.audience.name),
+        "space_id": constant(call.space_id),
+        "activation_id": constant(call.activation_id),
+        "sync_id": constant(call.sync_id),
+        "seq": constant(call.seq, pa.int64()),
+        "identifiers": (text, lambda delivery: as_json(delivery.identifiers), None),
+        "traits": traits,
+        "properties_or_traits": traits,
     }
 
 
@@ -90,9 +112,16 @@ def _column(field: str, name: str, trait_types: Mapping[str, str]) -> Column:
     # A plain name with text may be an identifier: which identifiers a member has is not known in advance.
     if field.startswith("traits.") or trait_types.get(field, "text") != "text":
         kind = _arrow_type(trait_types.get(trait, "text"))
-        return Column(name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind))
+        return Column(
+            name, kind, lambda delivery: _fitting(delivery.traits.get(trait), kind), trait=trait
+        )
     identifier = field.removeprefix("identifiers.")
-    return Column(name, pa.string(), lambda delivery: _identifier(delivery, identifier))
+    return Column(
+        name,
+        pa.string(),
+        lambda delivery: _identifier(delivery, identifier),
+        identifier=identifier,
+    )
 
 
 def _arrow_type(kind: str) -> pa.DataType:

@@ -37,7 +37,7 @@ class Writer(AbstractContextManager["Writer"], Protocol):
     def changed_cells(self) -> int:
         """The number of cells that differ from their value, because a spreadsheet would run it."""
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Sequence[Any] | pa.Array]) -> None:
         """Add rows, given column by column."""
 
 
@@ -75,10 +75,12 @@ class CsvFile(AbstractContextManager["CsvFile"]):
             self._text.write("\ufeff")
         self._csv.writerow([self._cell(column.name) for column in columns])
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Sequence[Any] | pa.Array]) -> None:
         self._csv.writerows(zip(*map(self._cells, values), strict=True))
 
-    def _cells(self, column: Sequence[Any]) -> list[Any]:
+    def _cells(self, column: Sequence[Any] | pa.Array) -> list[Any]:
+        if isinstance(column, pa.Array):
+            column = column.to_pylist()
         # Columns with one value are common, and most text cells begin with a letter or digit.
         if column and column.count(column[0]) == len(column):
             return [self._cell(column[0], len(column))] * len(column)
@@ -141,9 +143,10 @@ class ParquetFile(AbstractContextManager["ParquetFile"]):
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Sequence[Any] | pa.Array]) -> None:
         arrays = [
-            pa.array(column, field.type) for column, field in zip(values, self._schema, strict=True)
+            column if isinstance(column, pa.Array) else pa.array(column, field.type)
+            for column, field in zip(values, self._schema, strict=True)
         ]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         self._batches.append(batch)

@@ -62,7 +62,7 @@ def _lists(deliveries: Sequence[Delivery]) -> dict[str, Any]:
 
 def _plain_lists(deliveries: JsonColumns) -> dict[str, Any]:
     """Build the bytes of ``_lists`` from columns of JSON texts, without parsing them."""
-    kinds, keys, identifiers, traits = deliveries.json_columns()
+    kinds, keys, _, identifiers, traits = deliveries.json_columns()
     items: Any = pc.binary_join_element_wise(
         '{"id":',
         _quoted(keys),
