@@ -27,9 +27,6 @@ from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnect
 
 IDLE = 5.0  # seconds without use after which a connection is tested before it is used
 
-#: Prepared statements of a connection. A worker has more than a hundred, and those that are pushed out cost a round trip each time.
-_STATEMENTS = 500
-
 Opener = Callable[..., Awaitable[Connection]]
 
 
@@ -85,8 +82,6 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_recycle=1800,
-        # The last connection returned is used first: few connections prepare the statements, and the others stay small.
-        pool_use_lifo=True,
         json_serializer=storable_json,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
         connect_args=_connect_arguments(address, opener=_open),
@@ -157,10 +152,7 @@ def open_migration_engine(url: str) -> AsyncEngine:
 def _connect_arguments(
     address: DatabaseAddress, *, opener: Opener = connect, **more: Any
 ) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "async_creator_fn": partial(opener, address, **more),
-        "prepared_statement_cache_size": _STATEMENTS,
-    }
+    arguments: dict[str, Any] = {"async_creator_fn": partial(opener, address, **more)}
     if address.pooled:
         arguments |= {
             "prepared_statement_cache_size": 0,
