@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.api.extensions import (
     audit_changes,
+    catalogue,
     checks,
     dataset_contents,
     dataset_reads,
@@ -42,6 +43,7 @@ from app.api.extensions import (
 
 router = APIRouter()
 for _part in (
+    catalogue.router,
     destinations.router,
     partner_lists.router,
     datasets.router,

@@ -42,9 +42,14 @@ async def list_audit_changes(
     Secrets, tokens and members are never in it.
     """
     found = await tenancy.page_events(session, caller.workspace_id, wanted_events(request), page)
+    actors = [event.actor for event in found.entries]
+    names = await tenancy.actor_names(session, caller.workspace_id, actors)
     return answer(
         {
-            "events": [_event(event, caller) for event in found.entries],
+            "events": [
+                _event(event, caller) | {"actorName": names.get(event.actor)}
+                for event in found.entries
+            ],
             "pagination": pagination(found).to_wire(),
         }
     )

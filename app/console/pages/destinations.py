@@ -65,13 +65,12 @@ async def show_destinations(visit: Visit) -> Shown:
     names = {one.slug: one.name for one in activations.all_definitions()}
     rows = [await _row(visit, account, names) for account in found.entries]
     page = Page(rows, found.current, found.next, found.previous, found.total)
-    path = f"/spaces/{visit.space_id}/destinations"
     return Shown(
         "destinations.html",
         "Destinations",
         DestinationsView(page, activations.all_definitions()),
         section="destinations",
-        api=[path],
+        api=[f"/spaces/{visit.space_id}/destinations", "/catalogue"],
     )
 
 
@@ -89,13 +88,12 @@ async def _row(visit: Visit, account: Any, names: Mapping[str, str]) -> Row:
 
 
 async def show_new(visit: Visit) -> Shown:
-    """Show how an account at a partner is set up, and the form. Raises Invalid for a slug that is not known."""
-    connector = accounts.connector_class(visit.path("slug"))
-    definition = connector.definition
+    """Show how an account at a partner is set up, and the form. Raises NotFound for a slug that is not known."""
+    entry = activations.catalogue_entry(visit.path("slug"))
+    definition = entry.definition
     action = with_way_back(visit.link("destinations", "new", definition.slug), way_back(visit))
-    inputs = accounts.settings_inputs(connector)
-    view = NewView(definition, inputs, visit.sent("name") or definition.name, action)
-    path = (
+    view = NewView(definition, entry.inputs, visit.sent("name") or definition.name, action)
+    actions = (
         f"/spaces/{visit.space_id}/audienceType/USERS/supported-destinations?slug={definition.slug}"
     )
     return Shown(
@@ -103,24 +101,23 @@ async def show_new(visit: Visit) -> Shown:
         f"Add an account: {definition.name}",
         view,
         section="destinations",
-        api=[path],
+        api=[f"/catalogue/{definition.slug}", actions],
     )
 
 
 async def add(visit: Visit) -> Shown | Done:
     """Add the account. The page after it shows the secrets that the service generated. Raises Invalid for each fault."""
-    connector = accounts.connector_class(visit.path("slug"))
+    entry = activations.catalogue_entry(visit.path("slug"))
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
-    inputs = accounts.settings_inputs(connector)
     account, secrets = await activations.create_destination(
         visit.session,
         visit.platform.keyring,
         workspace_id=visit.caller.workspace_id,
         space_id=visit.space_id,
-        slug=connector.definition.slug,
+        slug=entry.definition.slug,
         name=visit.sent("name"),
-        settings=accounts.settings_of_inputs(inputs, filled(visit, inputs)),
+        settings=accounts.settings_of_inputs(entry.inputs, filled(visit, entry.inputs)),
         permits_roles=visit.platform.settings.permits_roles,
         outbound_allow=visit.platform.settings.outbound_allow,
         actor=visit.caller.actor,

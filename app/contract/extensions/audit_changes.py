@@ -30,8 +30,12 @@ class AuditChangeOutput(Output):
 
 
 class ChangedEventOutput(AuditEventV1):
-    """An event with what it changed."""
+    """An event with what it changed, and the name of its token."""
 
+    actor_name: Annotated[
+        str | None,
+        about("Name of the token that did it. Null if the service did it.", "marketing", None),
+    ]
     changes: Annotated[
         list[AuditChangeOutput] | None,
         about(

@@ -13,7 +13,13 @@ from app.services.activations.activations import (
     require_activation,
     update_activation,
 )
-from app.services.activations.catalogue import all_definitions, list_supported_destinations
+from app.services.activations.catalogue import (
+    CatalogueEntry,
+    all_definitions,
+    catalogue_entries,
+    catalogue_entry,
+    list_supported_destinations,
+)
 from app.services.activations.connections import (
     ConnectionView,
     add_connection,
@@ -52,6 +58,7 @@ from app.services.activations.revisions import list_revisions
 __all__ = [
     "ActivationChanges",
     "ActivationView",
+    "CatalogueEntry",
     "ConnectionView",
     "DeliveryOptions",
     "NewActivation",
@@ -59,6 +66,8 @@ __all__ = [
     "activation_warnings",
     "add_connection",
     "all_definitions",
+    "catalogue_entries",
+    "catalogue_entry",
     "check_destination",
     "connection_fields",
     "create_activation",

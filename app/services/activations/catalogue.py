@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors import registry
-from app.connectors.base import Definition
+from app.connectors.base import Connector, Definition
+from app.core.errors import NotFound
+from app.services.accounts import SettingInput, settings_inputs
 from app.services.tenancy import record_event
 from app.storage.models import Activation, DestinationConnection
 from app.storage.repositories.destinations import DestinationRepository
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """A destination, and the inputs of the settings of its accounts."""
+
+    definition: Definition
+    inputs: Sequence[SettingInput]
+
+
+def catalogue_entries() -> Sequence[CatalogueEntry]:
+    """Return all destinations, in catalogue order."""
+    return [_entry(registry.get(one.slug)) for one in registry.definitions()]
+
+
+def catalogue_entry(slug: str) -> CatalogueEntry:
+    """Return a destination by its slug or an alias. Raises NotFound, naming the known ones."""
+    try:
+        return _entry(registry.get(slug))
+    except registry.UnknownDestination as error:
+        raise NotFound(str(error)) from None
+
+
+def _entry(connector: type[Connector]) -> CatalogueEntry:
+    return CatalogueEntry(connector.definition, settings_inputs(connector))
 
 
 def all_definitions() -> Sequence[Definition]:

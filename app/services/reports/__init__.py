@@ -11,6 +11,7 @@ from app.services.reports.explanation import (
 )
 from app.services.reports.installation import Installation, read_installation
 from app.services.reports.notice_log import LoggedNotice, count_notices, page_notices
+from app.services.reports.origins import SyncOrigin, sync_origin
 from app.services.reports.overview import (
     ACTIVITIES,
     OVERVIEW_STATES,
@@ -56,6 +57,7 @@ __all__ = [
     "Sought",
     "SoughtSyncs",
     "SpaceSummary",
+    "SyncOrigin",
     "WantedKey",
     "activation_status",
     "audience_reach",
@@ -74,4 +76,5 @@ __all__ = [
     "require_overview",
     "sample_plan",
     "space_summary",
+    "sync_origin",
 ]

@@ -1,5 +1,6 @@
 """Workspaces, spaces, tokens, the audit trail, idempotency keys and the first start."""
 
+from app.services.tenancy.actors import actor_names
 from app.services.tenancy.audit import (
     RESOURCE_TYPES,
     EventChanges,
@@ -65,6 +66,7 @@ __all__ = [
     "IssuedToken",
     "Rotation",
     "accept_key",
+    "actor_names",
     "bootstrap_service",
     "claim_key",
     "create_console_link",

@@ -16,6 +16,8 @@ from app.core.crypto import Keyring
 from app.services.tenancy.tokens import SECRET, parse, random_text
 from app.storage.repositories.tokens import find_presented
 
+#: Begin of the name of a token in the audit trail, before its id.
+TOKEN_ACTOR = "public-api-token/"  # noqa: S105 - not a token
 _CACHED = 10_000
 
 
@@ -30,7 +32,7 @@ class Caller:
     @property
     def actor(self) -> str:
         """The name of the caller in the audit trail."""
-        return f"public-api-token/{self.token_id}"
+        return TOKEN_ACTOR + self.token_id
 
 
 class Authenticator:

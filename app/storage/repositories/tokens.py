@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +76,15 @@ class TokenRepository(Repository[ApiToken]):
             .limit(most)
         )
         return await self._all(query)
+
+    async def names(self, workspace_id: str, ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the names of tokens by id, revoked and expired ones included."""
+        rows = await self._rows(
+            select(ApiToken.id, ApiToken.name).where(
+                ApiToken.workspace_id == workspace_id, ApiToken.id.in_(ids)
+            )
+        )
+        return {row.id: row.name for row in rows}
 
     async def count_all(self) -> int:
         """Return the number of tokens of all workspaces."""

@@ -31,7 +31,9 @@ OPERATOR = {
 }
 #: Of the workspace of the token: there is no name of another's in the path.
 TRAIL = ("GET", "/audit-changes")
-OF_SPACES = [one for one in ROUTES if one not in OPERATOR and one != TRAIL]
+#: The same for all workspaces.
+CATALOGUE = {("GET", "/catalogue"), ("GET", "/catalogue/{slug}")}
+OF_SPACES = [one for one in ROUTES if one not in {*OPERATOR, *CATALOGUE, TRAIL}]
 LISTINGS = (
     "summary",
     "syncs",
@@ -74,6 +76,7 @@ class Belongings:
             "syncId": "syn_1",
             "profileId": "p1",
             "tokenId": "none",
+            "slug": "webhook",
             "erasureId": "ers_1",
             **others,
         }
