@@ -58,7 +58,7 @@ class DriftResult:
         return (
             (
                 "Missing",
-                "Held by our records, but not in the partner's list. A repair sends them again.",
+                "Recorded as held, but not in the partner's list. A repair sends them again.",
                 found.missing,
                 found.missing_samples,
             ),

@@ -27,10 +27,13 @@ _ON_PAGES = [
         (r"PATCH with enabled: true", "“Enable” on its page, under “More”"),
     )
 ]
+#: The line of SQL that an engine repeats below its message, with the marks below it.
+_REPEATED_LINE = re.compile(r"\s*LINE (\d+): .*?\^+\s*", re.DOTALL)
 
 
 def on_page(sentence: str) -> str:
     """Return a sentence of the service as a page shows it. Example: ``To send them: POST …/syncs with {"kind": "resync"}.``"""
+    sentence = _REPEATED_LINE.sub(r" (line \1). ", sentence).rstrip()
     for call, words in _ON_PAGES:
         sentence = call.sub(words, sentence)
     return sentence

@@ -59,6 +59,30 @@ _REFUSAL: Mapping[str, str] = {
     "rejected_by_talon_one": "Rejected by Talon.One",
     "refused": "Refused",
 }
+#: Tables of the database, as the receipt of an erasure names them.
+_TABLE: Mapping[str, str] = {
+    "activation": "Activations",
+    "activation_revision": "Revisions of activations",
+    "attempt": "Attempts of batches",
+    "audience": "Audiences",
+    "audience_preview": "Previews of audiences",
+    "audience_schedule": "Schedules of audiences",
+    "audit_event": "Audit trail",
+    "batch": "Batches of syncs",
+    "dataset": "Datasets",
+    "dataset_content": "Former contents of datasets",
+    "destination": "Accounts at destinations",
+    "destination_connection": "Connections",
+    "idempotency_key": "Responses for repeated requests",
+    "member_patch": "Changes of members",
+    "notice": "Notices",
+    "retired_key": "Retired keys",
+    "run": "Runs",
+    "snapshot": "Snapshots",
+    "space": "Spaces",
+    "sync": "Syncs",
+    "workspace": "Workspaces",
+}
 _READING: Mapping[str, str] = {
     "empty_row": "empty row",
     "empty_column": "empty column",
@@ -111,6 +135,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "erasure": "to remove a person who is erased",
         "profile_renamed": "because a profile has a new id",
         "place": "because another activation with the same list changed",
+    },
+    "actor": {
+        "service": "the service",
+        "schedule": "the service",
+        "place": "the service",
+        "file-source": "the service",
+        "bootstrap": "the first start",
+        "command line": "the command line",
     },
     "run_kind": {
         RunKind.DEFINITION: "computes the definition",
@@ -185,6 +217,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "entity": "entity",
         "column": "column",
     },
+    "table": _TABLE,
+    "column": {
+        "absent_words": "words for “no value”",
+        "config": "configuration",
+        "id_sync": "identifiers",
+        "query": "definition",
+        "spec": "plan",
+    },
     "format": {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"},
     "ssl_mode": {
         "verify-full": "encrypted, certificate checked",
@@ -202,6 +242,19 @@ def code_words(code: str, kind: str) -> str:
     """
     known = WORDS[kind].get(code)
     return known if known is not None else plain(code)
+
+
+def actor_words(actor: str, names: Mapping[str, str]) -> str:
+    """Return an actor in words: the name of its token, a part of the service, or the actor as it is.
+
+    ``names`` are those of tokens, by actor.
+    """
+    return names.get(actor) or WORDS["actor"].get(actor, actor)
+
+
+def key_words(key_type: str) -> str:
+    """Return which identifier a key at a destination is: its name, or words for the member's own id."""
+    return "id of the member" if key_type == "member" else key_type
 
 
 def plain(code: str) -> str:

@@ -49,6 +49,8 @@ def _environment() -> Environment:
         with_chosen=words.with_chosen,
         with_own=words.with_own,
         in_words=code_words.code_words,
+        key_words=code_words.key_words,
+        actor_words=code_words.actor_words,
         upper_first=code_words.upper_first,
         partner_name=partner_name,
     )

@@ -73,6 +73,7 @@ def post(action: Action, on: Page, *, scope: str = "write", takes_file: bool = F
                     visit.file = file
                     await session.rollback()
                     done = await body.run(action(visit))
+                await _name_actors(visit, done)
         except AppError as error:
             if error.status >= 500 or isinstance(error, NotFound):
                 raise
@@ -166,9 +167,18 @@ async def _shown(
     async with platform.unit_of_work() as session:
         visit = await _visit(request, signed_in, session, form or {}, problems)
         shown = await page(visit)
+        await _name_actors(visit, shown)
     if isinstance(shown, Response):
         return shown
     return _rendered(visit, shown, status)
+
+
+async def _name_actors(visit: Visit, shown: Shown | Done | Response) -> None:
+    """Read the names of the actors that a page shows."""
+    if isinstance(shown, Shown):
+        visit.actor_names = await tenancy.actor_names(
+            visit.session, visit.caller.workspace_id, shown.actors
+        )
 
 
 def _rendered(visit: Visit, shown: Shown, status: int = 200) -> Response:

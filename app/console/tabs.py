@@ -14,14 +14,22 @@ from app.console.visits import Visit
 NONE: Mapping[str, Action] = MappingProxyType({})
 
 
+def _nobody(content: Any) -> Sequence[str | None]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab: its label, its template, what reads its content of the visit and the thing, and the API's path below the thing."""
+    """A tab: its label, its template, what reads its content of the visit and the thing, and the API's path below the thing.
+
+    ``actors`` returns the actors that a content shows.
+    """
 
     label: str
     template: str
     read: Callable[[Visit, Any], Awaitable[Any]]
     api: str = ""
+    actors: Callable[[Any], Sequence[str | None]] = _nobody
 
 
 def routes_of(

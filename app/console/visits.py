@@ -30,7 +30,7 @@ class SpaceLink:
 class Shown:
     """What a page shows: its template, its title, the view model, and the API's paths for the same content.
 
-    ``section`` is the entry of the navigation that is marked.
+    ``section`` is the entry of the navigation that is marked. ``actors`` are those that the page shows with their names.
     """
 
     template: str
@@ -38,6 +38,7 @@ class Shown:
     view: Any
     section: str = ""
     api: Sequence[str] = ()
+    actors: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Visit:
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problems: Sequence[Problem] = ()  # of the form that was sent
     file: SentFile | None = None  # of a form with a file
+    actor_names: Mapping[str, str] = field(default_factory=dict)  # of the actors of what is shown
 
     @property
     def caller(self) -> Caller:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
+from sqlalchemy import text
 
 from app.core import clock
 from app.services import audiences, datasets
@@ -84,9 +85,8 @@ PAGES = (
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
-async def _filled(console: Console) -> list[str]:
+async def fill_pages(flow: Flow) -> list[str]:
     """Fill the space. Returns the paths of all pages."""
-    flow = console.flow
     await flow.upload({"profile_id": f"p{n}", "agreed": n < 2} for n in range(20))
     activation = await flow.activate(resync=True, brake=True)
     await flow.quiet(activation)
@@ -204,7 +204,7 @@ async def _database(flow: Flow) -> str:
 async def test_each_page_is_accessible_and_quiet(
     console: Console, scheme: Literal["light", "dark"]
 ) -> None:
-    pages = await _filled(console)
+    pages = await fill_pages(console.flow)
     page = await console.page(color_scheme=scheme)
     for path in pages:
         response = await page.goto(console.space + path)
@@ -217,7 +217,7 @@ async def test_each_page_is_accessible_and_quiet(
 
 
 async def test_each_page_fits_360_pixels(console: Console) -> None:
-    pages = await _filled(console)
+    pages = await fill_pages(console.flow)
     page = await console.page(viewport={"width": 360, "height": 740})
     for path in pages:
         await page.goto(console.space + path)
@@ -226,8 +226,53 @@ async def test_each_page_fits_360_pixels(console: Console) -> None:
     assert console.faults == []
 
 
+async def test_each_page_fits_long_names(console: Console) -> None:
+    pages = await fill_pages(console.flow)
+    async with console.flow.platform.unit_of_work() as session:
+        for table in ("space", "audience", "activation", "destination", "api_token"):
+            await session.execute(text(f"UPDATE {table} SET name = repeat('Wm', 127)"))
+    for width in (360, 1280):
+        page = await console.page(viewport={"width": width, "height": 740})
+        for path in pages:
+            await page.goto(console.space + path)
+            found = await page.evaluate(
+                "[document.documentElement, document.querySelector('main')].map((one) => one.scrollWidth - one.clientWidth)"
+            )
+            assert max(found) <= 0, (width, path)
+        await page.context.close()
+    assert console.faults == []
+
+
+async def test_the_keyboard_focus_is_seen(console: Console) -> None:
+    pages = await fill_pages(console.flow)
+    chosen = [one for one in pages if "tab=options" in one or "/new" in one or one == "/settings"]
+    page = await console.page(reduced_motion="reduce")
+    seen: set[str] = set()
+    for path in chosen:
+        await page.goto(console.space + path)
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            tag, is_inner, focused, left = await page.evaluate(
+                """(() => {
+                    const one = document.activeElement, style = getComputedStyle(one);
+                    const look = () => [style.outlineStyle, style.outlineWidth, style.boxShadow].join(" ");
+                    const focused = look(), is_inner = !one.matches(":focus");
+                    (one.shadowRoot?.activeElement ?? one).blur();
+                    return [one.tagName + "." + (one.type ?? ""), is_inner, focused, look()];
+                })()"""
+            )
+            if tag.startswith("BODY"):
+                break
+            if is_inner:
+                continue  # the button of a time or date, whose focus the browser shows
+            assert focused != left, (path, tag, focused)
+            seen.add(tag)
+    assert seen > {"A.", "SUMMARY.", "BUTTON.submit", "INPUT.text", "SELECT.select-one"}
+    assert console.faults == []
+
+
 async def test_each_page_works_without_scripts(console: Console) -> None:
-    pages = await _filled(console)
+    pages = await fill_pages(console.flow)
     page = await console.page(java_script_enabled=False)
     for path in pages:
         await page.goto(console.space + path)
@@ -238,7 +283,7 @@ async def test_each_page_works_without_scripts(console: Console) -> None:
 
 
 async def test_scripts_add_keys_copies_and_local_times(console: Console) -> None:
-    await _filled(console)
+    await fill_pages(console.flow)
     page = await console.page(timezone_id="America/New_York", locale="en-US")
     await page.goto(f"{console.space}/activations")
     await page.keyboard.press("/")
@@ -264,7 +309,7 @@ async def test_a_wrong_token_is_said_beside_its_field(console: Console) -> None:
 
 async def test_a_sync_on_hold_is_approved_without_scripts(console: Console) -> None:
     console.expected.add(422)
-    pages = await _filled(console)
+    pages = await fill_pages(console.flow)
     page = await console.page(java_script_enabled=False)
     await page.goto(console.space)
     await page.get_by_role("link", name="Test, sync 2").click()

@@ -124,7 +124,14 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
     api = [api_of(address), f"{api_of(address)}/status"]
     if TABS[key].api:
         api.append(api_of(address) + TABS[key].api)
-    return Shown("activation.html", overview.activation.name, view, section="activations", api=api)
+    return Shown(
+        "activation.html",
+        overview.activation.name,
+        view,
+        section="activations",
+        api=api,
+        actors=TABS[key].actors(view.content),
+    )
 
 
 # Tabs
@@ -165,8 +172,19 @@ TABS: Mapping[str, Tab] = {
     "options": Tab("Options", "activation/options.html", options_content, "/delivery-options"),
     "held": Tab("Held members and drift", "activation/held.html", held_content, "/holdings"),
     "test": Tab("Test send", "activation/test.html", test_content),
-    "revisions": Tab("Revisions", "activation/revisions.html", revisions_content, "/revisions"),
-    "audit": Tab("Audit", "activation/audit.html", _audit),
+    "revisions": Tab(
+        "Revisions",
+        "activation/revisions.html",
+        revisions_content,
+        "/revisions",
+        actors=lambda content: [row.revision.created_by for row in content.rows],
+    ),
+    "audit": Tab(
+        "Audit",
+        "activation/audit.html",
+        _audit,
+        actors=lambda page: [row.event.actor for row in page.entries],
+    ),
 }
 
 

@@ -77,7 +77,14 @@ async def show_audience(visit: Visit) -> Shown:
         snapshots=list(reversed(newest)),
     )
     paths = dict.fromkeys((api_of(address), *_api(visit, tab)))
-    return Shown("audience.html", view.audience.name, shown, section="audiences", api=list(paths))
+    return Shown(
+        "audience.html",
+        view.audience.name,
+        shown,
+        section="audiences",
+        api=list(paths),
+        actors=[view.audience.created_by, view.audience.updated_by],
+    )
 
 
 def _api(visit: Visit, tab: str) -> Sequence[str]:

@@ -21,6 +21,7 @@ from app.services import tenancy
 
 MOST_IN_CSV = 10_000
 _COLUMNS = ("timestamp", "type", "resource_type", "resource_name", "resource_id", "actor", "id")
+_ACTOR_NAME = "actor_name"
 _CHANGE = ("field", "before", "after")
 
 
@@ -54,7 +55,8 @@ async def show_audit(visit: Visit) -> Shown:
         resourceType=wanted.resource_type,
         resourceId=wanted.resource_id,
     )
-    return Shown("audit.html", "Audit", view, section="audit", api=[path])
+    actors = [event.actor for event in found.entries]
+    return Shown("audit.html", "Audit", view, section="audit", api=[path], actors=actors)
 
 
 async def download_audit(visit: Visit) -> Response:
@@ -66,16 +68,20 @@ async def download_audit(visit: Visit) -> Response:
         page = await tenancy.page_events(
             visit.session, visit.caller.workspace_id, wanted, PageRequest(1000, cursor)
         )
-        lines += [line for event in page.entries for line in _lines(event_row(event, visit.caller))]
+        actors = [event.actor for event in page.entries]
+        names = await tenancy.actor_names(visit.session, visit.caller.workspace_id, actors)
+        for event in page.entries:
+            lines += _lines(event_row(event, visit.caller), names.get(event.actor, ""))
         cursor = page.next
         if cursor is None:
             break
-    return csv_file("audit.csv", (*_COLUMNS, *_CHANGE), lines)
+    return csv_file("audit.csv", (*_COLUMNS, _ACTOR_NAME, *_CHANGE), lines)
 
 
-def _lines(row: EventRow) -> Sequence[Sequence[object]]:
+def _lines(row: EventRow, actor_name: str) -> Sequence[Sequence[object]]:
     event = row.event
-    begin = (to_wire(event.timestamp), *(getattr(event, name) for name in _COLUMNS[1:]))
+    given = (getattr(event, name) for name in _COLUMNS[1:])
+    begin = (to_wire(event.timestamp), *given, actor_name)
     return [(*begin, one.label, one.before, one.after) for one in row.changes or ()] or [
         (*begin, "", "", "")
     ]

@@ -104,7 +104,10 @@ async def _page(visit: Visit, check: Any = None) -> Shown:
         check=check,
     )
     paths = dict.fromkeys((api_of(address), api_of(address) + tabs[tab].api))
-    return Shown("dataset.html", dataset.name, view, section="datasets", api=list(paths))
+    actors = [dataset.created_by, dataset.updated_by, *tabs[tab].actors(content)]
+    return Shown(
+        "dataset.html", dataset.name, view, section="datasets", api=list(paths), actors=actors
+    )
 
 
 # Tabs
@@ -143,7 +146,13 @@ _USED = Tab("Used by", "dataset/users.html", _users, "/audiences")
 _UPLOAD_TABS: Mapping[str, Tab] = {
     "content": Tab("Content", "dataset/content.html", _rows, "/rows"),
     "reading": Tab("How it was read", "dataset/reading.html", _rows, "/rows"),
-    "former": Tab("Former contents", "dataset/former.html", _contents, "/contents"),
+    "former": Tab(
+        "Former contents",
+        "dataset/former.html",
+        _contents,
+        "/contents",
+        actors=lambda former: [one.uploaded_by for one in former],
+    ),
     "users": _USED,
 }
 _DATABASE_TABS: Mapping[str, Tab] = {

@@ -69,8 +69,16 @@ async def _page(visit: Visit, check: Any = None, secrets: Mapping[str, str] | No
         check=check,
         secrets=labelled(secrets or {}),
     )
-    paths = dict.fromkeys((api_of(_address(visit)), _api(visit, tab)))
-    return Shown("destination.html", account.name, view, section="destinations", api=list(paths))
+    catalogue = f"/catalogue/{connector.definition.slug}"
+    paths = dict.fromkeys((api_of(_address(visit)), _api(visit, tab), catalogue))
+    return Shown(
+        "destination.html",
+        account.name,
+        view,
+        section="destinations",
+        api=list(paths),
+        actors=[account.updated_by],
+    )
 
 
 def _api(visit: Visit, tab: str) -> str:

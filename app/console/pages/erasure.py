@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.console.addresses import activation_link, dataset_link, receipt_link
+from app.console.code_words import code_words
 from app.console.errors import PageRoute
 from app.console.routing import get
 from app.console.visits import Shown, Visit
@@ -21,7 +22,7 @@ _WORDS = {
     ErasureState.WAITING: "Waits",
     ErasureState.COMPLETE: "Complete",
 }
-#: Names of places in the receipt; tables of the database keep theirs.
+#: Names of the files in the receipt. The other places are tables of the database.
 _PLACES = {
     "datasets": "Datasets",
     "formerContents": "Former contents of datasets",
@@ -101,7 +102,8 @@ async def show_erasures(visit: Visit) -> Shown:
     found = await erasure.page_erasures(visit.session, visit.space_id, asked)
     view = ErasuresView(found, _WORDS)
     api = [f"/spaces/{visit.space_id}/erasures"]
-    return Shown("erasures.html", "Erasures", view, section="profile", api=api)
+    actors = [one.requested_by for one in found.entries]
+    return Shown("erasures.html", "Erasures", view, section="profile", api=api, actors=actors)
 
 
 async def show_receipt(visit: Visit) -> Shown:
@@ -120,13 +122,17 @@ async def show_receipt(visit: Visit) -> Shown:
         returns=await _returns(visit, found.found.get("returns") or ()),
     )
     api = [f"/spaces/{space_id}/erasures/{found.id}"]
-    return Shown("erasure.html", "Erasure of a person", view, section="profile", api=api)
+    actors = [found.requested_by]
+    return Shown(
+        "erasure.html", "Erasure of a person", view, section="profile", api=api, actors=actors
+    )
 
 
 def _place(name: str, counts: Mapping[str, int]) -> Place:
     files, deleted = counts.get("files", 0), counts.get("deleted", 0)
     rows, values = counts.get("rows", 0), counts.get("values", 0)
-    return Place(_PLACES.get(name, f"Table {name}"), files, deleted, rows, values)
+    words = _PLACES.get(name) or f"{code_words(name, 'table')} (records)"
+    return Place(words, files, deleted, rows, values)
 
 
 async def _waited(visit: Visit, wait: Mapping[str, Any]) -> Named:

@@ -33,6 +33,7 @@ class SyncPageView:
 
     overview: reports.Overview
     view: syncs.SyncView
+    origin: reports.SyncOrigin
     word: str
     batches: Page[reports.BatchView]
     rejections: syncs.SyncRejections
@@ -99,6 +100,7 @@ async def show_sync(visit: Visit) -> Shown:
     shown = SyncPageView(
         overview=overview,
         view=view,
+        origin=await reports.sync_origin(session, view.sync, view.snapshots),
         word=SYNC_WORDS[view.sync.state],
         batches=await _batches(visit, view.sync),
         rejections=await syncs.sync_rejections(session, space_id, activation_id, sync_id),
@@ -111,7 +113,8 @@ async def show_sync(visit: Visit) -> Shown:
     if shown.files:
         api.append(f"{api_of(address)}/exports")
     title = f"Sync {view.sync.number} of {overview.activation.name}"
-    return Shown("sync.html", title, shown, section="syncs", api=api)
+    actors = [view.sync.opened_by, view.sync.approved_by]
+    return Shown("sync.html", title, shown, section="syncs", api=api, actors=actors)
 
 
 async def _files(

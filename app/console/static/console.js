@@ -1,9 +1,9 @@
 // What scripts add to the console. Each page works without them.
 document.documentElement.classList.add("js");
 
-const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
-/** Show times in the viewer's zone; the title keeps UTC. */
+/** Show times in the viewer's zone, with its name; the title keeps UTC. */
 function localise(within) {
   for (const time of within.querySelectorAll("time[data-local]")) {
     time.textContent = short.format(new Date(time.dateTime));

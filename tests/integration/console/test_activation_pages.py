@@ -64,7 +64,7 @@ async def test_each_tab_shows_its_part(browser: Browser) -> None:
         "syncs": "Complete",
         "mapping": "Identifiers",
         "options": "Audience Membership Changed",
-        "held": "p1 member p1 Held",
+        "held": "p1 id of the member p1 Held",
         "revisions": "The first configuration",
         "test": "Send this profile now",
         "audit": "No events",
@@ -124,7 +124,7 @@ async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browse
     path = f"{_path(browser, activation)}/syncs/{sync.id}"
     await browser.open(path)
     assert "10 of 20 members that leave." in browser.text
-    assert "p10 p10 member" in browser.text
+    assert "p10 p10 id of the member" in browser.text
     for typed, status, words in (
         ("", 422, "Type the number of members that leave."),
         ("19", 409, "The plan has 20 exits, not 19"),
@@ -138,6 +138,8 @@ async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browse
     await browser.open(path)
     assert "21 delivered" in browser.text
     assert "HTTP 2" in browser.text
+    assert f"Revision 1 {sync.revision_id} Copy Snapshot Buyers, 2 snp_" in browser.text
+    assert "Approved by browser Revision" in browser.text
     page = await browser.open(f"{path}/rejections.csv")
     assert page.text.splitlines() == ["code,changes,row,message"]
     page = await browser.open("syncs.csv?status=complete")

@@ -85,7 +85,7 @@ async def test_the_list_of_the_partner_is_compared_and_repaired(browser: Browser
         path = _path(browser, activation)
         await browser.open(f"{path}?tab=held")
         await browser.send(f"{path}/drift?tab=held")
-        assert "The list is as we have sent it." in browser.text
+        assert "The list has what the service sent." in browser.text
         members = klaviyo.account.lists[LIST].members
         gone = klaviyo.account.find("email", "p1@example.com")
         stranger, _ = klaviyo.account.upsert({"email": "stranger@example.com"})

@@ -147,7 +147,7 @@ async def test_an_account_shows_its_activations_lists_and_default_mapping(
     page = await browser.send(f"{one}/delete")
     assert page.status_code == 409
     assert "The destination is connected to Buyers" in browser.text
-    assert (await browser.open("destinations/new/none")).status_code == 422
+    assert (await browser.open("destinations/new/none")).status_code == 404
 
 
 async def test_a_read_token_sees_accounts_without_actions(visitor: Browser) -> None:

@@ -39,9 +39,9 @@ async def test_an_operator_creates_replaces_and_revokes_tokens(visitor: Browser)
     again = await visitor.post(f"{one}/token-revoke", {**fields, "token": renewed[1]})
     assert again.status_code == 404
     await visitor.open("audit?resourceType=token")
-    assert "Token Revoked 3 changes name: crm becomes → nothing" in visitor.text
+    assert "Token Revoked by browser 3 changes name: crm becomes → nothing" in visitor.text
     assert (
-        'Token Created 3 changes name: nothing becomes → crm scopes: nothing becomes → ["read"]'
+        'Token Created by browser 3 changes name: nothing becomes → crm scopes: nothing becomes → ["read"]'
         in (visitor.text)
     )
 

@@ -76,3 +76,13 @@ def test_each_call_that_a_sentence_of_the_service_names_has_its_words() -> None:
 )  # fmt: skip
 def test_a_page_names_the_button(sentence: str, shown: str) -> None:
     assert on_page(sentence) == shown
+
+
+def test_the_line_that_an_engine_repeats_is_named_by_its_number() -> None:
+    message = (
+        "Could not convert string 'Köln' to INT32\n\nLINE 3: SELECT town, CAST(town AS INTEGER)...\n"
+        "                     ^^^^^^^^\n\nTo leave out such values, write TRY_CAST."
+    )
+    said = "Could not convert string 'Köln' to INT32 (line 3). To leave out such values, write TRY_CAST."
+    assert on_page(message) == on_page(message.replace("\n", " ")) == said
+    assert on_page("Cannot compare\n\nLINE 1: SELECT a\n          ^") == "Cannot compare (line 1)."

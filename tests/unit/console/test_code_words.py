@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.console.code_words import WORDS, code_words, plain
+from app.console.code_words import WORDS, actor_words, code_words, plain
 from app.domain.absence import Absence
 from app.domain.batch_states import BatchState
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
@@ -17,6 +17,7 @@ from app.domain.retry import AttemptOutcome, Failure
 from app.domain.run_states import RunKind
 from app.domain.sync_states import SyncKind, SyncState
 from app.services.tenancy import RESOURCE_TYPES
+from app.storage.personal_data import COLUMNS, Handling
 
 APP = Path("app")
 
@@ -47,6 +48,22 @@ def _literals(pattern: str, *folders: str) -> set[str]:
 )
 def test_each_code_of_the_service_has_words_of_its_own(kind: str, codes: list[str]) -> None:
     assert [code for code in codes if code not in WORDS[kind]] == []
+
+
+def test_each_part_of_the_service_that_acts_has_words() -> None:
+    actors = _literals(r'(?m)^ACTOR = "([^"]+)"', "services")
+    assert "schedule" in actors
+    assert sorted(actors - set(WORDS["actor"])) == []
+    token = "public-api-token/0vK3nB7QmX2d"
+    assert actor_words(token, {token: "marketing"}) == "marketing"
+    assert actor_words(token, {}) == token
+    assert actor_words("schedule", {}) == "the service"
+
+
+def test_each_place_of_a_receipt_has_words() -> None:
+    shown = (Handling.SEARCHED, Handling.CONFIGURED, Handling.REPEATS, Handling.TEMPORARY)
+    tables = {column.partition(".")[0] for column, kind in COLUMNS.items() if kind in shown}
+    assert sorted(tables - set(WORDS["table"])) == []
 
 
 def test_each_trigger_of_syncs_and_runs_has_words() -> None:
