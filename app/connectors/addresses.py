@@ -7,7 +7,7 @@ Only global unicast addresses on ports 443 and 80 are open, plain http not at al
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -118,26 +118,33 @@ class OutboundPolicy:
         if reason:
             raise _refused(host, port, reason, "Use a public https address")
 
-    def refusal_of(self, url: str) -> str | None:
+    def name_to_look_up(self, url: str) -> tuple[str, int] | None:
+        """Return host and port of a URL if only the addresses of its name decide: plain http, and the operator opened blocks."""
+        host, port, plain_http = _target_of(url)
+        blocks = any(entry.network for entry in self._entries)
+        if not plain_http or not blocks or _is_address(host) or self.opens_name(host, port):
+            return None
+        return host, port
+
+    def refusal_of(self, url: str, answers: Sequence[str] | None = None) -> str | None:
         """Return why a URL may not be called, as far as the URL says it: by its scheme, its port, or an address as its host.
 
-        The words follow the name of a field: ``cannot be called: plain http is not encrypted. Use …``.
+        ``answers`` are the addresses of its name, if they were looked up (``name_to_look_up``); none: it has no address. The words
+        follow the name of a field: ``cannot be called: plain http is not encrypted. Use …``.
         """
-        parts = urlsplit(url)
-        host, plain_http = parts.hostname or "", parts.scheme == "http"
-        port = parts.port or (80 if plain_http else 443)
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            opened = self.opens_name(host, port) or any(entry.network for entry in self._entries)
-            if not plain_http or opened:  # a name may have an address of an open block
-                return None
-            reason = "plain http is not encrypted"
+        host, port, plain_http = _target_of(url)
+        if _is_address(host):
+            answers = [host]
+        if answers is not None:
+            reason = self._refusal(host, answers, port, STANDARD_PORTS, plain_http=plain_http)
+            if not answers:
+                reason = "its name has no address now"
+        elif not plain_http or self.opens_name(host, port) or self.name_to_look_up(url):
+            return None
         else:
-            found = self._refusal(host, [host], port, STANDARD_PORTS, plain_http=plain_http)
-            if found is None:
-                return None
-            reason = found
+            reason = "plain http is not encrypted"
+        if reason is None:
+            return None
         return (
             f"cannot be called: {reason}. Use a public https address, or ask the operator to add {_entry_for(host, port)} to "
             "ACTIVATIONS_OUTBOUND_ALLOW."
@@ -170,6 +177,21 @@ class OutboundPolicy:
             standard = " nor ".join(str(number) for number in sorted(ports, reverse=True))
             return f"port {port} is {'neither' if len(ports) > 1 else 'not'} {standard}"
         return None
+
+
+def _target_of(url: str) -> tuple[str, int, bool]:
+    """Return host and port of a URL, and whether it is plain http."""
+    parts = urlsplit(url)
+    plain_http = parts.scheme == "http"
+    return parts.hostname or "", parts.port or (80 if plain_http else 443), plain_http
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refused(host: str, port: int, reason: str, way_out: str) -> AddressRefused:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from httpx_aiohttp import AiohttpTransport
 
@@ -36,6 +34,7 @@ from app.connectors.exchanges import (
     read_url,
     url_invalid,
 )
+from app.connectors.guard import Guard, addresses_of, opened_by_name
 from app.connectors.invalid_responses import (
     keep_status_of_invalid_responses,
     status_of_invalid_response,
@@ -89,6 +88,7 @@ def make_client(
     """
     policy = OutboundPolicy(outbound_allow)
     context = verify or _system_authorities()
+    resolver = resolver or ThreadedResolver()
     sessions = {
         scheme: _session(policy, context, resolver, max_connections, plain_http=scheme == "http")
         for scheme in ("http", "https")
@@ -99,6 +99,7 @@ def make_client(
     return OutboundClient(
         total_timeout=total_timeout,
         policy=policy,
+        resolver=resolver,
         sessions=sessions,
         transport=encrypted,
         mounts={"http://": plain, "https://": encrypted},
@@ -127,6 +128,7 @@ class OutboundClient(httpx.AsyncClient):
         *,
         total_timeout: timedelta,
         policy: OutboundPolicy,
+        resolver: AbstractResolver | None = None,
         sessions: Mapping[str, aiohttp.ClientSession] | None = None,
         **options: Any,
     ) -> None:
@@ -135,6 +137,7 @@ class OutboundClient(httpx.AsyncClient):
         self._sessions = sessions
         self._direct = aiohttp.ClientTimeout(sock_connect=self.timeout.connect)
         self._policy = policy
+        self._resolver = resolver
         self._total_timeout = total_timeout
         self._gate: Gate | None = None
         self._secrets: Sequence[str] = ()
@@ -173,6 +176,16 @@ class OutboundClient(httpx.AsyncClient):
             raise ConfigurationRejected("the URL must not contain a password", code="url_invalid")
         request.extensions[ACCOUNT_SECRETS] = self._secrets
         return request
+
+    async def refusal_of(self, url: str) -> str | None:
+        """Return why a URL may not be called, in words that follow the name of a field, or None.
+
+        If the addresses of a name decide, they are looked up as for a call, for at most two seconds.
+        """
+        named, answers = self._policy.name_to_look_up(url), None
+        if named is not None and self._resolver is not None:
+            answers = await addresses_of(self._resolver, *named)
+        return self._policy.refusal_of(url, answers)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request and read the whole response. ``stream`` is not supported.
@@ -238,7 +251,7 @@ class OutboundClient(httpx.AsyncClient):
 
     def _begin(self) -> float:
         """Note for this call whose secrets are masked and that no address is open. Returns the seconds that it may take."""
-        _opened_by_name.set(frozenset())
+        opened_by_name.set(frozenset())
         if self._secrets:
             set_account(self._secrets)
         return self._total_timeout.total_seconds()
@@ -297,12 +310,12 @@ async def pieces_of(response: httpx.Response) -> AsyncIterator[bytes]:
 def _session(
     policy: OutboundPolicy,
     context: ssl.SSLContext,
-    resolver: AbstractResolver | None,
+    resolver: AbstractResolver,
     max_connections: int,
     *,
     plain_http: bool,
 ) -> aiohttp.ClientSession:
-    guard = _Guard(policy, resolver or ThreadedResolver(), plain_http=plain_http)
+    guard = Guard(policy, resolver, plain_http=plain_http)
     connector = aiohttp.TCPConnector(
         ssl=context,
         resolver=guard,
@@ -318,52 +331,6 @@ def _session(
         trust_env=False,
         skip_auto_headers=("content-type", "user-agent"),
     )
-
-
-# The addresses and port that an entry of the allow list opened by name, for the connection that is being opened in this
-# task only. Without this limit, the entry would open its address to all accounts.
-_opened_by_name: ContextVar[frozenset[tuple[str, int]]] = ContextVar(
-    "opened_by_name", default=frozenset()
-)
-
-
-class _Guard(AbstractResolver):
-    """Checks every address of the resolver, and again when its socket is opened.
-
-    A host that is written as an address skips the resolver, so only the second check covers it.
-    """
-
-    def __init__(
-        self, policy: OutboundPolicy, resolver: AbstractResolver, *, plain_http: bool
-    ) -> None:
-        self._policy = policy
-        self._resolver = resolver
-        self._plain_http = plain_http
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        try:
-            answers = await self._resolver.resolve(host, port, family)
-        except UnicodeError as error:  # an invalid label
-            raise OSError(None, f"{host} is not a valid name") from error
-        if not answers:
-            raise OSError(None, f"{host} has no address")
-        self._policy.require(
-            host, [answer["host"] for answer in answers], port, plain_http=self._plain_http
-        )
-        is_named = self._policy.opens_name(host, port)
-        _opened_by_name.set(frozenset((one["host"], port) for one in answers if is_named))
-        return answers
-
-    def open_socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, (address, port, *_) = info
-        if (address, port) not in _opened_by_name.get():
-            self._policy.require(address, [address], port, plain_http=self._plain_http)
-        return socket.socket(family=family, type=kind, proto=protocol)
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 def _failure(error: BaseException, host: str) -> ConnectorError:

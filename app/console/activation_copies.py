@@ -12,6 +12,7 @@ from app.console.draft_settings import COPIED, mapped_text
 from app.console.option_forms import texts_of
 from app.console.visits import Visit
 from app.console.words import as_json
+from app.domain.frequency import past_fault
 from app.services import accounts, activations, reports
 
 _LONGEST = 255  # characters of a name
@@ -40,6 +41,8 @@ async def draft_of_copy(visit: Visit, overview: reports.Overview) -> Draft:
     if others := _other_personalization(config["personalization"]):
         texts[COPIED] = [as_json(others)]
     texts.pop("audiences", None)
+    if past_fault(options.frequency, visit.now):
+        texts.pop("frequency.moment", None)
     return Draft(texts)
 
 

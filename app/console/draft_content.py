@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -132,7 +133,7 @@ async def schedule_content(visit: Visit, draft: Draft) -> ScheduleContent:
     ids = [view.audience.id for view in chosen if view.audience.query]
     known = await audiences.schedules_by_audience(visit.session, visit.space_id, ids)
     try:
-        frequency: Frequency | None = checked_frequency(draft)
+        frequency: Frequency | None = checked_frequency(draft, visit.now)
     except Invalid:
         frequency = None
     config = compute_schedule(draft)
@@ -168,9 +169,9 @@ def compute_schedule(draft: Draft) -> tuple[str, dict[str, Any]] | None:
     return "SPECIFIC_DAYS", config
 
 
-def check_schedule(draft: Draft) -> None:
+def check_schedule(draft: Draft, now: datetime) -> None:
     """Raise Invalid with each fault of the schedule of a draft."""
-    checked_frequency(draft)
+    checked_frequency(draft, now)
     if (config := compute_schedule(draft)) is not None:
         problems = schedules.problems_of(*config)
         if problems:

@@ -37,7 +37,7 @@ _FIELDS = {
 
 async def save_draft(visit: Visit, draft: Draft) -> Any:
     """Create the activation, disabled, and open a dry run of it. Returns its row. Raises Invalid for each fault."""
-    check_schedule(draft)
+    check_schedule(draft, visit.now)
     await _refuse_unknown_list(visit, draft)
     chosen = await chosen_audiences(visit, draft)
     if not chosen:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from app.console.form_values import FormValues
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Invalid
-from app.domain.frequency import Frequency, parse_frequency
+from app.domain.frequency import Frequency, parse_frequency, past_fault
 from app.domain.local_time import is_zone_everywhere, zone_fault
 from app.domain.notices import NoticeEvent
 from app.services import activations
@@ -48,11 +48,13 @@ def frequency_json(form: FormValues) -> Json:
     return found
 
 
-def checked_frequency(form: FormValues) -> Frequency:
-    """Return the frequency of a form. Raises Invalid with each fault."""
+def checked_frequency(form: FormValues, now: datetime) -> Frequency:
+    """Return the frequency of a form. Raises Invalid with each fault, also for a time that is past."""
     parsed = parse_frequency(frequency_json(form))
     if isinstance(parsed, list):
         raise Invalid("the frequency does not fit", problems=parsed)
+    if fault := past_fault(parsed, now):
+        raise Invalid(fault, field="frequency.at")
     return parsed
 
 
@@ -115,7 +117,7 @@ def _notifications(form: FormValues) -> Json:
     return {
         **({"emails": emails} if emails else {}),
         **({"destinationId": account} if account else {}),
-        **({"on": events} if set(events) not in (set(), set(NoticeEvent)) else {}),
+        **({"on": events} if set(events) != set(NoticeEvent) else {}),
     }
 
 

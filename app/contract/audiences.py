@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.contract.audience_schedules import AudienceSchedule
 from app.contract.envelope import Input, Name, Output, PaginationOutput, Text
+from app.contract.extensions.base import StrictInput
 from app.contract.fields import (
     AudienceId,
     AudienceName,
@@ -167,7 +168,7 @@ class AudienceSortInput(Input):
     direction: Annotated[Literal["ASC", "DESC"], about("Ascending or descending.", "DESC")] = "ASC"
 
 
-class ForceRunInput(Input):
+class ForceRunInput(StrictInput):
     """Extension of this service: the time as of which the audience is computed, and whether the snapshot becomes current
     although a newer one exists."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from app.contract.envelope import Input, Name, Output, PaginationOutput
+from app.contract.envelope import Output, PaginationOutput
+from app.contract.extensions.base import Name, StrictInput
 from app.contract.fields import SpaceId
 from app.core.described import about
 
@@ -38,7 +39,7 @@ class GetSpaceAlphaOutput(Output):
     space: Annotated[Space, about("The space.")]
 
 
-class CreateSpaceInput(Input):
+class CreateSpaceInput(StrictInput):
     """A new space. Without a slug, the slug is derived from the name."""
 
     name: Annotated[Name, about("Name of the space, 1 to 255 characters.", "Shop")]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from app.core.errors import Problem
 from app.domain.charsets import CHARSETS
+from app.domain.file_formats import FileFormat
 
 DELIMITERS: Mapping[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+SHOWN_FORMATS: Mapping[FileFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
 _NO_DELIMITERS = "\"' \r\n\0\ufeff"
 _UNICODE = re.compile(r"utf-?8|utf-?(16|32)([lb]e)?|us-ascii")
 
@@ -32,3 +35,16 @@ def read_charset(name: str) -> str | None:
             f"the charset {plain} is not read; send utf-8, utf-16 with a byte order mark, or one of {', '.join(sorted(CHARSETS))}"
         )
     return plain
+
+
+def misplaced_option(
+    form: FileFormat, delimiter: str | None, charset: str | None
+) -> Problem | None:
+    """Return a problem for an option that files of a format do not have, so that it would have no effect, or None."""
+    if delimiter is not None and form != "csv":
+        return Problem(
+            f"is for CSV files, and this file is {SHOWN_FORMATS[form]}; leave it out", "delimiter"
+        )
+    if charset is not None and form == "parquet":
+        return Problem("is for files of text, and this file is Parquet; leave it out", "charset")
+    return None

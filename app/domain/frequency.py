@@ -29,6 +29,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "interval": ("minutes",),
     "cron": ("expression", "zone"),
 }
+#: A time that is past by less counts as now: forms have no seconds, and clocks differ.
+RECENT = timedelta(minutes=5)
 _MAX_MINUTES = 366 * 24 * 60
 
 
@@ -120,6 +122,14 @@ def parse_frequency(
     if kind == "once" and "at" in given:
         given["at"] = to_wire(from_wire(given["at"]))
     return Frequency(cast("FrequencyType", kind), **given)
+
+
+def past_fault(frequency: Frequency, now: datetime) -> str:
+    """Return why the time of the frequency ``once`` cannot be set any more, or an empty text. A sync would start at once."""
+    moment = frequency.moment
+    if moment is None or moment >= now - RECENT:
+        return ""
+    return f"is past: {in_words(moment)}. Choose a time to come, or leave it out for a sync as soon as the activation is enabled"
 
 
 def next_due(frequency: Frequency, after: datetime) -> datetime | None:

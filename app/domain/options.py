@@ -14,6 +14,7 @@ from app.core.errors import Problem
 from app.core.suggestions import did_you_mean
 from app.domain.changes import Mode
 from app.domain.frequency import Frequency, parse_frequency
+from app.domain.names import is_blank
 from app.domain.notices import NoticeEvent
 
 _MAX_ARMS = 20
@@ -165,21 +166,29 @@ def parse_brake(
 def parse_notifications(
     value: Any, *, field: str = "notifications"
 ) -> Notifications | list[Problem]:
-    """Parse ``{emails, destinationId, on}``. An empty object means no recipients."""
+    """Parse ``{emails, destinationId, on}``. An empty object means no notices; events without a recipient are a problem."""
     if not isinstance(value, Mapping):
         return [Problem("must be an object", field)]
     problems = unknown_keys(value, ("emails", "destinationId", "on"), field)
     emails = value.get("emails") or []
     if not isinstance(emails, list) or not all(is_mail_address(item) for item in emails):
         problems.append(Problem("must be a list of mail addresses", f"{field}.emails"))
-    on = value.get("on") or list(NOTIFIED_OF)
+    account, on = value.get("destinationId"), value.get("on")
+    is_nobody = not emails and account is None
+    if on is None:
+        on = list(NOTIFIED_OF)
     if not isinstance(on, list) or any(item not in NOTIFIED_OF for item in on):
         problems.append(Problem(f"may name {', '.join(NOTIFIED_OF)}", f"{field}.on"))
-    account = value.get("destinationId")
+    elif not on and not is_nobody:
+        words = f"must name at least one of {', '.join(NOTIFIED_OF)}; leave it out for all, or send {{}} for no notices"
+        problems.append(Problem(words, f"{field}.on"))
     if account is not None and not isinstance(account, str):
         problems.append(
             Problem("must be the id of a webhook destination", f"{field}.destinationId")
         )
+    if not problems and is_nobody and value.get("on"):
+        words = "has no recipient, so nobody is notified: add emails or destinationId, or send {} for no notices"
+        problems.append(Problem(words, field))
     return problems or Notifications(tuple(emails), account, tuple(on))
 
 
@@ -279,7 +288,12 @@ def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
         return [Problem("must be an object", field)]
     problems = unknown_keys(value, ("name", "weight", "sent", "list"), field)
     if not _is_text(value.get("name")):
-        problems.append(Problem(f"must be a text of 1 to {_MAX_NAME} characters", f"{field}.name"))
+        problems.append(
+            Problem(
+                f"must be a text of 1 to {_MAX_NAME} characters, with a visible one",
+                f"{field}.name",
+            )
+        )
     weight = value.get("weight")
     if not _is_number(weight) or not 0 < weight <= 1_000_000:
         problems.append(Problem("must be a number above 0", f"{field}.weight"))
@@ -297,7 +311,7 @@ def _parse_arm(value: Any, field: str) -> SplitArm | list[Problem]:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME
+    return isinstance(value, str) and len(value) <= _MAX_NAME and not is_blank(value)
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

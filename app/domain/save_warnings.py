@@ -26,9 +26,17 @@ class WarningCode(StrEnum):
     PERCENT_BELOW_ONE = "percent_below_one"  # a share was given where a percentage is expected
     UNKNOWN_IDENTIFIER = "unknown_identifier"  # no audience has an identifier that is to be sent
     UNCLOSED_TEMPLATE = "unclosed_template"  # a template begins a name and does not end it
+    MAPPING_FAILS = "mapping_fails"  # a part of a mapping fails whenever it is run
+    MAPPING_WITHOUT_EFFECT = "mapping_without_effect"  # a part of a mapping is ignored
     FILE_MISSING = "file_missing"  # the file of a dataset does not exist (yet)
     FILE_LATE = "file_late"  # the file of a dataset is older than its source allows
     FILE_NOT_CHECKED = "file_not_checked"  # the place of a dataset's file did not respond in time
+    SENDS_NOTHING = "sends_nothing"  # the mode and the type of an activation exclude each other
+    OPTION_WITHOUT_EFFECT = (
+        "option_without_effect"  # an option that nothing reads, or that another one overrides
+    )
+    BLANK_NAME = "blank_name"  # a name without a visible character
+    NAME_NEEDS_QUOTES = "name_needs_quotes"  # the name of a dataset is a word of SQL
     SHARED_PLACE = "shared_place"  # another activation writes to the same place at the partner
 
 

@@ -4,6 +4,7 @@ The language is our own implementation because it is Segment's: mappings made th
 Liquid templates inside it use ``python-liquid``.
 """
 
+from app.mapping.doubts import Doubt, doubts_of
 from app.mapping.errors import InvalidMapping, MappingError, MappingFailed
 from app.mapping.identity import plain_path
 from app.mapping.liquid_faults import liquid_faults
@@ -15,10 +16,12 @@ from app.mapping.values import is_plain_data
 __all__ = [
     "DIRECTIVES",
     "CompiledMapping",
+    "Doubt",
     "InvalidMapping",
     "MappingError",
     "MappingFailed",
     "compile_mapping",
+    "doubts_of",
     "is_plain_data",
     "liquid_faults",
     "paths_read",

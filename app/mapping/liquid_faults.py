@@ -12,7 +12,6 @@ from app.mapping.liquid_engine import filters_of, known_filters, known_tags, par
 from app.mapping.values import running_directive
 
 QUOTE = "'"
-_LITERALS = frozenset({"@literal"})
 
 
 def liquid_faults(mapping: Any) -> list[str]:
@@ -26,8 +25,6 @@ def liquid_faults(mapping: Any) -> list[str]:
 def _of_part(node: Any, location: str) -> Iterator[str]:
     if isinstance(node, dict):
         name = running_directive(node)
-        if name in _LITERALS:
-            return
         if name == "@liquid" and isinstance(node[name], str):
             fault = _fault(node[name])
             if fault:

@@ -64,6 +64,7 @@ FAULTY: list[tuple[str, Any]] = [
     ("split", {"arms": ARMS * 11}),
     ("split", {"arms": [{"name": "A", "weight": 0}, ARMS[1]]}),
     ("split", {"arms": [{"name": "", "weight": 1}, ARMS[1]]}),
+    ("split", {"arms": [{"name": "  ", "weight": 1}, ARMS[1]]}),
     ("split", {"arms": [{"name": "A", "weight": 1, "share": 2}, ARMS[1]]}),
     ("split", {"arms": [{"name": "A", "weight": 1, "sent": None}, ARMS[1]]}),
     ("split", {"arms": ARMS, "holdout": 10}),

@@ -43,7 +43,7 @@ class QueryRules:
         )
 
     def check(self, query: QueryParams) -> None:
-        """Raise Invalid for a value that is none of the choices; if closed, for an unknown name and a text that is there twice."""
+        """Raise Invalid for a value that is none of the choices; if closed, for an unknown name, and a text that is empty or there twice."""
         problems: list[Problem] = []
         seen: set[str] = set()
         for name, value in query.multi_items():
@@ -63,6 +63,8 @@ class QueryRules:
         if not self.is_closed:
             return None
         if name in self.texts:
+            if not value:
+                return "must not be empty: give a value, or leave it out"
             return "must be given once" if name in seen else None
         if name in self.objects or _DOTTED.sub(r"[\1]", name) in self.fields:
             return None

@@ -159,6 +159,7 @@ async def create_dataset(
     found: Sequence[SaveWarning] = ()
     if body.kind == "object":
         found = await datasets.check_new_file(platform, scene.workspace_id, file, now=clock.now())
+    found = [*found, *await datasets.dataset_name_warnings(body.name)]
     row = await datasets.create_dataset(
         session,
         platform.keyring,

@@ -142,6 +142,8 @@ async def create_destination(
     body: contract.DestinationInput,
 ) -> Response:
     """Add an account at a partner. Only this response contains the secrets that the service generates."""
+    # The session has used no connection of the database yet, except with an idempotency key, whose row it holds.
+    await activations.refuse_closed_addresses(platform, body.settings)
     row, generated = await activations.create_destination(
         session,
         platform.keyring,
@@ -232,6 +234,7 @@ async def update_destination(
     body: contract.DestinationPatch,
 ) -> Response:
     """Update an account. Settings are merged; new settings resume activations that failures of the account had paused."""
+    await activations.refuse_closed_addresses(platform, body.settings)
     row, generated = await activations.update_destination(
         session,
         platform.keyring,

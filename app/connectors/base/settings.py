@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -41,6 +41,13 @@ class ConnectorSettings(BaseModel):
         """Refuse a URL that the outbound client cannot read."""
         is_url = field.field_name in cls.where_to and isinstance(value, str) and "://" in value
         return checked_callable(value) if is_url else value
+
+    def unused_settings(self, connection_settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return which settings of a connection have no effect together with the others: ``{name: reason}``.
+
+        The reason is a sentence with the way out. By default none.
+        """
+        return {}
 
     def hidden_texts(self) -> Iterator[str]:
         """Yield the values of ``write_only`` and the parameters of ``hidden_queries``: they may be keys."""

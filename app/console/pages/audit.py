@@ -88,12 +88,13 @@ def _lines(row: EventRow, actor_name: str) -> Sequence[Sequence[object]]:
 
 
 def _wanted(visit: Visit) -> tenancy.Filter:
-    return tenancy.Filter(
+    wanted = tenancy.Filter(
         start=_day(visit, "from"),
         end=_day(visit, "to"),
         resource_id=visit.asked("resourceId"),
         resource_type=visit.asked("resourceType"),
     )
+    return tenancy.in_order(wanted, start="from", end="to")
 
 
 def _day(visit: Visit, name: str) -> datetime | None:

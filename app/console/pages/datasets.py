@@ -92,7 +92,7 @@ async def add_file(visit: Visit) -> Done:
     note = (
         f"{filled.name} has {plural(filled.row_count, 'row')}. Check below how the file was read."
     )
-    return Done(dataset_link(visit.space_id, dataset.id), note)
+    return Done(dataset_link(visit.space_id, dataset.id), await _with_warnings(visit, note))
 
 
 async def add_database(visit: Visit) -> Done:
@@ -100,9 +100,8 @@ async def add_database(visit: Visit) -> Done:
     source = sent_source(visit)
     checked(DatasetInput, {"name": visit.sent("name"), "kind": "postgres", "source": source.wire})
     dataset = await _create(visit, visit.session, "postgres", source.fields)
-    return Done(
-        dataset_link(visit.space_id, dataset.id), "The database is added. Check it before its use."
-    )
+    note = await _with_warnings(visit, "The database is added. Check it before its use.")
+    return Done(dataset_link(visit.space_id, dataset.id), note)
 
 
 async def add_object(visit: Visit) -> Done:
@@ -114,10 +113,16 @@ async def add_object(visit: Visit) -> Done:
         visit.platform, visit.caller.workspace_id, sent.fields, now=visit.now
     )
     dataset = await _create(visit, visit.session, "object", None, file=sent.fields)
+    note = f"The file is added; the next run that needs it reads it. {check_words(warnings)}"
     return Done(
-        f"{dataset_link(visit.space_id, dataset.id)}?tab=file",
-        f"The file is added; the next run that needs it reads it. {check_words(warnings)}",
+        f"{dataset_link(visit.space_id, dataset.id)}?tab=file", await _with_warnings(visit, note)
     )
+
+
+async def _with_warnings(visit: Visit, note: str) -> str:
+    """Return a note with what is to be known of the name that was sent."""
+    found = await datasets.dataset_name_warnings(visit.sent("name"))
+    return " ".join([note, *(one.message for one in found)])
 
 
 async def _create(visit: Visit, session: Any, kind: str, source: Any, *, file: Any = None) -> Any:

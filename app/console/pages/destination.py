@@ -189,6 +189,8 @@ async def check(visit: Visit) -> Shown:
 
 
 async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -> Mapping[str, str]:
+    await visit.end_transaction()  # a name may be looked up
+    await activations.refuse_closed_addresses(visit.platform, settings)
     _, secrets = await activations.update_destination(
         visit.session,
         visit.platform.keyring,

@@ -110,6 +110,9 @@ async def add(visit: Visit) -> Shown | Done:
     entry = activations.catalogue_entry(visit.path("slug"))
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
+    settings = accounts.settings_of_inputs(entry.inputs, filled(visit, entry.inputs))
+    await visit.end_transaction()  # a name may be looked up
+    await activations.refuse_closed_addresses(visit.platform, settings)
     account, secrets = await activations.create_destination(
         visit.session,
         visit.platform.keyring,
@@ -117,7 +120,7 @@ async def add(visit: Visit) -> Shown | Done:
         space_id=visit.space_id,
         slug=entry.definition.slug,
         name=visit.sent("name"),
-        settings=accounts.settings_of_inputs(entry.inputs, filled(visit, entry.inputs)),
+        settings=settings,
         permits_roles=visit.platform.settings.permits_roles,
         outbound_allow=visit.platform.settings.outbound_allow,
         actor=visit.caller.actor,

@@ -147,7 +147,7 @@ async def _check(visit: Visit, step: str, draft: Draft) -> None:
         case "audiences" if not await chosen_audiences(visit, draft):
             raise Invalid("Choose an audience, or upload one.", field="audience")
         case "schedule":
-            check_schedule(draft)
+            check_schedule(draft, visit.now)
         case "destination":
             if not draft.one("destination"):
                 raise Invalid("Choose a destination.", field="destination")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from app.contract import envelope
 from app.contract.envelope import Input, Output, PaginationOutput, RemovalOutput
 from app.contract.fields import Time
+from app.domain.names import checked_name
+
+#: A name with at least one visible character. Segment's bodies take any text of 1 to 255 characters.
+Name = Annotated[
+    envelope.Name, AfterValidator(checked_name), Field(json_schema_extra={"pattern": r"\S"})
+]
 
 
 class StrictInput(Input):
@@ -31,6 +38,7 @@ REMOVED = RemovalOutput(status="SUCCESS")
 
 __all__ = [
     "REMOVED",
+    "Name",
     "Output",
     "PaginationOutput",
     "RemovalOutput",

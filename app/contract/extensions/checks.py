@@ -40,6 +40,12 @@ class WarningOutput(Output):
         "percent_below_one: the limit of the brake is below one per cent, as if a share of 1 was meant. "
         "unknown_identifier: no audience of the activation has an identifier that is to be sent. "
         "unclosed_template: a template begins a name with {{ and does not end it, so it is sent as it is written. "
+        "mapping_fails: a part of a mapping fails whenever it is run. "
+        "mapping_without_effect: a part of a mapping is ignored, or sent as it is written. "
+        "sends_nothing: the mode and the type of an activation exclude each other. "
+        "option_without_effect: an option is not used, or another one takes precedence. "
+        "blank_name: a name has no visible character. "
+        "name_needs_quotes: the name of a dataset is a word of SQL, so definitions write it in double quotes. "
         "shared_place: another activation of the workspace writes to the same list, attribute or audience at the partner.",
         examples=["order_dependent"],
     )

@@ -24,7 +24,7 @@ _Weight = Annotated[
     int | float, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000})
 ]
 _Count = Annotated[int, Field(ge=1, le=10**12)]
-_Text = Annotated[str, Field(min_length=1, max_length=255)]
+_Text = Annotated[str, Field(min_length=1, max_length=255, json_schema_extra={"pattern": r"\S"})]
 
 _ENABLED = about("Whether the brake holds plans that remove too many.", True)
 _PERCENT = about(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from app.contract.envelope import Name
-from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.contract.extensions.base import Name, Output, PaginationOutput, StrictInput, Time
 from app.contract.fields import (
     CreatedAt,
     CreatedBy,

@@ -32,7 +32,7 @@ class FrequencyOnce(Output):
     at: Annotated[
         str | None,
         about(
-            "Time of the sync, in RFC 3339 with its offset. By default now. A sync that is opened after it for another reason, "
+            "Time of the sync, in RFC 3339 with its offset. By default now; a time that is past is refused. A sync that is opened after it for another reason, "
             "such as `performResync`, is this sync; `performResync` before it waits for it.",
             "2026-02-01T06:30:00.000Z",
         ),

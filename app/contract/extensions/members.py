@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.contract.envelope import Name
-from app.contract.extensions.base import Output, PaginationOutput, StrictInput, Time
+from app.contract.extensions.base import Name, Output, PaginationOutput, StrictInput, Time
 from app.contract.fields import ProfileId, SnapshotId
 from app.core.described import about
 

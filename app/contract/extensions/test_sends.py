@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from app.contract.envelope import Name
-from app.contract.extensions.base import Output, StrictInput, Time
+from app.contract.extensions.base import Name, Output, StrictInput, Time
 from app.contract.fields import KeyType, MemberKey, ProfileId, SyncId
 from app.core.described import SchemaOf, about
 

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.contract.envelope import Name
-from app.contract.extensions.base import Output, StrictInput, Time
+from app.contract.extensions.base import Name, Output, StrictInput, Time
 from app.core.described import about
 
 _TIME = "2026-01-31T12:00:00.000Z"

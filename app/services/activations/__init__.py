@@ -42,6 +42,7 @@ from app.services.activations.destinations import (
     get_destination,
     page_destinations,
     read_budgets,
+    refuse_closed_addresses,
     update_destination,
 )
 from app.services.activations.list_checks import (
@@ -89,6 +90,7 @@ __all__ = [
     "read_activation",
     "read_budgets",
     "read_connections",
+    "refuse_closed_addresses",
     "refuse_unknown_lists",
     "refuse_unknown_lists_of_options",
     "remove_activation",

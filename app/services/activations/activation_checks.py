@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
+from app.core.errors import Invalid
 from app.domain.column_names import meaning
+from app.domain.names import blank_name_warning
 from app.domain.options import frequency_of
 from app.domain.save_warnings import SaveWarning, WarningCode
+from app.services.accounts import settings_of
 from app.services.activations.catalogue import definition_of
 from app.services.activations.mapping_checks import (
     Members,
@@ -17,11 +21,14 @@ from app.services.activations.mapping_checks import (
     name_warnings,
     trait_names,
 )
+from app.services.activations.option_checks import option_warnings
 from app.services.activations.shared_place_checks import shared_place_warnings
 from app.services.platform import Platform
 from app.services.revision import Revision
 from app.storage.models import Activation, Audience
 from app.storage.repositories.audiences import AudienceRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.schedules import ScheduleRepository
 from app.storage.repositories.snapshots import SnapshotRepository
@@ -31,13 +38,16 @@ async def activation_warnings(
     session: AsyncSession, platform: Platform, workspace_id: str, activation: Activation
 ) -> Sequence[SaveWarning]:
     """Return the warnings about an activation; those about members are empty until an audience has been computed."""
+    blank = blank_name_warning(activation.name, "activationName")
     found = [
+        *([] if blank is None else [blank]),
         *_mail_warnings(platform.settings, activation),
         *_brake_warnings(activation),
     ]
     sources = await AudienceRepository(session).sources_of(activation.space_id, activation.id)
     found += await _clock_warnings(session, activation, sources)
     found += await _trait_warnings(session, activation, sources)
+    found += await _connection_warnings(session, platform, workspace_id, activation)
     found += await shared_place_warnings(session, platform.keyring, workspace_id, activation)
     return found
 
@@ -89,6 +99,30 @@ def _never_computed(audience: Audience) -> SaveWarning:
     return SaveWarning(WarningCode.CLOCKS_DO_NOT_FIT, "frequency", words)
 
 
+async def _connection_warnings(
+    session: AsyncSession, platform: Platform, workspace_id: str, activation: Activation
+) -> Sequence[SaveWarning]:
+    """Return a warning for each setting of the connection that has no effect together with those of the account."""
+    connection = await ConnectionRepository(session).get(
+        activation.space_id, activation.audience_id, activation.connection_id or ""
+    )
+    given = connection.connection_settings if connection is not None else None
+    if not given:
+        return ()
+    account = await DestinationRepository(session).require(
+        activation.space_id, activation.destination_id
+    )
+    try:
+        _, settings = settings_of(platform.keyring, workspace_id, account)
+        unused = settings.unused_settings(given)
+    except (Invalid, ValidationError):
+        return ()  # the account or the connection does not work; its check says why
+    return [
+        SaveWarning(WarningCode.OPTION_WITHOUT_EFFECT, f"connectionSettings.{name}", reason)
+        for name, reason in unused.items()
+    ]
+
+
 async def _trait_warnings(
     session: AsyncSession, activation: Activation, sources: Sequence[Audience]
 ) -> Sequence[SaveWarning]:
@@ -107,6 +141,7 @@ async def _trait_warnings(
     return [
         *(_ambiguous(field, name, columns) for (field, name), columns in ambiguous.items()),
         *name_warnings(definition, revision, Members(columns_of, added)),
+        *option_warnings(definition, revision),
     ]
 
 

@@ -13,7 +13,7 @@ from app.connectors.base import Definition, Notifies
 from app.core.clock import to_wire
 from app.core.errors import Invalid, Problem
 from app.domain.activation_config import is_same
-from app.domain.frequency import Frequency, next_due, parse_frequency
+from app.domain.frequency import Frequency, next_due, parse_frequency, past_fault
 from app.domain.options import (
     Brake,
     Notifications,
@@ -154,9 +154,11 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
     match name:
         case "frequency":
             frequency = parse_frequency(value)
-            if isinstance(frequency, Frequency) and frequency.type == "once":
-                frequency = replace(frequency, at=frequency.at or to_wire(now))
-            return frequency.to_json() if isinstance(frequency, Frequency) else frequency
+            return (
+                _stored_frequency(frequency, options, now)
+                if isinstance(frequency, Frequency)
+                else frequency
+            )
         case "brake":
             return with_brake(options, value)
         case "notifications":
@@ -177,6 +179,19 @@ def _parsed(name: str, value: Any, options: Mapping[str, Any], now: datetime) ->
             return parse_included(value)
         case _:
             return value
+
+
+def _stored_frequency(
+    frequency: Frequency, options: Mapping[str, Any], now: datetime
+) -> dict[str, Any] | list[Problem]:
+    """Return a frequency as it is stored, ``once`` with its time. A time that is past is a problem, unless it is stored already."""
+    if frequency.type == "once":
+        frequency = replace(frequency, at=frequency.at or to_wire(now))
+    stored = frequency.to_json()
+    fault = past_fault(frequency, now)
+    if fault and stored != options.get("frequency"):
+        return [Problem(fault, "frequency.at")]
+    return stored
 
 
 def _stored(split: Split) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import CheckResult, Connector, ConnectorSettings
 from app.connectors.errors import ConnectorError
+from app.connectors.urls import checked_callable
 from app.core.crypto import Keyring
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, Problem
 from app.core.ids import new_hex_id
 from app.core.pagination import Page, PageRequest
+from app.domain.names import require_name
 from app.services import accounts
 from app.services.accounts import (
     complete_settings,
@@ -28,12 +30,28 @@ from app.services.accounts import (
 from app.services.platform import BudgetUse, Platform
 from app.services.syncs import account_healed, lock_account
 from app.services.tenancy import Hidden, record_change
-from app.storage.models import Destination
+from app.storage.models import Activation, Audience, Destination
+from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.destinations import DestinationRepository
 
 _CHECK_SECONDS = 60
-_NAMED = 10  # audiences that an error names
+_NAMED = 10  # audiences or activations that an error names
+
+
+async def refuse_closed_addresses(platform: Platform, settings: Mapping[str, Any] | None) -> None:
+    """Raise Invalid for a plain http address in settings that no call would reach, after a look-up of its name.
+
+    Call it before the session uses a connection of the database. ``create_destination`` and ``update_destination`` check the rest.
+    """
+    urls = {name: value for name, value in (settings or {}).items() if _is_plain_http(value)}
+    problems = [
+        Problem(words, f"settings.{name}")
+        for name, url in urls.items()
+        if (words := await platform.http.refusal_of(url)) is not None
+    ]
+    if problems:
+        raise Invalid("the settings do not fit", problems=problems)
 
 
 async def create_destination(
@@ -55,6 +73,7 @@ async def create_destination(
     ``permits_roles``: whether settings may name a role that the service assumes. ``outbound_allow``: the addresses that the
     operator has opened. Raises Invalid for settings that do not fit.
     """
+    require_name(name)
     connector = accounts.connector_class(slug)
     stored, generated = complete_settings(
         connector,
@@ -121,6 +140,8 @@ async def update_destination(
 
     Returns the account with ``{setting: secret}`` of the secrets that were generated. Raises NotFound and Invalid.
     """
+    if name is not None:
+        require_name(name)
     if settings:
         await lock_account(session, space_id, destination_id)
     destination = await DestinationRepository(session).require(
@@ -165,16 +186,20 @@ async def delete_destination(
     destination_id: str,
     actor: str,
 ) -> None:
-    """Remove an account. Raises Conflict, which names the audiences, while one is connected to it."""
+    """Remove an account. Raises Conflict, with names, while an audience is connected to it, or activations send their notices to it."""
     repository = DestinationRepository(session)
     destination = await repository.require(space_id, destination_id, lock="remove")
     users = await AudienceRepository(session).connected_to(space_id, destination_id)
     if users:
-        named = ", ".join(f"{audience.name} ({audience.id})" for audience in users[:_NAMED])
-        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
         raise Conflict(
-            f"The destination is connected to {named}{more}; remove it from there first.",
+            f"The destination is connected to {_shown(users)}; remove it from there first.",
             data={"audiences": [audience.id for audience in users]},
+        )
+    told = await ActivationRepository(session).notifying(space_id, destination_id)
+    if told:
+        raise Conflict(
+            f"The destination receives the notices of {_shown(told)}; change their option notifications first.",
+            data={"activations": [activation.id for activation in told]},
         )
     before = _fields(keyring, workspace_id, destination)
     await _record(session, destination, "Destination Deleted", actor, before=before)
@@ -233,6 +258,22 @@ def _fields(keyring: Keyring, workspace_id: str, destination: Destination) -> di
     """Return what the audit trail compares; secrets are compared, and never kept."""
     settings = shown_settings(keyring, workspace_id, destination, hide=Hidden)
     return {"slug": destination.slug, "name": destination.name, "settings": settings}
+
+
+def _is_plain_http(value: Any) -> bool:
+    """Return whether a setting is a plain http address that can be read; the check of the settings reports one that cannot."""
+    if not isinstance(value, str) or not value.startswith("http://"):
+        return False
+    try:
+        return bool(checked_callable(value))
+    except ValueError:
+        return False
+
+
+def _shown(found: Sequence[Audience | Activation]) -> str:
+    """Return names and ids, at most ten, and how many more there are."""
+    named = ", ".join(f"{one.name} ({one.id})" for one in found[:_NAMED])
+    return f"{named} and {len(found) - _NAMED} more" if len(found) > _NAMED else named
 
 
 async def _record(

@@ -10,7 +10,7 @@ from app.connectors.base import Definition
 from app.core.suggestions import did_you_mean, listed, shown_name
 from app.domain.column_names import meaning
 from app.domain.save_warnings import SaveWarning, WarningCode
-from app.mapping import paths_read
+from app.mapping import doubts_of, paths_read
 from app.services.revision import TRAIT_PATHS, Revision, action_of, arm_property, read_traits
 from app.snapshots.membership import IDENTIFIERS
 
@@ -68,6 +68,7 @@ def name_warnings(
     for key, value in revision.mapping.items():
         yield from _path_warnings(key, value)
         yield from _template_warnings(key, value)
+    yield from _part_warnings(revision)
     yield from _field_warnings(definition, revision)
 
 
@@ -108,6 +109,14 @@ def _template_warnings(key: str, value: Any) -> Iterator[SaveWarning]:
                 f"The template {shown_name(text)} begins a name with {{{{ and does not end it, so it is sent as it is written. "
                 "End the name with }}.",
             )
+
+
+def _part_warnings(revision: Revision) -> Iterator[SaveWarning]:
+    """Yield a warning for each part of the mapping that fails whenever it is run, or has no effect."""
+    for doubt in doubts_of(revision.mapping):
+        code = WarningCode.MAPPING_FAILS if doubt.fails else WarningCode.MAPPING_WITHOUT_EFFECT
+        pointer = _MAPPING + doubt.location.rstrip("/")
+        yield SaveWarning(code, pointer, f"{pointer} {doubt.words}")
 
 
 def _templates(value: Any) -> Iterator[str]:

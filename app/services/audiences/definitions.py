@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,13 +46,16 @@ async def checked_definition(session: AsyncSession, space_id: str, query: str) -
     # Parsing SQL takes some milliseconds, too long for the event loop.
     check = _faults_there if target is not None else _faults_here
     faults = await asyncio.to_thread(check, query)
+    if faults and target is None:  # the names of the datasets help to say what is meant
+        names = [dataset.name for dataset in await DatasetRepository(session).in_space(space_id)]
+        faults = await asyncio.to_thread(_faults_here, query, names)
     if faults:
         raise Invalid("invalid definition", problems=[Problem(fault, FIELD) for fault in faults])
     return query
 
 
-def _faults_here(query: str) -> Sequence[str]:
-    return [problem.message for problem in check_definition(query)]
+def _faults_here(query: str, datasets: Collection[str] | None = None) -> Sequence[str]:
+    return [problem.message for problem in check_definition(query, datasets)]
 
 
 def _faults_there(query: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Datasets and their sources: the tables that SQL definitions read."""
 
 from app.services.datasets.dataset_content import put_dataset_content
+from app.services.datasets.dataset_names import dataset_name_warnings
 from app.services.datasets.dataset_rows import read_first_rows
 from app.services.datasets.dataset_users import DatasetUser, list_users, users_by_dataset
 from app.services.datasets.datasets import (
@@ -31,6 +32,7 @@ __all__ = [
     "check_dataset",
     "check_new_file",
     "create_dataset",
+    "dataset_name_warnings",
     "delete_dataset",
     "forget_old_contents",
     "get_dataset",

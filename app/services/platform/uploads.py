@@ -18,7 +18,7 @@ from app.core.errors import (
     UnsupportedMediaType,
 )
 from app.domain.file_formats import FileFormat, ending_of, format_of
-from app.domain.file_options import read_charset, read_delimiter
+from app.domain.file_options import misplaced_option, read_charset, read_delimiter
 from app.snapshots.engine import Engine, Upload
 
 _BUFFER = 1024 * 1024
@@ -129,11 +129,13 @@ async def receive_upload(
         InsufficientStorage: the disk is full.
         BadRequest: slower than 10 KiB/s over 30 seconds.
         UnsupportedMediaType: another type, charset or compression.
-        Invalid: the delimiter is no character.
+        Invalid: the delimiter is no character, or the format has no such option.
     """
     separator = _upload_delimiter(delimiter)
     form, encoding = upload_kind(content_type, content_encoding)
     charset = read_charset(charset) if charset else upload_charset(content_type)
+    if (misplaced := misplaced_option(form, separator, charset)) is not None:
+        raise Invalid("an option that the format does not have", problems=[misplaced])
     path = engine.scratch_file(f".{form}")
     _check_room(path.parent, announced or 0, settings.max_upload_bytes)
     try:

@@ -10,7 +10,7 @@ from app.services.revision.kept_fields import (
     sent_fields,
     text_fields,
 )
-from app.services.revision.mapped_columns import TRAIT_PATHS, read_traits, sent_traits
+from app.services.revision.mapped_columns import TRAIT_PATHS, named_traits, read_traits, sent_traits
 from app.services.revision.partner_names import partner_places
 from app.services.revision.placement import (
     arm_of,
@@ -69,6 +69,7 @@ __all__ = [
     "lists_of",
     "mapped_fields",
     "named_settings",
+    "named_traits",
     "partner_places",
     "place_at",
     "read_traits",

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.errors import Invalid
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest, make_page
 from app.domain.differences import Hidden, changes_of
@@ -28,6 +29,7 @@ __all__ = [
     "Hidden",
     "event_changes",
     "forget_old_events",
+    "in_order",
     "page_events",
     "record_change",
     "record_event",
@@ -144,6 +146,13 @@ def event_changes(event: AuditEvent, caller: Caller) -> EventChanges | None:
     ):
         return None
     return EventChanges(event.changes["fields"], event.changes["omitted"])
+
+
+def in_order(wanted: Filter, *, start: str, end: str) -> Filter:
+    """Return a filter unchanged. Raises Invalid, at the field ``end``, if it ends before it begins, so that no event fits."""
+    if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
+        raise Invalid(f'"{end}" must be later than "{start}"; no event is between them', field=end)
+    return wanted
 
 
 async def page_events(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Invalid
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest
+from app.domain.names import require_name
 from app.domain.slugs import slug_of
 from app.services.tenancy import audit
 from app.storage.models import Space
@@ -23,7 +24,8 @@ _MAX_SLUG = 63
 async def create_space(
     session: AsyncSession, *, workspace_id: str, name: str, slug: str | None = None, actor: str
 ) -> Space:
-    """Create a space; without a slug, the name gives one. Raises Invalid for a slug of another form, Conflict for one in use."""
+    """Create a space; without a slug, the name gives one. Raises Invalid for a blank name or a slug of another form, Conflict for one in use."""
+    require_name(name)
     slug = checked_slug(name, slug)
     space = Space(id=new_id("spa"), workspace_id=workspace_id, slug=slug, name=name)
     await SpaceRepository(session).insert(space)

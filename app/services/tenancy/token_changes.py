@@ -46,9 +46,7 @@ async def issue_token(
     actor: str,
     now: datetime,
 ) -> IssuedToken:
-    """Create a token that expires after ``days``, or never. Raises Invalid for an empty name, unknown scopes or other days."""
-    if not name.strip():
-        raise Invalid('"name": must not be empty', field="name")
+    """Create a token that expires after ``days``, or never. Raises Invalid for a blank name, unknown scopes or other days."""
     if days is not None and not 1 <= days <= LONGEST_DAYS:
         raise Invalid(f'"days": must be from 1 to {LONGEST_DAYS}', field="days")
     return await _issue(

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.crypto import Keyring
 from app.core.errors import Invalid, NotFound
+from app.domain.names import require_name
 from app.storage.models import ApiToken
 from app.storage.repositories.tokens import TokenRepository
 
@@ -67,7 +68,8 @@ async def create_token(
     expires_at: datetime | None = None,
     now: datetime,
 ) -> tuple[ApiToken, str]:
-    """Create a token. Returns its row and its text, which is not stored. Raises Invalid if a scope is unknown."""
+    """Create a token. Returns its row and its text, which is not stored. Raises Invalid if the name is blank or a scope is unknown."""
+    require_name(name)
     return write_token(
         session,
         keyring=keyring,

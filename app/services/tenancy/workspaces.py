@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.crypto import Keyring
-from app.core.errors import Invalid
 from app.core.ids import new_id
+from app.domain.names import require_name
 from app.services.tenancy import spaces, tokens
 from app.services.tenancy.first_start import Bootstrap
 from app.storage.models import Workspace
@@ -28,9 +28,9 @@ async def create_workspace(
     actor: str = ACTOR,
     now: datetime,
 ) -> Bootstrap:
-    """Create a workspace with a space and a token. Raises Invalid for a slug of another form, Conflict for one in use."""
-    if not name.strip():
-        raise Invalid('"name": must not be empty', field="name")
+    """Create a workspace with a space and a token. Raises Invalid for a blank name or a slug of another form, Conflict for one in use."""
+    require_name(name)
+    require_name(space, "space")
     workspace = Workspace(id=new_id("ws"), slug=spaces.checked_slug(name, slug), name=name)
     await WorkspaceRepository(session).insert(workspace)
     made = await spaces.create_space(session, workspace_id=workspace.id, name=space, actor=actor)

@@ -3,7 +3,7 @@
 from app.snapshots.definitions.binding import Binding, bind_definition, key_faults
 from app.snapshots.definitions.definition_check import check_definition
 from app.snapshots.definitions.row_order import RowOrder, analyse_order, analyse_with_floats
-from app.snapshots.definitions.syntax import tables_of
+from app.snapshots.definitions.syntax import needs_quotes, tables_of
 from app.snapshots.definitions.used_columns import columns_used
 from app.snapshots.definitions.user_sql import run_definition
 from app.snapshots.definitions.user_sql_process import DefinitionFailed, ResultLimits
@@ -19,6 +19,7 @@ __all__ = [
     "check_definition",
     "columns_used",
     "key_faults",
+    "needs_quotes",
     "run_definition",
     "tables_of",
 ]

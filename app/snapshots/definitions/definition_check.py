@@ -5,6 +5,7 @@ Nothing is run here. The check gives early and clear messages; the child process
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import orjson
@@ -12,10 +13,12 @@ import orjson
 from app.core.errors import Problem
 from app.snapshots.definitions.engine_faults import fault_of
 from app.snapshots.definitions.query_faults import forbidden, unknown_tables
-from app.snapshots.definitions.syntax import parse
+from app.snapshots.definitions.syntax import needs_quotes, parse
 
 FIELD = "definition.query"
 _MAX_LENGTH = 64 * 1024
+#: A name where a table is expected.
+_NAMED = re.compile(r"(?:\b(?:from|join)|,)\s+(\w+)", re.IGNORECASE)
 _MAX_NESTING = 100  # many thousands crash the engine's parser
 
 
@@ -54,13 +57,24 @@ def _nesting(sql: str) -> int:
 def _checked(sql: str, datasets: Collection[str] | None) -> list[Problem]:
     query = parse(sql)
     if query.fault is not None:
-        return [_problem(f"The query is not valid SQL. {fault_of(query.fault, sql, ())}")]
+        fault = fault_of(query.fault, sql, ())
+        return [_problem(f"The query is not valid SQL. {fault}{_unquoted(sql, datasets or ())}")]
     if not query.is_select:
         return [_problem("A definition is exactly one SELECT (or WITH … SELECT).")]
     unknown = sorted(name for name in query.parameters if name.lower() != "as_of")
     if unknown:
         return [_problem(f"The only parameter is $as_of, not ${unknown[0]}.")]
     return _tree_problems(query.tree, sql, datasets)
+
+
+def _unquoted(sql: str, datasets: Collection[str]) -> str:
+    """Return which datasets a query that cannot be parsed names without the quotes that they need, or an empty text."""
+    named = {name.lower() for name in _NAMED.findall(sql)}
+    found = [name for name in datasets if name.lower() in named and needs_quotes(name)]
+    return "".join(
+        f'. The name of the dataset {name} is a word of SQL; write it in double quotes: FROM "{name}"'
+        for name in found
+    )
 
 
 def _tree_problems(tree: str, sql: str, datasets: Collection[str] | None) -> list[Problem]:

@@ -81,6 +81,14 @@ def tables_of(sql: str) -> set[str]:
     }
 
 
+def needs_quotes(table: str) -> bool:
+    """Return whether a table must be named in double quotes, because its name is a word of SQL, such as ``order``.
+
+    ``table`` has letters, digits and underscores only.
+    """
+    return tables_of(f"SELECT * FROM {table}") != {table.lower()}  # noqa: S608  (parsed, not run)
+
+
 def without_semicolon(sql: str) -> str:
     """Remove the final semicolon of a statement and the comments after it: the engine rejects it in subqueries."""
     text = sql.encode()  # positions of tokens are in bytes

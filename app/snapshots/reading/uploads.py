@@ -28,8 +28,6 @@ def open_upload(cursor: Cursor, upload: Upload, scratch: Path) -> Iterator[Sourc
 
     Its uncompressed form, in UTF-8, is written next to ``scratch`` if needed.
     """
-    if upload.delimiter is not None and upload.format != "csv":
-        raise Invalid("Only a CSV file has a delimiter.", field="delimiter")
     with ExitStack() as files:
         source = _source(cursor, upload, _Scratch(scratch, files))
         refuse_shape(source.columns)

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from app.connectors.object_stores.google_token import checked_service_account
 from app.connectors.urls import checked_callable, query_secrets, with_hidden_query
 from app.domain.file_formats import FileFormat, format_of
-from app.domain.file_options import read_charset, read_delimiter
+from app.domain.file_options import misplaced_option, read_charset, read_delimiter
 from app.sources.objects.names import Address, read_address
 
 
@@ -98,10 +98,9 @@ class ObjectSource(BaseModel):
             raise ValueError(
                 "format is required, because the name of the file ends with no known format: csv, ndjson or parquet"
             )
-        if self.delimiter is not None and self.file_format != "csv":
-            raise ValueError("only a CSV file has a delimiter; leave it out, or set it to null")
-        if self.charset is not None and self.file_format == "parquet":
-            raise ValueError("a Parquet file has no charset; leave it out, or set it to null")
+        misplaced = misplaced_option(self.file_format, self.delimiter, self.charset)
+        if misplaced is not None:
+            raise ValueError(f"{misplaced.field} {misplaced.message}, or set it to null")
         self._check_credentials(scheme)
         return self
 

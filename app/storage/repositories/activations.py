@@ -123,6 +123,14 @@ class ActivationRepository(Repository[Activation]):
         """Read the activations of a destination by id, the order in which they are locked (R7)."""
         return await self._all(_of_destination(space_id, destination_id), lock)
 
+    async def notifying(self, space_id: str, destination_id: str) -> Sequence[Activation]:
+        """Read the activations whose notices go to a destination, oldest first."""
+        told = Activation.options["notifications"]["destinationId"].astext
+        query = select(Activation).where(
+            Activation.space_id == space_id, told == destination_id, _LIVING
+        )
+        return await self._all(query.order_by(Activation.id))
+
     async def of_connection(
         self, space_id: str, connection_id: str, *, lock: Lock = None
     ) -> Sequence[Activation]:

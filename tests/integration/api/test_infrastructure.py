@@ -74,12 +74,22 @@ class TestBodies:
         assert answer.status_code == 413
         assert answer.json()["errors"][0]["type"] == "payload-too-large"
 
-    async def test_unknown_keys_are_dropped(self, api: httpx.AsyncClient) -> None:
+    async def test_unknown_keys_of_segments_operations_are_dropped(
+        self, api: httpx.AsyncClient, tenant: Tenant
+    ) -> None:
+        body = {"name": "Keys", "audienceType": "USERS", "definition": {"query": ""}}
         answer = await api.post(
-            "/spaces", json={"name": "Keys", "workspaceId": "ws_x", "id": "spa_x"}
+            f"/spaces/{tenant.space_id}/audiences", json={**body, "id": "aud_x", "rows": 1}
         )
         assert answer.status_code == 200
-        assert answer.json()["data"]["space"]["slug"] == "keys"
+        assert answer.json()["data"]["audience"]["id"] != "aud_x"
+
+    async def test_unknown_keys_of_our_own_operations_are_refused(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        answer = await api.post("/spaces", json={"name": "Keys", "workspaceId": "ws_x"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "workspaceId"
 
 
 class TestVersions:

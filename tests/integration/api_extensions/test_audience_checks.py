@@ -58,6 +58,20 @@ async def test_a_definition_that_depends_on_the_order_of_rows(api: httpx.AsyncCl
     assert supplied.headers[HEADER] == "0"
 
 
+async def test_schedules_of_a_disabled_audience(api: httpx.AsyncClient) -> None:
+    await put(api, (await create(api, name="sales"))["id"], SALES, PARQUET)
+    made = await save(api, MOST)
+    path = f"audiences/{made.json()['data']['audience']['id']}"
+    hourly = {"strategy": "PERIODIC", "config": {"interval": "1h"}}
+    assert (await api.post(f"{path}/schedules", json=hourly)).status_code == 200
+    assert await warnings(api, path) == []
+    disabled = await api.patch(path, json={"enabled": False})
+    assert disabled.headers[HEADER] == "1"
+    (found,) = await warnings(api, path)
+    assert (found["code"], found["field"]) == ("option_without_effect", "enabled")
+    assert "none of its schedules computes it" in found["message"]
+
+
 async def test_of_another_tenant_are_not_found(
     api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
 ) -> None:

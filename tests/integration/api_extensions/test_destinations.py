@@ -231,6 +231,22 @@ class TestDelete:
         assert scene.audience_id in error["message"]
         assert error["data"] == {"audiences": [scene.audience_id]}
 
+    async def test_one_that_receives_notices_is_a_conflict_that_names_the_activation(
+        self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant
+    ) -> None:
+        made, told = await create(api), await create(api)
+        scene = await create_activation(platform, tenant.space_id, made["id"])
+        path = f"audiences/{scene.audience_id}/activations/{scene.activation_id}/delivery-options"
+        for recipients, status in (({"destinationId": told["id"]}, 409), ({}, 200)):
+            saved = await api.patch(path, json={"notifications": recipients})
+            assert saved.status_code == 200, saved.text
+            response = await api.delete(f"destinations/{told['id']}")
+            assert response.status_code == status
+            if status == 409:
+                error = response.json()["errors"][0]
+                assert scene.activation_id in error["message"]
+                assert error["data"] == {"activations": [scene.activation_id]}
+
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -19,9 +17,24 @@ from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services.platform.platform import Platform
 from tests.integration.api_extensions.conftest import Tenant
+from tests.integration.api_extensions.mistakes import (
+    AUDIENCES,
+    CONTENT,
+    CSV,
+    DEFINITION,
+    MAPPING,
+    NEW,
+    ONE,
+    OPTIONS,
+    SCHEDULES,
+    Mistake,
+    activation,
+    mapped,
+    query,
+)
+from tests.integration.api_extensions.silences import SILENCES
 from tests.integration.api_extensions.supply import supply
 
-CSV = "text/csv"
 HEADER = "X-Activations-Warnings"
 KEYS = {"type", "message", "field", "data", "status"}  # of the contract
 #: Words of the libraries, which say nothing to the author of a request.
@@ -29,47 +42,6 @@ FOREIGN = re.compile(
     r"Input should|Extra inputs|Field required|Traceback|pydantic|Binder|Catalog|None\b|String should"
 )
 
-
-@dataclass(frozen=True)
-class Mistake:
-    """A request, and what its response says. ``says`` are parts of the message, in this order."""
-
-    name: str
-    method: str
-    path: str  # with names of the scene, such as {audience}
-    says: Sequence[str]
-    body: Any = None
-    status: int = 200
-    field: str | None = None
-    code: str | None = None  # of the warning
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def query(text: str, **more: Any) -> dict[str, Any]:
-    return {"name": "Buyers", "audienceType": "USERS", "definition": {"query": text}, **more}
-
-
-def mapped(**settings: Any) -> dict[str, Any]:
-    return activation(destinationMapping={"actionId": "webhook-send", "settings": settings})
-
-
-def activation(**more: Any) -> dict[str, Any]:
-    return {
-        "performResync": False,
-        "activationType": "Audience Membership Changed",
-        "activationName": "Spring",
-        **more,
-    }
-
-
-AUDIENCES = "audiences"
-SCHEDULES = "audiences/{computed}/schedules"
-NEW = "audiences/{supplied}/destination-connections/{connection}/activations"
-ONE = "audiences/{supplied}/activations/{activation}"
-OPTIONS = ONE + "/delivery-options"
-CONTENT = "datasets/{customers}/content"
-DEFINITION = "definition.query"
-MAPPING = "/destinationMapping/settings"
 
 REQUESTS = (
     Mistake("slash at the end", "GET", "audiences/", ["Without the slash at its end"], status=404),
@@ -333,7 +305,7 @@ async def test_each_mistake_gets_a_response_that_says_what_where_and_the_way_out
     klaviyo.account.new_list("Spring sale", "AbCdEf")
     async with Sandbox([klaviyo]) as sandbox:
         ids = await make_scene(api, platform, tenant, sandbox.urls["klaviyo"])
-        mistakes = (*REQUESTS, *DEFINITIONS, *DATA, *PARTNERS, *ACTIVATIONS, *DELIVERY)
+        mistakes = (*REQUESTS, *DEFINITIONS, *DATA, *PARTNERS, *ACTIVATIONS, *DELIVERY, *SILENCES)
         found = {one.name: await faults_of(api, one, ids) for one in mistakes}
     assert len(found) == len(mistakes) >= 60
     wrong = [f"{name}: {fault}" for name, faults in found.items() for fault in faults]

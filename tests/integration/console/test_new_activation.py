@@ -88,6 +88,7 @@ async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browse
         "brake": "on",
         "brake.minRemovals": "many",
         "notifications.emails": "ada@example.com",
+        "notifications.on": ["finished", "failed", "held", "error"],
     }
     page = await browser.send(save, fields)
     assert page.status_code == 422

@@ -184,3 +184,34 @@ class TestRefusalOf:
         found = OutboundPolicy(allow).refusal_of(url)
         assert (found is None) is (words is None)
         assert words is None or words in (found or "")
+
+    @pytest.mark.parametrize(
+        ("url", "is_looked_up"),
+        [
+            ("http://hooks.example.com/in", True),
+            ("https://hooks.example.com/in", False),
+            ("http://10.0.0.7/in", False),
+            ("http://hooks.internal/in", False),  # opened by name
+        ],
+    )
+    def test_a_plain_http_name_is_looked_up_if_a_block_is_open(
+        self, url: str, is_looked_up: bool
+    ) -> None:
+        policy = OutboundPolicy("10.0.0.0/8,hooks.internal")
+        assert (policy.name_to_look_up(url) is not None) is is_looked_up
+        assert OutboundPolicy("hooks.internal").name_to_look_up(url) is None
+
+    @pytest.mark.parametrize(
+        ("answers", "words"),
+        [
+            (["10.0.0.7"], None),
+            (["10.0.0.7", "10.1.2.3"], None),
+            (["8.8.8.8"], "plain http is not encrypted"),
+            (["10.0.0.7", "192.168.0.1"], "its address is not public"),
+            ([], "its name has no address now"),
+        ],
+    )
+    def test_the_addresses_of_a_name_decide(self, answers: list[str], words: str | None) -> None:
+        found = OutboundPolicy("10.0.0.0/8").refusal_of("http://hooks.example.com/in", answers)
+        assert (found is None) is (words is None)
+        assert words is None or words in (found or "")

@@ -43,6 +43,9 @@ class Direct:
     async def get(self, url: str) -> Response:
         return await self.request("GET", url)
 
+    async def refusal_of(self, url: str) -> str | None:
+        return await self._http.refusal_of(url)
+
 
 _PATH: ContextVar[str] = ContextVar("path", default="httpx")
 
@@ -228,6 +231,19 @@ class TestAddressGuard:
             with pytest.raises(AddressRefused):
                 await http.post("https://mixed.example/")
             assert server.accepted == 0
+
+    @pytest.mark.parametrize("answers", [["127.0.0.1"], ["8.8.8.8"], ["127.0.0.1", "10.0.0.1"], []])
+    async def test_a_save_and_a_call_decide_equally_about_a_plain_http_name(
+        self, answers: list[str]
+    ) -> None:
+        async with serve() as server, client("127.0.0.0/8", resolver=Names(answers)) as http:
+            url = f"http://hooks.example:{server.port}/"
+            refusal = await http.refusal_of(url)
+            if refusal is None:
+                assert (await http.post(url)).status_code == 200
+            else:
+                with pytest.raises(ConnectorError):
+                    await http.post(url)
 
     async def test_an_opened_name_may_be_private(self) -> None:
         async with (

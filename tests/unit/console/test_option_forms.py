@@ -15,6 +15,8 @@ from app.domain.frequency import Frequency
 from app.domain.options import Brake, parse_brake, parse_notifications, parse_split
 from app.services.activations import DeliveryOptions
 
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
 
 def _form(**texts: Any) -> FormValues:
     plain = {name.replace("__", "."): value for name, value in texts.items()}
@@ -43,7 +45,7 @@ def _form(**texts: Any) -> FormValues:
 )
 def test_a_form_is_a_frequency(form: FormValues, json: dict[str, Any]) -> None:
     assert frequency_json(form) == json
-    assert checked_frequency(form).to_json().items() >= json.items()
+    assert checked_frequency(form, NOW).to_json().items() >= json.items()
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_a_form_is_a_frequency(form: FormValues, json: dict[str, Any]) -> None:
             _form(frequency="once", frequency__moment="2026-07-01T06:30", frequency__zone="Berlin"),
             "frequency.zone",
         ),
+        (_form(frequency="once", frequency__moment="2026-05-31T06:30"), "frequency.at"),
         (_form(frequency="daily", frequency__at="25:00"), "frequency.at"),
         (_form(frequency="interval", frequency__minutes="many"), "frequency.minutes"),
         (_form(frequency="cron", frequency__expression="R 6 * * *"), "frequency.expression"),
@@ -62,12 +65,18 @@ def test_a_form_is_a_frequency(form: FormValues, json: dict[str, Any]) -> None:
 )
 def test_a_fault_names_its_field(form: FormValues, field: str) -> None:
     with pytest.raises(Invalid) as fault:
-        checked_frequency(form)
+        checked_frequency(form, NOW)
     assert [one.field for one in fault.value.problems] == [field]
 
 
 def test_only_fields_that_were_sent_are_changed() -> None:
     assert options_json(_form(mode="append")) == {"mode": "append"}
+
+
+def test_notices_of_no_event_are_sent_as_such_and_refused() -> None:
+    sent = options_json(_form(notifications__emails="ada@example.com"))["notifications"]
+    assert sent == {"emails": ["ada@example.com"], "on": []}
+    assert isinstance(parse_notifications(sent), list)
 
 
 def test_stored_options_come_back_from_their_form() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.core.errors import Problem
 from app.domain.changes import Mode
-from app.domain.frequency import Frequency, next_due, parse_frequency
+from app.domain.frequency import Frequency, next_due, parse_frequency, past_fault
 from app.domain.options import (
     DEFAULT_OPTIONS,
     Brake,
@@ -137,6 +137,9 @@ class TestNotifications:
             ({"on": ["always"]}, "notifications.on"),
             ({"destinationId": 3}, "notifications.destinationId"),
             ({"url": "http://x"}, "notifications.url"),
+            ({"on": ["failed"]}, "notifications"),
+            ({"on": ["failed"], "emails": []}, "notifications"),
+            ({"on": [], "emails": ["a@example.com"]}, "notifications.on"),
         ],
     )
     def test_names_what_is_wrong(self, value: Any, field: str) -> None:
@@ -164,6 +167,8 @@ class TestRevisionOptions:
             ({"arms": [{"name": "A", "weight": 1}]}, "split.arms"),
             ({"arms": [{"name": "A", "weight": 1}, {"name": "A", "weight": 1}]}, "split.arms"),
             ({"arms": [{"name": "A", "weight": 1}, {"name": "", "weight": 1}]}, "split.arms.1.name"),
+            ({"arms": [{"name": "A", "weight": 1}, {"name": " \u200b", "weight": 1}]}, "split.arms.1.name"),
+            ({"arms": [{"name": "A", "weight": 1}, {"name": "B", "weight": 1}], "property": " "}, "split.property"),
             ({"arms": [{"name": "A", "weight": 0}, {"name": "B", "weight": 1}]}, "split.arms.0.weight"),
             ({"arms": [{"name": "A", "weight": 1, "sent": False}, {"name": "B", "weight": 1, "sent": False}]}, "split.arms"),
             ({"arms": [{"name": "A", "weight": 1, "listId": "L1"}, {"name": "B", "weight": 1}]}, "split.arms.0.listId"),
@@ -182,6 +187,8 @@ class TestRevisionOptions:
         assert parse_consent("newsletter") == "newsletter"
         assert parse_consent(None) is None
         assert fields(parse_consent(True)) == ["consent"]
+        assert fields(parse_consent(" ")) == ["consent"]
+        assert fields(parse_list({"id": "\t"})) == ["list.id"]
 
 
 class TestFrequency:
@@ -228,6 +235,17 @@ class TestFrequency:
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+class TestPast:
+    def test_a_time_that_is_past_is_named(self) -> None:
+        now = at("2026-03-01T06:10:00Z")
+        assert "is past: 2026-03-01 06:00 UTC" in past_fault(
+            Frequency("once", at="2026-03-01T06:00:00.000Z"), now
+        )
+        for fits in ("2026-03-01T06:08:00.000Z", "2027-01-01T00:00:00.000Z"):
+            assert past_fault(Frequency("once", at=fits), now) == ""
+        assert past_fault(Frequency("daily", at="06:00"), now) == ""
 
 
 class TestNextDue:

@@ -95,8 +95,11 @@ def test_an_address_that_cannot_be_used_names_the_way_out(url: str, words: str) 
         ({"url": "s3://bucket/a.csv", "access_key_id": "AKIAX"}, "must be set together"),
         ({"url": "gs://bucket/a.csv"}, "set serviceAccountJson"),
         ({"url": "s3://bucket/a", **KEY}, "format is required"),
-        ({"url": "s3://bucket/a.parquet", **KEY, "delimiter": ";"}, "only a CSV file"),
-        ({"url": "s3://bucket/a.parquet", **KEY, "charset": "ibm850"}, "has no charset"),
+        ({"url": "s3://bucket/a.parquet", **KEY, "delimiter": ";"}, "delimiter is for CSV files"),
+        (
+            {"url": "s3://bucket/a.parquet", **KEY, "charset": "ibm850"},
+            "charset is for files of text",
+        ),
         ({"url": "s3://bucket/a.csv", **KEY, "delimiter": "xx"}, "must be comma, semicolon"),
         ({"url": "s3://bucket/a.csv", **KEY, "charset": "utf-9"}, "the charset utf-9 is not read"),
         ({"url": "https://example.com/a.csv", **KEY}, "accessKeyId is for s3:// only"),

@@ -69,6 +69,18 @@ class FileOptions(BaseModel):
             raise ValueError(f"compression of {self.format} is one of {', '.join(fitting)}")
         return self
 
+    def unused(self) -> Mapping[str, str]:
+        """Return which options have no effect, with the reason: ``{name: sentence}``."""
+        found: dict[str, str] = {}
+        if self.format == "parquet":
+            reason = "It is for CSV files, and these files are Parquet. Leave it out."
+            found |= dict.fromkeys(("delimiter", "formula_guard", "byte_order_mark"), reason)
+        if self.contents == "snapshot":
+            found["empty_delta"] = (
+                "It is for changes, and these files have all members. Leave it out."
+            )
+        return found
+
     @property
     def effective_compression(self) -> str:
         """Return the compression, or the default of the format."""

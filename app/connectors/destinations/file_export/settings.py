@@ -87,6 +87,15 @@ class _FileSettings(ConnectorSettings):
         }
         return FileOptions.model_validate({**defaults, **connection_settings})
 
+    def unused_settings(self, connection_settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the options of a connection that the files of its format or contents do not have."""
+        options = self.options(connection_settings)
+        return {
+            name: reason
+            for name, reason in options.unused().items()
+            if connection_settings.get(name) is not None
+        }
+
     @model_validator(mode="after")
     def _options_fit(self) -> _FileSettings:
         self.options({})

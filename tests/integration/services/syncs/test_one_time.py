@@ -84,7 +84,7 @@ async def test_the_sync_of_the_start_is_the_one_send(flow: Flow, hand: Hand) -> 
 async def test_members_that_count_as_there_leave_nothing_for_a_send_whose_time_is_over(
     flow: Flow, hand: Hand
 ) -> None:
-    activation = await disabled(flow, hand, clock.now() - timedelta(hours=1))
+    activation = await disabled(flow, hand, clock.now() - timedelta(minutes=4))
     await start(flow, activation, resync=False)
     await hand.quiet()
     assert await swept(flow, hand, timedelta(minutes=5)) == 0, "no second, empty sync"
