@@ -77,9 +77,25 @@ class Columns(Sequence[Delivery]):
         return JsonTexts(kinds, keys, profiles, identifiers, traits)
 
 
-async def files(rows: Sequence[Row], types: dict[str, str] | None, **form: Any) -> list[Any]:
+#: All fields that are read as columns, and an identifier, a trait and a name that is neither.
+CHOSEN = {
+    field: f"the {field}"
+    for field in (
+        "message_id", "member_id", "profile_id", "action", "audience_action", "occurred_at", "timestamp", "audience_id", "audience_key",
+        "audience_name", "space_id", "activation_id", "sync_id", "seq", "identifiers.email", "traits.spent", "user_id", "other",
+    )
+}  # fmt: skip
+
+
+async def files(
+    rows: Sequence[Row],
+    types: dict[str, str] | None,
+    chosen: dict[str, str] | None = None,
+    **form: Any,
+) -> list[Any]:
     """Write the file of the rows from columns, and from single deliveries. Returns both, each with its manifest."""
-    call = create_call(kind=None, count=1, rows=len(rows), trait_types=types)
+    constants = {"columns": chosen} if chosen else {}
+    call = create_call(kind=None, count=1, rows=len(rows), trait_types=types, constants=constants)
     found = []
     for deliveries in (Columns(rows), list(Columns(rows))):
         with tempfile.TemporaryDirectory() as folder:
@@ -90,10 +106,13 @@ async def files(rows: Sequence[Row], types: dict[str, str] | None, **form: Any) 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize("contents", ["delta", "snapshot"])
-async def test_ordinary_values_are_read_as_columns(form: str, contents: str) -> None:
-    columns, single = await files(ORDINARY, TYPES, format=form, contents=contents)
+@pytest.mark.parametrize("chosen", [None, CHOSEN])
+async def test_ordinary_values_are_read_as_columns(
+    form: str, contents: str, chosen: dict[str, str] | None
+) -> None:
+    columns, single = await files(ORDINARY, TYPES, chosen, format=form, contents=contents)
     assert columns == single
-    call = create_call(trait_types=TYPES)
+    call = create_call(trait_types=TYPES, constants={"columns": chosen} if chosen else {})
     wanted = make_columns(call, wanted_columns(call), snapshot=contents == "snapshot")
     assert arrow_values(wanted, Columns(ORDINARY)) is not None
     assert isinstance(Columns(ORDINARY), JsonColumns)
