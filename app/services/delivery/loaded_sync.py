@@ -24,7 +24,7 @@ from app.domain.places import Place, place_of
 from app.services.accounts import Account, connector_tools
 from app.services.delivery.place_rows import PlannedPlaceRows, Shared
 from app.services.delivery.plan_reader import PlanReader
-from app.services.delivery.render import Renderer, Rows
+from app.services.delivery.render import PlainDeliveries, Renderer, Rows
 from app.services.delivery.wanted_reader import WantedReader
 from app.services.platform import Platform
 from app.services.revision import (
@@ -41,6 +41,7 @@ from app.services.revision import (
     target_of,
 )
 from app.snapshots.engine import PlanSpec
+from app.snapshots.plans import PlanRows
 from app.storage.models import Activation, Audience, Batch, Sync
 from app.storage.repositories.batch_counts import Claimed
 
@@ -140,19 +141,36 @@ class LoadedSync:
         assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
         if batch.kind is None and isinstance(self.connector, WholePlan):
             if self.connector.wants_members(call):
-                members = self.renderer.render_stream(self.wanted.pages(), {})
+                members = self._rendered_pages(self.wanted.pages(), {})
                 return Stream(members, {}, is_membership=True)
             refused: dict[int, Refusal] = {}
             windows = self.reader.windows(batch.first_row, batch.row_count)
-            changes = self.renderer.render_stream(windows, refused)
+            changes = self._rendered_pages(windows, refused)
             return Stream(changes, refused, is_membership=False)
         return await self.rows(batch.first_row, batch.row_count)
 
     async def rows(self, first_row: int, count: int) -> Rows:
         """Return the deliveries of some rows of the plan."""
         assert self.reader is not None  # noqa: S101  a batch has rows, so there is a plan
-        rows = await self.reader.rows(first_row, count)
-        return self.renderer.render_rows(rows)
+        return self._rendered(await self.reader.rows(first_row, count))
+
+    def _rendered(self, rows: PlanRows) -> Rows:
+        """Render rows of a plan: as columns if nothing is mapped and no field became empty."""
+        if self.renderer.is_plain and not rows.may_clear():
+            return Rows(PlainDeliveries(rows, self.renderer), None, {})
+        return self.renderer.render_all(rows)
+
+    async def _rendered_pages(
+        self, pages: AsyncIterator[PlanRows], refused: dict[int, Refusal]
+    ) -> AsyncIterator[Sequence[Delivery]]:
+        """Render page after page. ``refused`` receives the refusals by their index in all pages together."""
+        first = 0
+        async for page in pages:
+            rows = self._rendered(page)
+            for index, refusal in rows.refused.items():
+                refused[first + index] = refusal
+            first += len(page)
+            yield rows.deliveries
 
     def is_in_order(self, batch: Batch) -> bool:
         """Return whether the calls of a batch are made one after another: entries that take keys over, in chains of owners."""

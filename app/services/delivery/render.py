@@ -5,7 +5,7 @@ Each change is mapped from one event, which docs/architecture.md shows. An actio
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -80,12 +80,6 @@ class Renderer:
                 self._note_filled(change, result, index, filled)
         return Rows(deliveries, indexes if refused else None, refused, filled)
 
-    def render_rows(self, rows: PlanRows) -> Rows:
-        """Render rows of a plan: as columns if nothing is mapped and no field became empty."""
-        if self.is_plain and not rows.may_clear():
-            return Rows(PlainDeliveries(rows, self), None, {})
-        return self.render_all(rows)
-
     def _note_filled(
         self,
         change: PlannedChange,
@@ -99,18 +93,6 @@ class Renderer:
         names = names_sent(self.fields_sent, _delivered(delivery.fields, delivery.traits))
         if names != list(change.filled):
             filled[index] = names
-
-    async def render_stream(
-        self, pages: AsyncIterator[PlanRows], refused: dict[int, Refusal]
-    ) -> AsyncIterator[Sequence[Delivery]]:
-        """Render page after page. ``refused`` receives the refusals by their index in all pages together."""
-        first = 0
-        async for page in pages:
-            rows = self.render_rows(page)
-            for index, refusal in rows.refused.items():
-                refused[first + index] = refusal
-            first += len(page)
-            yield rows.deliveries
 
     def render(self, change: PlannedChange) -> Delivery | Refusal:
         """Render one change. Returns a Refusal if the mapping fails for it."""
