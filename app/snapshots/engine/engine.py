@@ -196,7 +196,8 @@ class Engine:
         """
         try:
             if await asyncio.to_thread(is_small, upload):
-                return await self.run(function, upload, *args, lane="small", **named)
+                with contextlib.suppress(*_NO_MEMORY):  # other calls have it; a child has its own
+                    return await self.run(function, upload, *args, lane="small", **named)
             size = await asyncio.to_thread(upload.path.stat)
             is_small_file = size.st_size <= SMALL_BYTES and not self._apart.is_free
             slots = self._small_apart if is_small_file else self._apart

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ import orjson
 from app.core.errors import Invalid
 from app.snapshots.engine import Counts, Cursor, Dialect, Upload, column_types, sql_text
 from app.snapshots.reading.encodings import UTF8_MARK
+from app.snapshots.reading.file_faults import file_faults
 from app.snapshots.reading.ndjson_layouts import wrong_layout
 from app.snapshots.reading.ndjson_repair import needs_repair, repair_ndjson
 from app.snapshots.reading.source import MAX_LINE, Source, first_line, refuse_repeated
@@ -31,10 +33,8 @@ def ndjson_source(
     if needs_repair(path):
         replaced, path = repair_ndjson(path, repaired), repaired
     relation = f"{sql_text(str(path))}, format = 'newline_delimited'"
-    try:
+    with file_faults(partial(ndjson_fault, path)):
         names = _plain_names(cursor, path, relation) or _detected(cursor, relation, -1)
-    except duckdb.Error as error:
-        raise ndjson_fault(path, error) from error
     if names == ["json"] and not _has_key(path, "json"):
         raise ndjson_fault(path, None)
     refuse_repeated(names)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, Dialect, Upload, column_types, sql_name, sql_text
+from app.snapshots.reading.file_faults import file_faults
 from app.snapshots.reading.source import Source, first_line
 
 _SCALARS = {
@@ -87,12 +89,14 @@ def _nested(kind: Any) -> bool:
 def parquet_source(cursor: Cursor, upload: Upload, path: Path, dialect: Dialect) -> Source:
     """Open a Parquet file. Raises Invalid if it is damaged."""
     sql = f"read_parquet({sql_text(str(path))})"
-    try:
+    with file_faults(partial(_incomplete, path)):
         columns = column_types(cursor, f"SELECT * FROM {sql}")
-    except duckdb.Error as error:
-        raise Invalid(f"This is not a complete Parquet file: {first_line(error, path)}") from error
     _refuse_columns(path)
     return Source(sql, columns, upload, path, dialect)
+
+
+def _incomplete(path: Path, error: duckdb.Error) -> Invalid:
+    return Invalid(f"This is not a complete Parquet file: {first_line(error, path)}")
 
 
 def _refuse_columns(path: Path) -> None:

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from app.core.disk_reserve import is_full
 from app.core.errors import Invalid
-from app.snapshots.engine import Cursor, Dialect, TooMuchMemory, Upload
+from app.snapshots.engine import Cursor, Dialect, Upload
 from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
 from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8
+from app.snapshots.reading.file_faults import file_faults
 from app.snapshots.reading.ndjson_input import in_columns, ndjson_fault, ndjson_source
 from app.snapshots.reading.parquet_input import parquet_source
 from app.snapshots.reading.source import Source, first_line
@@ -31,14 +32,8 @@ def open_upload(cursor: Cursor, upload: Upload, scratch: Path) -> Iterator[Sourc
     with ExitStack() as files:
         source = _source(cursor, upload, _Scratch(scratch, files))
         refuse_shape(source.columns)
-        try:
+        with file_faults(partial(_explained, source)):
             yield source
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error as error:
-            if is_full(error):
-                raise
-            raise _explained(error, source) from error
 
 
 class _Scratch:
@@ -76,7 +71,7 @@ def _source(cursor: Cursor, upload: Upload, scratch: _Scratch) -> Source:
     return in_columns(cursor, source, scratch.file("columns")) if upload.frugal else source
 
 
-def _explained(error: duckdb.Error, source: Source) -> Invalid:
+def _explained(source: Source, error: duckdb.Error) -> Invalid:
     """Translate an error of the engine for the author of the file."""
     if marked := re.search(r"identifier is not text: (.+)", str(error)):
         column = marked.group(1)
@@ -93,11 +88,6 @@ def _explained(error: duckdb.Error, source: Source) -> Invalid:
         column, kind, value = marked.groups()
         return Invalid(
             f"{column} holds {kind}; this does not fit: {value[:100]}", data={"column": column}
-        )
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return TooMuchMemory(
-            "The upload needs more memory than the engine has. Leave out columns that nothing reads, shorten long values, or "
-            "raise the setting ACTIVATIONS_ENGINE_MEMORY of the service. NDJSON needs more memory than CSV."
         )
     match source.upload.format:
         case "csv":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -216,3 +217,17 @@ async def test_scratch_files_are_fresh_and_go_with_it(tmp_path: Path) -> None:
     first.write_text("x")
     engine.close()
     assert not first.exists()
+
+
+async def test_a_small_upload_that_finds_no_memory_beside_others_is_read_in_a_child(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("profile_id\na\n")
+    assert await engine.run_on_upload("w", full_in_this_process, Upload(path, "csv"), os.getpid())
+
+
+def full_in_this_process(cursor: Cursor, upload: Upload, process: int) -> bool:
+    if os.getpid() == process:
+        raise duckdb.OutOfMemoryException("full")
+    return upload.path.is_file()
