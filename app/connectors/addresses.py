@@ -119,12 +119,15 @@ class OutboundPolicy:
             raise _refused(host, port, reason, "Use a public https address")
 
     def name_to_look_up(self, url: str) -> tuple[str, int] | None:
-        """Return host and port of a URL if only the addresses of its name decide: plain http, and the operator opened blocks."""
+        """Return host and port of a URL if only the addresses of its name decide, which are looked up then.
+
+        So it is for plain http and for other ports than 443 and 80, if the operator opened blocks.
+        """
         host, port, plain_http = _target_of(url)
         blocks = any(entry.network for entry in self._entries)
-        if not plain_http or not blocks or _is_address(host) or self.opens_name(host, port):
+        if not blocks or _is_address(host) or self.opens_name(host, port):
             return None
-        return host, port
+        return (host, port) if _closed_reason(port, STANDARD_PORTS, plain_http) else None
 
     def refusal_of(self, url: str, answers: Sequence[str] | None = None) -> str | None:
         """Return why a URL may not be called, as far as the URL says it: by its scheme, its port, or an address as its host.
@@ -139,10 +142,10 @@ class OutboundPolicy:
             reason = self._refusal(host, answers, port, STANDARD_PORTS, plain_http=plain_http)
             if not answers:
                 reason = "its name has no address now"
-        elif not plain_http or self.opens_name(host, port) or self.name_to_look_up(url):
+        elif self.opens_name(host, port) or self.name_to_look_up(url):
             return None
         else:
-            reason = "plain http is not encrypted"
+            reason = _closed_reason(port, STANDARD_PORTS, plain_http)
         if reason is None:
             return None
         return (
@@ -171,12 +174,17 @@ class OutboundPolicy:
         closed = [address for address in addresses if not self.opens_address(address, port)]
         if not all(is_global_unicast(address) for address in closed):
             return "its address is not public"
-        if closed and plain_http:
-            return "plain http is not encrypted"
-        if closed and port not in ports:
-            standard = " nor ".join(str(number) for number in sorted(ports, reverse=True))
-            return f"port {port} is {'neither' if len(ports) > 1 else 'not'} {standard}"
-        return None
+        return _closed_reason(port, ports, plain_http) if closed else None
+
+
+def _closed_reason(port: int, ports: frozenset[int], plain_http: bool) -> str | None:
+    """Return why a public address that the operator has not opened may not be called, by its scheme or port, or None."""
+    if plain_http:
+        return "plain http is not encrypted"
+    if port not in ports:
+        standard = " nor ".join(str(number) for number in sorted(ports, reverse=True))
+        return f"port {port} is {'neither' if len(ports) > 1 else 'not'} {standard}"
+    return None
 
 
 def _target_of(url: str) -> tuple[str, int, bool]:

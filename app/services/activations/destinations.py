@@ -40,11 +40,11 @@ _NAMED = 10  # audiences or activations that an error names
 
 
 async def refuse_closed_addresses(platform: Platform, settings: Mapping[str, Any] | None) -> None:
-    """Raise Invalid for a plain http address in settings that no call would reach, after a look-up of its name.
+    """Raise Invalid for an address in settings that no call would reach, after a look-up of its name where that decides.
 
     Call it before the session uses a connection of the database. ``create_destination`` and ``update_destination`` check the rest.
     """
-    urls = {name: value for name, value in (settings or {}).items() if _is_plain_http(value)}
+    urls = {name: value for name, value in (settings or {}).items() if _is_address(value)}
     problems = [
         Problem(words, f"settings.{name}")
         for name, url in urls.items()
@@ -260,9 +260,9 @@ def _fields(keyring: Keyring, workspace_id: str, destination: Destination) -> di
     return {"slug": destination.slug, "name": destination.name, "settings": settings}
 
 
-def _is_plain_http(value: Any) -> bool:
-    """Return whether a setting is a plain http address that can be read; the check of the settings reports one that cannot."""
-    if not isinstance(value, str) or not value.startswith("http://"):
+def _is_address(value: Any) -> bool:
+    """Return whether a setting is an http address that can be read; the check of the settings reports one that cannot."""
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
         return False
     try:
         return bool(checked_callable(value))

@@ -5,8 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from app.core.errors import Invalid
 from app.domain.save_warnings import SaveWarning, WarningCode
-from app.snapshots.definitions import needs_quotes
+from app.snapshots.definitions import is_engine_table, needs_quotes
+
+
+def check_dataset_name(name: str) -> None:
+    """Raise Invalid for a name that no definition could read, since the engine has tables of its own under such names."""
+    if is_engine_table(name):
+        raise Invalid(
+            "the name begins with duckdb_, as the engine's own tables, which definitions cannot read. Choose another name.",
+            field="name",
+        )
 
 
 async def dataset_name_warnings(name: str) -> Sequence[SaveWarning]:

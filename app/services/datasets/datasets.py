@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest
 from app.services.datasets import file_sources, sources
 from app.services.datasets.dataset_content import columns_to_json
+from app.services.datasets.dataset_names import check_dataset_name
 from app.services.datasets.file_checks import look_at_file
 from app.services.datasets.kinds import OBJECT, POSTGRES, is_database, is_file
 from app.services.datasets.recorded_fields import dataset_fields
@@ -56,6 +57,7 @@ async def create_dataset(
 
     Raises Conflict if the name is in use (in upper or lower case), and Invalid if the source or the file is not valid.
     """
+    check_dataset_name(name)
     _check_kind(kind, POSTGRES, "source", source)
     _check_kind(kind, OBJECT, "file", file)
     repository = DatasetRepository(session)

@@ -2,6 +2,7 @@
 
 from app.snapshots.definitions.binding import Binding, bind_definition, key_faults
 from app.snapshots.definitions.definition_check import check_definition
+from app.snapshots.definitions.query_faults import is_engine_table
 from app.snapshots.definitions.row_order import RowOrder, analyse_order, analyse_with_floats
 from app.snapshots.definitions.syntax import needs_quotes, tables_of
 from app.snapshots.definitions.used_columns import columns_used
@@ -18,6 +19,7 @@ __all__ = [
     "bind_definition",
     "check_definition",
     "columns_used",
+    "is_engine_table",
     "key_faults",
     "needs_quotes",
     "run_definition",

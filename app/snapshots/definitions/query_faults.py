@@ -117,11 +117,16 @@ def _clock(function: str) -> str:
     return f"The query depends on when it runs, by {function}; use $as_of, the moment of the run."
 
 
+def is_engine_table(name: str) -> bool:
+    """Return whether a table is one of the engine's own, such as ``duckdb_settings``, or is called as one."""
+    return name.lower().startswith("duckdb_")
+
+
 def _table(node: dict[str, Any]) -> Iterator[str]:
     table = str(node.get("table_name", ""))
     if "/" in table or "\\" in table or table.lower().endswith(_FILES):
         yield f"Files cannot be read ({table[:100]}); definitions read the space's datasets by name."
-    elif node.get("schema_name") not in {"", None, "main"} or table.lower().startswith("duckdb_"):
+    elif node.get("schema_name") not in {"", None, "main"} or is_engine_table(table):
         yield f"The table {table} is not available to definitions; they read the space's datasets by name, without a schema."
 
 

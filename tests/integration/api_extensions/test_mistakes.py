@@ -111,6 +111,7 @@ DATA = (
     Mistake("unknown field", "POST", "datasets", ["not a field here", "Did you mean kind?", "name, kind, source"], {"name": "x", "kinds": "upload", "kind": "upload"}, 422, "kinds"),
     Mistake("unknown kind", "POST", "datasets", ["upload", "postgres"], {"name": "x", "kind": "csv"}, 422, "kind"),
     Mistake("name with blanks", "POST", "datasets", ["letters, digits and underscores"], {"name": "my customers", "kind": "upload"}, 422, "name"),
+    Mistake("name of the engine's", "POST", "datasets", ["duckdb_", "Choose another"], {"name": "DuckDB_orders", "kind": "upload"}, 422, "name"),
     Mistake("name in use", "POST", "datasets", ["customers", "{customers}", "upper and lower case"], {"name": "Customers", "kind": "upload"}, 409, "name"),
     Mistake("header only", "PUT", CONTENT, ["Buyers", "{computed}", "allowBreaking=true"], b"id,email,spent\n", 409, headers=(("Content-Type", CSV),)),
     Mistake("a column less", "PUT", CONTENT, ["email", "Buyers", "{computed}", "allowBreaking=true"], b"id,mail,spent\n1,a@b.de,3\n", 409, headers=(("Content-Type", CSV),)),

@@ -177,6 +177,15 @@ class TestRefusalOf:
             ("", "https://10.0.0.7/in", "add 10.0.0.7:443 to ACTIVATIONS_OUTBOUND_ALLOW"),
             ("10.0.0.0/8", "http://10.0.0.7/in", None),
             ("", "https://8.8.8.8:8443/in", "port 8443 is neither 443 nor 80"),
+            ("", "https://hooks.example.com:8443/in", "port 8443 is neither 443 nor 80"),
+            ("hooks.example.com", "https://hooks.example.com:8443/in", None),
+            ("hooks.example.com:9000", "https://hooks.example.com:8443/in", "port 8443"),
+            (
+                "10.0.0.0/8",
+                "https://hooks.example.com:8443/in",
+                None,
+            ),  # it may have such an address
+            ("", "https://hooks.example.com:80/in", None),
             ("", "https://[::1]/in", "its address is not public"),
         ],
     )
@@ -190,16 +199,35 @@ class TestRefusalOf:
         [
             ("http://hooks.example.com/in", True),
             ("https://hooks.example.com/in", False),
+            ("https://hooks.example.com:8443/in", True),
+            ("https://hooks.internal:8443/in", False),  # opened by name
             ("http://10.0.0.7/in", False),
             ("http://hooks.internal/in", False),  # opened by name
         ],
     )
-    def test_a_plain_http_name_is_looked_up_if_a_block_is_open(
+    def test_a_name_whose_addresses_decide_is_looked_up_if_a_block_is_open(
         self, url: str, is_looked_up: bool
     ) -> None:
         policy = OutboundPolicy("10.0.0.0/8,hooks.internal")
         assert (policy.name_to_look_up(url) is not None) is is_looked_up
         assert OutboundPolicy("hooks.internal").name_to_look_up(url) is None
+
+    @pytest.mark.parametrize(
+        ("answers", "words"),
+        [
+            (["10.0.0.7"], None),
+            (["8.8.8.8"], "port 8443 is neither 443 nor 80"),
+            (["10.0.0.7", "8.8.8.8"], "port 8443 is neither 443 nor 80"),
+            (["192.168.0.1"], "its address is not public"),
+        ],
+    )
+    def test_the_addresses_of_a_name_decide_about_another_port(
+        self, answers: list[str], words: str | None
+    ) -> None:
+        url = "https://hooks.example.com:8443/in"
+        found = OutboundPolicy("10.0.0.0/8").refusal_of(url, answers)
+        assert (found is None) is (words is None)
+        assert words is None or words in (found or "")
 
     @pytest.mark.parametrize(
         ("answers", "words"),
