@@ -156,6 +156,7 @@ async def _compute_patch(platform: Platform, work: Work) -> Computed:
             linked=linked,
             absent_words=work.absent_words,
             refused=work.refused,
+            members=work.previous.row_count if work.previous else 0,
             lane=lane_of(previous.rows),
         )
         file = await store_file(platform.objects, out, _snapshot_key(work, "delta"), delta.rows)

@@ -152,6 +152,8 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         retried=retried,
         lacks_list=inputs.lacks_list,
         agreed=_agreed(inputs, wanted),
+        members=inputs.members,
+        held=inputs.counts[0] if inputs.counts else None,
         lane=lane_of(inputs.rows),
     )
 

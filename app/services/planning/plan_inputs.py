@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,9 +14,9 @@ from app.services.accounts import Account, open_account
 from app.services.places import Neighbours, find_neighbours, refresh_places, shares_places
 from app.services.platform import Platform, wake_plan
 from app.services.revision import KEY_RULES, Revision, build_plan_spec, constants, lacks_list
-from app.services.syncs import pin_snapshots, pinned_snapshots, retry_gone
+from app.services.syncs import known_counts, pin_snapshots, pinned_snapshots, retry_gone
 from app.snapshots.engine import Manifest, PlanSpec, StoredFile
-from app.storage.models import Activation, ActivationRevision, Sync
+from app.storage.models import Activation, ActivationRevision, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
@@ -47,7 +47,11 @@ class PlanInputs:
     revision: Revision
     account: Account
     wanted: tuple[Manifest, ...]
+    members: int | None  # of the only source; None: there are several
     holdings: Manifest
+    counts: (
+        tuple[int, int] | None
+    )  # keys of the holdings that are held, and assumed; None: not known
     first_plan: bool
     spec: PlanSpec
     audience_name: str
@@ -82,7 +86,7 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
     audience = await AudienceRepository(session).get(sync.space_id, activation.audience_id)
     assert stored is not None and audience is not None  # noqa: S101, PT018  foreign keys
     revision = Revision.parse(stored.config)
-    wanted = await _wanted(session, sync, activation, revision)
+    snapshots = await _snapshots(session, sync, activation, revision)
     account = await _account(platform, session, sync)
     made_lists = await ConnectionRepository(session).made_lists(activation)
     return PlanInputs(
@@ -91,8 +95,10 @@ async def gather_inputs(platform: Platform, session: AsyncSession, sync: Sync) -
         revision_id=stored.id,
         revision=revision,
         account=account,
-        wanted=wanted,
+        wanted=tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots),
+        members=snapshots[0].row_count if len(snapshots) == 1 else None,
         holdings=Manifest.from_json(activation.holdings),
+        counts=known_counts(activation),
         first_plan=await _is_first(session, activation),
         spec=await _spec(session, sync, activation, stored, account, made_lists),
         audience_name=audience.name,
@@ -154,12 +160,11 @@ async def _account(platform: Platform, session: AsyncSession, sync: Sync) -> Acc
     return open_account(platform.keyring, workspace_id, destination)
 
 
-async def _wanted(
+async def _snapshots(
     session: AsyncSession, sync: Sync, activation: Activation, revision: Revision
-) -> tuple[Manifest, ...]:
+) -> Sequence[Snapshot]:
     await pin_snapshots(session, sync)
-    snapshots = await pinned_snapshots(session, sync, activation, revision)
-    return tuple(Manifest.from_json(snapshot.manifest) for snapshot in snapshots)
+    return await pinned_snapshots(session, sync, activation, revision)
 
 
 async def _known_rules(session: AsyncSession, sync: Sync) -> frozenset[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from app.services.places import PlacesChanged
 from app.services.planning.plan_inputs import PlanInputs
-from app.services.platform import Platform, activation_folder, fetch_manifest, fresh_key, store_file
-from app.services.syncs import compact_manifest
-from app.snapshots.engine import Manifest, lane_of
-from app.snapshots.holdings import count_held, fold_manifest
+from app.services.platform import Platform, activation_folder, fresh_key, store_file
+from app.services.syncs import compact_manifest, count_manifest
+from app.snapshots.engine import Manifest
+from app.snapshots.holdings import fold_manifest
 from app.storage.models import Activation
 
 
@@ -42,6 +42,4 @@ async def store_withheld(
     manifest = fold_manifest(inputs.holdings, file)
     if manifest.needs_compaction:
         manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
-    local = await fetch_manifest(platform.objects, manifest)
-    held, assumed = await platform.engine.run(count_held, local, lane=lane_of(manifest.rows))
-    return Withheld(inputs.holdings, manifest, held, assumed)
+    return Withheld(inputs.holdings, manifest, *await count_manifest(platform, manifest))

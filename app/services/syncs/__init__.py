@@ -1,7 +1,7 @@
 """One sync from open to settled: lifecycle, pins, settling, notices and attempts."""
 
 from app.services.syncs.activation_errors import describe_error, fail_sync, set_error, stop_for
-from app.services.syncs.agreement import agreed_deltas, note_planned
+from app.services.syncs.agreement import agreed_deltas, known_counts, note_planned
 from app.services.syncs.attempts import AttemptView, view_attempt
 from app.services.syncs.given_up import report_alive
 from app.services.syncs.lifecycle import (
@@ -34,7 +34,7 @@ from app.services.syncs.pins import pin_snapshots, pinned_snapshots
 from app.services.syncs.renames import PLACE_TRIGGER
 from app.services.syncs.retried_reasons import retry_gone
 from app.services.syncs.sent_times import SentTimes, read_sent_times
-from app.services.syncs.settle import compact_manifest, settle_sync
+from app.services.syncs.settle import compact_manifest, count_manifest, settle_sync
 from app.services.syncs.staleness import is_outdated, something_newer
 from app.services.syncs.syncs import (
     SyncRejections,
@@ -67,12 +67,14 @@ __all__ = [
     "close_open",
     "compact_manifest",
     "configuration_changed",
+    "count_manifest",
     "create_sync",
     "describe_error",
     "fail_sync",
     "get_sync",
     "is_at_work",
     "is_outdated",
+    "known_counts",
     "list_syncs",
     "lock_account",
     "newest_dry_run",

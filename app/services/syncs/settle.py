@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ from app.services.platform import (
 )
 from app.services.revision import spec_from_json
 from app.services.syncs import lifecycle, notices, renames
-from app.services.syncs.agreement import with_agreement
+from app.services.syncs.agreement import known_counts, with_agreement, with_counts
 from app.services.syncs.batch_outcomes import outcomes_of
 from app.services.syncs.batch_pages import Receipts, batch_pages
 from app.services.syncs.given_up import give_up_settling, report_alive
@@ -38,7 +38,13 @@ from app.services.syncs.remarks import Remarks
 from app.services.syncs.renames import Surroundings, find_surroundings
 from app.services.syncs.staleness import is_due
 from app.snapshots.engine import FoldStats, Manifest, StoredFile, UnknownFormat, lane_of
-from app.snapshots.holdings import OutcomeMarks, compact_holdings, fold_manifest, fold_marks
+from app.snapshots.holdings import (
+    OutcomeMarks,
+    compact_holdings,
+    count_held,
+    fold_manifest,
+    fold_marks,
+)
 from app.storage.models import Activation, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.batches import BatchRepository
@@ -61,6 +67,9 @@ class Work:
     sync: Sync
     holdings: Manifest
     calls_left: bool  # the partner may still apply calls of earlier syncs
+    counts: (
+        tuple[int, int] | None
+    )  # keys of the holdings that are held, and assumed; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,8 @@ async def _claim(
     activation = await ActivationRepository(session).get_any(space_id, sync.activation_id)
     assert activation is not None  # noqa: S101  a foreign key
     left = await LeftCallQueries(session).of_activation(space_id, activation.id)
-    return Work(sync, Manifest.from_json(activation.holdings), bool(left))
+    holdings = Manifest.from_json(activation.holdings)
+    return Work(sync, holdings, bool(left), known_counts(activation))
 
 
 async def _take_batches(session: AsyncSession, sync: Sync) -> bool:
@@ -204,6 +214,7 @@ async def _fold(platform: Platform, work: Work) -> Folded:
                 out,
                 work.calls_left,
                 found.check if found else None,
+                before=work.counts,
                 lane=lane_of(sync.plan["rows"] + work.holdings.rows),
             )
         key = fresh_key(f"{folder}/syncs/{sync.id}", "outcome")
@@ -213,6 +224,8 @@ async def _fold(platform: Platform, work: Work) -> Folded:
     manifest = fold_manifest(work.holdings, outcome)
     if manifest.needs_compaction:
         manifest = await compact_manifest(platform, manifest, f"{folder}/holdings")
+        held, assumed = await count_manifest(platform, manifest)
+        stats = replace(stats, held=held, assumed=assumed)
     remarks = await _read_remarks(platform, sync, receipts, stats)
     return Folded(receipts, remarks, outcome, manifest, stats, found)
 
@@ -246,6 +259,12 @@ async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) 
     return Manifest(
         base=(await store_file(platform.objects, out, fresh_key(folder, "base"), rows),)
     )
+
+
+async def count_manifest(platform: Platform, manifest: Manifest) -> tuple[int, int]:
+    """Count the keys of holdings that are held, and how many of them are assumed."""
+    local = await fetch_manifest(platform.objects, manifest)
+    return await platform.engine.run(count_held, local, lane=lane_of(manifest.rows))
 
 
 async def _commit(platform: Platform, work: Work, folded: Folded) -> None:
@@ -290,7 +309,7 @@ def _stored_holdings(
 ) -> dict[str, Any]:
     """Return the holdings as they are stored. Calls that may still be applied could change what the partner has."""
     if sync.state != SyncState.COMPLETE or work.calls_left or sync.spec is None:
-        return folded.holdings.to_json()
+        return with_counts(activation.holdings, folded.holdings)
     spec = spec_from_json(sync.spec)
     return with_agreement(activation.holdings, folded.holdings, sync, spec, folded.stats)
 

@@ -75,6 +75,8 @@ def fold_marks(
     out: Path,
     exits_stay: bool = False,
     renames: RenameCheck | None = None,
+    *,
+    before: tuple[int, int] | None = None,
 ) -> FoldStats:
     """Write the outcome of a sync: what became of each change of its plan, and the next delta of the holdings.
 
@@ -82,7 +84,8 @@ def fold_marks(
     ``kind, disposition, code, message, batch, sync_number``. Rows without a batch were never attempted.
     A change that ``UNCONFIRMED_AFTER`` syncs in a row sent with equal inputs, and none confirmed, is rejected as ``unconfirmed``.
     With ``exits_stay``, exits of keys that were ``maybe`` leave them so, because an earlier call may still add them. With
-    ``renames``, a delivered change is unknown if its profile may have been renamed since (``renamed``).
+    ``renames``, a delivered change is unknown if its profile may have been renamed since (``renamed``). ``before``: how many keys
+    of the holdings are held and assumed, if it is known.
     """
     write = partial(
         _write,
@@ -90,7 +93,7 @@ def fold_marks(
         plan,
         partial(_outcome, plan, spec, exits_stay),
         out,
-        count_held(cursor, holdings),
+        before or count_held(cursor, holdings),
     )
     try:
         with marks.shown(cursor):

@@ -61,11 +61,13 @@ def write_delta(
     linked: bool = False,
     absent_words: frozenset[str] = frozenset(),
     refused: RefusedKeys | None = None,
+    members: int | None = None,
 ) -> DeltaStats:
     """Write a change of single members as a delta over ``base``.
 
     ``add`` has NDJSON rows that replace whole members, ``remove`` has member ids. Raises Invalid for faulty rows, and if
     a member is in both. ``absent_words`` are the space's own words for "no value". Rows with ``refused`` keys are left out.
+    ``members``: how many members ``base`` has, if it is known.
     """
     old = members_relation(cursor, base)
     try:
@@ -80,7 +82,9 @@ def write_delta(
             upload = Upload(add, "ndjson", absent_words=absent_words, refused=refused)
             columns, left_out = _write_additions(cursor, upload, old, out, linked=linked)
         absent = count_absent(cursor, out, columns, absent_words) if columns else {}
-        return replace(_delta_stats(cursor, old, columns, out), absent=absent, refused=left_out)
+        return replace(
+            _delta_stats(cursor, old, columns, out, members), absent=absent, refused=left_out
+        )
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -115,18 +119,24 @@ def _write_additions(
 
 
 def _delta_stats(
-    cursor: Cursor, old: Members, columns: MemberColumns | None, out: Path
+    cursor: Cursor,
+    old: Members,
+    columns: MemberColumns | None,
+    out: Path,
+    before: int | None,
 ) -> DeltaStats:
     delta = f"read_parquet({sql_text(str(out))})"
-    row = fetch_one(
-        cursor,
-        f"""SELECT (SELECT count(*) FROM {old.sql}), count(*),
-            count(*) FILTER (NOT {REMOVED}), count(*) FILTER (NOT {REMOVED} AND known),
-            count(*) FILTER ({REMOVED} AND known)
-        FROM (SELECT d.{REMOVED}, o.member_id IS NOT NULL AS known FROM {delta} d
-            LEFT JOIN (SELECT member_id FROM {old.sql}) o USING (member_id))""",
+    if before is None:
+        before = int(fetch_one(cursor, f"SELECT count(*) FROM {old.sql}")[0])
+    rows, added = fetch_one(
+        cursor, f"SELECT count(*), count(*) FILTER (NOT {REMOVED}) FROM {delta}"
     )
-    before, rows, added, known, exited = row
+    # Rows of the membership are sought by those of the delta, which are few: the other way round, all of them go into a table.
+    known, exited = fetch_one(
+        cursor,
+        f"""SELECT count(*) FILTER (NOT {REMOVED}), count(*) FILTER ({REMOVED})
+        FROM (SELECT member_id FROM {old.sql}) AS o JOIN {delta} AS d USING (member_id)""",
+    )
     entered = added - known
     return DeltaStats(
         rows,

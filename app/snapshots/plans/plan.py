@@ -72,6 +72,8 @@ def write_plan(
     retried: Sequence[Retried] = (),
     lacks_list: Callable[[str | None], bool] | None = None,
     agreed: LocalManifest | None = None,
+    members: int | None = None,
+    held: int | None = None,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
@@ -84,10 +86,11 @@ def write_plan(
     ``retried``: changes that are sent again although they were refused (``retried_refusals``).
     ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
     ``agreed``: members by whose plan ``holdings`` came about, with everything delivered, under the same specification but for
-    its numbers and limits (``touched``).
+    its numbers and limits (``touched``). ``members`` and ``held``: how many members the only source has, and how many keys are held,
+    where it is known, so that they are not counted again.
     """
     try:
-        sides = _sides(cursor, spec, wanted, holdings, retried, holders)
+        sides = _sides(cursor, spec, wanted, holdings, retried, holders, members)
         alone = not (sharers or holders or retried)
         compared = touched_sides(cursor, spec, sides, wanted, agreed if alone else None)
         for part, span in enumerate(compared.ranges):
@@ -97,7 +100,9 @@ def write_plan(
         counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, compared, counts, writer)
-        stats = _stats(cursor, sides, counts, writer, holdings)
+        if held is None:
+            held = count_held(cursor, holdings)[0]
+        stats = _stats(sides, counts, writer, held)
         stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
         stats = replace(stats, withheld=kept.rows, waits_for=kept.waits_for)
         if not stats.exited and silenced == "false":
@@ -120,9 +125,10 @@ def _sides(
     holdings: LocalManifest,
     retried: Sequence[Retried],
     holders: Sequence[Holder],
+    members: int | None,
 ) -> Sides:
     refusals = _has_refusals(cursor, spec, holdings)
-    sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals)
+    sides = plan_sides(cursor, spec, wanted, holdings, refusals=refusals, members=members)
     sides.held = without_refusals(cursor, sides.held, retried)
     if holders and ChangeKind.ENTERED in spec.sends and 0 in find_renamed(cursor, holders):
         sides.held = unsure(sides.held)
@@ -206,9 +212,7 @@ def _profile_moves(cursor: Cursor, stats: PlanStats, out: Path) -> bool:
     return bool(fetch_one(cursor, query)[0])
 
 
-def _stats(
-    cursor: Cursor, sides: Sides, counts: Counts, writer: PlanWriter, holdings: LocalManifest
-) -> PlanStats:
+def _stats(sides: Sides, counts: Counts, writer: PlanWriter, held: int) -> PlanStats:
     kinds = dict.fromkeys(_ORDER, 0)
     silent = refused = 0
     for (code, _), count in counts.items():
@@ -225,7 +229,7 @@ def _stats(
         updated=kinds[ChangeKind.UPDATED],
         silent=silent,
         wanted=sides.wanted,
-        held=count_held(cursor, holdings)[0],
+        held=held,
         left_out=left_out,
         cuts=writer.cuts,
     )

@@ -50,11 +50,13 @@ def plan_sides(
     holdings: LocalManifest,
     *,
     refusals: bool = True,
+    members: int | None = None,
 ) -> Sides:
     """Prepare both sides, and the empty table ``decided``. Keys of plain sources are read from the file, others staged.
 
     In ``decided``, the ``member_id`` of a wanted key is NULL if it equals the key: a first plan has a row for each member.
-    Hashes are computed only if the decisions depend on them; ``refusals`` as in ``Sides``.
+    Hashes are computed only if the decisions depend on them; ``refusals`` as in ``Sides``. ``members``: how
+    many members the only source has, if it is known.
     """
     hashed = needs_hashes(spec, refusals=refusals)
     sources = wanted_sources(cursor, spec, wanted, hashed=hashed)
@@ -68,7 +70,7 @@ def plan_sides(
         manifest = wanted[0]
         weights = row_group_weights((*manifest.base, *manifest.deltas), "member_id")
         keys = f"({sources[0].narrow})"
-        count = _count(cursor, sources[0].whole.sql)
+        count = _count(cursor, sources[0].whole.sql) if members is None else members
         ranges = key_ranges([weights, held_weights])
         return Sides(sources, keys, True, held, ranges, count, {}, refusals)
     left_out = _stage(cursor, sources, is_large=_members(wanted) > RANGE_ROWS)

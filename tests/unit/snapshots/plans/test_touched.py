@@ -1,4 +1,4 @@
-"""A plan that compares only touched members says the same as one that compares all."""
+"""A plan that compares only touched members, and is told the counts, says the same as one that compares and counts all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.snapshots.engine import (
     PlanSpec,
     PlanStats,
 )
-from app.snapshots.holdings import compact_holdings, fold_outcome
+from app.snapshots.holdings import OutcomeMarks, compact_holdings, fold_marks, fold_outcome
 from app.snapshots.membership import write_delta
 from app.snapshots.plans import agrees, digest_of, write_plan
 from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
@@ -89,19 +89,24 @@ class World:
         self.members = snapshot(cursor, folder, [])
         self.holdings = LocalManifest()
         self._agreed: tuple[LocalManifest, str] | None = None
-        self._number = 0
+        self._number = self._count = 0
+        self._held = (0, 0)
         self.quick = 0  # plans that compared touched members only
 
     def upload(self, rows: dict[str, dict[str, Any]]) -> None:
         self.members = snapshot(
             self._cursor, self._folder, [{"profile_id": p, **values} for p, values in rows.items()]
         )
+        self._count = len(rows)
 
     def patch(self, profile: str, values: dict[str, Any] | None) -> None:
         out = fresh(self._folder)
         rows = ndjson(self._folder, [{"profile_id": profile, **(values or {})}])
         removed = [] if values is not None else [profile]
-        write_delta(self._cursor, rows if values is not None else None, removed, self.members, out)
+        given = self._cursor, rows if values is not None else None, removed, self.members
+        stats = write_delta(*given, out, members=self._count)
+        assert write_delta(*given, fresh(self._folder)) == stats
+        self._count = stats.members
         self.members = LocalManifest(self.members.base, (*self.members.deltas, out))
 
     def sync(self, step: Step) -> None:
@@ -128,7 +133,12 @@ class World:
             for number, cut in enumerate(stats.cuts, 1)
         ]
         outcome = fresh(self._folder)
-        folded = fold_outcome(self._cursor, plan, self.holdings, batches, spec, outcome)
+        folded = fold_outcome(self._cursor, plan, self.holdings, batches, spec, fresh(self._folder))
+        with OutcomeMarks(outcome) as marks:
+            marks.add(batches)
+            given = self._cursor, plan, self.holdings, marks, spec
+            assert fold_marks(*given, outcome, before=self._held) == folded
+        self._held = folded.held, folded.assumed
         self.holdings = LocalManifest(self.holdings.base, (*self.holdings.deltas, outcome))
         settled = agrees(spec, stats.left_out, folded)
         self._agreed = (self.members, digest_of(spec)) if settled else None
@@ -140,7 +150,9 @@ class World:
         whole, few = fresh(self._folder), fresh(self._folder)
         given = self._cursor, spec, [self.members], self.holdings
         stats = write_plan(*given, whole)
-        assert write_plan(*given, few, agreed=agreed) == stats
+        held = self._held[0]
+        told = write_plan(*given, few, agreed=agreed, members=self._count, held=held)
+        assert told == stats
         assert pq.read_table(few).equals(pq.read_table(whole))
         return few, stats
 
