@@ -10,6 +10,7 @@ from app.snapshots.engine.formats import (
     file_version,
     format_metadata,
     marks_of,
+    numbered_relation,
     stored_relation,
     stored_schema,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "key_value",
     "lane_of",
     "marks_of",
+    "numbered_relation",
     "parquet_relation",
     "range_number",
     "registered",

@@ -135,6 +135,21 @@ def stored_relation(paths: Sequence[Path]) -> str:
     return f"({' UNION ALL BY NAME '.join(parts)})"
 
 
+def numbered_relation(paths: Sequence[Path]) -> str:
+    """Return :func:`stored_relation` with the position of a row's file as ``_number``.
+
+    Files of one form are read by one scan: to plan a query over many scans takes longer than to run it.
+    """
+    every = stored_relation(paths)
+    if every == parquet_relation(paths):
+        return f"(SELECT *, file_index AS _number FROM {every})"  # noqa: S608  (quoted)
+    parts = [
+        f"SELECT *, {number} AS _number FROM {stored_relation([path])}"  # noqa: S608  (quoted)
+        for number, path in enumerate(paths)
+    ]
+    return f"({' UNION ALL BY NAME '.join(parts)})"
+
+
 def _shown(path: Path) -> str:
     """Return what a query selects from a stored file, so that it has the columns of the current version."""
     schema = stored_schema(path)

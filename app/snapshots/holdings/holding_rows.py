@@ -10,7 +10,7 @@ change. There, ``held`` is ``gone`` for a key that left, and NULL for a key whos
 from __future__ import annotations
 
 from app.domain.changes import Held
-from app.snapshots.engine import MEMBER, LocalManifest, sql_name, stored_relation
+from app.snapshots.engine import MEMBER, LocalManifest, numbered_relation, sql_name, stored_relation
 
 #: Columns and their types. ``key_type`` NULL: the key is the member id. ``member_id`` NULL: it equals the key's value.
 #: ``profile_id`` NULL: it equals the member id. ``sync`` NULL: assumed, never sent.
@@ -71,9 +71,8 @@ def holdings_relation(manifest: LocalManifest) -> str:
 def _latest(manifest: LocalManifest) -> str:
     if len(manifest.deltas) == 1:
         return f"(SELECT {SHOWN} FROM {stored_relation(manifest.deltas)})"
-    numbered = " UNION ALL ".join(
-        f"SELECT {SHOWN}, {number} AS _number FROM {stored_relation([path])} WHERE held IS NOT NULL"
-        for number, path in enumerate(manifest.deltas)
+    numbered = (
+        f"SELECT {SHOWN}, _number FROM {numbered_relation(manifest.deltas)} WHERE held IS NOT NULL"
     )
     return f"""(SELECT {SHOWN} FROM ({numbered}) AS numbered
         QUALIFY row_number() OVER (PARTITION BY k ORDER BY _number DESC) = 1)"""

@@ -22,6 +22,7 @@ from app.snapshots.engine import (
     Marks,
     column_types,
     marks_of,
+    numbered_relation,
     sql_name,
     stored_relation,
     stored_schema,
@@ -103,12 +104,15 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
     # Most changes have the same columns, and asking the engine for the types of each takes milliseconds.
     shown_of: dict[pa.Schema, str] = {}
     parts = []
-    for number, path in enumerate(manifest.deltas):
-        form = stored_schema(path).remove_metadata()
+    forms = [stored_schema(path).remove_metadata() for path in manifest.deltas]
+    for number, (path, form) in enumerate(zip(manifest.deltas, forms, strict=True)):
         if form not in shown_of:
             shown_of[form] = _shown(cursor, [path], columns)
         source = stored_relation([path])
         parts.append(f"SELECT {shown_of[form]}, {REMOVED}, {number} AS _number FROM {source}")
+    if len(shown_of) == 1:
+        source = numbered_relation(manifest.deltas)
+        parts = [f"SELECT {shown_of[forms[0]]}, {REMOVED}, _number FROM {source}"]
     numbered = " UNION ALL ".join(parts)
     shown = ", ".join(sql_name(column) for column in columns)
     latest = f"""SELECT {shown} FROM (SELECT * FROM ({numbered}) AS numbered

@@ -1,7 +1,5 @@
 """Check of a change of single members, by the code that applies it later."""
 
-# ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +13,7 @@ from app.snapshots.engine import (
     LocalManifest,
     copy_to,
     format_metadata,
+    sql_name,
 )
 from app.snapshots.membership.deltas import write_delta
 from app.snapshots.membership.membership import IDENTIFIERS, members_relation
@@ -38,10 +37,11 @@ def check_patch(
     try:
         base = LocalManifest()
         if current.base or current.deltas:
-            whole = members_relation(cursor, current)
+            columns = members_relation(cursor, current).columns.items()
+            none = ", ".join(f"CAST(NULL AS {kind}) AS {sql_name(name)}" for name, kind in columns)
             cursor.execute(
                 copy_to(
-                    f"SELECT * FROM {whole.sql} LIMIT 0",
+                    f"SELECT {none} WHERE false",
                     empty,
                     narrow=True,
                     metadata=format_metadata(FileFormat.MEMBERS),
