@@ -21,6 +21,7 @@ import typer
 from app.cli.environment import complete_settings, read_settings, require_database
 from app.cli.options import ChildOption, DataOption, HealthPortOption, HostOption, PortOption
 from app.cli.signals import end_cleanly_when_asked
+from app.core.allocation import share_arenas
 from app.core.garbage import no_collections
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def api(
     child: ChildOption = False,
 ) -> None:
     """Run only the API. Exit code 1 means that it did not start."""
+    share_arenas()
     with no_collections():
         from app.embedded.connections import check_migrated_database, listen
         from app.embedded.http_server import fast_loop, make_server
@@ -120,6 +122,7 @@ def worker(
     data: DataOption = None, health_port: HealthPortOption = None, child: ChildOption = False
 ) -> None:
     """Run only one worker, with its sweep."""
+    share_arenas()
     from app.embedded.connections import check_migrated_database, listen
     from app.embedded.http_server import fast_loop
     from app.embedded.surroundings import check_names, check_surroundings
