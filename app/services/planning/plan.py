@@ -36,7 +36,7 @@ from app.services.platform import (
 )
 from app.services.syncs import agreed_deltas, report_alive, retry_gone
 from app.snapshots.engine import LocalManifest, PlanStats, StoredFile, file_version, lane_of
-from app.snapshots.plans import Retried, write_plan
+from app.snapshots.plans import Counted, Retried, write_plan
 from app.storage.models import Sync
 from app.storage.repositories.syncs import SyncRepository
 
@@ -152,8 +152,7 @@ async def _compute(platform: Platform, inputs: PlanInputs, out: Path, rest: Path
         retried=retried,
         lacks_list=inputs.lacks_list,
         agreed=_agreed(inputs, wanted),
-        members=inputs.members,
-        held=inputs.counts[0] if inputs.counts else None,
+        counted=Counted(inputs.members, inputs.counts[0] if inputs.counts else None),
         lane=lane_of(inputs.rows),
     )
 

@@ -87,7 +87,7 @@ def with_counts(before: dict[str, Any] | None, after: Manifest) -> dict[str, Any
 def with_agreement(
     before: dict[str, Any] | None, after: Manifest, sync: Sync, spec: PlanSpec, stats: FoldStats
 ) -> dict[str, Any]:
-    """Return the holdings as :func:`with_counts` does, with ``agrees`` unless something is open."""
+    """Return the holdings as stored, ``{"base", "deltas", "counted", "agrees"}``; without ``agrees`` if something is open."""
     stored = with_counts(before, after)
     planned = (before or {}).get(_PLANNED)
     if planned is None or planned["sync"] != sync.id:

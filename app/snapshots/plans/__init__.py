@@ -6,10 +6,12 @@ from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.retried_refusals import Retried
 from app.snapshots.plans.sharers import Sharer, find_holders
+from app.snapshots.plans.sides import Counted
 from app.snapshots.plans.single import pick_member, pick_rows, write_sample, write_single_plan
 from app.snapshots.plans.wanted_pages import read_member, read_wanted
 
 __all__ = [
+    "Counted",
     "PlanRows",
     "Reach",
     "Retried",

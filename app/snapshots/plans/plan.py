@@ -49,7 +49,7 @@ from app.snapshots.plans.rule_changes import count_rule_changes, rules_of
 from app.snapshots.plans.sharers import Sharer
 from app.snapshots.plans.sharing import TABLES as SHARING_TABLES
 from app.snapshots.plans.sharing import withhold
-from app.snapshots.plans.sides import Sides, plan_sides
+from app.snapshots.plans.sides import NOT_COUNTED, Counted, Sides, plan_sides
 from app.snapshots.plans.touched import TABLES as TOUCHED_TABLES
 from app.snapshots.plans.touched import touched_sides
 from app.snapshots.plans.unmade_lists import silence_exits
@@ -72,8 +72,7 @@ def write_plan(
     retried: Sequence[Retried] = (),
     lacks_list: Callable[[str | None], bool] | None = None,
     agreed: LocalManifest | None = None,
-    members: int | None = None,
-    held: int | None = None,
+    counted: Counted = NOT_COUNTED,
 ) -> PlanStats:
     """Write the plan that takes the destination from ``holdings`` to ``wanted`` (a union; the first source wins).
 
@@ -86,11 +85,10 @@ def write_plan(
     ``retried``: changes that are sent again although they were refused (``retried_refusals``).
     ``lacks_list`` says for a place whether its list is still to be created: no exit is sent to it (``unmade_lists``).
     ``agreed``: members by whose plan ``holdings`` came about, with everything delivered, under the same specification but for
-    its numbers and limits (``touched``). ``members`` and ``held``: how many members the only source has, and how many keys are held,
-    where it is known, so that they are not counted again.
+    its numbers and limits (``touched``). ``counted``: what need not be counted.
     """
     try:
-        sides = _sides(cursor, spec, wanted, holdings, retried, holders, members)
+        sides = _sides(cursor, spec, wanted, holdings, retried, holders, counted.members)
         alone = not (sharers or holders or retried)
         compared = touched_sides(cursor, spec, sides, wanted, agreed if alone else None)
         for part, span in enumerate(compared.ranges):
@@ -100,8 +98,7 @@ def write_plan(
         counts = count_decisions(cursor)
         with PlanWriter(out, spec) as writer:
             write_changes(cursor, spec, compared, counts, writer)
-        if held is None:
-            held = count_held(cursor, holdings)[0]
+        held = count_held(cursor, holdings)[0] if counted.held is None else counted.held
         stats = _stats(sides, counts, writer, held)
         stats = _with_rules(cursor, spec, sides, holdings, stats, known_rules)
         stats = replace(stats, withheld=kept.rows, waits_for=kept.waits_for)

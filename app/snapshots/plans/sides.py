@@ -43,6 +43,17 @@ class Sides:
         return any(source.spec.key == "identifiers" or source.linked for source in self.sources)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is known of both sides: the members of the only source, and the keys that are held. None: not known."""
+
+    members: int | None = None
+    held: int | None = None
+
+
+NOT_COUNTED = Counted()
+
+
 def plan_sides(
     cursor: Cursor,
     spec: PlanSpec,

@@ -22,7 +22,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which of plans and ends of syncs counted all rows of the holdings."""
     found: list[str] = []
     for module in (plans, outcomes, settle):
-        name, count = module.__name__.rpartition(".")[2], module.count_held  # type: ignore[attr-defined]
+        name, count = module.__name__.rpartition(".")[2], module.count_held
 
         def look(cursor: Any, manifest: Any, name: str = name, count: Any = count) -> Any:
             found.append(name)

@@ -24,7 +24,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import OutcomeMarks, compact_holdings, fold_marks, fold_outcome
 from app.snapshots.membership import write_delta
-from app.snapshots.plans import agrees, digest_of, write_plan
+from app.snapshots.plans import Counted, agrees, digest_of, write_plan
 from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
 
 PROFILES = [f"p{number}" for number in range(6)]
@@ -134,9 +134,9 @@ class World:
         ]
         outcome = fresh(self._folder)
         folded = fold_outcome(self._cursor, plan, self.holdings, batches, spec, fresh(self._folder))
-        with OutcomeMarks(outcome) as marks:
-            marks.add(batches)
-            given = self._cursor, plan, self.holdings, marks, spec
+        with OutcomeMarks(outcome) as read:
+            read.add(batches)
+            given = self._cursor, plan, self.holdings, read, spec
             assert fold_marks(*given, outcome, before=self._held) == folded
         self._held = folded.held, folded.assumed
         self.holdings = LocalManifest(self.holdings.base, (*self.holdings.deltas, outcome))
@@ -150,9 +150,8 @@ class World:
         whole, few = fresh(self._folder), fresh(self._folder)
         given = self._cursor, spec, [self.members], self.holdings
         stats = write_plan(*given, whole)
-        held = self._held[0]
-        told = write_plan(*given, few, agreed=agreed, members=self._count, held=held)
-        assert told == stats
+        counted = Counted(self._count, self._held[0])
+        assert write_plan(*given, few, agreed=agreed, counted=counted) == stats
         assert pq.read_table(few).equals(pq.read_table(whole))
         return few, stats
 
