@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from app.console.visits import Visit
+from app.core.errors import Invalid
 from app.services.accounts import SettingInput
 
 _DOTS = "\N{BULLET}" * 4
@@ -20,6 +21,15 @@ def filled(visit: Visit, inputs: Sequence[SettingInput]) -> dict[str, str]:
         values = visit.form.get(f"settings.{one.name}", [""])
         found[one.name] = values[-1] if one.kind == "choice" else values[-1].strip()
     return found
+
+
+def passed(result: Any) -> Any:
+    """Return the result of a check. Raises Invalid, at the button of the form, if the check failed."""
+    if not result.ok:
+        raise Invalid(
+            f"The check failed, so nothing was saved: {result.message.rstrip('.')}.", field="check"
+        )
+    return result
 
 
 def last_fours(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -169,7 +169,7 @@ async def _new_token(page: Page, space: str, shop: Shop) -> None:
 async def _new_account(page: Page, space: str, shop: Shop) -> None:
     await page.goto(f"{space}/destinations/new/klaviyo")
     await page.get_by_label("API key", exact=True).fill("abcdef")
-    await page.get_by_role("button", name="Add the account").click()
+    await page.get_by_role("button", name="Check and add").click()
 
 
 async def _definition(page: Page, space: str, shop: Shop) -> None:

@@ -22,6 +22,7 @@ from app.api.edge import (
     described,
     pagination,
 )
+from app.connectors.base import CheckResult
 from app.contract.extensions import destinations as contract
 from app.contract.extensions.base import REMOVED, RemovalOutput
 from app.core import clock
@@ -289,7 +290,7 @@ async def remove_destination(
         summary="Check the credentials of an account",
         errors=(404, 409, 422),
         has_body=True,
-        request_examples={"as it is": {}},
+        request_examples={"as it is": {}, "with another size": {"settings": {"batch_size": 500}}},
         tag=TAG,
     ),
 )
@@ -302,7 +303,8 @@ async def check_destination(
 ) -> Response:
     """Check an account at the partner. Returns the partner's message.
 
-    A successful check resumes activations that failures of the account had paused.
+    A successful check resumes activations that failures of the account had paused. With `settings`, the account is checked as it
+    would be with these changes; nothing is stored or resumed.
     """
     result = await activations.check_destination(
         platform,
@@ -311,7 +313,51 @@ async def check_destination(
         destination_id=destination_id,
         connection_settings=body.connection_settings if body else {},
         actor=scene.actor,
+        settings=body.settings if body else None,
     )
+    return _checked(result)
+
+
+@router.post(
+    "/spaces/{spaceId}/destination-checks",
+    **described(
+        "checkDestinationSettings",
+        lasting=True,
+        output=contract.CheckData,
+        summary="Check settings before an account is added",
+        errors=(404, 409, 422),
+        has_body=True,
+        request_examples={
+            "klaviyo": {
+                "slug": "klaviyo",
+                "settings": {"api_key": "pk_6f1d2c3b4a5968778695a4b3c2d1e0f9a8"},
+            },
+        },
+        tag=TAG,
+    ),
+)
+async def check_destination_settings(
+    platform: PlatformOnceDep,
+    scene: CurrentSpace,
+    space_id: SpaceId,
+    body: contract.SettingsCheckInput,
+) -> Response:
+    """Check settings at the partner before an account is added. Nothing is stored. Returns the partner's message.
+
+    Settings with a secret that the service generates can be checked after the account is added only: 422.
+    """
+    result = await activations.check_settings(
+        platform,
+        workspace_id=scene.workspace_id,
+        slug=body.slug,
+        settings=body.settings,
+        connection_settings=body.connection_settings,
+        now=clock.now(),
+    )
+    return _checked(result)
+
+
+def _checked(result: CheckResult) -> Response:
     check = contract.CheckOutput(
         ok=result.ok, message=result.message, warnings=list(result.warnings)
     )

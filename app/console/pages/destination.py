@@ -10,7 +10,7 @@ import orjson
 
 from app.console.addresses import activation_link, api_of, destination_link
 from app.console.lists import page_of
-from app.console.setting_forms import filled, setting_texts
+from app.console.setting_forms import filled, passed, setting_texts
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.console.way_back import back_with_account, way_back, with_way_back
@@ -176,16 +176,20 @@ def _address(visit: Visit) -> str:
 
 async def check(visit: Visit) -> Shown:
     """Check the account at the partner, with no transaction open."""
+    return await _page(visit, check=await _check(visit))
+
+
+async def _check(visit: Visit, settings: Mapping[str, Any] | None = None) -> Any:
     await visit.end_transaction()
-    result = await activations.check_destination(
+    return await activations.check_destination(
         visit.platform,
         workspace_id=visit.caller.workspace_id,
         space_id=visit.space_id,
         destination_id=visit.path("destinationId"),
         connection_settings={},
         actor=visit.caller.actor,
+        settings=settings,
     )
-    return await _page(visit, check=result)
 
 
 async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -> Mapping[str, str]:
@@ -208,7 +212,10 @@ async def _update(visit: Visit, name: str | None, settings: Mapping[str, Any]) -
 
 
 async def save_settings(visit: Visit) -> Done | Shown:
-    """Save the settings that were filled in. What failures of the account had paused sends again. Raises Invalid for a wrong setting."""
+    """Save the settings that were filled in. What failures of the account had paused sends again.
+
+    A secret or a target is checked at the partner first. Raises Invalid for a wrong setting, and if the check fails.
+    """
     account = await activations.get_destination(
         visit.session, visit.space_id, visit.path("destinationId")
     )
@@ -216,9 +223,14 @@ async def save_settings(visit: Visit) -> Done | Shown:
     settings = accounts.settings_of_inputs(inputs, filled(visit, inputs))
     if not settings:
         raise Invalid("Enter at least one setting.")
+    changed = [one for one in inputs if one.name in settings]
+    is_checked = any(one.decides_access for one in changed) and visit.sent("unchecked") != "yes"
+    if is_checked:
+        passed(await _check(visit, settings))
     if secrets := await _update(visit, None, settings):
         return await _page(visit, secrets=secrets)
     note = "The settings are saved. If its calls were paused, they go on."
+    note = f"The check passed. {note}" if is_checked else note
     if onward := back_with_account(visit, account.id):
         return Done(onward, note)
     counts = await reports.count_overview(

@@ -10,7 +10,7 @@ from app.console.addresses import destination_link
 from app.console.errors import PageRoute
 from app.console.lists import page_of
 from app.console.routing import get, post
-from app.console.setting_forms import filled, last_fours
+from app.console.setting_forms import filled, last_fours, passed
 from app.console.visits import Done, Shown, Visit
 from app.console.way_back import back_with_account, way_back, with_way_back
 from app.core.errors import Invalid
@@ -47,6 +47,11 @@ class NewView:
     inputs: Sequence[accounts.SettingInput]
     name: str
     action: str
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the service generates a secret, so that the account can be checked after it is added only."""
+        return any(one.is_generated for one in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +111,17 @@ async def show_new(visit: Visit) -> Shown:
 
 
 async def add(visit: Visit) -> Shown | Done:
-    """Add the account. The page after it shows the secrets that the service generated. Raises Invalid for each fault."""
+    """Check the account at the partner, then add it. Raises Invalid for each fault, and if the check fails.
+
+    An account whose secrets the service generates is added first: the page after it shows them.
+    """
     entry = activations.catalogue_entry(visit.path("slug"))
     if not visit.sent("name"):
         raise Invalid("Enter a name.", field="name")
     settings = accounts.settings_of_inputs(entry.inputs, filled(visit, entry.inputs))
     await visit.end_transaction()  # a name may be looked up
     await activations.refuse_closed_addresses(visit.platform, settings)
+    check = await _checked(visit, entry, settings)
     account, secrets = await activations.create_destination(
         visit.session,
         visit.platform.keyring,
@@ -127,18 +136,34 @@ async def add(visit: Visit) -> Shown | Done:
         now=visit.now,
     )
     onward = back_with_account(visit, account.id)
-    if onward and not secrets:
-        return Done(onward, f"{account.name} is added.")
-    view = AddedView(
-        account, destination_link(visit.space_id, account.id), labelled(secrets), onward
-    )
+    address = destination_link(visit.space_id, account.id)
+    if check is not None:
+        note = f"The check passed: {check.message.rstrip('.')}. {account.name} is added."
+        return Done(onward or address, " ".join([note, *check.warnings]))
+    view = AddedView(account, address, labelled(secrets), onward)
     return Shown(
         "destination_added.html",
-        f"{account.name} is added",
+        f"{account.name} is saved, not checked yet",
         view,
         section="destinations",
         api=[f"/spaces/{visit.space_id}/destinations/{account.id}"],
     )
+
+
+async def _checked(visit: Visit, entry: Any, settings: Mapping[str, Any]) -> Any:
+    """Return the result of the check of a new account; None if it cannot be checked yet, or shall not be. Raises Invalid if it fails."""
+    is_generated = any(one.is_generated and one.name not in settings for one in entry.inputs)
+    if is_generated or visit.sent("unchecked") == "yes":
+        return None
+    result = await activations.check_settings(
+        visit.platform,
+        workspace_id=visit.caller.workspace_id,
+        slug=entry.definition.slug,
+        settings=settings,
+        connection_settings={},
+        now=visit.now,
+    )
+    return passed(result)
 
 
 _ALL = "/console/spaces/{spaceId}/destinations"

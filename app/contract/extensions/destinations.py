@@ -52,16 +52,37 @@ class DestinationPatch(StrictInput):
     ] = None
 
 
-class CheckInput(StrictInput):
-    """Connection settings to check together with the settings of the account."""
+_CONNECTION_SETTINGS = about(
+    "Settings of a connection that are checked, too. They are not stored.", {"list_id": "XyZ12a"}
+)
 
-    connection_settings: Annotated[
+
+class CheckInput(StrictInput):
+    """Changed settings, and connection settings, to check together with the settings of the account."""
+
+    connection_settings: Annotated[dict[str, Any], _CONNECTION_SETTINGS] = {}
+    settings: Annotated[
+        dict[str, Any] | None,
+        about(
+            "Changes to the settings of the account, as in a `PATCH`, which are checked before they are saved. They "
+            "are not stored, and resume nothing.",
+            {"batch_size": 500},
+        ),
+    ] = None
+
+
+class SettingsCheckInput(StrictInput):
+    """Settings to check before an account is added."""
+
+    slug: Annotated[Name, about("Slug of the partner in the catalogue.", "klaviyo")]
+    settings: Annotated[
         dict[str, Any],
         about(
-            "Settings of a connection that are checked, too. They are not stored.",
-            {"list_id": "XyZ12a"},
+            "Settings of the new account, by the slug. They are not stored.",
+            {"api_key": "pk_6f1d2c3b4a5968778695a4b3c2d1e0f9a8"},
         ),
     ] = {}
+    connection_settings: Annotated[dict[str, Any], _CONNECTION_SETTINGS] = {}
 
 
 class Breaker(Output):

@@ -12,6 +12,7 @@ from app.services.accounts.setting_inputs import (
 from app.services.accounts.settings import (
     complete_settings,
     connector_class,
+    opened_settings,
     seal_settings,
     settings_of,
     shown_settings,
@@ -28,6 +29,7 @@ __all__ = [
     "external_id_of",
     "first_moved",
     "open_account",
+    "opened_settings",
     "seal_settings",
     "secret_required",
     "secrets_of",

@@ -20,7 +20,10 @@ _KINDS: Mapping[str, Kind] = {"integer": "number", "number": "number", "boolean"
 
 @dataclass(frozen=True, slots=True)
 class SettingInput:
-    """One setting as an input: ``is_required`` if the user must enter it, ``is_generated`` if the service creates it."""
+    """One setting as an input: ``is_required`` if the user must enter it, ``is_generated`` if the service creates it.
+
+    ``is_target``: it decides the host that is called.
+    """
 
     name: str
     label: str
@@ -30,6 +33,12 @@ class SettingInput:
     choices: Sequence[str]
     is_required: bool
     is_generated: bool
+    is_target: bool
+
+    @property
+    def decides_access(self) -> bool:
+        """Whether a wrong value shuts the account out: a secret, or the target host."""
+        return self.is_target or self.kind == "secret"
 
 
 def settings_inputs(connector: type[Connector]) -> Sequence[SettingInput]:
@@ -37,8 +46,9 @@ def settings_inputs(connector: type[Connector]) -> Sequence[SettingInput]:
     schema = connector.settings_model.model_json_schema()
     _, generated = registry.complete_settings(connector, {}, now=clock.now())
     required = set(schema.get("required", ())) - set(generated)
+    targets = connector.settings_model.where_to
     found = [
-        _input(name, field, name in required, name in generated)
+        _input(name, field, name in required, name in generated, name in targets)
         for name, field in schema["properties"].items()
         if _form(field).get("format") != "date-time"
     ]
@@ -62,18 +72,22 @@ def settings_of_inputs(inputs: Sequence[SettingInput], filled: Mapping[str, str]
     return values
 
 
-def _input(name: str, field: Mapping[str, Any], required: bool, generated: bool) -> SettingInput:
+def _input(
+    name: str, field: Mapping[str, Any], required: bool, generated: bool, target: bool
+) -> SettingInput:
     form = _form(field)
+    kind = _kind(form)
     example = next(iter(field.get("examples", ())), "")
     return SettingInput(
         name,
         field.get("title") or setting_label(name),
-        _kind(form),
+        kind,
         field.get("description", ""),
         example if isinstance(example, str) else orjson.dumps(example).decode(),
         [str(choice) for choice in form.get("enum", ())],
         required,
         generated,
+        is_target=target,
     )
 
 

@@ -210,9 +210,17 @@ def settings_of(
 ) -> tuple[type[Connector], ConnectorSettings]:
     """Return connector class and settings of an account. Raises Invalid if they are not valid any more."""
     connector = connector_class(destination.slug)
-    model = _validated(connector, unseal_settings(keyring, workspace_id, destination))
+    stored = unseal_settings(keyring, workspace_id, destination)
+    return connector, opened_settings(connector, stored, workspace_id)
+
+
+def opened_settings(
+    connector: type[Connector], stored: Mapping[str, Any], workspace_id: str
+) -> ConnectorSettings:
+    """Return complete settings as a connector takes them. Raises Invalid if they are not valid."""
+    model = _validated(connector, stored)
     register_secrets(model)
-    return connector, bound_to_workspace(model, workspace_id)
+    return bound_to_workspace(model, workspace_id)
 
 
 def shown_settings(

@@ -37,6 +37,7 @@ from app.services.activations.delivery_options import (
 )
 from app.services.activations.destinations import (
     check_destination,
+    check_settings,
     create_destination,
     delete_destination,
     get_destination,
@@ -70,6 +71,7 @@ __all__ = [
     "catalogue_entries",
     "catalogue_entry",
     "check_destination",
+    "check_settings",
     "connection_fields",
     "create_activation",
     "create_destination",

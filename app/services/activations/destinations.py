@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import CheckResult, Connector, ConnectorSettings
 from app.connectors.errors import ConnectorError
 from app.connectors.urls import checked_callable
+from app.core import clock
 from app.core.crypto import Keyring
 from app.core.errors import Conflict, Invalid, Problem
 from app.core.ids import new_hex_id
@@ -21,6 +22,7 @@ from app.services import accounts
 from app.services.accounts import (
     complete_settings,
     connector_tools,
+    opened_settings,
     seal_settings,
     secrets_of,
     settings_of,
@@ -215,17 +217,42 @@ async def check_destination(
     destination_id: str,
     connection_settings: Mapping[str, Any],
     actor: str,
+    settings: Mapping[str, Any] | None = None,
 ) -> CheckResult:
-    """Test an account's credentials with no transaction open. A success activates what the breaker had paused."""
+    """Test an account's credentials with no transaction open. A success activates what the breaker had paused.
+
+    With ``settings``, the account is tested as it would be with these changes; nothing is stored or activated.
+    """
     async with platform.unit_of_work() as session:
         destination = await get_destination(session, space_id, destination_id)
-        seen = destination.settings
-        try:
-            connector_class, settings = settings_of(platform.keyring, workspace_id, destination)
-        except Invalid as error:
-            return CheckResult(False, "; ".join(problem.message for problem in error.problems))
-    result = await _check(platform, destination, connector_class, settings, connection_settings)
+    if settings:
+        return await check_settings(
+            platform,
+            workspace_id=workspace_id,
+            slug=destination.slug,
+            settings=settings,
+            connection_settings=connection_settings,
+            now=clock.now(),
+            changed=destination,
+        )
+    return await _check_stored(platform, workspace_id, destination, connection_settings, actor)
+
+
+async def _check_stored(
+    platform: Platform,
+    workspace_id: str,
+    destination: Destination,
+    connection_settings: Mapping[str, Any],
+    actor: str,
+) -> CheckResult:
+    seen = destination.settings
+    try:
+        connector_class, settings = settings_of(platform.keyring, workspace_id, destination)
+    except Invalid as error:
+        return CheckResult(False, "; ".join(problem.message for problem in error.problems))
+    result = await _check(platform, destination.id, connector_class, settings, connection_settings)
     if result.ok:
+        space_id, destination_id = destination.space_id, destination.id
         async with platform.unit_of_work() as session:
             await lock_account(session, space_id, destination_id)
             row = await DestinationRepository(session).get(space_id, destination_id, lock="update")
@@ -235,9 +262,50 @@ async def check_destination(
     return result
 
 
+async def check_settings(
+    platform: Platform,
+    *,
+    workspace_id: str,
+    slug: str,
+    settings: Mapping[str, Any],
+    connection_settings: Mapping[str, Any],
+    now: datetime,
+    changed: Destination | None = None,
+) -> CheckResult:
+    """Test settings at the partner before they are saved, with no transaction open. Nothing is stored.
+
+    With ``changed``, the settings are merged into those of this account. Raises Invalid for settings that do not fit.
+    """
+    connector = accounts.connector_class(slug)
+    await refuse_closed_addresses(platform, settings)
+    previous = None
+    if changed is not None:
+        previous = unseal_settings(platform.keyring, workspace_id, changed)
+    complete, generated = complete_settings(
+        connector,
+        settings,
+        previous=previous,
+        now=now,
+        workspace_id=workspace_id,
+        permits_roles=platform.settings.permits_roles,
+        outbound_allow=platform.settings.outbound_allow,
+    )
+    if generated:
+        problems = [
+            Problem(
+                "is generated when it is saved: check the account after that", f"settings.{one}"
+            )
+            for one in generated
+        ]
+        raise Invalid("the settings cannot be checked before they are saved", problems=problems)
+    opened = opened_settings(connector, complete, workspace_id)
+    account_id = new_hex_id() if changed is None else changed.id
+    return await _check(platform, account_id, connector, opened, connection_settings)
+
+
 async def _check(
     platform: Platform,
-    destination: Destination,
+    destination_id: str,
     connector_class: type[Connector],
     settings: ConnectorSettings,
     connection_settings: Mapping[str, Any],
@@ -245,7 +313,7 @@ async def _check(
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             tools = connector_tools(
-                platform, destination.id, connector_class.definition, secrets_of(settings)
+                platform, destination_id, connector_class.definition, secrets_of(settings)
             )
             return await connector_class(settings, tools).check(connection_settings)
     except ConnectorError as error:

@@ -11,6 +11,8 @@ from sqlalchemy import select
 from app.connectors import registry
 from app.connectors.destinations.file_export.settings import S3Settings
 from app.connectors.destinations.talon_one.definition import DEFINITION as TALON_ONE_DEFINITION
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.sandbox.sandbox import Sandbox
 from app.services.accounts import open_account, seal_settings, unseal_settings
 from app.services.platform.platform import Platform
 from app.storage.models import AuditEvent, Destination
@@ -132,6 +134,67 @@ class TestCreate:
         assert first.json() == second.json()
         listed = (await api.get("destinations")).json()["data"]
         assert listed["pagination"]["totalEntries"] == 1
+
+
+class TestSettingsCheck:
+    """Settings are checked at the partner before they are saved."""
+
+    async def test_tells_a_wrong_key_and_stores_nothing(self, api: httpx.AsyncClient) -> None:
+        async with Sandbox([KlaviyoEmulator(limits=False)]) as sandbox:
+            settings = {"base_url": sandbox.urls["klaviyo"], "api_key": "pk_of_nobody"}
+            body = {"slug": "klaviyo", "settings": settings}
+            wrong = await api.post("destination-checks", json=body)
+            assert wrong.status_code == 200, wrong.text
+            check = wrong.json()["data"]["check"]
+            assert not check["ok"]
+            assert "invalid or revoked" in check["message"]
+            settings["api_key"] = "pk_sandbox"
+            right = await api.post("destination-checks", json=body)
+            assert right.json()["data"]["check"]["ok"]
+            body["connectionSettings"] = {"list_id": "none"}
+            unknown = await api.post("destination-checks", json=body)
+            assert "no list none" in unknown.json()["data"]["check"]["message"]
+        assert (await api.get("destinations")).json()["data"]["destinations"] == []
+
+    async def test_a_change_is_checked_without_being_saved(self, api: httpx.AsyncClient) -> None:
+        async with Sandbox([KlaviyoEmulator(limits=False)]) as sandbox:
+            settings = {"base_url": sandbox.urls["klaviyo"], "api_key": "pk_sandbox"}
+            body = {"slug": "klaviyo", "name": "K", "settings": settings}
+            made = (await api.post("destinations", json=body)).json()["data"]["destination"]
+            path = f"destinations/{made['id']}/checks"
+            changed = await api.post(path, json={"settings": {"api_key": "pk_of_nobody"}})
+            assert not changed.json()["data"]["check"]["ok"]
+            stored = await api.post(path, json={})
+            assert stored.json()["data"]["check"]["ok"], "the stored key is another one"
+
+    async def test_a_secret_that_will_be_generated_cannot_be_checked(
+        self, api: httpx.AsyncClient
+    ) -> None:
+        body = {"slug": "webhook", "settings": WEBHOOK["settings"]}
+        response = await api.post("destination-checks", json=body)
+        assert response.status_code == 422
+        assert fields(response) == ["settings.secret"]
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"slug": "nowhere"}, "slug"),
+            ({"slug": "klaviyo", "settings": {}}, "settings.api_key"),
+            (
+                {
+                    "slug": "klaviyo",
+                    "settings": {"api_key": "pk_1", "base_url": "http://169.254.169.254/"},
+                },
+                "settings.base_url",
+            ),
+        ],
+    )
+    async def test_names_the_field_at_fault(
+        self, api: httpx.AsyncClient, body: dict[str, Any], field: str
+    ) -> None:
+        response = await api.post("destination-checks", json=body)
+        assert response.status_code == 422
+        assert fields(response) == [field]
 
 
 class TestList:

@@ -48,6 +48,7 @@ LISTINGS = (
 )
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/destinations"): {"slug": "webhook", "name": "x", "settings": {"url": "https://x.y"}},
+    ("POST", "/destination-checks"): {"slug": "webhook", "settings": {"url": "https://x.y"}},
     ("POST", "/datasets"): {"name": "x", "kind": "upload"},
     ("PATCH", "/members"): {"add": [{"profile_id": "x"}]},
     ("POST", "/test-sends"): {"profileId": "p1"},

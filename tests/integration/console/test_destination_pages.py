@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from app.connectors.destinations.talon_one.definition import DEFINITION as TALON_ONE
+from app.sandbox.klaviyo import KlaviyoEmulator
+from app.sandbox.sandbox import Sandbox
 from app.services import activations
 from tests.flow import SECRET
 from tests.integration.console.conftest import Browser
@@ -47,7 +49,8 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     assert "It begins with pk_." in browser.text, "what the definition says"
     assert "API key : Private key" in browser.text, "a label, with the name of the API in the hint"
     assert "In the API: api_key" in browser.text
-    assert "1 more setting: Base URL" in browser.text, "what is inside"
+    assert "Base URL (optional)" in browser.text
+    assert "more setting" not in browser.text, "whoever tests an emulator finds it"
     page = await browser.send(f"{new}/klaviyo", {"name": "K", "settings.api_key": "AbC123"})
     assert page.status_code == 422
     assert 'id="settings.api_key-fault"' in page.text
@@ -99,6 +102,38 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     await browser.send(f"{one}/delete")
     assert "The account is removed." in browser.text
     assert (await browser.open(one)).status_code == 404
+
+
+async def test_a_key_is_checked_before_its_account_is_added(browser: Browser) -> None:
+    new = f"/console/spaces/{browser.flow.space_id}/destinations/new/klaviyo"
+    async with Sandbox([KlaviyoEmulator(limits=False)]) as sandbox:
+        fields = {"name": "Shop", "settings.base_url": sandbox.urls["klaviyo"]}
+        await browser.open(new)
+        page = await browser.send(new, {**fields, "settings.api_key": "pk_of_nobody"})
+        assert page.status_code == 422
+        assert 'id="check-fault"' in page.text
+        assert "nothing was saved: the Klaviyo key is invalid or revoked" in browser.text
+        assert "is added" not in browser.text
+        assert sandbox.urls["klaviyo"] in page.text, "the address is kept"
+        assert "pk_of_nobody" not in page.text, "a secret is not repeated"
+        assert "Add without the check" in browser.text
+        page = await browser.send(new, {**fields, "settings.api_key": "pk_sandbox"})
+        assert "The check passed: the key can read lists. Shop is added." in browser.text
+        one = page.url.path
+        await browser.open(f"{one}?tab=settings")
+        action = f"{one}/settings?tab=settings"
+        page = await browser.send(action, {"settings.api_key": "pk_of_nobody"})
+        assert page.status_code == 422
+        assert "nothing was saved: the Klaviyo key is invalid" in browser.text
+        await browser.open(one)
+        await browser.send(f"{one}/check")
+        assert "The account works." in browser.text, "the former key"
+    await browser.open(f"{one}?tab=settings")
+    fields = {"settings.api_key": "pk_sandbox_2", "unchecked": "yes"}
+    page = await browser.send(action, fields)
+    assert page.status_code == 200, "the partner is away"
+    assert "The settings are saved." in browser.text
+    assert "The check passed" not in browser.text
 
 
 async def test_a_draft_is_kept_while_the_settings_of_its_account_are_corrected(

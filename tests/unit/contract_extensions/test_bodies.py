@@ -50,6 +50,7 @@ INPUTS: dict[type[StrictInput], dict[str, Any]] = {
     destinations.DestinationInput: {"slug": "webhook", "name": "Hook"},
     destinations.DestinationPatch: {},
     destinations.CheckInput: {},
+    destinations.SettingsCheckInput: {"slug": "klaviyo"},
     holdings.SeedInput: {"from": "partner"},
     drift.DriftInput: {},
     members.MembersPatch: {},
