@@ -58,7 +58,8 @@ async def receive_dataset(visit: Visit) -> Any:
         return await fill_new_dataset(visit, dataset.id, arguments)
     except AppError as error:
         if error.status == 422:
-            raise Invalid(error.message, field="file") from error
+            of_form = error.field if error.field in ("charset", "delimiter") else "file"
+            raise Invalid(error.message, field=of_form) from error
         raise
 
 

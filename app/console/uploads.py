@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from app.console.visits import Visit
+from app.domain.charsets import DETECT
 from app.services import datasets
 from app.services.platform import Session, type_of_file
 
@@ -32,8 +33,7 @@ def upload_arguments(visit: Visit) -> dict[str, Any]:
     """
     length = visit.request.headers.get("content-length", "")
     content_type = type_of_file(visit.sent_file().name)
-    if charset := visit.sent("charset"):
-        content_type += f"; charset={charset}"
+    content_type += f"; charset={visit.sent('charset') or DETECT}"
     return {
         "content_type": content_type,
         "content_encoding": None,  # compression is recognised in the file

@@ -1,8 +1,11 @@
-"""Encodings of text that an upload can name, beside UTF-8 and UTF-16. None is guessed: many bytes are text in several."""
+"""Encodings of text that an upload can name, beside UTF-8 and UTF-16. One is detected only if an upload asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+#: In place of an encoding: UTF-8 if all bytes are, else the encoding that the letters of the file fit.
+DETECT = "detect"
 
 #: Encodings that an upload can name, with their decoder. As in browsers, ISO 8859-1 is read as windows-1252, which contains it.
 CHARSETS: Mapping[str, str] = {

@@ -16,6 +16,15 @@ class DialectOutput(Output):
     encoding: Annotated[
         str | None, about("Encoding of the text. Null for Parquet.", "utf-8", "utf-16-le")
     ]
+    detected_by: Annotated[
+        str | None,
+        about(
+            "Letters outside ASCII by which the encoding was detected; an empty text if the file has none. Null if it was "
+            "not detected: the text is UTF-8 or UTF-16, or the upload named its encoding.",
+            None,
+            "ö, ü, ß",
+        ),
+    ] = None
     byte_order_mark: Annotated[
         bool, about("Whether the text begins with a byte order mark.", False)
     ]

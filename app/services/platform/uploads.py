@@ -17,6 +17,7 @@ from app.core.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from app.domain.charsets import DETECT
 from app.domain.file_formats import FileFormat, ending_of, format_of
 from app.domain.file_options import misplaced_option, read_charset, read_delimiter
 from app.snapshots.engine import Engine, Upload
@@ -79,13 +80,13 @@ def type_of_file(name: str) -> str:
 
 
 def upload_charset(content_type: str | None) -> str | None:
-    """Return the encoding that a content type names, as in ``text/csv; charset=windows-1252``. None: UTF-8, or a byte order mark.
+    """Return the encoding that a content type names, as in ``text/csv; charset=windows-1252``, or ``detect``. None: UTF-8, or a byte order mark.
 
     Raises UnsupportedMediaType, naming what is accepted.
     """
     named = re.search(r";\s*charset\s*=\s*\"?([^\s;\"]+)", (content_type or "").lower())
-    if named is None:
-        return None
+    if named is None or named[1] == DETECT:
+        return named and DETECT
     try:
         return read_charset(named[1])
     except ValueError as error:
@@ -134,6 +135,8 @@ async def receive_upload(
     separator = _upload_delimiter(delimiter)
     form, encoding = upload_kind(content_type, content_encoding)
     charset = read_charset(charset) if charset else upload_charset(content_type)
+    if form == "parquet" and charset == DETECT:
+        charset = None
     if (misplaced := misplaced_option(form, separator, charset)) is not None:
         raise Invalid("an option that the format does not have", problems=[misplaced])
     path = engine.scratch_file(f".{form}")

@@ -16,7 +16,7 @@ class Upload:
     """A supplied membership or dataset as a local file.
 
     ``encoding`` is the compression that was announced, and ``charset`` the encoding of its text, unless a byte order mark says another;
-    None is UTF-8. Of a CSV file, ``delimiter`` is what the request asks for, and
+    None is UTF-8, and ``detect`` what the letters of the file fit. Of a CSV file, ``delimiter`` is what the request asks for, and
     ``usual_delimiter`` that of the upload before, which is tried first. ``absent_words`` are the space's own words for "no value".
     Rows with one of the ``refused`` keys are left out. ``frugal`` reading needs less memory and more time, and a connection with one thread.
     """

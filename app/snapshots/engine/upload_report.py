@@ -13,10 +13,12 @@ Counts = Mapping[str, Mapping[str, int]]
 class Dialect:
     """How an upload is written. What its format does not have is None or empty.
 
-    ``line_ends`` are ``LF``, ``CRLF`` and ``CR``, in the order in which they were found.
+    ``line_ends`` are ``LF``, ``CRLF`` and ``CR``, in the order in which they were found. ``detected_by`` are the letters that the
+    encoding was detected by, None if it was not detected.
     """
 
     encoding: str | None = None
+    detected_by: str | None = None
     byte_order_mark: bool = False
     compression: str | None = None
     line_ends: Sequence[str] = ()

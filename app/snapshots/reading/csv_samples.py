@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import Invalid
+from app.snapshots.reading.charset_detection import likely_words, probable_charsets
 from app.snapshots.reading.source import MAX_LINE
 
 _CHUNK = 4 * 1024 * 1024
@@ -32,7 +33,7 @@ def read_sample(path: Path) -> Sample:
         decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
         text = decoder.decode(first, final=whole)
     except UnicodeDecodeError as error:
-        raise not_utf8(lines_in(first[: error.start]) + 1) from None
+        raise not_utf8(path, lines_in(first[: error.start]) + 1) from None
     return Sample(text.lstrip("\ufeff"), whole)
 
 
@@ -52,11 +53,12 @@ def line_at(path: Path, offset: int) -> int:
     return line
 
 
-def not_utf8(line: int) -> Invalid:
-    """Return the fault of a line in another encoding."""
+def not_utf8(path: Path, line: int) -> Invalid:
+    """Return the fault of a line in another encoding, with the encodings that the file probably has."""
+    likely = likely_words(probable_charsets(path))
     return Invalid(
-        f'Line {line} is not UTF-8 text; save the file as UTF-8 (in spreadsheets "CSV UTF-8"), or name its encoding, '
-        "for example windows-1252 for a file of Excel in Western Europe.",
+        f"Line {line} is not UTF-8 text.{likely} Name its encoding, or let it be detected (charset=detect), "
+        'or save the file as UTF-8 (in spreadsheets "CSV UTF-8").',
         data={"row": line},
     )
 

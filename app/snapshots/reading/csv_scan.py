@@ -110,7 +110,7 @@ class CsvScanner:
             raise self._not_utf8(offset + fault.start) from None
 
     def _not_utf8(self, offset: int) -> Invalid:
-        return not_utf8(line_at(self._path, offset))
+        return not_utf8(self._path, line_at(self._path, offset))
 
     def _is_regular(self, block: bytes, *, begins: bool) -> bool:
         found = np.frombuffer(block, np.uint8)

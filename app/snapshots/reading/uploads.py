@@ -12,7 +12,9 @@ from pathlib import Path
 import duckdb
 
 from app.core.errors import Invalid
+from app.domain.charsets import DETECT
 from app.snapshots.engine import Cursor, Dialect, Upload
+from app.snapshots.reading.charset_detection import find_charset, is_utf8
 from app.snapshots.reading.compression import compression, decompress
 from app.snapshots.reading.csv_input import csv_fault, csv_source
 from app.snapshots.reading.encodings import has_mark, marked_encoding, write_utf8
@@ -59,16 +61,27 @@ def _source(cursor: Cursor, upload: Upload, scratch: _Scratch) -> Source:
         return parquet_source(cursor, upload, path, dialect)
     encoding = marked_encoding(path)
     marked = encoding != "utf-8" or has_mark(path)
-    if upload.charset is not None and not marked:
+    detected_by = None
+    if upload.charset == DETECT and not marked:
+        encoding, detected_by = _detected(path)
+    elif upload.charset is not None and not marked:
         encoding = upload.charset
     if encoding != "utf-8":
         path, raw = scratch.file("text"), path
         write_utf8(raw, encoding, path)
-    dialect = replace(dialect, encoding=encoding, byte_order_mark=marked)
+    dialect = replace(dialect, encoding=encoding, byte_order_mark=marked, detected_by=detected_by)
     if upload.format == "csv":
         return csv_source(upload, path, dialect, scratch.file("rows"))
     source = ndjson_source(cursor, upload, path, dialect, scratch.file("rows"))
     return in_columns(cursor, source, scratch.file("columns")) if upload.frugal else source
+
+
+def _detected(path: Path) -> tuple[str, str | None]:
+    """Return the encoding of a file, and the letters that it was detected by, None for UTF-8. Raises Invalid if it is not clear."""
+    if is_utf8(path):
+        return "utf-8", None
+    found = find_charset(path)
+    return found.charset, found.letters
 
 
 def _explained(source: Source, error: duckdb.Error) -> Invalid:

@@ -262,6 +262,20 @@ class TestDelimiters:
         dialect = response.json()["data"]["run"]["reading"]["dialect"]
         assert (dialect["encoding"], dialect["delimiter"]) == ("windows-1252", ";")
 
+    async def test_an_encoding_is_detected_if_the_upload_asks_for_it(
+        self, api: httpx.AsyncClient, audience: str
+    ) -> None:
+        headers = {"Content-Type": "text/csv; charset=detect"}
+        content = "profile_id;stadt\r\np1;Köln\r\np2;Zoë €\r\n".encode("cp1252")
+        response = await upload(api, audience, content, headers)
+        assert response.status_code == 200, response.text
+        dialect = response.json()["data"]["run"]["reading"]["dialect"]
+        assert (dialect["encoding"], dialect["detectedBy"]) == ("windows-1252", "ö, ë")
+        unclear = await upload(api, audience, "profile_id\nMichèle\n".encode("cp1252"), headers)
+        assert unclear.status_code == 422
+        assert unclear.json()["errors"][0]["field"] == "charset"
+        assert "windows-1252 (its letters are then è) or windows-1250" in unclear.text
+
     async def test_utf_16_is_read(self, api: httpx.AsyncClient, audience: str) -> None:
         """Excel's "Unicode text"."""
         content = "profile_id\tstadt\r\np1\tKöln\r\n".encode("utf-16")

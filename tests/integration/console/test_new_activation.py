@@ -161,12 +161,14 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
     await browser.open(_step(browser, "audiences", goal="segment"))
     upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
     western = "nr;emial;name\n1;ada@example.com;Zoë\n2;none;Jürgen\n".encode("cp1252")
+    unclear = "emial;name\nada@example.com;Michèle\n".encode("cp1252")
     for name, content, charset, status in (
         ("people.xlsx", b"PK", "", 415),
         ("", b"", "", 422),
         ("people.csv", b"", "", 422),
-        ("2026 people.csv", western, "", 422),
-        ("2026 people.csv", western, "windows-1252", 200),
+        ("2026 people.csv", western, "utf-8", 422),
+        ("2026 people.csv", unclear, "", 422),
+        ("2026 people.csv", western, "", 200),
     ):
         browser.page = page = await browser.http.post(
             upload,
@@ -177,8 +179,12 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
         )
         assert page.status_code == status, (name, page.text[-500:])
         if status != 200:
-            assert 'id="file-fault"' in page.text, name
-    assert "windows-1252" in browser.text
+            field = "charset" if content == unclear else "file"
+            assert f'id="{field}-fault"' in page.text, name
+        if content == unclear:
+            assert "windows-1252 (its letters are then è) or windows-1250" in browser.text
+    assert "This file is not UTF-8. It was read as windows-1252, by which" in browser.text
+    assert "its letters are ë, ü" in browser.text
     assert "file_2026_people 2 rows" in browser.text, "and no dataset of the files before"
     create = f"/console/spaces/{flow.space_id}/activations/new/columns"
     columns: dict[str, Any] = {

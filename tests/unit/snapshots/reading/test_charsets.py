@@ -1,4 +1,4 @@
-"""Files in an encoding that the upload names are read as Python's own decoder reads them; nothing is guessed."""
+"""Files in an encoding that the upload names are read as Python's own decoder reads them; one is detected only if the upload asks for it."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def test_a_byte_order_mark_counts_more_than_the_name(cursor: Cursor, folder: Pat
         ("text/csv;charset=utf-16le", None),
         ('text/csv; header=present; charset="Windows-1252"', "windows-1252"),
         ("text/csv; charset=ISO-8859-1", "iso-8859-1"),
+        ("text/csv; charset=Detect", "detect"),
     ],
 )
 def test_content_types_name_it(content_type: str, charset: str | None) -> None:
