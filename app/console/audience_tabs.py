@@ -133,7 +133,7 @@ async def _activations(visit: Visit, audience: Any) -> Any:
         session, space_id, audience.id, PageRequest(_CONNECTIONS)
     )
     return {
-        "page": found.map(lambda row: (row, reports.overview_status(row))),
+        "page": found.map(lambda row: (row, reports.overview_word(row))),
         "connections": [await _connected(visit, view) for view in connected.entries],
         "more": (connected.total or 0) - len(connected.entries),
     }

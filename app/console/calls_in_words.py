@@ -7,6 +7,10 @@ import re
 _ON_PAGES = [
     (re.compile(pattern), words)
     for pattern, words in (
+        (
+            r'since then: POST \S*/syncs with \{"kind": "incremental"\}',
+            "since then: “Send again”",
+        ),
         (r'POST \S*/syncs with \{"kind": "incremental"\}', "“Sync now”"),
         (r'POST \S*/syncs with \{"kind": "resync"\}', "“Send them”"),
         (

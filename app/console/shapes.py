@@ -14,6 +14,7 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "On hold": ("pause", "warn"),
     "Running": ("half", "live"),
     "Complete": ("check", "good"),
+    "Finished": ("check", "good"),
     "Failed": ("cross", "bad"),
     "Cancelled": ("stop", "quiet"),
     "Superseded": ("skip", "quiet"),

@@ -35,6 +35,7 @@ TRANSITIONS: Mapping[ActivationState, frozenset[ActivationState]] = {
 class Activity(StrEnum):
     """The lists of activations that people look at: ``activity`` on the wire."""
 
-    ACTIVE = "active"  # will send again
-    INACTIVE = "inactive"  # all others, such as a one-time send that was sent
+    ACTIVE = "active"  # sends, or will send again
+    FINISHED = "finished"  # a one-time send that was sent
+    INACTIVE = "inactive"  # all others, such as one that was disabled
     ERROR = "error"  # stopped by an error

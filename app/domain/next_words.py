@@ -13,9 +13,12 @@ from app.domain.frequency import Frequency
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What is known of an audience of an activation. ``as_of``: the time of its snapshot, None if it has none."""
+    """What is known of an audience of an activation. ``as_of``: the time of its snapshot, None if it has none.
 
-    key: str
+    Sentences have its ``name``.
+    """
+
+    name: str
     audience_id: str
     computed_by: ComputedBy
     as_of: datetime | None
@@ -34,7 +37,7 @@ def next_words(
     """Return when the next changes of an enabled activation are sent, and what its audiences are then, as sentences.
 
     ``due_at`` is the next time of a frequency that goes by the clock. With ``resync``, all members are sent then. Example:
-    "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'vip' is computed, then what has changed is sent."
+    "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'VIP' is computed, then what has changed is sent."
     """
     if frequency.follows_runs:
         told = sources
@@ -43,8 +46,8 @@ def next_words(
         first = f"Next: what has changed is sent after each {event} of {_names(sources)}."
     elif due_at is None:
         return (
-            f"Nothing more is sent automatically: the frequency is {frequency.in_words()}, and that time is over. "
-            'To send what has changed: POST …/syncs with {"kind": "incremental"}.'
+            f"Nothing more is sent automatically: it was to be sent {frequency.in_words()}. "
+            'To send what has changed since then: POST …/syncs with {"kind": "incremental"}.'
         )
     else:
         computed = [one for one in sources if one.computed_by is ComputedBy.ACTIVATION]
@@ -59,7 +62,7 @@ def next_words(
 
 def source_words(source: SourceFacts, now: datetime) -> str:
     """Return who computes an audience, and how old its members are, as a sentence."""
-    name = f"'{source.key}'"
+    name = f"'{source.name}'"
     age = f"{age_words(now - source.as_of)} old" if source.as_of is not None else ""
     path = f"…/audiences/{source.audience_id}"
     match source.computed_by:
@@ -94,7 +97,7 @@ def age_words(age: timedelta) -> str:
 
 
 def _names(sources: Sequence[SourceFacts]) -> str:
-    names = [f"'{source.key}'" for source in sources]
+    names = [f"'{source.name}'" for source in sources]
     if len(names) == 1:
         return f"the audience {names[0]}"
     return f"the audiences {', '.join(names[:-1])} and {names[-1]}"

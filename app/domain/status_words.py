@@ -10,6 +10,9 @@ from app.domain.sync_states import ASIDE_KINDS, SyncKind, SyncState
 
 Status = Literal["New", "Pending", "Running", "Complete", "Failed", "Disabled"]
 
+#: The word for a one-time send that was sent, whose status is ``Complete``.
+FINISHED = "Finished"
+
 #: Status of an activation by the state of its newest sync. Cancelled and superseded syncs are skipped.
 TELLING: Mapping[SyncState, Status] = {
     SyncState.NEW: "Pending",

@@ -39,6 +39,7 @@ def _wire(row: reports.Overview) -> contract.OverviewOutput:
         connection_id=found.connection_id,
         enabled=found.enabled,
         state=found.state,
+        activity=row.activity,
         status=reports.overview_status(row),
         frequency=frequency_of(found.options).to_json(),
         next_due_at=found.next_due_at,
@@ -67,8 +68,8 @@ def _wire(row: reports.Overview) -> contract.OverviewOutput:
             ),
             query_text(
                 "activity",
-                "`active`: activations that will send again. `inactive`: all others, such as a one-time send that was sent. "
-                "`error`: those that an error stopped.",
+                "`active`: activations that send, or will send again. `finished`: one-time sends that were sent. `error`: those "
+                "that an error stopped. `inactive`: all others.",
                 "active",
                 enum=list(reports.ACTIVITIES),
             ),

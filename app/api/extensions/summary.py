@@ -61,6 +61,17 @@ def _wire(found: reports.SpaceSummary) -> contract.SummaryOutput:
             )
             for row in found.next_due
         ],
+        finished=[
+            contract.FinishedOutput(
+                activation_id=row.activation_id,
+                audience_id=row.audience_id,
+                name=row.name,
+                finished_at=row.finished_at,
+                delivered=row.delivered,
+                rejected=row.rejected,
+            )
+            for row in found.finished
+        ],
         activations=contract.ActivityOutput(**found.activations),
         workers=found.workers,
         delivered=found.delivered,

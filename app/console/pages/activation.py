@@ -30,6 +30,7 @@ from app.console.visits import Done, Shown, Visit
 from app.contract import activations as contract
 from app.core.errors import Invalid
 from app.core.pagination import PageRequest
+from app.domain.activation_states import Activity
 from app.domain.status_words import SYNC_WORDS
 from app.domain.sync_states import SyncState
 from app.services import activations, reports, syncs, tenancy
@@ -76,6 +77,11 @@ class ActivationView:
         return open_sync is not None and open_sync.sync.state == SyncState.HELD
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it is a one-time send that was sent."""
+        return self.overview.activity == Activity.FINISHED
+
+    @property
     def is_moving(self) -> bool:
         """Whether a sync is open, or is opened within seconds."""
         waits = self.overview.activation.awaits_since is not None
@@ -108,7 +114,7 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
     due_at = overview.activation.next_due_at
     view = ActivationView(
         overview=overview,
-        word=reports.overview_status(overview),
+        word=reports.overview_word(overview),
         status=await reports.activation_status(session, overview.activation, visit.now),
         options=await activations.get_delivery_options(
             session, space_id, audience_id, activation_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
@@ -15,7 +15,12 @@ from app.domain.options import frequency_of
 from app.domain.sync_states import SyncState
 from app.services import reports
 
-_TABS = {Activity.ACTIVE: "Active", Activity.INACTIVE: "Inactive", Activity.ERROR: "Error"}
+_TABS = {
+    Activity.ACTIVE: "Active",
+    Activity.FINISHED: "Finished",
+    Activity.INACTIVE: "Inactive",
+    Activity.ERROR: "Error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,12 @@ class Row:
         return self.overview.sync_state == SyncState.HELD
 
     @property
+    def finished(self) -> reports.RecentSync | None:
+        """The sync of a one-time send that was sent; None for all others."""
+        is_finished = self.overview.activity == Activity.FINISHED
+        return self.recent[-1] if is_finished and self.recent else None
+
+    @property
     def error(self) -> str:
         """The message of the last error, or nothing."""
         return str((self.overview.activation.last_error or {}).get("message", ""))
@@ -70,18 +81,19 @@ class ActivationsView:
 
 
 async def show_activations(visit: Visit) -> Shown:
-    """Show a page of the activations. Raises Invalid for a filter that is not known."""
+    """Show a page of the activations: those of the tab, by default of the first one that has any. Raises Invalid for an unknown filter."""
     sought = reports.Sought(
-        activity=visit.asked("activity") or Activity.ACTIVE,
         audience_id=visit.asked("audienceId"),
         destination_id=visit.asked("destinationId"),
         name=visit.asked("search"),
     )
     session, space_id = visit.session, visit.space_id
+    counts = await reports.count_overview(session, space_id, sought)
+    filled = next((key for key in _TABS if counts[key]), Activity.ACTIVE)
+    sought = replace(sought, activity=visit.asked("activity") or filled)
     found = await reports.page_overview(session, space_id, sought, page_of(visit))
     ids = [row.activation.id for row in found.entries]
     recent = await reports.recent_syncs(session, space_id, ids)
-    counts = await reports.count_overview(session, space_id, sought)
     view = ActivationsView(
         tabs=_tabs(visit, counts, str(sought.activity)),
         search=sought.name or "",
@@ -108,7 +120,7 @@ def _tabs(visit: Visit, counts: Mapping[str, int], current: str) -> Sequence[Tab
 def _row(row: reports.Overview, recent: Mapping[str, Sequence[reports.RecentSync]]) -> Row:
     return Row(
         row,
-        status=reports.overview_status(row),
+        status=reports.overview_word(row),
         frequency=frequency_of(row.activation.options).in_words(),
         recent=recent.get(row.activation.id, ()),
     )

@@ -122,7 +122,7 @@ async def _activations(visit: Visit, account: Any) -> Page[Row]:
 def _row(visit: Visit, row: reports.Overview) -> Row:
     activation = row.activation
     address = activation_link(visit.space_id, activation.audience_id, activation.id)
-    return Row(row, reports.overview_status(row), address)
+    return Row(row, reports.overview_word(row), address)
 
 
 async def _lists(visit: Visit, account: Any) -> Any:

@@ -85,7 +85,7 @@ def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation
     profile_id = (*found.profile_ids, *held, found.sought)[0]
     activation = one.overview.activation
     address = explanation_link(visit.space_id, activation.audience_id, activation.id, profile_id)
-    return Row(one, reports.overview_status(one.overview), address)
+    return Row(one, reports.overview_word(one.overview), address)
 
 
 async def erase(visit: Visit) -> Done:

@@ -60,6 +60,15 @@ class OverviewOutput(Output):
     connection_id: ConnectionId | None
     enabled: Annotated[bool, about("Whether changes are sent automatically.", True)]
     state: ActivationState
+    activity: Annotated[
+        str,
+        about(
+            "`active`: it sends, or will send again. `finished`: a one-time send that was sent. `error`: an error stopped it. "
+            "`inactive`: all others.",
+            "active",
+            "finished",
+        ),
+    ]
     status: Annotated[Status, about("What the newest sync says, in Segment's words.", "Complete")]
     frequency: Annotated[Frequency, about("When syncs start.")]
     next_due_at: NextDueAt

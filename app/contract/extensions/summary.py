@@ -76,13 +76,23 @@ class NextDueOutput(Output):
     due_at: Time = Field(description="Time of the next sync, in RFC 3339.")
 
 
+class FinishedOutput(Output):
+    """A one-time send that was sent, with the figures of its last sync."""
+
+    activation_id: str = Field(description="Id of the activation.", examples=[_ID])
+    audience_id: str = Field(description="Id of the audience.", examples=[_AUDIENCE])
+    name: str = Field(description="Name of the activation.", examples=["Spring to Klaviyo"])
+    finished_at: Time = Field(description="When its last sync was completed, in RFC 3339.")
+    delivered: int = Field(description="Changes that the sync delivered.", examples=[1204])
+    rejected: int = Field(description="Changes that the destination rejected.", examples=[2])
+
+
 class ActivityOutput(Output):
     """Numbers of activations."""
 
-    active: int = Field(description="Activations that will send again.", examples=[12])
-    inactive: int = Field(
-        description="All others, such as one-time sends that were sent.", examples=[3]
-    )
+    active: int = Field(description="Activations that send, or will send again.", examples=[12])
+    finished: int = Field(description="One-time sends that were sent.", examples=[2])
+    inactive: int = Field(description="All others, such as disabled ones.", examples=[3])
     error: int = Field(description="Activations that an error stopped.", examples=[1])
 
 
@@ -100,6 +110,9 @@ class SummaryOutput(Output):
     )
     next_due: list[NextDueOutput] = Field(
         description="The next five activations that are due by the clock."
+    )
+    finished: list[FinishedOutput] = Field(
+        description="The five one-time sends that were sent last, the newest first."
     )
     activations: ActivityOutput = Field(description="Numbers of activations.")
     workers: int = Field(description="Workers that are live.", examples=[2])

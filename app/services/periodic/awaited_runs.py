@@ -124,7 +124,7 @@ async def _give_up(
     """Write why no sync was opened, and leave a notice."""
     reason = (run.error or {}).get("message") or "see the run."
     message = (
-        f"The audience {audience.key!r} could not be computed, so no sync was opened for {to_wire(since)}: {reason} "
+        f"The audience {audience.name!r} could not be computed, so no sync was opened for {to_wire(since)}: {reason} "
         f"See the run {run.id}."
     )
     activation.awaits_since = None

@@ -19,6 +19,7 @@ from app.services.reports.overview import (
     Sought,
     count_overview,
     overview_status,
+    overview_word,
     page_overview,
     require_overview,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "explain_profile",
     "find_profile",
     "overview_status",
+    "overview_word",
     "page_batches",
     "page_notices",
     "page_overview",

@@ -18,11 +18,19 @@ from app.storage.repositories.attention import (
     LateAudience,
     NextDue,
 )
-from app.storage.repositories.overview import Overview, OverviewQueries, Sought
+from app.storage.repositories.overview import FinishedSend, Overview, OverviewQueries, Sought
 from app.storage.repositories.sync_log import SyncLogQueries
 from app.storage.repositories.workers import WorkerRepository
 
-__all__ = ["FailedRun", "HeldSync", "LateAudience", "NextDue", "SpaceSummary", "space_summary"]
+__all__ = [
+    "FailedRun",
+    "FinishedSend",
+    "HeldSync",
+    "LateAudience",
+    "NextDue",
+    "SpaceSummary",
+    "space_summary",
+]
 
 MOST = 20  # entries of each list
 LATE_AFTER = timedelta(minutes=15)
@@ -40,6 +48,7 @@ class SpaceSummary:
     paused_accounts: Sequence[Destination]
     late: Sequence[LateAudience]
     next_due: Sequence[NextDue]
+    finished: Sequence[FinishedSend]  # the newest first
     activations: dict[str, int]  # by activity
     workers: int
     delivered: int  # in the last 24 hours
@@ -64,6 +73,7 @@ async def space_summary(session: AsyncSession, space_id: str) -> SpaceSummary:
         paused_accounts=await queries.paused_accounts(space_id, MOST),
         late=await queries.late(space_id, LATE_AFTER, MOST),
         next_due=await queries.next_due(space_id, _NEXT),
+        finished=await overview.finished(space_id, _NEXT),
         activations=await overview.count_each(space_id, Sought()),
         workers=await WorkerRepository(session).live(),
         delivered=delivered,

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid, NotFound
 from app.core.pagination import START, Page, PageRequest, make_page
-from app.domain.activation_states import ActivationState
-from app.domain.status_words import Status, status_of
+from app.domain.activation_states import ActivationState, Activity
+from app.domain.status_words import FINISHED, Status, status_of
 from app.storage.repositories.overview import ACTIVITIES, Overview, OverviewQueries, Sought
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Sought",
     "count_overview",
     "overview_status",
+    "overview_word",
     "page_overview",
     "require_overview",
 ]
@@ -52,7 +53,7 @@ async def require_overview(
 
 
 async def count_overview(session: AsyncSession, space_id: str, sought: Sought) -> dict[str, int]:
-    """Return how many activations there are of each activity: ``{"active": …, "inactive": …, "error": …}``."""
+    """Return how many activations there are of each activity: ``{"active": …, "finished": …, "inactive": …, "error": …}``."""
     return await OverviewQueries(session).count_each(space_id, sought)
 
 
@@ -60,3 +61,9 @@ def overview_status(row: Overview) -> Status:
     """Return the status of an activation in one word."""
     paused_by = (row.activation.last_error or {}).get("pausedBy")
     return status_of(row.activation.state, paused_by, row.sync_state)
+
+
+def overview_word(row: Overview) -> str:
+    """Return the status of an activation as people read it: ``Finished`` for a one-time send that was sent, else its status."""
+    status = overview_status(row)
+    return FINISHED if row.activity == Activity.FINISHED and status == "Complete" else status

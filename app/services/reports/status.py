@@ -92,7 +92,7 @@ async def _facts(session: AsyncSession, source: ComputedSource) -> SourceFacts:
     due = [(one.next_due_at, one.id) for one in source.schedules if one.next_due_at is not None]
     next_run_at, schedule_id = min(due, default=(None, None))
     return SourceFacts(
-        audience.key,
+        audience.name,
         audience.id,
         source.computed_by,
         snapshot.as_of if snapshot is not None else None,

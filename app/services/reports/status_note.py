@@ -70,10 +70,10 @@ def _when_enabled(activation: Activation, now: datetime) -> str:
 
 
 def _note_of_wait(since: datetime, sources: Sequence[SourceFacts]) -> str:
-    keys = [f"'{one.key}'" for one in sources if one.computed_by is ComputedBy.ACTIVATION]
+    names = [f"'{one.name}'" for one in sources if one.computed_by is ComputedBy.ACTIVATION]
     return (
-        f"A sync is due since {in_words(since)}. It is opened when {' and '.join(keys) or 'its audience'} "
-        f"{'is' if len(keys) < 2 else 'are'} computed."
+        f"A sync is due since {in_words(since)}. It is opened when {' and '.join(names) or 'its audience'} "
+        f"{'is' if len(names) < 2 else 'are'} computed."
     )
 
 
@@ -148,8 +148,8 @@ def _note_of_last(activation: Activation, sources: Sequence[SourceFacts], last: 
 
 def _note_of_missing(activation: Activation, source: SourceFacts, last: Sync | None) -> str:
     if last is not None:
-        return f"Nothing is sent until the audience '{source.key}' has been computed."
-    words = f"Nothing has been sent yet: the audience '{source.key}' has not been computed."
+        return f"Nothing is sent until the audience '{source.name}' has been computed."
+    words = f"Nothing has been sent yet: the audience '{source.name}' has not been computed."
     if activation.baseline_wanted:
         return words
     return f"{words} Its first members are all sent, since none was there when the activation was enabled."

@@ -24,7 +24,7 @@ async def report_failed_run(
 ) -> None:
     """Report a failed run to the activations that read its audience. Those that wait for a run learn of it at their turn."""
     message = (
-        f"The audience {audience.key!r} could not be computed, so the destination keeps the members of before: "
+        f"The audience {audience.name!r} could not be computed, so the destination keeps the members of before: "
         f"{error['message']} See the run {run.id}."
     )
     now = await RunRepository(session).database_now()

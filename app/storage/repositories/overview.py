@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 from app.core.pagination import Position
 from app.domain.activation_states import ActivationState, Activity
 from app.domain.status_words import SILENT_KINDS, TELLING
+from app.domain.sync_states import OPEN_STATES, SyncKind, SyncState
 from app.storage.models import (
     Activation,
     ActivationRevision,
@@ -27,7 +29,8 @@ from app.storage.repositories.revisions import CURRENT_REVISION
 class Sought:
     """Filter of the list; None means all. ``name`` is a part of the name, in upper or lower case.
 
-    ``activity`` is ``active`` (will send again), ``inactive`` (all others, such as a one-time send that was sent) or ``error``.
+    ``activity`` is ``active`` (sends, or will send again), ``finished`` (a one-time send that was sent), ``error`` or ``inactive``
+    (all others).
     """
 
     state: str | None = None
@@ -40,14 +43,30 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An activation with the names of its audience and destination, and the state of its newest sync that counts."""
+    """An activation with the names of its audience and destination, its activity, and the state of its newest sync that counts."""
 
     activation: Activation
     activation_type: str
     audience_name: str
     destination_name: str
     slug: str
+    activity: str
     sync_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSend:
+    """A one-time send that was sent, with the figures of its last completed sync."""
+
+    activation_id: str
+    audience_id: str
+    name: str
+    destination_name: str
+    sync_id: str
+    finished_at: datetime
+    delivered: int
+    rejected: int
+    held: int
 
 
 class OverviewQueries(Reader):
@@ -81,6 +100,7 @@ class OverviewQueries(Reader):
                 Audience.name,
                 Destination.name,
                 Destination.slug,
+                _activity,
                 newest.c.state,
             )
             .join(page, and_(page.c.space_id == Activation.space_id, page.c.id == Activation.id))
@@ -103,13 +123,53 @@ class OverviewQueries(Reader):
         )
         return [Overview(*row) for row in await self.session.execute(query)]
 
+    async def finished(self, space_id: str, most: int) -> Sequence[FinishedSend]:
+        """Return the one-time sends that were sent last, the newest first."""
+        newest = (
+            select(Sync.id, Sync.finished_at, Sync.delivered, Sync.rejected)
+            .where(
+                Sync.space_id == Activation.space_id,
+                Sync.activation_id == Activation.id,
+                Sync.kind.not_in(SILENT_KINDS),
+                Sync.state == SyncState.COMPLETE,
+            )
+            .order_by(Sync.number.desc())
+            .limit(1)
+            .lateral("newest")
+        )
+        query = (
+            select(
+                Activation.id,
+                Activation.audience_id,
+                Activation.name,
+                Destination.name,
+                newest.c.id,
+                newest.c.finished_at,
+                newest.c.delivered,
+                newest.c.rejected,
+                Activation.held,
+            )
+            .join(
+                Destination,
+                and_(
+                    Destination.space_id == Activation.space_id,
+                    Destination.id == Activation.destination_id,
+                ),
+            )
+            .join(newest, true())
+            .where(*_conditions(space_id, Sought(activity=Activity.FINISHED)))
+            .order_by(Activation.last_synced_at.desc(), Activation.id)
+            .limit(most)
+        )
+        return [FinishedSend(*row) for row in await self.session.execute(query)]
+
     async def count(self, space_id: str, sought: Sought) -> int:
         """Return the length of the list."""
         query = select(func.count()).where(*_conditions(space_id, sought))
         return await self._number(query)
 
     async def count_each(self, space_id: str, sought: Sought) -> dict[str, int]:
-        """Return the length of the list for each activity: ``{"active": …, "inactive": …, "error": …}``."""
+        """Return the length of the list for each activity: ``{"active": …, "finished": …, "inactive": …, "error": …}``."""
         query = (
             select(_activity, func.count())
             .where(*_conditions(space_id, replace(sought, activity=None)))
@@ -121,16 +181,31 @@ class OverviewQueries(Reader):
 
 ACTIVITIES = tuple(Activity)
 _IS_ONCE = Activation.options["frequency"]["type"].astext.is_not_distinct_from("once")
-#: Whether an activation will send again: a one-time send will only until it was opened.
+_SYNCS = select(true()).where(
+    Sync.space_id == Activation.space_id, Sync.activation_id == Activation.id
+)
+_HAS_OPEN_SYNC = (
+    _SYNCS.where(Sync.kind != SyncKind.DRY_RUN, Sync.state.in_(OPEN_STATES))
+    .correlate(Activation)
+    .exists()
+)
+_WAS_SENT = (
+    _SYNCS.where(Sync.kind.not_in(SILENT_KINDS), Sync.state == SyncState.COMPLETE)
+    .correlate(Activation)
+    .exists()
+)
+#: Whether an activation sends, or will send again: a one-time send will only until its sync has ended.
+_WILL_SEND = or_(
+    ~_IS_ONCE,
+    Activation.next_due_at.is_not(None),
+    Activation.awaits_since.is_not(None),
+    _HAS_OPEN_SYNC,
+)
 _activity = case(
     (Activation.state == ActivationState.ERROR, Activity.ERROR.value),
-    (
-        and_(
-            Activation.state == ActivationState.ACTIVE,
-            or_(~_IS_ONCE, Activation.next_due_at.is_not(None)),
-        ),
-        Activity.ACTIVE.value,
-    ),
+    (Activation.state != ActivationState.ACTIVE, Activity.INACTIVE.value),
+    (_WILL_SEND, Activity.ACTIVE.value),
+    (_WAS_SENT, Activity.FINISHED.value),
     else_=Activity.INACTIVE.value,
 )
 

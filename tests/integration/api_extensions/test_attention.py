@@ -55,7 +55,7 @@ async def test_each_kind_of_trouble_is_in_the_summary(desk: Desk) -> None:
     ]
     assert [one["name"] for one in found["pausedAccounts"]] == ["Hook"]
     assert [one["name"] for one in found["late"]] == ["Others"]
-    assert found["activations"] == {"active": 1, "inactive": 0, "error": 1}
+    assert found["activations"] == {"active": 1, "finished": 0, "inactive": 0, "error": 1}
     assert (found["delivered"], found["workers"]) == (20, 0)
     async with flow.platform.unit_of_work() as session:
         session.add(

@@ -13,7 +13,7 @@ from tests.integration.api_extensions.factories import Scene, create_activation
 from tests.integration.api_extensions.test_destinations import create as create_destination
 
 FIELDS = {
-    "id", "name", "activationType", "audience", "destination", "connectionId", "enabled", "state", "status",
+    "id", "name", "activationType", "audience", "destination", "connectionId", "enabled", "state", "activity", "status",
     "frequency", "nextDueAt", "lastSyncedAt", "lastError", "held", "createdAt", "updatedAt",
 }  # fmt: skip
 

@@ -42,11 +42,20 @@ async def test_the_log_has_all_syncs_newest_first_and_filters_them(desk: Desk) -
         "GET", f"syncs?pagination[count]=1&pagination[cursor]={page['pagination']['next']}"
     )
     assert [one["sync"]["activationId"] for one in page["syncs"]] == [first]
-    for activity, expected in (("active", [first]), ("inactive", [once]), ("error", [])):
+    for activity, expected in (
+        ("active", [first]),
+        ("finished", [once]),
+        ("inactive", []),
+        ("error", []),
+    ):
         listed = await desk.data("GET", f"activations?activity={activity}")
         assert [one["id"] for one in listed["activations"]] == expected, (
             "a one-time send that was sent will not send again"
         )
+        assert {one["activity"] for one in listed["activations"]} <= {activity}
+    (sent,) = (await desk.data("GET", "summary"))["summary"]["finished"]
+    assert (sent["activationId"], sent["delivered"], sent["rejected"]) == (once, 3, 0)
+    assert sent["finishedAt"] is not None
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def test_activations_are_listed_by_activity(browser: Browser) -> None:
     await flow.quiet(sent)
     await flow.activate(enabled=False)
     await browser.open("activations")
-    assert "Active 1 Inactive 1 Error 0" in browser.text
+    assert "Active 1 Finished 0 Inactive 1 Error 0" in browser.text
     assert "Complete" in browser.text
     assert "after each run" in browser.text
     await browser.open("activations?activity=inactive")
@@ -68,3 +68,25 @@ def test_each_route_of_the_console_shows_errors_as_pages() -> None:
     others = [route for route in console_router.routes if not isinstance(route, PageRoute)]
     assert [getattr(route, "path", "") for route in others] == ["/", PREFIX]
     assert isinstance(others[1], PageMount)
+
+
+async def test_a_one_time_send_is_found_as_finished(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    once = await flow.activate(resync=True, options={"frequency": {"type": "once"}})
+    await flow.quiet(once)
+    await browser.open("")
+    assert "0 1 finished, 0 inactive, 0 in error" in browser.text
+    assert "Finished sent once, nothing more is sent" in browser.text
+    await browser.open("activations")
+    assert "Active 0 Finished 1 Inactive 0 Error 0" in browser.text
+    assert "Test Buyers Finished sent once" in browser.text, "the first tab that has any"
+    assert "3 delivered" in browser.text
+    one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{once}"
+    await browser.open(one)
+    assert "Finished. The last sync sent 3 of 3 changes. Nothing more is sent" in browser.text
+    assert "since then: “Send again”." in browser.text
+    assert "Sync now" not in browser.text
+    assert "Send again… It was sent once. Now, members who have entered since then are added" in (
+        browser.text
+    )

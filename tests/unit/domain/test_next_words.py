@@ -16,14 +16,14 @@ ON_RUN, ONCE = Frequency(), Frequency("once", at="2026-11-30T05:30:00.000Z")
 DAILY = Frequency("daily", at="06:30", zone="Europe/Berlin")
 
 
-def facts(by: ComputedBy, key: str = "vip", **more: datetime | str | None) -> SourceFacts:
+def facts(by: ComputedBy, name: str = "VIP buyers", **more: datetime | str | None) -> SourceFacts:
     given = {"as_of": NOW - timedelta(hours=3), **more}
-    return SourceFacts(key, "aud_1", by, **given)  # type: ignore[arg-type]
+    return SourceFacts(name, "aud_1", by, **given)  # type: ignore[arg-type]
 
 
 VIP = facts(ComputedBy.ACTIVATION)
 BUYERS = facts(ComputedBy.UPLOAD, "buyers")
-COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
+COMPUTED = "the audience 'VIP buyers' is computed, then what has changed is sent."
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
             DAILY,
             DUE,
             [VIP, facts(ComputedBy.ACTIVATION, "new")],
-            "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audiences 'vip' and 'new' are computed, "
+            "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audiences 'VIP buyers' and 'new' are computed, "
             "then what has changed is sent.",
         ),
         (
@@ -72,8 +72,8 @@ COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
             ONCE,
             None,
             [VIP],
-            "Nothing more is sent automatically: the frequency is once, at 2026-11-30 05:30 UTC, and that time is over. "
-            'To send what has changed: POST …/syncs with {"kind": "incremental"}.',
+            "Nothing more is sent automatically: it was to be sent once, at 2026-11-30 05:30 UTC. "
+            'To send what has changed since then: POST …/syncs with {"kind": "incremental"}.',
         ),
         (
             ON_RUN,
@@ -86,7 +86,7 @@ COMPUTED = "the audience 'vip' is computed, then what has changed is sent."
             ON_RUN,
             None,
             [facts(ComputedBy.REQUEST)],
-            "Next: what has changed is sent after each run of the audience 'vip'. Nobody computes 'vip' automatically: force a run "
+            "Next: what has changed is sent after each run of the audience 'VIP buyers'. Nobody computes 'VIP buyers' automatically: force a run "
             "with POST …/audiences/aud_1/runs, or add a schedule with POST …/audiences/aud_1/schedules.",
         ),
     ],
@@ -109,27 +109,27 @@ def test_a_requested_resync_that_waits_for_its_time_sends_all() -> None:
     [
         (
             facts(ComputedBy.UPLOAD, as_of=None),
-            "'vip' has no members yet: upload them with PUT …/audiences/aud_1/members.",
+            "'VIP buyers' has no members yet: upload them with PUT …/audiences/aud_1/members.",
         ),
         (
             facts(ComputedBy.SCHEDULE, schedule_id="sch_1", next_run_at=DUE),
-            "The schedule sch_1 computes 'vip' next at 2026-11-30 05:30 UTC; now its members are 3 hours old.",
+            "The schedule sch_1 computes 'VIP buyers' next at 2026-11-30 05:30 UTC; now its members are 3 hours old.",
         ),
         (
             facts(ComputedBy.SCHEDULE, schedule_id="sch_1", next_run_at=DUE, as_of=None),
-            "The schedule sch_1 computes 'vip' next at 2026-11-30 05:30 UTC.",
+            "The schedule sch_1 computes 'VIP buyers' next at 2026-11-30 05:30 UTC.",
         ),
         (
             facts(ComputedBy.PIN),
-            "'vip' stays at the snapshot that it was rolled back to; it is 3 hours old.",
+            "'VIP buyers' stays at the snapshot that it was rolled back to; it is 3 hours old.",
         ),
         (
             facts(ComputedBy.NOBODY),
-            "'vip' is disabled, so nobody computes it; its members are 3 hours old.",
+            "'VIP buyers' is disabled, so nobody computes it; its members are 3 hours old.",
         ),
         (
             facts(ComputedBy.NOBODY, as_of=None),
-            "'vip' is disabled, so nobody computes it, and was never computed.",
+            "'VIP buyers' is disabled, so nobody computes it, and was never computed.",
         ),
     ],
 )

@@ -138,7 +138,7 @@ async def test_after_a_failed_run_no_sync_is_opened_and_a_notice_is_left(flow: F
     error = row.last_error or {}
     assert (await flow.syncs(activation), await notices(flow)) == ([], 1)
     assert (error["code"], error["at"]) == (NOT_COMPUTED, "2031-03-10T06:30:00.000Z")
-    assert "'buyers' could not be computed" in error["message"]
+    assert "'Buyers' could not be computed" in error["message"]
     assert "no dataset nowhere" in error["message"]
     assert (row.awaits_since, row.next_due_at, row.state) == (None, FIRST + DAY, "active")
 

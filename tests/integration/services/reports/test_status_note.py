@@ -17,10 +17,10 @@ pytestmark = pytest.mark.installation(stepped=True)
 
 DAILY = {"frequency": {"type": "daily", "at": "06:30", "zone": "Europe/Berlin"}}
 DUE = datetime(2031, 3, 10, 5, 30, tzinfo=UTC)
-UPLOADED = "The newest upload of 'buyers' counts; it is less than a minute old."
+UPLOADED = "The newest upload of 'Buyers' counts; it is less than a minute old."
 AT_SIX = "Next: at 2031-03-10 05:30 UTC, daily at 06:30 (Europe/Berlin), "
 AFTER_UPLOADS = (
-    "Next: what has changed is sent after each upload or change of the members of the audience 'buyers'. "
+    "Next: what has changed is sent after each upload or change of the members of the audience 'Buyers'. "
     f"{UPLOADED}"
 )
 
@@ -44,9 +44,9 @@ async def define(flow: Flow, query: str) -> None:
 async def test_the_first_delivery_after_each_run(flow: Flow) -> None:
     early = await flow.activate()
     assert await note_of(flow, early) == (
-        "Nothing has been sent yet: the audience 'buyers' has not been computed. Its first members are all sent, since none "
+        "Nothing has been sent yet: the audience 'Buyers' has not been computed. Its first members are all sent, since none "
         "was there when the activation was enabled. Next: what has changed is sent after each upload or change of the members "
-        "of the audience 'buyers'. 'buyers' has no members yet: upload them with "
+        "of the audience 'Buyers'. 'Buyers' has no members yet: upload them with "
         f"PUT …/audiences/{flow.audience_id}/members."
     )
     await flow.members(range(1204))
@@ -84,21 +84,21 @@ async def test_a_day_of_a_daily_activation(flow: Flow) -> None:
     )
     await define(flow, "SELECT profile_id FROM nowhere")
     assert await note_of(flow, activation) == (
-        f"{sent} {AT_SIX}the audience 'buyers' is computed, then what has changed is sent."
+        f"{sent} {AT_SIX}the audience 'Buyers' is computed, then what has changed is sent."
     )
     async with flow.platform.unit_of_work() as session:
         await open_due_schedules(session, DUE)
     assert await note_of(flow, activation) == (
-        "A sync is due since 2031-03-10 05:30 UTC. It is opened when 'buyers' is computed."
+        "A sync is due since 2031-03-10 05:30 UTC. It is opened when 'Buyers' is computed."
     )
     await flow.quiet(activation)
     async with flow.platform.unit_of_work() as session:
         await open_due_schedules(session, DUE + timedelta(seconds=5))
     note = await note_of(flow, activation)
     assert note.startswith(
-        "The audience 'buyers' could not be computed, so no sync was opened for 2031-03-10T05:30:00.000Z: "
+        "The audience 'Buyers' could not be computed, so no sync was opened for 2031-03-10T05:30:00.000Z: "
     )
     assert note.endswith(
-        "Next: at 2031-03-11 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'buyers' is computed, then what "
+        "Next: at 2031-03-11 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'Buyers' is computed, then what "
         "has changed is sent."
     )

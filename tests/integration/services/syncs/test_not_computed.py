@@ -42,7 +42,7 @@ async def test_a_failed_run_that_nothing_waits_for_is_told_too(flow: Flow) -> No
     for activation in (follows, daily):
         error = (await flow.activation(activation)).last_error or {}
         assert (error["code"], error["runId"]) == (NOT_COMPUTED, failed)
-        assert "'buyers' could not be computed, so the destination keeps" in error["message"]
+        assert "'Buyers' could not be computed, so the destination keeps" in error["message"]
         assert "no dataset nowhere" in error["message"]
     assert (await flow.activation(idle)).last_error is None
 
