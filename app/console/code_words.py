@@ -83,6 +83,27 @@ _TABLE: Mapping[str, str] = {
     "sync": "Syncs",
     "workspace": "Workspaces",
 }
+#: Rate limits of partners, without the window at the end of their names.
+_BUDGET: Mapping[str, str] = {
+    "import": "Start an import of profiles",
+    "poll": "Look how far an import is",
+    "errors": "Read the faults of an import",
+    "imported": "Read the profiles of an import",
+    "add": "Add profiles to a list",
+    "remove": "Remove profiles from a list",
+    "new-list": "Create a list",
+    "members": "Read the members of a list",
+    "search": "Search for profiles",
+    "upsert": "Create or change one profile",
+    "lists": "Read the lists",
+    "list": "Read one list",
+    "track": "Send users",
+    "subscription": "Change a subscription group",
+    "others": "Read a subscription group",
+    "requests": "All calls",
+    "files": "Write files",
+}
+_WINDOWS = ("-second", "-minute", "-hour", "-day")
 _READING: Mapping[str, str] = {
     "empty_row": "empty row",
     "empty_column": "empty column",
@@ -188,6 +209,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         Mode.APPEND: "Only add: nobody is removed",
         Mode.REMOVE: "Remove these members, add nobody",
     },
+    # Of a one-time send: there is nothing to keep equal.
+    "mode_once": {
+        Mode.MAINTAIN: "Add these members",
+        Mode.APPEND: "Add these members; if it is sent again, remove nobody",
+        Mode.REMOVE: "Remove these members, add nobody",
+    },
     "strategy": {"last": "newest", "first": "oldest", "all": "all values"},
     "notice": {
         NoticeEvent.FINISHED: "A sync is complete",
@@ -250,6 +277,18 @@ def actor_words(actor: str, names: Mapping[str, str]) -> str:
     ``names`` are those of tokens, by actor.
     """
     return names.get(actor) or WORDS["actor"].get(actor, actor)
+
+
+def modes_once(chosen: str) -> Mapping[str, str]:
+    """Return the modes of a one-time send that can be chosen: ``{mode: words}``. That it never removes matters only if it was chosen."""
+    words = WORDS["mode_once"]
+    return {mode: text for mode, text in words.items() if mode in ("maintain", "remove", chosen)}
+
+
+def budget_words(name: str) -> str:
+    """Return which calls a rate limit is for. Its window, such as in ``import-minute``, is shown beside it."""
+    base = next((name.removesuffix(one) for one in _WINDOWS if name.endswith(one)), name)
+    return _BUDGET.get(base) or plain(base)
 
 
 def key_words(key_type: str) -> str:

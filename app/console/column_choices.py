@@ -120,6 +120,18 @@ def definition_of(
     return f"SELECT\n  {selected}\nFROM {table}\nWHERE {key} <> ''"
 
 
+_FROM_COLUMNS = re.compile(
+    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM \w+\nWHERE (?P=key) <> ''""",
+    re.DOTALL,
+)
+
+
+def audience_kind(query: str | None) -> str:
+    """Return where the members of an audience come from: a list that was uploaded, also as a dataset whose columns were chosen, or SQL."""
+    is_list = not query or _FROM_COLUMNS.fullmatch(query) is not None
+    return "Uploaded list" if is_list else "Computed from a query"
+
+
 def _trait(name: str, conversion: str | None = None) -> str:
     """Return a column that keeps its name; one that would be read as an identifier gets another."""
     taken = {squashed(one) for one in (*IDENTIFIERS, "profile_id")}

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
-from app.console import code_words, column_words, words
+from app.console import code_words, column_choices, column_words, words
 from app.console.calls_in_words import on_page
 from app.console.files import address
 from app.console.navigation import NAVIGATION
@@ -50,6 +50,7 @@ def _environment() -> Environment:
         with_own=words.with_own,
         in_words=code_words.code_words,
         key_words=code_words.key_words,
+        budget_words=code_words.budget_words,
         actor_words=code_words.actor_words,
         upper_first=code_words.upper_first,
         partner_name=partner_name,
@@ -60,8 +61,9 @@ def _environment() -> Environment:
         csv_choices={"delimiters": DELIMITERS, "charsets": USUAL_CHARSETS},
         percent=words.percent,
         code_words=code_words.WORDS,
+        modes_once=code_words.modes_once,
         has_fault=words.has_fault,
-        audience_kind=words.audience_kind,
+        audience_kind=column_choices.audience_kind,
         faults_above=faults_above,
         examples=column_words.examples,
         converted_to=column_words.converted_to,

@@ -95,11 +95,6 @@ def lower_first(label: str) -> str:
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
-def audience_kind(query: str | None) -> str:
-    """Return where the members of an audience come from: a query, or uploads."""
-    return "Computed from a query" if query else "Uploaded list"
-
-
 def with_chosen(choices: Sequence[str], chosen: str) -> Sequence[str]:
     """Return choices with a chosen one that is not among them."""
     return choices if not chosen or chosen in choices else [*choices, chosen]

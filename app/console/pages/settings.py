@@ -100,6 +100,8 @@ async def add_space(visit: Visit) -> Done:
 
 async def add_token(visit: Visit) -> Shown:
     """Create a token, and show its text once. Raises Invalid for an empty name or no scope."""
+    if not visit.sent("name"):
+        raise Invalid("Enter a name: of the person or program that uses the token.", field="name")
     days = visit.sent("days")
     issued = await tenancy.issue_token(
         visit.session,

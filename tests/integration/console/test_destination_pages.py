@@ -27,15 +27,15 @@ async def test_the_page_of_an_account_shows_how_much_of_its_budgets_is_used(
     )
     page = f"/console/spaces/{flow.space_id}/destinations/{flow.destination_id}"
     await browser.open(page)
-    assert "1 budget, 0 in use" in browser.text
+    assert "1 limit, 0 in use" in browser.text
     assert await flow.platform.queue.ping()
     budgets = TALON_ONE.rate_budgets
     gate = flow.platform.budgets.gate(flow.destination_id, budgets, resync=False)
     for _ in range(3):
         await gate(httpx.Request("PUT", "https://talon.example/v2/audiences/1"))
     await browser.open(page)
-    assert "1 budget, 1 in use" in browser.text
-    assert re.search(r"requests 20 1 s(econd)? [123] ", browser.text)
+    assert "1 limit, 1 in use" in browser.text
+    assert re.search(r"All calls 20 1 s(econd)? [123] ", browser.text)
 
 
 async def test_an_account_is_added_checked_changed_and_removed(browser: Browser) -> None:

@@ -243,7 +243,7 @@ async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is
     await flow.finished(run.id)
     await browser.open(f"audiences/{audience_id}?tab=members")
     assert "1 ada@example.com 12.5" in browser.text, "a number, not a text"
-    assert "Computed from a query." in browser.text
+    assert "Uploaded list." in browser.text
     await browser.open(_step(browser, "settings", **_draft(browser, audience=audience_id)))
     assert 'value="Kunden to Hook, ' in (browser.page.text if browser.page else ""), "a name"
 
@@ -259,6 +259,35 @@ async def test_a_single_send_in_the_future_says_when_it_is_sent(browser: Browser
         "Send all who are in it then This is a single send, at 1 Jan 2126, 08:00 UTC"
         in browser.text
     )
+
+
+async def test_a_one_time_send_offers_nothing_that_needs_a_second_one(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    await browser.open(_step(browser, "settings", **_draft(browser, frequency="once")))
+    assert "Add these members Remove these members, add nobody" in browser.text
+    assert "Keep equal" not in browser.text
+    assert "Changed properties" not in browser.text
+    activation = await flow.activate(enabled=False, options={"frequency": {"type": "once"}})
+    one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    await browser.open(f"{one}/start")
+    assert "Count them as already there" not in browser.text, "nothing would ever be sent"
+    await browser.open(one)
+    assert "Count them as already there" not in browser.text
+    await browser.open(f"{one}?tab=options")
+    page = await browser.send(f"{one}/options?tab=options", {"consent": ""})
+    assert page.status_code == 200
+    assert "Nothing was changed." in browser.text, "what is hidden is kept"
+
+
+async def test_the_home_of_an_empty_space_opens_the_upload(browser: Browser) -> None:
+    page = await browser.open("")
+    found = re.search(r'<a class="button" href="([^"]+)">Upload a list</a>', page.text)
+    assert found
+    address, _, place = found[1].partition("#")
+    page = await browser.open(address)
+    assert f'<h2 id="{place}">Upload a list</h2>' in page.text
+    assert "An activation sends the members of an audience." in browser.text
 
 
 async def test_a_read_token_cannot_save(visitor: Browser) -> None:

@@ -17,6 +17,7 @@ async def test_an_operator_creates_replaces_and_revokes_tokens(visitor: Browser)
     page = await visitor.send(f"{one}/token", {"name": "", "scopes": "read"})
     assert page.status_code == 422
     assert 'id="name-fault"' in page.text
+    assert "Enter a name: of the person or program that uses the token." in visitor.text
     page = await visitor.send(f"{one}/token", {"name": "crm", "scopes": "all"})
     assert page.status_code == 422
     page = await visitor.send(f"{one}/token", {"name": "crm", "scopes": "read", "days": "90"})

@@ -63,6 +63,10 @@ def test_each_call_that_a_sentence_of_the_service_names_has_its_words() -> None:
             "To send them: “Send them”.",
         ),
         (
+            'To send what has changed since then: POST …/syncs with {"kind": "incremental"}.',
+            "To send what has changed since then: “Send again”.",
+        ),
+        (
             "force a run with POST …/audiences/aud_1/runs, or add a schedule with POST …/audiences/aud_1/schedules.",
             "force a run with “Compute now” on its page, or add a schedule with the tab “Schedule” on its page.",
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.console.code_words import WORDS, actor_words, code_words, plain
+from app.console.code_words import WORDS, actor_words, budget_words, code_words, plain
 from app.domain.absence import Absence
 from app.domain.batch_states import BatchState
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
@@ -16,6 +16,7 @@ from app.domain.notices import NoticeEvent
 from app.domain.retry import AttemptOutcome, Failure
 from app.domain.run_states import RunKind
 from app.domain.sync_states import SyncKind, SyncState
+from app.services.activations import all_definitions
 from app.services.tenancy import RESOURCE_TYPES
 from app.storage.personal_data import COLUMNS, Handling
 
@@ -41,6 +42,7 @@ def _literals(pattern: str, *folders: str) -> set[str]:
         ("held", Held),
         ("disposition", Disposition),
         ("mode", Mode),
+        ("mode_once", Mode),
         ("notice", NoticeEvent),
         ("resource", RESOURCE_TYPES),
         ("reading", Absence),
@@ -92,3 +94,11 @@ def test_each_reason_that_connectors_give_has_words() -> None:
 def test_a_code_of_a_partner_becomes_words(code: str, words: str) -> None:
     assert plain(code) == words
     assert code_words(code, "refusal") == words
+
+
+def test_each_limit_of_a_partner_has_words() -> None:
+    for one in all_definitions():
+        for budget in one.rate_budgets:
+            assert budget_words(budget.name) != plain(budget.name), budget.name
+    assert budget_words("import-minute") == budget_words("import-second")
+    assert budget_words("of_another") == "Of another"

@@ -7,7 +7,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from app.console.column_choices import definition_of, guessed
+from app.console.column_choices import audience_kind, definition_of, guessed
 from app.core.errors import Invalid
 
 
@@ -74,3 +74,11 @@ def test_choices_that_make_no_audience_are_refused(
     with pytest.raises(Invalid) as fault:
         definition_of("people", person, chosen)
     assert fault.value.field == field
+
+
+def test_an_audience_from_chosen_columns_is_an_uploaded_list() -> None:
+    for person in ("mail", "nr"):
+        chosen = [("mail", "email"), ("nr", "none"), ("Vor name", "trait")]
+        assert audience_kind(definition_of("people", person, chosen)) == "Uploaded list"
+    assert audience_kind("") == audience_kind(None) == "Uploaded list"
+    assert audience_kind("SELECT nr AS profile_id FROM people") == "Computed from a query"
