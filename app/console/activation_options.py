@@ -151,7 +151,7 @@ async def save_options(visit: Visit, audience_id: str, activation_id: str) -> st
     )
     if after.revision == before.revision:
         return "The options are saved, and apply at once."
-    return f"The options are saved as revision {after.revision}."
+    return f"The options are saved as version {after.revision} of the settings."
 
 
 async def refuse_unknown_lists(

@@ -58,7 +58,7 @@ class DriftResult:
         return (
             (
                 "Missing",
-                "Recorded as held, but not in the partner's list. A repair sends them again.",
+                "Recorded as there, but not in the partner's list. A repair sends them again.",
                 found.missing,
                 found.missing_samples,
             ),

@@ -69,7 +69,7 @@ async def revisions_content(visit: Visit, overview: reports.Overview) -> Revisio
 
 def _number(text: str, field: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
-        raise Invalid(f'"{field}": must be the number of a revision', field=field)
+        raise Invalid(f'"{field}": must be the number of a version', field=field)
     return int(text)
 
 
@@ -84,7 +84,7 @@ async def _config(visit: Visit, audience_id: str, activation_id: str, number: in
         limit=1,
     )
     if not found or number not in (None, found[0].revision.number):
-        raise Invalid(f"There is no revision {number}.", field="revision")
+        raise Invalid(f"There is no version {number}.", field="revision")
     config: Config = found[0].revision.config
     return config
 
@@ -102,9 +102,9 @@ async def return_to_revision(visit: Visit, audience_id: str, activation_id: str)
     if not any(one.is_returnable for one in found):
         kept = ", ".join(one.label for one in found)
         raise Invalid(
-            f"Revision {number} differs only in what cannot be returned: {kept}."
+            f"Version {number} differs only in what cannot be returned: {kept}."
             if found
-            else f"The configuration is that of revision {number} already."
+            else f"The settings are those of version {number} already."
         )
     if changes := _option_changes(current, wanted):
         await refuse_unknown_lists(visit, audience_id, activation_id, changes)
@@ -120,7 +120,7 @@ async def return_to_revision(visit: Visit, audience_id: str, activation_id: str)
     await change_activation(visit, audience_id, activation_id, _activation_changes(current, wanted))
     reached = await _config(visit, audience_id, activation_id, None)
     kept = ", ".join(one.label for one in differences(reached, wanted))
-    return f"The configuration is that of revision {number} again." + (
+    return f"The settings are those of version {number} again." + (
         f" Not returned: {kept}." if kept else ""
     )
 

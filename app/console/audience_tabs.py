@@ -159,7 +159,7 @@ TABS: Mapping[str, Tab] = {
     "definition": Tab("Definition", "audience/definition.html", _definition, "/checks"),
     "members": Tab("Members", "audience/members.html", _members, "/members"),
     "runs": Tab("Runs", "audience/runs.html", _runs, "/runs"),
-    "snapshots": Tab("Size and snapshots", "audience/snapshots.html", _snapshots, "/snapshots"),
+    "snapshots": Tab("Size and history", "audience/snapshots.html", _snapshots, "/snapshots"),
     "schedule": Tab("Schedule", "audience/schedule.html", _schedule, "/schedules"),
     "activations": Tab("Activations and connections", "audience/activations.html", _activations),
     "options": Tab("Options", "audience/options.html", _options),

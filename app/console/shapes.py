@@ -17,7 +17,7 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "Finished": ("check", "good"),
     "Failed": ("cross", "bad"),
     "Cancelled": ("stop", "quiet"),
-    "Superseded": ("skip", "quiet"),
+    "Replaced": ("skip", "quiet"),
     "Preparing": ("ring", "live"),
     "Computing": ("half", "live"),
     "Not Computing": ("dots", "quiet"),
@@ -30,7 +30,7 @@ SHAPES: Mapping[str, tuple[str, Tone]] = {
     "Sent": ("check", "good"),
     "Waits": ("ring", "live"),
     # Of a profile in an activation
-    "Held": ("check", "good"),
+    "There": ("check", "good"),
     "Wanted": ("ring", "live"),
     "Delivered": ("check", "good"),
     "Rejected": ("cross", "bad"),

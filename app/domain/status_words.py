@@ -24,7 +24,7 @@ TELLING: Mapping[SyncState, Status] = {
 }
 
 SyncWord = Literal[
-    "New", "Pending", "On hold", "Running", "Complete", "Failed", "Cancelled", "Superseded"
+    "New", "Pending", "On hold", "Running", "Complete", "Failed", "Cancelled", "Replaced"
 ]
 
 #: State of a sync in words for people; on the wire, ``status`` is the state itself.
@@ -36,7 +36,7 @@ SYNC_WORDS: Mapping[SyncState, SyncWord] = {
     SyncState.COMPLETE: "Complete",
     SyncState.FAILED: "Failed",
     SyncState.CANCELLED: "Cancelled",
-    SyncState.SUPERSEDED: "Superseded",
+    SyncState.SUPERSEDED: "Replaced",
 }
 
 #: Kinds of syncs that do not change the status. A baseline sends nothing: the activation stays New after it.

@@ -172,14 +172,12 @@ async def _audit(visit: Visit, overview: reports.Overview) -> Any:
 
 TABS: Mapping[str, Tab] = {
     "syncs": Tab("Syncs", "activation/syncs.html", _syncs, "/syncs"),
-    "mapping": Tab(
-        "Mapping and identifiers", "activation/mapping.html", activation_data.data_content
-    ),
+    "mapping": Tab("What is sent", "activation/mapping.html", activation_data.data_content),
     "options": Tab("Options", "activation/options.html", options_content, "/delivery-options"),
-    "held": Tab("Held members and drift", "activation/held.html", held_content, "/holdings"),
+    "held": Tab("Members there", "activation/held.html", held_content, "/holdings"),
     "test": Tab("Test send", "activation/test.html", test_content),
     "revisions": Tab(
-        "Revisions",
+        "Earlier settings",
         "activation/revisions.html",
         revisions_content,
         "/revisions",

@@ -137,9 +137,9 @@ def _note_of_last(activation: Activation, sources: Sequence[SourceFacts], last: 
     if last is None:
         return "Nothing has been sent yet."
     if last.kind == "baseline":
-        return "Baseline: nothing was sent when the activation was enabled."
+        return "The members of the start count as already there: nothing was sent for them."
     if last.state == SyncState.FAILED:
-        return "The last sync failed; what it had sent is in the holdings, and the next sync continues from there."
+        return "The last sync failed; what it had sent is recorded, and the next sync continues from there."
     others = _note_of_others(last)
     if last.planned == 0:
         return f"Nothing changed: the destination holds all wanted members ({activation.held}).{others}"

@@ -73,7 +73,7 @@ async def test_options_are_changed_and_what_was_typed_survives_an_error(browser:
         assert kept[name] == (value if isinstance(value, list) else [value]), name
     fields["brake.minRemovals"] = "40"
     browser.page = page = await browser.post(save, fields)
-    assert "The options are saved as revision 2." in browser.text
+    assert "The options are saved as version 2 of the settings." in browser.text
     found = await _options(browser, activation)
     assert (found.mode, found.updates, found.consent) == ("append", True, "plan")
     assert (found.frequency.at, found.frequency.zone) == ("07:15", "Europe/Berlin")
@@ -113,7 +113,7 @@ async def test_saving_an_unchanged_form_keeps_what_it_cannot_show(browser: Brows
     browser.page = page = await browser.post(save, fields)
     assert "Nothing was changed." in browser.text
     browser.page = await browser.post(save, {**fields, "mode": "remove"})
-    assert "The options are saved as revision 3." in browser.text
+    assert "The options are saved as version 3 of the settings." in browser.text
     after = await _options(browser, activation)
     assert after.mode == "remove"
     assert after.frequency == before.frequency
@@ -162,7 +162,7 @@ async def test_lists_are_chosen_for_all_or_for_each_part(browser: Browser) -> No
             "arm.list": ["AbCdEf", "GhIjKl"],
         }
         browser.page = page = await browser.post(save, {**fields, **split})
-        assert "saved as revision 2" in browser.text
+        assert "saved as version 2" in browser.text
         fields = form_of(page.text, save)
         assert fields["split"] == ["own"], "two halves, but with lists of their own"
         browser.page = await browser.post(save, {**fields, "mode": "append"})

@@ -48,7 +48,7 @@ async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser:
     await browser.open(f"{path}?tab=options")
     await browser.send(f"{path}/rename?tab=options", {"name": "<b>Best</b>"})
     assert "&lt;b&gt;Best&lt;/b&gt;" in (browser.page.text if browser.page else "")
-    assert "the 3 members that it holds stay there, with the properties" in browser.text
+    assert "the 3 members that it has stay there, with the properties" in browser.text
     await browser.send(f"{path}/delete")
     assert "The activation is deleted." in browser.text
     assert (await browser.open(path)).status_code == 404
@@ -64,8 +64,8 @@ async def test_each_tab_shows_its_part(browser: Browser) -> None:
         "syncs": "Complete",
         "mapping": "Identifiers",
         "options": "Audience Membership Changed",
-        "held": "p1 id of the member p1 Held",
-        "revisions": "The first configuration",
+        "held": "p1 id of the member p1 There",
+        "revisions": "The first settings",
         "test": "Send this profile now",
         "audit": "No events",
     }.items():
@@ -224,7 +224,7 @@ async def test_a_row_of_the_list_runs_stops_enables_and_deletes(browser: Browser
     await browser.send(f"{path}/enable")
     assert (await flow.activation(activation)).enabled
     await browser.open("activations")
-    assert "The 3 members that Hook holds stay there." in browser.text
+    assert "The 3 members that Hook has stay there." in browser.text
     await browser.send(f"{path}/delete")
     assert "The activation is deleted." in browser.text
     first = await flow.activate(enabled=False)

@@ -62,7 +62,7 @@ async def test_a_held_member_is_found(browser: Browser) -> None:
     assert f'href="{path}/profiles/p1"' in page.text
     assert f'href="{path}/profiles/p2"' not in page.text
     await browser.open(f"{path}?tab=held&search=nobody")
-    assert "The destination holds no “nobody”" in browser.text
+    assert "No “nobody” is at the destination" in browser.text
     assert (await browser.open(f"{path}?tab=held&search={'x' * 256}")).status_code == 422
     page = await browser.open(f"{path}?tab=held")
     assert f'href="{path}/profiles/p2"' in page.text

@@ -75,10 +75,10 @@ async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
     )
     assert "Split: nothing becomes → A 90, control 10 (not sent)" in browser.text
     assert "The first configuration" in browser.text
-    assert "Return to revision 3" not in browser.text, "it is the current one"
+    assert "Return to version 3" not in browser.text, "it is the current one"
     action = f"{path}/return?tab=revisions"
     await browser.send(action, {"revision": "1"})
-    assert "The configuration is that of revision 1 again." in browser.text
+    assert "The settings are those of version 1 again." in browser.text
     assert "Not returned" not in browser.text
     now = await _config(browser, activation)
     assert differences(now, first) == []
@@ -86,9 +86,9 @@ async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
     assert not now["split"]
     assert now["personalization"]["profile"]["properties"] == ["plan"]
     for number, words in {
-        "1": "is that of revision 1 already",
-        "99": "There is no revision 99.",
-        "x": "must be the number of a revision",
+        "1": "are those of version 1 already",
+        "99": "There is no version 99.",
+        "x": "must be the number of a version",
     }.items():
         page = await browser.post(action, {**browser.form(action), "revision": number})
         assert page.status_code == 422

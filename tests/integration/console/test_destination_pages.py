@@ -168,7 +168,7 @@ async def test_an_account_shows_its_activations_lists_and_default_mapping(
     await flow.quiet(activation)
     one = f"/console/spaces/{flow.space_id}/destinations/{flow.destination_id}"
     for tab, words in {
-        "account": "circuit breaker closed",
+        "account": "Allowed the service may call the partner",
         "activations": "Test Buyers Complete 2",
         "lists": "Signed webhook has no lists to choose from.",
         "mapping": "Send request",

@@ -21,7 +21,7 @@ async def test_a_profile_is_found_explained_and_sent(browser: Browser) -> None:
     assert browser.page.status_code == 422
     page = await browser.open("profile?search=P1@example.com")
     assert "Buyers as of" in browser.text
-    assert "Test Buyers Hook Signed webhook Held p1 yes" in browser.text
+    assert "Test Buyers Hook Signed webhook There p1 yes" in browser.text
     one = (
         f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}"
         f"/activations/{activation}/profiles/p1"

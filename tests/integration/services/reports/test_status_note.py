@@ -61,7 +61,7 @@ async def test_the_first_delivery_after_each_run(flow: Flow) -> None:
     path = f"/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}/syncs"
     counted = f'1,204 members counted as already there, so they were not sent. To send them: POST {path} with {{"kind": "resync"}}.'
     assert await note_of(flow, activation) == (
-        f"Baseline: nothing was sent when the activation was enabled. {counted} {AFTER_UPLOADS}"
+        f"The members of the start count as already there: nothing was sent for them. {counted} {AFTER_UPLOADS}"
     )
     # Later changes are delivered without waiting; who was counted still was not sent.
     await flow.members(range(1206))
