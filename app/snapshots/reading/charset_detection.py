@@ -69,7 +69,12 @@ class Reading:
 
     @property
     def letters(self) -> str:
-        """The letters outside ASCII that the sample has, most frequent first, as ``ö, ü``."""
+        """The letters outside ASCII that the sample has, most frequent first, as ``ö, ü``.
+
+        Empty for Chinese, Japanese and Korean: few characters are a name there, and reports are stored.
+        """
+        if self.charset in _USUAL_BYTES:
+            return ""
         return ", ".join(_letters(self.text)[:_MOST_LETTERS])
 
 
@@ -100,9 +105,12 @@ def find_charset(path: Path) -> Reading:
 
 def likely_words(found: Sequence[Reading]) -> str:
     """Return which encodings a file may have, as a sentence with a blank before it; nothing if none fits."""
-    named = [f"{one.charset} (its letters are then {one.letters})" for one in found if one.letters]
-    if len(named) != len(found) or not named:
-        return "" if len(found) != 1 else f" It looks like {found[0].charset}."
+    named = [
+        f"{one.charset} (its letters are then {one.letters})" if one.letters else one.charset
+        for one in found
+    ]
+    if not named:
+        return ""
     if len(named) == 1:
         return f" It looks like {named[0]}."
     return f" It may be {', '.join(named[:-1])} or {named[-1]}."
