@@ -170,11 +170,12 @@ class OverviewQueries(Reader):
 
     async def count_each(self, space_id: str, sought: Sought) -> dict[str, int]:
         """Return the length of the list for each activity: ``{"active": …, "finished": …, "inactive": …, "error": …}``."""
-        query = (
-            select(_activity, func.count())
+        found = (
+            select(_activity.label("activity"))
             .where(*_conditions(space_id, replace(sought, activity=None)))
-            .group_by(_activity)
+            .subquery()
         )
+        query = select(found.c.activity, func.count()).group_by(found.c.activity)
         rows = (await self.session.execute(query)).all()
         return {**dict.fromkeys(ACTIVITIES, 0), **{name: count for name, count in rows}}  # noqa: C416  typed
 
