@@ -268,6 +268,7 @@ async def test_a_one_time_send_offers_nothing_that_needs_a_second_one(browser: B
     assert "Add these members Remove these members, add nobody" in browser.text
     assert "Keep equal" not in browser.text
     assert "Changed properties" not in browser.text
+    assert "Which changes" not in browser.text
     activation = await flow.activate(enabled=False, options={"frequency": {"type": "once"}})
     one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
     await browser.open(f"{one}/start")
@@ -287,7 +288,7 @@ async def test_the_home_of_an_empty_space_opens_the_upload(browser: Browser) -> 
     address, _, place = found[1].partition("#")
     page = await browser.open(address)
     assert f'<h2 id="{place}">Upload a list</h2>' in page.text
-    assert "An activation sends the members of an audience." in browser.text
+    assert "A file of people becomes an audience" in browser.text
 
 
 async def test_a_read_token_cannot_save(visitor: Browser) -> None:
