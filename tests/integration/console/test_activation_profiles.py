@@ -93,7 +93,7 @@ async def test_the_list_of_the_partner_is_compared_and_repaired(browser: Browser
         del members[gone.id]
         members[stranger.id] = None
         await browser.send(f"{path}/drift?tab=held")
-        assert "3 members in the list, 3 held" in browser.text
+        assert "3 members in the list, 3 recorded by the service" in browser.text
         assert "A repair sends them again. 1 sample p1@example.com 1" in browser.text
         assert "They are not changed. 1 sample stranger@example.com 1" in browser.text
         await browser.send(f"{path}/drift-repair?tab=held")

@@ -74,7 +74,7 @@ async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
         in browser.text
     )
     assert "Split: nothing becomes → A 90, control 10 (not sent)" in browser.text
-    assert "The first configuration" in browser.text
+    assert "The first settings" in browser.text
     assert "Return to version 3" not in browser.text, "it is the current one"
     action = f"{path}/return?tab=revisions"
     await browser.send(action, {"revision": "1"})
