@@ -138,7 +138,9 @@ async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browse
     await browser.open(path)
     assert "21 delivered" in browser.text
     assert "HTTP 2" in browser.text
-    assert f"Version of the settings 1 {sync.revision_id} Copy Snapshot Buyers, 2 snp_" in browser.text
+    assert (
+        f"Version of the settings 1 {sync.revision_id} Copy Snapshot Buyers, 2 snp_" in browser.text
+    )
     assert "Approved by browser Revision" in browser.text
     page = await browser.open(f"{path}/rejections.csv")
     assert page.text.splitlines() == ["code,changes,row,message"]

@@ -50,7 +50,7 @@ async def test_an_account_is_added_checked_changed_and_removed(browser: Browser)
     assert "API key : Private key" in browser.text, "a label, with the name of the API in the hint"
     assert "In the API: api_key" in browser.text
     assert "Base URL (optional)" in browser.text
-    assert "more setting" not in browser.text, "whoever tests an emulator finds it"
+    assert "more setting" not in browser.text, "testers of an emulator find it"
     page = await browser.send(f"{new}/klaviyo", {"name": "K", "settings.api_key": "AbC123"})
     assert page.status_code == 422
     assert 'id="settings.api_key-fault"' in page.text
