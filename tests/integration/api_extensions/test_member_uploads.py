@@ -284,6 +284,7 @@ class TestDelimiters:
         assert response.status_code == 200, response.text
         assert response.json()["data"]["run"]["reading"]["dialect"] == {
             "encoding": "utf-16-le",
+            "detectedBy": None,
             "byteOrderMark": True,
             "compression": None,
             "lineEnds": ["CRLF"],

@@ -141,7 +141,7 @@ async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browse
     assert (
         f"Version of the settings 1 {sync.revision_id} Copy Snapshot Buyers, 2 snp_" in browser.text
     )
-    assert "Approved by browser Revision" in browser.text
+    assert "Approved by browser Version of the settings" in browser.text
     page = await browser.open(f"{path}/rejections.csv")
     assert page.text.splitlines() == ["code,changes,row,message"]
     page = await browser.open("syncs.csv?status=complete")
