@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -25,3 +26,16 @@ class LeftOut(StrEnum):
 
 #: Reasons that leave out exits. All others leave out members who are in the audience now.
 OF_EXITS = frozenset({LeftOut.LIST_NOT_CREATED, LeftOut.HELD_BY_ANOTHER})
+
+#: Why one member, or its key, is left out, in a sentence.
+SENTENCES: Mapping[LeftOut, str] = {
+    LeftOut.NO_IDENTIFIER: "It has no valid value of an identifier that the activation uses.",
+    LeftOut.PHONE_WITHOUT_COUNTRY: "Its phone number has no country, and it has no other valid identifier.",
+    LeftOut.NO_CONSENT: "It has not given the consent that the activation requires.",
+    LeftOut.CONTROL: "It is in an arm of the split that is not sent.",
+    LeftOut.SHARED_KEY: "Another member has the same identifier.",
+    LeftOut.REFUSED_BEFORE: "The destination refused these values before.",
+    LeftOut.LIST_NOT_CREATED: "The list does not exist at the destination yet.",
+    LeftOut.HELD_BY_ANOTHER: "Another activation holds it at the same place.",
+    LeftOut.LEAVING_BY_ANOTHER: "Another activation is removing it at the same place.",
+}

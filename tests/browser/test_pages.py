@@ -82,6 +82,8 @@ PAGES = (
     "{activation}?tab=audit",
     "{activation}/profiles?id=..",
     "{settled}",
+    "{settled}/left-out",
+    "{settled}/left-out?reason=no_consent",
     "{sync}",
 )
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -33,6 +33,7 @@ class Row:
     found: reports.FoundActivation
     status: str
     address: str
+    reasons: Sequence[reports.NotHeld]  # why the destination does not have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def show_profile(visit: Visit) -> Shown:
         raise Invalid(f'"search": at most {_LONGEST} characters', field="search")
     await visit.end_transaction()
     found = await reports.find_profile(visit.platform, visit.space_id, search) if search else None
-    rows = [_row(visit, found, one) for one in found.activations] if found else []
+    rows = await _rows(visit, found) if found else []
     path = f"/spaces/{visit.space_id}/profiles/{path_part(search)}" if search else ""
     return Shown(
         "profile.html",
@@ -80,12 +81,16 @@ def _erase_address(visit: Visit, search: str) -> str:
     return f"{visit.link('profile', 'erase')}?{urlencode({'search': search})}"
 
 
-def _row(visit: Visit, found: reports.FoundProfile, one: reports.FoundActivation) -> Row:
-    held = [key.profile_id for key in one.held]
-    profile_id = (*found.profile_ids, *held, found.sought)[0]
-    activation = one.overview.activation
-    address = explanation_link(visit.space_id, activation.audience_id, activation.id, profile_id)
-    return Row(one, reports.overview_word(one.overview), address)
+async def _rows(visit: Visit, found: reports.FoundProfile) -> Sequence[Row]:
+    reasons = await reports.explain_absences(visit.platform, visit.space_id, found)
+    rows = []
+    for one in found.activations:
+        activation = one.overview.activation
+        ids = visit.space_id, activation.audience_id, activation.id
+        address = explanation_link(*ids, one.profile_of(found))
+        status = reports.overview_word(one.overview)
+        rows.append(Row(one, status, address, reasons.get(activation.id, ())))
+    return rows
 
 
 async def erase(visit: Visit) -> Done:

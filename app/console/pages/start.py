@@ -10,6 +10,7 @@ from typing import Any
 from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
 from app.console.draft_save import start_dry_run
+from app.console.split_arms import shown_arms
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -30,6 +31,7 @@ class StartView:
     address: str
     activation_address: str
     waits_until: datetime | None  # the time of a single send, if it is still to come
+    arms: Sequence[reports.SplitArm]  # of a complete dry run
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +71,16 @@ class StartView:
         return any(one["traits"] for one in self.sample)
 
     @property
+    def left_out_address(self) -> str:
+        """The address of the members that the dry run leaves out."""
+        return f"{self.activation_address}/syncs/{self.dry_run.id}/left-out"
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the dry run divides the members by a split."""
+        return bool((self.dry_run.spec or {}).get("arms"))
+
+    @property
     def error(self) -> str:
         """Why the dry run failed, or nothing."""
         return str((self.dry_run.error or {}).get("message", "")) if self.dry_run else ""
@@ -96,6 +108,9 @@ async def show_start(visit: Visit) -> Shown:
         f"{address}/start",
         address,
         moment if moment is not None and moment > visit.now else None,
+        await shown_arms(visit, audience_id, activation_id, dry_run)
+        if dry_run is not None and dry_run.report
+        else (),
     )
     api = [api_of(address)]
     if dry_run is not None:

@@ -14,6 +14,7 @@ from app.console.code_words import code_words
 from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.routing import get, post
+from app.console.split_arms import shown_arms
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
@@ -39,6 +40,7 @@ class SyncPageView:
     rejections: syncs.SyncRejections
     leaving: Sequence[reports.PlannedView]  # a sample, of a sync on hold
     files: Sequence[delivery.ExportedFile]  # that it has written, without manifests
+    split_arms: Sequence[reports.SplitArm]  # of a sync that has ended
     address: str
     activation_address: str
 
@@ -51,6 +53,11 @@ class SyncPageView:
     def is_open(self) -> bool:
         """Whether the sync has not ended."""
         return self.view.sync.state.is_open
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the plan divides the members by a split."""
+        return bool((self.view.sync.spec or {}).get("arms"))
 
     @property
     def has_arms(self) -> bool:
@@ -106,6 +113,9 @@ async def show_sync(visit: Visit) -> Shown:
         rejections=await syncs.sync_rejections(session, space_id, activation_id, sync_id),
         leaving=await _leaving(visit, activation_id, sync_id) if is_held else (),
         files=await _files(visit, overview, view.sync),
+        split_arms=()
+        if view.sync.state.is_open
+        else await shown_arms(visit, audience_id, activation_id, view.sync),
         address=address,
         activation_address=activation_link(space_id, audience_id, activation_id),
     )

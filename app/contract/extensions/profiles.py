@@ -43,6 +43,19 @@ class FoundKeyOutput(Output):
     ]
 
 
+class NotHeldOutput(Output):
+    """A reason why a destination does not have a profile."""
+
+    code: Annotated[str, about("The reason for programs.", "no_consent")]
+    message: Annotated[
+        str,
+        about(
+            "The reason in a sentence.",
+            "It has not given the consent that the activation requires.",
+        ),
+    ]
+
+
 class FoundActivationOutput(Output):
     """An activation that concerns the profile."""
 
@@ -53,6 +66,12 @@ class FoundActivationOutput(Output):
     enabled: Annotated[bool, about("Whether it sends.", True)]
     is_member: Annotated[bool, about("Whether its audience has the profile now.", True)]
     held: Annotated[list[FoundKeyOutput], about("Keys of the profile in its holdings.")]
+    not_held: Annotated[
+        list[NotHeldOutput] | None,
+        about(
+            "Why the destination does not have it; empty if it does. Null after the first 10 activations that do not hold it."
+        ),
+    ]
 
 
 class FoundProfileOutput(Output):

@@ -7,9 +7,11 @@ from app.services.reports.explanation import (
     Explanation,
     HeldKey,
     Membership,
+    NotHeld,
     WantedKey,
 )
 from app.services.reports.installation import Installation, read_installation
+from app.services.reports.left_out import LeftOutPage, SplitArm, page_left_out, split_arms
 from app.services.reports.notice_log import LoggedNotice, count_notices, page_notices
 from app.services.reports.origins import SyncOrigin, sync_origin
 from app.services.reports.overview import (
@@ -23,7 +25,12 @@ from app.services.reports.overview import (
     page_overview,
     require_overview,
 )
-from app.services.reports.profile import FoundActivation, FoundProfile, find_profile
+from app.services.reports.profile import (
+    FoundActivation,
+    FoundProfile,
+    explain_absences,
+    find_profile,
+)
 from app.services.reports.reach import ReachRow, audience_reach, destination_reach
 from app.services.reports.status import ActivationStatus, OpenSync, activation_status
 from app.services.reports.sync_batches import BatchView, PlannedView, page_batches, sample_plan
@@ -34,6 +41,7 @@ from app.services.reports.sync_log import (
     page_sync_log,
     recent_syncs,
 )
+from app.snapshots.plans import LeftOutMember
 
 __all__ = [
     "ACTIVITIES",
@@ -47,9 +55,12 @@ __all__ = [
     "HeldKey",
     "HeldSync",
     "Installation",
+    "LeftOutMember",
+    "LeftOutPage",
     "LoggedNotice",
     "LoggedSync",
     "Membership",
+    "NotHeld",
     "OpenSync",
     "Overview",
     "PlannedView",
@@ -58,6 +69,7 @@ __all__ = [
     "Sought",
     "SoughtSyncs",
     "SpaceSummary",
+    "SplitArm",
     "SyncOrigin",
     "WantedKey",
     "activation_status",
@@ -65,11 +77,13 @@ __all__ = [
     "count_notices",
     "count_overview",
     "destination_reach",
+    "explain_absences",
     "explain_profile",
     "find_profile",
     "overview_status",
     "overview_word",
     "page_batches",
+    "page_left_out",
     "page_notices",
     "page_overview",
     "page_sync_log",
@@ -78,5 +92,6 @@ __all__ = [
     "require_overview",
     "sample_plan",
     "space_summary",
+    "split_arms",
     "sync_origin",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.connectors.base import Delivery, Refusal
 from app.core import clock
+from app.domain.left_out import LeftOut
 from app.services.accounts import connector_class
 from app.services.delivery import Renderer, build_event_frame, build_renderer
 from app.services.platform import Platform, fetch_file, fetch_manifest
@@ -18,6 +19,8 @@ from app.services.reports.explanation import (
     Explanation,
     HeldKey,
     MemberRow,
+    Membership,
+    NotHeld,
     UnsearchedSync,
     WantedKey,
 )
@@ -33,9 +36,11 @@ from app.snapshots.engine import (
     PlannedChange,
     PlanSpec,
     StoredFile,
+    key_position,
+    lane_of,
 )
 from app.snapshots.holdings import find_held, find_profile
-from app.snapshots.plans import read_member
+from app.snapshots.plans import find_keepers, read_member
 from app.storage.models import Activation, Attempt, Audience, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
 from app.storage.repositories.audiences import AudienceRepository
@@ -69,18 +74,7 @@ async def explain_profile(
         await membership_history(platform, audience, snapshots, profile_id, search)
         for (audience, snapshots), search in zip(known.sources, searches, strict=True)
     ]
-    member = next(
-        (
-            (found.row, snapshots[0])
-            for found, (_, snapshots) in zip(memberships, known.sources, strict=True)
-            if found.row
-        ),
-        None,
-    )
-    wanted: list[WantedKey] = []
-    left_out: dict[str, int] = {}
-    if member is not None:
-        wanted, left_out = await _wanted(platform, known, *member)
+    wanted, left_out = await _wanted_now(platform, known, memberships)
     held = await _held(
         platform, known, profile_id
     )  # read first: the newest history needs these files too
@@ -100,6 +94,31 @@ async def explain_profile(
         if stopped
         else None,
     )
+
+
+async def explain_absence(
+    platform: Platform, *, space_id: str, audience_id: str, activation_id: str, profile_id: str
+) -> Sequence[NotHeld]:
+    """Return why the destination of an activation does not have a profile, empty if it does; without its history."""
+    known = await _gather(platform, space_id, audience_id, activation_id)
+    searches = ReadBudget.shares(platform.objects, max(len(known.sources), 1))
+    memberships = [
+        await membership_history(platform, audience, snapshots[:1], profile_id, search)
+        for (audience, snapshots), search in zip(known.sources, searches, strict=False)
+    ]
+    wanted, left_out = await _wanted_now(platform, known, memberships)
+    held = await _held(platform, known, profile_id)
+    return why_not_held(known.activation, memberships, wanted, left_out, held)
+
+
+async def _wanted_now(
+    platform: Platform, known: _Known, memberships: Sequence[Membership]
+) -> tuple[list[WantedKey], dict[str, int]]:
+    """Compute the keys of the profile from the first audience that has it. Returns them, and the number left out by reason."""
+    for found, (_, snapshots) in zip(memberships, known.sources, strict=True):
+        if found.row:
+            return await _wanted(platform, known, found.row, snapshots[0])
+    return [], {}
 
 
 async def _gather(
@@ -143,7 +162,23 @@ async def _wanted(
     rows, left_out = await platform.engine.run(
         read_member, known.spec, whole, member.id, lane="small"
     )
+    if known.spec.key == "identifiers" and await _is_shared(platform, known, rows, member.id):
+        left_out = {**left_out, LeftOut.SHARED_KEY.value: 1}
     return [_wanted_key(known, change) for change in rows], left_out
+
+
+async def _is_shared(
+    platform: Platform, known: _Known, rows: Sequence[PlannedChange], member_id: str
+) -> bool:
+    """Return whether each key of a member is that of another member, who is sent with it."""
+    current = [snapshots[0] for _, snapshots in known.sources if snapshots]
+    whole = [
+        await fetch_manifest(platform.objects, Manifest.from_json(one.manifest)) for one in current
+    ]
+    keys = [key_position(row) for row in rows]
+    lane = lane_of(sum(one.row_count for one in current))
+    keepers = await platform.engine.run(find_keepers, known.spec, whole, keys, lane=lane)
+    return bool(keys) and all(keepers.get(key, member_id) != member_id for key in keys)
 
 
 def _wanted_key(known: _Known, change: PlannedChange) -> WantedKey:

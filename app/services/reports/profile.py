@@ -10,9 +10,11 @@ from itertools import repeat
 from typing import Any
 
 from app.core.pagination import START, Position
+from app.domain.changes import Held
 from app.services.audiences import find_member
 from app.services.platform import Platform, fetch_manifest
-from app.services.reports.explanation import MemberRow
+from app.services.reports.explain import explain_absence
+from app.services.reports.explanation import MemberRow, NotHeld
 from app.services.reports.membership_history import member_row
 from app.services.reports.read_budget import ReadBudget
 from app.snapshots.engine import Cursor, LocalManifest, Manifest
@@ -23,6 +25,7 @@ from app.storage.repositories.overview import Overview, OverviewQueries, Sought
 from app.storage.repositories.profiles import ProfileQueries
 
 PAGE = 1000  # audiences, or activations, that are read together
+MOST_EXPLAINED = 10  # activations that do not hold the profile, of which it is looked up why
 MOST_DATED = 20  # memberships of which it is looked up since when they last
 _SECONDS = 10.0  # of the engine, for each of the two searches
 
@@ -59,6 +62,10 @@ class FoundActivation:
     overview: Overview
     is_member: bool
     held: Sequence[FoundKey]
+
+    def profile_of(self, found: FoundProfile) -> str:
+        """Return the profile that the activation is explained for: the first that was found."""
+        return (*found.profile_ids, *(key.profile_id for key in self.held), found.sought)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,25 @@ async def find_profile(
         searched_activations=of_activations.searched,
         unsearched=of_audiences.left + of_activations.left,
     )
+
+
+async def explain_absences(
+    platform: Platform, space_id: str, found: FoundProfile
+) -> Mapping[str, Sequence[NotHeld]]:
+    """Return why destinations do not have a profile that was found, by activation; for the first 10 that do not hold it."""
+    reasons: dict[str, Sequence[NotHeld]] = {}
+    for one in found.activations:
+        if any(key.held == Held.YES for key in one.held) or len(reasons) == MOST_EXPLAINED:
+            continue
+        activation = one.overview.activation
+        reasons[activation.id] = await explain_absence(
+            platform,
+            space_id=space_id,
+            audience_id=activation.audience_id,
+            activation_id=activation.id,
+            profile_id=one.profile_of(found),
+        )
+    return reasons
 
 
 _Rows = Sequence[tuple[Audience, Snapshot, Sequence[Mapping[str, Any]]]]

@@ -1,6 +1,6 @@
 """The embedded engine, and what all packages share: SQL pieces, value types, key ranges and keys."""
 
-from app.snapshots.engine.engine import MEDIUM_ROWS, Engine, lane_of
+from app.snapshots.engine.engine import MEDIUM_ROWS, Engine, Lane, lane_of
 from app.snapshots.engine.faults import TooMuchMemory, is_lasting_fault
 from app.snapshots.engine.formats import (
     FileFormat,
@@ -63,6 +63,7 @@ __all__ = [
     "FoldStats",
     "KeyField",
     "KeyRange",
+    "Lane",
     "LocalManifest",
     "Manifest",
     "Marks",

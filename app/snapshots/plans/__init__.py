@@ -1,6 +1,15 @@
 """Plans: wanted compared with held keys, as one immutable file of changes."""
 
 from app.snapshots.plans.agreement import agrees, can_agree, digest_of
+from app.snapshots.plans.left_out import (
+    LISTED,
+    ArmRow,
+    PlannedFrom,
+    SentRow,
+    count_arms,
+    find_keepers,
+)
+from app.snapshots.plans.left_out_pages import LeftOutMember, read_left_out
 from app.snapshots.plans.plan import write_plan
 from app.snapshots.plans.plan_rows import PlanRows, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
@@ -12,17 +21,25 @@ from app.snapshots.plans.wanted_pages import read_member, read_wanted
 
 __all__ = [
     "Counted",
+    "LISTED",
+    "ArmRow",
+    "LeftOutMember",
     "PlanRows",
+    "PlannedFrom",
     "Reach",
     "Retried",
+    "SentRow",
     "Sharer",
     "agrees",
     "can_agree",
+    "count_arms",
     "count_reach",
     "digest_of",
     "find_holders",
+    "find_keepers",
     "pick_member",
     "pick_rows",
+    "read_left_out",
     "read_member",
     "read_plan",
     "read_wanted",

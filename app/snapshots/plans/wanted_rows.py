@@ -28,7 +28,7 @@ def member_rows(
         f"{number} AS source",
         "member_id",
         f"{whole.profile} AS profile_id",
-        f"{_arm(spec, whole)} AS arm",
+        f"{arm_sql(spec, whole.profile)} AS arm",
         f"{_place(spec)} AS place",
         f"{_consent(spec, whole)} AS _consent",
         f"{_without_country(fields)} AS _without_country",
@@ -38,11 +38,12 @@ def member_rows(
     return f"(SELECT {', '.join(parts)} FROM {shown.sql})"
 
 
-def _arm(spec: PlanSpec, whole: Members) -> str:
+def arm_sql(spec: PlanSpec, profile: str) -> str:
+    """Return the expression of the arm that the split gives a profile, NULL without a split."""
     if not spec.arms:
         return "CAST(NULL AS VARCHAR)"
     arms = [(arm.name, arm.weight) for arm in spec.arms]
-    return f"CAST({assign_sql(spec.split_seed, arms, whole.profile)} AS VARCHAR)"
+    return f"CAST({assign_sql(spec.split_seed, arms, profile)} AS VARCHAR)"
 
 
 def _place(spec: PlanSpec) -> str:

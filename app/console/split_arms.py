@@ -1,0 +1,32 @@
+"""The parts of a split in a sync or dry run, with their members, as several pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.console.visits import Visit
+from app.services import reports
+
+MOST = 100_000  # members that are counted while a page is opened
+
+
+async def shown_arms(
+    visit: Visit, audience_id: str, activation_id: str, sync: Any, *, most: int | None = MOST
+) -> Sequence[reports.SplitArm]:
+    """Return the parts of a planned sync's split with their members. Ends the transaction if there is a split.
+
+    Returns none without a split, if there are more than ``most`` members, or if they are no longer known.
+    """
+    if not (sync.spec or {}).get("arms"):
+        return ()
+    await visit.end_transaction()
+    found = await reports.split_arms(
+        visit.platform,
+        space_id=visit.space_id,
+        audience_id=audience_id,
+        activation_id=activation_id,
+        sync_id=sync.id,
+        most=most,
+    )
+    return found or ()

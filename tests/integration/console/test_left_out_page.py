@@ -1,0 +1,66 @@
+"""Who a sync left out: the page, its CSV file, and the links to it."""
+
+from __future__ import annotations
+
+from tests.integration.api_extensions.test_left_out import SPLIT, rows
+from tests.integration.console.conftest import Browser
+
+
+async def test_the_numbers_of_a_sync_link_to_its_left_out_members(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.upload(rows(20))
+    activation = await flow.activate(resync=True, consent="ok", split=SPLIT, splitProperty="arm")
+    sync = await flow.quiet(activation)
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    address = f"{path}/syncs/{sync.id}/left-out"
+    page = await browser.open(f"{path}/syncs/{sync.id}")
+    assert f'href="{address}?reason=no_consent"' in page.text
+    assert f'href="{address}"' in page.text
+    assert "Part Wanted share Members In the plan Left out A 25 %" in browser.text
+    assert "none not sent 50 %" in browser.text
+    page = await browser.open(address)
+    assert page.status_code == 200
+    assert "Without consent 5" in browser.text
+    assert "It has not given the consent that the activation requires." in browser.text
+    assert "p04" in browser.text
+    assert "p4@x.com email false ok" in browser.text
+    assert f'href="{path}/profiles/p04"' in page.text
+    assert "Parts of the split" in browser.text
+    await browser.open(f"{address}?reason=control")
+    assert "It is in an arm of the split that is not sent." in browser.text
+    assert "It has not given the consent" not in browser.text
+    assert (await browser.open(f"{address}?reason=bad")).status_code == 422
+    file = await browser.open(f"{address}.csv?reason=no_consent")
+    lines = file.text.splitlines()
+    assert lines[0] == "member_id,profile_id,reason,message,part,key,same_key_as,email,ok"
+    assert len(lines) == 6
+    assert lines[2].startswith("p04,p04,no_consent,It has not given")
+    assert lines[2].endswith("p4@x.com,false")
+
+
+async def test_a_dry_run_links_to_who_would_be_left_out(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.upload(rows(8))
+    activation = await flow.activate(enabled=False, consent="ok", split=SPLIT, splitProperty="arm")
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    await browser.open(f"{path}/start")
+    await browser.send(f"{path}/start/dry-run")
+    await flow.quiet(activation)
+    page = await browser.open(f"{path}/start")
+    assert "/left-out?reason=no_consent" in page.text
+    assert "Part Wanted share Members Would be sent Left out" in browser.text
+    address = page.text.split('/left-out"')[0].rsplit('"', 1)[1] + "/left-out"
+    await browser.open(address)
+    assert "Members of Buyers that the dry run would not send" in browser.text
+
+
+async def test_nobody_was_left_out(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    activation = await flow.activate(resync=True)
+    sync = await flow.quiet(activation)
+    path = f"audiences/{flow.audience_id}/activations/{activation}/syncs/{sync.id}"
+    await browser.open(path)
+    assert "Who was left out" not in browser.text
+    await browser.open(f"{path}/left-out")
+    assert "Nobody was left out" in browser.text
