@@ -9,6 +9,11 @@ from typing import Any
 from app.connectors.base import Action, Definition
 from app.console.activation_options import change_activation, configured_action, read_sources
 from app.console.checked import checked
+from app.console.connection_settings import (
+    SettingRow,
+    save_connection_settings,
+    setting_rows,
+)
 from app.console.draft_settings import (
     FieldChoice,
     IdentifierRow,
@@ -57,6 +62,7 @@ class DataContent:
     stored_fields: frozenset[str]
     mapping: str
     others: Sequence[str]
+    settings: Sequence[SettingRow]  # of the connection
 
     @property
     def carries_properties(self) -> bool:
@@ -104,6 +110,7 @@ async def data_content(visit: Visit, overview: reports.Overview) -> DataContent:
         stored_fields=frozenset(stored),
         mapping=visit.sent("mapping") or ("" if mapping == "null" else mapping),
         others=await _others(visit, overview),
+        settings=setting_rows(form, definition, config.get("connectionSettings") or {}),
     )
 
 
@@ -200,6 +207,13 @@ async def save_identifiers(visit: Visit, audience_id: str, activation_id: str) -
         now=visit.now,
     )
     return f"{plural(len(found), 'identifier')} saved."
+
+
+async def save_settings(visit: Visit, audience_id: str, activation_id: str) -> str:
+    """Save the settings of the connection. Returns what was done. Raises Invalid with the field."""
+    config = await _config(visit, audience_id, activation_id)
+    stored = config.get("connectionSettings") or {}
+    return await save_connection_settings(visit, audience_id, activation_id, stored)
 
 
 def _without_empty(identifier: Mapping[str, Any]) -> dict[str, Any]:

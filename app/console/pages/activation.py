@@ -300,6 +300,13 @@ async def save_identifiers(visit: Visit) -> Done:
     )
 
 
+async def save_settings(visit: Visit) -> Done:
+    """Save the settings of the connection, of all its activations. Raises Invalid with each fault."""
+    return Done(
+        _address(visit, "mapping"), await activation_data.save_settings(visit, *_ids(visit))
+    )
+
+
 async def save_fields(visit: Visit) -> Done:
     """Save the columns of the mapped fields as a new revision. Raises Invalid with each fault."""
     return Done(_address(visit, "mapping"), await activation_data.save_fields(visit, *_ids(visit)))
@@ -346,6 +353,7 @@ _ACTIONS: Mapping[str, Action] = {
     "drift-repair": repair_drift,
     "properties": save_properties,
     "identifiers": save_identifiers,
+    "connection": save_settings,
     "fields": save_fields,
     "mapping": save_mapping,
     "delete": delete,

@@ -51,6 +51,7 @@ class LeftOutView:
     reason: str
     address: str
     sync_address: str
+    activation_address: str
     file_address: str
 
     @property
@@ -126,6 +127,7 @@ async def show_left_out(visit: Visit) -> Shown:
         reason=reason or "",
         address=address,
         sync_address=sync_address,
+        activation_address=activation_link(space_id, audience_id, activation_id),
         file_address=api_path(f"{address}.csv", reason=reason),
     )
     api = [api_path(api_of(address), reason=reason)]

@@ -10,6 +10,7 @@ from typing import Any
 from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
 from app.console.draft_save import start_dry_run
+from app.console.shown_changes import ShownChange, shown_change
 from app.console.split_arms import shown_arms
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
@@ -60,15 +61,10 @@ class StartView:
         return self.sent + sum(self.left_out.values())
 
     @property
-    def sample(self) -> Sequence[Mapping[str, Any]]:
-        """Three changes as they would be sent: ``{profileId, key, keyType, identifiers, traits}``."""
+    def sample(self) -> Sequence[ShownChange]:
+        """Three changes as they would be sent."""
         changes = (self.report or {}).get("changes") or {}
-        return [one for rows in changes.values() for one in rows][:SAMPLE]
-
-    @property
-    def has_properties(self) -> bool:
-        """Whether the sample has properties beside the fields in the request."""
-        return any(one["traits"] for one in self.sample)
+        return [shown_change(one) for rows in changes.values() for one in rows][:SAMPLE]
 
     @property
     def left_out_address(self) -> str:

@@ -14,6 +14,7 @@ from app.console.code_words import code_words
 from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.routing import get, post
+from app.console.shown_changes import ShownChange, shown_change
 from app.console.split_arms import shown_arms
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -74,6 +75,12 @@ class SyncPageView:
         """The report of a dry run: ``{calls, minutes, cost, changes, requests}``."""
         sync = self.view.sync
         return sync.report if sync.kind == "dry_run" and sync.report else None
+
+    @property
+    def sampled(self) -> Mapping[str, Sequence[ShownChange]]:
+        """Samples of the changes of a dry run, by kind."""
+        changes = (self.dry_run or {}).get("changes") or {}
+        return {kind: [shown_change(one) for one in rows] for kind, rows in changes.items()}
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -164,8 +164,9 @@ class SyncOutput(Output):
     report: Annotated[
         Any,
         about(
-            "Of a dry run: `calls`, `minutes`, `cost`, and samples of `changes` and `requests`. Null for other "
-            "kinds without remarks.",
+            "Of a dry run: `calls`, `minutes`, `cost`, and samples of `changes` and `requests`. A change has its `identifiers`, "
+            "`traits` and `fields` as they would be sent, and in `notSent` the values of its identifiers that are not sent: "
+            "`identifier`, `value`, `reason`, `message`. Null for other kinds without remarks.",
             None,
             {
                 "calls": 13,

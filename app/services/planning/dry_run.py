@@ -13,9 +13,11 @@ import httpx
 from app.connectors.base import CountsCost, Definition, Delivery
 from app.connectors.errors import ConnectorError
 from app.core import clock
+from app.domain.changes import ChangeKind
 from app.services.delivery import LoadedSync, LoadedSyncs, shown_request
+from app.services.planning.unsent import unsent_values
 from app.services.platform import Platform
-from app.snapshots.engine import Cut
+from app.snapshots.engine import Cut, Manifest, PlanSpec
 from app.storage.models import Batch, Sync
 
 SAMPLE_ROWS = 20  # changes shown of each kind
@@ -41,8 +43,17 @@ class _Capture(httpx.AsyncClient):
         raise _Captured(request)
 
 
-async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Build the report ``{calls, minutes, cost, changes, requests}``; changes and requests are samples."""
+async def dry_run_report(
+    platform: Platform,
+    sync: Sync,
+    cuts: Sequence[Cut],
+    spec: PlanSpec,
+    wanted: Sequence[Manifest],
+) -> dict[str, Any]:
+    """Build the report ``{calls, minutes, cost, changes, requests}``; changes and requests are samples.
+
+    ``spec`` and ``wanted`` are those of the plan: of each change, the report has the values that are not sent.
+    """
     async with platform.unit_of_work() as session:
         loaded = await LoadedSyncs(platform).get(session, sync.id, sync.space_id)
     definition = loaded.account.definition
@@ -58,6 +69,7 @@ async def dry_run_report(platform: Platform, sync: Sync, cuts: Sequence[Cut]) ->
             shown = await _request(loaded, batch, rows[:REQUEST_ROWS])
             if shown is not None:
                 requests.append({"change": batch.kind, **shown})
+    await _add_unsent(platform, spec, wanted, changes)
     return {
         "calls": len(cuts),
         "minutes": minutes_needed(definition, len(cuts), requests),
@@ -112,7 +124,23 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
         "keyType": delivery.key_type,
         "identifiers": dict(delivery.identifiers),
         "traits": dict(delivery.traits),
+        "fields": dict(delivery.fields),
     }
+
+
+async def _add_unsent(
+    platform: Platform,
+    spec: PlanSpec,
+    wanted: Sequence[Manifest],
+    changes: Mapping[str, Sequence[dict[str, Any]]],
+) -> None:
+    """Add to each entry and update which values of its identifiers are not sent, and why: ``notSent``."""
+    shown = [one for kind, rows in changes.items() if kind != ChangeKind.EXITED for one in rows]
+    if not shown:
+        return
+    found = await unsent_values(platform, spec, wanted, [one["profileId"] for one in shown])
+    for one in shown:
+        one["notSent"] = found.get(one["profileId"], [])
 
 
 async def _request(

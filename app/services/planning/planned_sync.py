@@ -219,7 +219,7 @@ async def complete_dry_run(platform: Platform, inputs: PlanInputs, stats: PlanSt
     async with platform.unit_of_work() as session:
         planned = await SyncRepository(session).get(sync.space_id, sync.id)
     assert planned is not None  # noqa: S101  it was just written
-    report = await dry_run.dry_run_report(platform, planned, stats.cuts)
+    report = await dry_run.dry_run_report(platform, planned, stats.cuts, inputs.spec, inputs.wanted)
     report["heldBecause"] = _hold_reason(inputs.activation, inputs, stats)
 
     async def write(session: AsyncSession) -> bool:

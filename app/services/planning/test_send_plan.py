@@ -10,7 +10,15 @@ from typing import Any
 from app.core.json_bytes import to_lines
 from app.domain.changes import ChangeKind, Mode
 from app.snapshots.engine import Cursor, LocalManifest, PlannedChange, PlanSpec, PlanStats
-from app.snapshots.plans import pick_member, read_plan, write_plan, write_sample, write_single_plan
+from app.snapshots.plans import (
+    UnsentValue,
+    pick_member,
+    read_plan,
+    read_unsent,
+    write_plan,
+    write_sample,
+    write_single_plan,
+)
 
 _NOTHING = LocalManifest()
 
@@ -27,12 +35,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
-    """The plan of one member, and the reasons for which a sync would leave it out."""
+    """The plan of one member, the reasons for which a sync would leave it out, and values of identifiers that are not sent."""
 
     stats: PlanStats
     changes: Sequence[PlannedChange]
     is_member: bool
     left_out: Sequence[str]
+    unsent: Sequence[UnsentValue] = ()
 
 
 def without_exclusions(spec: PlanSpec) -> PlanSpec:
@@ -71,7 +80,9 @@ def plan_test(
     left_out = write_plan(cursor, spec, picked, _NOTHING, folder / "left.parquet").left_out
     stats = write_single_plan(cursor, everybody, picked, held, kind, out)
     changes = list(read_plan(cursor, out, 0, stats.changes)) if stats.changes else []
-    return TestPlan(stats, changes, is_member, sorted(left_out))
+    found = read_unsent(cursor, spec, picked, {change.profile_id for change in changes})
+    unsent = [one for values in found.values() for one in values]
+    return TestPlan(stats, changes, is_member, sorted(left_out), unsent)
 
 
 def _row(sample: Sample, folder: Path) -> Path:

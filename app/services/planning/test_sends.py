@@ -19,6 +19,7 @@ from app.connectors import registry
 from app.connectors.errors import TransientFailure
 from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.domain.changes import ChangeKind
+from app.domain.left_out import SENTENCES, LeftOut
 from app.domain.sync_states import SyncState
 from app.services.accounts import Account, open_account, translate_partner_errors
 from app.services.holdings import record_holdings, refuse_open_sync
@@ -32,6 +33,7 @@ from app.services.planning.test_send_plan import (
     plan_test,
     without_exclusions,
 )
+from app.services.planning.unsent import shown_unsent
 from app.services.platform import (
     Platform,
     activation_folder,
@@ -270,6 +272,8 @@ def _require_change(scene: _Scene, planned: TestPlan | None, who: str | Sample) 
         names = ", ".join(field.external_id for field in _spec(scene).fields)
         name = scene.account.definition.name
         message = f"The profile has none of the identifiers by which {name} knows it: {names}."
+        if LeftOut.PHONE_WITHOUT_COUNTRY in planned.left_out:
+            message += f" {SENTENCES[LeftOut.PHONE_WITHOUT_COUNTRY]}"
         if isinstance(who, Sample):
             raise Invalid(message, field="profile.identifiers")
         raise Conflict(message)
@@ -351,6 +355,7 @@ def _report(
             at_work=is_at_work(activation),
         ),
         "keys": [_key(change) for change in planned.changes],
+        "notSent": [shown_unsent(one) for one in planned.unsent],
         "requests": [],
     }
 

@@ -17,6 +17,7 @@ from app.snapshots.plans.retried_refusals import Retried
 from app.snapshots.plans.sharers import Sharer, find_holders
 from app.snapshots.plans.sides import Counted
 from app.snapshots.plans.single import pick_member, pick_rows, write_sample, write_single_plan
+from app.snapshots.plans.unsent_values import UnsentValue, read_unsent
 from app.snapshots.plans.wanted_pages import read_member, read_wanted
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Retried",
     "SentRow",
     "Sharer",
+    "UnsentValue",
     "agrees",
     "can_agree",
     "count_arms",
@@ -42,6 +44,7 @@ __all__ = [
     "read_left_out",
     "read_member",
     "read_plan",
+    "read_unsent",
     "read_wanted",
     "write_plan",
     "write_sample",

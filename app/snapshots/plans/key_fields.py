@@ -51,6 +51,24 @@ def usable_values(spec: PlanSpec, entry: KeyField, whole: Members) -> str:
     return _values(entry, whole, _region(spec, whole))
 
 
+def unusable_values(spec: PlanSpec, entry: KeyField, whole: Members) -> str | None:
+    """Return the expression of the given values of one entry that are not usable: a list; None if it has no column."""
+    given = given_values(entry, whole)
+    if given is None:
+        return None
+    usable = _usable(entry, _region(spec, whole), absent_in(entry, whole))
+    return f"coalesce(list_filter({given}, lambda v: trim(v) <> '' AND ({usable}) IS NULL), [])"
+
+
+def national_values(spec: PlanSpec, entry: KeyField, whole: Members) -> str:
+    """Return the expression of the given values of one entry that are phone numbers without a country: a list."""
+    given = given_values(entry, whole)
+    if entry.normaliser != "phone" or given is None:
+        return "CAST([] AS VARCHAR[])"
+    national = f"list_filter({given}, lambda v: regexp_full_match(v, {sql_text(NATIONAL)}))"
+    return f"CASE WHEN ({_region(spec, whole)}) IS NULL THEN coalesce({national}, []) ELSE [] END"
+
+
 def _region(spec: PlanSpec, whole: Members) -> str:
     """Return the expression of the country of a member's phone numbers: two capital letters, or NULL.
 

@@ -157,3 +157,52 @@ async def test_a_token_that_may_not_write_sees_no_forms(browser: Browser) -> Non
     assert 'name="id.name"' not in page.text
     assert "plan" in browser.text
     assert "email newest email" in browser.text
+
+
+async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_it_lacks(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    rows = [
+        {"profile_id": "p0", "email": "p0@example.com", "phone": "0170 1234567"},
+        {"profile_id": "p1", "email": "nothing", "phone": "0170 7654321"},
+        {"profile_id": "p2", "email": "p2@example.com", "phone": ""},
+    ]
+    await flow.upload(rows)
+    await flow.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})
+    config = {
+        "idSync": [
+            {"externalId": "email", "strategy": "last"},
+            {"externalId": "phone", "strategy": "last", "mapTo": "phone_number"},
+        ]
+    }
+    activation = await flow.activate(enabled=False, idSyncGiven=True, **config)
+    path = _path(browser, activation)
+    await browser.open(f"{path}/start")
+    await browser.send(f"{path}/start/dry-run")
+    await flow.quiet(activation)
+    page = await browser.open(f"{path}/start")
+    assert "0170 1234567 phone phone number without country: choose a country" in browser.text
+    assert f'href="{path}?tab=mapping#connection-settings"' in page.text
+    assert "p0@example.com email" in browser.text
+    assert "1 with a phone number without its country" in browser.text
+    await browser.open("profile?search=p1")
+    assert "Its phone number has no country, and it has no other valid identifier." in browser.text
+    save, fields = await _opened(browser, activation, "connection")
+    assert fields["connection.phone_country"] == [""]
+    page = await browser.post(save, {**fields, "connection.phone_country": "Germany"})
+    assert page.status_code == 422
+    assert 'id="connection.phone_country-fault"' in page.text
+    browser.page = await browser.post(save, {**fields, "connection.phone_country": "de"})
+    assert "The settings are saved. The next sync uses them." in browser.text
+    assert (await _config(browser, activation))["connectionSettings"] == {"phone_country": "de"}
+    await browser.open(f"{path}/start")
+    await browser.send(f"{path}/start/dry-run")
+    await flow.quiet(activation)
+    await browser.open(f"{path}/start")
+    assert "phone number without country" not in browser.text
+    assert "+491701234567 phone_number" in browser.text
+    save, fields = await _opened(browser, activation, "connection")
+    assert fields["connection.phone_country"] == ["de"]
+    await browser.post(save, {**fields, "connection.phone_country": ""})
+    assert (await _config(browser, activation))["connectionSettings"]["phone_country"] is None
