@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.console.visits import Visit
+from app.domain.sync_states import SyncKind
 from app.services import reports
 
 MOST = 100_000  # members that are counted while a page is opened
+
+
+def has_split(sync: Any) -> bool:
+    """Return whether a plan divides the members of an audience by a split. A test send has one member only."""
+    return bool((sync.spec or {}).get("arms")) and sync.kind != SyncKind.TEST
 
 
 async def shown_arms(
@@ -18,7 +24,7 @@ async def shown_arms(
 
     Returns none without a split, if there are more than ``most`` members, or if they are no longer known.
     """
-    if not (sync.spec or {}).get("arms"):
+    if not has_split(sync):
         return ()
     await visit.end_transaction()
     found = await reports.split_arms(

@@ -13,7 +13,7 @@ from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get
-from app.console.split_arms import shown_arms
+from app.console.split_arms import has_split, shown_arms
 from app.console.visits import Shown, Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest
@@ -62,7 +62,7 @@ class LeftOutView:
     @property
     def has_split(self) -> bool:
         """Whether members are in parts of a split."""
-        return bool((self.sync.spec or {}).get("arms"))
+        return has_split(self.sync)
 
     @property
     def lists_reason(self) -> bool:

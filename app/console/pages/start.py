@@ -11,7 +11,7 @@ from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
 from app.console.draft_save import start_dry_run
 from app.console.shown_changes import ShownChange, shown_change
-from app.console.split_arms import shown_arms
+from app.console.split_arms import has_split, shown_arms
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
@@ -74,7 +74,7 @@ class StartView:
     @property
     def has_split(self) -> bool:
         """Whether the dry run divides the members by a split."""
-        return bool((self.dry_run.spec or {}).get("arms"))
+        return has_split(self.dry_run)
 
     @property
     def error(self) -> str:

@@ -15,7 +15,7 @@ from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.routing import get, post
 from app.console.shown_changes import ShownChange, shown_change
-from app.console.split_arms import shown_arms
+from app.console.split_arms import has_split, shown_arms
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest, Position
@@ -58,7 +58,7 @@ class SyncPageView:
     @property
     def has_split(self) -> bool:
         """Whether the plan divides the members by a split."""
-        return bool((self.view.sync.spec or {}).get("arms"))
+        return has_split(self.view.sync)
 
     @property
     def has_arms(self) -> bool:

@@ -78,6 +78,7 @@ async def explain_profile(
     held = await _held(
         platform, known, profile_id
     )  # read first: the newest history needs these files too
+    left_out = await _with_shared(platform, known, memberships, wanted, left_out, held)
     history, stopped = await _history(platform, known, profile_id, of_syncs)
     keys = {(one.key_type, one.key) for found in (wanted, held, history) for one in found}
     others = await other_holders(platform, space_id, activation_id, keys)
@@ -108,6 +109,7 @@ async def explain_absence(
     ]
     wanted, left_out = await _wanted_now(platform, known, memberships)
     held = await _held(platform, known, profile_id)
+    left_out = await _with_shared(platform, known, memberships, wanted, left_out, held)
     return why_not_held(known.activation, memberships, wanted, left_out, held)
 
 
@@ -162,23 +164,34 @@ async def _wanted(
     rows, left_out = await platform.engine.run(
         read_member, known.spec, whole, member.id, lane="small"
     )
-    if known.spec.key == "identifiers" and await _is_shared(platform, known, rows, member.id):
-        left_out = {**left_out, LeftOut.SHARED_KEY.value: 1}
     return [_wanted_key(known, change) for change in rows], left_out
 
 
-async def _is_shared(
-    platform: Platform, known: _Known, rows: Sequence[PlannedChange], member_id: str
-) -> bool:
-    """Return whether each key of a member is that of another member, who is sent with it."""
+async def _with_shared(
+    platform: Platform,
+    known: _Known,
+    memberships: Sequence[Membership],
+    wanted: Sequence[WantedKey],
+    left_out: dict[str, int],
+    held: Sequence[HeldKey],
+) -> dict[str, int]:
+    """Add ``shared_key`` to the reasons if other members are sent with the keys of the profile.
+
+    All keys of the audiences are computed for this, so only if nothing else says why the profile is not held.
+    """
+    member = next((one.row for one in memberships if one.row), None)
+    if member is None or not wanted or left_out or held or known.spec.key != "identifiers":
+        return left_out
     current = [snapshots[0] for _, snapshots in known.sources if snapshots]
     whole = [
         await fetch_manifest(platform.objects, Manifest.from_json(one.manifest)) for one in current
     ]
-    keys = [key_position(row) for row in rows]
     lane = lane_of(sum(one.row_count for one in current))
+    keys = [one.position for one in wanted]
     keepers = await platform.engine.run(find_keepers, known.spec, whole, keys, lane=lane)
-    return bool(keys) and all(keepers.get(key, member_id) != member_id for key in keys)
+    if all(keepers.get(key, member.id) != member.id for key in keys):
+        return {LeftOut.SHARED_KEY.value: 1}
+    return left_out
 
 
 def _wanted_key(known: _Known, change: PlannedChange) -> WantedKey:
@@ -191,6 +204,7 @@ def _wanted_key(known: _Known, change: PlannedChange) -> WantedKey:
         traits=dict(change.traits),
         fields=dict(rendered.fields) if isinstance(rendered, Delivery) else None,
         unmapped=rendered.message if isinstance(rendered, Refusal) else None,
+        position=key_position(change),
     )
 
 

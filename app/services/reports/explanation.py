@@ -57,7 +57,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class WantedKey:
-    """A key as it would be sent if it entered now; ``unmapped`` is why the mapping cannot render it."""
+    """A key as it would be sent if it entered now; ``unmapped`` is why the mapping cannot render it.
+
+    ``position`` is the key as files have it.
+    """
 
     key: str
     key_type: str
@@ -66,6 +69,7 @@ class WantedKey:
     traits: Mapping[str, Any]
     fields: Mapping[str, Any] | None
     unmapped: str | None
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
